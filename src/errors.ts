@@ -1,0 +1,72 @@
+/**
+ * Errors a caller meets. Each has a stable `code` to branch on, a message that quotes
+ * the value that was wrong, and a `hint` that says what to do next.
+ *
+ * ```js
+ * try { await transport.send('0:0000.0000.000B', text) }
+ * catch (error) { if (isFailure(error, 'timeout')) backOff() }
+ * ```
+ */
+
+/** Codes are spelled as `pilotctl` spells its own, and mean the same where it has them. */
+export type FailureCode =
+  /** an option, key or value is not usable: the caller must change it */
+  | 'invalid_argument'
+  /** no such key, peer, folder or program */
+  | 'not_found'
+  /** the agent or the daemon that should answer is not running */
+  | 'not_running'
+  /** another agent already owns this data folder or address */
+  | 'already_exists'
+  /** the peer could not be reached */
+  | 'connection_failed'
+  /** no answer in time; the message may have arrived all the same */
+  | 'timeout'
+  /** the peer takes messages from trusted nodes only */
+  | 'trust_required'
+  /** the operating system forbids reading or writing */
+  | 'permission_denied'
+  /** the message is longer than this transport carries */
+  | 'too_large'
+  /** the receiver holds as many unread messages as it may */
+  | 'inbox_full'
+  /** the transport is closed, or was never opened */
+  | 'closed'
+  /** a defect of ours, or an answer nobody expects */
+  | 'internal'
+
+export interface FailureOptions {
+  /** what to do next, one sentence */
+  readonly hint?: string | undefined
+  readonly cause?: unknown
+}
+
+export class Failure extends Error {
+  override readonly name = 'Failure'
+  readonly code: FailureCode
+  readonly hint: string | undefined
+
+  constructor(code: FailureCode, message: string, options: FailureOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.hint = options.hint
+  }
+}
+
+/** Is `error` a Failure (with this code, where one is named)? */
+export const isFailure = (error: unknown, code?: FailureCode): error is Failure =>
+  error instanceof Failure && (code === undefined || error.code === code)
+
+/** Any thrown value as a Failure, so that what is told always has a code. */
+export const toFailure = (error: unknown): Failure => {
+  if (error instanceof Failure) return error
+  const message = error instanceof Error ? error.message : String(error)
+  const system = (error as { code?: unknown } | null)?.code
+  const code: FailureCode =
+    system === 'EACCES' || system === 'EPERM' || system === 'EROFS'
+      ? 'permission_denied'
+      : system === 'ENOENT'
+        ? 'not_found'
+        : 'internal'
+  return new Failure(code, message, { cause: error })
+}

@@ -1,0 +1,59 @@
+/**
+ * What carries messages between agents. A transport knows addresses and bytes, and
+ * nothing of what a message says: the same gossip runs over memory, a folder or Pilot.
+ *
+ * The contract, which `test/transport-contract.ts` runs over every implementation:
+ *
+ * - A message is a string; its size is that of its UTF-8 bytes. It arrives whole and
+ *   unchanged, or not at all. It may arrive twice, late, or in another order.
+ * - `send` resolves when the message has left for the peer (which does not mean that it
+ *   was read) and rejects with a `Failure`; it never rejects with anything else, always
+ *   settles in bounded time, and a send that hangs holds up no other send. Callers bound
+ *   how many they start at once.
+ * - `receive` is called for one message at a time for one sender. A message is consumed
+ *   only after `receive` has returned (or its promise has resolved): a crash before that
+ *   leaves it where it waits. When `receive` throws, the error is told through `onProblem`
+ *   and the message is consumed: a poisonous message must not come back for ever.
+ * - After `close` has resolved nothing is received, `send` rejects with `closed`, and no
+ *   timer, watcher or child process of the transport is left.
+ */
+import type { Failure } from './errors.ts'
+
+export interface Incoming {
+  /** The sender's address as the transport knows it, never as the message claims it. */
+  readonly from: string
+  readonly text: string
+}
+
+export type Receive = (incoming: Incoming) => void | Promise<void>
+
+export interface TransportHooks {
+  /** Called for each message that is ours. */
+  readonly receive: Receive
+  /**
+   * Is this waiting message for us? Asked by transports whose inbox is shared with
+   * others; what is refused here is never touched. Must not throw.
+   */
+  readonly accepts: (text: string) => boolean
+  /** Told of trouble that no caller waits for: an unreadable inbox, a daemon that is down. */
+  readonly onProblem: (problem: Failure) => void
+}
+
+export interface Transport {
+  /** `memory`, `mailbox`, `pilot` */
+  readonly kind: string
+  /** Own address, as peers see it in `from`; empty before `open`. */
+  readonly address: string
+  /** The longest message `send` takes, in bytes of UTF-8; read it after `open`. */
+  readonly maxMessageBytes: number
+  /** Starts to receive. Rejects with a Failure when there is nothing to open. */
+  open(hooks: TransportHooks): Promise<void>
+  /** Hands `text` over to the peer at `to`. */
+  send(to: string, text: string): Promise<void>
+  /** Addresses that may be of the swarm, without our own; bounded in time, never rejects for one bad peer. */
+  discover(): Promise<readonly string[]>
+  /** The address that messages from `name` (a hostname, a node id, an address) will come from. */
+  resolve(name: string): Promise<string>
+  /** Stops for good; may be called twice. */
+  close(): Promise<void>
+}

@@ -1,0 +1,122 @@
+/**
+ * uvu with its four holes closed. Bare uvu 0.5 ends green when a test throws something
+ * that is no Error, when `.run()` was forgotten, and when a promise never settles; and it
+ * cannot assert a rejection. `suite.test.ts` beside this file shows each of them red.
+ *
+ * ```ts
+ * const test = suite('replica')
+ * test('applies', async () => { await rejects(() => replica.apply(bad), /clock_jump/) })
+ * test.run()
+ * ```
+ */
+import { inspect } from 'node:util'
+import * as uvu from 'uvu'
+
+/** Milliseconds. Long enough for a slow machine; a test that hangs must still end the run. */
+const TEST_TIMEOUT = 60_000
+
+type Handler = () => unknown
+
+interface Options {
+  /** milliseconds a test may take; default 60,000 */
+  readonly timeout?: number
+}
+
+export interface Suite {
+  (name: string, handler: Handler, options?: Options): void
+  before(hook: Handler): void
+  after(hook: Handler): void
+  /** Leaves a test out, saying why; where `CI` is set it fails instead. */
+  skip(name: string, reason: string): void
+  run(): void
+}
+
+const waiting = new Set<string>()
+export const counts = { passed: 0, failed: 0, skipped: 0 }
+
+// The last word is ours: uvu sets the exit code to 0 when its queue looks empty.
+process.on('exit', () => {
+  for (const name of waiting)
+    console.error(`suite "${name}" never ran to its end: is .run() missing?`)
+  if (waiting.size > 0 || counts.failed > 0) process.exitCode = 1
+})
+
+const asError = (thrown: unknown): Error =>
+  thrown instanceof Error ? thrown : new Error(`threw what is no Error: ${inspect(thrown)}`)
+
+/** Runs the handler; rejects with an Error whatever it threw, and when it takes too long. */
+const guard = async (handler: Handler, timeout: number): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not settled after ${timeout} ms`)), timeout)
+  })
+  try {
+    await Promise.race([(async () => handler())(), late])
+  } catch (thrown) {
+    throw asError(thrown)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Counts beside uvu, whose own count cannot be trusted when a hook throws. */
+const counted = async (run: () => Promise<void>): Promise<void> => {
+  try {
+    await run()
+    counts.passed++
+  } catch (error) {
+    counts.failed++
+    throw error
+  }
+}
+
+export const suite = (name: string): Suite => {
+  const inner = uvu.suite(name)
+  waiting.add(name)
+  const hook = (handler: Handler) => async () => {
+    try {
+      await guard(handler, TEST_TIMEOUT * 5)
+    } catch (error) {
+      counts.failed++
+      throw error
+    }
+  }
+  const outer = (testName: string, handler: Handler, options: Options = {}) =>
+    inner(testName, () => counted(() => guard(handler, options.timeout ?? TEST_TIMEOUT)))
+  return Object.assign(outer, {
+    before: (handler: Handler) => inner.before(hook(handler)),
+    after: (handler: Handler) => inner.after(hook(handler)),
+    skip: (testName: string, reason: string) => {
+      if (process.env.CI) {
+        outer(testName, () => {
+          throw new Error(`skipped where CI is set: ${reason}`)
+        })
+      } else {
+        counts.skipped++
+        console.log(`SKIPPED ${name}: ${testName} (${reason})`)
+        inner.skip(testName)
+      }
+    },
+    run: () => {
+      inner.after(() => {
+        waiting.delete(name)
+      })
+      inner.run()
+    },
+  })
+}
+
+/** The error that `run` rejects (or throws) with; fails when it does not, or when `expected` does not match its message or code. */
+export const rejects = async (run: () => unknown, expected?: RegExp): Promise<Error> => {
+  let thrown: unknown
+  try {
+    await run()
+  } catch (error) {
+    thrown = error ?? new Error(`rejected with ${error}`)
+  }
+  if (thrown === undefined) throw new Error('expected a rejection, but it succeeded')
+  const error = asError(thrown)
+  const told = `${(error as { code?: unknown }).code ?? ''} ${error.message}`
+  if (expected && !expected.test(told)) throw new Error(`rejected with "${told}", not ${expected}`)
+  return error
+}
