@@ -1,7 +1,7 @@
 /**
  * uvu with its four holes closed. Bare uvu 0.5 ends green when a test throws something
  * that is no Error, when `.run()` was forgotten, and when a promise never settles; and it
- * cannot assert a rejection. `suite.test.ts` beside this file shows each of them red.
+ * cannot assert a rejection. `test/suite.test.ts` shows each of them red.
  *
  * ```ts
  * const test = suite('replica')
@@ -9,8 +9,18 @@
  * test.run()
  * ```
  */
+import { existsSync, realpathSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
-import * as uvu from 'uvu'
+
+// uvu decides as it is loaded whether suites start themselves. Below the runner, which loads
+// this file before it can say so, they would run twice and side by side.
+const runner = fileURLToPath(new URL('../run.ts', import.meta.url))
+const [, started = ''] = process.argv
+if (existsSync(started) && realpathSync(started) === runner) {
+  Object.assign(globalThis, { UVU_DEFER: 1 })
+}
+const uvu = await import('uvu')
 
 /** Milliseconds. Long enough for a slow machine; a test that hangs must still end the run. */
 const TEST_TIMEOUT = 60_000
@@ -31,12 +41,13 @@ export interface Suite {
   run(): void
 }
 
-const waiting = new Set<string>()
+/** Suites that have not run to their end, by a key of their own: two may bear one name. */
+const waiting = new Map<symbol, string>()
 export const counts = { passed: 0, failed: 0, skipped: 0 }
 
 // The last word is ours: uvu sets the exit code to 0 when its queue looks empty.
 process.on('exit', () => {
-  for (const name of waiting)
+  for (const name of waiting.values())
     console.error(`suite "${name}" never ran to its end: is .run() missing?`)
   if (waiting.size > 0 || counts.failed > 0) process.exitCode = 1
 })
@@ -72,12 +83,14 @@ const counted = async (run: () => Promise<void>): Promise<void> => {
 
 export const suite = (name: string): Suite => {
   const inner = uvu.suite(name)
-  waiting.add(name)
+  const key = Symbol(name)
+  waiting.set(key, name)
   const hook = (handler: Handler) => async () => {
     try {
       await guard(handler, TEST_TIMEOUT * 5)
     } catch (error) {
       counts.failed++
+      console.error(`\na hook of suite "${name}" failed:`, error) // uvu drops what hooks throw
       throw error
     }
   }
@@ -99,7 +112,7 @@ export const suite = (name: string): Suite => {
     },
     run: () => {
       inner.after(() => {
-        waiting.delete(name)
+        waiting.delete(key)
       })
       inner.run()
     },

@@ -1,0 +1,273 @@
+/**
+ * `gossip_push` messages to text and back. Decoding checks shape and bounds; the bytes of an
+ * update stay packed until someone wants them, so what is already known costs no unpacking.
+ *
+ * ```js
+ * const text = encodePush(push)
+ * const push = decodePush(text, { swarm: 'kv' })       // throws a Refusal
+ * const bytes = unpackUpdate(push.state.get('kv').update, platform)
+ * ```
+ */
+import { fromBase64, toBase64 } from 'lib0/buffer'
+import { encodeUtf8 } from 'lib0/string'
+import { DIGEST_PATTERN, digestBytes } from './digest.ts'
+import { LIMITS, type Limits } from './limits.ts'
+import {
+  type DocState,
+  MESSAGE_FORMAT,
+  MESSAGE_TYPE,
+  type PackedUpdate,
+  type Push,
+} from './message.ts'
+import type { Platform } from './platform.ts'
+import { Refusal, type RefusalReason } from './refusal.ts'
+import { isPlainKey } from './values.ts'
+
+/** Bytes. Shorter updates gain nothing from DEFLATE but the time it takes. */
+const DEFLATE_FROM = 512
+
+/** Packs V1 bytes whose digest is known; deflates them where that makes them shorter. */
+export const packUpdate = (
+  update: { readonly bytes: Uint8Array; readonly digest: string },
+  platform: Platform,
+): PackedUpdate => {
+  const { bytes, digest } = update
+  if (bytes.length >= DEFLATE_FROM) {
+    const deflated = platform.deflate(bytes)
+    if (deflated.length < bytes.length) {
+      return { data: toBase64(deflated), encoding: 'v1+deflate', length: bytes.length, digest }
+    }
+  }
+  return { data: toBase64(bytes), encoding: 'v1', length: bytes.length, digest }
+}
+
+/** The V1 bytes, once length and digest have proved them whole; throws a Refusal. */
+export const unpackUpdate = (
+  packed: PackedUpdate,
+  platform: Platform,
+  limits: Limits = LIMITS,
+): Uint8Array => {
+  if (packed.length > limits.updateBytes) {
+    throw new Refusal(
+      'too_large',
+      `update of ${packed.length} bytes, at most ${limits.updateBytes}`,
+    )
+  }
+  let bytes: Uint8Array
+  try {
+    const raw = fromBase64(packed.data)
+    bytes = packed.encoding === 'v1' ? raw : platform.inflate(raw, packed.length)
+  } catch (error) {
+    throw new Refusal('damaged', `update cannot be unpacked: ${(error as Error).message}`, error)
+  }
+  if (bytes.length !== packed.length) {
+    throw new Refusal(
+      'damaged',
+      `update has ${bytes.length} bytes, ${packed.length} were announced`,
+    )
+  }
+  const digest = digestBytes(bytes, platform)
+  if (digest !== packed.digest) {
+    throw new Refusal('damaged', `update has digest ${digest}, ${packed.digest} was announced`)
+  }
+  return bytes
+}
+
+const encodeState = (state: DocState): Record<string, unknown> => {
+  const { update, digest, vector, deletes, answer, part, more } = state
+  return {
+    ...(digest !== undefined && { digest }),
+    ...(vector && { vector: toBase64(vector) }),
+    ...(deletes && { deletes: toBase64(deletes) }),
+    ...(update && { update }),
+    ...(answer !== undefined && { answer }),
+    ...(part !== undefined && { part }),
+    ...(more && { more }),
+  }
+}
+
+/** One line of JSON. The five fields of the seed's message come first, with their types. */
+export const encodePush = (push: Push): string =>
+  JSON.stringify({
+    type: MESSAGE_TYPE,
+    version: push.version,
+    state: Object.fromEntries([...push.state].map(([name, state]) => [name, encodeState(state)])),
+    sender: push.sender,
+    timestamp: String(push.timestamp),
+    swarm: push.swarm,
+    format: MESSAGE_FORMAT,
+    ...(push.members.length > 0 && { members: push.members }),
+  })
+
+type Json = Record<string, unknown>
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const check = (ok: boolean, reason: RefusalReason, message: () => string): void => {
+  if (!ok) throw new Refusal(reason, message())
+}
+
+/** For a message. What is inside of objects is not shown: it may be nested too deep to be written. */
+const show = (value: unknown): string => {
+  if (typeof value === 'string') {
+    return value.length > 60 ? `${JSON.stringify(value.slice(0, 60))}…` : JSON.stringify(value)
+  }
+  if (Array.isArray(value)) return 'an array'
+  return typeof value === 'object' && value !== null ? 'an object' : String(value)
+}
+
+const readCount = (value: unknown, what: string): number => {
+  check(
+    Number.isSafeInteger(value) && (value as number) >= 0,
+    'malformed',
+    () => `${what} is ${show(value)}, not a whole number`,
+  )
+  return value as number
+}
+
+const readName = (value: unknown, what: string, limits: Limits): string => {
+  check(typeof value === 'string', 'malformed', () => `${what} is ${show(value)}, not a string`)
+  const name = value as string
+  check(
+    name.length <= limits.nameLength,
+    'too_large',
+    () => `${what} has ${name.length} characters`,
+  )
+  check(name.length > 0, 'malformed', () => `${what} is empty`)
+  return name
+}
+
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/
+
+const readBase64 = (value: unknown, what: string): string => {
+  check(
+    typeof value === 'string' && value.length % 4 === 0 && BASE64.test(value),
+    'malformed',
+    () => `${what} is not base64: ${show(value)}`,
+  )
+  return value as string
+}
+
+const readDigest = (value: unknown, what: string): string => {
+  check(
+    typeof value === 'string' && DIGEST_PATTERN.test(value),
+    'malformed',
+    () => `${what} is ${show(value)}, not 32 hex digits`,
+  )
+  return value as string
+}
+
+const readUpdate = (value: unknown): PackedUpdate => {
+  if (!isObject(value)) throw new Refusal('malformed', `update is ${show(value)}, not an object`)
+  const { encoding } = value
+  if (encoding !== 'v1' && encoding !== 'v1+deflate') {
+    throw new Refusal('wrong_encoding', `update is encoded as ${show(encoding)}: only V1 is taken`)
+  }
+  return {
+    data: readBase64(value.data, 'update.data'),
+    encoding,
+    length: readCount(value.length, 'update.length'),
+    digest: readDigest(value.digest, 'update.digest'),
+  }
+}
+
+/** Bytes of base64. A vector of 100,000 writers takes about 1 MB: 25 times what a large swarm has. */
+const SUMMARY_LENGTH = 1_500_000
+
+const readBytes = (value: unknown, what: string): Uint8Array => {
+  const text = readBase64(value, what)
+  check(text.length <= SUMMARY_LENGTH, 'too_large', () => `${what} has ${text.length} characters`)
+  return fromBase64(text)
+}
+
+const readState = (value: unknown): DocState => {
+  if (!isObject(value)) throw new Refusal('malformed', `state is ${show(value)}, not an object`)
+  const state: DocState = {
+    ...(value.update !== undefined && { update: readUpdate(value.update) }),
+    ...(value.digest !== undefined && { digest: readDigest(value.digest, 'state digest') }),
+    ...(value.vector !== undefined && { vector: readBytes(value.vector, 'vector') }),
+    ...(value.deletes !== undefined && { deletes: readBytes(value.deletes, 'deletes') }),
+    ...(value.answer !== undefined && { answer: readCount(value.answer, 'answer') }),
+    ...(value.part !== undefined && { part: readCount(value.part, 'part') }),
+    ...(value.more === true && { more: true }),
+  }
+  check(
+    Boolean(state.update || state.digest || state.vector),
+    'malformed',
+    () => `state says nothing: ${show(value)}`,
+  )
+  return state
+}
+
+const readStates = (value: unknown, limits: Limits): Map<string, DocState> => {
+  if (!isObject(value)) throw new Refusal('malformed', `state is ${show(value)}, not an object`)
+  const entries = Object.entries(value)
+  check(entries.length <= limits.documents, 'too_many', () => `${entries.length} documents`)
+  const states = new Map<string, DocState>()
+  for (const [name, state] of entries) {
+    readName(name, 'document name', limits)
+    check(isPlainKey(name), 'key_not_plain', () => `document "${name}"`)
+    states.set(name, readState(state))
+  }
+  return states
+}
+
+const readMembers = (value: unknown, limits: Limits): string[] => {
+  if (value === undefined) return []
+  if (!Array.isArray(value)) throw new Refusal('malformed', `members are ${show(value)}`)
+  check(value.length <= limits.members, 'too_many', () => `${value.length} members`)
+  return value.map((member) => readName(member, 'member', limits))
+}
+
+const parse = (text: string, limits: Limits): Json => {
+  // A character takes one byte at least, so most long texts need no counting.
+  const bytes = text.length > limits.messageBytes ? text.length : encodeUtf8(text).length
+  check(bytes <= limits.messageBytes, 'too_large', () => `message of ${bytes} bytes`)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new Refusal('malformed', `not JSON: ${(error as Error).message}`, error)
+  }
+  if (!isObject(value) || value.type !== MESSAGE_TYPE) {
+    throw new Refusal('malformed', `not a ${MESSAGE_TYPE}: ${show(value)}`)
+  }
+  return value
+}
+
+/** Is this text a push of that swarm, in any format? Cheap to ask of each message in a shared inbox; never throws. */
+export const isPushOf = (text: string, swarm: string): boolean => {
+  // Most of what is not ours does not even name the type: no need to parse it.
+  if (!text.includes(MESSAGE_TYPE)) return false
+  try {
+    const value: unknown = JSON.parse(text)
+    return isObject(value) && value.type === MESSAGE_TYPE && value.swarm === swarm
+  } catch {
+    return false // not JSON, so not ours
+  }
+}
+
+/** Decodes and checks a push of `swarm`; throws a Refusal that says what is wrong with it. */
+export const decodePush = (text: string, swarm: string, limits: Limits = LIMITS): Push => {
+  const value = parse(text, limits)
+  if (value.swarm !== swarm) {
+    throw new Refusal('wrong_swarm', `push of swarm ${show(value.swarm)}, we are "${swarm}"`)
+  }
+  if (value.format !== MESSAGE_FORMAT) {
+    throw new Refusal('wrong_format', `format ${show(value.format)}, we read ${MESSAGE_FORMAT}`)
+  }
+  check(
+    typeof value.timestamp === 'string' && /^\d{1,15}$/.test(value.timestamp),
+    'malformed',
+    () => `timestamp is ${show(value.timestamp)}, not Unix seconds in a string`,
+  )
+  return {
+    version: readCount(value.version, 'version'),
+    state: readStates(value.state, limits),
+    sender: readName(value.sender, 'sender', limits),
+    timestamp: Number(value.timestamp),
+    swarm,
+    members: readMembers(value.members, limits),
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * Digests: 128 bits of SHA-256 as 32 hex digits. Long enough that nobody finds two states
+ * or two updates with one digest (2^64 tries), short enough to ride in every round.
+ */
+import { toHexString } from 'lib0/buffer'
+import * as Y from 'yjs'
+import type { Platform } from './platform.ts'
+
+const DIGEST_BYTES = 16
+
+export const DIGEST_PATTERN: RegExp = /^[0-9a-f]{32}$/
+
+export const digestBytes = (bytes: Uint8Array, platform: Platform): string =>
+  toHexString(platform.sha256(bytes).subarray(0, DIGEST_BYTES))
+
+/**
+ * The digest of a document's state: its state vector **and** its delete set, which the
+ * vector does not see. `Y.encodeSnapshot` sorts writers and merges ranges, so replicas that
+ * hold the same structs and deletes have one digest, in whatever order they came.
+ * `Y.encodeStateAsUpdate` would not do: it depends on the order of arrival.
+ */
+export const digestSnapshot = (snapshot: Y.Snapshot, platform: Platform): string =>
+  digestBytes(Y.encodeSnapshot(snapshot), platform)

@@ -1,0 +1,42 @@
+/**
+ * The pure part: documents, their digests and deltas, and the `gossip_push` codec. It needs
+ * yjs and lib0 alone, and neither clock nor randomness.
+ */
+export { decodePush, encodePush, isPushOf, packUpdate, unpackUpdate } from './codec.ts'
+export {
+  type DeleteSet,
+  decodeDeletes,
+  emptyDeletes,
+  encodeDeletes,
+  hasDeletes,
+  subtractDeletes,
+} from './deletes.ts'
+export {
+  type ClockRun,
+  type Clocks,
+  coversDelta,
+  type Delta,
+  deltaOfTransaction,
+  deltaSince,
+  emptyDelta,
+  encodeDelta,
+  isEmptyDelta,
+  mergeDeltas,
+} from './delta.ts'
+export { digestBytes, digestSnapshot } from './digest.ts'
+export { CausalGate, type HeldUpdate } from './gate.ts'
+export { type Inspection, inspectUpdate } from './inspect.ts'
+export { LIMITS, type Limits } from './limits.ts'
+export {
+  type DocState,
+  MESSAGE_FORMAT,
+  MESSAGE_TYPE,
+  type PackedUpdate,
+  type Push,
+} from './message.ts'
+export { takePiece } from './piece.ts'
+export type { Platform } from './platform.ts'
+export { REFUSAL_REASONS, Refusal, type RefusalReason } from './refusal.ts'
+export { type Known, type Outcome, type Part, Replica, type Summary } from './replica.ts'
+export { deepMerge, type Json, type ScalarPush, ScalarReplica } from './scalar.ts'
+export { checkKey, checkValue, isPlainKey } from './values.ts'

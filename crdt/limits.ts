@@ -1,0 +1,63 @@
+/**
+ * How much a peer may ask of us before its message is refused. Every bound is counted
+ * before the work it bounds is done, so a hostile message costs its own length and no more.
+ *
+ * ```js
+ * decodeMessage(text, { ...LIMITS, messageBytes: 1 << 20 })
+ * ```
+ */
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+export interface Limits {
+  /** UTF-8 bytes of one message. */
+  readonly messageBytes: number
+  /** Bytes of one update after inflating. */
+  readonly updateBytes: number
+  /** Documents named in one message. */
+  readonly documents: number
+  /** Structs and delete ranges of one update, and entries of one state vector. */
+  readonly entries: number
+  /** Levels of nesting: of a value, and of shared types in one another. */
+  readonly depth: number
+  /** Members named in one message. */
+  readonly members: number
+  /** Characters of a name: swarm, document, sender, member. */
+  readonly nameLength: number
+  /** Clocks one update may add to one writer. */
+  readonly clockJump: number
+  /** Clocks by which a delete may reach past what is known of its writer. */
+  readonly deleteJump: number
+  /** Bytes of updates that wait for their predecessors, per document. */
+  readonly waitingBytes: number
+  /** Number of such updates, per document. */
+  readonly waitingUpdates: number
+}
+
+export const LIMITS: Limits = {
+  // Half of what pilotctl 1.17 carries (64 MiB); larger costs that much memory twice while parsing.
+  messageBytes: 32 * MiB,
+  // A map of 1,000,000 keys is about 60 MB of V1. A larger one costs its size for each message under way.
+  updateBytes: 64 * MiB,
+  // An agent has one document, a provider one per room. More only makes messages longer.
+  documents: 256,
+  // The smallest struct takes 2 bytes but some 100 in memory: this bounds one message to about 500 MB.
+  entries: 5_000_000,
+  // Deeper values than this are made by nobody and overflow the stack of whoever reads them.
+  depth: 64,
+  // A sample is 5; the rest is room for later versions.
+  members: 64,
+  // Longer than any Pilot address or hostname (253).
+  nameLength: 256,
+  // A writer of 100 clocks a second needs 497 days for 2^32, and a newcomer gets all of them in one update.
+  // 2^53 clocks exist: it takes two million forged updates to use up a writer's.
+  clockJump: 2 ** 32,
+  // Updates that arrive in the wrong order are this far apart at most; a larger gap is repaired by
+  // a difference, which carries its structs along. Larger makes forged deletes of the future cheaper.
+  deleteJump: 2 ** 20,
+  // The parts of one answer wait together, so this is as much as one update may have.
+  waitingBytes: 64 * MiB,
+  // Each is looked at again when anything arrives that it waits for: 1,000 cost about a millisecond.
+  waitingUpdates: 1_000,
+}

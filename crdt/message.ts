@@ -1,0 +1,55 @@
+/**
+ * The one message of the protocol: `gossip_push`. The page `PROTOCOL.md` beside this file
+ * says what each field means on the wire; here is its shape once it has been decoded.
+ */
+
+/** An update as it travels: named by its digest, still packed. */
+export interface PackedUpdate {
+  /** Base64 of the bytes, deflated or not. */
+  readonly data: string
+  /** `v1`, or `v1+deflate` (raw DEFLATE over the V1 bytes). */
+  readonly encoding: 'v1' | 'v1+deflate'
+  /** Length of the V1 bytes. */
+  readonly length: number
+  /** Digest of the V1 bytes, 32 hex digits. */
+  readonly digest: string
+}
+
+/** What a push says about one document; at least one of these is there. */
+export interface DocState {
+  /** A part of the document's history. */
+  readonly update?: PackedUpdate
+  /** Digest of the sender's state. */
+  readonly digest?: string
+  /** The sender's encoded state vector: it asks for what it lacks. */
+  readonly vector?: Uint8Array
+  /** With `vector`: the sender's encoded delete set, where it is short. */
+  readonly deletes?: Uint8Array
+  /**
+   * This answers a vector: the sender's number of the answer. An answer is not answered, but
+   * for a vector that it carries itself.
+   */
+  readonly answer?: number
+  /** With `answer`, where it takes several messages: which part of it this is, from 0. */
+  readonly part?: number
+  /** With `part`: further parts follow. */
+  readonly more?: boolean
+}
+
+export interface Push {
+  /** Sum of the clocks of the documents in `state`; for people to look at. */
+  readonly version: number
+  readonly state: ReadonlyMap<string, DocState>
+  /** Who says it; a claim. */
+  readonly sender: string
+  /** Unix seconds. */
+  readonly timestamp: number
+  readonly swarm: string
+  /** Some members the sender knows. */
+  readonly members: readonly string[]
+}
+
+export const MESSAGE_TYPE = 'gossip_push'
+
+/** Grows when a message can no longer be read by an older version; older readers then refuse it. */
+export const MESSAGE_FORMAT = 1

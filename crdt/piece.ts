@@ -1,0 +1,121 @@
+/**
+ * Cuts a delta that is too long for one message. Each piece merges by itself once the pieces
+ * before it have: structs are taken in causal order (what a struct refers to comes first),
+ * and the deletes stay for the last pieces, so that no key vanishes before its successor is there.
+ * One case is left: of a key overwritten several times in between, the values before the last
+ * are dead already and delete what they replace, so until the last has come the key is gone.
+ *
+ * ```js
+ * for (let rest = delta; rest; ) { const cut = takePiece(doc, rest, 64_000); send(cut.piece); rest = cut.rest }
+ * ```
+ */
+import * as encoding from 'lib0/encoding'
+import * as Y from 'yjs'
+import { emptyDeletes, hasDeletes } from './deletes.ts'
+import { type ClockRun, type Delta, isEmptyDelta } from './delta.ts'
+
+export interface Cut {
+  readonly piece: Delta
+  /** What is left to send; undefined when nothing is. */
+  readonly rest: Delta | undefined
+}
+
+/** Bytes before a writer's runs in a delete set: its id of 53 bits, and how many runs follow. */
+const HEAD_BYTES = 12
+
+/** Bytes of a number in Yjs's encoding. */
+const bytesOf = (number: number): number => Math.max(1, Math.ceil(Math.log2(number + 1) / 7))
+
+/** What `item` refers to; a struct cut at its start refers to its own predecessor, which is sent. */
+const references = (item: Y.Item): Y.ID[] => {
+  const ids: Y.ID[] = []
+  if (item.origin) ids.push(item.origin)
+  if (item.rightOrigin) ids.push(item.rightOrigin)
+  const parent = item.parent
+  if (ids.length === 0 && parent instanceof Y.AbstractType && parent._item)
+    ids.push(parent._item.id)
+  return ids
+}
+
+/** Takes structs in causal order until `maxBytes` are full; at least one. Writer → clock reached. */
+const takeStructs = (doc: Y.Doc, delta: Delta, maxBytes: number): Map<number, number> => {
+  const reached = new Map<number, number>()
+  const cursor = (writer: number) => reached.get(writer) ?? delta.structs.get(writer)!.from
+  /** The writer of a struct that must come first, if any. */
+  const blockedBy = (item: Y.Item): number | undefined =>
+    references(item).find((id) => {
+      const run = delta.structs.get(id.client)
+      return (
+        run && id.client !== item.id.client && id.clock >= cursor(id.client) && id.clock < run.to
+      )
+    })?.client
+
+  const scratch = new Y.UpdateEncoderV1()
+  const queue = [...delta.structs.keys()].sort((a, b) => a - b)
+  const stack: number[] = []
+  while (encoding.length(scratch.restEncoder) < maxBytes) {
+    const writer = stack.at(-1) ?? queue.at(-1)
+    if (writer === undefined) break
+    const clock = cursor(writer)
+    if (clock >= delta.structs.get(writer)!.to) {
+      if (stack.length > 0) stack.pop()
+      else queue.pop()
+      continue
+    }
+    const structs = doc.store.clients.get(writer)!
+    const struct = structs[Y.findIndexSS(structs as (Y.Item | Y.GC)[], clock)]!
+    const blocker = struct instanceof Y.Item ? blockedBy(struct) : undefined
+    if (blocker !== undefined) {
+      stack.push(blocker)
+      continue
+    }
+    struct.write(scratch, clock - struct.id.clock)
+    reached.set(writer, struct.id.clock + struct.length)
+    stack.pop()
+  }
+  return reached
+}
+
+/** The first `maxBytes` worth of deletes, one run at least, and the others. */
+const takeDeletes = (delta: Delta, maxBytes: number): Cut => {
+  const taken = emptyDeletes()
+  const left = emptyDeletes()
+  let bytes = 0
+  for (const [writer, runs] of delta.deletes.clients) {
+    bytes += HEAD_BYTES
+    let count = 0
+    for (const { clock, len } of runs) {
+      bytes += bytesOf(clock) + bytesOf(len)
+      if (bytes > maxBytes && (count > 0 || hasDeletes(taken))) break
+      count++
+    }
+    if (count > 0) taken.clients.set(writer, runs.slice(0, count))
+    if (count < runs.length) left.clients.set(writer, runs.slice(count))
+  }
+  const structs: Delta['structs'] = new Map()
+  return {
+    piece: { structs, deletes: taken },
+    rest: hasDeletes(left) ? { structs, deletes: left } : undefined,
+  }
+}
+
+/**
+ * The next piece of `delta` of about `maxBytes` bytes of V1 (more only where a single struct
+ * is longer), and the rest.
+ */
+export const takePiece = (doc: Y.Doc, delta: Delta, maxBytes: number): Cut => {
+  if (delta.structs.size === 0) return takeDeletes(delta, maxBytes)
+  const reached = takeStructs(doc, delta, maxBytes)
+  const taken = new Map<number, ClockRun>()
+  const left = new Map<number, ClockRun>()
+  for (const [writer, run] of delta.structs) {
+    const to = reached.get(writer) ?? run.from
+    if (to > run.from) taken.set(writer, { from: run.from, to })
+    if (to < run.to) left.set(writer, { from: to, to: run.to })
+  }
+  const rest: Delta = { structs: left, deletes: delta.deletes }
+  return {
+    piece: { structs: taken, deletes: emptyDeletes() },
+    rest: isEmptyDelta(rest) ? undefined : rest,
+  }
+}

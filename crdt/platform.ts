@@ -1,0 +1,12 @@
+/**
+ * The three functions that this folder needs and no pure JavaScript does well. They are
+ * handed in, so `crdt` runs wherever Yjs runs; `src/platform.ts` is Node's.
+ */
+export interface Platform {
+  /** SHA-256, 32 bytes. */
+  sha256(bytes: Uint8Array): Uint8Array
+  /** Raw DEFLATE (RFC 1951). */
+  deflate(bytes: Uint8Array): Uint8Array
+  /** The inverse; throws on damage and as soon as the result would exceed `maxBytes`. */
+  inflate(bytes: Uint8Array, maxBytes: number): Uint8Array
+}

@@ -1,0 +1,51 @@
+/**
+ * Why something from the network was not taken. A refusal changes nothing: the document
+ * is as it was, the message is dropped, counted by its reason, and told.
+ *
+ * ```js
+ * try { replica.apply(bytes) } catch (e) { if (e instanceof Refusal) counters[e.reason]++ }
+ * ```
+ */
+
+export const REFUSAL_REASONS = [
+  /** not JSON, not the shape of a push, or not an update Yjs can decode */
+  'malformed',
+  /** a push of a later, incompatible format */
+  'wrong_format',
+  /** a push of another swarm */
+  'wrong_swarm',
+  /** an update in another encoding than V1 */
+  'wrong_encoding',
+  /** more bytes than allowed, also after inflating */
+  'too_large',
+  /** more documents, entries or members than allowed */
+  'too_many',
+  /** nested deeper than allowed */
+  'too_deep',
+  /** length or digest of the update do not fit its bytes */
+  'damaged',
+  /** a writer's clock leaps further than one update may carry it */
+  'clock_jump',
+  /** a delete of what its writer has not written by far */
+  'delete_jump',
+  /** structs or deletes under our own writer id that we never wrote */
+  'own_clock',
+  /** a key such as `__proto__` */
+  'key_not_plain',
+  /** a document that is not open here */
+  'unknown_document',
+  /** Yjs failed on an update that had passed every check */
+  'apply_failed',
+] as const
+
+export type RefusalReason = (typeof REFUSAL_REASONS)[number]
+
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly reason: RefusalReason
+
+  constructor(reason: RefusalReason, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.reason = reason
+  }
+}

@@ -1,0 +1,328 @@
+/**
+ * A replica: one `Y.Doc` with what gossip asks of it. It says how far it is (state vector,
+ * version, digest), what a peer lacks, takes updates from the network after a look at them,
+ * and answers each merge with what was new, because only that is passed on.
+ *
+ * ```js
+ * const replica = new Replica(new Y.Doc(), platform)
+ * replica.onLocal = () => push(replica.encode(mergeDeltas(replica.takeLocal())))
+ * const { status, delta } = replica.apply(update)
+ * ```
+ */
+import * as Y from 'yjs'
+import {
+  countRuns,
+  type DeleteSet,
+  decodeDeletes,
+  emptyDeletes,
+  encodeDeletes,
+  hasDeletes,
+  mergeDeletes,
+  subtractDeletes,
+} from './deletes.ts'
+import {
+  type Clocks,
+  type Delta,
+  deltaOfTransaction,
+  deltaSince,
+  emptyDelta,
+  encodeDelta,
+  isEmptyDelta,
+  mergeDeltas,
+} from './delta.ts'
+import { digestBytes, digestSnapshot } from './digest.ts'
+import { CausalGate, type HeldUpdate } from './gate.ts'
+import { inspectUpdate } from './inspect.ts'
+import { LIMITS, type Limits } from './limits.ts'
+import type { Platform } from './platform.ts'
+import { Refusal } from './refusal.ts'
+import { withWinners } from './winners.ts'
+
+/** Bytes. A delete set up to this length travels with the vector that asks; a longer one is left out, and the answer then carries all deletes. */
+const DELETES_WITH_VECTOR = 4096
+
+/** What a replica knows, in the form in which it asks a peer for the rest. */
+export interface Summary {
+  /** Yjs's encoded state vector. */
+  readonly vector: Uint8Array
+  /** Its encoded delete set; absent when it is long. */
+  readonly deletes?: Uint8Array
+}
+
+/** A decoded summary. */
+export interface Known {
+  readonly clocks: Clocks
+  readonly deletes: DeleteSet | undefined
+}
+
+export interface Outcome {
+  /**
+   * `new`: something was merged. `known`: it held nothing new. `waiting`: it waits outside
+   * the document, for its predecessors (then the difference should be asked for) or for the
+   * last part of the answer.
+   */
+  readonly status: 'new' | 'known' | 'waiting'
+  /** What was new, with what it freed from waiting. */
+  readonly delta: Delta
+  /** What the update itself carried. */
+  readonly carried: Delta
+  /** What observers of the document threw, and Refusals of updates that had waited for this one. */
+  readonly thrown: readonly unknown[]
+}
+
+/** Which part of a long answer an update is; an update on its own is neither. */
+export type Part = 'more' | 'last'
+
+interface State {
+  readonly clocks: Clocks
+  readonly deletes: DeleteSet
+  readonly digest: string
+}
+
+export class Replica {
+  readonly doc: Y.Doc
+  /** The origin of the transactions that `apply` makes. */
+  readonly origin: unknown
+  /** Called after each transaction that did not come through `apply`; `takeLocal` tells what it was. */
+  onLocal: (() => void) | undefined
+  readonly #platform: Platform
+  readonly #limits: Limits
+  readonly #gate: CausalGate
+  readonly #listener: (transaction: Y.Transaction) => void
+  #state: State | undefined
+  /** What the merge under way has brought so far. */
+  #merged: Delta[] | undefined
+  #local: Delta[] = []
+
+  constructor(doc: Y.Doc, platform: Platform, options: { limits?: Limits; origin?: unknown } = {}) {
+    this.doc = doc
+    this.origin = options.origin ?? this
+    this.#platform = platform
+    this.#limits = options.limits ?? LIMITS
+    this.#gate = new CausalGate(this.#limits)
+    this.#listener = (transaction) => this.#onTransaction(transaction)
+    doc.on('afterTransaction', this.#listener)
+  }
+
+  /** Stops listening; the document stays. */
+  destroy(): void {
+    this.doc.off('afterTransaction', this.#listener)
+    this.onLocal = undefined
+  }
+
+  /** The sum of the state vector's clocks: how much has ever been written. Decides nothing. */
+  get version(): number {
+    let sum = 0
+    for (const clock of this.clocks.values()) sum += clock
+    return sum
+  }
+
+  /** Writer → clock. */
+  get clocks(): Clocks {
+    const clocks = new Map<number, number>()
+    for (const writer of this.doc.store.clients.keys()) {
+      clocks.set(writer, Y.getState(this.doc.store, writer))
+    }
+    return clocks
+  }
+
+  /** 32 hex digits over state vector and deletes; computed once for each state. */
+  get digest(): string {
+    return this.#current().digest
+  }
+
+  /** Updates that wait for their predecessors, and what became of others. */
+  get waiting(): { readonly updates: number; readonly bytes: number; readonly dropped: number } {
+    return { updates: this.#gate.size, bytes: this.#gate.bytes, dropped: this.#gate.dropped }
+  }
+
+  /** What was changed here since it was asked last. */
+  takeLocal(): readonly Delta[] {
+    const local = this.#local
+    if (local.length > 0) this.#local = []
+    return local
+  }
+
+  /** What this replica knows, to ask a peer for the rest. What waits in the gate need not come again. */
+  summary(): Summary {
+    const { clocks, deletes } = this.#current()
+    const reached = new Map([...clocks, ...this.#gate.reach(this.#clockOf)])
+    const vector = Y.encodeStateVector(reached)
+    // Two bytes are the least that a run takes: no need to encode what is certainly too long.
+    if (countRuns(deletes) * 2 > DELETES_WITH_VECTOR) return { vector }
+    const encoded = encodeDeletes(deletes)
+    return encoded.length > DELETES_WITH_VECTOR ? { vector } : { vector, deletes: encoded }
+  }
+
+  /** Decodes a peer's summary; throws a Refusal. */
+  read(summary: Summary): Known {
+    const { vector, deletes } = summary
+    try {
+      return {
+        clocks: Y.decodeStateVector(vector),
+        deletes: deletes === undefined ? undefined : decodeDeletes(deletes),
+      }
+    } catch (error) {
+      throw new Refusal('malformed', `not a state vector: ${(error as Error).message}`, error)
+    }
+  }
+
+  /** Exactly what a peer with this knowledge lacks; all deletes where it did not tell its own. */
+  lacking(known: Known): Delta {
+    const own = this.#current()
+    return deltaSince(own, known.clocks, known.deletes ?? emptyDeletes())
+  }
+
+  /** What a peer with this knowledge knows once it has got `delta` too. */
+  knownWith(known: Known, delta: Delta): Known {
+    const clocks = new Map(known.clocks)
+    for (const [writer, { to }] of delta.structs) clocks.set(writer, to)
+    return { clocks, deletes: mergeDeletes([known.deletes ?? emptyDeletes(), delta.deletes]) }
+  }
+
+  /** May the peer have something that we lack? (Yes, where its deletes are not told.) */
+  isBehind(known: Known): boolean {
+    const own = this.#current()
+    for (const [writer, clock] of known.clocks) {
+      if (clock > (own.clocks.get(writer) ?? 0)) return true
+    }
+    return known.deletes === undefined || hasDeletes(subtractDeletes(known.deletes, own.deletes))
+  }
+
+  /** The delta with all it needs so that no key vanishes where it is merged; see `winners.ts`. */
+  complete(delta: Delta): Delta {
+    return withWinners(this.doc, delta)
+  }
+
+  /** The delta as a V1 update, and the digest that names it. */
+  encode(delta: Delta): { readonly bytes: Uint8Array; readonly digest: string } {
+    const bytes = encodeDelta(this.doc, delta)
+    return { bytes, digest: digestBytes(bytes, this.#platform) }
+  }
+
+  /**
+   * Merges a V1 update from the network. Throws a Refusal, and then nothing has changed.
+   * Updates that waited for this one are merged with it; so are, with the last part of an
+   * answer, the parts before it, in one transaction. Not to be called in a transaction or an
+   * observer of the document (TypeError): Yjs would tell only later what was new.
+   */
+  apply(bytes: Uint8Array, part?: Part): Outcome {
+    if (this.doc._transactionCleanups.length > 0) {
+      throw new TypeError('apply was called in a transaction or an observer: call it afterwards')
+    }
+    const { delta: carried, missing, hasNewStructs } = inspectUpdate(this.doc, bytes, this.#limits)
+    const held: HeldUpdate = { bytes, missing, carried, isPart: part !== undefined }
+    let updates: Uint8Array[]
+    let isHeld = false
+    if (missing.size === 0 && (part === undefined || (part === 'last' && this.#gate.size === 0))) {
+      // Without new structs only the deletes can be new, and they cost far less to apply.
+      const deletes = { structs: new Map(), deletes: carried.deletes }
+      updates = [hasNewStructs ? bytes : encodeDelta(this.doc, deletes)]
+    } else {
+      this.#gate.hold(held)
+      const free = part === 'last' ? this.#gate.release(this.#clockOf, held) : []
+      if (free.length === 0) return { status: 'waiting', delta: emptyDelta(), carried, thrown: [] }
+      updates = free.map((update) => update.bytes)
+      isHeld = true
+    }
+    const { delta, thrown } = this.#merge(updates, isHeld)
+    return { status: isEmptyDelta(delta) ? 'known' : 'new', delta, carried, thrown }
+  }
+
+  /**
+   * Merges the parts that wait, without a last part: for a peer that was told of them has said
+   * that there is nothing more.
+   */
+  settle(): Pick<Outcome, 'delta' | 'thrown'> {
+    const free = this.#gate.release(this.#clockOf, 'all')
+    return this.#merge(free.map(({ bytes }) => bytes))
+  }
+
+  readonly #clockOf = (writer: number): number => Y.getState(this.doc.store, writer)
+
+  /** Merges updates in one transaction, then what waited for them, and what waited for that. */
+  #merge(updates: readonly Uint8Array[], isHeld: boolean): { delta: Delta; thrown: unknown[] } {
+    const merged: Delta[] = []
+    const thrown: unknown[] = []
+    this.#merged = merged
+    try {
+      for (let next = updates; next.length > 0; next = this.#released(merged)) {
+        this.#transact(next, isHeld || next !== updates, merged, thrown)
+      }
+    } finally {
+      this.#merged = undefined
+    }
+    return { delta: merged.length === 0 ? emptyDelta() : mergeDeltas(merged), thrown }
+  }
+
+  #released(merged: readonly Delta[]): Uint8Array[] {
+    if (merged.length === 0 && this.#gate.size === 0) return []
+    return this.#gate.release(this.#clockOf).map(({ bytes }) => bytes)
+  }
+
+  /** What waited is looked at again: only now is there all that it refers to. */
+  #mayMerge(bytes: Uint8Array, thrown: unknown[]): boolean {
+    try {
+      const { delta: carried, missing } = inspectUpdate(this.doc, bytes, this.#limits)
+      if (missing.size > 0) this.#gate.hold({ bytes, missing, carried, isPart: false })
+      return missing.size === 0
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      thrown.push(error)
+      return false
+    }
+  }
+
+  #transact(
+    updates: readonly Uint8Array[],
+    isHeld: boolean,
+    merged: readonly Delta[],
+    thrown: unknown[],
+  ): void {
+    const before = merged.length
+    try {
+      Y.transact(
+        this.doc,
+        () => {
+          for (const update of updates) {
+            if (isHeld && !this.#mayMerge(update, thrown)) continue
+            Y.applyUpdate(this.doc, update, this.origin)
+          }
+        },
+        this.origin,
+        false,
+      )
+    } catch (error) {
+      this.#state = undefined
+      // Yjs ends the transaction whatever observers do: if something was merged, one of them threw.
+      const hasMerged = merged.length > before
+      const failed = new Refusal('apply_failed', `Yjs failed: ${(error as Error).message}`, error)
+      if (!hasMerged && before === 0) throw failed
+      thrown.push(hasMerged ? error : failed)
+    }
+  }
+
+  #onTransaction(transaction: Y.Transaction): void {
+    const delta = deltaOfTransaction(transaction)
+    if (isEmptyDelta(delta)) return
+    this.#state = undefined
+    if (this.#merged && transaction.origin === this.origin) {
+      this.#merged.push(delta)
+    } else {
+      this.#local.push(delta)
+      this.onLocal?.()
+    }
+  }
+
+  #current(): State {
+    if (this.#state === undefined) {
+      const snapshot = Y.snapshot(this.doc)
+      this.#state = {
+        clocks: snapshot.sv,
+        deletes: snapshot.ds,
+        digest: digestSnapshot(snapshot, this.#platform),
+      }
+    }
+    return this.#state
+  }
+}

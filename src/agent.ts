@@ -1,0 +1,311 @@
+/**
+ * An agent: one member of a swarm, with its document, its transport, its clock and its timers.
+ * It feeds events to the gossip core and carries out the effects; all thinking is there.
+ *
+ * ```js
+ * const agent = new Agent({ swarm: 'kv', transport: new MailboxTransport({ dir, address: 'a' }) })
+ * await agent.start()
+ * agent.doc.getMap('state').set('k', 1)
+ * await agent.stop()
+ * ```
+ */
+import { randomInt } from 'node:crypto'
+import * as Y from 'yjs'
+import { isPushOf, type RefusalReason, Replica } from '../crdt/index.ts'
+import { Failure, toFailure } from './errors.ts'
+import { Gossip, type GossipConfig, type GossipEvent } from './gossip/index.ts'
+import { listMaps } from './maps.ts'
+import { nodePlatform } from './platform.ts'
+import type { Transport } from './transport.ts'
+
+/** Milliseconds between two looks for peers. Each may cost some calls of pilotctl. */
+const DISCOVER_MS = 60_000
+
+/** The same while nobody is known: a member of a new swarm waits for the others. */
+const DISCOVER_ALONE_MS = 5_000
+
+/** Milliseconds that a stop waits for pushes on their way. */
+const LAST_PUSH_MS = 2_000
+
+export interface AgentOptions {
+  readonly swarm: string
+  readonly transport: Transport
+  /** Names or addresses of peers; names are resolved by the transport. */
+  readonly peers?: readonly string[]
+  readonly config?: Partial<GossipConfig>
+  /** The shared document; default a new one. Its client id must belong to this agent alone. */
+  readonly doc?: Y.Doc
+  /** Told of trouble: refused messages, an unreachable daemon. Called often in bad times. */
+  readonly onProblem?: (problem: Problem) => void
+}
+
+export type Problem =
+  | { readonly type: 'transport'; readonly failure: Failure }
+  | { readonly type: 'send'; readonly to: string; readonly failure: Failure }
+  | {
+      readonly type: 'refused'
+      readonly from: string
+      readonly reason: RefusalReason
+      readonly message: string
+    }
+  | { readonly type: 'unsendable'; readonly to: string; readonly bytes: number }
+  | { readonly type: 'observer_failed'; readonly error: unknown }
+
+export interface PeerStatus {
+  readonly address: string
+  /** How it is known: given, heard, named, found. */
+  readonly source: string
+  /** When its last push came, ISO 8601; null: never. */
+  readonly lastHeard: string | null
+  /** Was the last state it told the one we have now? */
+  readonly inSync: boolean
+  /** Sends that failed one after another. */
+  readonly failures: number
+}
+
+export interface AgentStatus {
+  readonly swarm: string
+  /** Our address. */
+  readonly node: string
+  readonly transport: string
+  /** Sum of the clocks of the state vector. */
+  readonly version: number
+  /** Digest of the state: equal on agents that have converged. */
+  readonly digest: string
+  readonly maps: readonly { readonly name: string; readonly keys: number }[]
+  readonly peers: readonly PeerStatus[]
+  readonly counters: {
+    readonly pushesSent: number
+    readonly pushesReceived: number
+    readonly bytesSent: number
+    readonly bytesReceived: number
+    readonly redundant: number
+    readonly gaps: number
+    readonly sendsFailed: number
+    readonly rejected: Readonly<Record<string, number>>
+  }
+  /** Updates that wait for their predecessors. */
+  readonly waiting: number
+}
+
+const SWARM_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+
+/** Throws a Failure (invalid_argument) unless `name` can name a swarm (and a folder, and a tag). */
+export const checkSwarm = (name: string): string => {
+  if (SWARM_NAME.test(name)) return name
+  throw new Failure('invalid_argument', `swarm name "${name}" cannot be used`, {
+    hint: 'use 1 to 64 letters, digits, dots, dashes or underscores, beginning with a letter or digit',
+  })
+}
+
+/**
+ * A writer id that no other has: 53 random bits. Yjs's own 32 bits collide with even odds
+ * among 77,000 writers, and two writers with one id diverge for ever.
+ */
+const newWriter = (): number => randomInt(2 ** 21) * 2 ** 32 + randomInt(2 ** 32)
+
+export class Agent {
+  readonly doc: Y.Doc
+  readonly swarm: string
+  readonly #options: AgentOptions
+  readonly #transport: Transport
+  readonly #replica: Replica
+  #gossip: Gossip | undefined
+  /** Events that came while another was being handled. */
+  readonly #events: GossipEvent[] = []
+  #isHandling = false
+  #isStopped = false
+  #wake: NodeJS.Timeout | undefined
+  #discover: NodeJS.Timeout | undefined
+  /** Peers that were given and have no address yet. */
+  #unresolved: readonly string[]
+  #onIdle: (() => void) | undefined
+
+  constructor(options: AgentOptions) {
+    this.swarm = checkSwarm(options.swarm)
+    this.#options = options
+    this.#transport = options.transport
+    this.#unresolved = options.peers ?? []
+    this.doc = options.doc ?? new Y.Doc()
+    if (options.doc === undefined) this.doc.clientID = newWriter()
+    this.#replica = new Replica(this.doc, nodePlatform)
+    this.#replica.onLocal = () => this.#take({ type: 'changed' })
+  }
+
+  /** Our address; empty before `start`. */
+  get address(): string {
+    return this.#transport.address
+  }
+
+  /**
+   * Opens the transport, resolves the peers and makes the first round. Rejects with a Failure
+   * when the transport cannot be opened or a given peer does not exist.
+   */
+  async start(): Promise<void> {
+    await this.#transport.open({
+      accepts: (text) => isPushOf(text, this.swarm),
+      receive: ({ from, text }) => this.#take({ type: 'message', from, text }),
+      onProblem: (failure) => this.#options.onProblem?.({ type: 'transport', failure }),
+    })
+    try {
+      const given = await this.#resolve()
+      const gossip = new Gossip({
+        self: this.#transport.address,
+        swarm: this.swarm,
+        platform: nodePlatform,
+        random: Math.random,
+        maxMessageBytes: this.#transport.maxMessageBytes,
+        ...(this.#options.config && { config: this.#options.config }),
+      })
+      gossip.open(this.swarm, this.#replica)
+      this.#gossip = gossip
+      this.#take({ type: 'peers', addresses: given, source: 'given' })
+      void this.#look()
+    } catch (error) {
+      await this.#transport.close()
+      throw error
+    }
+  }
+
+  /** Pushes what is fresh, waits a moment for it to leave, and closes the transport. */
+  async stop(): Promise<void> {
+    if (this.#isStopped) return
+    this.#isStopped = true
+    clearTimeout(this.#discover)
+    if (this.#gossip) await this.#lastPush(this.#gossip)
+    clearTimeout(this.#wake)
+    this.#replica.destroy()
+    await this.#transport.close()
+    this.#gossip = undefined
+  }
+
+  /** A round now, not at its time. */
+  push(): void {
+    this.#take({ type: 'round' })
+  }
+
+  status(): AgentStatus {
+    const gossip = this.#gossip
+    const { digest, version, waiting } = this.#replica
+    const peers = [...(gossip?.peers ?? [])].map((peer) => ({
+      address: peer.address,
+      source: peer.source,
+      lastHeard: peer.lastHeard === undefined ? null : new Date(peer.lastHeard).toISOString(),
+      inSync: peer.digests.get(this.swarm) === digest,
+      failures: peer.failures,
+    }))
+    const {
+      pushesSent = 0,
+      pushesReceived = 0,
+      bytesSent = 0,
+      bytesReceived = 0,
+    } = gossip?.counters ?? {}
+    const { redundant = 0, gaps = 0, sendsFailed = 0, rejected = {} } = gossip?.counters ?? {}
+    return {
+      swarm: this.swarm,
+      node: this.#transport.address,
+      transport: this.#transport.kind,
+      version,
+      digest,
+      maps: listMaps(this.doc),
+      peers: peers.sort((a, b) => (a.address < b.address ? -1 : 1)),
+      counters: {
+        pushesSent,
+        pushesReceived,
+        bytesSent,
+        bytesReceived,
+        redundant,
+        gaps,
+        sendsFailed,
+        rejected: { ...rejected },
+      },
+      waiting: waiting.updates,
+    }
+  }
+
+  /** Feeds one event to the core. Events that come meanwhile (from an observer) wait their turn. */
+  #take(event: GossipEvent): void {
+    this.#events.push(event)
+    const gossip = this.#gossip
+    if (!gossip || this.#isHandling) return
+    this.#isHandling = true
+    try {
+      for (let next = this.#events.shift(); next; next = this.#events.shift()) {
+        for (const effect of gossip.handle(next, Date.now())) {
+          if (effect.type === 'send') this.#send(effect.to, effect.text)
+          else this.#options.onProblem?.(effect)
+        }
+      }
+    } finally {
+      this.#isHandling = false
+    }
+    this.#arm(gossip)
+    if (gossip.sending === 0) this.#onIdle?.()
+  }
+
+  #arm(gossip: Gossip): void {
+    clearTimeout(this.#wake)
+    const wait = Math.max(0, gossip.wakeAt - Date.now())
+    this.#wake = setTimeout(() => this.#take({ type: 'wake' }), wait)
+  }
+
+  #send(to: string, text: string): void {
+    this.#transport.send(to, text).then(
+      () => this.#take({ type: 'sent', to }),
+      (error) => {
+        this.#options.onProblem?.({ type: 'send', to, failure: toFailure(error) })
+        this.#take({ type: 'failed', to })
+      },
+    )
+  }
+
+  async #lastPush(gossip: Gossip): Promise<void> {
+    // Past the time for which changes are gathered, a wake pushes them.
+    await new Promise((resolve) => setTimeout(resolve, gossip.config.gatherMs + 1))
+    this.#take({ type: 'wake' })
+    if (gossip.sending === 0) return
+    let timer: NodeJS.Timeout | undefined
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve
+      timer = setTimeout(resolve, LAST_PUSH_MS)
+    })
+    clearTimeout(timer)
+    this.#onIdle = undefined
+  }
+
+  /** The addresses of those given peers that have one; the others stay for later. */
+  async #resolve(): Promise<string[]> {
+    const addresses: string[] = []
+    const failed: string[] = []
+    for (const name of this.#unresolved) {
+      try {
+        addresses.push(await this.#transport.resolve(name))
+      } catch (error) {
+        const failure = toFailure(error)
+        if (failure.code === 'not_found' || failure.code === 'invalid_argument') throw failure
+        this.#options.onProblem?.({ type: 'transport', failure })
+        failed.push(name)
+      }
+    }
+    this.#unresolved = failed
+    return addresses
+  }
+
+  /** Looks for peers, now and then again. */
+  async #look(): Promise<void> {
+    try {
+      const found = await this.#transport.discover()
+      if (this.#isStopped) return
+      this.#take({ type: 'peers', addresses: found, source: 'found' })
+      if (this.#unresolved.length > 0) {
+        this.#take({ type: 'peers', addresses: await this.#resolve(), source: 'given' })
+      }
+    } catch (error) {
+      if (!this.#isStopped)
+        this.#options.onProblem?.({ type: 'transport', failure: toFailure(error) })
+    }
+    if (this.#isStopped) return
+    const wait = (this.#gossip?.peers.size ?? 0) > 0 ? DISCOVER_MS : DISCOVER_ALONE_MS
+    this.#discover = setTimeout(() => void this.#look(), wait)
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * The checks of `doctor`. None changes anything but for a file that is written and removed
+ * to see that a folder takes one.
+ *
+ * ```ts
+ * await examine({ swarm: 'kv' }, process.env)
+ * // [{ name: 'node', level: 'ok', detail: 'Node.js 22.1.0' }, …]
+ * ```
+ */
+import { randomUUID } from 'node:crypto'
+import { access, constants, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { ControlClient } from '../control/client.ts'
+import { stateRoot } from '../control/folder.ts'
+import { Failure, toFailure } from '../errors.ts'
+import { namedFolder, optionOr, type TargetOptions } from './target.ts'
+import { count } from './text.ts'
+
+/** The oldest Node.js this runs on, as package.json says. */
+const MIN_NODE = [20, 19] as const
+
+export interface DoctorOptions extends TargetOptions {
+  readonly pilotctl?: string
+  readonly mailbox?: string
+}
+
+export interface Check {
+  readonly name: string
+  /** `problem`: `run` cannot work. */
+  readonly level: 'ok' | 'warning' | 'problem'
+  readonly detail: string
+  /** What to do. */
+  readonly hint?: string | undefined
+}
+
+export const checkNode = (version: string): Check => {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const [minMajor, minMinor] = MIN_NODE
+  const isOld = major < minMajor || (major === minMajor && minor < minMinor)
+  const detail = `Node.js ${version}`
+  if (!isOld) return { name: 'node', level: 'ok', detail }
+  const hint = `install Node.js ${minMajor}.${minMinor} or later`
+  return { name: 'node', level: 'problem', detail, hint }
+}
+
+export const problemOf = (name: string, error: unknown): Check => {
+  const { message, hint } = toFailure(error)
+  return { name, level: 'problem', detail: message, hint }
+}
+
+/** Rejects unless a file can be made in the folder, or the folder in the nearest one that is there. */
+const tryFolder = async (dir: string): Promise<'there' | 'missing'> => {
+  try {
+    const file = join(dir, `.doctor-${randomUUID()}`)
+    await writeFile(file, '', { flag: 'wx' })
+    await rm(file)
+    return 'there'
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  const parent = dirname(dir)
+  // What is there and yet takes no file (below /proc) tells so by ENOENT too.
+  const isThere = await stat(dir).then(
+    () => true,
+    () => false,
+  )
+  if (isThere || parent === dir) throw new Failure('permission_denied', 'it takes no files')
+  const found = await stat(parent).catch(() => undefined)
+  if (found && !found.isDirectory()) throw new Failure('not_found', `"${parent}" is no folder`)
+  if (found) await access(parent, constants.W_OK | constants.X_OK)
+  if ((await tryFolder(parent)) === 'missing') return 'missing'
+  return 'missing'
+}
+
+const checkFolder = async (name: string, dir: string): Promise<Check> => {
+  try {
+    const isThere = (await tryFolder(dir)) === 'there'
+    return { name, level: 'ok', detail: isThere ? dir : `${dir} (will be made)` }
+  } catch (error) {
+    const detail = `${dir} cannot be written: ${toFailure(error).message}`
+    return { name, level: 'problem', detail, hint: 'give a folder that this user may write to' }
+  }
+}
+
+const checkAgent = async (dir: string): Promise<Check> => {
+  try {
+    const isRunning = await new ControlClient(dir).isRunning()
+    const detail = isRunning ? `runs on ${dir}` : 'does not run'
+    return { name: 'agent', level: 'ok', detail }
+  } catch (error) {
+    return { ...problemOf('agent', error), level: 'warning' }
+  }
+}
+
+/** Names of agents that ever used the mailbox folder. */
+const checkMailbox = async (dir: string): Promise<Check[]> => {
+  const folder = await checkFolder('mailbox', dir)
+  if (folder.level !== 'ok') return [folder]
+  const names = await readdir(dir).catch(() => []) // not made yet
+  const detail = names.length > 0 ? names.sort().slice(0, 20).join(', ') : 'none yet'
+  return [
+    folder,
+    {
+      name: 'peers',
+      level: 'ok',
+      detail: `${count(names.length, 'mailbox').replace('mailboxs', 'mailboxes')}: ${detail}`,
+    },
+  ]
+}
+
+/** Everything, in the order in which things depend on each other. */
+export const examine = async (
+  options: DoctorOptions,
+  env: NodeJS.ProcessEnv,
+): Promise<readonly Check[]> => {
+  const { pilotctl, mailbox } = options
+  const swarm = optionOr(options.swarm, env.PILOT_GOSSIP_SWARM)
+  const named = namedFolder(options, env)
+  const checks = [checkNode(process.versions.node)]
+  checks.push(await checkFolder('data', named ?? stateRoot(env)))
+  if (named !== undefined) checks.push(await checkAgent(named))
+  if (mailbox !== undefined) checks.push(...(await checkMailbox(resolve(mailbox))))
+  if (mailbox === undefined || pilotctl !== undefined) {
+    const { checkPilot } = await import('./pilot-checks.ts')
+    const home = env.HOME ? env.HOME : homedir()
+    checks.push(...(await checkPilot({ pilotctl, swarm, inbox: join(home, '.pilot', 'inbox') })))
+  }
+  return checks
+}

@@ -1,0 +1,49 @@
+/**
+ * Parsers of option values. Each throws a Failure (invalid_argument) that quotes what was given.
+ *
+ * ```ts
+ * parseDuration('--interval', '1.5s') // 1500
+ * ```
+ */
+import { Failure } from '../errors.ts'
+
+const MS_PER_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+
+/** Milliseconds. Ten rounds a second keep a processor busy with pilotctl alone. */
+const MIN_INTERVAL_MS = 100
+
+/** Milliseconds. A day: whoever wants to repair less often than that wants no gossip. */
+const MAX_INTERVAL_MS = 86_400_000
+
+/** Each costs a process a round; a swarm that wants more wants a broadcast. */
+const MAX_FANOUT = 1_000
+
+/** A Pilot network's id has 16 bits; 0 is the backbone, where everyone is. */
+const MAX_NETWORK = 65_535
+
+const invalid = (option: string, text: string, hint: string): Failure =>
+  new Failure('invalid_argument', `${option} "${text}" is not usable`, { hint })
+
+/** Milliseconds. */
+export const parseDuration = (option: string, text: string): number => {
+  const [, number = '', unit = ''] = /^(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h)$/.exec(text) ?? []
+  const ms = Math.round(Number(number) * (MS_PER_UNIT[unit] ?? Number.NaN))
+  if (ms >= MIN_INTERVAL_MS && ms <= MAX_INTERVAL_MS) return ms
+  throw invalid(option, text, 'give a time from 100ms to 24h, with its unit: 500ms, 5s, 1m')
+}
+
+const parseInteger = (
+  option: string,
+  text: string,
+  { min, max, what }: { min: number; max: number; what: string },
+): number => {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+  if (value >= min && value <= max) return value
+  throw invalid(option, text, `give ${what} from ${min} to ${max}`)
+}
+
+export const parseFanout = (option: string, text: string): number =>
+  parseInteger(option, text, { min: 1, max: MAX_FANOUT, what: 'a number of peers' })
+
+export const parseNetwork = (option: string, text: string): number =>
+  parseInteger(option, text, { min: 1, max: MAX_NETWORK, what: 'the id of a Pilot network,' })

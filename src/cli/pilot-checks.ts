@@ -1,0 +1,112 @@
+/** The checks of `doctor` that ask `pilotctl`: loaded only where Pilot is to be used. */
+import { access, constants } from 'node:fs/promises'
+import { toFailure } from '../errors.ts'
+import { type NodeInfo, readNode, readTrusted } from '../pilot/answers.ts'
+import * as commands from '../pilot/commands.ts'
+import { Discovery, hasTag } from '../pilot/discovery.ts'
+import { Pilotctl } from '../pilot/pilotctl.ts'
+import { needsHelp, readAbilities } from '../pilot/version.ts'
+import { type Check, problemOf } from './checks.ts'
+import { count } from './text.ts'
+
+/** Milliseconds for a call: it takes 20, and one that asks the registry some hundred. */
+const TIMEOUT_MS = 5_000
+
+export interface PilotOptions {
+  readonly pilotctl: string | undefined
+  readonly swarm: string | undefined
+  /** The inbox folder. */
+  readonly inbox: string
+}
+
+type Ask = (args: commands.Arguments) => Promise<Readonly<Record<string, unknown>>>
+
+const checkProgram = async (pilotctl: Pilotctl): Promise<Check> => {
+  const options = { timeoutMs: TIMEOUT_MS }
+  try {
+    const told = (await pilotctl.run(commands.version(), options)).stdout.trim()
+    const help = needsHelp(told) ? await pilotctl.run(commands.sendHelp(), options) : undefined
+    const { version, stdin, maxMessageBytes } = readAbilities(told, help?.stdout)
+    const detail = `${pilotctl.program} ${version}, messages of ${maxMessageBytes} bytes`
+    if (stdin) return { name: 'pilotctl', level: 'ok', detail }
+    return { name: 'pilotctl', level: 'ok', detail: `${detail}, as arguments (before 1.17)` }
+  } catch (error) {
+    return problemOf('pilotctl', error)
+  }
+}
+
+const checkInbox = async (dir: string): Promise<Check> => {
+  try {
+    await access(dir, constants.R_OK | constants.W_OK | constants.X_OK)
+    return { name: 'inbox', level: 'ok', detail: dir }
+  } catch (error) {
+    const { code, message } = toFailure(error)
+    if (code === 'not_found') {
+      const hint = 'the daemon makes it with the first message'
+      return { name: 'inbox', level: 'warning', detail: `${dir} is not there yet`, hint }
+    }
+    const hint = 'run the agent as the user whose pilotctl reads the messages'
+    return { name: 'inbox', level: 'problem', detail: message, hint }
+  }
+}
+
+const checkPeers = async (
+  ask: Ask,
+  self: NodeInfo,
+  swarm: string | undefined,
+): Promise<Check[]> => {
+  const name = 'peers'
+  const hint = 'trust a node with "pilotctl handshake NODE", or name peers with run --peer'
+  try {
+    const trusted = readTrusted(await ask(commands.trust()))
+    const told = `${count(trusted.length, 'trusted node')}`
+    if (swarm === undefined) {
+      const level = trusted.length > 0 ? 'ok' : 'warning'
+      const more = 'add --swarm NAME to see which are of the swarm'
+      return [{ name, level, detail: told, hint: trusted.length > 0 ? more : hint }]
+    }
+    const found = await new Discovery({ ask, swarm }).find()
+    const others = found.filter((address) => address !== self.address)
+    const shown = others.slice(0, 20).join(', ')
+    return others.length > 0
+      ? [{ name, level: 'ok', detail: `${told}, of the swarm "${swarm}": ${shown}` }]
+      : [{ name, level: 'warning', detail: `${told}, none of the swarm "${swarm}"`, hint }]
+  } catch (error) {
+    return [{ ...problemOf(name, error), level: 'warning' }]
+  }
+}
+
+const checkTag = async (ask: Ask, self: NodeInfo, swarm: string): Promise<Check> => {
+  try {
+    const { tags } = readNode(await ask(commands.lookup(self.nodeId)))
+    const isTagged = hasTag(tags, commands.swarmTags(swarm))
+    const detail = isTagged ? `this node is tagged for "${swarm}"` : `not tagged for "${swarm}" yet`
+    return { name: 'tag', level: 'ok', detail, ...(!isTagged && { hint: 'run does it' }) }
+  } catch (error) {
+    return { ...problemOf('tag', error), level: 'warning' }
+  }
+}
+
+/** Never rejects; what cannot be asked since something before it is missing is left out. */
+export const checkPilot = async (options: PilotOptions): Promise<Check[]> => {
+  const pilotctl = new Pilotctl({ program: options.pilotctl })
+  const ask: Ask = (args) => pilotctl.ask(args, { timeoutMs: TIMEOUT_MS })
+  try {
+    const program = await checkProgram(pilotctl)
+    if (program.level === 'problem') return [program]
+    const inbox = await checkInbox(options.inbox)
+    let self: NodeInfo
+    try {
+      self = readNode(await ask(commands.info()))
+    } catch (error) {
+      return [program, problemOf('daemon', error), inbox]
+    }
+    const named = self.hostname === '' ? '' : ` (${self.hostname})`
+    const daemon: Check = { name: 'daemon', level: 'ok', detail: `up, ${self.address}${named}` }
+    const { swarm } = options
+    const tag = swarm === undefined ? [] : [await checkTag(ask, self, swarm)]
+    return [program, daemon, inbox, ...tag, ...(await checkPeers(ask, self, swarm))]
+  } finally {
+    await pilotctl.close()
+  }
+}

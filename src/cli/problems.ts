@@ -1,0 +1,90 @@
+/**
+ * Tells a person of an agent's troubles without drowning them: each kind at most once a
+ * minute, then with the number of those that were passed over.
+ *
+ * ```ts
+ * const problems = new ProblemLog((told) => io.err(`${told.message}\n`))
+ * new Agent({ …, onProblem: (problem) => problems.add(problem) })
+ * ```
+ */
+import type { Problem } from '../agent.ts'
+import { type Failure, toFailure } from '../errors.ts'
+
+/** Milliseconds. A dead peer fails many times a minute; more lines tell no more. */
+const QUIET_MS = 60_000
+
+export interface Told {
+  readonly code: string
+  readonly message: string
+  readonly hint: string | undefined
+  /** Troubles of the kind since the last that was told, this one included. */
+  readonly count: number
+}
+
+/** The kind of a problem: few in number, whatever peers send. */
+const kindOf = (problem: Problem): string => {
+  switch (problem.type) {
+    case 'transport':
+    case 'send':
+      return `${problem.type} ${problem.failure.code}`
+    case 'refused':
+      return `${problem.type} ${problem.reason}`
+    case 'unsendable':
+    case 'observer_failed':
+      return problem.type
+  }
+}
+
+const ofFailure = ({ code, message, hint }: Failure, prefix: string): Omit<Told, 'count'> => ({
+  code,
+  message: `${prefix}${message}`,
+  hint,
+})
+
+const describe = (problem: Problem): Omit<Told, 'count'> => {
+  switch (problem.type) {
+    case 'transport':
+      return ofFailure(problem.failure, '')
+    case 'send':
+      return ofFailure(problem.failure, `could not send to ${problem.to}: `)
+    case 'refused':
+      return {
+        code: problem.reason,
+        message: `refused a message from ${problem.from}: ${problem.message}`,
+        hint: undefined,
+      }
+    case 'unsendable':
+      return {
+        code: 'too_large',
+        message: `a change of ${problem.bytes} bytes is too long for a message to ${problem.to}`,
+        hint: 'others must deliver it: run an agent with a newer pilotctl in the swarm',
+      }
+    case 'observer_failed':
+      return ofFailure(toFailure(problem.error), 'somebody who watches the document failed: ')
+  }
+}
+
+export class ProblemLog {
+  readonly #tell: (told: Told) => void
+  readonly #now: () => number
+  /** Of each kind: when it was told last, and how many came since. */
+  readonly #kinds = new Map<string, { told: number; passed: number }>()
+
+  /** `now`: milliseconds, monotonic. */
+  constructor(tell: (told: Told) => void, now: () => number = () => performance.now()) {
+    this.#tell = tell
+    this.#now = now
+  }
+
+  add(problem: Problem): void {
+    const kind = kindOf(problem)
+    const now = this.#now()
+    const seen = this.#kinds.get(kind)
+    if (seen && now - seen.told < QUIET_MS) {
+      seen.passed++
+      return
+    }
+    this.#kinds.set(kind, { told: now, passed: 0 })
+    this.#tell({ ...describe(problem), count: (seen?.passed ?? 0) + 1 })
+  }
+}

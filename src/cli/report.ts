@@ -1,0 +1,29 @@
+/**
+ * What a command prints: its result on standard output, or its failure on standard error;
+ * each for people, or as JSON in the form of `pilotctl`.
+ *
+ * ```ts
+ * report(context, { key: 'k', value: 1 }, () => '1\n')
+ * ```
+ */
+import { encodeAnswer, encodeFailure } from '../control/protocol.ts'
+import type { Failure } from '../errors.ts'
+import type { Io } from './io.ts'
+import { printable } from './text.ts'
+
+export interface Context {
+  readonly io: Io
+  readonly isJson: boolean
+}
+
+/** Prints `data` as JSON, or what `show` makes of it. */
+export const report = ({ io, isJson }: Context, data: unknown, show: () => string): void =>
+  io.out(isJson ? encodeAnswer(data) : show())
+
+export const reportFailure = ({ io, isJson }: Context, failure: Failure): void => {
+  const hint = failure.hint === undefined ? '' : `hint: ${printable(failure.hint)}\n`
+  io.err(isJson ? encodeFailure(failure) : `pilot-gossip: ${printable(failure.message)}\n${hint}`)
+}
+
+/** 2: the caller must change what was given. 1: it failed all the same. */
+export const exitCodeOf = ({ code }: Failure): number => (code === 'invalid_argument' ? 2 : 1)

@@ -1,0 +1,101 @@
+/**
+ * What `run` is to do, worked out from its options and the environment; nothing is started here.
+ *
+ * ```ts
+ * planRun({ swarm: 'kv', mailbox: '/tmp/kv' }, process.env).transport
+ * // { kind: 'mailbox', dir: '/tmp/kv', name: 'agent-1b2c3d4e' }
+ * ```
+ */
+import { createHash } from 'node:crypto'
+import { resolve } from 'node:path'
+import { defaultFolder } from '../control/folder.ts'
+import { Failure } from '../errors.ts'
+import { parseDuration, parseFanout, parseNetwork } from './parse.ts'
+import { namedFolder, optionOr } from './target.ts'
+
+export interface RunOptions {
+  readonly swarm?: string
+  readonly peer?: readonly string[]
+  readonly transport?: string
+  readonly mailbox?: string
+  readonly name?: string
+  readonly fanout?: string
+  readonly interval?: string
+  readonly data?: string
+  readonly pilotctl?: string
+  readonly network?: string
+}
+
+export type TransportPlan =
+  | { readonly kind: 'mailbox'; readonly dir: string; readonly name: string }
+  | { readonly kind: 'pilot'; readonly pilotctl?: string; readonly network?: number }
+
+export interface RunPlan {
+  readonly swarm: string
+  /** The data folder. */
+  readonly dir: string
+  /** Is it the one that commands take for `--swarm`? */
+  readonly isDefaultDir: boolean
+  readonly peers: readonly string[]
+  readonly transport: TransportPlan
+  readonly config: { readonly fanout?: number; readonly intervalMs?: number }
+}
+
+const invalid = (message: string, hint: string): Failure =>
+  new Failure('invalid_argument', message, { hint })
+
+/** The same for each start on that folder, so that what waits in the mailbox is read. */
+export const mailboxName = (dir: string): string =>
+  `agent-${createHash('sha256').update(dir).digest('hex').slice(0, 8)}`
+
+const kindOf = ({ transport, mailbox }: RunOptions): 'mailbox' | 'pilot' => {
+  const kind = transport ?? (mailbox === undefined ? 'pilot' : 'mailbox')
+  if (kind === 'mailbox' || kind === 'pilot') return kind
+  throw invalid(`--transport "${kind}" is not usable`, 'give pilot or mailbox')
+}
+
+const planTransport = (options: RunOptions, dir: string): TransportPlan => {
+  const { mailbox, name, pilotctl, network } = options
+  const kind = kindOf(options)
+  const strangers = kind === 'mailbox' ? { pilotctl, network } : { mailbox, name }
+  for (const [option, value] of Object.entries(strangers)) {
+    if (value !== undefined) {
+      throw invalid(`--${option} means nothing to the ${kind} transport`, `leave --${option} out`)
+    }
+  }
+  if (kind === 'mailbox') {
+    if (!mailbox) {
+      throw invalid('the mailbox transport needs a folder', 'add --mailbox DIR')
+    }
+    return { kind, dir: resolve(mailbox), name: name ?? mailboxName(dir) }
+  }
+  if (pilotctl === '') throw invalid('--pilotctl names no program', 'give its path')
+  return {
+    kind,
+    ...(pilotctl !== undefined && { pilotctl }),
+    ...(network !== undefined && { network: parseNetwork('--network', network) }),
+  }
+}
+
+/** Throws a Failure (invalid_argument) for options that are not usable, alone or together. */
+export const planRun = (options: RunOptions, env: NodeJS.ProcessEnv): RunPlan => {
+  const swarm = optionOr(options.swarm, env.PILOT_GOSSIP_SWARM)
+  if (swarm === undefined) {
+    throw invalid('run needs the name of a swarm', 'add --swarm NAME; all its agents give the same')
+  }
+  const standard = defaultFolder(swarm, env)
+  const dir = namedFolder({ data: options.data, swarm }, env) ?? standard
+  const { peer = [], fanout, interval } = options
+  if (peer.includes('')) throw invalid('--peer "" is not usable', 'give an address or a name')
+  return {
+    swarm,
+    dir,
+    isDefaultDir: dir === standard,
+    peers: peer,
+    transport: planTransport(options, dir),
+    config: {
+      ...(fanout !== undefined && { fanout: parseFanout('--fanout', fanout) }),
+      ...(interval !== undefined && { intervalMs: parseDuration('--interval', interval) }),
+    },
+  }
+}

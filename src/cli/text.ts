@@ -1,0 +1,75 @@
+/**
+ * Text for people. What comes from peers may hold control characters, with which a
+ * terminal can be made to lie: they are shown, not obeyed.
+ *
+ * ```ts
+ * printable('a\x1b[2Jb')                              // 'a\\x1b[2Jb'
+ * table(['KEY', 'VALUE'], [['k', '1']], { bold })     // 'KEY  VALUE\nk    1\n'
+ * ```
+ */
+
+// Control characters, and those that turn the direction of writing.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
+const escapeOf = (character: string): string => {
+  const code = character.charCodeAt(0)
+  return code < 256
+    ? `\\x${code.toString(16).padStart(2, '0')}`
+    : `\\u${code.toString(16).padStart(4, '0')}`
+}
+
+/** The text on one line, harmless to a terminal. */
+export const printable = (text: string): string => text.replace(UNPRINTABLE, escapeOf)
+
+/** A key as it is where that is plain to see, else quoted. */
+export const showKey = (key: string): string =>
+  /^[^\s"\\]+$/.test(key) && printable(key) === key ? key : printable(JSON.stringify(key))
+
+export const showJson = (value: unknown): string => printable(JSON.stringify(value) ?? 'null')
+
+const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const
+
+export type Style = keyof typeof CODES
+
+/** A function that colours text, or leaves it as it is. */
+export const styler =
+  (hasColors: boolean) =>
+  (style: Style, text: string): string =>
+    hasColors ? `\x1b[${CODES[style]}m${text}\x1b[0m` : text
+
+const lengthOf = (text: string): number => [...text].length
+
+/** Cuts to `width` characters, the last of them an ellipsis. */
+export const cut = (text: string, width: number): string =>
+  lengthOf(text) <= width ? text : `${[...text].slice(0, Math.max(0, width - 1)).join('')}…`
+
+export interface TableOptions {
+  /** Longest line; default no bound. */
+  readonly width?: number | undefined
+  readonly head?: (line: string) => string
+}
+
+/** Columns that are as wide as their longest cell, two spaces apart; the last is cut where it is too wide. */
+export const table = (
+  names: readonly string[],
+  rows: readonly (readonly string[])[],
+  { width = Number.POSITIVE_INFINITY, head = (line) => line }: TableOptions = {},
+): string => {
+  const all = [names, ...rows]
+  const widths = names.map((_, column) =>
+    all.reduce((most, row) => Math.max(most, lengthOf(row[column] ?? '')), 0),
+  )
+  const lines = all.map((row) => {
+    const cells = row.map((cell, column) =>
+      column === row.length - 1 ? cell : cell + ' '.repeat((widths[column] ?? 0) - lengthOf(cell)),
+    )
+    return cut(cells.join('  ').trimEnd(), width)
+  })
+  const [first = '', ...others] = lines
+  return [head(first), ...others].map((line) => `${line}\n`).join('')
+}
+
+/** `N thing` or `N things`. */
+export const count = (number: number, thing: string): string =>
+  `${number} ${thing}${number === 1 ? '' : 's'}`

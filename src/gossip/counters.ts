@@ -1,0 +1,20 @@
+/** What gossip has done since it started, to be looked at. Plain numbers that only grow. */
+import type { RefusalReason } from '../../crdt/index.ts'
+
+export class Counters {
+  pushesSent = 0
+  pushesReceived = 0
+  /** Of message text, in UTF-16 units; messages are nearly always ASCII, so these are bytes. */
+  bytesSent = 0
+  bytesReceived = 0
+  /** Updates that held nothing new. */
+  redundant = 0
+  /** Updates that had to wait for their predecessors. */
+  gaps = 0
+  sendsFailed = 0
+  readonly rejected: Partial<Record<RefusalReason, number>> = {}
+
+  refuse(reason: RefusalReason): void {
+    this.rejected[reason] = (this.rejected[reason] ?? 0) + 1
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * What goes into gossip and what comes out. Nothing here is a socket, a timer or a promise,
+ * so the same core runs over a real transport, in the demo and in a simulation of thousands.
+ */
+import type { RefusalReason } from '../../crdt/index.ts'
+
+export type GossipEvent =
+  /** A transport brought `text`; `from` is the address the transport vouches for. */
+  | { readonly type: 'message'; readonly from: string; readonly text: string }
+  /** A document was changed here; what is new is asked of its replica. */
+  | { readonly type: 'changed' }
+  /** The send to that peer has ended well. */
+  | { readonly type: 'sent'; readonly to: string }
+  /** The send to that peer has failed; what it carried may have arrived all the same. */
+  | { readonly type: 'failed'; readonly to: string }
+  /** Somebody names peers: the user (`given`) or the transport's discovery (`found`). */
+  | {
+      readonly type: 'peers'
+      readonly addresses: readonly string[]
+      readonly source: 'given' | 'found'
+    }
+  /** Time has passed: `wakeAt` is reached. */
+  | { readonly type: 'wake' }
+  /** Push to everybody in turn now, without waiting for the round. */
+  | { readonly type: 'round' }
+
+export type GossipEffect =
+  /** Hand `text` to the transport, then answer with `sent` or `failed`. One at a time for each peer. */
+  | { readonly type: 'send'; readonly to: string; readonly text: string }
+  /** Something from the network was not taken. */
+  | {
+      readonly type: 'refused'
+      readonly from: string
+      readonly reason: RefusalReason
+      readonly message: string
+    }
+  /** An observer of the document threw while an update was merged; the merge has succeeded. */
+  | { readonly type: 'observer_failed'; readonly document: string; readonly error: unknown }
+  /** A single change is longer than a message of this transport may be: others must deliver it. */
+  | {
+      readonly type: 'unsendable'
+      readonly to: string
+      readonly document: string
+      readonly bytes: number
+    }

@@ -1,0 +1,438 @@
+/**
+ * The gossip core: events in, effects out. It owns no clock, no randomness and no socket, so
+ * the agent, the provider, the demo and the simulation run this very code.
+ *
+ * Three things happen. *Push on change*: fresh changes are gathered for a moment and pushed to
+ * some peers, who pass on what was new to them. *Rounds*: now and then the digest of the state
+ * goes to some peers; equal means silence. *Repair*: a peer whose digest differs answers with
+ * its state vector, and each side sends exactly what the other lacks. `crdt/PROTOCOL.md` says
+ * it message by message.
+ *
+ * ```js
+ * const gossip = new Gossip({ self, swarm, platform, random, maxMessageBytes })
+ * gossip.open('kv', replica)
+ * for (const effect of gossip.handle({ type: 'message', from, text }, Date.now())) …
+ * setTimeout(() => gossip.handle({ type: 'wake' }, Date.now()), gossip.wakeAt - Date.now())
+ * ```
+ */
+import {
+  type Delta,
+  type DocState,
+  decodePush,
+  isEmptyDelta,
+  LIMITS,
+  type Limits,
+  type Outcome,
+  type PackedUpdate,
+  type Part,
+  type Platform,
+  type Push,
+  Refusal,
+  type Replica,
+  unpackUpdate,
+} from '../../crdt/index.ts'
+import { Asks, type Next } from './asks.ts'
+import { Composer, type OpenDocument } from './compose.ts'
+import { DEFAULTS, type GossipConfig } from './config.ts'
+import { Counters } from './counters.ts'
+import type { GossipEffect, GossipEvent } from './events.ts'
+import type { Saying } from './outbox.ts'
+import { Parts } from './parts.ts'
+import { type Peer, type PeerSource, Peers, type Sending } from './peers.ts'
+import { Rumors } from './rumors.ts'
+
+export interface GossipOptions {
+  /** Our address, as the transport's peers see it. */
+  readonly self: string
+  readonly swarm: string
+  readonly platform: Platform
+  /** Evenly distributed in [0, 1). */
+  readonly random: () => number
+  /** UTF-8 bytes; the transport's. */
+  readonly maxMessageBytes: number
+  readonly config?: Partial<GossipConfig>
+  readonly limits?: Limits
+}
+
+export class Gossip {
+  readonly counters = new Counters()
+  readonly peers: Peers
+  readonly config: GossipConfig
+  readonly #options: GossipOptions
+  readonly #limits: Limits
+  readonly #composer: Composer
+  readonly #documents = new Map<string, OpenDocument>()
+  readonly #asks: Asks
+  /** Peers to whom something is to be said, in the order in which it came up. */
+  readonly #ready = new Set<Peer>()
+  /** Digest of an update → what it carried. All of it has been merged, so it need not be looked at again. */
+  readonly #merged = new Map<string, Delta>()
+  #now = Number.NEGATIVE_INFINITY
+  readonly #parts = new Parts()
+  /** Number of the next answer. */
+  #answers = 0
+  #sending = 0
+  #suspectsSending = 0
+  #roundAt = Number.NEGATIVE_INFINITY
+  #flushAt = Number.POSITIVE_INFINITY
+  #effects: GossipEffect[] = []
+
+  constructor(options: GossipOptions) {
+    this.#options = options
+    this.#limits = options.limits ?? LIMITS
+    this.config = { ...DEFAULTS, ...options.config }
+    this.peers = new Peers(options.self, this.config, options.random)
+    this.#asks = new Asks(this.config.askTimeoutMs)
+    this.#composer = new Composer({
+      self: options.self,
+      swarm: options.swarm,
+      platform: options.platform,
+      maxMessageBytes: options.maxMessageBytes,
+      rideAlongBytes: this.config.rideAlongBytes,
+    })
+  }
+
+  /** Starts to replicate a document under a name that is the same at all peers. */
+  open(document: string, replica: Replica): void {
+    if (this.#documents.has(document)) throw new TypeError(`document "${document}" is open already`)
+    this.#documents.set(document, { replica, rumors: new Rumors() })
+  }
+
+  /** Stops it. */
+  close(document: string): void {
+    this.#documents.delete(document)
+    this.#asks.forget(document)
+    this.#parts.forget(document)
+    for (const peer of this.peers) peer.outbox.forget(document)
+  }
+
+  /** When to send a `wake` at the latest: milliseconds on the clock of `handle`. */
+  get wakeAt(): number {
+    let at = Math.min(this.#roundAt, this.#flushAt, this.#asks.wakeAt)
+    // One whose time has come waits for a free place, not for the clock.
+    for (const peer of this.#ready) if (peer.retryAt > this.#now) at = Math.min(at, peer.retryAt)
+    return at
+  }
+
+  /** Messages on their way. */
+  get sending(): number {
+    return this.#sending
+  }
+
+  /** Takes an event that happened at `now` (milliseconds, any epoch of Unix kind) and says what to do. */
+  handle(event: GossipEvent, now: number): GossipEffect[] {
+    this.#effects = []
+    this.#now = now
+    switch (event.type) {
+      case 'message':
+        this.#onMessage(event.from, event.text, now)
+        break
+      case 'sent':
+        this.#onSent(event.to)
+        break
+      case 'failed':
+        this.#onFailed(event.to, now)
+        break
+      case 'peers':
+        this.#onPeers(event.addresses, event.source, now)
+        break
+      case 'round':
+        this.#roundAt = now
+        break
+      case 'wake':
+      case 'changed': // what was changed is taken in at every event
+        break
+    }
+    this.#takeLocal(now)
+    this.#onTime(now)
+    this.#pump(now)
+    return this.#effects
+  }
+
+  /** New peers are pushed to at once: we may be new ourselves. */
+  #onPeers(addresses: readonly string[], source: PeerSource, now: number): void {
+    const before = this.peers.size
+    for (const address of addresses) this.peers.add(address, source)
+    if (this.peers.size > before) this.#roundAt = now
+  }
+
+  #onTime(now: number): void {
+    if (this.#flushAt <= now) this.#flush(now)
+    if (this.#asks.wakeAt <= now) this.#askNext(this.#asks.expire(now), now)
+    if (this.#roundAt <= now) this.#round(now)
+  }
+
+  /**
+   * Takes in what was changed here: at each event, as the document is encoded as it is, and
+   * what it says must have been taken in before.
+   */
+  #takeLocal(now: number): void {
+    for (const document of this.#documents.values()) {
+      for (const delta of document.replica.takeLocal()) this.#rumor(document, delta, now)
+    }
+  }
+
+  /** A fresh change, ours or passed on, to be pushed when some have been gathered. */
+  #rumor(document: OpenDocument, delta: Delta, now: number, from?: string): void {
+    document.rumors.add(delta, from)
+    if (this.#flushAt === Number.POSITIVE_INFINITY) this.#flushAt = now + this.config.gatherMs
+  }
+
+  #flush(now: number): void {
+    this.#flushAt = Number.POSITIVE_INFINITY
+    const fresh = [...this.#documents].filter(([, { rumors }]) => rumors.hasFresh)
+    const targets = this.peers.forRumor(this.config.fanout, now, ({ address }) =>
+      fresh.every(([, { rumors }]) => rumors.isFreshKnownTo(address)),
+    )
+    for (const [document, { rumors }] of fresh) {
+      const since = rumors.flush()
+      for (const peer of targets) this.#say(peer, document, { since })
+    }
+  }
+
+  #round(now: number): void {
+    const { intervalMs, jitter, fanout } = this.config
+    const swing = (this.#options.random() * 2 - 1) * jitter
+    this.#roundAt = now + intervalMs * (1 + swing)
+    for (const peer of this.peers.forRound(fanout, now)) {
+      for (const document of this.#documents.keys()) this.#say(peer, document, { digest: true })
+    }
+  }
+
+  #onMessage(from: string, text: string, now: number): void {
+    this.counters.pushesReceived++
+    this.counters.bytesReceived += text.length
+    let push: Push
+    try {
+      push = decodePush(text, this.#options.swarm, this.#limits)
+    } catch (error) {
+      this.#refuse(from, error)
+      return
+    }
+    const isNew = !this.peers.get(from)
+    const peer = this.peers.hear(from, now)
+    if (!peer) return // our own push came back
+    for (const member of push.members) this.peers.add(member, 'named')
+    // Somebody unknown to us knows few others: tell it some, with our digest.
+    if (isNew)
+      for (const document of this.#documents.keys()) this.#say(peer, document, { digest: true })
+    for (const [name, state] of push.state) {
+      const document = this.#documents.get(name)
+      if (document) this.#onState(peer, name, document, state, now)
+      else
+        this.#refuse(from, new Refusal('unknown_document', `document "${name}" is not open here`))
+    }
+  }
+
+  /**
+   * A conversation has four messages at most: a digest; the vector of one who differs; the
+   * answer, with a vector if that one lacks something too; the answer to it. For an answer is
+   * never answered, but for the vector it carries, and that one without a vector.
+   */
+  #onState(peer: Peer, name: string, document: OpenDocument, state: DocState, now: number): void {
+    const { digest, update, vector, answer } = state
+    const part = this.#parts.arrive(name, peer.address, state)
+    if (digest !== undefined) peer.digests.set(name, digest)
+    if (update) this.#onUpdate(peer, name, document, update, part, now)
+    else if (part === 'last')
+      this.#merge(peer, name, document, () => document.replica.settle(), now)
+    if (vector) {
+      this.#onVector(peer, name, document.replica, state, now)
+    } else if (digest !== undefined && answer === undefined && digest !== document.replica.digest) {
+      this.#ask(name, peer.address, digest, now)
+    }
+    if (answer !== undefined) {
+      const next = this.#asks.answered(name, peer.address, part === 'more', now)
+      this.#askNext([[name, next]], now)
+    }
+  }
+
+  #onUpdate(
+    peer: Peer,
+    name: string,
+    document: OpenDocument,
+    packed: PackedUpdate,
+    part: Part | undefined,
+    now: number,
+  ): void {
+    const known = `${name} ${packed.digest}`
+    const merged = this.#merged.get(known)
+    if (merged) {
+      this.counters.redundant++
+      document.rumors.knows(merged, peer.address)
+      return
+    }
+    this.#merge(
+      peer,
+      name,
+      document,
+      () => {
+        const bytes = unpackUpdate(packed, this.#options.platform, this.#limits)
+        const outcome = document.replica.apply(bytes, part)
+        const { status, carried } = outcome
+        if (status === 'waiting' && part !== 'more') {
+          this.counters.gaps++
+          this.#ask(name, peer.address, undefined, now)
+        }
+        if (status === 'known') this.counters.redundant++
+        if (status !== 'waiting') this.#remember(known, carried)
+        return outcome
+      },
+      now,
+    )
+    const carried = this.#merged.get(known)
+    if (carried) document.rumors.knows(carried, peer.address)
+  }
+
+  /** Does what merges something the peer sent, and passes on what was new. */
+  #merge(
+    peer: Peer,
+    name: string,
+    { replica, rumors }: OpenDocument,
+    merge: () => Pick<Outcome, 'delta' | 'thrown'>,
+    now: number,
+  ): void {
+    // What was changed here comes before what is merged now, also in the order of rumors.
+    this.#takeLocal(now)
+    try {
+      const { delta, thrown } = merge()
+      if (!isEmptyDelta(delta)) this.#rumor({ replica, rumors }, delta, now, peer.address)
+      for (const error of thrown) this.#onThrown(peer, name, error)
+    } catch (error) {
+      this.#refuse(peer.address, error)
+    }
+  }
+
+  #onVector(peer: Peer, name: string, replica: Replica, state: DocState, now: number): void {
+    try {
+      const known = replica.read({
+        vector: state.vector!,
+        ...(state.deletes && { deletes: state.deletes }),
+      })
+      // Also an empty answer is given: it says that there is nothing, and ends the ask.
+      this.#say(peer, name, { answer: { known, number: this.#answers++ } })
+      if (state.answer === undefined && replica.isBehind(known))
+        this.#ask(name, peer.address, state.digest, now)
+    } catch (error) {
+      this.#refuse(peer.address, error)
+    }
+  }
+
+  /** Asks the peer for what we lack, unless another is being asked. */
+  #ask(document: string, address: string, digest: string | undefined, now: number): void {
+    const peer = this.peers.get(address)
+    if (peer && this.#asks.start(document, address, digest, now)) {
+      this.#say(peer, document, { ask: true })
+    }
+  }
+
+  /** Asks those who are still worth it: their digest differs from what ours has become. */
+  #askNext(ended: readonly (readonly [string, readonly Next[]])[], now: number): void {
+    for (const [document, nexts] of ended) {
+      const replica = this.#documents.get(document)?.replica
+      if (!replica) continue
+      for (const { peer, digest } of nexts) {
+        const worth = digest === undefined ? replica.waiting.updates > 0 : digest !== replica.digest
+        if (worth) this.#ask(document, peer, digest, now)
+      }
+    }
+  }
+
+  #say(peer: Peer, document: string, saying: Saying): void {
+    peer.outbox.say(document, saying)
+    this.#ready.add(peer)
+  }
+
+  /** Sends what may be sent now. */
+  #pump(now: number): void {
+    for (const peer of this.#ready) {
+      if (this.#sending >= this.config.maxSends) return
+      if (peer.sending || peer.retryAt > now) continue
+      // Peers that failed before may hold a send for long: the others must not wait for them.
+      if (peer.failures > 0 && this.#suspectsSending * 2 >= this.config.maxSends) continue
+      this.#ready.delete(peer)
+      this.#send(peer, now)
+    }
+  }
+
+  #send(peer: Peer, now: number): void {
+    const { text, said, left, unsendable } = this.#composer.compose(
+      peer.address,
+      peer.outbox.drain(),
+      this.#documents,
+      () => this.peers.sample(this.config.membersNamed, peer.address),
+      now,
+    )
+    for (const [document, saying] of left) this.#say(peer, document, saying)
+    for (const [document, bytes] of unsendable) {
+      this.#effects.push({ type: 'unsendable', to: peer.address, document, bytes })
+    }
+    if (text === undefined) return
+    const suspect = peer.failures > 0
+    peer.sending = { said, suspect }
+    this.#sending++
+    if (suspect) this.#suspectsSending++
+    this.counters.pushesSent++
+    this.counters.bytesSent += text.length
+    this.#effects.push({ type: 'send', to: peer.address, text })
+  }
+
+  /** The send to that peer is over, well or not. */
+  #ended(address: string): { peer: Peer; sending: Sending } | undefined {
+    const peer = this.peers.get(address)
+    const sending = peer?.sending
+    if (!peer || !sending) return undefined
+    peer.sending = undefined
+    this.#sending--
+    if (sending.suspect) this.#suspectsSending--
+    return { peer, sending }
+  }
+
+  #onSent(address: string): void {
+    const ended = this.#ended(address)
+    if (!ended) return
+    ended.peer.failures = 0
+    ended.peer.retryAt = 0
+  }
+
+  /** What the peer did not get is said again when it is tried next, merged with what came since. */
+  #onFailed(address: string, now: number): void {
+    const ended = this.#ended(address)
+    if (!ended) return
+    this.counters.sendsFailed++
+    this.peers.fail(ended.peer, now)
+    for (const [document, { since, digest }] of ended.sending.said) {
+      // An answer is not kept: who asked will ask again, and may lack less by then.
+      if (since === undefined && !digest) continue
+      this.#say(ended.peer, document, {
+        ...(since !== undefined && { since }),
+        ...(digest && { digest }),
+      })
+    }
+    this.#askNext(this.#asks.failed(address), now)
+  }
+
+  #remember(digest: string, carried: Delta): void {
+    this.#merged.set(digest, carried)
+    if (this.#merged.size > this.config.remembered) {
+      // A Map goes in order of insertion: the first is the oldest.
+      for (const oldest of this.#merged.keys()) {
+        this.#merged.delete(oldest)
+        break
+      }
+    }
+  }
+
+  /** A refusal of what had waited, or an observer's own error: told, as it cannot be thrown here. */
+  #onThrown(peer: Peer, document: string, error: unknown): void {
+    if (error instanceof Refusal) this.#refuse(peer.address, error)
+    else this.#effects.push({ type: 'observer_failed', document, error })
+  }
+
+  #refuse(from: string, error: unknown): void {
+    if (!(error instanceof Refusal)) throw error
+    this.counters.refuse(error.reason)
+    const { reason, message } = error
+    this.#effects.push({ type: 'refused', from, reason, message })
+  }
+}

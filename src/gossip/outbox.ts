@@ -1,0 +1,63 @@
+/**
+ * What is to be said to one peer, per document. It is merged, never queued: a peer that is
+ * slow for an hour has one entry at the end, not a thousand messages, and the bytes are made
+ * from the document when the message leaves.
+ *
+ * ```js
+ * outbox.say('kv', { since: rumors.flush() })
+ * outbox.say('kv', { digest: true })      // one entry, one message
+ * ```
+ */
+import type { Known } from '../../crdt/index.ts'
+
+export interface Saying {
+  /** Number of the first recent change the peer may lack. */
+  since?: number
+  /** Say the digest of our state. */
+  digest?: boolean
+  /** Ask for what we lack: say the state vector. */
+  ask?: boolean
+  /** Answer a peer that told what it knows: say the rest, if only that there is none. */
+  answer?: Answer
+}
+
+export interface Answer {
+  readonly known: Known
+  /** Its number: parts of one answer have the same. */
+  readonly number: number
+  /** Parts sent so far. */
+  readonly part?: number
+  /** Bytes of V1 to cut the answer into; absent while it may still fit as a whole. */
+  readonly pieceBytes?: number
+}
+
+const earlier = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : Math.min(a, b)
+
+export class Outbox {
+  readonly #sayings = new Map<string, Saying>()
+
+  get isEmpty(): boolean {
+    return this.#sayings.size === 0
+  }
+
+  /** Merges more into what is to be said about a document. An answer replaces an older answer. */
+  say(document: string, more: Saying): void {
+    const old = this.#sayings.get(document) ?? {}
+    const saying: Saying = { ...old, ...more }
+    const since = earlier(old.since, more.since)
+    if (since !== undefined) saying.since = since
+    this.#sayings.set(document, saying)
+  }
+
+  /** Takes everything out. */
+  drain(): [string, Saying][] {
+    const all = [...this.#sayings]
+    this.#sayings.clear()
+    return all
+  }
+
+  forget(document: string): void {
+    this.#sayings.delete(document)
+  }
+}

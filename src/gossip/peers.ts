@@ -1,0 +1,141 @@
+/**
+ * The peers we know: whom we were given, who sent valid pushes of the swarm, whom others
+ * named. A peer that fails is left alone for a while, twice as long each time, and never
+ * forgotten: one push from it and it is as good as new.
+ *
+ * ```js
+ * peers.add('0:0000.0000.000B', 'given')
+ * for (const peer of peers.forRound(3, now)) peer.outbox.say('kv', { digest: true })
+ * ```
+ */
+import type { GossipConfig } from './config.ts'
+import { Outbox, type Saying } from './outbox.ts'
+import { Turns } from './turns.ts'
+
+/** How a peer came to be known, from the weakest word to the strongest. */
+export type PeerSource = 'named' | 'found' | 'given' | 'heard'
+
+export interface Peer {
+  readonly address: string
+  source: PeerSource
+  /** Sends that failed one after another. */
+  failures: number
+  /** Milliseconds; until then it is left alone. */
+  retryAt: number
+  /** Milliseconds; when its last valid push came. */
+  lastHeard: number | undefined
+  /** Document → the digest it last told. */
+  readonly digests: Map<string, string>
+  readonly outbox: Outbox
+  /** What is on its way to it; undefined when nothing is. */
+  sending: Sending | undefined
+}
+
+export interface Sending {
+  readonly said: readonly [string, Saying][]
+  /** Had the peer failed before? */
+  readonly suspect: boolean
+}
+
+/** How often a random member is drawn for each one wanted, before a sample stays short. */
+const DRAWS = 4
+
+export class Peers {
+  readonly #self: string
+  readonly #config: GossipConfig
+  readonly #random: () => number
+  readonly #all = new Map<string, Peer>()
+  readonly #heard: Peer[] = []
+  readonly #roundTurns: Turns
+  readonly #rumorTurns: Turns
+
+  constructor(self: string, config: GossipConfig, random: () => number) {
+    this.#self = self
+    this.#config = config
+    this.#random = random
+    this.#roundTurns = new Turns(random)
+    this.#rumorTurns = new Turns(random)
+  }
+
+  get size(): number {
+    return this.#all.size
+  }
+
+  get(address: string): Peer | undefined {
+    return this.#all.get(address)
+  }
+
+  [Symbol.iterator](): IterableIterator<Peer> {
+    return this.#all.values()
+  }
+
+  /** Takes a peer in, or returns the one that is; undefined for ourselves and when there is no room. */
+  add(address: string, source: PeerSource): Peer | undefined {
+    if (address === this.#self || address === '') return undefined
+    const known = this.#all.get(address)
+    if (known) {
+      if (known.source === 'named') known.source = source
+      return known
+    }
+    if (source === 'named' && this.#all.size >= this.#config.maxPeers) return undefined
+    const peer: Peer = {
+      address,
+      source,
+      failures: 0,
+      retryAt: 0,
+      lastHeard: undefined,
+      digests: new Map(),
+      outbox: new Outbox(),
+      sending: undefined,
+    }
+    this.#all.set(address, peer)
+    this.#roundTurns.add(address)
+    this.#rumorTurns.add(address)
+    return peer
+  }
+
+  /** A valid push came from there: it lives. */
+  hear(address: string, now: number): Peer | undefined {
+    const peer = this.add(address, 'heard')
+    if (!peer) return undefined
+    if (peer.lastHeard === undefined) this.#heard.push(peer)
+    peer.lastHeard = now
+    peer.failures = 0
+    peer.retryAt = 0
+    return peer
+  }
+
+  /** A send to it failed: leaves it alone, with some jitter so that not all come back to it at once. */
+  fail(peer: Peer, now: number): void {
+    const { backoffMs, maxBackoffMs } = this.#config
+    const wait = Math.min(maxBackoffMs, backoffMs * 2 ** Math.min(peer.failures, 30))
+    peer.failures++
+    peer.retryAt = now + wait * (0.75 + this.#random() / 2)
+  }
+
+  /** The next ones for a round's push. */
+  forRound(count: number, now: number): Peer[] {
+    return this.#take(this.#roundTurns, count, (peer) => peer.retryAt <= now)
+  }
+
+  /** The next ones for fresh changes, without those for whom `skip` is true. */
+  forRumor(count: number, now: number, skip: (peer: Peer) => boolean): Peer[] {
+    return this.#take(this.#rumorTurns, count, (peer) => peer.retryAt <= now && !skip(peer))
+  }
+
+  /** Some members that live, as far as we know. */
+  sample(count: number, except: string): string[] {
+    const sample = new Set<string>()
+    for (let i = 0; i < count * DRAWS && sample.size < count && this.#heard.length > 0; i++) {
+      const peer = this.#heard[Math.floor(this.#random() * this.#heard.length)]!
+      if (peer.failures === 0 && peer.address !== except) sample.add(peer.address)
+    }
+    return [...sample]
+  }
+
+  #take(turns: Turns, count: number, fit: (peer: Peer) => boolean): Peer[] {
+    return turns
+      .take(count, (address) => fit(this.#all.get(address)!))
+      .map((address) => this.#all.get(address)!)
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * The recent changes of one document, ours and those that came from peers, in the order in
+ * which they became part of it. What a peer is still to be told is just the number of the
+ * first change it may lack: the delta is made when the message leaves, from that change up to
+ * now. It must reach up to now, as the document is encoded as it is: an older delta would
+ * carry a value as overwritten without the value that took its place.
+ *
+ * Each change knows who is known to have it, so that it is not passed on to them.
+ *
+ * ```js
+ * rumors.add(delta, from)
+ * const since = rumors.flush()           // tell some peers what came since
+ * rumors.deltaSince(since, peer)
+ * ```
+ */
+import { coversDelta, type Delta, emptyDelta, mergeDeltas } from '../../crdt/index.ts'
+
+/**
+ * Changes kept. Gathered for 30 ms each, these are two seconds of constant writing; a peer
+ * that has been busy for longer is told the digest instead. Each costs some 200 bytes.
+ */
+const KEPT = 64
+
+interface Rumor {
+  readonly deltas: Delta[]
+  readonly knownTo: Set<string>
+}
+
+export class Rumors {
+  #rumors: Rumor[] = []
+  /** Number of the first one kept, and of the first one not flushed. */
+  #first = 0
+  #fresh = 0
+  /** Deltas made since the last change, by those included. */
+  readonly #made = new Map<string, Delta>()
+
+  /** Is there a change that nobody has been told yet? */
+  get hasFresh(): boolean {
+    return this.#fresh < this.#first + this.#rumors.length
+  }
+
+  /** Adds a change made here, or one that came `from` a peer. */
+  add(delta: Delta, from?: string): void {
+    this.#made.clear()
+    const last = this.#rumors.at(-1)
+    // Fresh ones that the same peer has, or nobody, are one.
+    const isSame =
+      last !== undefined &&
+      this.hasFresh &&
+      last.knownTo.size === (from === undefined ? 0 : 1) &&
+      (from === undefined || last.knownTo.has(from))
+    if (isSame) last.deltas.push(delta)
+    else this.#rumors.push({ deltas: [delta], knownTo: new Set(from === undefined ? [] : [from]) })
+  }
+
+  /** The peer showed that it has `carried`. */
+  knows(carried: Delta, peer: string): void {
+    for (const { deltas, knownTo } of this.#rumors) {
+      if (knownTo.has(peer)) continue
+      if (deltas.every((delta) => coversDelta(carried, delta))) knownTo.add(peer)
+    }
+  }
+
+  /** Is everything fresh known to that peer? */
+  isFreshKnownTo(peer: string): boolean {
+    return this.#rumors.slice(this.#fresh - this.#first).every(({ knownTo }) => knownTo.has(peer))
+  }
+
+  /** Everything up to now is being told; returns the number of the first that was fresh. */
+  flush(): number {
+    const since = this.#fresh
+    this.#fresh = this.#first + this.#rumors.length
+    const old = this.#rumors.length - KEPT
+    if (old > 0) {
+      this.#rumors.splice(0, old)
+      this.#first += old
+    }
+    return since
+  }
+
+  /**
+   * What came since that number and is not known to the peer; undefined when that is too long
+   * ago to tell.
+   */
+  deltaSince(since: number, peer: string): Delta | undefined {
+    if (since < this.#first) return undefined
+    let key = ''
+    const deltas: Delta[] = []
+    this.#rumors.slice(since - this.#first).forEach((rumor, index) => {
+      if (rumor.knownTo.has(peer)) return
+      key += `${since + index} `
+      deltas.push(...rumor.deltas)
+    })
+    if (deltas.length === 0) return emptyDelta()
+    let delta = this.#made.get(key)
+    if (!delta) {
+      delta = mergeDeltas(deltas)
+      this.#made.set(key, delta)
+    }
+    return delta
+  }
+}

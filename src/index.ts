@@ -1,0 +1,52 @@
+/**
+ * Shared maps for swarms of agents, as a library: an agent, the transports it may use, and
+ * the gossip core below it for those who bring their own clock and network.
+ *
+ * ```ts
+ * const agent = new Agent({ swarm: 'kv', transport: new PilotTransport({ swarm: 'kv' }) })
+ * await agent.start()
+ * writeEntry(agent.doc, 'state', 'greeting', 'hello')
+ * ```
+ */
+export {
+  Agent,
+  type AgentOptions,
+  type AgentStatus,
+  checkSwarm,
+  type PeerStatus,
+  type Problem,
+} from './agent.ts'
+export { Failure, type FailureCode, type FailureOptions, isFailure, toFailure } from './errors.ts'
+export {
+  type Counters,
+  DEFAULTS,
+  Gossip,
+  type GossipConfig,
+  type GossipEffect,
+  type GossipEvent,
+  type GossipOptions,
+  type Peer,
+  type PeerSource,
+} from './gossip/index.ts'
+export {
+  checkEntry,
+  DEFAULT_MAP,
+  deleteEntry,
+  type EntryChange,
+  listMaps,
+  observeEntries,
+  readEntries,
+  readEntry,
+  writeEntry,
+} from './maps.ts'
+export { PilotTransport, type PilotTransportOptions } from './pilot/transport.ts'
+export { nodePlatform } from './platform.ts'
+export type { Incoming, Receive, Transport, TransportHooks } from './transport.ts'
+export { type MailboxOptions, MailboxTransport } from './transports/mailbox.ts'
+export {
+  MemoryHub,
+  type MemoryHubOptions,
+  MemoryTransport,
+  type Schedule,
+} from './transports/memory.ts'
+export { Network, type NetworkOptions, seeded } from './transports/network.ts'

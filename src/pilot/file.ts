@@ -1,0 +1,73 @@
+/**
+ * Reads a file that another program may be writing or replacing at this moment: what was
+ * read comes with a stamp, and the stamp tells later whether the file is still the same.
+ *
+ * ```ts
+ * const stamp = await readStamp(path)
+ * const snapshot = stamp && (await readSnapshot(path, stamp))
+ * if (snapshot && (await isSameFile(path, snapshot))) await unlink(path)
+ * ```
+ */
+import { lstat, readFile } from 'node:fs/promises'
+
+/** Bytes. pilotctl carries 64 MiB a message; ours are far smaller. Reading one costs three times its size in memory. */
+const MAX_FILE_BYTES = 64 * 1024 * 1024
+
+/**
+ * Milliseconds. File systems count time in ticks of up to 10 ms: a file that was read
+ * within them of being written may be written again, as long as before, with the same time.
+ */
+const RACY_TIME = 20
+
+/** Tells two contents of one name apart, as far as a file system can. */
+export interface Stamp {
+  readonly mtimeNs: bigint
+  readonly size: bigint
+  readonly ino: bigint
+}
+
+export interface Snapshot {
+  /** `changing`: it was written to or removed while it was read; only `whole` has its content */
+  readonly kind: 'whole' | 'changing' | 'too large'
+  readonly stamp: Stamp
+  readonly content: string
+  /** was it so young that its stamp alone proves nothing? */
+  readonly isRacy: boolean
+}
+
+export const isSame = (a: Stamp, b: Stamp): boolean =>
+  a.mtimeNs === b.mtimeNs && a.size === b.size && a.ino === b.ino
+
+/** The result, `undefined` where there is no such file. */
+const unlessGone = async <T>(reading: Promise<T>): Promise<T | undefined> => {
+  try {
+    return await reading
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** `undefined` where there is no such file, or a link or a pipe: those are not followed. */
+export const readStamp = async (path: string): Promise<Stamp | undefined> => {
+  const stat = await unlessGone(lstat(path, { bigint: true }))
+  return stat?.isFile() ? { mtimeNs: stat.mtimeNs, size: stat.size, ino: stat.ino } : undefined
+}
+
+/** The text of the file that has this stamp. Rejects with the system's error where it cannot be read. */
+export const readSnapshot = async (path: string, stamp: Stamp): Promise<Snapshot> => {
+  if (stamp.size > MAX_FILE_BYTES) return { kind: 'too large', stamp, content: '', isRacy: false }
+  const isRacy = Date.now() - Number(stamp.mtimeNs / 1_000_000n) < RACY_TIME
+  const content = await unlessGone(readFile(path, 'utf8'))
+  const after = await readStamp(path)
+  if (content === undefined || after === undefined || !isSame(stamp, after))
+    return { kind: 'changing', stamp, content: '', isRacy }
+  return { kind: 'whole', stamp, content, isRacy }
+}
+
+/** Is the file still the one that was read? A young one is read once more, to be sure. */
+export const isSameFile = async (path: string, snapshot: Snapshot): Promise<boolean> => {
+  const now = await readStamp(path)
+  if (now === undefined || !isSame(now, snapshot.stamp)) return false
+  return !snapshot.isRacy || (await unlessGone(readFile(path, 'utf8'))) === snapshot.content
+}

@@ -1,0 +1,279 @@
+/**
+ * Carries messages between Pilot Protocol daemons: sends by running `pilotctl`, receives by
+ * watching the inbox folder that the daemon fills. A node's address is proved by the
+ * daemon's tunnel, so `from` can be relied on.
+ *
+ * ```ts
+ * const transport = new PilotTransport({ swarm: 'kv' })
+ * await transport.open({ receive, accepts, onProblem })
+ * await transport.send(await transport.resolve('agent7'), text)
+ * ```
+ */
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { Failure, isFailure, toFailure } from '../errors.ts'
+import type { Transport, TransportHooks } from '../transport.ts'
+import { backboneAddress, isNodeId } from './address.ts'
+import { isAcknowledged, type NodeInfo, readNode } from './answers.ts'
+import * as commands from './commands.ts'
+import { Discovery, hasTag } from './discovery.ts'
+import { Inbox } from './inbox.ts'
+import { Pilotctl } from './pilotctl.ts'
+import { type Abilities, needsHelp, readAbilities } from './version.ts'
+
+/** Milliseconds for a call, and for a short message with its dialling. A live peer takes 20 to 50; a dead one costs all of it. */
+const DEFAULT_TIMEOUT = 3000
+
+/** Milliseconds between two looks at an inbox whose watcher is silent. A look costs a listing. */
+const DEFAULT_POLL = 5000
+
+/** Milliseconds more for each MiB of a message; a guess for a line of 10 Mbit/s that carries it once or, to receivers before 1.13.10, twice. */
+const TIMEOUT_PER_MIB = 2000
+
+/** Milliseconds that pilotctl has to tell by itself that it ran out of time, before it is killed. */
+const KILL_MARGIN = 1000
+
+/** pilotctl sets no more tags than this. */
+const MAX_TAGS = 3
+
+const MIB = 1024 * 1024
+
+export interface PilotTransportOptions {
+  /** path or name of the program; default `pilotctl` */
+  readonly pilotctl?: string | undefined
+  readonly swarm: string
+  /** a Pilot network whose members are all of the swarm */
+  readonly network?: number | undefined
+  /** the inbox folder; default `$HOME/.pilot/inbox`, which is where pilotctl itself looks */
+  readonly inbox?: string | undefined
+  /** milliseconds between two looks at the inbox without the watcher's word; default 5000 */
+  readonly pollMs?: number | undefined
+  /** milliseconds for one call, more for long messages; default 3000 */
+  readonly timeoutMs?: number | undefined
+  /** added to the environment: HOME, PILOT_SOCKET, PILOT_REGISTRY */
+  readonly env?: NodeJS.ProcessEnv | undefined
+  /** tag the own node, so that those who trust it find it; default true */
+  readonly tag?: boolean | undefined
+}
+
+const checkPositive = (name: string, value: number): number => {
+  if (Number.isFinite(value) && value > 0) return value
+  throw new Failure('invalid_argument', `${name} is ${value}`, {
+    hint: 'give a number of milliseconds above 0',
+  })
+}
+
+export class PilotTransport implements Transport {
+  readonly kind = 'pilot'
+  readonly #pilotctl: Pilotctl
+  readonly #discovery: Discovery
+  readonly #inboxDir: string
+  readonly #pollMs: number
+  readonly #timeoutMs: number
+  readonly #mustTag: boolean
+  readonly #tags: readonly [string, string]
+  #state: 'new' | 'opening' | 'open' | 'closed' = 'new'
+  #address = ''
+  #abilities: Abilities = readAbilities('')
+  #hooks: TransportHooks | undefined
+  #inbox: Inbox | undefined
+  #isDown = false
+  #closing: Promise<void> | undefined
+
+  /** Throws `invalid_argument` for a swarm's name that cannot be a tag, and for times that are none. */
+  constructor(options: PilotTransportOptions) {
+    const { swarm, network, env = {}, tag = true } = options
+    this.#pollMs = checkPositive('pollMs', options.pollMs ?? DEFAULT_POLL)
+    this.#timeoutMs = checkPositive('timeoutMs', options.timeoutMs ?? DEFAULT_TIMEOUT)
+    this.#mustTag = tag
+    this.#tags = commands.swarmTags(swarm)
+    const home = env.HOME ?? process.env.HOME ?? ''
+    this.#inboxDir = options.inbox ?? join(home === '' ? homedir() : home, '.pilot', 'inbox')
+    this.#pilotctl = new Pilotctl({ program: options.pilotctl, env })
+    this.#discovery = new Discovery({ ask: (args) => this.#ask(args), swarm, network })
+  }
+
+  get address(): string {
+    return this.#address
+  }
+
+  get maxMessageBytes(): number {
+    return this.#abilities.maxMessageBytes
+  }
+
+  /**
+   * Asks the daemon who it is, tags the node, and starts to watch the inbox. Rejects with
+   * `not_running` without a daemon and `not_found` without the program; may be tried again
+   * with a new transport. An inbox folder that is not there yet is waited for.
+   */
+  async open(hooks: TransportHooks): Promise<void> {
+    if (this.#state === 'closed') throw closed()
+    if (this.#state !== 'new') throw new TypeError('the transport was opened before')
+    this.#state = 'opening'
+    try {
+      const [info, abilities] = await Promise.all([
+        this.#ask(commands.info()),
+        this.#findAbilities(),
+      ])
+      const self = readNode(info)
+      this.#abilities = abilities
+      if (this.#isClosed()) throw closed()
+      this.#hooks = hooks
+      if (this.#mustTag) await this.#tag(self)
+      if (this.#isClosed()) throw closed()
+      this.#address = self.address
+      this.#state = 'open'
+      this.#inbox = new Inbox(
+        { dir: this.#inboxDir, pollMs: this.#pollMs },
+        { ...hooks, onProblem: (problem) => this.#tell(problem) },
+      )
+      this.#inbox.start()
+    } catch (error) {
+      await this.close()
+      throw toFailure(error)
+    }
+  }
+
+  /**
+   * Hands `text` over to the daemon at `to` and waits for its acknowledgement. Takes at
+   * most `timeoutMs` and 2 s a MiB, 1 s to be killed, and 10 s in the queue where more than
+   * 16 calls run. A Failure with code `timeout` may mean that the message has arrived.
+   */
+  async send(to: string, text: string): Promise<void> {
+    this.#mustBeOpen()
+    const bytes = Buffer.byteLength(text)
+    const { stdin, maxMessageBytes, version } = this.#abilities
+    if (bytes > maxMessageBytes)
+      throw new Failure(
+        'too_large',
+        `a message of ${bytes} bytes is longer than the ${maxMessageBytes} that pilotctl ${version} carries`,
+        { hint: 'send it in parts' },
+      )
+    if (text === '' || (!stdin && text.includes('\0')))
+      throw new Failure('invalid_argument', 'pilotctl carries no empty message and no NUL', {
+        hint: 'encode the message as JSON',
+      })
+    const timeoutMs = this.#timeoutMs + (bytes / MIB) * TIMEOUT_PER_MIB
+    const args = commands.sendMessage({ to, timeoutMs, payload: stdin ? undefined : text })
+    const data = await this.#ask(args, timeoutMs + KILL_MARGIN, stdin ? text : undefined)
+    if (isAcknowledged(data)) return
+    throw new Failure('timeout', `${to} did not acknowledge the message`, {
+      hint: 'it may have arrived all the same; sending it again does no harm',
+    })
+  }
+
+  async discover(): Promise<readonly string[]> {
+    this.#mustBeOpen()
+    const found = await this.#discovery.find()
+    return found.filter((address) => address !== this.#address)
+  }
+
+  /** An address is taken as it is; a node id is looked up, a hostname found, in the registry. */
+  async resolve(name: string): Promise<string> {
+    this.#mustBeOpen()
+    const address = backboneAddress(name)
+    if (address !== undefined) return address
+    const nodeId = /^\d+$/.test(name) ? Number(name) : undefined
+    const args = isNodeId(nodeId) ? commands.lookup(nodeId) : commands.find(name)
+    return readNode(await this.#ask(args)).address
+  }
+
+  close(): Promise<void> {
+    this.#state = 'closed'
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([this.#pilotctl.close(), this.#inbox?.close()])
+  }
+
+  // A method, since the compiler would else take the state of before an await for that after it.
+  #isClosed(): boolean {
+    return this.#state === 'closed'
+  }
+
+  #mustBeOpen(): void {
+    if (this.#state !== 'open') throw closed()
+  }
+
+  async #findAbilities(): Promise<Abilities> {
+    const options = { timeoutMs: this.#timeoutMs }
+    const told = (await this.#pilotctl.run(commands.version(), options)).stdout.trim()
+    if (!needsHelp(told)) return readAbilities(told)
+    const help = await this.#pilotctl.run(commands.sendHelp(), options)
+    return readAbilities(told.slice(0, 40), help.stdout + help.stderr)
+  }
+
+  /** One call; notices when the daemon goes down, and when it is back. */
+  async #ask(
+    args: commands.Arguments,
+    timeoutMs = this.#timeoutMs,
+    input?: string,
+  ): Promise<Readonly<Record<string, unknown>>> {
+    try {
+      const data = await this.#pilotctl.ask(args, { timeoutMs, input })
+      this.#isDown = false
+      return data
+    } catch (error) {
+      const failure = toFailure(error)
+      if (isFailure(failure, 'not_running')) {
+        if (!this.#isDown) this.#tell(failure)
+        this.#isDown = true
+      }
+      throw failure
+    }
+  }
+
+  /**
+   * Adds the swarm's tag to those the node has, in the spelling that its registry takes.
+   * Best effort: without it the swarm works, others only find this node by other ways.
+   */
+  async #tag({ nodeId }: NodeInfo): Promise<void> {
+    try {
+      const { tags } = readNode(await this.#ask(commands.lookup(nodeId)))
+      if (hasTag(tags, this.#tags)) return
+      if (tags.length >= MAX_TAGS)
+        throw new Failure(
+          'invalid_argument',
+          `the node has ${tags.length} tags: ${tags.join(' ')}`,
+          {
+            hint: `remove one, so that "${this.#tags[0]}" can be added`,
+          },
+        )
+      await this.#setTags(tags)
+    } catch (error) {
+      const { code, message, hint } = toFailure(error)
+      if (this.#isClosed()) return
+      const told = `the node could not be tagged "${this.#tags[0]}": ${message}`
+      this.#tell(new Failure(code, told, { hint, cause: error }))
+    }
+  }
+
+  async #setTags(tags: readonly string[]): Promise<void> {
+    const [preferred, plain] = this.#tags
+    try {
+      await this.#setAllTags([...tags, preferred])
+    } catch (error) {
+      if (isFailure(error, 'closed') || isFailure(error, 'not_running')) throw error
+      await this.#setAllTags([...tags, plain])
+    }
+  }
+
+  /** 1.7.2 does not know `extras`; every later version knows nothing else. */
+  async #setAllTags(tags: readonly string[]): Promise<void> {
+    try {
+      await this.#ask(commands.setTags(tags, 'extras'))
+    } catch (error) {
+      if (!isFailure(error, 'invalid_argument')) throw error
+      await this.#ask(commands.setTags(tags, 'core'))
+    }
+  }
+
+  #tell(problem: Failure): void {
+    if (!this.#isClosed()) this.#hooks?.onProblem(problem)
+  }
+}
+
+const closed = (): Failure =>
+  new Failure('closed', 'the transport is not open', { hint: 'open a new one' })

@@ -1,0 +1,133 @@
+/**
+ * The command line as tests use it: in this process with a terminal of strings, or as a
+ * child process in a home of its own.
+ *
+ * ```ts
+ * const { code, stdout } = await inProcess(['get', 'k', '--data', dir])
+ * const agent = startCli(['run', '--swarm', 'kv', '--mailbox', dir], home)
+ * await agent.shows(/swarm +kv/)
+ * ```
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Io } from '../../src/cli/io.ts'
+import { main } from '../../src/cli/main.ts'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const BIN = join(root, 'src', 'bin.ts')
+
+/** Milliseconds that a condition may take to come true. */
+const PATIENCE = 30_000
+
+/** Milliseconds between two looks at a condition. */
+const PAUSE = 20
+
+export interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Resolves with the first truthy answer; rejects, saying what was waited for, when none comes. */
+export const until = async <T>(
+  what: string,
+  look: () => T | Promise<T>,
+): Promise<Exclude<T, false | undefined>> => {
+  const end = performance.now() + PATIENCE
+  for (;;) {
+    const found = await look()
+    if (found !== false && found !== undefined) return found as Exclude<T, false | undefined>
+    if (performance.now() > end) throw new Error(`waited in vain: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, PAUSE))
+  }
+}
+
+/** A folder with a short path, and what removes it. */
+export const temporaryFolder = (): { readonly dir: string; readonly remove: () => void } => {
+  const dir = mkdtempSync(join(tmpdir(), 'cli-'))
+  return { dir, remove: () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }) }
+}
+
+export interface InProcess {
+  readonly env?: NodeJS.ProcessEnv
+  readonly input?: string
+}
+
+/** Runs a command in this process; not for `run`, which waits for a signal. */
+export const inProcess = async (
+  args: readonly string[],
+  { env = {}, input = '' }: InProcess = {},
+): Promise<Ended> => {
+  const told = { stdout: '', stderr: '' }
+  const io: Io = {
+    out: (text) => {
+      told.stdout += text
+    },
+    err: (text) => {
+      told.stderr += text
+    },
+    isTerminal: false,
+    columns: 80,
+    hasColors: false,
+    env,
+    readInput: async () => input,
+  }
+  const code = await main(args, io)
+  return { code, ...told }
+}
+
+export interface Started {
+  readonly child: ChildProcess
+  readonly stdout: () => string
+  readonly stderr: () => string
+  readonly ended: Promise<Ended>
+  /** Resolves once standard output matches; rejects when the process ends before. */
+  readonly shows: (pattern: RegExp) => Promise<string>
+}
+
+/** The environment of a child: a home of its own, nothing of ours that could choose an agent. */
+export const homeEnv = (home: string, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => {
+  const { PILOT_GOSSIP_DATA: _data, PILOT_GOSSIP_SWARM: _swarm, ...env } = process.env
+  return { ...env, HOME: home, XDG_STATE_HOME: join(home, 'state'), ...more }
+}
+
+export const startCli = (args: readonly string[], env: NodeJS.ProcessEnv): Started => {
+  const child = spawn(process.execPath, ['--import', 'tsx', BIN, ...args], { cwd: root, env })
+  let stdout = ''
+  let stderr = ''
+  let hasEnded = false
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code) => {
+      hasEnded = true
+      resolve({ code, stdout, stderr })
+    })
+  })
+  const shows = (pattern: RegExp): Promise<string> =>
+    until(`${args.join(' ')} to show ${pattern}`, () => {
+      const found = pattern.exec(stdout)?.[0]
+      if (found === undefined && hasEnded) throw new Error(`ended: ${stdout}${stderr}`)
+      return found
+    })
+  return { child, stdout: () => stdout, stderr: () => stderr, ended, shows }
+}
+
+/** Runs a command as a child process to its end. */
+export const runCli = (
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  input = '',
+): Promise<Ended> => {
+  const { child, ended } = startCli(args, env)
+  child.stdin?.end(input)
+  return ended
+}

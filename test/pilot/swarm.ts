@@ -1,0 +1,156 @@
+/**
+ * Real daemons on loopback, with a registry stand-in of their own and no way out: what the
+ * transport is tested against.
+ *
+ * ```ts
+ * const swarm = await startSwarm({ versions: ['1.7.2', '1.18.0'] })
+ * const [older, newer] = swarm.nodes
+ * await ask(older, 'send-message', newer.address, '--data', 'hello')
+ * await swarm.close()
+ * ```
+ *
+ * Each swarm owns a block 127.x.y.0/24: its registry on 127.x.y.1 is the claim, so two
+ * swarms never collide. Each daemon has an address of its own in it, because daemons that
+ * share one starve each other's key exchange; `sharedAddress` asks for just that.
+ */
+import { randomInt } from 'node:crypto'
+import { createSocket } from 'node:dgram'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { arm, Daemon, folders, type Node } from './daemon.ts'
+import { type Registry, startRegistry } from './registry.ts'
+
+export { type Answer, ask, type Data, pilotctl, until } from './call.ts'
+export type { Node } from './daemon.ts'
+
+/** On x.y.1 of a block; the same for all swarms, so that binding it claims the block. */
+const REGISTRY_PORT = 29_417
+/** UDP, where each daemon has an address of its own. */
+const DAEMON_PORT = 29_418
+/** Nobody listens here (the discard port): beacons and catalogues that must not answer. */
+const CLOSED_PORT = 9
+/** Blocks tried before giving up; there are 65,024, so the first nearly always fits. */
+const BLOCK_TRIES = 20
+/** Nodes of one swarm: x.y.2 to x.y.254. */
+const MAX_NODES = 253
+
+export interface SwarmOptions {
+  /** one daemon for each entry */
+  readonly versions: readonly string[]
+  /** the folder to make the swarm's own folder in; default the system's temporary folder */
+  readonly base?: string
+  /** all daemons on 127.0.0.1, with a port each */
+  readonly sharedAddress?: boolean
+  /** may node `index` be called by nodes it does not trust? Default: all may. */
+  readonly isPublic?: (index: number) => boolean
+}
+
+export interface Swarm {
+  readonly nodes: readonly Node[]
+  readonly registry: Registry
+  /** the folder that holds everything; gone after `close` */
+  readonly folder: string
+  /** Starts one more daemon. */
+  add(version: string): Promise<Node>
+  /** Stops everything and removes the folder; may be called twice. */
+  close(): Promise<void>
+}
+
+const isSystemError = (error: unknown, code: string): boolean =>
+  error instanceof Error && 'code' in error && error.code === code
+
+/** Claims a block of loopback addresses by listening in it. */
+const claimBlock = async (): Promise<{ readonly block: string; readonly registry: Registry }> => {
+  for (let tries = 1; ; tries++) {
+    // 127.0.y is where everything else listens.
+    const block = `127.${randomInt(1, 255)}.${randomInt(0, 256)}`
+    try {
+      const registry = await startRegistry({ host: `${block}.1`, port: REGISTRY_PORT })
+      return { block, registry }
+    } catch (error) {
+      if (!isSystemError(error, 'EADDRINUSE') || tries === BLOCK_TRIES) throw error
+    }
+  }
+}
+
+/** Ports given away: what was free once may be given again before a daemon has taken it. */
+const given = new Set<number>()
+
+/** A UDP port that was free a moment ago. */
+const freePort = (host: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const socket = createSocket('udp4')
+    socket.once('error', reject)
+    socket.bind({ address: host, port: 0, exclusive: true }, () => {
+      const { port } = socket.address()
+      const isGiven = given.has(port)
+      given.add(port)
+      socket.close(() => resolve(isGiven ? freePort(host) : port))
+    })
+  })
+
+/** Starts the daemons, all at once, and resolves when each answers; else nothing is left. */
+export const startSwarm = async (options: SwarmOptions): Promise<Swarm> => {
+  const { versions, base = tmpdir(), sharedAddress = false, isPublic = () => true } = options
+  arm()
+  const folder = mkdtempSync(join(base, 'pilot-'))
+  folders.add(folder)
+  const { block, registry } = await claimBlock().catch((error: unknown) => {
+    rmSync(folder, { recursive: true, force: true })
+    folders.delete(folder)
+    throw error
+  })
+  const nodes: Daemon[] = []
+  let count = 0
+
+  const place = async (version: string): Promise<Daemon> => {
+    const index = count++
+    if (index >= MAX_NODES) throw new Error(`a swarm has no room for more than ${MAX_NODES} nodes`)
+    const name = `n${index + 1}-${version.replaceAll('.', '-')}`
+    const endpoint = sharedAddress
+      ? `127.0.0.1:${await freePort('127.0.0.1')}`
+      : `${block}.${index + 2}:${DAEMON_PORT}`
+    const closed = `${block}.1:${CLOSED_PORT}`
+    const node = new Daemon(version, {
+      name,
+      folder,
+      registry,
+      endpoint,
+      closed,
+      isPublic: isPublic(index),
+    })
+    nodes.push(node)
+    return node
+  }
+
+  let closed: Promise<void> | undefined
+  const shut = async (): Promise<void> => {
+    // The folder goes too, so there is nothing an orderly end would save (it takes up to 3 s).
+    await Promise.all(nodes.map((node) => node.kill()))
+    await registry.close()
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+    folders.delete(folder)
+  }
+  const close = (): Promise<void> => {
+    closed ??= shut()
+    return closed
+  }
+
+  try {
+    for (const version of versions) await place(version)
+    const started = await Promise.allSettled(nodes.map((node) => node.start()))
+    for (const result of started) if (result.status === 'rejected') throw result.reason
+  } catch (error) {
+    await close()
+    throw error
+  }
+
+  const add = async (version: string): Promise<Node> => {
+    if (closed) throw new Error('the swarm is closed')
+    const node = await place(version)
+    await node.start()
+    return node
+  }
+  return { nodes, registry, folder, add, close }
+}
