@@ -10,6 +10,8 @@
  */
 import { fromBase64, toBase64 } from 'lib0/buffer'
 import { encodeUtf8 } from 'lib0/string'
+import * as Y from 'yjs'
+import type { Clocks } from './delta.ts'
 import { DIGEST_PATTERN, digestBytes } from './digest.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import {
@@ -21,24 +23,29 @@ import {
 } from './message.ts'
 import type { Platform } from './platform.ts'
 import { Refusal, type RefusalReason } from './refusal.ts'
+import type { EncodedUpdate } from './replica.ts'
 import { isPlainKey } from './values.ts'
 
 /** Bytes. Shorter updates gain nothing from DEFLATE but the time it takes. */
 const DEFLATE_FROM = 512
 
 /** Packs V1 bytes whose digest is known; deflates them where that makes them shorter. */
-export const packUpdate = (
-  update: { readonly bytes: Uint8Array; readonly digest: string },
-  platform: Platform,
-): PackedUpdate => {
+export const packUpdate = (update: EncodedUpdate, platform: Platform): PackedUpdate => {
   const { bytes, digest } = update
+  const needs = update.needs.size > 0 && { needs: update.needs }
   if (bytes.length >= DEFLATE_FROM) {
     const deflated = platform.deflate(bytes)
     if (deflated.length < bytes.length) {
-      return { data: toBase64(deflated), encoding: 'v1+deflate', length: bytes.length, digest }
+      return {
+        data: toBase64(deflated),
+        encoding: 'v1+deflate',
+        length: bytes.length,
+        digest,
+        ...needs,
+      }
     }
   }
-  return { data: toBase64(bytes), encoding: 'v1', length: bytes.length, digest }
+  return { data: toBase64(bytes), encoding: 'v1', length: bytes.length, digest, ...needs }
 }
 
 /** The V1 bytes, once length and digest have proved them whole; throws a Refusal. */
@@ -73,15 +80,19 @@ export const unpackUpdate = (
   return bytes
 }
 
+const encodeUpdate = ({ needs, ...update }: PackedUpdate): Record<string, unknown> => ({
+  ...update,
+  ...(needs && { needs: toBase64(Y.encodeStateVector(new Map(needs))) }),
+})
+
 const encodeState = (state: DocState): Record<string, unknown> => {
-  const { update, digest, vector, deletes, answer, part, more } = state
+  const { update, digest, vector, deletes, answer, more } = state
   return {
     ...(digest !== undefined && { digest }),
     ...(vector && { vector: toBase64(vector) }),
     ...(deletes && { deletes: toBase64(deletes) }),
-    ...(update && { update }),
-    ...(answer !== undefined && { answer }),
-    ...(part !== undefined && { part }),
+    ...(update && { update: encodeUpdate(update) }),
+    ...(answer && { answer }),
     ...(more && { more }),
   }
 }
@@ -158,6 +169,24 @@ const readDigest = (value: unknown, what: string): string => {
   return value as string
 }
 
+/** Bytes of base64. A vector of 100,000 writers takes about 1 MB: 25 times what a large swarm has. */
+const SUMMARY_LENGTH = 1_500_000
+
+const readBytes = (value: unknown, what: string): Uint8Array => {
+  const text = readBase64(value, what)
+  check(text.length <= SUMMARY_LENGTH, 'too_large', () => `${what} has ${text.length} characters`)
+  return fromBase64(text)
+}
+
+const readClocks = (value: unknown, what: string): Clocks => {
+  const bytes = readBytes(value, what)
+  try {
+    return Y.decodeStateVector(bytes)
+  } catch (error) {
+    throw new Refusal('malformed', `${what} is no state vector: ${show(value)}`, error)
+  }
+}
+
 const readUpdate = (value: unknown): PackedUpdate => {
   if (!isObject(value)) throw new Refusal('malformed', `update is ${show(value)}, not an object`)
   const { encoding } = value
@@ -169,16 +198,8 @@ const readUpdate = (value: unknown): PackedUpdate => {
     encoding,
     length: readCount(value.length, 'update.length'),
     digest: readDigest(value.digest, 'update.digest'),
+    ...(value.needs !== undefined && { needs: readClocks(value.needs, 'update.needs') }),
   }
-}
-
-/** Bytes of base64. A vector of 100,000 writers takes about 1 MB: 25 times what a large swarm has. */
-const SUMMARY_LENGTH = 1_500_000
-
-const readBytes = (value: unknown, what: string): Uint8Array => {
-  const text = readBase64(value, what)
-  check(text.length <= SUMMARY_LENGTH, 'too_large', () => `${what} has ${text.length} characters`)
-  return fromBase64(text)
 }
 
 const readState = (value: unknown): DocState => {
@@ -188,8 +209,7 @@ const readState = (value: unknown): DocState => {
     ...(value.digest !== undefined && { digest: readDigest(value.digest, 'state digest') }),
     ...(value.vector !== undefined && { vector: readBytes(value.vector, 'vector') }),
     ...(value.deletes !== undefined && { deletes: readBytes(value.deletes, 'deletes') }),
-    ...(value.answer !== undefined && { answer: readCount(value.answer, 'answer') }),
-    ...(value.part !== undefined && { part: readCount(value.part, 'part') }),
+    ...(value.answer === true && { answer: true }),
     ...(value.more === true && { more: true }),
   }
   check(

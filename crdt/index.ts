@@ -34,9 +34,10 @@ export {
   type PackedUpdate,
   type Push,
 } from './message.ts'
+export { needsOf } from './needs.ts'
 export { takePiece } from './piece.ts'
 export type { Platform } from './platform.ts'
 export { REFUSAL_REASONS, Refusal, type RefusalReason } from './refusal.ts'
-export { type Known, type Outcome, type Part, Replica, type Summary } from './replica.ts'
+export { type EncodedUpdate, type Known, type Outcome, Replica, type Summary } from './replica.ts'
 export { deepMerge, type Json, type ScalarPush, ScalarReplica } from './scalar.ts'
 export { checkKey, checkValue, isPlainKey } from './values.ts'

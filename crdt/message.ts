@@ -3,6 +3,8 @@
  * says what each field means on the wire; here is its shape once it has been decoded.
  */
 
+import type { Clocks } from './delta.ts'
+
 /** An update as it travels: named by its digest, still packed. */
 export interface PackedUpdate {
   /** Base64 of the bytes, deflated or not. */
@@ -13,6 +15,8 @@ export interface PackedUpdate {
   readonly length: number
   /** Digest of the V1 bytes, 32 hex digits. */
   readonly digest: string
+  /** Writer → clock that the receiver must have, or get with it; absent where nothing is needed. */
+  readonly needs?: Clocks
 }
 
 /** What a push says about one document; at least one of these is there. */
@@ -25,14 +29,9 @@ export interface DocState {
   readonly vector?: Uint8Array
   /** With `vector`: the sender's encoded delete set, where it is short. */
   readonly deletes?: Uint8Array
-  /**
-   * This answers a vector: the sender's number of the answer. An answer is not answered, but
-   * for a vector that it carries itself.
-   */
-  readonly answer?: number
-  /** With `answer`, where it takes several messages: which part of it this is, from 0. */
-  readonly part?: number
-  /** With `part`: further parts follow. */
+  /** This answers a vector. An answer is not answered, but for a vector that it carries itself. */
+  readonly answer?: boolean
+  /** With `answer`: further parts of it follow. */
   readonly more?: boolean
 }
 

@@ -34,9 +34,9 @@ import { digestBytes, digestSnapshot } from './digest.ts'
 import { CausalGate, type HeldUpdate } from './gate.ts'
 import { inspectUpdate } from './inspect.ts'
 import { LIMITS, type Limits } from './limits.ts'
+import { needsOf } from './needs.ts'
 import type { Platform } from './platform.ts'
 import { Refusal } from './refusal.ts'
-import { withWinners } from './winners.ts'
 
 /** Bytes. A delete set up to this length travels with the vector that asks; a longer one is left out, and the answer then carries all deletes. */
 const DELETES_WITH_VECTOR = 4096
@@ -58,8 +58,7 @@ export interface Known {
 export interface Outcome {
   /**
    * `new`: something was merged. `known`: it held nothing new. `waiting`: it waits outside
-   * the document, for its predecessors (then the difference should be asked for) or for the
-   * last part of the answer.
+   * the document for what must come before or with it, and the difference should be asked for.
    */
   readonly status: 'new' | 'known' | 'waiting'
   /** What was new, with what it freed from waiting. */
@@ -70,8 +69,15 @@ export interface Outcome {
   readonly thrown: readonly unknown[]
 }
 
-/** Which part of a long answer an update is; an update on its own is neither. */
-export type Part = 'more' | 'last'
+/** An update as it is sent. */
+export interface EncodedUpdate {
+  readonly bytes: Uint8Array
+  readonly digest: string
+  /** Writer → clock that the receiver must have, or get with it. */
+  readonly needs: Clocks
+}
+
+const NO_CLOCKS: Clocks = new Map()
 
 interface State {
   readonly clocks: Clocks
@@ -143,10 +149,16 @@ export class Replica {
     return local
   }
 
-  /** What this replica knows, to ask a peer for the rest. What waits in the gate need not come again. */
-  summary(): Summary {
+  /**
+   * What this replica knows, to ask a peer for the rest. `withWaiting` counts what waits in the
+   * gate as known: it need not come again, unless what it waits for is nowhere to be had.
+   */
+  summary(withWaiting = false): Summary {
     const { clocks, deletes } = this.#current()
-    const reached = new Map([...clocks, ...this.#gate.reach(this.#clockOf)])
+    const reached = new Map(clocks)
+    if (withWaiting) {
+      for (const [writer, clock] of this.#gate.reach(this.#clockOf)) reached.set(writer, clock)
+    }
     const vector = Y.encodeStateVector(reached)
     // Two bytes are the least that a run takes: no need to encode what is certainly too long.
     if (countRuns(deletes) * 2 > DELETES_WITH_VECTOR) return { vector }
@@ -189,53 +201,48 @@ export class Replica {
     return known.deletes === undefined || hasDeletes(subtractDeletes(known.deletes, own.deletes))
   }
 
-  /** The delta with all it needs so that no key vanishes where it is merged; see `winners.ts`. */
-  complete(delta: Delta): Delta {
-    return withWinners(this.doc, delta)
-  }
-
-  /** The delta as a V1 update, and the digest that names it. */
-  encode(delta: Delta): { readonly bytes: Uint8Array; readonly digest: string } {
+  /** The delta as a V1 update, with the digest that names it and what it needs besides itself. */
+  encode(delta: Delta): EncodedUpdate {
     const bytes = encodeDelta(this.doc, delta)
-    return { bytes, digest: digestBytes(bytes, this.#platform) }
+    return { bytes, digest: digestBytes(bytes, this.#platform), needs: needsOf(this.doc, delta) }
   }
 
   /**
-   * Merges a V1 update from the network. Throws a Refusal, and then nothing has changed.
-   * Updates that waited for this one are merged with it; so are, with the last part of an
-   * answer, the parts before it, in one transaction. Not to be called in a transaction or an
-   * observer of the document (TypeError): Yjs would tell only later what was new.
+   * Merges a V1 update from the network. Throws a Refusal, and then nothing has changed. It
+   * waits while its predecessors are missing, or what it `needs` (see `needs.ts`); updates that
+   * waited for this one are merged with it. Not to be called in a transaction or an observer of
+   * the document (TypeError): Yjs would tell only later what was new.
    */
-  apply(bytes: Uint8Array, part?: Part): Outcome {
+  apply(bytes: Uint8Array, needs: Clocks = NO_CLOCKS): Outcome {
     if (this.doc._transactionCleanups.length > 0) {
       throw new TypeError('apply was called in a transaction or an observer: call it afterwards')
     }
     const { delta: carried, missing, hasNewStructs } = inspectUpdate(this.doc, bytes, this.#limits)
-    const held: HeldUpdate = { bytes, missing, carried, isPart: part !== undefined }
     let updates: Uint8Array[]
     let isHeld = false
-    if (missing.size === 0 && (part === undefined || (part === 'last' && this.#gate.size === 0))) {
+    if (missing.size === 0 && this.#hasNeeds(needs, carried)) {
       // Without new structs only the deletes can be new, and they cost far less to apply.
       const deletes = { structs: new Map(), deletes: carried.deletes }
       updates = [hasNewStructs ? bytes : encodeDelta(this.doc, deletes)]
     } else {
+      const held: HeldUpdate = { bytes, missing, needs, carried }
       this.#gate.hold(held)
-      const free = part === 'last' ? this.#gate.release(this.#clockOf, held) : []
-      if (free.length === 0) return { status: 'waiting', delta: emptyDelta(), carried, thrown: [] }
+      const free = this.#gate.release(this.#clockOf)
       updates = free.map((update) => update.bytes)
       isHeld = true
+      if (!free.includes(held))
+        return { status: 'waiting', carried, ...this.#merge(updates, isHeld) }
     }
     const { delta, thrown } = this.#merge(updates, isHeld)
     return { status: isEmptyDelta(delta) ? 'known' : 'new', delta, carried, thrown }
   }
 
-  /**
-   * Merges the parts that wait, without a last part: for a peer that was told of them has said
-   * that there is nothing more.
-   */
-  settle(): Pick<Outcome, 'delta' | 'thrown'> {
-    const free = this.#gate.release(this.#clockOf, 'all')
-    return this.#merge(free.map(({ bytes }) => bytes))
+  #hasNeeds(needs: Clocks, carried: Delta): boolean {
+    for (const [writer, clock] of needs) {
+      if (Math.max(this.#clockOf(writer), carried.structs.get(writer)?.to ?? 0) < clock)
+        return false
+    }
+    return true
   }
 
   readonly #clockOf = (writer: number): number => Y.getState(this.doc.store, writer)
@@ -264,7 +271,7 @@ export class Replica {
   #mayMerge(bytes: Uint8Array, thrown: unknown[]): boolean {
     try {
       const { delta: carried, missing } = inspectUpdate(this.doc, bytes, this.#limits)
-      if (missing.size > 0) this.#gate.hold({ bytes, missing, carried, isPart: false })
+      if (missing.size > 0) this.#gate.hold({ bytes, missing, needs: NO_CLOCKS, carried })
       return missing.size === 0
     } catch (error) {
       if (!(error instanceof Refusal)) throw error

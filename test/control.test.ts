@@ -219,7 +219,7 @@ test('answers, failures and defects reach the client', async () => {
   await rejects(() => client.ask({ command: 'get', key: 'bug' }), /internal a defect/)
   await rejects(
     () => client.ask({ command: 'set', key: 'k', value: 'x'.repeat(MAX_REQUEST_BYTES) }),
-    /invalid_argument key and value take 1048618 bytes/,
+    /invalid_argument key and value take 1048615 bytes/,
   )
 })
 
@@ -281,6 +281,7 @@ test('a folder that cannot be made or used is told by its name', async () => {
   assert.match(failure.message, `the data folder "${file}" cannot be used: `)
   assert.is(failure.hint, 'a file is where a folder should be: give another path')
   await rejects(() => openOn(join(file, 'below')), /not_found the data folder/)
+  await rejects(() => openOn('/proc/nothing/below'), /cannot be used/)
   await rejects(() => openOn('/proc/nothing'), /the data folder "\/proc\/nothing" cannot be used/)
 })
 
@@ -349,7 +350,7 @@ test('half a line and away, and away before the answer: nobody else notices', as
   const gone = await dial(path)
   gone.socket.write('{"command":"status"}\n')
   await until('the question', () => isAsked)
-  gone.socket.resetAndDestroy()
+  gone.socket.destroy()
   release()
   await until('the end', () => half.socket.destroyed)
   assert.is(half.told(), '')

@@ -9,6 +9,7 @@ import {
   type DocState,
   decodePush,
   digestBytes,
+  emptyDeletes,
   encodePush,
   isPushOf,
   LIMITS,
@@ -47,6 +48,17 @@ const push = (state: Record<string, DocState>, more: Partial<Push> = {}): Push =
   members: [],
   ...more,
 })
+
+/** Part of an update, and the clocks it needs besides: an overwritten value without its winner. */
+const needy = (): { replica: Replica; update: PackedUpdate } => {
+  const replica = replicaOf(1)
+  replica.doc.getMap('map').set('k', 'first')
+  replica.doc.getMap('other').set('x', 1)
+  replica.doc.getMap('map').set('k', 'second')
+  const structs = new Map([[1, { from: 0, to: 1 }]])
+  const update = packUpdate(replica.encode({ structs, deletes: emptyDeletes() }), nodePlatform)
+  return { replica, update }
+}
 
 /** Writer 1 with four entries, two of which are gone. Its bytes are the same in each run. */
 const small = (): Replica => {
@@ -98,6 +110,13 @@ const GOLDENS: Record<string, { readonly make: () => Push; readonly exact: boole
     },
     exact: true,
   },
+  needs: {
+    make: () => {
+      const { replica, update } = needy()
+      return push({ kv: { update } }, { version: replica.version })
+    },
+    exact: true,
+  },
   ask: {
     make: () => {
       const replica = small()
@@ -106,7 +125,7 @@ const GOLDENS: Record<string, { readonly make: () => Push; readonly exact: boole
     exact: true,
   },
   'empty-answer': {
-    make: () => push({ kv: { digest: small().digest, answer: 1 } }),
+    make: () => push({ kv: { digest: small().digest, answer: true } }),
     exact: true,
   },
   'two-documents': {
@@ -121,7 +140,7 @@ const GOLDENS: Record<string, { readonly make: () => Push; readonly exact: boole
     make: () => {
       const replica = large()
       return push({
-        kv: { digest: replica.digest, update: whole(replica), answer: 7, part: 0, more: true },
+        kv: { digest: replica.digest, update: whole(replica), answer: true, more: true },
       })
     },
     exact: false,
@@ -181,17 +200,26 @@ test('the five fields of the seed’s message come first, in its order, with its
   assert.match(message.timestamp, /^\d+$/)
 })
 
+test('what an update needs travels with it; where it needs nothing the field is absent', () => {
+  const { update } = needy()
+  assert.equal(update.needs, new Map([[1, 3]]))
+  assert.not.ok('needs' in oneChange().update)
+  const { state } = decodePush(readGolden('needs'), 'kv')
+  assert.equal(state.get('kv')!.update!.needs, new Map([[1, 3]]))
+})
+
 test('any push comes back as it was', () => {
   eachSeed(300, (random) => {
     const states: Record<string, DocState> = {}
     for (let i = random.int(1, 4); i > 0; i--) {
       const replica = random.pick([small, large, () => oneChange().replica])()
+      const update = random.pick([whole(replica), needy().update])
       states[`${random.text(random.int(1, 8))}${i}`] = {
-        ...(random.chance(0.5) && { update: whole(replica) }),
+        ...(random.chance(0.5) && { update }),
         ...(random.chance(0.3) && replica.summary()),
         ...(random.chance(0.5) && {
-          answer: random.int(0, 9),
-          ...(random.chance(0.5) && { part: random.int(0, 3), more: true }),
+          answer: true,
+          ...(random.chance(0.5) && { more: true }),
         }),
         digest: replica.digest,
       }
@@ -211,7 +239,7 @@ type Json = Record<string, unknown>
 
 /** A push with all its fields, as JSON to be damaged. */
 const complete = (): Json & { state: { kv: Json & { update: Json } } } => {
-  const { replica, update } = oneChange()
+  const { replica, update } = needy()
   return JSON.parse(
     encodePush(
       push(
@@ -267,13 +295,12 @@ const FIELDS: Record<string, { reasons: string[]; right?: (value: unknown) => bo
   'state.kv.digest': { reasons: ['malformed'] },
   'state.kv.vector': { reasons: ['malformed'], right: (value) => value === '' },
   'state.kv.deletes': { reasons: ['malformed'], right: (value) => value === '' },
-  'state.kv.answer': { reasons: ['malformed'] },
-  'state.kv.part': { reasons: ['malformed'] },
   'state.kv.update': { reasons: ['malformed', 'wrong_encoding'] },
   'state.kv.update.data': { reasons: ['malformed'], right: (value) => value === '' },
   'state.kv.update.encoding': { reasons: ['wrong_encoding'] },
   'state.kv.update.length': { reasons: ['malformed'] },
   'state.kv.update.digest': { reasons: ['malformed'] },
+  'state.kv.update.needs': { reasons: ['malformed'] },
 }
 
 /** Without these a push is whole still. */
@@ -283,8 +310,7 @@ const OPTIONAL = [
   'state.kv.digest',
   'state.kv.vector',
   'state.kv.deletes',
-  'state.kv.answer',
-  'state.kv.part',
+  'state.kv.update.needs',
   'state.kv.update',
 ]
 
@@ -357,7 +383,7 @@ test('what cannot be shown is refused all the same: nested too deep, half a lett
     'wrong_swarm',
   )
   assert.not.ok(isPushOf(inside, 'kv'))
-  const half = JSON.stringify(complete()).replace('"hello', '"\ud800hello')
+  const half = JSON.stringify(complete())
   assert.is(decodePush(`${half.slice(0, -1)},"x":"\ud800"}`, 'kv').swarm, 'kv')
 })
 
@@ -405,10 +431,11 @@ test('fields nobody knows are ignored, at every level', () => {
 })
 
 test('a flag counts only when it is true', () => {
-  for (const more of [1, 'yes', 'true', null, [], false]) {
+  for (const flag of [1, 'yes', 'true', null, [], false]) {
     const message = complete()
-    Object.assign(message.state.kv, { more })
-    assert.is(decodePush(JSON.stringify(message), 'kv').state.get('kv')!.more, undefined)
+    Object.assign(message.state.kv, { answer: flag, more: flag })
+    const { answer, more } = decodePush(JSON.stringify(message), 'kv').state.get('kv')!
+    assert.equal([answer, more], [undefined, undefined])
   }
 })
 
@@ -462,7 +489,7 @@ test('a long update passes through the codec: 20 MB of base64', () => {
 // Packing
 
 const packedOf = (bytes: Uint8Array): PackedUpdate =>
-  packUpdate({ bytes, digest: digestBytes(bytes, nodePlatform) }, nodePlatform)
+  packUpdate({ bytes, digest: digestBytes(bytes, nodePlatform), needs: new Map() }, nodePlatform)
 
 test('an update comes back from packing as it was, deflated where that is shorter', () => {
   const random = new Random(1)

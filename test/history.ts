@@ -167,8 +167,8 @@ const run = (seed: number): HistoryReport => {
   const join = (address: string, doc: Y.Doc): SimulatedNode => {
     logs.set(address, record(doc))
     watch(address, doc)
-    // Everybody knows two others at first; the rest they learn from one another.
-    const peers = [pick(random, addresses), pick(random, addresses)]
+    // Everybody knows the first node and perhaps another; the rest they learn from one another.
+    const peers = [address === 'n0' ? 'n1' : 'n0', pick(random, addresses)]
     return swarm.add(address, { peers, doc })
   }
   for (const address of addresses) join(address, newDoc(random, gc))

@@ -1,4 +1,5 @@
 /** The transport contract over the pilot transport: first with folders and a fake pilotctl, then with real daemons of mixed versions. */
+import { setImmediate } from 'node:timers/promises'
 import { PilotTransport } from '../src/pilot/transport.ts'
 import { fakeSwarm } from './fixtures/pilot/fake.ts'
 import { suite } from './helpers/suite.ts'
@@ -61,6 +62,9 @@ if (reason !== undefined) {
         dead: async () => {
           const dead = await node('dead')
           await dead.kill()
+          // The system's handle of an ended process is gone after two turns of the event loop.
+          await setImmediate()
+          await setImmediate()
           return dead.address
         },
         close: () => swarm.close(),

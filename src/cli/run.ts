@@ -4,6 +4,7 @@
  */
 import { Agent } from '../agent.ts'
 import { shellQuote } from '../control/client.ts'
+import { makeFolder } from '../control/folder.ts'
 import { encodeAnswer } from '../control/protocol.ts'
 import { ControlServer } from '../control/server.ts'
 import { serveAgent } from '../control/service.ts'
@@ -113,6 +114,9 @@ export const run = async (context: Context, options: RunOptions): Promise<void> 
   })
   try {
     await server.open()
+    if (plan.transport.kind === 'mailbox') {
+      await makeFolder('the mailbox folder', plan.transport.dir)
+    }
     await agent.start()
     tellStarted()
     if (!isStopping) {

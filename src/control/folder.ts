@@ -4,14 +4,14 @@
  *
  * ```ts
  * const dir = defaultFolder('kv', process.env) // ~/.local/state/pilot-gossip/kv
- * await makeFolder(dir)
+ * await makeFolder('the data folder', dir, 0o700)
  * await socketPath(dir)                        // …/kv/agent.sock
  * ```
  */
 import { createHash } from 'node:crypto'
-import { lstat, mkdir, realpath } from 'node:fs/promises'
+import { lstat, mkdir, realpath, stat } from 'node:fs/promises'
 import { homedir, tmpdir, userInfo } from 'node:os'
-import { isAbsolute, join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import { Failure, toFailure } from '../errors.ts'
 
 /** Bytes. A Unix socket's address holds 104 on macOS, 108 on Linux, its end included. */
@@ -51,12 +51,27 @@ export const folderFailure = (what: string, dir: string, error: unknown): Failur
   })
 }
 
-/** Makes the data folder, for this user alone; one that is there keeps its mode. */
-export const makeFolder = async (dir: string): Promise<void> => {
+const make = async (dir: string, mode: number): Promise<void> => {
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 })
+    await mkdir(dir, { mode })
   } catch (error) {
-    throw folderFailure('the data folder', dir, error)
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && (await stat(dir)).isDirectory()) return
+    if (code !== 'ENOENT' || dirname(dir) === dir) throw error
+    await make(dirname(dir), mode)
+    await mkdir(dir, { mode }) // where the parent takes no folders, ENOENT comes again
+  }
+}
+
+/**
+ * Makes a folder and those above it; one that is there keeps its mode. `what` names it in
+ * the Failure. Not by mkdir's own `recursive`: below /proc that tries for ever (Node 20).
+ */
+export const makeFolder = async (what: string, dir: string, mode = 0o777): Promise<void> => {
+  try {
+    await make(dir, mode)
+  } catch (error) {
+    throw folderFailure(what, dir, error)
   }
 }
 

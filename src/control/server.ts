@@ -75,7 +75,7 @@ export class ControlServer {
    * agent lives on it; what a killed one left is taken over.
    */
   async open(): Promise<void> {
-    await makeFolder(this.#dir)
+    await makeFolder('the data folder', this.#dir, 0o700)
     try {
       const lock = new Lock(join(await realpath(this.#dir), 'agent.lock'))
       await lock.hold()

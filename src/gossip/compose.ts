@@ -23,6 +23,7 @@ export interface ComposeOptions {
   readonly platform: Platform
   /** UTF-8 bytes of the longest message. */
   readonly maxMessageBytes: number
+  readonly random: () => number
   /** Bytes of V1 up to which fresh changes ride along. */
   readonly rideAlongBytes: number
 }
@@ -123,7 +124,8 @@ export class Composer {
   /** What is said about one document, within `room` characters. */
   #part(to: string, { replica, rumors }: OpenDocument, saying: Saying, room: number): Part {
     const { since, ask, answer } = saying
-    const summary = ask ? replica.summary() : undefined
+    // What waits is counted as known every other time: what it waits for may be nowhere any more.
+    const summary = ask ? replica.summary(this.#options.random() < 0.5) : undefined
     const asked = summary ? summary.vector.length + (summary.deletes?.length ?? 0) : 0
     const length = STATE_BYTES + asked * BASE64_GROWTH
     if (answer) {
@@ -133,8 +135,7 @@ export class Composer {
         digest: replica.digest,
         ...summary,
         ...(update && { update }),
-        answer: answer.number,
-        ...((rest || answer.part) && { part: answer.part ?? 0 }),
+        answer: true,
         ...(rest && { more: true }),
       }
       return {
@@ -165,7 +166,7 @@ export class Composer {
     if (isEmptyDelta(rumor)) return undefined
     let packed = this.#packed.get(rumor)
     if (!packed) {
-      packed = this.#pack(replica, replica.complete(rumor))
+      packed = this.#pack(replica, rumor)
       this.#packed.set(rumor, packed)
     }
     const fits = packed.length <= this.#options.rideAlongBytes && packed.data.length <= room
@@ -182,12 +183,9 @@ export class Composer {
     answer: Answer,
     room: number,
   ): { update?: PackedUpdate; rest?: Answer; unsendable?: number } {
-    const lacking = replica.lacking(answer.known)
-    if (isEmptyDelta(lacking)) return {}
+    const delta = replica.lacking(answer.known)
+    if (isEmptyDelta(delta)) return {}
     let bytes = answer.pieceBytes
-    // In honest company the difference is complete. A peer that has lost its memory since it
-    // asked is why it is made sure of; once, as later parts would repeat what earlier ones added.
-    const delta = bytes === undefined ? replica.complete(lacking) : lacking
     for (;;) {
       const whole = bytes === undefined
       const { piece, rest } = whole
@@ -201,8 +199,6 @@ export class Composer {
           ...(rest && {
             rest: {
               known: replica.knownWith(answer.known, piece),
-              number: answer.number,
-              part: (answer.part ?? 0) + 1,
               pieceBytes: bytes!,
             },
           }),

@@ -24,7 +24,6 @@ import {
   type Limits,
   type Outcome,
   type PackedUpdate,
-  type Part,
   type Platform,
   type Push,
   Refusal,
@@ -37,7 +36,6 @@ import { DEFAULTS, type GossipConfig } from './config.ts'
 import { Counters } from './counters.ts'
 import type { GossipEffect, GossipEvent } from './events.ts'
 import type { Saying } from './outbox.ts'
-import { Parts } from './parts.ts'
 import { type Peer, type PeerSource, Peers, type Sending } from './peers.ts'
 import { Rumors } from './rumors.ts'
 
@@ -68,9 +66,6 @@ export class Gossip {
   /** Digest of an update → what it carried. All of it has been merged, so it need not be looked at again. */
   readonly #merged = new Map<string, Delta>()
   #now = Number.NEGATIVE_INFINITY
-  readonly #parts = new Parts()
-  /** Number of the next answer. */
-  #answers = 0
   #sending = 0
   #suspectsSending = 0
   #roundAt = Number.NEGATIVE_INFINITY
@@ -87,6 +82,7 @@ export class Gossip {
       self: options.self,
       swarm: options.swarm,
       platform: options.platform,
+      random: options.random,
       maxMessageBytes: options.maxMessageBytes,
       rideAlongBytes: this.config.rideAlongBytes,
     })
@@ -102,7 +98,6 @@ export class Gossip {
   close(document: string): void {
     this.#documents.delete(document)
     this.#asks.forget(document)
-    this.#parts.forget(document)
     for (const peer of this.peers) peer.outbox.forget(document)
   }
 
@@ -230,19 +225,16 @@ export class Gossip {
    * never answered, but for the vector it carries, and that one without a vector.
    */
   #onState(peer: Peer, name: string, document: OpenDocument, state: DocState, now: number): void {
-    const { digest, update, vector, answer } = state
-    const part = this.#parts.arrive(name, peer.address, state)
+    const { digest, update, vector, answer, more } = state
     if (digest !== undefined) peer.digests.set(name, digest)
-    if (update) this.#onUpdate(peer, name, document, update, part, now)
-    else if (part === 'last')
-      this.#merge(peer, name, document, () => document.replica.settle(), now)
+    if (update) this.#onUpdate(peer, name, document, update, more === true, now)
     if (vector) {
       this.#onVector(peer, name, document.replica, state, now)
-    } else if (digest !== undefined && answer === undefined && digest !== document.replica.digest) {
+    } else if (digest !== undefined && !answer && digest !== document.replica.digest) {
       this.#ask(name, peer.address, digest, now)
     }
-    if (answer !== undefined) {
-      const next = this.#asks.answered(name, peer.address, part === 'more', now)
+    if (answer) {
+      const next = this.#asks.answered(name, peer.address, more === true, now)
       this.#askNext([[name, next]], now)
     }
   }
@@ -252,7 +244,7 @@ export class Gossip {
     name: string,
     document: OpenDocument,
     packed: PackedUpdate,
-    part: Part | undefined,
+    hasMore: boolean,
     now: number,
   ): void {
     const known = `${name} ${packed.digest}`
@@ -268,9 +260,9 @@ export class Gossip {
       document,
       () => {
         const bytes = unpackUpdate(packed, this.#options.platform, this.#limits)
-        const outcome = document.replica.apply(bytes, part)
+        const outcome = document.replica.apply(bytes, packed.needs)
         const { status, carried } = outcome
-        if (status === 'waiting' && part !== 'more') {
+        if (status === 'waiting' && !hasMore) {
           this.counters.gaps++
           this.#ask(name, peer.address, undefined, now)
         }
@@ -310,9 +302,8 @@ export class Gossip {
         ...(state.deletes && { deletes: state.deletes }),
       })
       // Also an empty answer is given: it says that there is nothing, and ends the ask.
-      this.#say(peer, name, { answer: { known, number: this.#answers++ } })
-      if (state.answer === undefined && replica.isBehind(known))
-        this.#ask(name, peer.address, state.digest, now)
+      this.#say(peer, name, { answer: { known } })
+      if (!state.answer && replica.isBehind(known)) this.#ask(name, peer.address, state.digest, now)
     } catch (error) {
       this.#refuse(peer.address, error)
     }

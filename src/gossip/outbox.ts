@@ -23,10 +23,6 @@ export interface Saying {
 
 export interface Answer {
   readonly known: Known
-  /** Its number: parts of one answer have the same. */
-  readonly number: number
-  /** Parts sent so far. */
-  readonly part?: number
   /** Bytes of V1 to cut the answer into; absent while it may still fit as a whole. */
   readonly pieceBytes?: number
 }
