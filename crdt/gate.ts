@@ -12,6 +12,7 @@
  * for (const { bytes } of gate.release(clockOf)) merge(bytes)     // all in one transaction
  * ```
  */
+import { equalFlat } from 'lib0/array'
 import type { Clocks, Delta } from './delta.ts'
 import type { Limits } from './limits.ts'
 
@@ -76,9 +77,11 @@ export class CausalGate {
 
   /**
    * Keeps an update. When there is no room the oldest go: they have waited longest in vain.
-   * One too large for the gate goes itself.
+   * One too large for the gate goes itself. Several peers may bring the same: it is kept once.
    */
   hold(update: HeldUpdate): void {
+    const same = this.#waiting.findIndex(({ bytes }) => equalFlat(bytes, update.bytes))
+    if (same >= 0) this.#bytes -= this.#waiting.splice(same, 1)[0]!.bytes.length
     this.#waiting.push(update)
     this.#bytes += update.bytes.length
     while (

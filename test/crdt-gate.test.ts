@@ -3,8 +3,11 @@ import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { CausalGate, type HeldUpdate } from '../crdt/gate.ts'
 import {
+  type Clocks,
   type Delta,
+  type EncodedUpdate,
   emptyDeletes,
+  isEmptyDelta,
   LIMITS,
   type Refusal,
   type Replica,
@@ -16,21 +19,25 @@ import { suite } from './helpers/suite.ts'
 
 const test = suite('gate')
 
+const clocks = (of: Record<number, number>): Clocks =>
+  new Map(Object.entries(of).map(([writer, clock]) => [Number(writer), clock]))
+
+/** An update that waits: its bytes, what must come before it, what it carries, what must come with it. */
 const held = (
   bytes: number[],
   missing: Record<number, number>,
-  carried: Record<number, [from: number, to: number]> = {},
-  isPart = false,
+  carried: Record<number, [from: number, to: number]> = { 70: [0, 1] },
+  needs: Record<number, number> = {},
 ): HeldUpdate => ({
   bytes: new Uint8Array(bytes),
-  missing: new Map(Object.entries(missing).map(([writer, clock]) => [Number(writer), clock])),
+  missing: clocks(missing),
+  needs: clocks(needs),
   carried: {
     structs: new Map(
       Object.entries(carried).map(([writer, [from, to]]) => [Number(writer), { from, to }]),
     ),
     deletes: emptyDeletes(),
   },
-  isPart,
 })
 
 const clocksOf =
@@ -82,18 +89,34 @@ test('frees a chain at once, in the order in which it can be merged', () => {
   assert.is(gate.size, 0)
 })
 
-test('parts wait for the last one, and for all before it', () => {
+test('what needs one another is set free together, and not before', () => {
   const gate = new CausalGate(LIMITS)
-  gate.hold(held([1], {}, { 1: [0, 1] }, true))
+  gate.hold(held([1], {}, { 1: [0, 1] }, { 2: 1 }))
   assert.equal(gate.release(clocksOf({})), [])
-  const last = held([3], { 1: 2 }, { 1: [2, 3] }, true)
-  gate.hold(last)
-  assert.equal(gate.release(clocksOf({}), last), [], 'the part between is missing')
-  assert.is(gate.size, 2)
-  gate.hold(held([2], { 1: 1 }, { 1: [1, 2] }, true))
-  assert.equal(bytesOf(gate.release(clocksOf({}), last)), [[1], [2], [3]])
+  gate.hold(held([2], { 1: 1 }, { 2: [0, 1] }, { 3: 1 }))
+  assert.equal(gate.release(clocksOf({})), [])
+  gate.hold(held([9], { 9: 1 }, { 4: [0, 1] }))
+  gate.hold(held([3], { 2: 1 }, { 3: [0, 1] }))
+  assert.equal(bytesOf(gate.release(clocksOf({}))), [[1], [2], [3]])
+  assert.equal(gate.size, 1)
+})
+
+test('what needs something that is nowhere holds up only who comes after it', () => {
+  const gate = new CausalGate(LIMITS)
+  gate.hold(held([1], {}, { 1: [0, 1] }, { 99: 1 }))
+  gate.hold(held([2], { 1: 1 }, { 1: [1, 2] }))
+  gate.hold(held([3], { 5: 1 }, { 2: [0, 1] }))
+  assert.equal(bytesOf(gate.release(clocksOf({ 5: 1 }))), [[3]])
+  assert.equal(bytesOf(gate.release(clocksOf({ 5: 1, 99: 1 }))), [[1], [2]])
+})
+
+test('what has come by another way waits no longer', () => {
+  const gate = new CausalGate(LIMITS)
+  gate.hold(held([1], { 1: 5 }, { 1: [5, 7] }, { 99: 1 }))
+  assert.equal(gate.release(clocksOf({ 1: 7 })), [])
   assert.is(gate.size, 0)
   assert.is(gate.bytes, 0)
+  assert.is(gate.dropped, 0)
 })
 
 test('what waits already is not kept twice', () => {
@@ -283,7 +306,7 @@ test('lazily encoded, reordered, lost: where no key was deleted, none is ever mi
       map.observe(() => assert.is(map.size, KEYS, `a key vanished at ${i + 1}`))
     }
     const pending: { from: Replica; to: Replica; delta: Delta }[] = []
-    const wire: { to: Replica; bytes: Uint8Array }[] = []
+    const wire: { to: Replica; update: EncodedUpdate }[] = []
     const tell = (from: Replica, delta: Delta) => {
       for (const to of replicas)
         if (to !== from && random.chance(0.7)) pending.push({ from, to, delta })
@@ -297,14 +320,15 @@ test('lazily encoded, reordered, lost: where no key was deleted, none is ever mi
       if (pending.length > 0 && random.chance(0.7)) {
         const [said] = pending.splice(random.int(0, pending.length - 1), 1)
         const { from, to, delta } = said!
-        wire.push({ to, bytes: from.encode(from.complete(delta)).bytes })
+        wire.push({ to, update: from.encode(delta) })
       }
       if (wire.length > 0 && random.chance(0.7)) {
         const [message] = wire.splice(random.int(0, wire.length - 1), 1)
         if (random.chance(0.1)) continue
-        const { status, delta, thrown } = message!.to.apply(message!.bytes)
+        const { to, update } = message!
+        const { delta, thrown } = to.apply(update.bytes, update.needs)
         assert.equal(thrown, [])
-        if (status === 'new') tell(message!.to, delta)
+        if (!isEmptyDelta(delta)) tell(to, delta)
       }
       for (const { doc } of replicas) assert.is(doc.getMap('map').size, KEYS, 'a key vanished')
     }
@@ -313,7 +337,18 @@ test('lazily encoded, reordered, lost: where no key was deleted, none is ever mi
   })
 })
 
-test('an answer in parts is merged with its last part, in one transaction, in any order', () => {
+/** What the receiver lacks, in pieces. */
+const piecesFor = (sender: Replica, receiver: Replica, maxBytes: number): Delta[] => {
+  const pieces: Delta[] = []
+  for (let rest: Delta | undefined = sender.lacking(receiver.read(receiver.summary())); rest; ) {
+    const cut = takePiece(sender.doc, rest, maxBytes)
+    pieces.push(cut.piece)
+    rest = cut.rest
+  }
+  return pieces
+}
+
+test('pieces of often overwritten keys are merged together, in any order: none ever vanishes', () => {
   eachSeed(20, (random) => {
     const sender = replicaOf(1)
     const receiver = replicaOf(2)
@@ -321,75 +356,59 @@ test('an answer in parts is merged with its last part, in one transaction, in an
     for (let i = 0; i < 10; i++) map.set(`k${i}`, 0)
     give(sender, receiver)
     for (let n = 1; n <= 30; n++) for (let i = 0; i < 10; i++) map.set(`k${i}`, n)
-    const parts: Uint8Array[] = []
-    for (let rest: Delta | undefined = sender.lacking(receiver.read(receiver.summary())); rest; ) {
-      const cut = takePiece(sender.doc, rest, 300)
-      parts.push(sender.encode(cut.piece).bytes)
-      rest = cut.rest
+    const pieces = piecesFor(sender, receiver, 300)
+    assert.ok(pieces.length > 3)
+    const sizes = new Set<number>()
+    receiver.doc.getMap('map').observe(() => sizes.add(receiver.doc.getMap('map').size))
+    for (const piece of random.shuffle(pieces)) {
+      const { bytes, needs } = sender.encode(piece)
+      assert.equal(receiver.apply(bytes, needs).thrown, [])
     }
-    assert.ok(parts.length > 3)
-    const before = receiver.digest
-    const sizes: number[] = []
-    receiver.doc.getMap('map').observe(() => sizes.push(receiver.doc.getMap('map').size))
-    const last = parts.pop()!
-    for (const part of random.shuffle(parts)) {
-      assert.is(receiver.apply(part, 'more').status, 'waiting')
-      assert.is(receiver.digest, before)
-    }
-    const { status, thrown } = receiver.apply(last, 'last')
-    assert.is(status, 'new')
-    assert.equal(thrown, [])
-    assert.equal(sizes, [10])
+    assert.equal([...sizes], [10])
     assert.equal(receiver.waiting, { updates: 0, bytes: 0, dropped: 0 })
     assertConverged([sender, receiver])
   })
 })
 
-test('a lost part: what came is not asked for again, and the next answer completes it', () => {
+test('a lost piece: what waits is not asked for again, and the next answer completes it', () => {
   const sender = replicaOf(1)
   const receiver = replicaOf(2)
   for (let i = 0; i < 200; i++) sender.doc.getMap('map').set(`k${i}`, i)
-  const parts: Delta[] = []
-  for (let rest: Delta | undefined = sender.lacking(receiver.read(receiver.summary())); rest; ) {
-    const cut = takePiece(sender.doc, rest, 300)
-    parts.push(cut.piece)
-    rest = cut.rest
+  const [first, lost, ...others] = piecesFor(sender, receiver, 300)
+  for (const piece of [first!, ...others]) {
+    const { bytes, needs } = sender.encode(piece)
+    receiver.apply(bytes, needs)
   }
-  const [first, , ...others] = parts
-  for (const part of [first!, ...others.slice(0, -1)])
-    receiver.apply(sender.encode(part).bytes, 'more')
-  assert.is(receiver.apply(sender.encode(others.at(-1)!).bytes, 'last').status, 'waiting')
-  assert.is(receiver.version, 0)
-  const lacking = sender.lacking(receiver.read(receiver.summary()))
-  assert.is(lacking.structs.get(1)!.from, first!.structs.get(1)!.to)
-  assert.is(receiver.apply(sender.encode(lacking).bytes, 'last').status, 'new')
+  assert.is(receiver.version, first!.structs.get(1)!.to)
+  assert.is(receiver.waiting.updates, others.length)
+  // Each waits for its predecessor, so what is asked for is all from the hole on.
+  const lacking = sender.lacking(receiver.read(receiver.summary(true)))
+  assert.equal(lacking.structs.get(1), { from: lost!.structs.get(1)!.from, to: 200 })
+  assert.is(receiver.apply(sender.encode(lost!).bytes).status, 'new')
   assertConverged([sender, receiver])
   assert.is(receiver.waiting.updates, 0)
 })
 
-test('a part nested too deep is refused when all is there, the parts beside it are merged', () => {
-  const nest = (writer: number, from: string | [number, number]): Uint8Array =>
-    forge([
-      {
-        writer,
-        structs: Array.from({ length: 40 }, (_, i) =>
-          forged.map({ key: 'k', parent: i === 0 ? from : [writer, i - 1] }),
-        ),
-      },
-    ])
-  const replica = replicaOf(9)
-  replica.apply(nest(2, [1, 39]), 'more')
-  replica.apply(nest(1, 'map'), 'more')
-  const { status, thrown } = replica.apply(
-    forge([{ writer: 3, structs: [forged.any({ key: 'last' }, [1])] }]),
-    'last',
-  )
-  assert.is(status, 'new')
-  assert.equal(
-    thrown.map((error) => (error as Refusal).reason),
-    ['too_deep'],
-  )
-  assert.is(replica.version, 41)
+test('summary(true) counts what waits only for what it needs as known; summary() does not', () => {
+  const sender = replicaOf(1)
+  const receiver = replicaOf(2)
+  const map = sender.doc.getMap('map')
+  map.set('k', 0)
+  give(sender, receiver)
+  for (let i = 1; i <= 50; i++) map.set(i % 2 === 0 ? 'k' : `k${i}`, i)
+  const [first, ...others] = piecesFor(sender, receiver, 300)
+  const { bytes, needs } = sender.encode(first!)
+  assert.ok(needs.size > 0)
+  assert.is(receiver.apply(bytes, needs).status, 'waiting')
+  const { to } = first!.structs.get(1)!
+  assert.is(receiver.read(receiver.summary()).clocks.get(1), 1)
+  assert.is(receiver.read(receiver.summary(true)).clocks.get(1), to)
+  // The answer to the shorter question completes what waits.
+  const rest = sender.encode(sender.lacking(receiver.read(receiver.summary(true))))
+  assert.is(receiver.apply(rest.bytes, rest.needs).status, 'new')
+  assert.ok(others.length > 0)
+  assert.is(receiver.waiting.updates, 0)
+  assertConverged([sender, receiver])
 })
 
 test('random histories in random order end equal, with nothing waiting', () => {

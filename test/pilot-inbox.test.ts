@@ -9,7 +9,6 @@ import {
   rmSync,
   statSync,
   symlinkSync,
-  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -185,20 +184,22 @@ test(
 )
 
 test(
-  'reads a half-written file again though the watcher is silent',
+  'reads a half-written file again though the watcher is silent and no poll is near',
   within(async ({ dir, put, open }) => {
-    const path = put(fileOf('our late').slice(0, 20))
+    // A watch on a link's target is not told when the link turns to another folder.
+    renameSync(dir, `${dir}-1`)
+    mkdirSync(`${dir}-2`)
+    symlinkSync(`${dir}-1`, dir)
+    const name = freshName()
+    put(fileOf('our late').slice(0, 20), name)
     const seen = recorder()
-    const inbox = open(seen, 20)
-    // The folder is watched by its own inode: one that was moved away tells nothing of its successor.
-    renameSync(dir, `${dir}-old`)
-    mkdirSync(dir)
-    renameSync(join(`${dir}-old`, path.slice(dir.length)), path)
+    open(seen)
     put(fileOf('our first'))
     await until('the first', () => seen.has('our first'))
-    writeFileSync(path, fileOf('our late'))
+    writeFileSync(join(`${dir}-2`, name), fileOf('our late'))
+    rmSync(dir)
+    symlinkSync(`${dir}-2`, dir)
     await until('the late one', () => seen.has('our late'))
-    await inbox.close()
   }),
 )
 
@@ -401,8 +402,7 @@ test(
 test(
   'does not read a file of more than 64 MiB',
   within(async ({ put, open }) => {
-    const path = put(fileOf('our giant'))
-    truncateSync(path, 64 * 1024 * 1024 + 1)
+    const path = put(fileOf('our giant') + ' '.repeat(64 * 1024 * 1024))
     const seen = recorder()
     open(seen)
     put(fileOf('our own'))

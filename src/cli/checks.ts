@@ -8,8 +8,8 @@
  * ```
  */
 import { randomUUID } from 'node:crypto'
-import { access, constants, readdir, rm, stat, writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
+import { existsSync } from 'node:fs'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { ControlClient } from '../control/client.ts'
 import { stateRoot } from '../control/folder.ts'
@@ -19,6 +19,9 @@ import { count } from './text.ts'
 
 /** The oldest Node.js this runs on, as package.json says. */
 const MIN_NODE = [20, 19] as const
+
+/** Peers that are named; more fill no screen. */
+export const MAX_SHOWN = 20
 
 export interface DoctorOptions extends TargetOptions {
   readonly pilotctl?: string
@@ -61,15 +64,8 @@ const tryFolder = async (dir: string): Promise<'there' | 'missing'> => {
   }
   const parent = dirname(dir)
   // What is there and yet takes no file (below /proc) tells so by ENOENT too.
-  const isThere = await stat(dir).then(
-    () => true,
-    () => false,
-  )
-  if (isThere || parent === dir) throw new Failure('permission_denied', 'it takes no files')
-  const found = await stat(parent).catch(() => undefined)
-  if (found && !found.isDirectory()) throw new Failure('not_found', `"${parent}" is no folder`)
-  if (found) await access(parent, constants.W_OK | constants.X_OK)
-  if ((await tryFolder(parent)) === 'missing') return 'missing'
+  if (existsSync(dir) || parent === dir) throw new Failure('permission_denied', 'it takes no files')
+  await tryFolder(parent)
   return 'missing'
 }
 
@@ -97,16 +93,10 @@ const checkAgent = async (dir: string): Promise<Check> => {
 const checkMailbox = async (dir: string): Promise<Check[]> => {
   const folder = await checkFolder('mailbox', dir)
   if (folder.level !== 'ok') return [folder]
-  const names = await readdir(dir).catch(() => []) // not made yet
-  const detail = names.length > 0 ? names.sort().slice(0, 20).join(', ') : 'none yet'
-  return [
-    folder,
-    {
-      name: 'peers',
-      level: 'ok',
-      detail: `${count(names.length, 'mailbox').replace('mailboxs', 'mailboxes')}: ${detail}`,
-    },
-  ]
+  const names = existsSync(dir) ? (await readdir(dir)).sort() : []
+  const shown = names.length > 0 ? `: ${names.slice(0, MAX_SHOWN).join(', ')}` : ''
+  const detail = `${count(names.length, 'mailbox', 'mailboxes')}${shown}`
+  return [folder, { name: 'peers', level: 'ok', detail }]
 }
 
 /** Everything, in the order in which things depend on each other. */
@@ -123,8 +113,7 @@ export const examine = async (
   if (mailbox !== undefined) checks.push(...(await checkMailbox(resolve(mailbox))))
   if (mailbox === undefined || pilotctl !== undefined) {
     const { checkPilot } = await import('./pilot-checks.ts')
-    const home = env.HOME ? env.HOME : homedir()
-    checks.push(...(await checkPilot({ pilotctl, swarm, inbox: join(home, '.pilot', 'inbox') })))
+    checks.push(...(await checkPilot({ pilotctl, swarm, env })))
   }
   return checks
 }

@@ -1,12 +1,14 @@
 /** The checks of `doctor` that ask `pilotctl`: loaded only where Pilot is to be used. */
 import { access, constants } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { toFailure } from '../errors.ts'
 import { type NodeInfo, readNode, readTrusted } from '../pilot/answers.ts'
 import * as commands from '../pilot/commands.ts'
 import { Discovery, hasTag } from '../pilot/discovery.ts'
 import { Pilotctl } from '../pilot/pilotctl.ts'
 import { needsHelp, readAbilities } from '../pilot/version.ts'
-import { type Check, problemOf } from './checks.ts'
+import { type Check, MAX_SHOWN, problemOf } from './checks.ts'
 import { count } from './text.ts'
 
 /** Milliseconds for a call: it takes 20, and one that asks the registry some hundred. */
@@ -15,8 +17,8 @@ const TIMEOUT_MS = 5_000
 export interface PilotOptions {
   readonly pilotctl: string | undefined
   readonly swarm: string | undefined
-  /** The inbox folder. */
-  readonly inbox: string
+  /** pilotctl's, which finds daemon and inbox by it. */
+  readonly env: NodeJS.ProcessEnv
 }
 
 type Ask = (args: commands.Arguments) => Promise<Readonly<Record<string, unknown>>>
@@ -59,7 +61,7 @@ const checkPeers = async (
   const hint = 'trust a node with "pilotctl handshake NODE", or name peers with run --peer'
   try {
     const trusted = readTrusted(await ask(commands.trust()))
-    const told = `${count(trusted.length, 'trusted node')}`
+    const told = count(trusted.length, 'trusted node')
     if (swarm === undefined) {
       const level = trusted.length > 0 ? 'ok' : 'warning'
       const more = 'add --swarm NAME to see which are of the swarm'
@@ -67,7 +69,7 @@ const checkPeers = async (
     }
     const found = await new Discovery({ ask, swarm }).find()
     const others = found.filter((address) => address !== self.address)
-    const shown = others.slice(0, 20).join(', ')
+    const shown = others.slice(0, MAX_SHOWN).join(', ')
     return others.length > 0
       ? [{ name, level: 'ok', detail: `${told}, of the swarm "${swarm}": ${shown}` }]
       : [{ name, level: 'warning', detail: `${told}, none of the swarm "${swarm}"`, hint }]
@@ -89,12 +91,13 @@ const checkTag = async (ask: Ask, self: NodeInfo, swarm: string): Promise<Check>
 
 /** Never rejects; what cannot be asked since something before it is missing is left out. */
 export const checkPilot = async (options: PilotOptions): Promise<Check[]> => {
-  const pilotctl = new Pilotctl({ program: options.pilotctl })
+  const pilotctl = new Pilotctl({ program: options.pilotctl, env: options.env })
   const ask: Ask = (args) => pilotctl.ask(args, { timeoutMs: TIMEOUT_MS })
   try {
     const program = await checkProgram(pilotctl)
     if (program.level === 'problem') return [program]
-    const inbox = await checkInbox(options.inbox)
+    const home = options.env.HOME || homedir()
+    const inbox = await checkInbox(join(home, '.pilot', 'inbox'))
     let self: NodeInfo
     try {
       self = readNode(await ask(commands.info()))

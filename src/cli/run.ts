@@ -15,14 +15,18 @@ import type { Context } from './report.ts'
 import { planRun, type RunOptions, type RunPlan, type TransportPlan } from './run-plan.ts'
 import { printable, styler } from './text.ts'
 
-const createTransport = async (plan: TransportPlan, swarm: string): Promise<Transport> => {
+const createTransport = async (
+  plan: TransportPlan,
+  swarm: string,
+  env: NodeJS.ProcessEnv,
+): Promise<Transport> => {
   if (plan.kind === 'mailbox') {
     const { MailboxTransport } = await import('../transports/mailbox.ts')
     return new MailboxTransport({ dir: plan.dir, address: plan.name })
   }
   const { PilotTransport } = await import('../pilot/transport.ts')
   const { pilotctl, network } = plan
-  return new PilotTransport({ swarm, pilotctl, network })
+  return new PilotTransport({ swarm, pilotctl, network, env })
 }
 
 const showProblem = ({ io, isJson }: Context, told: Told): void => {
@@ -86,7 +90,7 @@ const catchSignal = (): { readonly caught: Promise<void>; readonly free: () => v
 /** Ends well after a signal; rejects with a Failure where the agent could not start. */
 export const run = async (context: Context, options: RunOptions): Promise<void> => {
   const plan = planRun(options, context.io.env)
-  const transport = await createTransport(plan.transport, plan.swarm)
+  const transport = await createTransport(plan.transport, plan.swarm, context.io.env)
   const problems = new ProblemLog((told) => showProblem(context, told))
   const agent = new Agent({
     swarm: plan.swarm,

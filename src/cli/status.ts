@@ -25,15 +25,13 @@ export const showAge = (time: string | null, now: number): string => {
     : `${count(Math.floor(seconds / 86_400), 'day')} ago`
 }
 
-const pushes = (number: number): string => `${number} ${number === 1 ? 'push' : 'pushes'}`
-
 const showCounters = ({ counters, waiting }: AgentStatus): string[] => {
   const { pushesSent, pushesReceived, bytesSent, bytesReceived } = counters
   const { redundant, gaps, sendsFailed, rejected } = counters
   const refused = Object.entries(rejected).map(([reason, times]) => `${times} ${reason}`)
   return [
-    `sent      ${pushes(pushesSent)}, ${count(bytesSent, 'byte')}, ${sendsFailed} failed`,
-    `received  ${pushes(pushesReceived)}, ${count(bytesReceived, 'byte')}, ${redundant} redundant, ${count(gaps, 'gap')}`,
+    `sent      ${count(pushesSent, 'push', 'pushes')}, ${count(bytesSent, 'byte')}, ${sendsFailed} failed`,
+    `received  ${count(pushesReceived, 'push', 'pushes')}, ${count(bytesReceived, 'byte')}, ${redundant} redundant, ${count(gaps, 'gap')}`,
     `rejected  ${refused.length > 0 ? refused.join(', ') : 'none'}`,
     `waiting   ${count(waiting, 'update')}`,
   ].map((line) => printable(line))

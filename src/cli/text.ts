@@ -70,6 +70,6 @@ export const table = (
   return [head(first), ...others].map((line) => `${line}\n`).join('')
 }
 
-/** `N thing` or `N things`. */
-export const count = (number: number, thing: string): string =>
-  `${number} ${thing}${number === 1 ? '' : 's'}`
+/** `1 push`, `2 pushes`. */
+export const count = (number: number, thing: string, things = `${thing}s`): string =>
+  `${number} ${number === 1 ? thing : things}`

@@ -51,16 +51,24 @@ export const folderFailure = (what: string, dir: string, error: unknown): Failur
   })
 }
 
-const make = async (dir: string, mode: number): Promise<void> => {
+/** Returns whether the folder is there now; false where the one above it is missing. */
+const makeOne = async (dir: string, mode: number): Promise<boolean> => {
   try {
     await mkdir(dir, { mode })
+    return true
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST' && (await stat(dir)).isDirectory()) return
-    if (code !== 'ENOENT' || dirname(dir) === dir) throw error
-    await make(dirname(dir), mode)
-    await mkdir(dir, { mode }) // where the parent takes no folders, ENOENT comes again
+    if (code === 'ENOENT' && dirname(dir) !== dir) return false
+    if (code === 'EEXIST' && (await stat(dir)).isDirectory()) return true
+    throw error
   }
+}
+
+const make = async (dir: string, mode: number): Promise<void> => {
+  if (await makeOne(dir, mode)) return
+  await make(dirname(dir), mode)
+  if (await makeOne(dir, mode)) return
+  throw new Failure('not_found', `"${dirname(dir)}" takes no folders`)
 }
 
 /**

@@ -46,8 +46,9 @@ export const DEFAULTS: GossipConfig = {
   // A push meets peers that have the update already about 2 times of 3: up to here that costs
   // less than the two messages of a fetch. Larger costs its length twice more a node.
   rideAlongBytes: 4_096,
-  // Some round trips over pilotctl (50 ms each) and a large state being cut. Longer delays repair after a loss.
-  askTimeoutMs: 3_000,
+  // Ten round trips over pilotctl (50 ms each way) and a large state being encoded; each part of an
+  // answer gives as much again. Longer delays repair after a loss, shorter fetches twice on a busy host.
+  askTimeoutMs: 1_500,
   // A refused burst is over in a second.
   backoffMs: 1_000,
   // A peer that comes back is heard at its first round, so waiting long costs nothing but the probes saved.

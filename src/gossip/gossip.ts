@@ -153,7 +153,7 @@ export class Gossip {
 
   #onTime(now: number): void {
     if (this.#flushAt <= now) this.#flush(now)
-    if (this.#asks.wakeAt <= now) this.#askNext(this.#asks.expire(now), now)
+    if (this.#asks.wakeAt <= now) this.#onUnanswered(now)
     if (this.#roundAt <= now) this.#round(now)
   }
 
@@ -314,6 +314,17 @@ export class Gossip {
     const peer = this.peers.get(address)
     if (peer && this.#asks.start(document, address, digest, now)) {
       this.#say(peer, document, { ask: true })
+    }
+  }
+
+  /** Asks that were lost, or their answers: where updates wait, somebody else is asked. */
+  #onUnanswered(now: number): void {
+    const ended = this.#asks.expire(now)
+    this.#askNext(ended, now)
+    for (const [name] of ended) {
+      if ((this.#documents.get(name)?.replica.waiting.updates ?? 0) === 0) continue
+      const [peer] = this.peers.forRumor(1, now, () => false)
+      if (peer) this.#ask(name, peer.address, undefined, now)
     }
   }
 

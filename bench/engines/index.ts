@@ -1,0 +1,12 @@
+/** The engines, in the order in which they take turns. A new one is one line here. */
+import type { Engine } from '../engine.ts'
+import { lastWriter } from './last-writer.ts'
+import { pilotGossip } from './pilot-gossip.ts'
+import { scalar } from './scalar.ts'
+import { yjsV1 } from './yjs-v1.ts'
+import { yjsV2 } from './yjs-v2.ts'
+
+/** What ratios refer to. */
+export const REFERENCE: Engine = yjsV1
+
+export const ENGINES: readonly Engine[] = [scalar, yjsV1, yjsV2, pilotGossip, lastWriter]

@@ -1,0 +1,2 @@
+/** The demo: a swarm in one process, and the proof that it loses nothing. */
+export { DEMO_DEFAULTS, type DemoOptions, type DemoResult, type Frame, runDemo } from './demo.ts'
