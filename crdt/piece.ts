@@ -2,8 +2,8 @@
  * Cuts a delta that is too long for one message. Each piece merges by itself once the pieces
  * before it have: structs are taken in causal order (what a struct refers to comes first),
  * and the deletes stay for the last pieces, so that no key vanishes before its successor is there.
- * One case is left: of a key overwritten several times in between, the values before the last
- * are dead already and delete what they replace, so until the last has come the key is gone.
+ * Of a key overwritten several times in between, the values before the last are dead already
+ * and delete what they replace: a piece that holds such a value needs the later one (`needs.ts`).
  *
  * ```js
  * for (let rest = delta; rest; ) { const cut = takePiece(doc, rest, 64_000); send(cut.piece); rest = cut.rest }

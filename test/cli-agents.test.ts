@@ -97,8 +97,7 @@ test('what one sets, all get; what one deletes, all lack', async () => {
   const set = await runCli(['set', 'greeting', 'hello', '--data', folder('a')], env)
   assert.equal(set, { code: 0, stdout: 'greeting = "hello"\n', stderr: '' })
   for (const name of ['b', 'c']) await shows(name, 'greeting', 'hello')
-  const get = await runCli(['get', 'greeting', '--data', folder('b')], env)
-  assert.equal(get, { code: 0, stdout: 'hello\n', stderr: '' })
+  assert.equal(await tell('b', 'get', 'greeting'), { code: 0, stdout: 'hello\n', stderr: '' })
   assert.equal(await tell('c', 'delete', 'greeting'), {
     code: 0,
     stdout: 'deleted greeting\n',
@@ -273,7 +272,7 @@ for (const [args, code, reason, message] of refused) {
 
 test('a second agent on a data folder is refused, and the first goes on', async () => {
   const args = ['run', '--swarm', 'kv', '--mailbox', mailbox, '--data', folder('a')]
-  assert.equal(await runCli(args, env), {
+  assert.equal(await inProcess(args, { env }), {
     code: 1,
     stdout: '',
     stderr: `pilot-gossip: an agent runs on "${folder('a')}" already\nhint: stop it, or give this one another folder with --data DIR\n`,
@@ -461,6 +460,15 @@ test('over pilotctl: agents find each other by trust and tag', async () => {
   for (const { ended } of agents) assert.is((await ended).code, 0)
 })
 
+test('a signal while it starts ends it with code 0 too', async () => {
+  const five = pilot(5)
+  fake.set('lost-5', true)
+  const agent = start(['run', ...five.args, '--peer', '5'], five.env)
+  await until('its socket', () => new ControlClient(folder('pilot5')).isRunning())
+  agent.child.kill('SIGTERM')
+  assert.equal(await agent.ended, { code: 0, stdout: '', stderr: '' })
+})
+
 test('over pilotctl: an unknown peer, and a daemon that is down', async () => {
   const three = pilot(3)
   const unknown = await inProcess(['run', ...three.args, '--peer', 'nobody'], { env: three.env })
@@ -482,6 +490,14 @@ test('over pilotctl: an unknown peer, and a daemon that is down', async () => {
   assert.match(
     doctor.stdout,
     /\nPROBLEM +daemon +pilotctl: daemon is not running\n +start the daemon with: pilotctl daemon start\nwarning +inbox /,
+  )
+  const other = await inProcess(['doctor', ...three.args, '--pilotctl', '/bin/false'], {
+    env: three.env,
+  })
+  assert.is(other.code, 1)
+  assert.match(
+    other.stdout,
+    /\nPROBLEM +pilotctl +"\/bin\/false" tells no version: is it pilotctl\?\n/,
   )
 })
 

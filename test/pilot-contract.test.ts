@@ -19,7 +19,7 @@ transportContract(
     return {
       transport: async (name) => {
         const { options } = fake.node(NAMES.indexOf(name) + 1)
-        return new PilotTransport({ ...options, tag: false, timeoutMs: 5000 })
+        return new PilotTransport({ ...options, tag: false, timeoutMs: 8000 })
       },
       dead: async () => '0:0000.0000.0009',
       close: async () => fake.close(),

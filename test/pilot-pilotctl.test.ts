@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
@@ -179,31 +179,39 @@ test(
 
 test(
   'runs 16 at once and the rest after them, all of them',
-  withFake(async (pilotctl, fake) => {
-    await Promise.all(Array.from({ length: 40 }, () => pilotctl.ask(commands.info(), PATIENT)))
-    let running = 0
-    let most = 0
-    for (const { event } of fake.calls()) {
-      running += event === 'start' ? 1 : -1
-      most = Math.max(most, running)
-    }
-    assert.is(fake.calls().length, 80)
-    assert.ok(most <= 16 && most > 1, `${most} at once`)
-  }),
+  withScript(
+    'echo start >>"$0.log"; sleep 0.05; echo end >>"$0.log"; echo \'{"status":"ok"}\'',
+    async (_, program) => {
+      const pilotctl = new Pilotctl({ program, queueMs: PATIENT.timeoutMs })
+      await Promise.all(Array.from({ length: 40 }, () => pilotctl.ask(commands.info(), PATIENT)))
+      const events = readFileSync(`${program}.log`, 'utf8').trim().split('\n')
+      let running = 0
+      let most = 0
+      for (const event of events) {
+        running += event === 'start' ? 1 : -1
+        most = Math.max(most, running)
+      }
+      assert.is(events.length, 80)
+      assert.ok(most <= 16 && most > 1, `${most} at once`)
+    },
+  ),
 )
 
 test(
   'refuses what waits for a place when it is closed, and everything after',
-  withFake(async (pilotctl, fake) => {
-    fake.set('hang-3', true)
+  withScript('echo start >>"$0.log"; exec sleep 60', async (_, program) => {
+    const pilotctl = new Pilotctl({ program, queueMs: PATIENT.timeoutMs })
+    const log = `${program}.log`
+    const started = (): number =>
+      existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n').length : 0
     const calls = Array.from({ length: 20 }, () =>
-      rejects(() => pilotctl.ask(send(3), PATIENT), /closed/),
+      rejects(() => pilotctl.ask(commands.info(), { timeoutMs: 60_000 }), /closed/),
     )
-    await until('all places to be taken', () => fake.calls().length === 16)
+    await until('all places to be taken', () => started() === 16)
     await pilotctl.close()
     await Promise.all(calls)
     await rejects(() => pilotctl.ask(commands.info(), PATIENT), /closed/)
-    assert.is(fake.calls().length, 16)
+    assert.is(started(), 16)
     await pilotctl.close()
   }),
 )

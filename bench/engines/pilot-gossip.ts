@@ -57,7 +57,10 @@ export const pilotGossip: Engine = {
         push({ update: packUpdate(replica.encode(mergeDeltas(replica.takeLocal())), platform) }),
       encodeDigest: () => push({ digest: replica.digest }),
       receive(message) {
-        for (const { update, digest, answer } of decodePush(textOf(message), SWARM).state.values()) {
+        for (const { update, digest, answer } of decodePush(
+          textOf(message),
+          SWARM,
+        ).state.values()) {
           if (update && !merged.has(update.digest)) {
             const { status } = replica.apply(unpackUpdate(update, platform), update.needs)
             if (status !== 'waiting') merged.add(update.digest)

@@ -4,7 +4,8 @@ import { type Engine, textOf } from '../engine.ts'
 
 export const scalar: Engine = {
   name: 'scalar',
-  about: "the seed's rule: JSON with one number, deep merge when it is larger; always the whole state",
+  about:
+    "the seed's rule: JSON with one number, deep merge when it is larger; always the whole state",
   converges: false,
   create(writer) {
     const replica = new ScalarReplica()

@@ -14,27 +14,16 @@ import { dirname, join, resolve } from 'node:path'
 import { ControlClient } from '../control/client.ts'
 import { stateRoot } from '../control/folder.ts'
 import { Failure, toFailure } from '../errors.ts'
+import { type Check, MAX_SHOWN, problemOf } from './check.ts'
 import { namedFolder, optionOr, type TargetOptions } from './target.ts'
 import { count } from './text.ts'
 
 /** The oldest Node.js this runs on, as package.json says. */
 const MIN_NODE = [20, 19] as const
 
-/** Peers that are named; more fill no screen. */
-export const MAX_SHOWN = 20
-
 export interface DoctorOptions extends TargetOptions {
   readonly pilotctl?: string
   readonly mailbox?: string
-}
-
-export interface Check {
-  readonly name: string
-  /** `problem`: `run` cannot work. */
-  readonly level: 'ok' | 'warning' | 'problem'
-  readonly detail: string
-  /** What to do. */
-  readonly hint?: string | undefined
 }
 
 export const checkNode = (version: string): Check => {
@@ -45,11 +34,6 @@ export const checkNode = (version: string): Check => {
   if (!isOld) return { name: 'node', level: 'ok', detail }
   const hint = `install Node.js ${minMajor}.${minMinor} or later`
   return { name: 'node', level: 'problem', detail, hint }
-}
-
-export const problemOf = (name: string, error: unknown): Check => {
-  const { message, hint } = toFailure(error)
-  return { name, level: 'problem', detail: message, hint }
 }
 
 /** Rejects unless a file can be made in the folder, or the folder in the nearest one that is there. */

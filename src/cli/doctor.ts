@@ -1,10 +1,9 @@
 /**
  * The command `doctor`: looks at all that `run` needs, and says what to do where it is missing.
  */
-
-import { type Check, type DoctorOptions, examine } from './checks.ts'
-import type { Context } from './report.ts'
-import { report } from './report.ts'
+import type { Check } from './check.ts'
+import { type DoctorOptions, examine } from './checks.ts'
+import { type Context, report } from './report.ts'
 import { printable, styler } from './text.ts'
 
 const LEVELS = {
@@ -28,7 +27,11 @@ const showChecks = ({ io }: Context, checks: readonly Check[]): string => {
 /** The exit code: 1 where something makes `run` impossible. */
 export const doctor = async (context: Context, options: DoctorOptions): Promise<number> => {
   const checks = await examine(options, context.io.env)
-  const told = checks.map((check) => ({ ...check, ok: check.level !== 'problem' }))
+  const told = checks.map(({ name, ...check }) => ({
+    name,
+    ok: check.level !== 'problem',
+    ...check,
+  }))
   report(context, { checks: told }, () => showChecks(context, checks))
   return told.every(({ ok }) => ok) ? 0 : 1
 }

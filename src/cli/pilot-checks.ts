@@ -2,13 +2,13 @@
 import { access, constants } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { toFailure } from '../errors.ts'
+import { Failure, toFailure } from '../errors.ts'
 import { type NodeInfo, readNode, readTrusted } from '../pilot/answers.ts'
 import * as commands from '../pilot/commands.ts'
 import { Discovery, hasTag } from '../pilot/discovery.ts'
 import { Pilotctl } from '../pilot/pilotctl.ts'
 import { needsHelp, readAbilities } from '../pilot/version.ts'
-import { type Check, MAX_SHOWN, problemOf } from './checks.ts'
+import { type Check, MAX_SHOWN, problemOf } from './check.ts'
 import { count } from './text.ts'
 
 /** Milliseconds for a call: it takes 20, and one that asks the registry some hundred. */
@@ -27,8 +27,16 @@ const checkProgram = async (pilotctl: Pilotctl): Promise<Check> => {
   const options = { timeoutMs: TIMEOUT_MS }
   try {
     const told = (await pilotctl.run(commands.version(), options)).stdout.trim()
+    if (!/^\S{1,40}$/.test(told)) {
+      throw new Failure('internal', `"${pilotctl.program}" tells no version: is it pilotctl?`, {
+        hint: 'give the path of pilotctl 1.7.2 or later with --pilotctl PATH',
+      })
+    }
     const help = needsHelp(told) ? await pilotctl.run(commands.sendHelp(), options) : undefined
-    const { version, stdin, maxMessageBytes } = readAbilities(told, help?.stdout)
+    const { version, stdin, maxMessageBytes } = readAbilities(
+      told,
+      help && help.stdout + help.stderr,
+    )
     const detail = `${pilotctl.program} ${version}, messages of ${maxMessageBytes} bytes`
     if (stdin) return { name: 'pilotctl', level: 'ok', detail }
     return { name: 'pilotctl', level: 'ok', detail: `${detail}, as arguments (before 1.17)` }

@@ -2,6 +2,7 @@
  * The command `run`: an agent in the foreground, with its control socket, until a signal
  * ends it. This is the one command that loads Yjs and the transports.
  */
+import { constants } from 'node:os'
 import { Agent } from '../agent.ts'
 import { shellQuote } from '../control/client.ts'
 import { makeFolder } from '../control/folder.ts'
@@ -69,21 +70,25 @@ const describeStart = (plan: RunPlan, address: string) => ({
   pid: process.pid,
 })
 
-/** Resolves at the first SIGINT or SIGTERM. The second ends the process as it would without us. */
+/**
+ * Resolves at the first SIGINT or SIGTERM; the second ends the process at once. Until `free`
+ * somebody listens: execa, whose own listener ends the process where it is alone, must not be.
+ */
 const catchSignal = (): { readonly caught: Promise<void>; readonly free: () => void } => {
-  let free = (): void => undefined
+  let isCaught = false
+  let take: (signal: NodeJS.Signals) => void = () => undefined
   const caught = new Promise<void>((resolve) => {
-    const take = (): void => {
-      free()
+    take = (signal) => {
+      if (isCaught) process.exit(128 + constants.signals[signal])
+      isCaught = true
       resolve()
     }
-    free = () => {
-      process.off('SIGINT', take)
-      process.off('SIGTERM', take)
-    }
-    process.on('SIGINT', take)
-    process.on('SIGTERM', take)
   })
+  const signals = ['SIGINT', 'SIGTERM'] as const
+  for (const signal of signals) process.on(signal, take)
+  const free = (): void => {
+    for (const signal of signals) process.off(signal, take)
+  }
   return { caught, free }
 }
 
@@ -91,7 +96,12 @@ const catchSignal = (): { readonly caught: Promise<void>; readonly free: () => v
 export const run = async (context: Context, options: RunOptions): Promise<void> => {
   const plan = planRun(options, context.io.env)
   const transport = await createTransport(plan.transport, plan.swarm, context.io.env)
-  const problems = new ProblemLog((told) => showProblem(context, told))
+  let hasStarted = false
+  let isStopping = false
+  const problems = new ProblemLog((told) => {
+    // That a start is broken off is no news to who did it.
+    if (hasStarted || !isStopping) showProblem(context, told)
+  })
   const agent = new Agent({
     swarm: plan.swarm,
     transport,
@@ -109,12 +119,11 @@ export const run = async (context: Context, options: RunOptions): Promise<void> 
     handle: serveAgent(agent, started),
     onProblem: (failure) => problems.add({ type: 'transport', failure }),
   })
-  let isStopping = false
   const stopped = signal.caught.then(async () => {
     isStopping = true
     await server.stopListening()
-    // A transport that is being opened, or asked for peers, is let go of at once.
-    if (agent.address === '') await transport.close()
+    // It may be waiting for a daemon, or for the addresses of peers.
+    if (!hasStarted) await transport.close()
   })
   try {
     await server.open()
@@ -122,6 +131,7 @@ export const run = async (context: Context, options: RunOptions): Promise<void> 
       await makeFolder('the mailbox folder', plan.transport.dir)
     }
     await agent.start()
+    hasStarted = true
     tellStarted()
     if (!isStopping) {
       const { io, isJson } = context
@@ -134,8 +144,8 @@ export const run = async (context: Context, options: RunOptions): Promise<void> 
   } catch (error) {
     if (!isStopping) throw toFailure(error)
   } finally {
-    signal.free()
     await agent.stop()
     await server.close()
+    signal.free()
   }
 }

@@ -29,7 +29,7 @@ export interface GossipConfig {
   readonly membersNamed: number
   /** Peers kept; beyond it, peers that others name are not taken in. */
   readonly maxPeers: number
-  /** Digests of updates remembered as merged. */
+  /** Digests of updates remembered as merged, for each document. */
   readonly remembered: number
 }
 

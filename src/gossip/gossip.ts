@@ -16,6 +16,7 @@
  * ```
  */
 import {
+  coversDelta,
   type Delta,
   type DocState,
   decodePush,
@@ -52,6 +53,11 @@ export interface GossipOptions {
   readonly limits?: Limits
 }
 
+interface Replicated extends OpenDocument {
+  /** Digest of an update → what it carried. All of it has been merged, so it need not be looked at again. */
+  readonly merged: Map<string, Delta>
+}
+
 export class Gossip {
   readonly counters = new Counters()
   readonly peers: Peers
@@ -59,12 +65,10 @@ export class Gossip {
   readonly #options: GossipOptions
   readonly #limits: Limits
   readonly #composer: Composer
-  readonly #documents = new Map<string, OpenDocument>()
+  readonly #documents = new Map<string, Replicated>()
   readonly #asks: Asks
   /** Peers to whom something is to be said, in the order in which it came up. */
   readonly #ready = new Set<Peer>()
-  /** Digest of an update → what it carried. All of it has been merged, so it need not be looked at again. */
-  readonly #merged = new Map<string, Delta>()
   #now = Number.NEGATIVE_INFINITY
   #sending = 0
   #suspectsSending = 0
@@ -91,7 +95,7 @@ export class Gossip {
   /** Starts to replicate a document under a name that is the same at all peers. */
   open(document: string, replica: Replica): void {
     if (this.#documents.has(document)) throw new TypeError(`document "${document}" is open already`)
-    this.#documents.set(document, { replica, rumors: new Rumors() })
+    this.#documents.set(document, { replica, rumors: new Rumors(), merged: new Map() })
   }
 
   /** Stops it. */
@@ -224,14 +228,15 @@ export class Gossip {
    * answer, with a vector if that one lacks something too; the answer to it. For an answer is
    * never answered, but for the vector it carries, and that one without a vector.
    */
-  #onState(peer: Peer, name: string, document: OpenDocument, state: DocState, now: number): void {
+  #onState(peer: Peer, name: string, document: Replicated, state: DocState, now: number): void {
     const { digest, update, vector, answer, more } = state
     if (digest !== undefined) peer.digests.set(name, digest)
     if (update) this.#onUpdate(peer, name, document, update, more === true, now)
     if (vector) {
       this.#onVector(peer, name, document.replica, state, now)
-    } else if (digest !== undefined && !answer && digest !== document.replica.digest) {
-      this.#ask(name, peer.address, digest, now)
+    } else if (digest !== undefined && !answer) {
+      if (digest === document.replica.digest) document.rumors.knowsAll(peer.address)
+      else this.#ask(name, peer.address, digest, now)
     }
     if (answer) {
       const next = this.#asks.answered(name, peer.address, more === true, now)
@@ -242,13 +247,12 @@ export class Gossip {
   #onUpdate(
     peer: Peer,
     name: string,
-    document: OpenDocument,
+    document: Replicated,
     packed: PackedUpdate,
     hasMore: boolean,
     now: number,
   ): void {
-    const known = `${name} ${packed.digest}`
-    const merged = this.#merged.get(known)
+    const merged = document.merged.get(packed.digest)
     if (merged) {
       this.counters.redundant++
       document.rumors.knows(merged, peer.address)
@@ -267,12 +271,12 @@ export class Gossip {
           this.#ask(name, peer.address, undefined, now)
         }
         if (status === 'known') this.counters.redundant++
-        if (status !== 'waiting') this.#remember(known, carried)
+        if (status !== 'waiting') this.#remember(document, packed.digest, carried)
         return outcome
       },
       now,
     )
-    const carried = this.#merged.get(known)
+    const carried = document.merged.get(packed.digest)
     if (carried) document.rumors.knows(carried, peer.address)
   }
 
@@ -280,15 +284,17 @@ export class Gossip {
   #merge(
     peer: Peer,
     name: string,
-    { replica, rumors }: OpenDocument,
-    merge: () => Pick<Outcome, 'delta' | 'thrown'>,
+    document: OpenDocument,
+    merge: () => Outcome,
     now: number,
   ): void {
     // What was changed here comes before what is merged now, also in the order of rumors.
     this.#takeLocal(now)
     try {
-      const { delta, thrown } = merge()
-      if (!isEmptyDelta(delta)) this.#rumor({ replica, rumors }, delta, now, peer.address)
+      const { delta, carried, thrown } = merge()
+      // What the update freed from waiting has come from others: its sender may lack it.
+      const from = coversDelta(carried, delta) ? peer.address : undefined
+      if (!isEmptyDelta(delta)) this.#rumor(document, delta, now, from)
       for (const error of thrown) this.#onThrown(peer, name, error)
     } catch (error) {
       this.#refuse(peer.address, error)
@@ -331,11 +337,14 @@ export class Gossip {
   /** Asks those who are still worth it: their digest differs from what ours has become. */
   #askNext(ended: readonly (readonly [string, readonly Next[]])[], now: number): void {
     for (const [document, nexts] of ended) {
-      const replica = this.#documents.get(document)?.replica
-      if (!replica) continue
+      const open = this.#documents.get(document)
+      if (!open) continue
+      const { replica, rumors } = open
       for (const { peer, digest } of nexts) {
-        const worth = digest === undefined ? replica.waiting.updates > 0 : digest !== replica.digest
-        if (worth) this.#ask(document, peer, digest, now)
+        if (digest === replica.digest) rumors.knowsAll(peer)
+        else if (digest !== undefined || replica.waiting.updates > 0) {
+          this.#ask(document, peer, digest, now)
+        }
       }
     }
   }
@@ -414,14 +423,13 @@ export class Gossip {
     this.#askNext(this.#asks.failed(address), now)
   }
 
-  #remember(digest: string, carried: Delta): void {
-    this.#merged.set(digest, carried)
-    if (this.#merged.size > this.config.remembered) {
-      // A Map goes in order of insertion: the first is the oldest.
-      for (const oldest of this.#merged.keys()) {
-        this.#merged.delete(oldest)
-        break
-      }
+  #remember({ merged }: Replicated, digest: string, carried: Delta): void {
+    merged.set(digest, carried)
+    if (merged.size <= this.config.remembered) return
+    // A Map goes in order of insertion: the first is the oldest.
+    for (const oldest of merged.keys()) {
+      merged.delete(oldest)
+      break
     }
   }
 

@@ -22,7 +22,8 @@ import { coversDelta, type Delta, emptyDelta, mergeDeltas } from '../../crdt/ind
 const KEPT = 64
 
 interface Rumor {
-  readonly deltas: Delta[]
+  /** One, once it has been flushed. */
+  deltas: Delta[]
   readonly knownTo: Set<string>
 }
 
@@ -61,6 +62,11 @@ export class Rumors {
     }
   }
 
+  /** The peer showed that it has all that we have. */
+  knowsAll(peer: string): void {
+    for (const { knownTo } of this.#rumors) knownTo.add(peer)
+  }
+
   /** Is everything fresh known to that peer? */
   isFreshKnownTo(peer: string): boolean {
     return this.#rumors.slice(this.#fresh - this.#first).every(({ knownTo }) => knownTo.has(peer))
@@ -69,6 +75,9 @@ export class Rumors {
   /** Everything up to now is being told; returns the number of the first that was fresh. */
   flush(): number {
     const since = this.#fresh
+    for (const rumor of this.#rumors.slice(since - this.#first)) {
+      rumor.deltas = [mergeDeltas(rumor.deltas)] // a burst may have brought thousands
+    }
     this.#fresh = this.#first + this.#rumors.length
     const old = this.#rumors.length - KEPT
     if (old > 0) {

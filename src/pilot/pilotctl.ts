@@ -213,7 +213,8 @@ export class Pilotctl {
   }
 }
 
-const closed = (): Failure => new Failure('closed', 'the transport is closed')
+const closed = (): Failure =>
+  new Failure('closed', 'the transport is closed', { hint: 'open a new one' })
 
 const late = (timeoutMs: number): Failure =>
   new Failure('timeout', `pilotctl gave no answer within ${timeoutMs} ms`, {

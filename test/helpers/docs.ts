@@ -337,9 +337,9 @@ export const forge = (
 }
 
 const goldenPath = (name: string): string =>
-  fileURLToPath(new URL(`../fixtures/golden/${name}.json`, import.meta.url))
+  fileURLToPath(new URL(`../fixtures/golden/${name}.jsonl`, import.meta.url))
 
-/** The stored text of a golden file, without its last newline. */
+/** The stored text of a golden file, without its last newline. (JSON that Biome leaves on its line.) */
 export const readGolden = (name: string): string => readFileSync(goldenPath(name), 'utf8').trimEnd()
 
 /**

@@ -1,0 +1,21 @@
+/** Medians, and what they spread over. */
+
+export interface Spread {
+  readonly median: number
+  readonly min: number
+  readonly max: number
+}
+
+/** Of an even number the mean of the two in the middle. Throws a TypeError where there is no number. */
+export const medianOf = (numbers: readonly number[]): number => {
+  if (numbers.length === 0) throw new TypeError('no median of nothing')
+  const sorted = [...numbers].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+export const spreadOf = (numbers: readonly number[]): Spread => ({
+  median: medianOf(numbers),
+  min: Math.min(...numbers),
+  max: Math.max(...numbers),
+})

@@ -1,0 +1,20 @@
+/** What one look of `doctor` has found. */
+import { toFailure } from '../errors.ts'
+
+/** Peers that are named; more fill no screen. */
+export const MAX_SHOWN = 20
+
+export interface Check {
+  readonly name: string
+  /** `problem`: `run` cannot work. */
+  readonly level: 'ok' | 'warning' | 'problem'
+  readonly detail: string
+  /** What to do. */
+  readonly hint?: string | undefined
+}
+
+/** A problem, told as the error that was met. */
+export const problemOf = (name: string, error: unknown): Check => {
+  const { message, hint } = toFailure(error)
+  return { name, level: 'problem', detail: message, hint }
+}
