@@ -27,6 +27,8 @@ export interface EngineReplica {
   takeChanges(): Message
   /** The shortest message that shows a peer with the same state that nothing is new; only where the engine has one. */
   encodeDigest?(): Message
+  /** Forgets which messages it has merged, not what was in them; only where the engine keeps count of that. */
+  forget?(): void
   /** From message to map, everything that the engine needs for it: this is what is timed. */
   receive(message: Message): void
   /** The map as the program that uses it would see it. */

@@ -39,7 +39,7 @@ export interface LostWrites {
 }
 
 /** Enough for the loss to show, and a fraction of a second for each engine. */
-export const SWARM: Omit<Swarm, 'writes'> = { nodes: 10, keys: 100, rounds: 20, fanout: 3 }
+export const SWARM: Omit<Swarm, 'writes'> = { nodes: 10, keys: 100, rounds: 15, fanout: 3 }
 
 /** Writes a round that are tried. */
 export const WRITES: readonly number[] = [2, 10]

@@ -8,17 +8,11 @@
  * ```
  */
 import { Failure } from '../src/errors.ts'
+import { Base } from './base.ts'
 import { now } from './clock.ts'
 import { bytesOf, type Engine } from './engine.ts'
 import { medianOf, type Spread, spreadOf } from './stats.ts'
-import {
-  type Base,
-  createBase,
-  LEAST_KEYS,
-  type Scenario,
-  WORKLOADS,
-  type Workload,
-} from './workloads.ts'
+import { LEAST_KEYS, type Scenario, WORKLOADS, type Workload } from './workloads.ts'
 
 export interface MergeOptions {
   readonly engines: readonly Engine[]
@@ -51,10 +45,13 @@ export interface Cell {
 const SAMPLE_US = 2_000
 
 /** Microseconds of warming up: by then V8 has compiled what is hot. */
-const WARM_UP_US = 15_000
+const WARM_UP_US = 10_000
+
+/** Stages of warming up at most: those of the cheapest engines cost far more to check than to run. */
+const WARM_UP_STAGES = 6
 
 /** Microseconds that a row may take before it has no more than the runs that were asked for. */
-const ROW_US = 150_000
+const ROW_US = 100_000
 
 /** Times the runs that were asked for: what a short row gets at most. */
 export const MOST_TURNS = 5
@@ -73,7 +70,8 @@ const sample = (scenario: Scenario, merges: number): number => {
 const warmUp = (scenario: Scenario): { merges: number; expectedUs: number } => {
   let merges = 1
   let each = 0
-  for (let spent = 0; spent < WARM_UP_US; ) {
+  let spent = 0
+  for (let stages = 0; stages < WARM_UP_STAGES && spent < WARM_UP_US; stages++) {
     const us = sample(scenario, merges)
     spent += us
     each = us / merges
@@ -103,9 +101,7 @@ const named = <T>(where: string, run: () => T): T => {
 }
 
 const createBases = ({ engines, seed }: MergeOptions, keys: number): Base[] =>
-  engines.map((engine) =>
-    named(`${engine.name}, ${keys} keys`, () => createBase(engine, keys, seed)),
-  )
+  engines.map((engine) => named(`${engine.name}, ${keys} keys`, () => new Base(engine, keys, seed)))
 
 /** Prepares one workload for each engine and checks its first answers. */
 const enter = (bases: readonly Base[], workload: Workload): Entrant[] =>

@@ -226,6 +226,23 @@ test(
 )
 
 test(
+  'misses no change while its watcher is renewed',
+  within(async ({ put, open }) => {
+    const old = new Date(Date.now() - 3_600_000)
+    const paths = Array.from({ length: 20 }, () => put('{"damaged'))
+    for (const path of paths) utimesSync(path, old, old)
+    const seen = recorder()
+    open(seen, 1)
+    for (const [index, path] of paths.entries()) {
+      put(fileOf(`our ${index}`))
+      await until('a poll', () => seen.has(`our ${index}`))
+      writeFileSync(path, fileOf(`our mended ${index}`))
+      await until('the mended one', () => seen.has(`our mended ${index}`))
+    }
+  }),
+)
+
+test(
   'deletes nothing before receive is through: after a crash all is still there',
   within(async ({ put, open, files }) => {
     put(fileOf('our first'))

@@ -56,6 +56,7 @@ export const pilotGossip: Engine = {
       takeChanges: () =>
         push({ update: packUpdate(replica.encode(mergeDeltas(replica.takeLocal())), platform) }),
       encodeDigest: () => push({ digest: replica.digest }),
+      forget: () => merged.clear(),
       receive(message) {
         for (const { update, digest, answer } of decodePush(
           textOf(message),

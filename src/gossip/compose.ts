@@ -12,6 +12,7 @@ import {
   type Platform,
   packUpdate,
   type Replica,
+  type Summary,
   takePiece,
 } from '../../crdt/index.ts'
 import type { Answer, Saying } from './outbox.ts'
@@ -26,6 +27,8 @@ export interface ComposeOptions {
   readonly random: () => number
   /** Bytes of V1 up to which fresh changes ride along. */
   readonly rideAlongBytes: number
+  /** Bytes of V1 that a peer takes in one update. */
+  readonly maxUpdateBytes: number
 }
 
 /** A document as gossip keeps it. */
@@ -45,20 +48,35 @@ export interface Composed {
   readonly unsendable: [string, number][]
 }
 
-/** Bytes kept for all of a message but its documents: names, members, punctuation. */
+/** Bytes kept for all of a message but its documents: names, punctuation, members where they fit. */
 const ENVELOPE_BYTES = 2_048
 
-/** Bytes of a document's entry without its update and vector: name, digests, punctuation. */
-const STATE_BYTES = 200
+/** Bytes of a document's entry without its name, update, needs and vector: digests, punctuation. */
+const STATE_BYTES = 256
 
-/** Below this an update is not cut further: it is a single struct, or nearly. */
+/** Characters of one writer's clock among the needs, at most: 16 bytes in base64. */
+const NEED_LENGTH = 22
+
+/** Below this an update is cut into single structs. */
 const LEAST_PIECE_BYTES = 256
+
+/** As bytes of a piece: a single struct, or run of deletes. */
+const SINGLE = 1
 
 /** Aim a little below the room there is, as pieces do not compress alike. */
 const PIECE_MARGIN = 0.85
 
 /** Base64 has four characters for three bytes. */
 const BASE64_GROWTH = 4 / 3
+
+const utf8 = new TextEncoder()
+
+/** UTF-8 bytes of a string in JSON. */
+const jsonBytes = (text: string): number => utf8.encode(JSON.stringify(text)).length
+
+/** Characters of an update in a message, but for what any document's entry has. */
+const lengthOf = ({ data, needs }: PackedUpdate): number =>
+  data.length + (needs?.size ?? 0) * NEED_LENGTH
 
 interface Part {
   readonly state: DocState
@@ -99,35 +117,46 @@ export class Composer {
         left.push([name, saying])
         continue
       }
-      const part = this.#part(to, document, saying, room)
+      const part = this.#part(to, document, saying, room - jsonBytes(name))
+      const length = part.length + jsonBytes(name)
+      if (length > room && state.size > 0) {
+        left.push([name, saying])
+        continue
+      }
       if (part.unsendable !== undefined) unsendable.push([name, part.unsendable])
       if (part.rest) left.push([name, part.rest])
       if (Object.keys(part.state).length === 0) continue
-      room -= part.length
+      room -= length
       version += document.replica.version
       state.set(name, part.state)
       said.push([name, saying])
     }
     if (said.length === 0) return { text: undefined, said, left, unsendable }
     const speaksOfState = [...state.values()].some(({ digest }) => digest !== undefined)
-    const text = encodePush({
-      version,
-      state,
-      sender: self,
-      timestamp: Math.floor(now / 1000),
-      swarm,
-      members: speaksOfState ? members() : [],
-    })
+    const push = { version, state, sender: self, timestamp: Math.floor(now / 1000), swarm }
+    let text = encodePush({ ...push, members: speaksOfState ? members() : [] })
+    // Only long names of members make it longer than was reckoned: better none than no message.
+    if (text.length * 3 > maxMessageBytes && utf8.encode(text).length > maxMessageBytes) {
+      text = encodePush({ ...push, members: [] })
+    }
     return { text, said, left, unsendable }
   }
 
   /** What is said about one document, within `room` characters. */
-  #part(to: string, { replica, rumors }: OpenDocument, saying: Saying, room: number): Part {
+  #part(to: string, document: OpenDocument, saying: Saying, room: number): Part {
+    const { replica, rumors } = document
     const { since, ask, answer } = saying
-    // What waits is counted as known every other time: what it waits for may be nowhere any more.
-    const summary = ask ? replica.summary(this.#options.random() < 0.5) : undefined
-    const asked = summary ? summary.vector.length + (summary.deletes?.length ?? 0) : 0
-    const length = STATE_BYTES + asked * BASE64_GROWTH
+    const summary = ask ? this.#summary(replica, room) : undefined
+    const asked = summary
+      ? (summary.vector.length + (summary.deletes?.length ?? 0)) * BASE64_GROWTH
+      : 0
+    if (answer && asked * 2 > room) {
+      // Too long to ride with an answer: it goes when that has gone.
+      const { ask: _, ...first } = saying
+      const part = this.#part(to, document, first, room)
+      return { ...part, rest: { ...part.rest, ask: true } }
+    }
+    const length = STATE_BYTES + asked
     if (answer) {
       const left = Math.max(LEAST_PIECE_BYTES, room - length)
       const { update, rest, unsendable } = this.#cut(replica, answer, left)
@@ -140,7 +169,7 @@ export class Composer {
       }
       return {
         state,
-        length: length + (update?.data.length ?? 0),
+        length: length + (update ? lengthOf(update) : 0),
         // What else was to be said is part of the answer, which reaches up to now.
         ...(rest && { rest: { answer: rest } }),
         ...(unsendable !== undefined && { unsendable }),
@@ -155,7 +184,17 @@ export class Composer {
       ...summary,
       ...(update && { update }),
     }
-    return { state, length: length + (update?.data.length ?? 0) }
+    return { state, length: length + (update ? lengthOf(update) : 0) }
+  }
+
+  /**
+   * What we know, to ask for the rest; without the deletes where they do not fit. What waits is
+   * counted as known every other time: what it waits for may be nowhere any more.
+   */
+  #summary(replica: Replica, room: number): Summary {
+    const { vector, deletes } = replica.summary(this.#options.random() < 0.5)
+    const length = STATE_BYTES + (vector.length + (deletes?.length ?? 0)) * BASE64_GROWTH
+    return deletes && length <= room ? { vector, deletes } : { vector }
   }
 
   #pack(replica: Replica, delta: Delta): PackedUpdate {
@@ -169,7 +208,7 @@ export class Composer {
       packed = this.#pack(replica, rumor)
       this.#packed.set(rumor, packed)
     }
-    const fits = packed.length <= this.#options.rideAlongBytes && packed.data.length <= room
+    const fits = packed.length <= this.#options.rideAlongBytes && lengthOf(packed) <= room
     return fits ? packed : undefined
   }
 
@@ -187,25 +226,31 @@ export class Composer {
     if (isEmptyDelta(delta)) return {}
     let bytes = answer.pieceBytes
     for (;;) {
-      const whole = bytes === undefined
-      const { piece, rest } = whole
-        ? { piece: delta, rest: undefined }
-        : takePiece(replica.doc, delta, bytes!)
+      const { piece, rest } =
+        bytes === undefined
+          ? { piece: delta, rest: undefined }
+          : takePiece(replica.doc, delta, bytes)
       const update = this.#pack(replica, piece)
-      const fits = update.data.length <= room
-      if (fits || (bytes !== undefined && bytes <= LEAST_PIECE_BYTES)) {
+      const length = lengthOf(update)
+      const fits = length <= room && update.length <= this.#options.maxUpdateBytes
+      const fitting = Math.floor((update.length * room * PIECE_MARGIN) / length)
+      if (fits || bytes === SINGLE) {
         return {
           ...(fits ? { update } : { unsendable: update.length }),
           ...(rest && {
             rest: {
               known: replica.knownWith(answer.known, piece),
-              pieceBytes: bytes!,
+              // One long struct must not make all further parts as short as the one it is in.
+              pieceBytes: Math.max(LEAST_PIECE_BYTES, fitting),
             },
           }),
         }
       }
-      const fitting = Math.floor((update.length * room * PIECE_MARGIN) / update.data.length)
-      bytes = Math.max(LEAST_PIECE_BYTES, Math.min(fitting, (bytes ?? update.length) >> 1))
+      const shorter = Math.min(fitting, (bytes ?? update.length) >> 1)
+      bytes =
+        bytes !== undefined && bytes <= LEAST_PIECE_BYTES
+          ? SINGLE
+          : Math.max(LEAST_PIECE_BYTES, shorter)
     }
   }
 }

@@ -53,6 +53,9 @@ export interface GossipOptions {
   readonly limits?: Limits
 }
 
+/** A send to it may take long and fail: the others must not wait for it. */
+const isSuspect = ({ failures, isProven }: Peer): boolean => failures > 0 || !isProven
+
 interface Replicated extends OpenDocument {
   /** Digest of an update → what it carried. All of it has been merged, so it need not be looked at again. */
   readonly merged: Map<string, Delta>
@@ -87,7 +90,9 @@ export class Gossip {
       swarm: options.swarm,
       platform: options.platform,
       random: options.random,
-      maxMessageBytes: options.maxMessageBytes,
+      // The others have our limits: what they would refuse need not be sent.
+      maxMessageBytes: Math.min(options.maxMessageBytes, this.#limits.messageBytes),
+      maxUpdateBytes: this.#limits.updateBytes,
       rideAlongBytes: this.config.rideAlongBytes,
     })
   }
@@ -359,8 +364,7 @@ export class Gossip {
     for (const peer of this.#ready) {
       if (this.#sending >= this.config.maxSends) return
       if (peer.sending || peer.retryAt > now) continue
-      // Peers that failed before may hold a send for long: the others must not wait for them.
-      if (peer.failures > 0 && this.#suspectsSending * 2 >= this.config.maxSends) continue
+      if (isSuspect(peer) && this.#suspectsSending * 2 >= this.config.maxSends) continue
       this.#ready.delete(peer)
       this.#send(peer, now)
     }
@@ -371,7 +375,7 @@ export class Gossip {
       peer.address,
       peer.outbox.drain(),
       this.#documents,
-      () => this.peers.sample(this.config.membersNamed, peer.address),
+      () => this.#members(peer, now),
       now,
     )
     for (const [document, saying] of left) this.#say(peer, document, saying)
@@ -379,13 +383,21 @@ export class Gossip {
       this.#effects.push({ type: 'unsendable', to: peer.address, document, bytes })
     }
     if (text === undefined) return
-    const suspect = peer.failures > 0
+    const suspect = isSuspect(peer)
     peer.sending = { said, suspect }
     this.#sending++
     if (suspect) this.#suspectsSending++
     this.counters.pushesSent++
     this.counters.bytesSent += text.length
     this.#effects.push({ type: 'send', to: peer.address, text })
+  }
+
+  /** Some members, to be named to the peer. */
+  #members(peer: Peer, now: number): string[] {
+    const { membersNamed, membersTold } = this.config
+    const count = peer.isIntroduced ? membersNamed : membersTold
+    peer.isIntroduced = true
+    return this.peers.sample(count, peer.address, now)
   }
 
   /** The send to that peer is over, well or not. */
@@ -402,8 +414,7 @@ export class Gossip {
   #onSent(address: string): void {
     const ended = this.#ended(address)
     if (!ended) return
-    ended.peer.failures = 0
-    ended.peer.retryAt = 0
+    this.peers.reach(ended.peer)
   }
 
   /** What the peer did not get is said again when it is tried next, merged with what came since. */

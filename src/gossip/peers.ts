@@ -24,6 +24,10 @@ export interface Peer {
   retryAt: number
   /** Milliseconds; when its last valid push came. */
   lastHeard: number | undefined
+  /** Did a push come from it, or a send to it end well? Else it may never have existed. */
+  isProven: boolean
+  /** Has it been told some members? */
+  isIntroduced: boolean
   /** Document → the digest it last told. */
   readonly digests: Map<string, string>
   readonly outbox: Outbox
@@ -33,19 +37,29 @@ export interface Peer {
 
 export interface Sending {
   readonly said: readonly [string, Saying][]
-  /** Had the peer failed before? */
+  /** Might it not be there? */
   readonly suspect: boolean
 }
 
 /** How often a random member is drawn for each one wanted, before a sample stays short. */
 const DRAWS = 4
 
+/**
+ * Rounds for which somebody new is news, and named before others: by then it is known to 100.
+ * Longer leaves less room for others while many join.
+ */
+const NEWS_ROUNDS = 10
+
 export class Peers {
   readonly #self: string
   readonly #config: GossipConfig
   readonly #random: () => number
   readonly #all = new Map<string, Peer>()
+  /** In the order in which they were heard first, and when that was. */
   readonly #heard: Peer[] = []
+  readonly #heardAt: number[] = []
+  /** How many of them are no news any more. */
+  #old = 0
   readonly #roundTurns: Turns
   readonly #rumorTurns: Turns
 
@@ -84,6 +98,8 @@ export class Peers {
       failures: 0,
       retryAt: 0,
       lastHeard: undefined,
+      isProven: false,
+      isIntroduced: false,
       digests: new Map(),
       outbox: new Outbox(),
       sending: undefined,
@@ -98,11 +114,20 @@ export class Peers {
   hear(address: string, now: number): Peer | undefined {
     const peer = this.add(address, 'heard')
     if (!peer) return undefined
-    if (peer.lastHeard === undefined) this.#heard.push(peer)
+    if (peer.lastHeard === undefined) {
+      this.#heard.push(peer)
+      this.#heardAt.push(now)
+    }
     peer.lastHeard = now
+    this.reach(peer)
+    return peer
+  }
+
+  /** It lives: what failed before counts no more. */
+  reach(peer: Peer): void {
+    peer.isProven = true
     peer.failures = 0
     peer.retryAt = 0
-    return peer
   }
 
   /** A send to it failed: leaves it alone, with some jitter so that not all come back to it at once. */
@@ -123,14 +148,23 @@ export class Peers {
     return this.#take(this.#rumorTurns, count, (peer) => peer.retryAt <= now && !skip(peer))
   }
 
-  /** Some members that live, as far as we know. */
-  sample(count: number, except: string): string[] {
+  /** Some members that live, as far as we know; half of them new ones, where there are any. */
+  sample(count: number, except: string, now: number): string[] {
+    const newsFrom = now - NEWS_ROUNDS * this.#config.intervalMs
+    while (this.#old < this.#heard.length && this.#heardAt[this.#old]! < newsFrom) this.#old++
     const sample = new Set<string>()
-    for (let i = 0; i < count * DRAWS && sample.size < count && this.#heard.length > 0; i++) {
-      const peer = this.#heard[Math.floor(this.#random() * this.#heard.length)]!
+    this.#draw(sample, this.#old, Math.ceil(count / 2), except)
+    this.#draw(sample, 0, count, except)
+    return [...sample]
+  }
+
+  /** Draws from those heard, from the `first` on, until the sample has `size`. */
+  #draw(sample: Set<string>, first: number, size: number, except: string): void {
+    const among = this.#heard.length - first
+    for (let i = 0; i < size * DRAWS && sample.size < size && among > 0; i++) {
+      const peer = this.#heard[first + Math.floor(this.#random() * among)]!
       if (peer.failures === 0 && peer.address !== except) sample.add(peer.address)
     }
-    return [...sample]
   }
 
   #take(turns: Turns, count: number, fit: (peer: Peer) => boolean): Peer[] {

@@ -143,19 +143,23 @@ export class Inbox {
     this.#wake()
   }
 
+  /** The new watcher starts before the old one ends, so that no event falls between them. */
   #watch(): void {
-    this.#unwatch()
+    const old = this.#watcher
+    this.#watcher = undefined
     try {
-      this.#watcher = watch(this.#dir, (_event, name) => this.#onEvent(name))
-      this.#watcher.on('error', (error) => {
-        this.#unwatch()
+      const watcher = watch(this.#dir, (_event, name) => this.#onEvent(name))
+      watcher.on('error', (error) => {
+        watcher.close()
         this.#tell('watch', error)
       })
+      this.#watcher = watcher
       this.#told.delete('watch')
     } catch (error) {
       // A folder that is not there yet is no trouble: it appears with the first message.
       if (codeOf(error) !== 'ENOENT') this.#tell('watch', error)
     }
+    old?.close()
   }
 
   #unwatch(): void {

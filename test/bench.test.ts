@@ -1,0 +1,225 @@
+/**
+ * The bench on tiny maps: every cell is there, the same seed gives the same bytes, and an engine
+ * that merges wrongly ends the run with a failure. No time is looked at but for being one.
+ */
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import * as assert from 'uvu/assert'
+import { type BenchResult, runBench } from '../bench/bench.ts'
+import type { Engine, EngineReplica, Message } from '../bench/engine.ts'
+import { ENGINES, REFERENCE } from '../bench/engines/index.ts'
+import { lastWriter } from '../bench/engines/last-writer.ts'
+import { pilotGossip } from '../bench/engines/pilot-gossip.ts'
+import { scalar } from '../bench/engines/scalar.ts'
+import { yjsV1 } from '../bench/engines/yjs-v1.ts'
+import { countLostWrites, SWARM, WRITES } from '../bench/lost-writes.ts'
+import { main } from '../bench/main.ts'
+import { showResult } from '../bench/report.ts'
+import { runMerges } from '../bench/runner.ts'
+import { medianOf, spreadOf } from '../bench/stats.ts'
+import { WORKLOADS } from '../bench/workloads.ts'
+import { rejects, suite } from './helpers/suite.ts'
+
+const test = suite('bench')
+
+const tiny = { engines: ENGINES, reference: REFERENCE, keys: [100], seed: 1, runs: 1 }
+
+/** Exit code and output of the program, in this process. */
+const play = (args: readonly string[], engines: readonly Engine[] = [lastWriter]) => {
+  const told = { out: '', err: '' }
+  const code = main(args, engines, {
+    out: (text) => {
+      told.out += text
+    },
+    err: (text) => {
+      told.err += text
+    },
+  })
+  return { code, ...told }
+}
+
+/** The floor, but one of its methods is spoilt. */
+const spoilt = (spoil: (replica: EngineReplica) => Partial<EngineReplica>): Engine => ({
+  ...lastWriter,
+  name: 'spoilt',
+  create(writer) {
+    const replica = lastWriter.create(writer)
+    return { ...replica, ...spoil(replica) }
+  },
+})
+
+test('has every cell, each with bytes, times and a ratio', () => {
+  const cells = runMerges({ ...tiny, keys: [100, 120] })
+  const expected = [100, 120].flatMap((keys) =>
+    WORKLOADS.flatMap(({ name }) => ENGINES.map((engine) => `${keys}, ${name}, ${engine.name}`)),
+  )
+  assert.equal(
+    cells.map(({ keys, workload, engine }) => `${keys}, ${workload}, ${engine}`),
+    expected,
+  )
+  assert.is(expected.length, 2 * 8 * 5)
+  for (const { bytes, us, ratio, engine, merges, samples } of cells) {
+    assert.ok(bytes > 0 && merges >= 1 && samples >= 1)
+    assert.ok(us.min > 0 && us.min <= us.median && us.median <= us.max)
+    assert.ok(engine === 'yjs-v1' ? ratio === 1 : ratio !== null && ratio > 0)
+  }
+})
+
+test('has no ratio without the reference', () => {
+  const cells = runMerges({ ...tiny, engines: [lastWriter] })
+  assert.ok(cells.every(({ ratio }) => ratio === null))
+})
+
+test('the same seed gives the same bytes and losses, another seed others', () => {
+  const figures = (seed: number) => {
+    const { merges, lostWrites } = runBench({ ...tiny, seed })
+    return { bytes: merges.map(({ bytes }) => bytes), lostWrites }
+  }
+  const first = figures(1)
+  assert.equal(figures(1), first)
+  assert.not.equal(figures(2), first)
+})
+
+test('messages say what they are to say: a delta is short, a digest shorter than the state', () => {
+  const bytesOf = (engine: Engine, workload: string): number =>
+    cells.find((cell) => cell.engine === engine.name && cell.workload === workload)!.bytes
+  const cells = runMerges({ ...tiny, keys: [1_000] })
+  for (const engine of [yjsV1, pilotGossip, lastWriter]) {
+    assert.ok(bytesOf(engine, 'delta of 1 key') * 20 < bytesOf(engine, 'whole into empty'))
+  }
+  assert.ok(bytesOf(pilotGossip, 'delta of 1 key') <= 400, 'the bound of a one-key change')
+  assert.ok(bytesOf(pilotGossip, 'nothing new, shortest') <= 400)
+  const whole = bytesOf(scalar, 'whole into empty')
+  assert.ok(bytesOf(scalar, 'delta of 1 key') > whole * 0.9, 'the scalar rule knows no deltas')
+})
+
+const spoils: Record<string, [(replica: EngineReplica) => Partial<EngineReplica>, RegExp]> = {
+  'merges nothing': [() => ({ receive: () => undefined }), /wrong answer: spoilt.*is missing/],
+  'loses a key': [
+    (replica) => ({ read: () => new Map([...replica.read()].slice(1)) }),
+    /wrong answer: spoilt, whole into empty, 100 keys: "task:00000" is missing/,
+  ],
+  'changes a value': [
+    (replica) => ({ read: () => new Map([...replica.read()].map(([key]) => [key, 'x'])) }),
+    /"task:00000" is "x", not \{/,
+  ],
+  'invents a key': [
+    (replica) => ({ read: () => new Map([...replica.read(), ['more', 1]]) }),
+    /101 keys, not 100/,
+  ],
+  'loses what came second': [
+    (replica) => {
+      let messages = 0
+      const receive = (message: Message) => {
+        if (messages++ === 0) replica.receive(message)
+      }
+      return { receive }
+    },
+    /wrong answer: spoilt, whole into stale/,
+  ],
+  throws: [
+    () => ({
+      receive: () => {
+        throw new Error('not today')
+      },
+    }),
+    /spoilt, whole into empty, 100 keys: not today/,
+  ],
+}
+
+for (const [name, [spoil, message]] of Object.entries(spoils)) {
+  test(`an engine that ${name} fails the run`, () => {
+    const { code, out, err } = play(['--keys', '100', '--runs', '1'], [yjsV1, spoilt(spoil)])
+    assert.is(code, 1)
+    assert.is(out, '')
+    assert.match(err, message)
+  })
+}
+
+test('a failure is told as JSON too', () => {
+  const wrong = spoilt(() => ({ receive: () => undefined }))
+  const { code, out, err } = play(['--keys', '100', '--json'], [wrong])
+  assert.is(code, 1)
+  assert.is(out, '')
+  const { status, code: reason, hint } = JSON.parse(err)
+  assert.equal([status, reason], ['error', 'internal'])
+  assert.match(hint, 'mend the engine')
+})
+
+test('counts the writes that the scalar rule loses; engines that converge lose none to order alone', () => {
+  const swarm = { ...SWARM, writes: 5 }
+  const lossy = countLostWrites(scalar, swarm, 1)
+  assert.ok(lossy.lost > lossy.written / 10, `only ${lossy.lost} of ${lossy.written}`)
+  assert.ok(lossy.differing > 0)
+  for (const engine of [yjsV1, pilotGossip, lastWriter]) {
+    const { written, lost, differing } = countLostWrites(engine, swarm, 1)
+    assert.is(written, lossy.written, 'the same writes')
+    assert.is(differing, 0)
+    assert.ok(lost * 10 < written, `${engine.name} lost ${lost} of ${written}`)
+    // Nothing is concurrent, so nothing can lose.
+    const alone = countLostWrites(engine, { ...swarm, rounds: 1, writes: 1 }, 1)
+    assert.equal([alone.written, alone.lost], [1, 0])
+  }
+})
+
+test('an engine that should converge and does not fails the run', async () => {
+  const deaf = spoilt(() => ({ receive: () => undefined }))
+  await rejects(() => countLostWrites(deaf, { ...SWARM, writes: 5 }, 1), /spoilt: nodes differ on/)
+})
+
+test('the report has all names, units and figures, and columns that are aligned', () => {
+  const text = showResult(runBench({ ...tiny, engines: [yjsV1, lastWriter] }))
+  for (const name of ['bytes', 'time (us)', 'min (us)', 'max (us)', 'x yjs-v1', 'load', 'yjs 13']) {
+    assert.ok(text.includes(name), name)
+  }
+  for (const { name } of WORKLOADS) assert.ok(text.includes(`\n${name}  `), name)
+  const lines = text.split('\n')
+  const head = lines.findIndex((line) => line.startsWith('workload'))
+  const rows = lines.slice(head, head + 1 + WORKLOADS.length * 2)
+  assert.is(new Set(rows.map((row) => row.length)).size, 1, 'the last column is to the right')
+})
+
+test('options that cannot be used are refused, with what can', () => {
+  const refused: [string[], RegExp][] = [
+    [['--keys', '99'], /--keys "99" is not usable\nhint: give whole numbers from 100 to 100000/],
+    [['--keys', '100,'], /--keys "" is not usable/],
+    [['--runs', '0'], /--runs "0"/],
+    [['--seed', 'x'], /--seed "x"/],
+    [['--sizes', '100'], /--sizes/],
+    [['100'], /100/],
+  ]
+  for (const [args, message] of refused) {
+    const { code, out, err } = play(args)
+    assert.equal([code, out], [2, ''], args.join(' '))
+    assert.match(err, message)
+  }
+  assert.match(play(['--help']).out, '--seed N')
+})
+
+test('medians and spreads', () => {
+  assert.is(medianOf([3, 1, 2]), 2)
+  assert.is(medianOf([4, 1, 2, 3]), 2.5)
+  assert.equal(spreadOf([5]), { median: 5, min: 5, max: 5 })
+  assert.throws(() => medianOf([]), 'nothing')
+})
+
+test('the program itself: one line of JSON that names the machine, the date and the seed', () => {
+  const program = fileURLToPath(new URL('../bench/run.ts', import.meta.url))
+  const args = ['--import', 'tsx', program, '--keys', '100', '--runs', '1', '--seed', '7', '--json']
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+  assert.equal([status, stderr], [0, ''])
+  assert.is(stdout.indexOf('\n'), stdout.length - 1)
+  const answer = JSON.parse(stdout) as { status: string; data: BenchResult }
+  assert.is(answer.status, 'ok')
+  const { machine, date, clock, seed, merges, lostWrites, engines } = answer.data
+  assert.is(seed, 7)
+  assert.is(new Date(date).toISOString(), date)
+  assert.is(machine.node, process.versions.node)
+  assert.match(machine.yjs, /^13\./)
+  assert.ok(machine.cpu.length > 0 && machine.cores > 0 && machine.load >= 0)
+  assert.match(clock, / time$/)
+  assert.is(merges.length, WORKLOADS.length * engines.length)
+  assert.is(lostWrites.length, WRITES.length * engines.length)
+})
+
+test.run()
