@@ -86,6 +86,16 @@ interface Part {
   readonly unsendable?: number
 }
 
+interface Asked {
+  readonly summary?: Summary
+  /** Characters it takes. */
+  readonly asked: number
+  /** Bytes of the vector where not even that fits: then the others must ask us. */
+  readonly tooLong?: number
+}
+
+const NOT_ASKED: Asked = { asked: 0 }
+
 export class Composer {
   readonly #options: ComposeOptions
   /** Several peers are told the same: encode and compress it once. */
@@ -119,7 +129,8 @@ export class Composer {
       }
       const part = this.#part(to, document, saying, room - jsonBytes(name))
       const length = part.length + jsonBytes(name)
-      if (length > room && state.size > 0) {
+      const isTooLong = length > room || part.unsendable !== undefined
+      if (isTooLong && state.size > 0) {
         left.push([name, saying])
         continue
       }
@@ -146,17 +157,14 @@ export class Composer {
   #part(to: string, document: OpenDocument, saying: Saying, room: number): Part {
     const { replica, rumors } = document
     const { since, ask, answer } = saying
-    const summary = ask ? this.#summary(replica, room) : undefined
-    const asked = summary
-      ? (summary.vector.length + (summary.deletes?.length ?? 0)) * BASE64_GROWTH
-      : 0
-    if (answer && asked * 2 > room) {
-      // Too long to ride with an answer: it goes when that has gone.
-      const { ask: _, ...first } = saying
-      const part = this.#part(to, document, first, room)
-      return { ...part, rest: { ...part.rest, ask: true } }
-    }
+    const { summary, asked, tooLong } = ask ? this.#summary(replica, room) : NOT_ASKED
     const length = STATE_BYTES + asked
+    if (answer && asked * 2 > room) {
+      // A long ask goes before the answer. It is a part of it all the same: a plain ask could be
+      // answered by another, and that one again.
+      const state = { digest: replica.digest, ...summary, answer: true, more: true }
+      return { state, length, rest: { answer } }
+    }
     if (answer) {
       const left = Math.max(LEAST_PIECE_BYTES, room - length)
       const { update, rest, unsendable } = this.#cut(replica, answer, left)
@@ -172,7 +180,7 @@ export class Composer {
         length: length + (update ? lengthOf(update) : 0),
         // What else was to be said is part of the answer, which reaches up to now.
         ...(rest && { rest: { answer: rest } }),
-        ...(unsendable !== undefined && { unsendable }),
+        ...((unsendable ?? tooLong) !== undefined && { unsendable: unsendable ?? tooLong! }),
       }
     }
     const rumor = since === undefined ? undefined : rumors.deltaSince(since, to)
@@ -184,17 +192,24 @@ export class Composer {
       ...summary,
       ...(update && { update }),
     }
-    return { state, length: length + (update ? lengthOf(update) : 0) }
+    return {
+      state,
+      length: length + (update ? lengthOf(update) : 0),
+      ...(tooLong !== undefined && { unsendable: tooLong }),
+    }
   }
 
   /**
    * What we know, to ask for the rest; without the deletes where they do not fit. What waits is
    * counted as known every other time: what it waits for may be nowhere any more.
    */
-  #summary(replica: Replica, room: number): Summary {
+  #summary(replica: Replica, room: number): Asked {
     const { vector, deletes } = replica.summary(this.#options.random() < 0.5)
-    const length = STATE_BYTES + (vector.length + (deletes?.length ?? 0)) * BASE64_GROWTH
-    return deletes && length <= room ? { vector, deletes } : { vector }
+    const asked = vector.length * BASE64_GROWTH
+    const both = asked + (deletes?.length ?? 0) * BASE64_GROWTH
+    if (deletes && both <= room - STATE_BYTES) return { summary: { vector, deletes }, asked: both }
+    if (asked <= room - STATE_BYTES) return { summary: { vector }, asked }
+    return { asked: 0, tooLong: vector.length }
   }
 
   #pack(replica: Replica, delta: Delta): PackedUpdate {

@@ -36,7 +36,7 @@ export type GossipEffect =
     }
   /** An observer of the document threw while an update was merged; the merge has succeeded. */
   | { readonly type: 'observer_failed'; readonly document: string; readonly error: unknown }
-  /** A single change is longer than a message of this transport may be: others must deliver it. */
+  /** A single change, or the vector that asks, is longer than a message of this transport may be. */
   | {
       readonly type: 'unsendable'
       readonly to: string

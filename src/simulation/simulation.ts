@@ -101,7 +101,7 @@ export class Simulation {
     return node
   }
 
-  /** Stops a node: what is on its way to it is lost. The document stays with the caller. */
+  /** Stops a node: what is on its way to it is lost, unless it is back by then. The document stays with the caller. */
   crash(address: string): void {
     const node = this.nodes.get(address)
     if (!node) throw new TypeError(`no node "${address}"`)

@@ -80,6 +80,8 @@ export interface Place {
   readonly registry: Registry
   /** `ip:port` of the daemon */
   readonly endpoint: string
+  /** `ip:port` of the beacon */
+  readonly beacon: string
   /** `ip:port` where nothing answers */
   readonly closed: string
   readonly isPublic: boolean
@@ -158,8 +160,8 @@ export class Daemon implements Node {
   }
 
   #spawn(): void {
-    const { registry, closed, endpoint, isPublic } = this.#place
-    const args = ['-registry', registry.address, '-beacon', closed]
+    const { registry, beacon, endpoint, isPublic } = this.#place
+    const args = ['-registry', registry.address, '-beacon', beacon]
     args.push('-listen', endpoint, '-endpoint', endpoint, '-socket', this.socket)
     args.push('-identity', join(this.home, '.pilot', 'identity.json'))
     args.push('-hostname', this.name, '-email', 'agent@example.test', '-trust-auto-approve')

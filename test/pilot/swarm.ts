@@ -18,6 +18,7 @@ import { createSocket } from 'node:dgram'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Beacon, startBeacon } from './beacon.ts'
 import { arm, Daemon, folders, type Node } from './daemon.ts'
 import { type Registry, startRegistry } from './registry.ts'
 
@@ -26,9 +27,11 @@ export type { Node } from './daemon.ts'
 
 /** On x.y.1 of a block; the same for all swarms, so that binding it claims the block. */
 const REGISTRY_PORT = 29_417
+/** UDP, on x.y.1 too. */
+const BEACON_PORT = 29_417
 /** UDP, where each daemon has an address of its own. */
 const DAEMON_PORT = 29_418
-/** Nobody listens here (the discard port): beacons and catalogues that must not answer. */
+/** Nobody listens here (the discard port): catalogues, and beacons that must not answer. */
 const CLOSED_PORT = 9
 /** Blocks tried before giving up; there are 65,024, so the first nearly always fits. */
 const BLOCK_TRIES = 20
@@ -42,6 +45,8 @@ export interface SwarmOptions {
   readonly base?: string
   /** all daemons on 127.0.0.1, with a port each */
   readonly sharedAddress?: boolean
+  /** is there a beacon that relays between daemons that cannot talk directly? Default: yes. */
+  readonly relay?: boolean
   /** may node `index` be called by nodes it does not trust? Default: all may. */
   readonly isPublic?: (index: number) => boolean
 }
@@ -92,7 +97,13 @@ const freePort = (host: string): Promise<number> =>
 
 /** Starts the daemons, all at once, and resolves when each answers; else nothing is left. */
 export const startSwarm = async (options: SwarmOptions): Promise<Swarm> => {
-  const { versions, base = tmpdir(), sharedAddress = false, isPublic = () => true } = options
+  const {
+    versions,
+    base = tmpdir(),
+    sharedAddress = false,
+    relay = true,
+    isPublic = () => true,
+  } = options
   arm()
   const folder = mkdtempSync(join(base, 'pilot-'))
   folders.add(folder)
@@ -101,6 +112,10 @@ export const startSwarm = async (options: SwarmOptions): Promise<Swarm> => {
     folders.delete(folder)
     throw error
   })
+  const endpointOf = (id: number): string | undefined => registry.nodes.get(id)?.endpoint
+  const beacon: Beacon | undefined = relay
+    ? await startBeacon({ host: `${block}.1`, port: BEACON_PORT, endpointOf })
+    : undefined
   const nodes: Daemon[] = []
   let count = 0
 
@@ -118,6 +133,7 @@ export const startSwarm = async (options: SwarmOptions): Promise<Swarm> => {
       registry,
       endpoint,
       closed,
+      beacon: relay ? `${block}.1:${BEACON_PORT}` : closed,
       isPublic: isPublic(index),
     })
     nodes.push(node)
@@ -128,6 +144,7 @@ export const startSwarm = async (options: SwarmOptions): Promise<Swarm> => {
   const shut = async (): Promise<void> => {
     // The folder goes too, so there is nothing an orderly end would save (it takes up to 3 s).
     await Promise.all(nodes.map((node) => node.kill()))
+    await beacon?.close()
     await registry.close()
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
     folders.delete(folder)
