@@ -26,7 +26,7 @@ export const now: () => number =
   CLOCK === 'processor time' ? processorTime : () => performance.now() * 1_000
 
 setFlagsFromString('--expose-gc')
-const gc = runInNewContext('gc') as (options: { type: 'minor' }) => void
+const gc = runInNewContext('gc') as (options: { type: 'minor' | 'major' }) => void
 
-/** Collects what is young, so that a merge does not pay for what was prepared, or merged, before it. */
-export const collect = (): void => gc({ type: 'minor' })
+/** Collects garbage, so that a merge does not pay for what was prepared, or merged, before it. Minor: what is young alone. */
+export const collect = (type: 'minor' | 'major'): void => gc({ type })

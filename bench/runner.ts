@@ -60,7 +60,7 @@ export const MOST_TURNS = 4
 /** Microseconds that `merges` merges take, one at least; checked afterwards. */
 const sample = (scenario: Scenario, merges: number): number => {
   const stage = scenario.stage(merges)
-  collect()
+  collect('minor')
   const start = now()
   stage.run()
   const us = now() - start
@@ -129,6 +129,7 @@ const runRow = (bases: readonly Base[], workload: Workload, options: MergeOption
   for (let turn = 0; turn < turns; turn++) {
     // Another one begins each time: else the collector, which has a rhythm too, would meet the same one.
     const first = turn % entrants.length
+    collect('major')
     for (const entrant of [...entrants.slice(first), ...entrants.slice(0, first)]) {
       const { scenario, merges, us, where } = entrant
       us.push(named(where, () => sample(scenario, merges)) / merges)
