@@ -9,9 +9,6 @@
  * ```
  */
 
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
-
 /** Windows counts processor time in steps of 15.6 ms: useless here, so there it is elapsed time. */
 export const CLOCK: 'processor time' | 'elapsed time' =
   process.platform === 'win32' ? 'elapsed time' : 'processor time'
@@ -24,9 +21,3 @@ const processorTime = (): number => {
 /** Microseconds since some moment; a call costs about one. */
 export const now: () => number =
   CLOCK === 'processor time' ? processorTime : () => performance.now() * 1_000
-
-setFlagsFromString('--expose-gc')
-const gc = runInNewContext('gc') as (options: { type: 'minor' | 'major' }) => void
-
-/** Collects garbage, so that a merge does not pay for what was prepared, or merged, before it. Minor: what is young alone. */
-export const collect = (type: 'minor' | 'major'): void => gc({ type })

@@ -10,8 +10,9 @@
  */
 import { Failure } from '../src/errors.ts'
 import { Base } from './base.ts'
-import { collect, now } from './clock.ts'
+import { now } from './clock.ts'
 import { bytesOf, type Engine } from './engine.ts'
+import { collect } from './garbage.ts'
 import { medianOf, type Spread, spreadOf } from './stats.ts'
 import { LEAST_KEYS, type Scenario, WORKLOADS, type Workload } from './workloads.ts'
 
@@ -55,7 +56,7 @@ const WARM_UP_STAGES = 6
 const ROW_US = 80_000
 
 /** Times the runs that were asked for: what a short row gets at most. */
-export const MOST_TURNS = 4
+export const MOST_TURNS = 3
 
 /** Microseconds that `merges` merges take, one at least; checked afterwards. */
 const sample = (scenario: Scenario, merges: number): number => {

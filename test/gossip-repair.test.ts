@@ -355,6 +355,23 @@ test('an unanswered ask goes to the next who told that it differs, one at a time
   assert.equal(asks(table.advance(60_000)), [])
 })
 
+test('what the asked one tells while its answer is late is fetched when that has come', () => {
+  const { table, a, b } = pair((_, two) => two.map.set('k', 1))
+  table.round(b)
+  const [ask] = table.deliver(table.post.shift()!)
+  table.post.length = 0
+  const [late] = table.deliver(ask!)
+  b.map.set('k', 2)
+  const [push] = table.round(b)
+  assert.equal(table.deliver(push!), [], 'asked again before the answer had come')
+  assert.equal(table.deliver(push!), [])
+  table.post.length = 0
+  const again = table.deliver(late!)
+  assert.equal(again.map(kindOf), ['deletes,digest,vector'])
+  table.settle()
+  assert.is(a.map.get('k'), 2)
+})
+
 test('a failed ask goes to the next at once', () => {
   const table = new Table({ config: REPAIR_ONLY })
   const [a] = table.seat('a', 'b', 'c')

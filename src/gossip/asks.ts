@@ -14,8 +14,13 @@ const MAX_OTHERS = 3
 
 interface Ask {
   readonly peer: string
+  /** What it told, for which it was asked. */
+  readonly digest: string | undefined
   until: number
-  /** Peer → the digest it told; undefined where its update left a gap. */
+  /**
+   * Peer → the digest it told; undefined where its update left a gap. The peer that is asked is
+   * among them when it has told another digest since: its answer may be older.
+   */
   readonly others: Map<string, string | undefined>
   /** Is its answer not all here, or did it not close a gap? */
   hasGap: boolean
@@ -48,13 +53,14 @@ export class Asks {
   start(document: string, peer: string, digest: string | undefined, now: number): boolean {
     const ask = this.#asks.get(document)
     if (ask && ask.until > now) {
-      if (ask.peer === peer) ask.hasGap ||= digest === undefined
-      else if (ask.others.size < MAX_OTHERS) ask.others.set(peer, digest)
+      if (ask.peer === peer && digest === undefined) ask.hasGap = true
+      else if (ask.peer === peer && digest === ask.digest) return false
+      else if (ask.others.has(peer) || ask.others.size < MAX_OTHERS) ask.others.set(peer, digest)
       return false
     }
     const others = ask?.others ?? new Map<string, string | undefined>()
     others.delete(peer)
-    this.#asks.set(document, { peer, until: now + this.#timeoutMs, others, hasGap: false })
+    this.#asks.set(document, { peer, digest, until: now + this.#timeoutMs, others, hasGap: false })
     return true
   }
 
