@@ -12,10 +12,11 @@
 import { randomInt } from 'node:crypto'
 import * as Y from 'yjs'
 import { isPushOf, type RefusalReason, Replica } from '../crdt/index.ts'
-import { Failure, toFailure } from './errors.ts'
+import { type Failure, toFailure } from './errors.ts'
 import { Gossip, type GossipConfig, type GossipEvent } from './gossip/index.ts'
 import { listMaps } from './maps.ts'
 import { nodePlatform } from './platform.ts'
+import { checkSwarm } from './swarm.ts'
 import type { Transport } from './transport.ts'
 
 /** Milliseconds between two looks for peers. Each may cost some calls of pilotctl. */
@@ -86,16 +87,6 @@ export interface AgentStatus {
   }
   /** Updates that wait for their predecessors. */
   readonly waiting: number
-}
-
-const SWARM_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
-
-/** Throws a Failure (invalid_argument) unless `name` can name a swarm (and a folder, and a tag). */
-export const checkSwarm = (name: string): string => {
-  if (SWARM_NAME.test(name)) return name
-  throw new Failure('invalid_argument', `swarm name "${name}" cannot be used`, {
-    hint: 'use 1 to 64 letters, digits, dots, dashes or underscores, beginning with a letter or digit',
-  })
 }
 
 /**

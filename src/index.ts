@@ -12,7 +12,6 @@ export {
   Agent,
   type AgentOptions,
   type AgentStatus,
-  checkSwarm,
   type PeerStatus,
   type Problem,
 } from './agent.ts'
@@ -41,6 +40,7 @@ export {
 } from './maps.ts'
 export { PilotTransport, type PilotTransportOptions } from './pilot/transport.ts'
 export { nodePlatform } from './platform.ts'
+export { checkSwarm } from './swarm.ts'
 export type { Incoming, Receive, Transport, TransportHooks } from './transport.ts'
 export { type MailboxOptions, MailboxTransport } from './transports/mailbox.ts'
 export {

@@ -13,14 +13,12 @@ import { lstat, mkdir, realpath, stat } from 'node:fs/promises'
 import { homedir, tmpdir, userInfo } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 import { Failure, toFailure } from '../errors.ts'
+import { checkSwarm } from '../swarm.ts'
 
 /** Bytes. A Unix socket's address holds 104 on macOS, 108 on Linux, its end included. */
 const MAX_SOCKET_PATH_BYTES = 100
 
 const SOCKET = 'agent.sock'
-
-/** As `checkSwarm` of the agent has it, which is too heavy to load for a `get`. */
-const SWARM_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 
 /** The folder that holds the data folders of all swarms of this user. */
 export const stateRoot = (env: NodeJS.ProcessEnv): string => {
@@ -31,12 +29,8 @@ export const stateRoot = (env: NodeJS.ProcessEnv): string => {
 }
 
 /** The data folder of a swarm's agent. Throws a Failure (invalid_argument) for what can name no swarm. */
-export const defaultFolder = (swarm: string, env: NodeJS.ProcessEnv): string => {
-  if (SWARM_NAME.test(swarm)) return join(stateRoot(env), swarm)
-  throw new Failure('invalid_argument', `swarm name "${swarm}" cannot be used`, {
-    hint: 'use 1 to 64 letters, digits, dots, dashes or underscores, beginning with a letter or digit',
-  })
-}
+export const defaultFolder = (swarm: string, env: NodeJS.ProcessEnv): string =>
+  join(stateRoot(env), checkSwarm(swarm))
 
 /** The failure to use a folder, told so that it names the folder. */
 export const folderFailure = (what: string, dir: string, error: unknown): Failure => {

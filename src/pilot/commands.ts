@@ -9,12 +9,10 @@
  * ```
  */
 import { Failure } from '../errors.ts'
+import { checkSwarm } from '../swarm.ts'
 import { backboneAddress } from './address.ts'
 
 export type Arguments = readonly string[]
-
-/** 64 characters is a guess: registries bound their tags, at a length they don't tell. */
-const SWARM_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 
 /** Pilot's hostnames, and no more: letters, digits, dots, hyphens; never a flag. */
 const HOSTNAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,252}$/
@@ -98,9 +96,6 @@ export const sendMessage = ({ to, timeoutMs, payload }: Send): Arguments => {
  * a name no tag can hold.
  */
 export const swarmTags = (swarm: string): readonly [string, string] => {
-  if (!SWARM_NAME.test(swarm))
-    throw new Failure('invalid_argument', `"${swarm.slice(0, 80)}" cannot name a swarm`, {
-      hint: 'use up to 64 letters, digits, dots, hyphens and underscores, a letter or digit first',
-    })
+  checkSwarm(swarm)
   return [`swarm:${swarm}`, `swarm-${swarm.toLowerCase().replace(/[^a-z0-9-]/g, '-')}`]
 }

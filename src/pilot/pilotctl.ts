@@ -145,6 +145,8 @@ export class Pilotctl {
       maxBuffer: MAX_ANSWER,
       killSignal: 'SIGKILL',
       windowsHide: true,
+      // Ctrl-C in a terminal goes to the whole process group: the last pushes must still leave.
+      detached: true,
     })
     let reason: 'late' | 'closed' | undefined
     let giveUp: (() => void) | undefined
