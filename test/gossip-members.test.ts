@@ -82,6 +82,22 @@ test('one that is not fit loses its turn and holds up nobody', () => {
   )
 })
 
+test('a single one that is fit is found wherever the list stands', () => {
+  eachSeed(50, (random, seed) => {
+    const turns = new Turns(seeded(seed))
+    const all = names(random.int(1, 12))
+    for (const name of all) turns.add(name)
+    for (let i = 0; i < 20; i++) {
+      const only = random.pick(all)
+      assert.equal(
+        turns.take(random.int(1, 3), (name) => name === only),
+        [only],
+      )
+      turns.take(random.int(0, 3), () => true)
+    }
+  })
+})
+
 test('targets are the same for the same seed, and others for another', () => {
   const run = (seed: number): string => {
     const turns = new Turns(seeded(seed))

@@ -148,6 +148,21 @@ test('not to one who meanwhile showed that it has it', () => {
   assert.is(b.map.get('k'), 1)
 })
 
+test('who has it takes no place from one who has not', () => {
+  const table = new Table({ config: { fanout: 1 } })
+  table.seat('b', 'c', 'd', 'e', 'f')
+  const doc = docOf(77)
+  for (let i = 0; i < 20; i++) {
+    doc.getMap('map').set('k', i)
+    const text = pushText({ kv: { update: packedState(doc) } })
+    for (const from of ['c', 'd', 'e']) table.deliver({ from, to: 'b', text })
+    assert.equal(
+      table.advance(GATHER, () => true).map(({ to }) => to),
+      ['f'],
+    )
+  }
+})
+
 test('not to one who showed it while the message waited for a free place', () => {
   const table = new Table({ config: { maxSends: 1 } })
   const [b] = table.seat('b', 'c', 'd')

@@ -329,6 +329,29 @@ test('50 nodes that differ from one: it asks one of them', () => {
   assert.is(table.advance(60_000).length, 0, 'asked the others, too, though nothing was lacking')
 })
 
+test('an answer that comes when its ask is long forgotten is not answered with an ask', () => {
+  const { table, a, b } = pair(
+    (one, two) => {
+      one.map.set('x', 1)
+      two.map.set('y', 1)
+    },
+    (member) => {
+      baseOf(member)
+      manyDeletes(member) // not told, so that each may be behind for all the other knows
+    },
+  )
+  table.round(a)
+  const [ask] = table.deliver(table.post.shift()!)
+  const [answer] = table.deliver(ask!)
+  table.post.length = 0
+  assert.ok(stateIn(answer!).answer && stateIn(answer!).vector)
+  table.advance(10_000, () => true)
+  const last = table.deliver(answer!)
+  assert.equal(last.map(kindOf), ['answer,digest,update'])
+  table.settle()
+  assert.is(a.replica.digest, b.replica.digest)
+})
+
 test('an unanswered ask goes to the next who told that it differs, one at a time', () => {
   const table = new Table({ config: { ...REPAIR_ONLY, askTimeoutMs: 1_000 } })
   const [a] = table.seat('a', 'b', 'c', 'd')

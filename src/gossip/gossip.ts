@@ -36,9 +36,9 @@ import { Composer, type OpenDocument } from './compose.ts'
 import { DEFAULTS, type GossipConfig } from './config.ts'
 import { Counters } from './counters.ts'
 import type { GossipEffect, GossipEvent } from './events.ts'
-import type { Saying } from './outbox.ts'
-import { type Peer, type PeerSource, Peers, type Sending } from './peers.ts'
+import { type Peer, type PeerSource, Peers } from './peers.ts'
 import { Rumors } from './rumors.ts'
+import { Sender } from './sender.ts'
 
 export interface GossipOptions {
   /** Our address, as the transport's peers see it. */
@@ -53,9 +53,6 @@ export interface GossipOptions {
   readonly limits?: Limits
 }
 
-/** A send to it may take long and fail: the others must not wait for it. */
-const isSuspect = ({ failures, isProven }: Peer): boolean => failures > 0 || !isProven
-
 interface Replicated extends OpenDocument {
   /** Digest of an update → what it carried. All of it has been merged, so it need not be looked at again. */
   readonly merged: Map<string, Delta>
@@ -67,14 +64,10 @@ export class Gossip {
   readonly config: GossipConfig
   readonly #options: GossipOptions
   readonly #limits: Limits
-  readonly #composer: Composer
   readonly #documents = new Map<string, Replicated>()
   readonly #asks: Asks
-  /** Peers to whom something is to be said, in the order in which it came up. */
-  readonly #ready = new Set<Peer>()
+  readonly #sender: Sender
   #now = Number.NEGATIVE_INFINITY
-  #sending = 0
-  #suspectsSending = 0
   #roundAt = Number.NEGATIVE_INFINITY
   #flushAt = Number.POSITIVE_INFINITY
   #effects: GossipEffect[] = []
@@ -85,7 +78,7 @@ export class Gossip {
     this.config = { ...DEFAULTS, ...options.config }
     this.peers = new Peers(options.self, this.config, options.random)
     this.#asks = new Asks(this.config.askTimeoutMs)
-    this.#composer = new Composer({
+    const composer = new Composer({
       self: options.self,
       swarm: options.swarm,
       platform: options.platform,
@@ -95,6 +88,7 @@ export class Gossip {
       maxUpdateBytes: this.#limits.updateBytes,
       rideAlongBytes: this.config.rideAlongBytes,
     })
+    this.#sender = new Sender(this.peers, composer, this.config, this.counters)
   }
 
   /** Starts to replicate a document under a name that is the same at all peers. */
@@ -112,15 +106,13 @@ export class Gossip {
 
   /** When to send a `wake` at the latest: milliseconds on the clock of `handle`. */
   get wakeAt(): number {
-    let at = Math.min(this.#roundAt, this.#flushAt, this.#asks.wakeAt)
-    // One whose time has come waits for a free place, not for the clock.
-    for (const peer of this.#ready) if (peer.retryAt > this.#now) at = Math.min(at, peer.retryAt)
-    return at
+    const { wakeAt } = this.#asks
+    return Math.min(this.#roundAt, this.#flushAt, wakeAt, this.#sender.wakeAt(this.#now))
   }
 
   /** Messages on their way. */
   get sending(): number {
-    return this.#sending
+    return this.#sender.sending
   }
 
   /** Takes an event that happened at `now` (milliseconds, any epoch of Unix kind) and says what to do. */
@@ -132,10 +124,10 @@ export class Gossip {
         this.#onMessage(event.from, event.text, now)
         break
       case 'sent':
-        this.#onSent(event.to)
+        this.#sender.sent(event.to)
         break
       case 'failed':
-        this.#onFailed(event.to, now)
+        if (this.#sender.failed(event.to, now)) this.#askNext(this.#asks.failed(event.to), now)
         break
       case 'peers':
         this.#onPeers(event.addresses, event.source, now)
@@ -149,7 +141,7 @@ export class Gossip {
     }
     this.#takeLocal(now)
     this.#onTime(now)
-    this.#pump(now)
+    this.#effects.push(...this.#sender.pump(now, this.#documents))
     return this.#effects
   }
 
@@ -190,7 +182,7 @@ export class Gossip {
     )
     for (const [document, { rumors }] of fresh) {
       const since = rumors.flush()
-      for (const peer of targets) this.#say(peer, document, { since })
+      for (const peer of targets) this.#sender.say(peer, document, { since })
     }
   }
 
@@ -199,7 +191,8 @@ export class Gossip {
     const swing = (this.#options.random() * 2 - 1) * jitter
     this.#roundAt = now + intervalMs * (1 + swing)
     for (const peer of this.peers.forRound(fanout, now)) {
-      for (const document of this.#documents.keys()) this.#say(peer, document, { digest: true })
+      for (const document of this.#documents.keys())
+        this.#sender.say(peer, document, { digest: true })
     }
   }
 
@@ -219,7 +212,8 @@ export class Gossip {
     for (const member of push.members) this.peers.add(member, 'named')
     // Somebody unknown to us knows few others: tell it some, with our digest.
     if (isNew)
-      for (const document of this.#documents.keys()) this.#say(peer, document, { digest: true })
+      for (const document of this.#documents.keys())
+        this.#sender.say(peer, document, { digest: true })
     for (const [name, state] of push.state) {
       const document = this.#documents.get(name)
       if (document) this.#onState(peer, name, document, state, now)
@@ -313,7 +307,7 @@ export class Gossip {
         ...(state.deletes && { deletes: state.deletes }),
       })
       // Also an empty answer is given: it says that there is nothing, and ends the ask.
-      this.#say(peer, name, { answer: { known } })
+      this.#sender.say(peer, name, { answer: { known } })
       if (!state.answer && replica.isBehind(known)) this.#ask(name, peer.address, state.digest, now)
     } catch (error) {
       this.#refuse(peer.address, error)
@@ -324,7 +318,7 @@ export class Gossip {
   #ask(document: string, address: string, digest: string | undefined, now: number): void {
     const peer = this.peers.get(address)
     if (peer && this.#asks.start(document, address, digest, now)) {
-      this.#say(peer, document, { ask: true })
+      this.#sender.say(peer, document, { ask: true })
     }
   }
 
@@ -352,86 +346,6 @@ export class Gossip {
         }
       }
     }
-  }
-
-  #say(peer: Peer, document: string, saying: Saying): void {
-    peer.outbox.say(document, saying)
-    this.#ready.add(peer)
-  }
-
-  /** Sends what may be sent now. */
-  #pump(now: number): void {
-    for (const peer of this.#ready) {
-      if (this.#sending >= this.config.maxSends) return
-      if (peer.sending || peer.retryAt > now) continue
-      if (isSuspect(peer) && this.#suspectsSending * 2 >= this.config.maxSends) continue
-      this.#ready.delete(peer)
-      this.#send(peer, now)
-    }
-  }
-
-  #send(peer: Peer, now: number): void {
-    const { text, said, left, unsendable } = this.#composer.compose(
-      peer.address,
-      peer.outbox.drain(),
-      this.#documents,
-      () => this.#members(peer, now),
-      now,
-    )
-    for (const [document, saying] of left) this.#say(peer, document, saying)
-    for (const [document, bytes] of unsendable) {
-      this.#effects.push({ type: 'unsendable', to: peer.address, document, bytes })
-    }
-    if (text === undefined) return
-    const suspect = isSuspect(peer)
-    peer.sending = { said, suspect }
-    this.#sending++
-    if (suspect) this.#suspectsSending++
-    this.counters.pushesSent++
-    this.counters.bytesSent += text.length
-    this.#effects.push({ type: 'send', to: peer.address, text })
-  }
-
-  /** Some members, to be named to the peer. */
-  #members(peer: Peer, now: number): string[] {
-    const { membersNamed, membersTold } = this.config
-    const count = peer.isIntroduced ? membersNamed : membersTold
-    peer.isIntroduced = true
-    return this.peers.sample(count, peer.address, now)
-  }
-
-  /** The send to that peer is over, well or not. */
-  #ended(address: string): { peer: Peer; sending: Sending } | undefined {
-    const peer = this.peers.get(address)
-    const sending = peer?.sending
-    if (!peer || !sending) return undefined
-    peer.sending = undefined
-    this.#sending--
-    if (sending.suspect) this.#suspectsSending--
-    return { peer, sending }
-  }
-
-  #onSent(address: string): void {
-    const ended = this.#ended(address)
-    if (!ended) return
-    this.peers.reach(ended.peer)
-  }
-
-  /** What the peer did not get is said again when it is tried next, merged with what came since. */
-  #onFailed(address: string, now: number): void {
-    const ended = this.#ended(address)
-    if (!ended) return
-    this.counters.sendsFailed++
-    this.peers.fail(ended.peer, now)
-    for (const [document, { since, digest }] of ended.sending.said) {
-      // An answer is not kept: who asked will ask again, and may lack less by then.
-      if (since === undefined && !digest) continue
-      this.#say(ended.peer, document, {
-        ...(since !== undefined && { since }),
-        ...(digest && { digest }),
-      })
-    }
-    this.#askNext(this.#asks.failed(address), now)
   }
 
   #remember({ merged }: Replicated, digest: string, carried: Delta): void {

@@ -28,7 +28,10 @@ export class Turns {
   /** Up to `count` different ones that are `fit`; one that is not fit loses its turn. */
   take(count: number, fit: (address: string) => boolean): string[] {
     const taken: string[] = []
-    for (let seen = 0; taken.length < count && seen < this.#list.length; seen++) {
+    const wanted = Math.min(count, this.#list.length)
+    // What is left of the list, and a whole one after it: whoever is fit is found.
+    const end = 2 * this.#list.length - this.#next
+    for (let seen = 0; taken.length < wanted && seen < end; seen++) {
       if (this.#next >= this.#list.length) this.#shuffle(taken)
       const address = this.#list[this.#next++]!
       if (!taken.includes(address) && fit(address)) taken.push(address)
