@@ -91,15 +91,29 @@ export const deltaSince = (
   return { structs, deletes: subtractDeletes(own.deletes, deletes) }
 }
 
+type Struct = Y.Item | Y.GC
+
 /** The writer's structs that hold the clocks of `run`, first to last. */
-const structIndexes = (structs: readonly (Y.Item | Y.GC)[], run: ClockRun): [number, number] => {
-  const list = structs as (Y.Item | Y.GC)[]
+const structIndexes = (structs: readonly Struct[], run: ClockRun): [number, number] => {
+  const list = structs as Struct[]
   return [Y.findIndexSS(list, run.from), Y.findIndexSS(list, run.to - 1)]
 }
 
 /**
- * The delta as a V1 update. It may reach a little past a run's end, to the end of the last
- * struct, as structs are only cut at their start.
+ * The first `length` clocks of a struct, as Yjs would have it after a split; the struct in the
+ * document stays as it is.
+ */
+const startOf = (struct: Struct, length: number): Struct => {
+  if (length >= struct.length) return struct
+  if (!(struct instanceof Y.Item)) return new Y.GC(struct.id, length)
+  const content = struct.content.copy()
+  content.splice(length)
+  const { id, origin, rightOrigin, parent, parentSub } = struct
+  return new Y.Item(id, null, origin, null, rightOrigin, parent, parentSub, content)
+}
+
+/**
+ * The delta as a V1 update.
  *
  * The layout is Yjs's: the number of writers, then for each, highest id first (which is
  * what makes Yjs integrate fastest), the number of structs, the writer, the first clock
@@ -117,8 +131,11 @@ export const encodeDelta = (doc: Y.Doc, delta: Delta): Uint8Array => {
     encoding.writeVarUint(rest, last - first + 1)
     encoder.writeClient(writer)
     encoding.writeVarUint(rest, run.from)
-    structs[first]!.write(encoder, run.from - structs[first]!.id.clock)
-    for (let i = first + 1; i <= last; i++) structs[i]!.write(encoder, 0)
+    for (let i = first; i <= last; i++) {
+      const struct = structs[i]!
+      const { clock } = struct.id
+      startOf(struct, run.to - clock).write(encoder, Math.max(0, run.from - clock))
+    }
   }
   // A snapshot without clocks is the delete set and a single 0.
   const deletes = encodeDeletes(delta.deletes)

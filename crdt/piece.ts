@@ -37,7 +37,21 @@ const references = (item: Y.Item): Y.ID[] => {
   return ids
 }
 
-/** Takes structs in causal order until `maxBytes` are full; at least one. Writer → clock reached. */
+const isHighSurrogate = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff
+
+/**
+ * How many clocks of `struct`, from `clock` up to `end`, to take when about this `share` of its
+ * bytes has room: at least one, and never half a character, which Yjs would replace.
+ */
+const cutAt = (struct: Y.Item | Y.GC, clock: number, end: number, share: number): number => {
+  const count = Math.max(1, Math.floor((end - clock) * share))
+  if (!(struct instanceof Y.Item && struct.content instanceof Y.ContentString)) return count
+  const last = struct.content.str.charCodeAt(clock - struct.id.clock + count - 1)
+  if (!isHighSurrogate(last)) return count
+  return count > 1 ? count - 1 : Math.min(2, end - clock)
+}
+
+/** Takes structs in causal order until `maxBytes` are full; at least a part of one. Writer → clock reached. */
 const takeStructs = (doc: Y.Doc, delta: Delta, maxBytes: number): Map<number, number> => {
   const reached = new Map<number, number>()
   const cursor = (writer: number) => reached.get(writer) ?? delta.structs.get(writer)!.from
@@ -69,8 +83,13 @@ const takeStructs = (doc: Y.Doc, delta: Delta, maxBytes: number): Map<number, nu
       stack.push(blocker)
       continue
     }
+    const before = encoding.length(scratch.restEncoder)
     struct.write(scratch, clock - struct.id.clock)
-    reached.set(writer, struct.id.clock + struct.length)
+    const room = maxBytes - before
+    const bytes = encoding.length(scratch.restEncoder) - before
+    const end = Math.min(struct.id.clock + struct.length, delta.structs.get(writer)!.to)
+    // A long run of text or of an array is one struct: it is cut where the room ends.
+    reached.set(writer, bytes <= room ? end : clock + cutAt(struct, clock, end, room / bytes))
     stack.pop()
   }
   return reached
@@ -100,8 +119,8 @@ const takeDeletes = (delta: Delta, maxBytes: number): Cut => {
 }
 
 /**
- * The next piece of `delta` of about `maxBytes` bytes of V1 (more only where a single struct
- * is longer), and the rest.
+ * The next piece of `delta` of about `maxBytes` bytes of V1 (more only where a single value is
+ * longer), and the rest.
  */
 export const takePiece = (doc: Y.Doc, delta: Delta, maxBytes: number): Cut => {
   if (delta.structs.size === 0) return takeDeletes(delta, maxBytes)

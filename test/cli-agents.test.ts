@@ -171,7 +171,8 @@ test('watch prints changes, from here and from peers, as they come', async () =>
   })
   const change = await all.shows(/.*"w1","action":"set","value":\d+,"old".*\n/)
   const { value, old } = JSON.parse(change).data
-  assert.is(value, old + 1)
+  // Writes that are gathered into one push are one change.
+  assert.ok(value > old, change)
   await one.shows(/^delete w2$/m)
   assert.ok(
     one

@@ -267,13 +267,25 @@ test('a run may begin in the middle of a struct: text that grew, an array, garba
   assert.equal(contentOf(receiver), contentOf(sender))
 })
 
-test('a run that ends in the middle of a struct reaches to its end, and is merged whole', () => {
+test('a run that ends in the middle of a struct brings just its part, and the rest joins it', () => {
   const sender = docOf(1)
   sender.getText('text').insert(0, 'abcdef')
+  sender.getArray('array').push([1, 2, 3])
   const receiver = docOf(2)
-  const part: Delta = { structs: new Map([[1, { from: 0, to: 2 }]]), deletes: emptyDeletes() }
-  Y.applyUpdate(receiver, encodeDelta(sender, part))
+  const text = { from: 0, to: 2 }
+  Y.applyUpdate(
+    receiver,
+    encodeDelta(sender, { structs: new Map([[1, text]]), deletes: emptyDeletes() }),
+  )
+  assert.is(receiver.getText('text').toString(), 'ab')
+  const rest = { from: 2, to: 8 }
+  Y.applyUpdate(
+    receiver,
+    encodeDelta(sender, { structs: new Map([[1, rest]]), deletes: emptyDeletes() }),
+  )
   assert.is(receiver.getText('text').toString(), 'abcdef')
+  assert.equal(receiver.getArray('array').toJSON(), [1, 2])
+  assert.is(sender.getText('text').toString(), 'abcdef')
 })
 
 test('what was deleted since travels without its content', () => {

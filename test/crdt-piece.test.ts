@@ -224,4 +224,26 @@ test('a struct longer than a piece goes alone', () => {
   assert.equal(contentOf(b.doc), contentOf(a.doc))
 })
 
+test('a text and an array longer than a piece are cut, never through a character', () => {
+  const sender = replicaOf(1)
+  const text = '😀'.repeat(3_000) + 'x'.repeat(2_000)
+  sender.doc.getText('text').insert(0, text)
+  const array = sender.doc.getArray('array')
+  for (let i = 0; i < 500; i++) array.push([`${i}`.repeat(10)])
+  const whole = sender.lacking({ clocks: new Map(), deletes: undefined })
+  for (const bytes of [100, 101, 102, 103, 1_000]) {
+    const receiver = replicaOf(2)
+    const pieces = cut(sender.doc, whole, bytes)
+    assert.ok(pieces.length > 10)
+    for (const piece of pieces) {
+      const update = encodeDelta(sender.doc, piece)
+      // Where to cut is reckoned from the average: characters are not all of one length.
+      assert.ok(update.length <= bytes * 1.5 + 60, `${update.length} bytes, cut at ${bytes}`)
+      assert.is(receiver.apply(update).status, 'new')
+    }
+    assert.is(receiver.doc.getText('text').toString(), text)
+    assert.equal(receiver.doc.getArray('array').toJSON(), array.toJSON())
+  }
+})
+
 test.run()
