@@ -16,6 +16,8 @@ import { type Failure, toFailure } from './errors.ts'
 import { Gossip, type GossipConfig, type GossipEvent } from './gossip/index.ts'
 import { listMaps } from './maps.ts'
 import { nodePlatform } from './platform.ts'
+import { type Keep, nodeNumber } from './store/keep.ts'
+import { Persistence } from './store/persistence.ts'
 import { checkSwarm } from './swarm.ts'
 import type { Transport } from './transport.ts'
 
@@ -36,12 +38,15 @@ export interface AgentOptions {
   readonly config?: Partial<GossipConfig>
   /** The shared document; default a new one. Its client id must belong to this agent alone. */
   readonly doc?: Y.Doc
+  /** Where the document is kept, and who remembers its writer id; default: nowhere and nobody. */
+  readonly keep?: Keep
   /** Told of trouble: refused messages, an unreachable daemon. Called often in bad times. */
   readonly onProblem?: (problem: Problem) => void
 }
 
 export type Problem =
   | { readonly type: 'transport'; readonly failure: Failure }
+  | { readonly type: 'store'; readonly failure: Failure }
   | { readonly type: 'send'; readonly to: string; readonly failure: Failure }
   | {
       readonly type: 'refused'
@@ -95,17 +100,25 @@ export interface AgentStatus {
  */
 const newWriter = (): number => randomInt(2 ** 21) * 2 ** 32 + randomInt(2 ** 32)
 
+/** Unix milliseconds that never go back, also when the host's clock is set: rounds must not stop for it. */
+const now = (): number => performance.timeOrigin + performance.now()
+
 export class Agent {
   readonly doc: Y.Doc
   readonly swarm: string
   readonly #options: AgentOptions
   readonly #transport: Transport
   readonly #replica: Replica
+  readonly #persistence: Persistence | undefined
+  /** Resolves when messages may be taken. */
+  readonly #ready: Promise<void>
+  #tellReady: () => void = () => undefined
   #gossip: Gossip | undefined
   /** Events that came while another was being handled. */
   readonly #events: GossipEvent[] = []
   #isHandling = false
   #isStopped = false
+  #isChangingWriter = false
   #wake: NodeJS.Timeout | undefined
   #discover: NodeJS.Timeout | undefined
   /** Peers that were given and have no address yet. */
@@ -120,6 +133,14 @@ export class Agent {
     this.doc = options.doc ?? new Y.Doc()
     if (options.doc === undefined) this.doc.clientID = newWriter()
     this.#replica = new Replica(this.doc, nodePlatform)
+    this.#ready = new Promise((resolve) => {
+      this.#tellReady = resolve
+    })
+    this.#persistence =
+      options.keep &&
+      new Persistence(this.doc, options.keep.store, (failure) =>
+        this.#options.onProblem?.({ type: 'store', failure }),
+      )
     this.#replica.onLocal = () => this.#take({ type: 'changed' })
   }
 
@@ -135,10 +156,17 @@ export class Agent {
   async start(): Promise<void> {
     await this.#transport.open({
       accepts: (text) => isPushOf(text, this.swarm),
-      receive: ({ from, text }) => this.#take({ type: 'message', from, text }),
+      receive: async ({ from, text }) => {
+        await this.#ready
+        this.#take({ type: 'message', from, text })
+        // The transport forgets the message when this returns: what it brought must be kept by then.
+        await this.flushed()
+      },
       onProblem: (failure) => this.#options.onProblem?.({ type: 'transport', failure }),
     })
     try {
+      const { keep } = this.#options
+      if (keep && this.#persistence) await this.#load(keep, this.#persistence)
       const given = await this.#resolve()
       const gossip = new Gossip({
         self: this.#transport.address,
@@ -150,10 +178,12 @@ export class Agent {
       })
       gossip.open(this.swarm, this.#replica)
       this.#gossip = gossip
+      this.#tellReady()
       this.#take({ type: 'peers', addresses: given, source: 'given' })
       void this.#look()
     } catch (error) {
       await this.#transport.close()
+      await this.#closeKeep()
       throw error
     }
   }
@@ -166,8 +196,18 @@ export class Agent {
     if (this.#gossip) await this.#lastPush(this.#gossip)
     clearTimeout(this.#wake)
     this.#replica.destroy()
+    // Messages that wait for the start are to be found again at the next one.
     await this.#transport.close()
+    await this.#closeKeep()
     this.#gossip = undefined
+  }
+
+  /**
+   * Resolves when all that was written or received so far is on disk, at once without a store.
+   * Rejects with a Failure when the disk refuses; reading goes on, and writing when it recovers.
+   */
+  async flushed(): Promise<void> {
+    await this.#persistence?.flushed()
   }
 
   /** A round now, not at its time. */
@@ -222,9 +262,13 @@ export class Agent {
     this.#isHandling = true
     try {
       for (let next = this.#events.shift(); next; next = this.#events.shift()) {
-        for (const effect of gossip.handle(next, Date.now())) {
+        for (const effect of gossip.handle(next, now())) {
           if (effect.type === 'send') this.#send(effect.to, effect.text)
-          else this.#options.onProblem?.(effect)
+          else {
+            this.#options.onProblem?.(effect)
+            if (effect.type === 'refused' && effect.reason === 'own_clock')
+              void this.#changeWriter()
+          }
         }
       }
     } finally {
@@ -236,18 +280,64 @@ export class Agent {
 
   #arm(gossip: Gossip): void {
     clearTimeout(this.#wake)
-    const wait = Math.max(0, gossip.wakeAt - Date.now())
+    const wait = Math.max(0, gossip.wakeAt - now())
     this.#wake = setTimeout(() => this.#take({ type: 'wake' }), wait)
   }
 
   #send(to: string, text: string): void {
-    this.#transport.send(to, text).then(
+    // What is published must be on disk: a writer that forgets what it told others, and goes on
+    // under the same id, makes replicas differ for ever.
+    const { keep } = this.#options
+    const sent = keep
+      ? this.#keepPublished(keep).then(() => this.#transport.send(to, text))
+      : this.#transport.send(to, text)
+    sent.then(
       () => this.#take({ type: 'sent', to }),
       (error) => {
         this.#options.onProblem?.({ type: 'send', to, failure: toFailure(error) })
         this.#take({ type: 'failed', to })
       },
     )
+  }
+
+  /** The document as it was, and the id under which it may be written on. */
+  async #load({ identity }: Keep, persistence: Persistence): Promise<void> {
+    await identity.open()
+    const problems = await persistence.open()
+    for (const { failure } of problems) this.#options.onProblem?.({ type: 'store', failure })
+    // What was loaded is no news: peers learn of it by its digest.
+    this.#replica.takeLocal()
+    const { writer } = await identity.take(nodeNumber(this.address), this.#replica.clocks)
+    this.doc.clientID = writer
+  }
+
+  async #closeKeep(): Promise<void> {
+    await this.#persistence?.close()
+    await this.#options.keep?.identity.close()
+  }
+
+  /** Everything that a message now to be sent says is on disk, and that it may be known to others. */
+  async #keepPublished({ identity }: Keep): Promise<void> {
+    const clock = this.#replica.clocks.get(this.doc.clientID) ?? 0
+    await this.flushed()
+    await identity.publish(clock)
+  }
+
+  /**
+   * A peer has more under our writer id than we ever wrote: the data folder is a copy, or was
+   * restored, and another goes on under the same id. From now on we write under a new one.
+   */
+  async #changeWriter(): Promise<void> {
+    if (this.#isChangingWriter) return
+    this.#isChangingWriter = true
+    try {
+      const taken = await this.#options.keep?.identity.mustChange(this.#replica.clocks)
+      this.doc.clientID = taken?.writer ?? newWriter()
+    } catch (error) {
+      this.#options.onProblem?.({ type: 'store', failure: toFailure(error) })
+    } finally {
+      this.#isChangingWriter = false
+    }
   }
 
   async #lastPush(gossip: Gossip): Promise<void> {

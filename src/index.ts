@@ -40,6 +40,8 @@ export {
 } from './maps.ts'
 export { PilotTransport, type PilotTransportOptions } from './pilot/transport.ts'
 export { nodePlatform } from './platform.ts'
+export { type Keep, keepIn } from './store/keep.ts'
+export type { Loaded, Store, StoreProblem, StoreStats } from './store/store.ts'
 export { checkSwarm } from './swarm.ts'
 export type { Incoming, Receive, Transport, TransportHooks } from './transport.ts'
 export { type MailboxOptions, MailboxTransport } from './transports/mailbox.ts'

@@ -25,6 +25,7 @@ export interface Told {
 const kindOf = (problem: Problem): string => {
   switch (problem.type) {
     case 'transport':
+    case 'store':
     case 'send':
       return `${problem.type} ${problem.failure.code}`
     case 'refused':
@@ -44,6 +45,7 @@ const ofFailure = ({ code, message, hint }: Failure, prefix: string): Omit<Told,
 const describe = (problem: Problem): Omit<Told, 'count'> => {
   switch (problem.type) {
     case 'transport':
+    case 'store':
       return ofFailure(problem.failure, '')
     case 'send':
       return ofFailure(problem.failure, `could not send to ${problem.to}: `)

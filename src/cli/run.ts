@@ -10,6 +10,7 @@ import { encodeAnswer } from '../control/protocol.ts'
 import { ControlServer } from '../control/server.ts'
 import { serveAgent } from '../control/service.ts'
 import { toFailure } from '../errors.ts'
+import { keepIn } from '../store/keep.ts'
 import type { Transport } from '../transport.ts'
 import { ProblemLog, type Told } from './problems.ts'
 import type { Context } from './report.ts'
@@ -107,6 +108,7 @@ export const run = async (context: Context, options: RunOptions): Promise<void> 
     transport,
     peers: plan.peers,
     config: plan.config,
+    keep: keepIn(plan.dir),
     onProblem: (problem) => problems.add(problem),
   })
   const signal = catchSignal()

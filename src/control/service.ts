@@ -78,5 +78,8 @@ export const serveAgent =
   (agent: Agent, ready: Promise<unknown> = Promise.resolve()): Handle =>
   async (request) => {
     await ready
-    return run(agent, request)
+    const answer = run(agent, request)
+    // What is acknowledged is on disk.
+    if (request.command === 'set' || request.command === 'delete') await agent.flushed()
+    return answer
   }

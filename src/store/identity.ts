@@ -1,0 +1,218 @@
+/**
+ * Which writer id a data folder may use, remembered in its `writer.json`, and the lock that keeps
+ * a second agent out of the folder.
+ *
+ * ```ts
+ * const identity = new Identity({ dir })
+ * await identity.open() // rejects with `already_exists` while another agent lives
+ * restore(doc, await store.load())
+ * const { writer } = await identity.take(node, Y.decodeStateVector(Y.encodeStateVector(doc)))
+ * doc.clientID = writer
+ * await identity.publish(clock) // before any peer sees that clock
+ * if (await peerHasMoreOfMe()) doc.clientID = (await identity.mustChange(clocks)).writer
+ * ```
+ *
+ * - An id is on disk before it is given out, and a published clock before it is published: after
+ *   a crash `take` can tell whether the store still has all that others may have seen.
+ * - A folder that was copied or restored as a whole cannot know that it is old: there a peer
+ *   tells, and `mustChange` gives a new id. What was written under the old one stays valid.
+ */
+import { randomInt } from 'node:crypto'
+import { join } from 'node:path'
+import { Failure } from '../errors.ts'
+import { Lock } from '../transports/lock.ts'
+import { type Disk, nodeDisk, writeWhole } from './disk.ts'
+import { toDiskFailure } from './disk-failure.ts'
+import {
+  judgeWriter,
+  nextIncarnation,
+  type RandomBelow,
+  type WriterReason,
+  type WriterRecord,
+  writerId,
+} from './writer.ts'
+
+const FILE = 'writer.json'
+const LOCK = 'lock'
+
+/** Of `writer.json`. */
+const FORMAT = 1
+
+export interface IdentityOptions {
+  /** The data folder; made where it does not exist. */
+  readonly dir: string
+  /** Default the real one. The lock is always a real file. */
+  readonly disk?: Disk
+  /** Default that of `node:crypto`. */
+  readonly random?: RandomBelow
+}
+
+export interface Taken {
+  readonly writer: number
+  readonly reason: WriterReason
+}
+
+/** Undefined for what no Identity wrote. Throws a Failure for a newer format. */
+const parseRecord = (bytes: Uint8Array, path: string): WriterRecord | undefined => {
+  let value: { readonly [key: string]: unknown }
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes)) ?? {}
+  } catch {
+    return undefined // not JSON: damaged, which `take` tells
+  }
+  const { format, node, incarnation, published } = value
+  if (typeof format === 'number' && format > FORMAT) {
+    throw new Failure(
+      'invalid_argument',
+      `"${path}" has format ${format}; this program reads formats up to ${FORMAT}`,
+      { hint: 'Install a newer pilot-gossip, or choose another data folder.' },
+    )
+  }
+  if (typeof node !== 'number' || typeof incarnation !== 'number') return undefined
+  if (!Number.isSafeInteger(published) || (published as number) < 0) return undefined
+  try {
+    writerId(node, incarnation)
+  } catch {
+    return undefined // out of range: damaged
+  }
+  return { node, incarnation, published: published as number }
+}
+
+export class Identity {
+  readonly #dir: string
+  readonly #disk: Disk
+  readonly #random: RandomBelow
+  readonly #lock: Lock
+  #isOpen = false
+  #record: WriterRecord | undefined
+  /** The highest clock that `publish` was asked for, for the writer of now. */
+  #reached = 0
+  /** What is being written, after which the next may be. */
+  #writing: Promise<void> = Promise.resolve()
+
+  constructor(options: IdentityOptions) {
+    this.#dir = options.dir
+    this.#disk = options.disk ?? nodeDisk
+    this.#random = options.random ?? ((end) => randomInt(end))
+    this.#lock = new Lock(join(options.dir, LOCK))
+  }
+
+  /** Takes the lock. Rejects with `already_exists` while another agent has it. */
+  async open(): Promise<void> {
+    try {
+      await this.#disk.makeDir(this.#dir)
+      await this.#lock.hold()
+    } catch (error) {
+      throw toDiskFailure(error, `lock "${this.#dir}"`)
+    }
+    this.#isOpen = true
+  }
+
+  /**
+   * The id under which `node` may write now. `clocks` is the state vector of the document as it
+   * was read from disk, before anything came from a peer.
+   */
+  async take(node: number, clocks: ReadonlyMap<number, number>): Promise<Taken> {
+    this.#checkOpen()
+    const found = await this.#read()
+    const reason =
+      found === 'first' || found === 'unreadable' ? found : judgeWriter(found, node, clocks)
+    const before = typeof found === 'string' ? undefined : found
+    if (reason === 'same' && before) {
+      this.#record = before
+      return { writer: writerId(node, before.incarnation), reason }
+    }
+    return this.#change(node, clocks, before, reason)
+  }
+
+  /**
+   * A new id in place of the one in use, of which a peer has more than we do. `clocks` should
+   * hold what the peer has too: ids it has seen are not taken.
+   */
+  async mustChange(clocks: ReadonlyMap<number, number>): Promise<Taken> {
+    const record = this.#taken()
+    return this.#change(record.node, clocks, record, 'taken')
+  }
+
+  /**
+   * Notes that the own clock up to `clock` may be seen by others from now on; resolves when
+   * that is on disk. Cheap where it is no news. Calls that wait at once are one write.
+   */
+  async publish(clock: number): Promise<void> {
+    if (!Number.isSafeInteger(clock) || clock < 0) throw new TypeError(`no clock: ${clock}`)
+    const { incarnation, published } = this.#taken()
+    if (published >= clock) return
+    this.#reached = Math.max(this.#reached, clock)
+    await this.#inTurn(async () => {
+      const record = this.#record
+      if (record?.incarnation !== incarnation || record.published >= clock) return
+      await this.#write({ ...record, published: this.#reached })
+    })
+  }
+
+  /** Gives the folder back. */
+  async close(): Promise<void> {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    await this.#writing
+    try {
+      await this.#lock.release()
+    } catch (error) {
+      throw toDiskFailure(error, `unlock "${this.#dir}"`)
+    }
+  }
+
+  async #read(): Promise<WriterRecord | 'first' | 'unreadable'> {
+    const path = join(this.#dir, FILE)
+    try {
+      return parseRecord(await this.#disk.read(path), path) ?? 'unreadable'
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'first'
+      throw toDiskFailure(error, `read "${path}"`)
+    }
+  }
+
+  #change(
+    node: number,
+    clocks: ReadonlyMap<number, number>,
+    before: WriterRecord | undefined,
+    reason: WriterReason,
+  ): Promise<Taken> {
+    return this.#inTurn(async () => {
+      const incarnation = nextIncarnation(node, clocks, before, this.#random)
+      await this.#write({ node, incarnation, published: 0 })
+      this.#reached = 0
+      return { writer: writerId(node, incarnation), reason }
+    })
+  }
+
+  async #write(record: WriterRecord): Promise<void> {
+    const text = `${JSON.stringify({ format: FORMAT, ...record }, null, 2)}\n`
+    try {
+      await writeWhole(this.#disk, this.#dir, FILE, new TextEncoder().encode(text))
+    } catch (error) {
+      throw toDiskFailure(error, `write "${join(this.#dir, FILE)}"`)
+    }
+    this.#record = record
+  }
+
+  /** Runs after all that was begun before, whether or not that went well. */
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.#writing.then(run)
+    this.#writing = result.then(
+      () => {},
+      () => {}, // told to whoever asked for it
+    )
+    return result
+  }
+
+  #checkOpen(): void {
+    if (!this.#isOpen) throw new Failure('closed', `the identity in "${this.#dir}" is not open`)
+  }
+
+  #taken(): WriterRecord {
+    this.#checkOpen()
+    if (!this.#record) throw new TypeError('there is no writer yet: call take first')
+    return this.#record
+  }
+}
