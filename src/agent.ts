@@ -14,8 +14,8 @@ import * as Y from 'yjs'
 import { isPushOf, type RefusalReason, Replica } from '../crdt/index.ts'
 import { type Failure, toFailure } from './errors.ts'
 import { Gossip, type GossipConfig, type GossipEvent } from './gossip/index.ts'
-import { listMaps } from './maps.ts'
 import { nodePlatform } from './platform.ts'
+import { type AgentStatus, describeAgent } from './status.ts'
 import { type Keep, nodeNumber } from './store/keep.ts'
 import { Persistence } from './store/persistence.ts'
 import { checkSwarm } from './swarm.ts'
@@ -56,43 +56,6 @@ export type Problem =
     }
   | { readonly type: 'unsendable'; readonly to: string; readonly bytes: number }
   | { readonly type: 'observer_failed'; readonly error: unknown }
-
-export interface PeerStatus {
-  readonly address: string
-  /** How it is known: given, heard, named, found. */
-  readonly source: string
-  /** When its last push came, ISO 8601; null: never. */
-  readonly lastHeard: string | null
-  /** Was the last state it told the one we have now? */
-  readonly inSync: boolean
-  /** Sends that failed one after another. */
-  readonly failures: number
-}
-
-export interface AgentStatus {
-  readonly swarm: string
-  /** Our address. */
-  readonly node: string
-  readonly transport: string
-  /** Sum of the clocks of the state vector. */
-  readonly version: number
-  /** Digest of the state: equal on agents that have converged. */
-  readonly digest: string
-  readonly maps: readonly { readonly name: string; readonly keys: number }[]
-  readonly peers: readonly PeerStatus[]
-  readonly counters: {
-    readonly pushesSent: number
-    readonly pushesReceived: number
-    readonly bytesSent: number
-    readonly bytesReceived: number
-    readonly redundant: number
-    readonly gaps: number
-    readonly sendsFailed: number
-    readonly rejected: Readonly<Record<string, number>>
-  }
-  /** Updates that wait for their predecessors. */
-  readonly waiting: number
-}
 
 /**
  * A writer id that no other has: 53 random bits. Yjs's own 32 bits collide with even odds
@@ -216,42 +179,7 @@ export class Agent {
   }
 
   status(): AgentStatus {
-    const gossip = this.#gossip
-    const { digest, version, waiting } = this.#replica
-    const peers = [...(gossip?.peers ?? [])].map((peer) => ({
-      address: peer.address,
-      source: peer.source,
-      lastHeard: peer.lastHeard === undefined ? null : new Date(peer.lastHeard).toISOString(),
-      inSync: peer.digests.get(this.swarm) === digest,
-      failures: peer.failures,
-    }))
-    const {
-      pushesSent = 0,
-      pushesReceived = 0,
-      bytesSent = 0,
-      bytesReceived = 0,
-    } = gossip?.counters ?? {}
-    const { redundant = 0, gaps = 0, sendsFailed = 0, rejected = {} } = gossip?.counters ?? {}
-    return {
-      swarm: this.swarm,
-      node: this.#transport.address,
-      transport: this.#transport.kind,
-      version,
-      digest,
-      maps: listMaps(this.doc),
-      peers: peers.sort((a, b) => (a.address < b.address ? -1 : 1)),
-      counters: {
-        pushesSent,
-        pushesReceived,
-        bytesSent,
-        bytesReceived,
-        redundant,
-        gaps,
-        sendsFailed,
-        rejected: { ...rejected },
-      },
-      waiting: waiting.updates,
-    }
+    return describeAgent(this.swarm, this.#transport, this.#replica, this.#gossip)
   }
 
   /** Feeds one event to the core. Events that come meanwhile (from an observer) wait their turn. */

@@ -11,13 +11,11 @@
 export {
   Agent,
   type AgentOptions,
-  type AgentStatus,
-  type PeerStatus,
   type Problem,
 } from './agent.ts'
 export { Failure, type FailureCode, type FailureOptions, isFailure, toFailure } from './errors.ts'
 export {
-  type Counters,
+  Counters,
   DEFAULTS,
   Gossip,
   type GossipConfig,
@@ -40,6 +38,7 @@ export {
 } from './maps.ts'
 export { PilotTransport, type PilotTransportOptions } from './pilot/transport.ts'
 export { nodePlatform } from './platform.ts'
+export type { AgentStatus, PeerStatus } from './status.ts'
 export { type Keep, keepIn } from './store/keep.ts'
 export type { Loaded, Store, StoreProblem, StoreStats } from './store/store.ts'
 export { checkSwarm } from './swarm.ts'

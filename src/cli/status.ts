@@ -1,6 +1,7 @@
 /** The command `status`: what the running agent knows of itself and of its peers. */
-import type { AgentStatus } from '../agent.ts'
+
 import { ControlClient } from '../control/client.ts'
+import type { AgentStatus } from '../status.ts'
 import { type Context, report } from './report.ts'
 import { findTarget, type TargetOptions } from './target.ts'
 import { count, printable, showKey, styler, table } from './text.ts'

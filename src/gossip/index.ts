@@ -1,6 +1,6 @@
 /** The gossip protocol, free of clocks and sockets. */
 export { DEFAULTS, type GossipConfig } from './config.ts'
-export type { Counters } from './counters.ts'
+export { Counters } from './counters.ts'
 export type { GossipEffect, GossipEvent } from './events.ts'
 export { Gossip, type GossipOptions } from './gossip.ts'
 export type { Peer, PeerSource } from './peers.ts'

@@ -1,0 +1,71 @@
+/** What an agent tells of itself: how far it is, whom it knows, and what it has done. */
+import type { Replica } from '../crdt/index.ts'
+import { Counters, type Gossip } from './gossip/index.ts'
+import { listMaps } from './maps.ts'
+import type { Transport } from './transport.ts'
+
+export interface PeerStatus {
+  readonly address: string
+  /** How it is known: given, heard, named, found. */
+  readonly source: string
+  /** When its last push came, ISO 8601; null: never. */
+  readonly lastHeard: string | null
+  /** Was the last state it told the one we have now? */
+  readonly inSync: boolean
+  /** Sends that failed one after another. */
+  readonly failures: number
+}
+
+export interface AgentStatus {
+  readonly swarm: string
+  /** Our address. */
+  readonly node: string
+  readonly transport: string
+  /** Sum of the clocks of the state vector. */
+  readonly version: number
+  /** Digest of the state: equal on agents that have converged. */
+  readonly digest: string
+  readonly maps: readonly { readonly name: string; readonly keys: number }[]
+  readonly peers: readonly PeerStatus[]
+  readonly counters: {
+    readonly pushesSent: number
+    readonly pushesReceived: number
+    readonly bytesSent: number
+    readonly bytesReceived: number
+    readonly redundant: number
+    readonly gaps: number
+    readonly sendsFailed: number
+    readonly rejected: Readonly<Record<string, number>>
+  }
+  /** Updates that wait for their predecessors. */
+  readonly waiting: number
+}
+
+/** The status of an agent; `gossip` is missing before it has started. */
+export const describeAgent = (
+  swarm: string,
+  transport: Transport,
+  replica: Replica,
+  gossip: Gossip | undefined,
+): AgentStatus => {
+  const { digest, version, waiting } = replica
+  const peers = [...(gossip?.peers ?? [])].map((peer) => ({
+    address: peer.address,
+    source: peer.source,
+    lastHeard: peer.lastHeard === undefined ? null : new Date(peer.lastHeard).toISOString(),
+    inSync: peer.digests.get(swarm) === digest,
+    failures: peer.failures,
+  }))
+  const counters = gossip?.counters ?? new Counters()
+  return {
+    swarm,
+    node: transport.address,
+    transport: transport.kind,
+    version,
+    digest,
+    maps: listMaps(replica.doc),
+    peers: peers.sort((a, b) => (a.address < b.address ? -1 : 1)),
+    counters: { ...counters, rejected: { ...counters.rejected } },
+    waiting: waiting.updates,
+  }
+}
