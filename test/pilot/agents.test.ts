@@ -187,12 +187,34 @@ const tests: [string, () => Promise<void>][] = [
       }),
   ],
   [
-    'agents whose daemons share one address converge, whoever cannot talk to whom',
+    'agents whose daemons share one address converge, some of them over the beacon',
     () =>
       within(
-        { versions: Array(5).fill('1.18.0'), sharedAddress: true, relay: false },
+        { versions: Array(5).fill('1.18.0'), sharedAddress: true },
         ({ agents }) => writeAndDelete(agents),
+        'all',
       ),
+  ],
+  [
+    'two agents whose daemons may not talk to each other converge through a third',
+    async () => {
+      // The first and the last trust the one between them, which is public, and not each other.
+      const isPublic = (index: number): boolean => index === 1
+      await within(
+        { versions: Array(3).fill('1.18.0'), isPublic },
+        async ({ swarm, agents, problems }) => {
+          const [first, between, last] = swarm.nodes as [Node, Node, Node]
+          for (const node of [first, last]) await ask(node, 'handshake', String(between.nodeId))
+          await writeAndDelete(agents)
+          const refused = problems.filter(
+            (problem) =>
+              problem.type === 'send' && [first.address, last.address].includes(problem.to),
+          )
+          assert.ok(refused.length > 0, 'nobody was refused: the daemons could talk after all')
+        },
+        'all',
+      )
+    },
   ],
 ]
 
