@@ -246,7 +246,7 @@ export class Agent {
 
   /** Everything that a message now to be sent says is on disk, and that it may be known to others. */
   async #keepPublished({ identity }: Keep): Promise<void> {
-    const clock = this.#replica.clocks.get(this.doc.clientID) ?? 0
+    const clock = Y.getState(this.doc.store, this.doc.clientID)
     await this.flushed()
     await identity.publish(clock)
   }

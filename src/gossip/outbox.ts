@@ -33,10 +33,6 @@ const earlier = (a: number | undefined, b: number | undefined): number | undefin
 export class Outbox {
   readonly #sayings = new Map<string, Saying>()
 
-  get isEmpty(): boolean {
-    return this.#sayings.size === 0
-  }
-
   /** Merges more into what is to be said about a document. An answer replaces an older answer. */
   say(document: string, more: Saying): void {
     const old = this.#sayings.get(document) ?? {}
