@@ -8,8 +8,8 @@
  * if (seen.missing.size > 0) wait()
  * ```
  */
-import * as decoding from 'lib0/decoding'
 import * as Y from 'yjs'
+import { type DecodedUpdate, decodeUpdate, type Struct } from './decoded.ts'
 import type { ClockRun, Delta } from './delta.ts'
 import type { Limits } from './limits.ts'
 import { Refusal } from './refusal.ts'
@@ -22,67 +22,7 @@ export interface Inspection {
   readonly missing: ReadonlyMap<number, number>
   /** Does it carry a struct that the document lacks? (Deletes may be new all the same.) */
   readonly hasNewStructs: boolean
-}
-
-type Struct = Y.Item | Y.GC | Y.Skip
-
-/** How many entries may still be read. Decoding is synchronous, so one for all decoders does. */
-let entriesLeft = 0
-/** The decoder of the update that is being read. */
-let reading: CheckedDecoder | undefined
-
-/**
- * Yjs's decoder, which also counts entries while it reads, as millions of them deflate to
- * nothing, and refuses what Yjs's two readers of updates understand differently.
- */
-class CheckedDecoder extends Y.UpdateDecoderV1 {
-  readonly #writers = new Set<number>()
-
-  constructor(decoder: decoding.Decoder) {
-    super(decoder)
-    reading = this
-  }
-
-  #count(): void {
-    if (--entriesLeft < 0) throw new Refusal('too_many', 'more structs and deletes than allowed')
-  }
-
-  /** Once for each writer: Yjs would look at the last of its runs only. */
-  override readClient(): number {
-    const writer = super.readClient()
-    this.#count()
-    if (this.#writers.has(writer)) throw new Refusal('malformed', `writer ${writer} comes twice`)
-    this.#writers.add(writer)
-    return writer
-  }
-
-  /** Once for each struct. */
-  override readInfo(): number {
-    this.#count()
-    return super.readInfo()
-  }
-
-  /** Once for each run of deletes. */
-  override readDsClock(): number {
-    this.#count()
-    return super.readDsClock()
-  }
-}
-
-const decode = (bytes: Uint8Array, limits: Limits): ReturnType<typeof Y.decodeUpdate> => {
-  entriesLeft = limits.entries
-  try {
-    const update = Y.decodeUpdateV2(bytes, CheckedDecoder)
-    if (reading && decoding.hasContent(reading.restDecoder as decoding.Decoder)) {
-      throw new Refusal('malformed', 'bytes are left after the update')
-    }
-    return update
-  } catch (error) {
-    if (error instanceof Refusal) throw error
-    throw new Refusal('malformed', `not a V1 update: ${(error as Error).message}`, error)
-  } finally {
-    reading = undefined
-  }
+  readonly update: DecodedUpdate
 }
 
 const checkContent = (item: Y.Item): void => {
@@ -106,10 +46,13 @@ const checkItem = (item: Y.Item): void => {
   checkContent(item)
 }
 
-/** The ids an item cannot be integrated without. */
-const dependencies = (item: Y.Item): (Y.ID | null)[] => {
+/** Is one of the ids that an item cannot be integrated without as `test` says? The first such. */
+const findDependency = (item: Y.Item, test: (id: Y.ID) => boolean): Y.ID | undefined => {
+  const { origin, rightOrigin } = item
+  if (origin && test(origin)) return origin
+  if (rightOrigin && test(rightOrigin)) return rightOrigin
   const parent: unknown = item.parent
-  return [item.origin, item.rightOrigin, parent instanceof Y.ID ? parent : null]
+  return parent instanceof Y.ID && test(parent) ? parent : undefined
 }
 
 /** Writer → its structs in the update, in order of clock, Skips included. */
@@ -149,7 +92,7 @@ const checkOrder = (doc: Y.Doc, lists: Structs): void => {
       }
       const blocker =
         struct instanceof Y.Item
-          ? dependencies(struct).find((id) => id && id.client !== writer && !isReached(id))
+          ? findDependency(struct, (id) => id.client !== writer && !isReached(id))
           : undefined
       if (!blocker) {
         next.set(writer, (next.get(writer) ?? 0) + 1)
@@ -221,10 +164,11 @@ const checkEnd = (what: 'clock_jump' | 'delete_jump', writer: number, end: numbe
 
 /**
  * Decodes and checks a V1 update against the document it is meant for. Throws a Refusal;
- * changes nothing. Costs about as much as applying it: both decode every value.
+ * changes nothing. What it decoded is merged without decoding it again (`integrate.ts`).
  */
 export const inspectUpdate = (doc: Y.Doc, bytes: Uint8Array, limits: Limits): Inspection => {
-  const { structs, ds } = decode(bytes, limits)
+  const update = decodeUpdate(bytes, limits)
+  const { structs, deletes: ds } = update
   const known = (writer: number) => Y.getState(doc.store, writer)
   const runs = new Map<number, ClockRun>()
   const missing = new Map<number, number>()
@@ -235,38 +179,51 @@ export const inspectUpdate = (doc: Y.Doc, bytes: Uint8Array, limits: Limits): In
   let hasTypes = false
   let isCrossing = false
 
+  // The structs of a writer come in one row.
+  let run: { from: number; to: number } | undefined
+  let writer = -1
+  let before = 0
   for (const struct of structs) {
-    const { client: writer, clock } = struct.id
+    const { client, clock } = struct.id
+    if (client !== writer) {
+      run = undefined
+      writer = client
+      before = known(writer)
+    }
     const end = clock + struct.length
     // Nobody writes these; as nothing they would be deleted, and the digests differ for ever.
     if (struct.length === 0) throw new Refusal('malformed', `an empty struct of writer ${writer}`)
     if (struct instanceof Y.Skip) continue
-    const run = runs.get(writer)
-    const reached = Math.max(known(writer), run?.to ?? 0)
-    checkEnd('clock_jump', writer, end, known(writer) + limits.clockJump)
-    if (writer === doc.clientID && end > known(writer)) {
-      throw new Refusal('own_clock', `structs of our own writer ${writer} up to clock ${end}`)
+    checkEnd('clock_jump', writer, end, before + limits.clockJump)
+    if (end > before) {
+      if (writer === doc.clientID) {
+        throw new Refusal('own_clock', `structs of our own writer ${writer} up to clock ${end}`)
+      }
+      hasNewStructs = true
     }
     // What comes after a hole (a Skip, or a start beyond what is known) needs what is in the hole.
-    if (clock > reached) need(writer, clock)
-    runs.set(writer, { from: run?.from ?? clock, to: Math.max(end, run?.to ?? 0) })
-    if (end > known(writer)) hasNewStructs = true
+    if (clock > Math.max(before, run?.to ?? 0)) need(writer, clock)
+    if (run) run.to = end
+    else {
+      run = { from: clock, to: end }
+      runs.set(writer, run)
+    }
     if (struct instanceof Y.Item) checkItem(struct)
   }
-  const within = (writer: number, clock: number) =>
-    clock < known(writer) || clock < (runs.get(writer)?.to ?? 0)
   for (const struct of structs) {
     if (!(struct instanceof Y.Item)) continue
     if (struct.content instanceof Y.ContentType) hasTypes = true
-    for (const id of dependencies(struct)) {
-      if (!id) continue
-      if (!within(id.client, id.clock)) need(id.client, id.clock + 1)
-      if (id.client !== struct.id.client) {
-        if (id.clock >= known(id.client)) isCrossing = true
-      } else if (id.clock >= struct.id.clock) {
-        throw new Refusal('malformed', `writer ${id.client} refers to its own clock ${id.clock}`)
+    const { client: writer, clock } = struct.id
+    findDependency(struct, (id) => {
+      if (id.client === writer) {
+        if (id.clock < clock) return false
+        throw new Refusal('malformed', `writer ${writer} refers to its own clock ${id.clock}`)
       }
-    }
+      if (id.clock < known(id.client)) return false
+      isCrossing = true
+      if (id.clock >= (runs.get(id.client)?.to ?? 0)) need(id.client, id.clock + 1)
+      return false
+    })
   }
   for (const [writer, deleted] of ds.clients) {
     for (const { clock, len } of deleted) {
@@ -288,5 +245,6 @@ export const inspectUpdate = (doc: Y.Doc, bytes: Uint8Array, limits: Limits): In
     if (isCrossing) checkOrder(doc, lists)
     if (hasTypes) checkNesting(doc, structs, lists, limits.depth)
   }
-  return { delta: { structs: runs, deletes: Y.mergeDeleteSets([ds]) }, missing, hasNewStructs }
+  const delta = { structs: runs, deletes: Y.mergeDeleteSets([ds]) }
+  return { delta, missing, hasNewStructs, update }
 }

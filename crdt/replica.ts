@@ -32,7 +32,8 @@ import {
 } from './delta.ts'
 import { digestBytes, digestSnapshot } from './digest.ts'
 import { CausalGate, type HeldUpdate } from './gate.ts'
-import { inspectUpdate } from './inspect.ts'
+import { type Inspection, inspectUpdate } from './inspect.ts'
+import { applyDeletes, integrate } from './integrate.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import { needsOf } from './needs.ts'
 import type { Platform } from './platform.ts'
@@ -78,6 +79,11 @@ export interface EncodedUpdate {
 }
 
 const NO_CLOCKS: Clocks = new Map()
+
+/** One update's part in a merge; what went wrong with it alone is added to `thrown`. */
+type Step = (thrown: unknown[]) => void
+
+type Merged = Pick<Outcome, 'delta' | 'thrown'>
 
 interface State {
   readonly clocks: Clocks
@@ -217,24 +223,30 @@ export class Replica {
     if (this.doc._transactionCleanups.length > 0) {
       throw new TypeError('apply was called in a transaction or an observer: call it afterwards')
     }
-    const { delta: carried, missing, hasNewStructs } = inspectUpdate(this.doc, bytes, this.#limits)
-    let updates: Uint8Array[]
-    let isHeld = false
+    const { delta: carried, missing, hasNewStructs, update } = this.#inspect(bytes)
     if (missing.size === 0 && this.#hasNeeds(needs, carried)) {
       // Without new structs only the deletes can be new, and they cost far less to apply.
-      const deletes = { structs: new Map(), deletes: carried.deletes }
-      updates = [hasNewStructs ? bytes : encodeDelta(this.doc, deletes)]
-    } else {
-      const held: HeldUpdate = { bytes, missing, needs, carried }
-      this.#gate.hold(held)
-      const free = this.#gate.release(this.#clockOf)
-      updates = free.map((update) => update.bytes)
-      isHeld = true
-      if (!free.includes(held))
-        return { status: 'waiting', carried, ...this.#merge(updates, isHeld) }
+      const merge: Step = () =>
+        hasNewStructs
+          ? integrate(this.doc, update, this.origin)
+          : applyDeletes(this.doc, update, this.origin)
+      return this.#outcome(carried, this.#merge([merge]))
     }
-    const { delta, thrown } = this.#merge(updates, isHeld)
+    const held: HeldUpdate = { bytes, missing, needs, carried }
+    this.#gate.hold(held)
+    const free = this.#gate.release(this.#clockOf)
+    const merged = this.#merge(free.map(this.#step))
+    return free.includes(held)
+      ? this.#outcome(carried, merged)
+      : { status: 'waiting', carried, ...merged }
+  }
+
+  #outcome(carried: Delta, { delta, thrown }: Merged): Outcome {
     return { status: isEmptyDelta(delta) ? 'known' : 'new', delta, carried, thrown }
+  }
+
+  #inspect(bytes: Uint8Array): Inspection {
+    return inspectUpdate(this.doc, bytes, this.#limits)
   }
 
   #hasNeeds(needs: Clocks, carried: Delta): boolean {
@@ -247,14 +259,14 @@ export class Replica {
 
   readonly #clockOf = (writer: number): number => Y.getState(this.doc.store, writer)
 
-  /** Merges updates in one transaction, then what waited for them, and what waited for that. */
-  #merge(updates: readonly Uint8Array[], isHeld: boolean): { delta: Delta; thrown: unknown[] } {
+  /** Merges in one transaction, then what waited for that, and what waited for those. */
+  #merge(steps: readonly Step[]): Merged {
     const merged: Delta[] = []
     const thrown: unknown[] = []
     this.#merged = merged
     try {
-      for (let next = updates; next.length > 0; next = this.#released(merged)) {
-        this.#transact(next, isHeld || next !== updates, merged, thrown)
+      for (let next = steps; next.length > 0; next = this.#released(merged)) {
+        this.#transact(next, merged, thrown)
       }
     } finally {
       this.#merged = undefined
@@ -262,39 +274,35 @@ export class Replica {
     return { delta: merged.length === 0 ? emptyDelta() : mergeDeltas(merged), thrown }
   }
 
-  #released(merged: readonly Delta[]): Uint8Array[] {
+  #released(merged: readonly Delta[]): Step[] {
     if (merged.length === 0 && this.#gate.size === 0) return []
-    return this.#gate.release(this.#clockOf).map(({ bytes }) => bytes)
+    return this.#gate.release(this.#clockOf).map(this.#step)
   }
 
   /** What waited is looked at again: only now is there all that it refers to. */
-  #mayMerge(bytes: Uint8Array, thrown: unknown[]): boolean {
-    try {
-      const { delta: carried, missing } = inspectUpdate(this.doc, bytes, this.#limits)
-      if (missing.size > 0) this.#gate.hold({ bytes, missing, needs: NO_CLOCKS, carried })
-      return missing.size === 0
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error
-      thrown.push(error)
-      return false
+  readonly #step =
+    ({ bytes }: HeldUpdate): Step =>
+    (thrown) => {
+      let seen: Inspection
+      try {
+        seen = this.#inspect(bytes)
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error
+        thrown.push(error)
+        return
+      }
+      const { delta: carried, missing, update } = seen
+      if (missing.size === 0) integrate(this.doc, update, this.origin)
+      else this.#gate.hold({ bytes, missing, needs: NO_CLOCKS, carried })
     }
-  }
 
-  #transact(
-    updates: readonly Uint8Array[],
-    isHeld: boolean,
-    merged: readonly Delta[],
-    thrown: unknown[],
-  ): void {
+  #transact(steps: readonly Step[], merged: readonly Delta[], thrown: unknown[]): void {
     const before = merged.length
     try {
       Y.transact(
         this.doc,
         () => {
-          for (const update of updates) {
-            if (isHeld && !this.#mayMerge(update, thrown)) continue
-            Y.applyUpdate(this.doc, update, this.origin)
-          }
+          for (const step of steps) step(thrown)
         },
         this.origin,
         false,

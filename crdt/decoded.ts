@@ -1,0 +1,82 @@
+/**
+ * An update that is decoded once and used twice: looked at before it may change anything, then
+ * merged. Decoding is most of what a merge costs, and `Y.applyUpdate` would do it again.
+ *
+ * ```js
+ * const update = decodeUpdate(bytes, LIMITS)   // throws a Refusal
+ * if (isFine(update.structs, update.deletes)) integrate(doc, update, origin)
+ * ```
+ */
+import * as decoding from 'lib0/decoding'
+import * as Y from 'yjs'
+import type { DeleteSet } from './deletes.ts'
+import type { Limits } from './limits.ts'
+import { Refusal } from './refusal.ts'
+
+export type Struct = Y.Item | Y.GC | Y.Skip
+
+export interface DecodedUpdate {
+  /** Writer by writer, then by clock. An item in a root type has that type's name as its parent. */
+  readonly structs: readonly Struct[]
+  readonly deletes: DeleteSet
+}
+
+/** How many entries may still be read. Decoding is synchronous, so one for all decoders does. */
+let entriesLeft = 0
+/** The decoder of the update that is being read. */
+let reading: CheckedDecoder | undefined
+
+/**
+ * Yjs's decoder, which also counts entries while it reads, as millions of them deflate to
+ * nothing, and refuses what Yjs's two readers of updates understand differently.
+ */
+class CheckedDecoder extends Y.UpdateDecoderV1 {
+  readonly #writers = new Set<number>()
+
+  constructor(decoder: decoding.Decoder) {
+    super(decoder)
+    reading = this
+  }
+
+  #count(): void {
+    if (--entriesLeft < 0) throw new Refusal('too_many', 'more structs and deletes than allowed')
+  }
+
+  /** Once for each writer: Yjs would look at the last of its runs only. */
+  override readClient(): number {
+    const writer = super.readClient()
+    this.#count()
+    if (this.#writers.has(writer)) throw new Refusal('malformed', `writer ${writer} comes twice`)
+    this.#writers.add(writer)
+    return writer
+  }
+
+  /** Once for each struct. */
+  override readInfo(): number {
+    this.#count()
+    return super.readInfo()
+  }
+
+  /** Once for each run of deletes. */
+  override readDsClock(): number {
+    this.#count()
+    return super.readDsClock()
+  }
+}
+
+/** Decodes a V1 update; throws a Refusal. */
+export const decodeUpdate = (bytes: Uint8Array, limits: Limits): DecodedUpdate => {
+  entriesLeft = limits.entries
+  try {
+    const { structs, ds } = Y.decodeUpdateV2(bytes, CheckedDecoder)
+    if (reading && decoding.hasContent(reading.restDecoder as decoding.Decoder)) {
+      throw new Refusal('malformed', 'bytes are left after the update')
+    }
+    return { structs, deletes: ds }
+  } catch (error) {
+    if (error instanceof Refusal) throw error
+    throw new Refusal('malformed', `not a V1 update: ${(error as Error).message}`, error)
+  } finally {
+    reading = undefined
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Merges a decoded update of which nothing is missing: what `Y.applyUpdate` does, without
+ * decoding the bytes again. The structs become the document's own, so an update can be merged once.
+ *
+ * ```js
+ * const update = decodeUpdate(bytes, LIMITS)
+ * integrate(doc, update, origin)
+ * ```
+ */
+import * as Y from 'yjs'
+import type { DecodedUpdate, Struct } from './decoded.ts'
+import { hasDeletes } from './deletes.ts'
+import { encodeDelta } from './delta.ts'
+
+/** Some structs of one writer, in order of clock, and how far they have been merged. */
+interface Row {
+  readonly structs: readonly Struct[]
+  /** Index of the next one. */
+  next: number
+  readonly end: number
+}
+
+const rowsOf = (structs: readonly Struct[]): Map<number, Row> => {
+  const rows = new Map<number, Row>()
+  for (let start = 0; start < structs.length; ) {
+    const { client } = structs[start]!.id
+    let end = start + 1
+    while (end < structs.length && structs[end]!.id.client === client) end++
+    rows.set(client, { structs, next: start, end })
+    start = end
+  }
+  return rows
+}
+
+/**
+ * Merges the next struct of `row`. Returns the writer whose structs must come first instead,
+ * where one does.
+ */
+const mergeNext = (transaction: Y.Transaction, row: Row): number | undefined => {
+  const { doc } = transaction
+  const struct = row.structs[row.next]!
+  const { client, clock } = struct.id
+  const known = Y.getState(doc.store, client) - clock
+  if (!(struct instanceof Y.Skip) && known < struct.length) {
+    if (known < 0) throw new RangeError(`writer ${client} misses what comes before clock ${clock}`)
+    if (struct instanceof Y.Item) {
+      const parent: unknown = struct.parent
+      if (typeof parent === 'string') struct.parent = doc.get(parent)
+    }
+    const before = struct.getMissing(transaction, doc.store)
+    if (before !== null) return before
+    struct.integrate(transaction, known)
+  }
+  row.next++
+  return undefined
+}
+
+/** Merges the deletes alone. */
+export const applyDeletes = (
+  doc: Y.Doc,
+  { deletes }: Pick<DecodedUpdate, 'deletes'>,
+  origin: unknown,
+): void => Y.applyUpdate(doc, encodeDelta(doc, { structs: new Map(), deletes }), origin)
+
+/**
+ * Merges `update` in a transaction of `origin`, or in the one that runs. Throws a RangeError where
+ * it is not complete, which whoever inspected it has ruled out.
+ */
+export const integrate = (doc: Y.Doc, update: DecodedUpdate, origin: unknown): void => {
+  const merge = (transaction: Y.Transaction): void => {
+    const rows = rowsOf(update.structs)
+    // The highest writer first, as Yjs does: of concurrent structs that is the cheapest order.
+    const writers = [...rows.keys()].sort((a, b) => b - a)
+    for (const writer of writers) {
+      const stack = [writer]
+      for (let row = rows.get(writer)!; row.next < row.end; row = rows.get(stack.at(-1)!)!) {
+        const before = mergeNext(transaction, row)
+        if (before === undefined) {
+          if (stack.length > 1) stack.pop()
+          continue
+        }
+        const other = rows.get(before)
+        if (!other || other.next === other.end) {
+          throw new RangeError(`the update needs more of writer ${before}`)
+        }
+        if (stack.push(before) > rows.size) throw new RangeError('writers wait in a circle')
+      }
+    }
+    const { pendingStructs, pendingDs } = doc.store
+    // Yjs looks meanwhile whether what waits in the document itself (of a damaged store) can be merged.
+    if (hasDeletes(update.deletes) || pendingStructs || pendingDs) applyDeletes(doc, update, origin)
+  }
+  Y.transact(doc, merge, origin, false)
+}
