@@ -4,6 +4,7 @@
  * a long one goes to each node once.
  */
 import * as assert from 'uvu/assert'
+import { DEFAULTS } from '../src/gossip/index.ts'
 import { Simulation } from '../src/simulation/index.ts'
 import { docOf } from './helpers/docs.ts'
 import {
@@ -21,7 +22,7 @@ import { suite } from './helpers/suite.ts'
 
 const test = suite('gossip: push on change')
 
-const GATHER = 30
+const GATHER = DEFAULTS.gatherMs
 const names = (count: number, prefix = 'p'): string[] =>
   Array.from({ length: count }, (_, i) => `${prefix}${i}`)
 

@@ -156,6 +156,8 @@ const run = (seed: number): HistoryReport => {
       askTimeoutMs: 600,
       rideAlongBytes: pick(random, [64, 512, 4_096]),
       fanout: 1 + below(random, 3),
+      echoMs: below(random, 500),
+      echoFanout: below(random, 4),
     },
     onSend: () => messages++,
     onEffect: (node, effect) => {
@@ -237,7 +239,8 @@ if (import.meta.filename === process.argv[1]) {
         failed++
         console.log(`seed ${seed}: ${(error as Error).message}`)
       }
-      if ((seed - from + 1) % 100 === 0)
+      const isLast = seed === from + count - 1
+      if (isLast || (seed - from + 1) % 100 === 0)
         console.log(`${seed - from + 1} histories, ${failed} failed`)
     }
     if (failed > 0) process.exitCode = 1

@@ -12,11 +12,27 @@
 /** Others remembered for each ask. The first answer nearly always has it all. */
 const MAX_OTHERS = 3
 
+/** Milliseconds. An answer that takes longer than usual is not given up sooner than this. */
+const LEAST_TIMEOUT_MS = 250
+
+/** Times the usual time of an answer after which it is taken for lost. Less fetches twice, more waits longer after a loss. */
+const PATIENCE = 4
+
+/** Share that the newest answer has in the usual time; that of TCP's round trip time (RFC 6298). */
+const NEWEST = 1 / 8
+
+/** Times that a lost ask is repeated to the same peer when nobody else can be asked. */
+const REPEATS = 1
+
 interface Ask {
   readonly peer: string
   /** What it told, for which it was asked. */
   readonly digest: string | undefined
+  /** Milliseconds; when it was asked. */
+  readonly since: number
   until: number
+  /** How often the same was asked before in vain. */
+  readonly repeated: number
   /**
    * Peer → the digest it told; undefined where its update left a gap. The peer that is asked is
    * among them when it has told another digest since: its answer may be older.
@@ -29,10 +45,15 @@ interface Ask {
 export interface Next {
   readonly peer: string
   readonly digest: string | undefined
+  /** How often this was asked before in vain; absent: never. */
+  readonly repeated?: number
 }
 
 export class Asks {
+  /** Milliseconds; the most that an ask waits, and what it waits before anything is known. */
   readonly #timeoutMs: number
+  /** Milliseconds; the usual time of an answer's first part. */
+  #usualMs: number | undefined
   readonly #asks = new Map<string, Ask>()
 
   constructor(timeoutMs: number) {
@@ -50,7 +71,13 @@ export class Asks {
    * True when `peer` may be asked now; else it is remembered for later. `digest` is what it
    * told of its state; undefined when an update of its left a gap here.
    */
-  start(document: string, peer: string, digest: string | undefined, now: number): boolean {
+  start(
+    document: string,
+    peer: string,
+    digest: string | undefined,
+    now: number,
+    repeated = 0,
+  ): boolean {
     const ask = this.#asks.get(document)
     if (ask && ask.until > now) {
       if (ask.peer === peer && digest === undefined) ask.hasGap = true
@@ -60,7 +87,9 @@ export class Asks {
     }
     const others = ask?.others ?? new Map<string, string | undefined>()
     others.delete(peer)
-    this.#asks.set(document, { peer, digest, until: now + this.#timeoutMs, others, hasGap: false })
+    const until = now + this.#waitMs(repeated)
+    const asked = { peer, digest, since: now, until, repeated, others, hasGap: false }
+    this.#asks.set(document, asked)
     return true
   }
 
@@ -68,6 +97,7 @@ export class Asks {
   answered(document: string, peer: string, more: boolean, now: number): Next[] {
     const ask = this.#asks.get(document)
     if (ask?.peer !== peer) return []
+    if (!ask.hasGap) this.#learn(now - ask.since)
     if (more) {
       // Should the rest not come, the same peer is asked again: it need not repeat what came.
       ask.hasGap = true
@@ -90,13 +120,28 @@ export class Asks {
   expire(now: number): [string, Next[]][] {
     const ended: [string, Next[]][] = []
     for (const [document, ask] of this.#asks) {
-      if (ask.until <= now) ended.push([document, this.#end(document, ask)])
+      if (ask.until > now) continue
+      const { peer, digest, repeated } = ask
+      const next = this.#end(document, ask)
+      if (next.length === 0 && digest !== undefined && repeated < REPEATS) {
+        next.push({ peer, digest, repeated: repeated + 1 })
+      }
+      ended.push([document, next])
     }
     return ended
   }
 
   forget(document: string): void {
     this.#asks.delete(document)
+  }
+
+  #waitMs(repeated: number): number {
+    const usual = Math.max(LEAST_TIMEOUT_MS, (this.#usualMs ?? this.#timeoutMs) * PATIENCE)
+    return Math.min(this.#timeoutMs, usual * 2 ** repeated)
+  }
+
+  #learn(ms: number): void {
+    this.#usualMs = this.#usualMs === undefined ? ms : this.#usualMs + (ms - this.#usualMs) * NEWEST
   }
 
   #end(document: string, ask: Ask): Next[] {

@@ -153,6 +153,12 @@ export class Composer {
     return { text, said, left, unsendable }
   }
 
+  /** Does what we know fit into a message? Else asking is in vain, and the others must ask us. */
+  canAsk(replica: Replica): boolean {
+    const room = this.#options.maxMessageBytes - ENVELOPE_BYTES - STATE_BYTES
+    return replica.summary().vector.length * BASE64_GROWTH <= room
+  }
+
   /** What is said about one document, within `room` characters. */
   #part(to: string, document: OpenDocument, saying: Saying, room: number): Part {
     const { replica, rumors } = document

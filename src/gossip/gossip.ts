@@ -66,10 +66,12 @@ export class Gossip {
   readonly #limits: Limits
   readonly #documents = new Map<string, Replicated>()
   readonly #asks: Asks
+  readonly #composer: Composer
   readonly #sender: Sender
   #now = Number.NEGATIVE_INFINITY
   #roundAt = Number.NEGATIVE_INFINITY
   #flushAt = Number.POSITIVE_INFINITY
+  #echoAt = Number.POSITIVE_INFINITY
   #effects: GossipEffect[] = []
 
   constructor(options: GossipOptions) {
@@ -78,7 +80,7 @@ export class Gossip {
     this.config = { ...DEFAULTS, ...options.config }
     this.peers = new Peers(options.self, this.config, options.random)
     this.#asks = new Asks(this.config.askTimeoutMs)
-    const composer = new Composer({
+    this.#composer = new Composer({
       self: options.self,
       swarm: options.swarm,
       platform: options.platform,
@@ -88,7 +90,7 @@ export class Gossip {
       maxUpdateBytes: this.#limits.updateBytes,
       rideAlongBytes: this.config.rideAlongBytes,
     })
-    this.#sender = new Sender(this.peers, composer, this.config, this.counters)
+    this.#sender = new Sender(this.peers, this.#composer, this.config, this.counters)
   }
 
   /** Starts to replicate a document under a name that is the same at all peers. */
@@ -107,7 +109,13 @@ export class Gossip {
   /** When to send a `wake` at the latest: milliseconds on the clock of `handle`. */
   get wakeAt(): number {
     const { wakeAt } = this.#asks
-    return Math.min(this.#roundAt, this.#flushAt, wakeAt, this.#sender.wakeAt(this.#now))
+    return Math.min(
+      this.#roundAt,
+      this.#flushAt,
+      this.#echoAt,
+      wakeAt,
+      this.#sender.wakeAt(this.#now),
+    )
   }
 
   /** Messages on their way. */
@@ -154,6 +162,7 @@ export class Gossip {
 
   #onTime(now: number): void {
     if (this.#flushAt <= now) this.#flush(now)
+    if (this.#echoAt <= now) this.#echo(now)
     if (this.#asks.wakeAt <= now) this.#onUnanswered(now)
     if (this.#roundAt <= now) this.#round(now)
   }
@@ -176,6 +185,7 @@ export class Gossip {
 
   #flush(now: number): void {
     this.#flushAt = Number.POSITIVE_INFINITY
+    if (this.config.echoFanout > 0) this.#echoAt = now + this.config.echoMs
     const fresh = [...this.#documents].filter(([, { rumors }]) => rumors.hasFresh)
     const targets = this.peers.forRumor(this.config.fanout, now, ({ address }) =>
       fresh.every(([, { rumors }]) => rumors.isFreshKnownTo(address)),
@@ -183,6 +193,23 @@ export class Gossip {
     for (const [document, { rumors }] of fresh) {
       const since = rumors.flush()
       for (const peer of targets) this.#sender.say(peer, document, { since })
+    }
+  }
+
+  /**
+   * Pushes alone leave somebody out. When nothing fresh has come for a while the digest follows
+   * them: who lacks something asks, and need not wait for a round.
+   */
+  #echo(now: number): void {
+    this.#echoAt = Number.POSITIVE_INFINITY
+    for (const [name, { rumors }] of this.#documents) {
+      const since = rumors.takeEcho()
+      if (since === undefined) continue
+      let again = 1
+      const isKnown = ({ address }: Peer): boolean => rumors.isAllKnownTo(address)
+      for (const peer of this.peers.forRumor(this.config.echoFanout, now, isKnown)) {
+        this.#sender.say(peer, name, again-- > 0 ? { digest: true, since } : { digest: true })
+      }
     }
   }
 
@@ -315,9 +342,15 @@ export class Gossip {
   }
 
   /** Asks the peer for what we lack, unless another is being asked. */
-  #ask(document: string, address: string, digest: string | undefined, now: number): void {
+  #ask(
+    document: string,
+    address: string,
+    digest: string | undefined,
+    now: number,
+    repeated?: number,
+  ): void {
     const peer = this.peers.get(address)
-    if (peer && this.#asks.start(document, address, digest, now)) {
+    if (peer && this.#asks.start(document, address, digest, now, repeated)) {
       this.#sender.say(peer, document, { ask: true })
     }
   }
@@ -339,10 +372,11 @@ export class Gossip {
       const open = this.#documents.get(document)
       if (!open) continue
       const { replica, rumors } = open
-      for (const { peer, digest } of nexts) {
+      for (const { peer, digest, repeated } of nexts) {
         if (digest === replica.digest) rumors.knowsAll(peer)
+        else if (repeated && !this.#composer.canAsk(replica)) continue
         else if (digest !== undefined || replica.waiting.updates > 0) {
-          this.#ask(document, peer, digest, now)
+          this.#ask(document, peer, digest, now, repeated)
         }
       }
     }

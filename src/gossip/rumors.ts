@@ -32,6 +32,8 @@ export class Rumors {
   /** Number of the first one kept, and of the first one not flushed. */
   #first = 0
   #fresh = 0
+  /** Number of the first one that no digest has followed. */
+  #echoed = 0
   /** Deltas made since the last change, by those included. */
   readonly #made = new Map<string, Delta>()
 
@@ -65,6 +67,18 @@ export class Rumors {
   /** The peer showed that it has all that we have. */
   knowsAll(peer: string): void {
     for (const { knownTo } of this.#rumors) knownTo.add(peer)
+  }
+
+  /** The number of the first change that was told and that no digest has followed; from now on one has. */
+  takeEcho(): number | undefined {
+    const since = this.#echoed < this.#fresh ? this.#echoed : undefined
+    this.#echoed = this.#fresh
+    return since
+  }
+
+  /** Is every change kept here known to that peer? */
+  isAllKnownTo(peer: string): boolean {
+    return this.#rumors.every(({ knownTo }) => knownTo.has(peer))
   }
 
   /** Is everything fresh known to that peer? */
