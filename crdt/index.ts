@@ -26,6 +26,7 @@ export {
 export { digestBytes, digestSnapshot } from './digest.ts'
 export { CausalGate, type HeldUpdate } from './gate.ts'
 export { type Inspection, inspectUpdate } from './inspect.ts'
+export { mergeOwn } from './integrate.ts'
 export { LIMITS, type Limits } from './limits.ts'
 export {
   type DocState,
@@ -38,6 +39,13 @@ export { needsOf } from './needs.ts'
 export { takePiece } from './piece.ts'
 export type { Platform } from './platform.ts'
 export { REFUSAL_REASONS, Refusal, type RefusalReason } from './refusal.ts'
-export { type EncodedUpdate, type Known, type Outcome, Replica, type Summary } from './replica.ts'
+export {
+  type EncodedUpdate,
+  type Known,
+  type Outcome,
+  Replica,
+  type ReplicaOptions,
+  type Summary,
+} from './replica.ts'
 export { deepMerge, type Json, type ScalarPush, ScalarReplica } from './scalar.ts'
 export { checkKey, checkValue, isPlainKey } from './values.ts'

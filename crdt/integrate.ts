@@ -11,6 +11,9 @@ import * as Y from 'yjs'
 import type { DecodedUpdate, Struct } from './decoded.ts'
 import { hasDeletes } from './deletes.ts'
 import { encodeDelta } from './delta.ts'
+import { type Inspection, inspectUpdate } from './inspect.ts'
+import { LIMITS } from './limits.ts'
+import { Refusal } from './refusal.ts'
 
 /** Some structs of one writer, in order of clock, and how far they have been merged. */
 interface Row {
@@ -91,4 +94,23 @@ export const integrate = (doc: Y.Doc, update: DecodedUpdate, origin: unknown): v
     if (hasDeletes(update.deletes) || pendingStructs || pendingDs) applyDeletes(doc, update, origin)
   }
   Y.transact(doc, merge, origin, false)
+}
+
+/**
+ * Merges a V1 update of our own store: false, and nothing is changed, while its predecessors are
+ * missing. (`Y.applyUpdate` would merge its deletes, and what they replaced would vanish.) What
+ * peers would be refused is taken: it was in the document before. Throws where Yjs does.
+ */
+export const mergeOwn = (doc: Y.Doc, bytes: Uint8Array, origin: unknown): boolean => {
+  let seen: Inspection
+  try {
+    seen = inspectUpdate(doc, bytes, LIMITS)
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    Y.applyUpdate(doc, bytes, origin)
+    return true
+  }
+  if (seen.missing.size > 0) return false
+  integrate(doc, seen.update, origin)
+  return true
 }

@@ -80,6 +80,17 @@ export interface EncodedUpdate {
 
 const NO_CLOCKS: Clocks = new Map()
 
+/** For each writer the highest of its clocks. */
+const highest = (all: readonly Clocks[]): Clocks => {
+  const clocks = new Map<number, number>()
+  for (const one of all) {
+    for (const [writer, clock] of one) {
+      clocks.set(writer, Math.max(clock, clocks.get(writer) ?? 0))
+    }
+  }
+  return clocks
+}
+
 /** One update's part in a merge; what went wrong with it alone is added to `thrown`. */
 type Step = (thrown: unknown[]) => void
 
@@ -91,6 +102,14 @@ interface State {
   readonly digest: string
 }
 
+export interface ReplicaOptions {
+  readonly limits?: Limits
+  /** Of the transactions that `apply` makes; default the replica itself. */
+  readonly origin?: unknown
+  /** What else a delta needs, of what only the program knows that it belongs together (see `needs.ts`). */
+  readonly needs?: (delta: Delta) => Clocks
+}
+
 export class Replica {
   readonly doc: Y.Doc
   /** The origin of the transactions that `apply` makes. */
@@ -100,15 +119,17 @@ export class Replica {
   readonly #platform: Platform
   readonly #limits: Limits
   readonly #gate: CausalGate
+  readonly #needs: ReplicaOptions['needs']
   readonly #listener: (transaction: Y.Transaction) => void
   #state: State | undefined
   /** What the merge under way has brought so far. */
   #merged: Delta[] | undefined
   #local: Delta[] = []
 
-  constructor(doc: Y.Doc, platform: Platform, options: { limits?: Limits; origin?: unknown } = {}) {
+  constructor(doc: Y.Doc, platform: Platform, options: ReplicaOptions = {}) {
     this.doc = doc
     this.origin = options.origin ?? this
+    this.#needs = options.needs
     this.#platform = platform
     this.#limits = options.limits ?? LIMITS
     this.#gate = new CausalGate(this.#limits)
@@ -210,7 +231,9 @@ export class Replica {
   /** The delta as a V1 update, with the digest that names it and what it needs besides itself. */
   encode(delta: Delta): EncodedUpdate {
     const bytes = encodeDelta(this.doc, delta)
-    return { bytes, digest: digestBytes(bytes, this.#platform), needs: needsOf(this.doc, delta) }
+    const needs = [needsOf(this.doc, delta)]
+    if (this.#needs) needs.push(this.#needs(delta))
+    return { bytes, digest: digestBytes(bytes, this.#platform), needs: highest(needs) }
   }
 
   /**

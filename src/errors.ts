@@ -26,6 +26,10 @@ export type FailureCode =
   | 'trust_required'
   /** the operating system forbids reading or writing */
   | 'permission_denied'
+  /** no space is left on the disk, or none that this user or process may take */
+  | 'disk_full'
+  /** what is on disk cannot be read as it was written */
+  | 'damaged'
   /** the message is longer than this transport carries */
   | 'too_large'
   /** the receiver holds as many unread messages as it may */
@@ -57,16 +61,21 @@ export class Failure extends Error {
 export const isFailure = (error: unknown, code?: FailureCode): error is Failure =>
   error instanceof Failure && (code === undefined || error.code === code)
 
+/** What the operating system calls it -> what we call it. */
+const CODE_OF: ReadonlyMap<unknown, FailureCode> = new Map([
+  ['EACCES', 'permission_denied'],
+  ['EPERM', 'permission_denied'],
+  ['EROFS', 'permission_denied'],
+  ['ENOENT', 'not_found'],
+  ['ENOSPC', 'disk_full'],
+  ['EDQUOT', 'disk_full'],
+  ['EFBIG', 'disk_full'],
+])
+
 /** Any thrown value as a Failure, so that what is told always has a code. */
 export const toFailure = (error: unknown): Failure => {
   if (error instanceof Failure) return error
   const message = error instanceof Error ? error.message : String(error)
   const system = (error as { code?: unknown } | null)?.code
-  const code: FailureCode =
-    system === 'EACCES' || system === 'EPERM' || system === 'EROFS'
-      ? 'permission_denied'
-      : system === 'ENOENT'
-        ? 'not_found'
-        : 'internal'
-  return new Failure(code, message, { cause: error })
+  return new Failure(CODE_OF.get(system) ?? 'internal', message, { cause: error })
 }

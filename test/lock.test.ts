@@ -1,8 +1,11 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
-import { Lock } from '../src/transports/lock.ts'
+import { isAlive, isHeld, Lock, readOwner } from '../src/transports/lock.ts'
+import { until } from './helpers/cli.ts'
 import { rejects, suite } from './helpers/suite.ts'
 
 const createDir = (): string => mkdtempSync(join(tmpdir(), 'pilot-gossip-lock-'))
@@ -62,6 +65,70 @@ test('leaves the lock of another alone', async () => {
   assert.equal(filesIn(dir), ['lock'])
   await rejects(() => second.hold(), /already_exists/)
   rmSync(dir, { recursive: true })
+})
+
+test('says who has it, while that process lives', async () => {
+  const dir = createDir()
+  const path = join(dir, 'lock')
+  assert.is(await readOwner(path), undefined)
+  const lock = new Lock(path)
+  await lock.hold()
+  const owner = await readOwner(path)
+  assert.is(owner?.pid, process.pid)
+  await lock.release()
+  assert.is(await readOwner(path), undefined)
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
+  const other = { pid: child.pid as number, start: '' }
+  writeFileSync(path, JSON.stringify(other))
+  assert.equal(await readOwner(path), other)
+  // Its id was given to another process since: that one is not the owner.
+  const before = { ...other, start: '1' }
+  assert.is(isAlive(before), owner?.start === '')
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  assert.is(await readOwner(path), undefined)
+  writeFileSync(path, 'garbage')
+  assert.is(await readOwner(path), undefined)
+  rmSync(dir, { recursive: true })
+})
+
+test('is held by the living, and by whom nobody can tell of', async () => {
+  const dir = createDir()
+  const path = join(dir, 'lock')
+  assert.not.ok(await isHeld(path))
+  const lock = new Lock(path)
+  await lock.hold()
+  assert.ok(await isHeld(path))
+  const owner = await readOwner(path)
+  assert.ok(owner?.host)
+  await lock.release()
+  assert.not.ok(await isHeld(path))
+  const dead = { ...owner, pid: 2 ** 22 + 1 }
+  for (const [text, held] of [
+    ['garbage', false],
+    [JSON.stringify(dead), false],
+    [JSON.stringify({ pid: dead.pid, start: dead.start }), false],
+    [JSON.stringify({ ...dead, host: 'another' }), true],
+  ] as const) {
+    writeFileSync(path, text)
+    assert.is(await isHeld(path), held, text)
+    // To take it over is another thing: a host that was given a new name must find its own folder.
+    await lock.hold()
+    await lock.release()
+  }
+  rmSync(dir, { recursive: true })
+})
+
+test('a process that has ended and was not asked how is dead', async () => {
+  if (!existsSync('/proc/self/stat')) return // nobody tells there
+  // What the shell becomes does not know that it has a child to wait for.
+  const script = 'sleep 0 & echo $!; exec sleep 60'
+  const parent = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const [text] = (await once(parent.stdout, 'data')) as [Buffer]
+  const zombie = { pid: Number(text.toString()), start: '' }
+  await until('it to end', () => !isAlive(zombie))
+  parent.kill('SIGKILL')
+  await once(parent, 'exit')
 })
 
 test.run()

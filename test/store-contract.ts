@@ -124,21 +124,26 @@ export const storeContract = (name: string, create: () => StoreWorld): void => {
     }),
   )
 
-  for (const code of ['ENOSPC', 'EROFS']) {
+  const refusals = [
+    ['ENOSPC', 'disk_full'],
+    ['EROFS', 'permission_denied'],
+  ] as const
+  for (const [system, code] of refusals) {
     test(
-      `rejects while the disk says ${code}, and works again afterwards`,
+      `rejects with ${code} while the disk says ${system}, and works again afterwards`,
       inWorld(async (world) => {
         const { doc, updates } = written(9)
         const store = await opened(world)
         for (const update of updates.slice(0, 3)) await store.append(update)
-        world.refuse(code)
+        world.refuse(system)
         const failed = await Promise.allSettled(
           updates.slice(3, 6).map((update) => store.append(update)),
         )
         for (const result of failed) {
-          assert.ok(result.status === 'rejected' && isFailure(result.reason, 'permission_denied'))
+          assert.ok(result.status === 'rejected' && isFailure(result.reason, code))
+          assert.ok(result.reason.hint, 'a hint says what to do')
         }
-        await rejects(() => store.compact(doc), /permission_denied .*cannot/)
+        await rejects(() => store.compact(doc), new RegExp(`^${code} cannot`))
         world.refuse(undefined)
         for (const update of updates.slice(3)) await store.append(update)
         await store.close()
@@ -156,7 +161,7 @@ export const storeContract = (name: string, create: () => StoreWorld): void => {
       const store = await opened(world)
       await store.append(updates[0]!)
       world.refuse('ENOSPC')
-      await rejects(() => store.append(updates[1]!), /permission_denied/)
+      await rejects(() => store.append(updates[1]!), /^disk_full cannot/)
       world.refuse(undefined)
       await store.compact(doc)
       await store.close()

@@ -1,9 +1,21 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
+import * as Y from 'yjs'
 import { nodeDisk } from '../src/store/disk.ts'
 import { Identity } from '../src/store/identity.ts'
+import { keepIn } from '../src/store/keep.ts'
+import { restore } from '../src/store/store.ts'
 import {
   INCARNATIONS,
   incarnationOf,
@@ -113,6 +125,51 @@ test(
     assert.is(lost.reason, 'lost')
     assert.is.not(lost.writer, first.writer)
     assert.equal(await take(dir), { writer: lost.writer, reason: 'same' })
+  }),
+)
+
+test(
+  'takes a new id where what it wrote may come back: a log that is unreadable for once',
+  inDir(async (dir) => {
+    const live = async () => {
+      const { store, identity } = keepIn(dir)
+      await identity.open()
+      const doc = new Y.Doc()
+      restore(doc, await store.load())
+      const clocks = Y.decodeStateVector(Y.encodeStateVector(doc))
+      const taken = await identity.take(NODE, clocks)
+      doc.clientID = taken.writer
+      return { store, identity, doc, taken }
+    }
+    const write = async ({ store, doc }: Awaited<ReturnType<typeof live>>, value: string) => {
+      doc.getArray('array').push([value])
+      await store.append(Y.encodeStateAsUpdate(doc))
+    }
+    const end = async ({ store, identity }: Awaited<ReturnType<typeof live>>) => {
+      await store.close()
+      await identity.close()
+    }
+    const first = await live()
+    await write(first, 'acknowledged, not published')
+    await end(first)
+    // A folder stands in the place of the log: it is there, and cannot be read.
+    const log = join(dir, 'log', 'log-000001.bin')
+    renameSync(log, join(dir, 'away'))
+    mkdirSync(log)
+    const second = await live()
+    assert.is(second.taken.reason, 'lost')
+    assert.is.not(second.taken.writer, first.taken.writer)
+    await write(second, 'meanwhile')
+    await end(second)
+    rmdirSync(log)
+    renameSync(join(dir, 'away'), log)
+    const third = await live()
+    assert.equal(third.taken, { writer: second.taken.writer, reason: 'same' })
+    assert.equal([...third.doc.getArray<string>('array')].sort(), [
+      'acknowledged, not published',
+      'meanwhile',
+    ])
+    await end(third)
   }),
 )
 

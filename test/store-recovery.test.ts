@@ -12,9 +12,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
+import { type Disk, nodeDisk } from '../src/store/disk.ts'
 import { LogStore } from '../src/store/log-store.ts'
-import { digestOf, docOf, written } from './fixtures/store/updates.ts'
-import { suite } from './helpers/suite.ts'
+import { FaultyDisk } from './fixtures/store/faulty-disk.ts'
+import { digestOf, docOf, restored, written } from './fixtures/store/updates.ts'
+import { rejects, suite } from './helpers/suite.ts'
 
 const test = suite('store recovery')
 
@@ -35,11 +37,15 @@ const folder = (files: Readonly<Record<string, Uint8Array | string>> = {}): stri
   return dir
 }
 
-const load = async (dir: string) => {
-  const store = new LogStore({ dir })
+const load = async (dir: string, disk: Disk = nodeDisk) => {
+  let isWhole = true
+  const onIncomplete = (): void => {
+    isWhole = false
+  }
+  const store = new LogStore({ dir, disk, onIncomplete })
   const loaded = await store.load()
   const types = loaded.problems.map(({ type }) => type)
-  return { ...loaded, store, types }
+  return { ...loaded, store, types, isWhole }
 }
 
 /** The log with these updates, and where each record ends; the first entry is the head's end. */
@@ -272,17 +278,151 @@ test('files that are missing are told', async () => {
   await gap.store.close()
 })
 
-test('updates whose predecessor was damaged wait in the document for a peer', async () => {
+/** A disk that refuses to read these files. */
+const blind = (code: string, ...names: readonly string[]): FaultyDisk => {
+  const disk = new FaultyDisk(nodeDisk)
+  disk.refuse = (operation, path) =>
+    operation === 'read' && names.some((name) => path.endsWith(`/${name}`)) ? code : undefined
+  return disk
+}
+
+test('a log that the system refuses to read is told, and all else is used', async () => {
+  const { doc, old, state, log, later } = await compacted()
+  for (const code of ['EIO', 'EACCES', 'EISDIR']) {
+    const dir = folder({ 'log-000002.bin': log, 'state-000002.bin': state })
+    const first = await load(dir, blind(code, 'log-000002.bin'))
+    assert.equal([first.updates, first.types, first.isWhole], [[], ['unreadable'], false])
+    const [problem] = first.problems
+    assert.is(problem?.file, 'log-000002.bin')
+    assert.match(problem?.failure.message ?? '', code)
+    assert.match(problem?.failure.hint ?? '', 'The rest is used, the file is kept')
+    const [update] = written(1).updates
+    await first.store.append(update!)
+    await first.store.close()
+    assert.ok(readFileSync(join(dir, 'log-000002.bin')).equals(log), 'not written on')
+    // As soon as it can be read, it is.
+    const second = await load(dir)
+    assert.equal([second.updates, second.types], [[...later, update], []])
+    await second.store.close()
+  }
+  // With the state gone too, the old generation is used while it is there.
+  const dir = folder({ [LOG]: old, 'log-000002.bin': log, 'state-000002.bin': state })
+  const { store, ...loaded } = await load(dir, blind('EIO', 'state-000002.bin'))
+  assert.is(digestOf(docOf(loaded)), digestOf(doc))
+  assert.equal(loaded.types, ['unreadable'])
+  await store.close()
+})
+
+test('an unreadable file outlives every compaction, and is used when it can be read', async () => {
+  const { doc, state, log } = await compacted()
+  for (const name of ['log-000002.bin', 'state-000002.bin']) {
+    const dir = folder({ 'log-000002.bin': log, 'state-000002.bin': state })
+    const kept = `kept-${name}`
+    const disk = blind('EIO', name, kept)
+    const first = await load(dir, disk)
+    const { doc: partial, held } = restored(first)
+    const compactTwice = async ({ store }: typeof first): Promise<void> => {
+      await store.compact(partial)
+      await store.compact(partial)
+      // As Persistence does: they are not in the document.
+      for (const update of held) await store.append(update)
+      await store.close()
+    }
+    await compactTwice(first)
+    assert.equal(readdirSync(dir).sort(), [kept, 'log-000004.bin', 'state-000004.bin'])
+    // Still unreadable: told again, but the writer of now is not in it.
+    const second = await load(dir, disk)
+    assert.equal([second.types, second.isWhole], [['unreadable'], true])
+    assert.is(digestOf(docOf(second)), digestOf(partial))
+    await compactTwice(second)
+    assert.equal(readdirSync(dir).sort(), [kept, 'log-000006.bin', 'state-000006.bin'])
+    // Readable: used, and gone with the next compaction.
+    const third = await load(dir)
+    assert.equal(third.problems, [])
+    assert.is(digestOf(docOf(third)), digestOf(doc))
+    await third.store.compact(docOf(third))
+    await third.store.close()
+    assert.equal(readdirSync(dir).sort(), ['log-000007.bin', 'state-000007.bin'])
+    const last = await load(dir)
+    assert.is(digestOf(docOf(last)), digestOf(doc))
+    await last.store.close()
+  }
+})
+
+test('a crash while an unreadable file gets its new name loses nothing', async () => {
+  const { doc, state, log } = await compacted()
+  const { bytes: empty } = await logOf(written(1).updates)
+  for (const name of ['log-000002.bin', 'state-000002.bin']) {
+    const files = { 'log-000002.bin': log, 'state-000002.bin': state, 'log-000003.bin': empty }
+    const dir = folder(files)
+    renameSync(join(dir, name), join(dir, `kept-${name}`))
+    const { store, types, ...loaded } = await load(dir)
+    assert.equal(types, [])
+    const clocks = Y.decodeStateVector(Y.encodeStateVector(docOf(loaded)))
+    for (const [writer, clock] of Y.decodeStateVector(Y.encodeStateVector(doc))) {
+      assert.is(clocks.get(writer), clock)
+    }
+    await store.close()
+  }
+})
+
+test('a file with a folder of its name', async () => {
+  const { doc, state, log } = await compacted()
+  const dir = folder({ 'log-000002.bin': log, 'state-000002.bin': state })
+  mkdirSync(join(dir, 'log-000003.bin'))
+  const { store, types, ...loaded } = await load(dir)
+  assert.equal(types, ['unreadable'])
+  assert.is(digestOf(docOf(loaded)), digestOf(doc))
+  await store.compact(doc)
+  await store.close()
+  assert.equal(readdirSync(dir).sort(), [
+    'kept-log-000003.bin',
+    'log-000004.bin',
+    'state-000004.bin',
+  ])
+})
+
+test('without the right to read anything it does not start as if it were new', async () => {
+  const { state, log } = await compacted()
+  const dir = folder({ 'log-000002.bin': log, 'state-000002.bin': state })
+  const names = readdirSync(dir)
+  await rejects(() => load(dir, blind('EACCES', ...names)), /^permission_denied cannot read/)
+  // What says nothing of the file itself is no reason to go on without it.
+  await rejects(() => load(dir, blind('EMFILE', 'log-000002.bin')), /^internal .*EMFILE/)
+  // A broken disk is: its owner may be far away.
+  const broken = await load(dir, blind('EIO', ...names))
+  assert.equal([broken.types, broken.isWhole], [['unreadable', 'unreadable'], false])
+  await broken.store.close()
+  assert.equal(readdirSync(dir), names)
+})
+
+test('what may come back is told apart from what never will', async () => {
+  const { updates } = written(3)
+  const { bytes, ends } = await logOf(updates)
+  const whole = await load(folder({ [LOG]: bytes }))
+  assert.ok(whole.isWhole)
+  const torn = await load(folder({ [LOG]: bytes.subarray(0, -1) }))
+  assert.ok(torn.isWhole, 'a torn tail is cut off before anything is written')
+  const flipped = Buffer.from(bytes)
+  flipped[ends[1]! - 1]! ^= 1
+  const damaged = await load(folder({ [LOG]: flipped }))
+  assert.not(damaged.isWhole)
+  const older = await load(folder({ [LOG]: bytes.subarray(0, -1), 'log-000002.bin': bytes }))
+  assert.not(older.isWhole, 'this tail is not cut off')
+  for (const { store } of [whole, torn, damaged, older]) await store.close()
+})
+
+test('updates whose predecessor was damaged are held back whole, and kept', async () => {
   const { doc, updates } = written(3)
   const { bytes, ends } = await logOf(updates)
   bytes[ends[2]! - 1]! ^= 1
   const { store, ...loaded } = await load(folder({ [LOG]: bytes }))
-  const copy = docOf(loaded)
+  const { doc: copy, held } = restored(loaded)
   assert.equal(copy.getMap('numbers').toJSON(), { k0: 0 })
-  // They survive a compaction of the document in which they wait.
-  await store.compact(copy)
+  assert.equal(held, [updates[2]])
   await store.close()
   Y.applyUpdate(copy, updates[1]!)
+  for (const update of held) Y.applyUpdate(copy, update)
   assert.is(digestOf(copy), digestOf(doc))
 })
 

@@ -1,8 +1,21 @@
 /**
- * When a log has grown enough to be replaced by a state. Idle time is the owner's to judge.
+ * When a log has grown enough to be replaced by a state: at once where it is long, and where it
+ * is of some length when nobody has written for a while (`IDLE_MS`; the owner's to judge).
  *
- * The folder then stays below `2 x state + 2 x log`, with `log <= max(1 MiB, state)` plus what
- * comes in between two looks of the owner: twice only while a compaction runs, once after it.
+ * ```ts
+ * if (isDueForCompaction(sizes, { isIdle: true })) await store.compact(doc)
+ * ```
+ *
+ * Bytes of the folder of a log, at all times and however much was ever written:
+ *
+ *     state + new state + max(COMPACT_BYTES, state) + late
+ *
+ * `late` is what is appended from the group that makes the log due to the end of the compaction;
+ * the new state is there only while that runs. Files that are set aside or kept come on top.
+ *
+ * Bytes of memory beside the document: the updates that wait, and a copy of those of one group
+ * (`COMMIT_BYTES`, or one longer update). While a compaction runs: a second document and four
+ * times the new state. While a store is loaded: the state and the log.
  */
 
 /**
@@ -23,12 +36,37 @@ export const COMPACT_UPDATES = 20_000
  */
 const LEAST_SHARE = 1 / 4
 
+/** Milliseconds without a write after which an owner takes its time to be idle. */
+export const IDLE_MS = 60_000
+
+/**
+ * Bytes. When idle, a log below this is left alone: what its compaction saves at the next start
+ * (4 ms) is not worth the flushes. Larger: more log is read at each start.
+ */
+export const IDLE_BYTES: number = 64 * 1024
+
+/** Updates; the same in count. */
+export const IDLE_UPDATES = 1_000
+
+export interface Moment {
+  /** Has nothing been written for `IDLE_MS`? */
+  readonly isIdle: boolean
+}
+
 export interface Sizes {
+  /** Bytes of the compacted state; 0 where there is none. */
   readonly stateBytes: number
+  /** Bytes and updates that came after it. */
   readonly logBytes: number
   readonly logUpdates: number
 }
 
-export const isDueForCompaction = ({ stateBytes, logBytes, logUpdates }: Sizes): boolean =>
-  logBytes >= Math.max(COMPACT_BYTES, stateBytes) ||
-  (logUpdates >= COMPACT_UPDATES && logBytes >= stateBytes * LEAST_SHARE)
+const isWorthIts = (share: number, { stateBytes, logBytes }: Sizes): boolean =>
+  logBytes >= stateBytes * share
+
+export const isDueForCompaction = (sizes: Sizes, { isIdle }: Moment = { isIdle: false }): boolean =>
+  (sizes.logBytes >= COMPACT_BYTES && isWorthIts(1, sizes)) ||
+  (sizes.logUpdates >= COMPACT_UPDATES && isWorthIts(LEAST_SHARE, sizes)) ||
+  (isIdle &&
+    (sizes.logBytes >= IDLE_BYTES || sizes.logUpdates >= IDLE_UPDATES) &&
+    isWorthIts(LEAST_SHARE, sizes))

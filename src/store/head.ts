@@ -41,18 +41,20 @@ export const encodeHead = (kind: FileKind, marker: Uint8Array): Uint8Array => {
 export const headBytes = (kind: FileKind): number =>
   encodeHead(kind, new Uint8Array(MARKER_BYTES)).length
 
+/** Why what a newer program wrote is left alone. */
+export const newerFormat = (path: string, format: number, known: number): Failure =>
+  new Failure(
+    'invalid_argument',
+    `"${path}" has format ${format}; this program reads formats up to ${known}`,
+    { hint: 'Install a newer pilot-gossip, or choose another data folder.' },
+  )
+
 /** The marker; undefined where the head is damaged. Throws a Failure when the format is newer. */
 export const decodeHead = (bytes: Uint8Array, path: string): Uint8Array | undefined => {
   const text = Buffer.from(bytes.subarray(0, MAX_HEAD)).toString('latin1')
   const [line, , version, marker = '', sum = ''] = LINE.exec(text) ?? []
   if (line === undefined || checksum(line.slice(0, -sum.length - 2)) !== sum) return undefined
-  if (Number(version) > FORMAT_VERSION) {
-    throw new Failure(
-      'invalid_argument',
-      `"${path}" has format ${version}; this program reads formats up to ${FORMAT_VERSION}`,
-      { hint: 'Install a newer pilot-gossip, or choose another data folder.' },
-    )
-  }
+  if (Number(version) > FORMAT_VERSION) throw newerFormat(path, Number(version), FORMAT_VERSION)
   return new Uint8Array(Buffer.from(marker, 'hex'))
 }
 

@@ -23,6 +23,7 @@ import { Failure } from '../errors.ts'
 import { Lock } from '../transports/lock.ts'
 import { type Disk, nodeDisk, writeWhole } from './disk.ts'
 import { toDiskFailure } from './disk-failure.ts'
+import { newerFormat } from './head.ts'
 import {
   judgeWriter,
   nextIncarnation,
@@ -61,13 +62,7 @@ const parseRecord = (bytes: Uint8Array, path: string): WriterRecord | undefined 
     return undefined // not JSON: damaged, which `take` tells
   }
   const { format, node, incarnation, published } = value
-  if (typeof format === 'number' && format > FORMAT) {
-    throw new Failure(
-      'invalid_argument',
-      `"${path}" has format ${format}; this program reads formats up to ${FORMAT}`,
-      { hint: 'Install a newer pilot-gossip, or choose another data folder.' },
-    )
-  }
+  if (typeof format === 'number' && format > FORMAT) throw newerFormat(path, format, FORMAT)
   if (typeof node !== 'number' || typeof incarnation !== 'number') return undefined
   if (!Number.isSafeInteger(published) || (published as number) < 0) return undefined
   try {
@@ -84,6 +79,7 @@ export class Identity {
   readonly #random: RandomBelow
   readonly #lock: Lock
   #isOpen = false
+  #isDistrusted = false
   #record: WriterRecord | undefined
   /** The highest clock that `publish` was asked for, for the writer of now. */
   #reached = 0
@@ -109,14 +105,24 @@ export class Identity {
   }
 
   /**
+   * What was read from disk is not all that may ever be read again: a file that is unreadable
+   * today may hold own entries that were never published, and give them back tomorrow. The clock
+   * alone does not show that, so the next `take` gives a new id.
+   */
+  distrust(): void {
+    this.#isDistrusted = true
+  }
+
+  /**
    * The id under which `node` may write now. `clocks` is the state vector of the document as it
    * was read from disk, before anything came from a peer.
    */
   async take(node: number, clocks: ReadonlyMap<number, number>): Promise<Taken> {
     this.#checkOpen()
     const found = await this.#read()
-    const reason =
+    const judged =
       found === 'first' || found === 'unreadable' ? found : judgeWriter(found, node, clocks)
+    const reason = judged === 'same' && this.#isDistrusted ? 'lost' : judged
     const before = typeof found === 'string' ? undefined : found
     if (reason === 'same' && before) {
       this.#record = before
@@ -136,11 +142,13 @@ export class Identity {
 
   /**
    * Notes that the own clock up to `clock` may be seen by others from now on; resolves when
-   * that is on disk. Cheap where it is no news. Calls that wait at once are one write.
+   * that is on disk. Cheap where it is no news. Calls that wait at once are one write. The clock
+   * of a `writer` that is ours no more is passed over.
    */
-  async publish(clock: number): Promise<void> {
+  async publish(clock: number, writer?: number): Promise<void> {
     if (!Number.isSafeInteger(clock) || clock < 0) throw new TypeError(`no clock: ${clock}`)
-    const { incarnation, published } = this.#taken()
+    const { node, incarnation, published } = this.#taken()
+    if (writer !== undefined && writer !== writerId(node, incarnation)) return
     if (published >= clock) return
     this.#reached = Math.max(this.#reached, clock)
     await this.#inTurn(async () => {
@@ -182,6 +190,7 @@ export class Identity {
       const incarnation = nextIncarnation(node, clocks, before, this.#random)
       await this.#write({ node, incarnation, published: 0 })
       this.#reached = 0
+      this.#isDistrusted = false
       return { writer: writerId(node, incarnation), reason }
     })
   }

@@ -16,11 +16,27 @@ export interface Keep {
   readonly identity: Identity
 }
 
+export interface StoreOptions {
+  /** A folder for the store alone. */
+  readonly dir: string
+  /** To be called where something that was kept could not be read and may be readable later. */
+  readonly onIncomplete: () => void
+}
+
+/** The store of the caller's choice, in a folder of that name, and the writer id that goes with it. */
+export const keepWith = (
+  dir: string,
+  name: string,
+  create: (options: StoreOptions) => Store,
+): Keep => {
+  const identity = new Identity({ dir })
+  const onIncomplete = (): void => identity.distrust()
+  return { store: create({ dir: join(dir, name), onIncomplete }), identity }
+}
+
 /** Opens nothing yet; the folder is made when the agent starts. */
-export const keepIn = (dir: string): Keep => ({
-  store: new LogStore({ dir: join(dir, 'log') }),
-  identity: new Identity({ dir }),
-})
+export const keepIn = (dir: string): Keep =>
+  keepWith(dir, 'log', (options) => new LogStore(options))
 
 /** `0:0000.0000.000A`: the last eight digits are the node's number. */
 const PILOT_ADDRESS = /^[0-9]+:[0-9A-F]{4}\.([0-9A-F]{4})\.([0-9A-F]{4})$/

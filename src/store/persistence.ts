@@ -1,7 +1,8 @@
 /**
  * Keeps a document in a store: what was there is loaded into it, and every change, from here or
  * from peers, is appended as it happens. `flushed` is the moment at which what has been done so
- * far is on disk: nothing is acknowledged or published before it.
+ * far is on disk: nothing is acknowledged or published before it. The store is compacted when it
+ * says so: after a write, or when nothing was written for a while.
  *
  * ```js
  * const persistence = new Persistence(doc, store, onProblem)
@@ -12,7 +13,8 @@
  */
 import * as Y from 'yjs'
 import { type Failure, toFailure } from '../errors.ts'
-import { restore, type Store, type StoreProblem } from './store.ts'
+import { IDLE_MS } from './compaction.ts'
+import { type Restored, restore, type Store } from './store.ts'
 
 /** Milliseconds. Each try encodes the whole state; a full disk is seldom emptied sooner. */
 const COMPACT_AGAIN_MS = 60_000
@@ -20,38 +22,73 @@ const COMPACT_AGAIN_MS = 60_000
 /** The origin of the transaction that loads a document. */
 const LOADING = Symbol('loading')
 
+/** Time as Persistence needs it. */
+export interface Timers {
+  /** Milliseconds that never go back. */
+  now(): number
+  /** Runs once after `ms`, without keeping the process alive for it; gives what takes it back. */
+  after(ms: number, run: () => void): () => void
+}
+
+const nodeTimers: Timers = {
+  now: () => performance.now(),
+  after: (ms, run) => {
+    const timer = setTimeout(run, ms).unref()
+    return () => clearTimeout(timer)
+  },
+}
+
 export class Persistence {
   readonly #doc: Y.Doc
   readonly #store: Store
   readonly #onProblem: (failure: Failure) => void
   readonly #listener: (update: Uint8Array, origin: unknown) => void
-  /** Appends whose end is not known. */
-  readonly #waiting = new Set<Promise<void>>()
+  /** Appends that have not settled, and the last of them: they settle in their order. */
+  #waiting = 0
+  #last: Promise<void> = Promise.resolve()
+  /** Updates that are on disk and not in the document, as they wait for others. */
+  #held: readonly Uint8Array[] = []
   /** The state vector up to which everything is on disk. */
   #saved: Uint8Array
   /** Why something is not on disk; undefined when all is well. */
   #failure: Failure | undefined
   #repairing: Promise<void> | undefined
   #compacting: Promise<void> | undefined
-  /** Milliseconds of `performance.now()`; not compacted before, as the last try failed. */
+  readonly #timers: Timers
+  /** When the last append ended; of `Timers.now`, like the next. */
+  #lastWrite = 0
+  /** Not compacted before, as the last try failed. */
   #compactAt = 0
+  /** Takes back the look at whether all is quiet. */
+  #cancel: (() => void) | undefined
+  #isClosed = false
 
-  constructor(doc: Y.Doc, store: Store, onProblem: (failure: Failure) => void) {
+  /** `onProblem` is told of what no caller waits for. */
+  constructor(
+    doc: Y.Doc,
+    store: Store,
+    onProblem: (failure: Failure) => void,
+    timers: Timers = nodeTimers,
+  ) {
     this.#doc = doc
     this.#store = store
     this.#onProblem = onProblem
+    this.#timers = timers
     this.#saved = Y.encodeStateVector(doc)
     this.#listener = (update, origin) => {
       if (origin !== LOADING) this.#append(update)
     }
   }
 
-  /** Loads what is kept, and begins to keep. Tells what of it could not be read. */
-  async open(): Promise<readonly StoreProblem[]> {
-    const problems = restore(this.#doc, await this.#store.load(), LOADING)
+  /** Loads what is kept, and begins to keep. Tells what of it could not be read or merged. */
+  async open(): Promise<Restored> {
+    const restored = restore(this.#doc, await this.#store.load(), LOADING)
+    this.#held = restored.held
     this.#saved = Y.encodeStateVector(this.#doc)
     this.#doc.on('update', this.#listener)
-    return problems
+    this.#lastWrite = this.#timers.now()
+    this.#lookLater()
+    return restored
   }
 
   /**
@@ -59,12 +96,14 @@ export class Persistence {
    * disk refuses; the changes are kept in memory, and each further call tries to save them.
    */
   async flushed(): Promise<void> {
-    if (this.#waiting.size > 0) await Promise.allSettled(this.#waiting)
+    await this.#last
     if (this.#failure) await this.#repair()
   }
 
   /** Saves what it can and closes the store. */
   async close(): Promise<void> {
+    this.#isClosed = true
+    this.#cancel?.()
     this.#doc.off('update', this.#listener)
     try {
       await this.flushed()
@@ -76,21 +115,23 @@ export class Persistence {
   }
 
   #append(update: Uint8Array): void {
-    const append: Promise<void> = this.#store.append(update).then(
-      () => this.#ended(append),
+    this.#waiting++
+    this.#last = this.#store.append(update).then(
+      () => this.#ended(),
       (error) => {
         this.#failure ??= toFailure(error)
-        this.#ended(append)
+        this.#ended()
       },
     )
-    this.#waiting.add(append)
   }
 
-  #ended(append: Promise<void>): void {
-    this.#waiting.delete(append)
-    if (this.#waiting.size > 0 || this.#failure) return
-    this.#saved = Y.encodeStateVector(this.#doc)
-    this.#compact()
+  #ended(): void {
+    this.#waiting--
+    this.#lastWrite = this.#timers.now()
+    if (this.#failure) return
+    if (this.#waiting === 0) this.#saved = Y.encodeStateVector(this.#doc)
+    this.#compact(false)
+    this.#lookLater()
   }
 
   /** Appends again all that is not known to be on disk. One at a time, whoever asks. */
@@ -113,18 +154,48 @@ export class Persistence {
     this.#saved = vector
   }
 
+  /** What waits for updates that could not be read, and that nobody has brought meanwhile. */
+  #stillHeld(): readonly Uint8Array[] {
+    return this.#held.filter((update) =>
+      [...Y.parseUpdateMeta(update).to].some(
+        ([writer, end]) => Y.getState(this.#doc.store, writer) < end,
+      ),
+    )
+  }
+
   /** In the background; a failure is told, and nothing is lost by it. */
-  #compact(): void {
-    if (this.#compacting || !this.#store.needsCompaction()) return
-    if (performance.now() < this.#compactAt) return
-    this.#compacting = this.#store
-      .compact(this.#doc)
+  #compact(isIdle: boolean): void {
+    if (this.#compacting || !this.#store.needsCompaction({ isIdle })) return
+    if (this.#timers.now() < this.#compactAt) return
+    const compacted = this.#store.compact(this.#doc)
+    // They are not in the document: into the new log with them, before the old one goes.
+    this.#held = this.#stillHeld()
+    const kept = this.#held.map((update) => this.#store.append(update))
+    this.#compacting = Promise.all([compacted, ...kept])
+      .then(() => undefined)
       .catch((error) => {
-        this.#compactAt = performance.now() + COMPACT_AGAIN_MS
+        this.#compactAt = this.#timers.now() + COMPACT_AGAIN_MS
         this.#onProblem(toFailure(error))
       })
       .finally(() => {
         this.#compacting = undefined
+        this.#lookLater()
       })
+  }
+
+  /** One timer for all writes: it looks when the last one was, and waits for the rest. */
+  #lookLater(): void {
+    if (this.#cancel || this.#isClosed || !this.#store.needsCompaction({ isIdle: true })) return
+    const at = Math.max(this.#lastWrite + IDLE_MS, this.#compactAt)
+    this.#cancel = this.#timers.after(Math.max(0, at - this.#timers.now()), () => this.#look())
+  }
+
+  #look(): void {
+    this.#cancel = undefined
+    const now = this.#timers.now()
+    const isIdle = now - this.#lastWrite >= IDLE_MS
+    if (isIdle && this.#waiting === 0 && !this.#failure) this.#compact(true)
+    else if (isIdle) this.#compactAt = now + COMPACT_AGAIN_MS // the disk is in trouble
+    if (!this.#compacting) this.#lookLater()
   }
 }

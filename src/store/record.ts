@@ -12,10 +12,17 @@
 import { crc32 } from 'node:zlib'
 import { MARKER_BYTES } from './head.ts'
 
-/** What a payload is: a V1 update, or a whole state as a V2 update. */
-export type RecordKind = 1 | 2
+/**
+ * What a payload is: a V1 update; a whole state as a V2 update; or several V1 updates that were
+ * written together, each behind its length (4). They are one record, since a power cut may keep
+ * the end of a flush and lose its middle: then all of it counts as never written.
+ */
+export type RecordKind = 1 | 2 | 3
 export const UPDATE_V1: RecordKind = 1
 export const STATE_V2: RecordKind = 2
+export const GROUP_V1: RecordKind = 3
+
+const ITEM_LENGTH_BYTES = 4
 
 const CRC_AT = MARKER_BYTES
 const LENGTH_AT = CRC_AT + 4
@@ -30,35 +37,56 @@ export const MAX_PAYLOAD: number = 2 ** 30
 const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 
-/** The records one after another. */
-export const encodeRecords = (
+export const encodeRecord = (
   marker: Uint8Array,
   kind: RecordKind,
-  payloads: readonly Uint8Array[],
+  payload: Uint8Array,
 ): Uint8Array => {
-  const total = payloads.reduce((sum, { length }) => sum + RECORD_BYTES + length, 0)
-  const bytes = new Uint8Array(total)
+  const bytes = new Uint8Array(RECORD_BYTES + payload.length)
   const view = viewOf(bytes)
-  let at = 0
-  for (const payload of payloads) {
-    const end = at + RECORD_BYTES + payload.length
-    bytes.set(marker, at)
-    view.setUint32(at + LENGTH_AT, payload.length, true)
-    view.setUint8(at + KIND_AT, kind)
-    bytes.set(payload, at + RECORD_BYTES)
-    view.setUint32(at + CRC_AT, crc32(bytes.subarray(at + LENGTH_AT, end)), true)
-    at = end
-  }
+  bytes.set(marker)
+  view.setUint32(LENGTH_AT, payload.length, true)
+  view.setUint8(KIND_AT, kind)
+  bytes.set(payload, RECORD_BYTES)
+  view.setUint32(CRC_AT, crc32(bytes.subarray(LENGTH_AT)), true)
   return bytes
 }
 
-export interface Span {
+/** Updates that are written together, as one record. */
+export const encodeGroup = (marker: Uint8Array, updates: readonly Uint8Array[]): Uint8Array => {
+  const [only] = updates
+  if (only && updates.length === 1) return encodeRecord(marker, UPDATE_V1, only)
+  const total = updates.reduce((sum, { length }) => sum + ITEM_LENGTH_BYTES + length, 0)
+  const payload = new Uint8Array(total)
+  const view = viewOf(payload)
+  let at = 0
+  for (const update of updates) {
+    view.setUint32(at, update.length, true)
+    payload.set(update, at + ITEM_LENGTH_BYTES)
+    at += ITEM_LENGTH_BYTES + update.length
+  }
+  return encodeRecord(marker, GROUP_V1, payload)
+}
+
+/** The updates of a group; views into it. Its checksum was right, so its lengths are. */
+const itemsOf = (payload: Uint8Array): Uint8Array[] => {
+  const view = viewOf(payload)
+  const items: Uint8Array[] = []
+  for (let at = 0; at < payload.length; ) {
+    const end = at + ITEM_LENGTH_BYTES + view.getUint32(at, true)
+    items.push(payload.subarray(at + ITEM_LENGTH_BYTES, end))
+    at = end
+  }
+  return items
+}
+
+interface Span {
   readonly from: number
   readonly to: number
 }
 
 export interface Scan {
-  /** Payloads of the kind that was asked for, in order; views into the bytes. */
+  /** The state, or the updates, in order; views into the bytes. */
   readonly payloads: readonly Uint8Array[]
   /** Bytes before a readable record that belong to none. */
   readonly damage: readonly Span[]
@@ -66,15 +94,16 @@ export interface Scan {
   readonly end: number
 }
 
-/** Reads all records from `start`; bounded by the bytes, whatever they say. */
+/** Reads all records of these kinds from `start`; bounded by the bytes, whatever they say. */
 export const scanRecords = (
   bytes: Uint8Array,
   start: number,
   marker: Uint8Array,
-  kind: RecordKind,
+  kinds: readonly RecordKind[],
 ): Scan => {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   const view = viewOf(bytes)
+  const kindAt = (at: number): RecordKind => view.getUint8(at + KIND_AT) as RecordKind
   /** Where the record at `at` ends; undefined where there is none. */
   const endOf = (at: number): number | undefined => {
     if (
@@ -83,7 +112,7 @@ export const scanRecords = (
     )
       return undefined
     const end = at + RECORD_BYTES + view.getUint32(at + LENGTH_AT, true)
-    if (end > bytes.length || view.getUint8(at + KIND_AT) !== kind) return undefined
+    if (end > bytes.length || !kinds.includes(kindAt(at))) return undefined
     const sum = crc32(bytes.subarray(at + LENGTH_AT, end))
     return sum === view.getUint32(at + CRC_AT, true) ? end : undefined
   }
@@ -97,7 +126,9 @@ export const scanRecords = (
       continue
     }
     if (at > good) damage.push({ from: good, to: at })
-    payloads.push(bytes.subarray(at + RECORD_BYTES, end))
+    const payload = bytes.subarray(at + RECORD_BYTES, end)
+    if (kindAt(at) === GROUP_V1) for (const item of itemsOf(payload)) payloads.push(item)
+    else payloads.push(payload)
     good = end
     at = end
   }

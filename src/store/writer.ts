@@ -32,8 +32,8 @@ export interface WriterRecord {
 
 /**
  * `same`: everything published is here. A new incarnation, because: `first`: the folder has none,
- * `unreadable`: what it has is damaged, `moved`: it belonged to another node, `lost`: less is on
- * disk than was published, `taken`: a peer has more of this writer than we do.
+ * `unreadable`: what it has is damaged, `moved`: it belonged to another node, `lost`: less can be
+ * read than was published, or than may be read one day, `taken`: a peer has more of this writer than we do.
  */
 export type WriterReason = 'same' | 'first' | 'unreadable' | 'moved' | 'lost' | 'taken'
 

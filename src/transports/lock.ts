@@ -2,60 +2,107 @@
  * A file that says which process owns a folder, so that two do not work in it at once. It
  * holds the process id and the time that process started; the lock of a process that is
  * gone (killed, or its id given to another since) is taken over. Knows only the processes
- * of this host: it guards no folder that several hosts or containers share.
+ * of this host: it guards no folder that several hosts or containers share, and can only
+ * tell that another one's lock lies there.
  *
  * ```ts
  * const lock = new Lock(join(dir, 'lock'))
  * await lock.hold() // rejects with `already_exists` while another owner lives
+ * (await readOwner(join(dir, 'lock')))?.pid // who has it, where somebody does
+ * await isHeld(join(dir, 'lock')) // true, too, where another host has it and none can tell
  * await lock.release()
  * ```
  */
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { Failure } from '../errors.ts'
 
 /** Times. Each failed try means that another process took or left the lock in between. */
 const TRIES = 5
 
-interface Owner {
+export interface Owner {
   readonly pid: number
   /** when the process started, in clock ticks since the host did; empty where nobody tells */
   readonly start: string
+  /** among whose processes the id was given out; absent in locks of older versions */
+  readonly host?: string
+}
+
+/** This host, or the container: two that share a name still count their processes apart. */
+const hostOf = (): string => {
+  try {
+    return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`
+  } catch {
+    return hostname() // no such file system
+  }
 }
 
 const codeOf = (error: unknown): unknown => (error as NodeJS.ErrnoException).code
 
-/** The 22nd field of /proc/PID/stat; empty on systems without, and for what is dead but not buried. */
+/** For when a process started that has ended, and whose parent has not asked how. */
+const DEAD = 'dead'
+
+/** The 22nd field of /proc/PID/stat; empty on systems without. */
 const startOf = (pid: number): string => {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const [state, ...rest] = fields.slice(fields.lastIndexOf(')') + 2).split(' ')
-    return state === 'Z' ? 'dead' : (rest[18] ?? '')
+    return state === 'Z' ? DEAD : (rest[18] ?? '')
   } catch {
     return '' // no such file system or no such process: the caller asks by signal too
   }
 }
 
-const isAlive = ({ pid, start }: Owner): boolean => {
+/** Does that very process live, and not another that was given its id since? */
+export const isAlive = ({ pid, start }: Owner): boolean => {
   try {
     process.kill(pid, 0)
   } catch (error) {
     if (codeOf(error) === 'ESRCH') return false // EPERM: it lives, as somebody else's
   }
   const now = startOf(pid)
-  return start === '' || now === '' || now === start
+  return now !== DEAD && (start === '' || now === '' || now === start)
 }
 
 /** Undefined for what no Lock wrote: such a file belongs to nobody. */
 const parseOwner = (text: string): Owner | undefined => {
   try {
-    const { pid, start } = JSON.parse(text) as { pid?: unknown; start?: unknown }
-    return typeof pid === 'number' && pid > 0 && typeof start === 'string'
-      ? { pid, start }
-      : undefined
+    const { pid, start, host } = JSON.parse(text) as Partial<Record<keyof Owner, unknown>>
+    if (typeof pid !== 'number' || !(pid > 0) || typeof start !== 'string') return undefined
+    return { pid, start, ...(typeof host === 'string' && { host }) }
   } catch {
     return undefined // not JSON
+  }
+}
+
+const readLock = async (path: string): Promise<string | undefined> => {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** The living process of this host that holds the lock at `path`; undefined where none does. */
+export const readOwner = async (path: string): Promise<Owner | undefined> => {
+  const owner = parseOwner((await readLock(path)) ?? '')
+  return owner && isAlive(owner) ? owner : undefined
+}
+
+/**
+ * May somebody hold the lock at `path`? Where nobody can tell from here, he may: the process is
+ * of another host, or the lock is not for us to read.
+ */
+export const isHeld = async (path: string): Promise<boolean> => {
+  try {
+    const owner = parseOwner((await readLock(path)) ?? '')
+    if (owner === undefined) return false
+    return (owner.host !== undefined && owner.host !== hostOf()) || isAlive(owner)
+  } catch {
+    return true // it is there, and cannot be read
   }
 }
 
@@ -65,6 +112,7 @@ export class Lock {
   readonly #text = JSON.stringify({
     pid: process.pid,
     start: startOf(process.pid),
+    host: hostOf(),
     lock: randomUUID(),
   })
 
@@ -75,7 +123,7 @@ export class Lock {
   /** Takes the lock, or makes sure that it is still ours; `already_exists` while another owner lives. */
   async hold(): Promise<void> {
     for (let left = TRIES; left > 0; left--) {
-      const found = await this.#read()
+      const found = await readLock(this.#path)
       if (found === this.#text) return
       if (found === undefined) {
         await this.#place()
@@ -90,16 +138,7 @@ export class Lock {
 
   /** Gives the lock back where it is still ours. */
   async release(): Promise<void> {
-    if ((await this.#read()) === this.#text) await this.#remove(this.#text)
-  }
-
-  async #read(): Promise<string | undefined> {
-    try {
-      return await readFile(this.#path, 'utf8')
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return undefined
-      throw error
-    }
+    if ((await readLock(this.#path)) === this.#text) await this.#remove(this.#text)
   }
 
   /** Puts our lock there unless one is: `link` does both in one step, and with all its text. */
@@ -133,7 +172,7 @@ export class Lock {
 
   #taken(why: string): Failure {
     return new Failure('already_exists', `"${this.#path}" is taken: ${why}`, {
-      hint: 'Stop the other agent, or choose another name for this one.',
+      hint: 'Stop the other agent, or choose another folder or name for this one.',
     })
   }
 }

@@ -1,0 +1,122 @@
+/**
+ * What every store has in common, above the medium that keeps the bytes: loaded once, written in
+ * groups, one compaction at a time, closed once.
+ *
+ * ```ts
+ * class LogStore extends QueuedStore {
+ *   constructor(options: LogStoreOptions) { super(new LogMedium(options)) }
+ * }
+ * ```
+ */
+import type * as Y from 'yjs'
+import { Failure } from '../errors.ts'
+import { isDueForCompaction, type Moment, type Sizes } from './compaction.ts'
+import { GroupCommit } from './group-commit.ts'
+import type { Loaded, Store, StoreStats } from './store.ts'
+
+/** Where updates are kept. Its calls may reject with anything; `describe` makes a Failure of it. */
+export interface Medium {
+  /** The folder, for messages. */
+  readonly dir: string
+  load(): Promise<Loaded>
+  /** Makes the updates durable, in order. One call at a time. */
+  commit(updates: readonly Uint8Array[]): Promise<void>
+  /**
+   * Replaces what is kept by the state of `doc`, which is read before the first await. `inTurn`
+   * runs a task after all that waited at the call, and lets nothing be written meanwhile.
+   */
+  compact(doc: Y.Doc, inTurn: (task: () => Promise<void>) => Promise<void>): Promise<void>
+  sizes(): Sizes
+  /** Was something found that a compaction should leave behind? */
+  hasDamage(): boolean
+  close(): Promise<void>
+  /** `doing` completes the sentence "cannot …". A Failure stays the one it is. */
+  describe(error: unknown, doing: string): Failure
+}
+
+const NOT_LOADED = 'the store was not loaded: call load first, and wait for it'
+
+export class QueuedStore implements Store {
+  readonly #medium: Medium
+  readonly #queue: GroupCommit
+  #state: 'new' | 'loading' | 'loaded' = 'new'
+  #compacting: Promise<void> | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(medium: Medium) {
+    this.#medium = medium
+    this.#queue = new GroupCommit({
+      commit: (updates) => medium.commit(updates),
+      describe: (error) => medium.describe(error, `write to the store in "${medium.dir}"`),
+    })
+  }
+
+  async load(): Promise<Loaded> {
+    if (this.#state !== 'new') throw new TypeError('load was called twice')
+    if (this.#closing) throw this.#closed()
+    this.#state = 'loading'
+    try {
+      const loaded = await this.#medium.load()
+      this.#state = 'loaded'
+      return loaded
+    } catch (error) {
+      this.#state = 'new'
+      throw this.#medium.describe(error, `read the store in "${this.#medium.dir}"`)
+    }
+  }
+
+  append(update: Uint8Array): Promise<void> {
+    this.#checkLoaded()
+    return this.#closing ? Promise.reject(this.#closed()) : this.#queue.append(update)
+  }
+
+  needsCompaction(moment?: Moment): boolean {
+    return this.#medium.hasDamage() || isDueForCompaction(this.#medium.sizes(), moment)
+  }
+
+  compact(doc: Y.Doc): Promise<void> {
+    this.#checkLoaded()
+    if (this.#closing) return Promise.reject(this.#closed())
+    this.#compacting ??= this.#compact(doc).finally(() => {
+      this.#compacting = undefined
+    })
+    return this.#compacting
+  }
+
+  stats(): StoreStats {
+    const { appended, commits } = this.#queue
+    return { ...this.#medium.sizes(), appended, commits }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #compact(doc: Y.Doc): Promise<void> {
+    try {
+      await this.#medium.compact(doc, (task) => this.#queue.run(task))
+    } catch (error) {
+      throw this.#medium.describe(error, `compact the store in "${this.#medium.dir}"`)
+    }
+  }
+
+  async #close(): Promise<void> {
+    // Who asked for the compaction is told of its failure.
+    await Promise.allSettled([this.#compacting])
+    await this.#queue.idle()
+    try {
+      await this.#medium.close()
+    } catch (error) {
+      throw this.#medium.describe(error, `close the store in "${this.#medium.dir}"`)
+    }
+  }
+
+  #checkLoaded(): void {
+    if (this.#state !== 'loaded') throw new TypeError(NOT_LOADED)
+  }
+
+  #closed(): Failure {
+    return new Failure('closed', `the store in "${this.#medium.dir}" is closed`)
+  }
+}

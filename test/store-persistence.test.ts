@@ -1,0 +1,205 @@
+/** When a document is compacted: after a write, or when nobody has written for a while. */
+import * as assert from 'uvu/assert'
+import * as Y from 'yjs'
+import { Failure } from '../src/errors.ts'
+import {
+  IDLE_BYTES,
+  IDLE_MS,
+  IDLE_UPDATES,
+  isDueForCompaction,
+  type Moment,
+} from '../src/store/compaction.ts'
+import { Persistence, type Timers } from '../src/store/persistence.ts'
+import type { Loaded, Store, StoreStats } from '../src/store/store.ts'
+import { suite } from './helpers/suite.ts'
+
+const test = suite('store persistence')
+
+/** A clock that stands still until it is moved. */
+class FakeTimers implements Timers {
+  time = 1000
+  /** Timers that were ever set. */
+  count = 0
+  #waiting: { readonly at: number; readonly run: () => void }[] = []
+
+  now(): number {
+    return this.time
+  }
+
+  after(ms: number, run: () => void): () => void {
+    const timer = { at: this.time + ms, run }
+    this.#waiting.push(timer)
+    this.count++
+    return () => {
+      this.#waiting = this.#waiting.filter((each) => each !== timer)
+    }
+  }
+
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0
+  }
+
+  /** Lets time pass; everything that is due runs, and what comes of it at once. */
+  async pass(ms: number): Promise<void> {
+    this.time += ms
+    for (let turn = 0; turn < 10; turn++) {
+      const due = this.#waiting.filter(({ at }) => at <= this.time)
+      if (due.length === 0) return
+      this.#waiting = this.#waiting.filter(({ at }) => at > this.time)
+      for (const { run } of due) run()
+      await settle()
+    }
+    throw new Error('a timer without delay sets another, and so on')
+  }
+}
+
+/** A turn of the event loop: all that hangs on settled promises alone is done. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** Keeps nothing, and does as it is told. */
+class FakeStore implements Store {
+  isDue = (_moment?: Moment): boolean => false
+  failure: Failure | undefined
+  compactions = 0
+
+  async load(): Promise<Loaded> {
+    return { state: undefined, updates: [], problems: [] }
+  }
+
+  async append(): Promise<void> {
+    if (this.failure) throw this.failure
+  }
+
+  needsCompaction(moment?: Moment): boolean {
+    return this.isDue(moment)
+  }
+
+  async compact(): Promise<void> {
+    this.compactions++
+    if (this.failure) throw this.failure
+    this.isDue = () => false
+  }
+
+  stats(): StoreStats {
+    return { stateBytes: 0, logBytes: 0, logUpdates: 0, appended: 0, commits: 0 }
+  }
+
+  async close(): Promise<void> {}
+}
+
+const whenIdle = (moment?: Moment): boolean => moment?.isIdle === true
+
+const kit = async (isDue: (moment?: Moment) => boolean) => {
+  const doc = new Y.Doc()
+  const store = new FakeStore()
+  store.isDue = isDue
+  const timers = new FakeTimers()
+  const problems: Failure[] = []
+  const persistence = new Persistence(doc, store, (failure) => problems.push(failure), timers)
+  await persistence.open()
+  const write = async (): Promise<void> => {
+    doc.getMap('map').set('key', timers.time)
+    await settle()
+  }
+  return { store, timers, problems, persistence, write }
+}
+
+test('compacts at once where the log is long', async () => {
+  const { store, write, persistence } = await kit(() => true)
+  assert.is(store.compactions, 0)
+  await write()
+  assert.is(store.compactions, 1)
+  await persistence.close()
+})
+
+test('compacts a shorter log when nobody has written for a while', async () => {
+  const { store, timers, write, persistence } = await kit(whenIdle)
+  for (let count = 0; count < 10; count++) {
+    await write()
+    await timers.pass(IDLE_MS - 1)
+  }
+  assert.is(store.compactions, 0)
+  assert.ok(timers.count <= 11, `${timers.count} timers: one for all writes`)
+  await timers.pass(1)
+  assert.is(store.compactions, 1)
+  assert.not(timers.isWaiting)
+  await persistence.close()
+})
+
+test('what an earlier life left is compacted too, without a write', async () => {
+  const { store, timers, persistence } = await kit(whenIdle)
+  await timers.pass(IDLE_MS)
+  assert.is(store.compactions, 1)
+  await persistence.close()
+})
+
+test('no timer where there is nothing to compact, none after close', async () => {
+  const { store, timers, write, persistence } = await kit(() => false)
+  await write()
+  assert.not(timers.isWaiting)
+  store.isDue = whenIdle
+  await write()
+  assert.ok(timers.isWaiting)
+  await persistence.close()
+  assert.not(timers.isWaiting)
+  await timers.pass(10 * IDLE_MS)
+  assert.is(store.compactions, 0)
+})
+
+test('a compaction that fails is tried again after a minute, not at each write', async () => {
+  const { store, timers, problems, write, persistence } = await kit(whenIdle)
+  store.failure = new Failure('disk_full', 'no space')
+  await timers.pass(IDLE_MS)
+  assert.equal([store.compactions, problems.length], [1, 1])
+  await timers.pass(59_999)
+  assert.is(store.compactions, 1)
+  store.failure = undefined
+  await timers.pass(1)
+  assert.is(store.compactions, 2)
+  await write()
+  assert.not(timers.isWaiting)
+  await persistence.close()
+})
+
+test('while the disk refuses writes there is no compaction, and no timer runs wild', async () => {
+  const { store, timers, write, persistence } = await kit(whenIdle)
+  store.failure = new Failure('disk_full', 'no space')
+  await write()
+  const before = timers.count
+  for (let minute = 0; minute < 10; minute++) await timers.pass(60_000)
+  assert.is(store.compactions, 0)
+  assert.ok(timers.count - before <= 10, `${timers.count - before} timers in ten minutes`)
+  store.failure = undefined
+  await persistence.flushed()
+  await timers.pass(60_000)
+  assert.is(store.compactions, 1)
+  await persistence.close()
+})
+
+test('the real timer keeps no process alive', async () => {
+  const store = new FakeStore()
+  store.isDue = whenIdle
+  const persistence = new Persistence(new Y.Doc(), store, () => {})
+  const countTimers = (): number =>
+    process.getActiveResourcesInfo().filter((type) => type === 'Timeout').length
+  const before = countTimers()
+  await persistence.open()
+  assert.is(countTimers(), before)
+  await persistence.close()
+})
+
+test('idle compaction is due by bytes or by count, not for a log that is small beside the state', () => {
+  const idle = { isIdle: true }
+  const sizes = { stateBytes: 0, logBytes: 0, logUpdates: 0 }
+  assert.not(isDueForCompaction(sizes, idle))
+  assert.not(isDueForCompaction({ ...sizes, logBytes: IDLE_BYTES - 1 }, idle))
+  for (const worth of [{ logBytes: IDLE_BYTES }, { logUpdates: IDLE_UPDATES }]) {
+    assert.ok(isDueForCompaction({ ...sizes, ...worth }, idle))
+    assert.not(isDueForCompaction({ ...sizes, ...worth }))
+  }
+  const large = { ...sizes, stateBytes: 4 * IDLE_BYTES + 4, logUpdates: IDLE_UPDATES }
+  assert.not(isDueForCompaction({ ...large, logBytes: IDLE_BYTES }, idle))
+  assert.ok(isDueForCompaction({ ...large, logBytes: IDLE_BYTES + 1 }, idle))
+})
+
+test.run()
