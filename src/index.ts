@@ -1,13 +1,18 @@
 /**
- * Shared maps for swarms of agents, as a library: an agent, the transports it may use, and
- * the gossip core below it for those who bring their own clock and network.
+ * Shared maps for swarms of agents, as a library: a map for a script, the agent behind it, the
+ * transports it may use, and the gossip core below it for those who bring their own clock and network.
  *
  * ```ts
+ * const map = await openMap({ swarm: 'kv' })
+ * map.set('greeting', 'hello')
+ * await map.until(() => map.has('answer'), { timeout: 60_000 })
+ *
  * const agent = new Agent({ swarm: 'kv', transport: new PilotTransport({ swarm: 'kv' }) })
  * await agent.start()
  * writeEntry(agent.doc, 'state', 'greeting', 'hello')
  * ```
  */
+export type { Json } from '../crdt/index.ts'
 export {
   Agent,
   type AgentOptions,
@@ -26,18 +31,37 @@ export {
   type PeerSource,
 } from './gossip/index.ts'
 export {
+  appendEntry,
   checkEntry,
   DEFAULT_MAP,
   deleteEntry,
+  describeEntry,
   type EntryChange,
+  type EntryInfo,
+  type EntryLayout,
+  hasEntry,
+  historyOf,
+  incrementEntry,
+  keysOf,
   listMaps,
+  type ObserveOptions,
   observeEntries,
   readEntries,
   readEntry,
+  readPath,
+  sizeOf,
+  toArgumentFailure,
+  UnkeepableError,
+  type Version,
+  type WriteOptions,
+  writeEntries,
   writeEntry,
-} from './maps.ts'
+  writePath,
+} from './maps/index.ts'
+export { type OpenedMap, type OpenMapOptions, openMap } from './open-map.ts'
 export { PilotTransport, type PilotTransportOptions } from './pilot/transport.ts'
 export { nodePlatform } from './platform.ts'
+export { SharedMap, type SharedMapChange, type SharedMapOptions } from './shared-map.ts'
 export type { AgentStatus, PeerStatus } from './status.ts'
 export { type Keep, keepIn } from './store/keep.ts'
 export type { Loaded, Store, StoreProblem, StoreStats } from './store/store.ts'
@@ -51,3 +75,4 @@ export {
   type Schedule,
 } from './transports/memory.ts'
 export { Network, type NetworkOptions, seeded } from './transports/network.ts'
+export type { UntilOptions } from './until.ts'

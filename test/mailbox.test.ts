@@ -168,14 +168,42 @@ test(
 )
 
 test(
-  'finds every mailbox of the folder but its own, and nothing else',
+  'finds the mailboxes of the folder that are open, but not its own, and nothing else',
   inDir(async ({ dir, open }) => {
     const a = await open('a')
+    for (let n = 0; n < 30; n++) await (await open(`dead-${n}`)).close()
     await open('b')
-    await (await open('c')).close()
     writeFileSync(join(dir, 'file'), '')
     mkdirSync(join(dir, '.hidden'))
-    assert.equal([...(await a.discover())].sort(), ['b', 'c'])
+    mkdirSync(join(dir, 'empty'))
+    assert.equal(await a.discover(), ['b'])
+    assert.is(await a.resolve('dead-0'), 'dead-0')
+    await a.send('dead-0', 'x')
+  }),
+)
+
+test(
+  'finds no mailbox whose reader was killed',
+  inDir(async ({ dir, open, start }) => {
+    const a = await open('a')
+    const { child, lines } = start('reader', 'b')
+    await until('the reader', () => lines.includes('open'))
+    assert.equal(await a.discover(), ['b'])
+    await kill(child)
+    assert.ok(filesIn(dir, 'b').includes('lock'))
+    assert.equal(await a.discover(), [])
+  }),
+)
+
+test(
+  'finds a mailbox of which nobody can tell from here',
+  inDir(async ({ dir, open }) => {
+    const a = await open('a')
+    for (const name of ['elsewhere', 'unreadable']) mkdirSync(join(dir, name))
+    const owner = { pid: 2 ** 22 + 1, start: '1', host: 'another' }
+    writeFileSync(join(dir, 'elsewhere', 'lock'), JSON.stringify(owner))
+    mkdirSync(join(dir, 'unreadable', 'lock'))
+    assert.equal([...(await a.discover())].sort(), ['elsewhere', 'unreadable'])
   }),
 )
 

@@ -12,7 +12,7 @@
  *     DIR/ADDRESS/new/      messages, one file each; their names sort by time of sending
  *     DIR/ADDRESS/tmp/      messages being written; renamed into new/ when whole
  *     DIR/ADDRESS/damaged/  files that are no message of ours, put aside for you to see
- *     DIR/ADDRESS/lock      who reads this mailbox
+ *     DIR/ADDRESS/lock      who reads this mailbox; without a living one it is found by nobody
  *
  * A file holds the text alone. Its name, `TIME-COUNT-WRITER-BYTES-FROM.msg`, carries the
  * sender and the size, so that a mailbox is measured without opening a file.
@@ -30,7 +30,7 @@ import { join } from 'node:path'
 import { Failure, isFailure, toFailure } from '../errors.ts'
 import type { Transport, TransportHooks } from '../transport.ts'
 import { Folder } from './folder.ts'
-import { Lock } from './lock.ts'
+import { isHeld, Lock } from './lock.ts'
 
 /** Bytes. Far above any push of ours; a larger cap costs a reader that much memory at once. */
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -192,16 +192,23 @@ export class MailboxTransport implements Transport {
     })
   }
 
-  /** Every name that ever was opened in this folder, there now or not. */
+  /**
+   * The names whose mailbox somebody has open now. One whose holder is of another host counts as
+   * open for as long as its lock lies there: nobody can tell from here.
+   */
   async discover(): Promise<readonly string[]> {
     if (this.#state !== 'open') throw this.#notOpen()
     const found = await inFolder(this.#dir, () => readdir(this.#dir, { withFileTypes: true }))
-    return found
-      .filter((entry) => entry.isDirectory() && ADDRESS.test(entry.name))
-      .map((entry) => entry.name)
-      .filter((name) => name !== this.#name)
+    const names: string[] = []
+    for (const entry of found) {
+      const { name } = entry
+      if (!entry.isDirectory() || !ADDRESS.test(name) || name === this.#name) continue
+      if (await isHeld(this.#path(name, 'lock'))) names.push(name)
+    }
+    return names
   }
 
+  /** The name itself, whether anybody has it open or not. */
   async resolve(name: string): Promise<string> {
     return validateAddress(name)
   }

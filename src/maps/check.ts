@@ -1,0 +1,173 @@
+/**
+ * Values: what is written must be read by every replica exactly as it was given, so it is looked
+ * at first, and copied, as the document would otherwise keep an object that its owner goes on
+ * changing.
+ *
+ * ```js
+ * checkEntry('state', 'k', { at: new Date() })    // TypeError: value.at is a Date, which JSON cannot keep
+ * const mine = keepable('k', { list: [1] })       // a copy
+ * ```
+ */
+import { isPlainKey, LIMITS } from '../../crdt/index.ts'
+import type { Failure } from '../errors.ts'
+import { checkNames, invalid, isBroken, quote } from './names.ts'
+
+/**
+ * UTF-8 bytes of the value's JSON. A value cannot be cut, and must fit into the one argument
+ * that a pilotctl before 1.17 can be given (131,071 bytes), in base64, even when it does not compress.
+ */
+const MAX_VALUE_BYTES = 64 * 1024
+
+/** Levels of nesting. Peers refuse more than `LIMITS.depth`, and a hot entry is an array around its value. */
+const MAX_DEPTH = LIMITS.depth - 1
+
+/** Bytes of JSON that a number, true, false or null takes at most, and those around an item. */
+const MAX_SCALAR_BYTES = 24
+/** JSON writes a control character with six bytes; no UTF-16 unit takes more. */
+const MAX_UNIT_BYTES = 6
+
+/** A value that JSON cannot keep. The message says where in it, as `value.items[3].at`. */
+export class UnkeepableError extends TypeError {
+  override readonly name = 'UnkeepableError'
+}
+
+/** What was thrown, as a Failure (invalid_argument) where it is an UnkeepableError: for those who pass on the values of others. */
+export const toArgumentFailure = (error: unknown): unknown =>
+  error instanceof UnkeepableError
+    ? invalid(error.message, 'write a value that JSON can keep', error)
+    : error
+
+const IDENTIFIER = /^[A-Za-z_$][\w$]*$/
+
+const nameOf = (path: readonly (string | number)[]): string => {
+  const steps = path.map((step) => {
+    if (typeof step === 'number') return `[${step}]`
+    return IDENTIFIER.test(step) ? `.${step}` : `[${quote(step)}]`
+  })
+  return `value${steps.join('')}`
+}
+
+/** `a Date`, `undefined`, `an instance of Task`. */
+const kindOf = (value: unknown): string => {
+  if (typeof value === 'number' || value === undefined) return String(value)
+  if (typeof value !== 'object' || value === null) return `a ${typeof value}`
+  const { name } = (value as { constructor?: { name?: unknown } }).constructor ?? {}
+  if (value instanceof Date || value instanceof Map || value instanceof Set) return `a ${name}`
+  return typeof name === 'string' && name !== '' ? `an instance of ${name}` : 'no plain object'
+}
+
+/** Copies one value. `bytes` is how much JSON it takes at most, counted without making it. */
+class Copier {
+  readonly #path: (string | number)[] = []
+  readonly #around: object[] = []
+  readonly #tooDeep: () => Failure
+  bytes = 0
+
+  constructor(tooDeep: () => Failure) {
+    this.#tooDeep = tooDeep
+  }
+
+  copy(value: unknown): unknown {
+    switch (typeof value) {
+      case 'string':
+        if (isBroken(value)) {
+          throw this.#cannot(`is ${quote(value)} with half a character (a lone surrogate)`)
+        }
+        this.bytes += value.length * MAX_UNIT_BYTES + MAX_SCALAR_BYTES
+        return value
+      case 'number':
+        if (!Number.isFinite(value)) throw this.#cannot(`is ${value}`)
+        this.bytes += MAX_SCALAR_BYTES
+        return value === 0 ? 0 : value // JSON has no -0
+      case 'boolean':
+        this.bytes += MAX_SCALAR_BYTES
+        return value
+      case 'object': {
+        this.bytes += MAX_SCALAR_BYTES
+        if (value === null) return null
+        return this.#within(value, () =>
+          Array.isArray(value) ? this.#copyArray(value) : this.#copyObject(value),
+        )
+      }
+      default:
+        throw this.#cannot(`is ${kindOf(value)}`)
+    }
+  }
+
+  #within(value: object, copy: () => object): object {
+    if (this.#around.includes(value)) throw this.#cannot('is inside itself')
+    if (this.#around.length >= MAX_DEPTH) throw this.#tooDeep()
+    this.#around.push(value)
+    const copied = copy()
+    this.#around.pop()
+    return copied
+  }
+
+  #copyArray(value: readonly unknown[]): unknown[] {
+    const copied: unknown[] = []
+    for (let i = 0; i < value.length; i++) {
+      this.#path.push(i)
+      if (!(i in value)) throw this.#cannot('is a hole')
+      copied.push(this.copy(value[i]))
+      this.#path.pop()
+    }
+    return copied
+  }
+
+  #copyObject(value: object): object {
+    const prototype = Object.getPrototypeOf(value)
+    if (prototype !== Object.prototype && prototype !== null)
+      throw this.#cannot(`is ${kindOf(value)}`)
+    if (Object.getOwnPropertySymbols(value).length > 0) throw this.#cannot('has a symbol for a key')
+    const copied: Record<string, unknown> = {}
+    for (const key of Object.keys(value)) {
+      this.#path.push(key)
+      if (!isPlainKey(key)) {
+        throw invalid(`${nameOf(this.#path)} cannot be kept: "${key}" is reserved by JavaScript`)
+      }
+      if (isBroken(key)) throw this.#cannot('has a key with half a character')
+      this.bytes += key.length * MAX_UNIT_BYTES + MAX_SCALAR_BYTES
+      copied[key] = this.copy((value as Record<string, unknown>)[key])
+      this.#path.pop()
+    }
+    return copied
+  }
+
+  #cannot(what: string): UnkeepableError {
+    return new UnkeepableError(`${nameOf(this.#path)} ${what}, which JSON cannot keep`)
+  }
+}
+
+/**
+ * A copy of `value` as the document keeps it. Throws an UnkeepableError (a TypeError) that names
+ * the place of what JSON cannot keep, and a Failure (invalid_argument) for what is too deep or
+ * too long.
+ */
+export const keepable = (key: string, value: unknown): unknown => {
+  const copier = new Copier(() =>
+    invalid(
+      `value of ${quote(key)} is nested more than ${MAX_DEPTH} deep`,
+      'split it over several keys',
+    ),
+  )
+  const copied = copier.copy(value)
+  if (copier.bytes <= MAX_VALUE_BYTES) return copied
+  const bytes = Buffer.byteLength(JSON.stringify(copied))
+  if (bytes > MAX_VALUE_BYTES) {
+    throw invalid(
+      `value of ${quote(key)} takes ${bytes} bytes, at most ${MAX_VALUE_BYTES} can be kept`,
+      'split it over several keys',
+    )
+  }
+  return copied
+}
+
+/**
+ * Throws a TypeError that names the place of what JSON cannot keep (`value.items[3].at is a Date,
+ * which JSON cannot keep`), and a Failure (invalid_argument) for a name that cannot be used or a
+ * value that is too long or too deep.
+ */
+export const checkEntry = (map: string, key: string, value: unknown): void => {
+  checkNames(map, key)
+  keepable(key, value)
+}

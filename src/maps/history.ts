@@ -1,0 +1,90 @@
+/**
+ * What the document still knows of how an entry came about. A `Y.Map` remembers that a value was
+ * overwritten and by whom, but not the value; of a hot key only what counts now is left. A
+ * document that collects no garbage (`gc: false`) knows all of it.
+ *
+ * ```js
+ * historyOf(doc, 'state', 'k')   // [{ writer: 7, clock: 12, current: true, kind: 'set', value: 1 }, …]
+ * ```
+ */
+import * as Y from 'yjs'
+import type { View } from './cell.ts'
+import { viewEntry } from './entries.ts'
+import { hotOf } from './hot.ts'
+import { compareElements, decodeElement, type HotElement } from './hot-element.ts'
+import type { HotIndex } from './hot-index.ts'
+import { msOfStamp } from './hybrid-clock.ts'
+import { plainRoot, toJson } from './plain.ts'
+
+export interface Version {
+  readonly writer: number
+  readonly clock: number
+  /** Is it part of what is seen now? */
+  readonly current: boolean
+  readonly kind: 'set' | 'increment' | 'append'
+  /** What was set, all that this writer has added, or the item; absent where it is forgotten. */
+  readonly value?: unknown
+  /** Unix milliseconds of the writer's clock; a plain entry does not say. */
+  readonly at?: number
+  /** Versions of one writer, one after another, that are known only as that many; absent: one. */
+  readonly count?: number
+}
+
+const KINDS = { v: 'set', '+': 'increment', '>': 'append' } as const
+
+const isCurrent = ({ hot, parts, items }: View, { client, clock }: HotElement): boolean =>
+  [hot, ...parts, ...items].some((used) => used?.client === client && used.clock === clock)
+
+/** The elements of a key, deleted ones too where their content is still there. */
+function* elementsOf(index: HotIndex, map: string, key: string): Generator<HotElement> {
+  for (const array of index.arrays()) {
+    for (let item = array._start; item !== null; item = item.right) {
+      if (!(item.content instanceof Y.ContentAny)) continue
+      const { client, clock } = item.id
+      for (const [i, content] of item.content.arr.entries()) {
+        const element = decodeElement(client, clock + i, content)
+        if (element?.map === map && element.key === key) yield element
+      }
+    }
+  }
+}
+
+const hotVersion = (element: HotElement, view: View | undefined): Version => ({
+  writer: element.client,
+  clock: element.clock,
+  current: view !== undefined && isCurrent(view, element),
+  kind: KINDS[element.kind],
+  value: element.value,
+  at: msOfStamp(element.stamp),
+})
+
+/** Deleted shared types are empty, and what was collected is gone. */
+const valueOfItem = ({ content, deleted, length }: Y.Item): { value?: unknown } => {
+  if (content instanceof Y.ContentDeleted || (deleted && content instanceof Y.ContentType))
+    return {}
+  return { value: toJson(content.getContent()[length - 1]) }
+}
+
+/**
+ * The versions of an entry, as far as the document knows them: hot ones by stamp, then plain
+ * ones in the order in which they replaced each other; newest first. Looks at all hot elements.
+ */
+export const historyOf = (doc: Y.Doc, map: string, key: string): Version[] => {
+  const view = viewEntry(doc, map, key)
+  const versions = [...elementsOf(hotOf(doc), map, key)]
+    .sort((a, b) => compareElements(b, a))
+    .map((element) => hotVersion(element, view))
+  const isAdded = view !== undefined && view.hot === undefined
+  const first = plainRoot(doc, map)?._map.get(key) ?? null
+  for (let item = first; item !== null; item = item.left) {
+    versions.push({
+      writer: item.id.client,
+      clock: item.id.clock + item.length - 1,
+      current: isAdded && !item.deleted,
+      kind: 'set',
+      ...valueOfItem(item),
+      ...(item.length > 1 && { count: item.length }),
+    })
+  }
+  return versions
+}

@@ -1,0 +1,95 @@
+/**
+ * An element of the hot layout: what one writer wrote about one key, as it lies in an array of
+ * the document. It is one of
+ *
+ *     [map, key, stamp, 'v', value]           a value
+ *     [map, key, stamp, '+', amount, base?]   all that this writer has added to a counter
+ *     [map, key, stamp, '>', item, base?]     an item of a list
+ *
+ * `base` is the Yjs id `[client, clock]` of the value that is added to; absent where there was none.
+ *
+ * ```js
+ * decodeElement(client, clock, ['state', 'n', 1810000000000000, '+', 5])
+ * ```
+ */
+import { isKeyName, isMapName } from './names.ts'
+
+/** A Yjs id. */
+export type Id = readonly [client: number, clock: number]
+
+interface Common {
+  /** Of the Yjs item: its writer, whatever array it lies in. */
+  readonly client: number
+  readonly clock: number
+  readonly map: string
+  readonly key: string
+  readonly stamp: number
+}
+
+export interface HotValue extends Common {
+  readonly kind: 'v'
+  readonly value: unknown
+}
+
+export interface HotPart extends Common {
+  readonly kind: '+'
+  readonly value: number
+  readonly base: Id | undefined
+}
+
+export interface HotItem extends Common {
+  readonly kind: '>'
+  readonly value: unknown
+  readonly base: Id | undefined
+}
+
+export type HotElement = HotValue | HotPart | HotItem
+
+/** The element without its id: what is written. */
+export type NewElement = Pick<HotElement, 'map' | 'key' | 'stamp' | 'kind' | 'value'> & {
+  readonly base?: Id | undefined
+}
+
+const isCount = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && Number(value) >= 0
+
+const isId = (value: unknown): value is Id =>
+  Array.isArray(value) && value.length === 2 && isCount(value[0]) && isCount(value[1])
+
+export const encodeElement = ({ map, key, stamp, kind, value, base }: NewElement): unknown[] =>
+  base === undefined ? [map, key, stamp, kind, value] : [map, key, stamp, kind, value, base]
+
+/**
+ * Undefined for what no writer of ours makes; anybody may write into the document, so all that
+ * is in `content` is looked at.
+ */
+export const decodeElement = (
+  client: number,
+  clock: number,
+  content: unknown,
+): HotElement | undefined => {
+  if (!Array.isArray(content) || content.length < 5 || content.length > 6) return undefined
+  const [map, key, stamp, kind, value, base] = content as unknown[]
+  if (!isMapName(map) || !isKeyName(key) || !isCount(stamp) || value === undefined) return undefined
+  if (base !== undefined && !isId(base)) return undefined
+  const common = { client, clock, map, key, stamp }
+  switch (kind) {
+    case 'v':
+      return content.length === 5 ? { ...common, kind, value } : undefined
+    case '+':
+      return typeof value === 'number' && Number.isFinite(value)
+        ? { ...common, kind, value, base }
+        : undefined
+    case '>':
+      return { ...common, kind, value, base }
+    default:
+      return undefined
+  }
+}
+
+/**
+ * Which of two is later: by stamp, then writer, then clock; negative where `a` is earlier. This
+ * is the rule that decides among values that were written without knowing of each other.
+ */
+export const compareElements = (a: HotElement, b: HotElement): number =>
+  a.stamp - b.stamp || a.client - b.client || a.clock - b.clock

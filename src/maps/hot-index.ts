@@ -1,0 +1,189 @@
+/**
+ * Where the hot elements of a document are, by map and key. It is built from the document when
+ * it is first asked for, and from then on follows each transaction. Elements are known by their
+ * Yjs ids, as Yjs merges neighbours and their items vanish.
+ *
+ * ```js
+ * const index = new HotIndex(doc, Date.now)
+ * index.cellOf('state', 'k')?.elements
+ * ```
+ */
+import * as Y from 'yjs'
+import { Cell } from './cell.ts'
+import { GoneElements } from './gone.ts'
+import { decodeElement, type HotElement } from './hot-element.ts'
+import { HybridClock } from './hybrid-clock.ts'
+import { HOT_ROOT } from './names.ts'
+import type { Root } from './plain.ts'
+
+const NO_CELLS: ReadonlyMap<string, Cell> = new Map()
+
+const setIfMissing = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
+  const found = map.get(key)
+  if (found !== undefined) return found
+  const made = make()
+  map.set(key, made)
+  return made
+}
+
+export class HotIndex {
+  readonly doc: Y.Doc
+  readonly gone = new GoneElements()
+  clock: HybridClock
+  readonly #maps = new Map<string, Map<string, Cell>>()
+  readonly #byId = new Map<number, Map<number, HotElement>>()
+  /** Cells that changed since `takeTouched`. */
+  #touched = new Set<Cell>()
+
+  constructor(doc: Y.Doc, now: () => number) {
+    this.doc = doc
+    this.clock = new HybridClock(now)
+    for (const array of this.arrays()) {
+      for (let item = array._start; item !== null; item = item.right) this.#addItem(item)
+    }
+    this.#touched.clear()
+  }
+
+  /** Takes the time from another clock. */
+  useClock(now: () => number): void {
+    this.clock = new HybridClock(now)
+    for (const ids of this.#byId.values())
+      for (const { stamp } of ids.values()) this.clock.see(stamp)
+  }
+
+  /** The names of maps with hot elements. */
+  get maps(): Iterable<string> {
+    return this.#maps.keys()
+  }
+
+  /** The cells of a map, by key; none is empty. */
+  cellsOf(map: string): ReadonlyMap<string, Cell> {
+    return this.#maps.get(map) ?? NO_CELLS
+  }
+
+  cellOf(map: string, key: string): Cell | undefined {
+    return this.#maps.get(map)?.get(key)
+  }
+
+  /** The arrays that hold the elements, one a writer. */
+  *arrays(): Generator<Y.Array<unknown>> {
+    for (const item of this.#root?._map.values() ?? []) {
+      if (item.deleted || !(item.content instanceof Y.ContentType)) continue
+      if (item.content.type instanceof Y.Array) yield item.content.type
+    }
+  }
+
+  /** Does the item lie where hot elements do? */
+  holds(item: Y.Item): boolean {
+    const root = this.#root
+    return root !== undefined && isElementOf(item, root)
+  }
+
+  /** The last element of each writer. */
+  *lastIds(): Generator<{ readonly client: number; readonly clock: number }> {
+    for (const [client, ids] of this.#byId) {
+      let clock = 0
+      for (const other of ids.keys()) if (other > clock) clock = other
+      yield { client, clock }
+    }
+  }
+
+  /** Does nothing where it is known already. */
+  add(element: HotElement): void {
+    const { client, clock, map, key } = element
+    const ids = setIfMissing(this.#byId, client, () => new Map<number, HotElement>())
+    if (ids.has(clock)) return
+    ids.set(clock, element)
+    const cells = setIfMissing(this.#maps, map, () => new Map<string, Cell>())
+    const cell = setIfMissing(cells, key, () => new Cell(map, key))
+    cell.add(element)
+    this.#touched.add(cell)
+    this.clock.see(element.stamp)
+  }
+
+  remove(element: HotElement): void {
+    const { client, clock, map, key } = element
+    const ids = this.#byId.get(client)
+    if (!ids?.delete(clock)) return
+    this.gone.add(element)
+    if (ids.size === 0) this.#byId.delete(client)
+    const cells = this.#maps.get(map)
+    const cell = cells?.get(key)
+    if (!cells || !cell) return
+    cell.remove(element)
+    this.#touched.add(cell)
+    if (cell.elements.size > 0) return
+    cells.delete(key)
+    if (cells.size === 0) this.#maps.delete(map)
+  }
+
+  /** The cells that changed since it was asked last; one that is empty by now is not in the index any more. */
+  takeTouched(): ReadonlySet<Cell> {
+    const touched = this.#touched
+    if (touched.size > 0) this.#touched = new Set()
+    return touched
+  }
+
+  /**
+   * Takes in what a transaction did, finished or not. What is known already is passed over, so
+   * it may be called again. Costs nothing where the transaction changed no hot element.
+   */
+  absorb(transaction: Y.Transaction): void {
+    const root = this.#root
+    if (!root || !isTouching(transaction, root)) return
+    for (const [client, structs] of this.doc.store.clients) {
+      const before = transaction.beforeState.get(client) ?? 0
+      const last = structs.at(-1)
+      if (!last || last.id.clock + last.length <= before) continue
+      const list = structs as (Y.Item | Y.GC)[]
+      for (let i = Y.findIndexSS(list, before); i < list.length; i++) {
+        const struct = list[i]
+        if (struct instanceof Y.Item && isElementOf(struct, root)) this.#addItem(struct)
+      }
+    }
+    for (const [client, runs] of transaction.deleteSet.clients) {
+      for (const { clock, len } of runs) this.#removeRun(client, clock, clock + len)
+    }
+  }
+
+  get #root(): Root | undefined {
+    return this.doc.share.get(HOT_ROOT)
+  }
+
+  #addItem(item: Y.Item): void {
+    if (item.deleted || !(item.content instanceof Y.ContentAny)) return
+    const { client, clock } = item.id
+    item.content.arr.forEach((content, i) => {
+      const element = decodeElement(client, clock + i, content)
+      if (element) this.add(element)
+    })
+  }
+
+  /** A run may be far longer than there are elements of its writer. */
+  #removeRun(client: number, from: number, to: number): void {
+    const ids = this.#byId.get(client)
+    if (!ids) return
+    const found: HotElement[] = []
+    if (to - from <= ids.size) {
+      for (let clock = from; clock < to; clock++) {
+        const element = ids.get(clock)
+        if (element) found.push(element)
+      }
+    } else {
+      for (const [clock, element] of ids) if (clock >= from && clock < to) found.push(element)
+    }
+    for (const element of found) this.remove(element)
+  }
+}
+
+/** Is it in an array that lies right below the root? */
+const isElementOf = ({ parent }: Y.Item, root: Root): boolean =>
+  parent instanceof Y.Array && parent._item?.parent === root
+
+/** A root that had no kind is replaced when it gets one; both have one `_map`. */
+const isTouching = ({ changed }: Y.Transaction, root: Root): boolean => {
+  for (const type of changed.keys()) {
+    if (type._map === root._map || type._item?.parent === root) return true
+  }
+  return false
+}

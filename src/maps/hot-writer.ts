@@ -1,0 +1,116 @@
+/**
+ * Writes hot elements and takes them out again, so that Yjs can forget them: each writer appends
+ * to one array of its own, where what was deleted are neighbours both in the array and in the
+ * writer's clock, and Yjs merges such into one. In a `Y.Map` it cannot.
+ *
+ * A write that is no append (a plain entry) in between takes a clock, and what lies before and
+ * behind it stays apart for good.
+ *
+ * ```js
+ * doc.transact((transaction) => appendElements(index, transaction, [element]))
+ * ```
+ */
+import * as Y from 'yjs'
+import { decodeElement, encodeElement, type HotElement, type NewElement } from './hot-element.ts'
+import type { HotIndex } from './hot-index.ts'
+import { HOT_ROOT, invalid } from './names.ts'
+
+/** Where the own array ended when we wrote to it last; looked for anew where that does not fit. */
+interface Tail {
+  readonly array: Y.Array<unknown>
+  readonly id: Y.ID
+}
+
+const tails = new WeakMap<HotIndex, Tail>()
+
+/** The array of this writer, made where it has none. */
+const ownArray = (doc: Y.Doc): Y.Array<unknown> => {
+  let root: Y.Map<unknown>
+  try {
+    root = doc.getMap(HOT_ROOT)
+  } catch (error) {
+    throw invalid(`"${HOT_ROOT}" is a shared type, but no map`, 'use another document', error)
+  }
+  const name = String(doc.clientID)
+  const found = root.get(name)
+  if (found instanceof Y.Array) return found
+  const made = new Y.Array<unknown>()
+  root.set(name, made)
+  return made
+}
+
+/** The last item of the array, deleted or not. */
+const lastItem = (index: HotIndex, array: Y.Array<unknown>): Y.Item | null => {
+  const tail = tails.get(index)
+  let item = tail?.array === array ? Y.getItem(index.doc.store, tail.id) : array._start
+  while (item?.right) item = item.right
+  return item
+}
+
+/** Appends elements of the document's own writer, in the transaction. */
+export const appendElements = (
+  index: HotIndex,
+  transaction: Y.Transaction,
+  elements: readonly NewElement[],
+): void => {
+  const { doc } = index
+  const { clientID: client, store } = doc
+  const array = ownArray(doc)
+  const left = lastItem(index, array)
+  const clock = Y.getState(store, client)
+  const content = new Y.ContentAny(elements.map(encodeElement))
+  // As `push` does, which looks for the end from the array's start on each time.
+  const item = new Y.Item(
+    Y.createID(client, clock),
+    left,
+    left?.lastId ?? null,
+    null,
+    null,
+    array,
+    null,
+    content,
+  )
+  item.integrate(transaction, 0)
+  tails.set(index, { array, id: Y.createID(client, clock + elements.length - 1) })
+  elements.forEach((element, i) => {
+    const known = decodeElement(client, clock + i, content.arr[i])
+    if (known === undefined) throw new TypeError(`no element: ${JSON.stringify(element)}`)
+    index.add(known)
+  })
+}
+
+type Run = [client: number, from: number, to: number]
+
+/** Neighbours in a writer's clock together. */
+const runsOf = (elements: Iterable<HotElement>): Run[] => {
+  const runs: Run[] = []
+  const sorted = [...elements].sort((a, b) => a.client - b.client || a.clock - b.clock)
+  for (const { client, clock } of sorted) {
+    const last = runs.at(-1)
+    if (last?.[0] === client && last[2] === clock) last[2]++
+    else runs.push([client, clock, clock + 1])
+  }
+  return runs
+}
+
+/** Deletes elements, anybody's, in the transaction. By their ids: their places would cost a search. */
+export const deleteElements = (
+  index: HotIndex,
+  transaction: Y.Transaction,
+  elements: readonly HotElement[],
+): void => {
+  const { store } = index.doc
+  for (const [client, from, to] of runsOf(elements)) {
+    Y.getItemCleanStart(transaction, Y.createID(client, from))
+    Y.getItemCleanEnd(transaction, store, Y.createID(client, to - 1))
+    const structs = store.clients.get(client) as (Y.Item | Y.GC)[]
+    for (let i = Y.findIndexSS(structs, from); i < structs.length; i++) {
+      const item = structs[i]
+      if (!(item instanceof Y.Item) || item.id.clock >= to) break
+      item.delete(transaction)
+      // Yjs's memory of places in the array, which is wrong from now on.
+      if (item.parent instanceof Y.Array) item.parent._searchMarker.length = 0
+    }
+  }
+  for (const element of elements) index.remove(element)
+}

@@ -1,0 +1,77 @@
+/**
+ * The index of hot elements that belongs to a document, one for all who use it.
+ *
+ * ```js
+ * hotOf(doc).cellOf('state', 'k')
+ * useClock(doc, () => 1_800_000_000_000)    // tests decide what time it is
+ * ```
+ */
+import type * as Y from 'yjs'
+import type { Cell } from './cell.ts'
+import { HotIndex } from './hot-index.ts'
+import { losersOf, sweep } from './sweep.ts'
+
+/** Called at the end of each transaction, before any observer, with the keys whose hot elements changed. Must not throw. */
+export type Watcher = (transaction: Y.Transaction, touched: ReadonlySet<Cell>) => void
+
+interface Hot {
+  readonly index: HotIndex
+  readonly watchers: Set<Watcher>
+}
+
+const hots = new WeakMap<Y.Doc, Hot>()
+
+/** The cells of keys whose plain entry changed, which parts and items may add to. */
+function* cellsOver(index: HotIndex, { changed }: Y.Transaction): Generator<Cell> {
+  for (const map of index.maps) {
+    const root = index.doc.share.get(map)
+    for (const key of (root && changed.get(root)) ?? []) {
+      const cell = key === null ? undefined : index.cellOf(map, key)
+      if (cell) yield cell
+    }
+  }
+}
+
+const attach = (doc: Y.Doc): Hot => {
+  const index = new HotIndex(doc, Date.now)
+  const hot: Hot = { index, watchers: new Set() }
+  const losing = new Set<Cell>()
+  const sweepLater = (): void => {
+    const cells = [...losing]
+    losing.clear()
+    if (!doc.isDestroyed) sweep(index, cells)
+  }
+  doc.on('beforeObserverCalls', (transaction: Y.Transaction) => {
+    index.absorb(transaction)
+    const touched = index.takeTouched()
+    for (const watcher of hot.watchers) watcher(transaction, touched)
+    for (const cell of [...touched, ...cellsOver(index, transaction)]) {
+      if (losersOf(index, cell).length === 0) continue
+      if (losing.size === 0) queueMicrotask(sweepLater)
+      losing.add(cell)
+    }
+  })
+  // Yjs forgets all listeners then, though the document can still be used.
+  doc.on('destroy', () => hots.delete(doc))
+  hots.set(doc, hot)
+  return hot
+}
+
+/** The index, up to date also within a transaction that takes in updates of peers. */
+export const hotOf = (doc: Y.Doc): HotIndex => {
+  const { index } = hots.get(doc) ?? attach(doc)
+  const transaction = doc._transaction
+  // What is written here the index knows at once.
+  if (transaction !== null && !transaction.local) index.absorb(transaction)
+  return index
+}
+
+/** Watches the transactions of a document; returns the end of it. */
+export const watchTransactions = (doc: Y.Doc, watcher: Watcher): (() => void) => {
+  const { watchers } = hots.get(doc) ?? attach(doc)
+  watchers.add(watcher)
+  return () => void watchers.delete(watcher)
+}
+
+/** Takes the time of this document's stamps from `now` (Unix milliseconds) instead of `Date.now`. */
+export const useClock = (doc: Y.Doc, now: () => number): void => hotOf(doc).useClock(now)

@@ -1,0 +1,48 @@
+/**
+ * A hybrid logical clock (Kulkarni et al., 2014), as one number: milliseconds of the wall clock
+ * times 1,024, and what is counted within the millisecond. A stamp is higher than each that its
+ * writer had seen, and close to the time of day where clocks are right.
+ *
+ * ```js
+ * const clock = new HybridClock(Date.now)
+ * clock.see(stampOfAPeer)
+ * const stamp = clock.next()
+ * msOfStamp(stamp)       // Unix milliseconds
+ * ```
+ */
+
+/** Stamps in a millisecond before it borrows from the next. 2^53 / 1,024 ms last until the year 2248. */
+const PER_MS = 1024
+
+/**
+ * Milliseconds that a stamp may be ahead of the own clock and still be followed: more than clocks
+ * differ that are set by a network. What is further ahead comes of a broken clock or a hostile
+ * writer, who would otherwise drag all others along, or use up all numbers.
+ */
+const MAX_AHEAD_MS = 5 * 60 * 1000
+
+/** Unix milliseconds of a stamp. */
+export const msOfStamp = (stamp: number): number => Math.floor(stamp / PER_MS)
+
+const capped = (stamp: number): number => Math.min(stamp, Number.MAX_SAFE_INTEGER)
+
+export class HybridClock {
+  readonly #now: () => number
+  #last = 0
+
+  /** `now` tells Unix milliseconds. */
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  /** Takes note of a peer's stamp, unless it is too far ahead. */
+  see(stamp: number): void {
+    if (stamp > this.#last && stamp <= (this.#now() + MAX_AHEAD_MS) * PER_MS) this.#last = stamp
+  }
+
+  /** A stamp above all that were seen and given out. */
+  next(): number {
+    this.#last = capped(Math.max(this.#last + 1, Math.floor(this.#now() * PER_MS)))
+    return this.#last
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * The shared maps of a document: what the command line, the control socket, the demo and
+ * `SharedMap` do with entries, whichever way these are kept.
+ *
+ * An entry is *plain*, in the root `Y.Map` that is named as the map and that any Yjs program
+ * reads, or *hot*, for keys that are overwritten all day. Both are seen as one map.
+ *
+ * ```js
+ * writeEntry(doc, 'state', 'task:7', { owner: 'a' })
+ * writeEntry(doc, 'state', 'beat:a', Date.now(), { hot: true })
+ * incrementEntry(doc, 'state', 'done')
+ * readEntries(doc, 'state')     // { 'beat:a': …, done: 1, 'task:7': { owner: 'a' } }
+ * ```
+ */
+export { checkEntry, toArgumentFailure, UnkeepableError } from './check.ts'
+export {
+  describeEntry,
+  type EntryInfo,
+  type EntryLayout,
+  hasEntry,
+  keysOf,
+  listMaps,
+  readEntries,
+  readEntry,
+  sizeOf,
+} from './entries.ts'
+export { historyOf, type Version } from './history.ts'
+export { useClock, watchTransactions } from './hot.ts'
+export { DEFAULT_MAP } from './names.ts'
+export { hotNeedsOf } from './needs.ts'
+export { type EntryChange, type ObserveOptions, observeEntries } from './observe.ts'
+export { readPath, writePath } from './path.ts'
+export {
+  appendEntry,
+  deleteEntry,
+  incrementEntry,
+  type WriteOptions,
+  writeEntries,
+  writeEntry,
+} from './write.ts'

@@ -1,0 +1,83 @@
+/**
+ * Names of maps and of keys: which may be used, and how they are quoted in messages. Messages
+ * are cut, since a name may be as long as whoever sent it liked.
+ *
+ * ```js
+ * checkNames('state', 'task:7')
+ * checkNames('state', '__proto__')     // throws a Failure, invalid_argument
+ * ```
+ */
+import { checkKey, isPlainKey, Refusal } from '../../crdt/index.ts'
+import { Failure } from '../errors.ts'
+
+/** The map that commands use unless they name another. Short, as V1 repeats it in every entry. */
+export const DEFAULT_MAP = 'state'
+
+/** Roots of ours that are no maps begin with this; so no map's name may. */
+const RESERVED = 'pilot-gossip:'
+
+/** The root that holds the hot entries of all maps. */
+export const HOT_ROOT = `${RESERVED}hot`
+
+/** UTF-8 bytes. Keys are repeated with every write of them. */
+const MAX_NAME_BYTES = 1024
+
+/** Characters of a name or value in a message. */
+const QUOTED = 40
+
+const LONE_SURROGATE = /\p{Surrogate}/u
+
+/** Has `text` half a character, which UTF-8 cannot carry? */
+export const isBroken = (text: string): boolean => LONE_SURROGATE.test(text)
+
+export const invalid = (message: string, hint?: string, cause?: unknown): Failure =>
+  new Failure('invalid_argument', message, { hint, cause })
+
+/** In quotes, and cut where it is long. */
+export const quote = (text: string): string =>
+  JSON.stringify(text.length > QUOTED ? `${text.slice(0, QUOTED)}…` : text)
+
+const bigintAsText = (_: string, value: unknown): unknown =>
+  typeof value === 'bigint' ? `${value}n` : value
+
+/** As JSON, also where a peer wrote a bigint, which JSON has no word for. */
+export const textOf = (value: unknown): string => JSON.stringify(value, bigintAsText) ?? 'undefined'
+
+/** May this text, which a peer wrote, name a map? All replicas must decide alike. */
+export const isMapName = (name: unknown): name is string =>
+  isKeyName(name) && !name.startsWith(RESERVED)
+
+/** May this text, which a peer wrote, be a key? */
+export const isKeyName = (name: unknown): name is string =>
+  typeof name === 'string' && isPlainKey(name)
+
+/** Throws a Failure (invalid_argument) for the names of roots that are no maps. */
+export const checkNotReserved = (map: string): void => {
+  if (map.startsWith(RESERVED)) {
+    throw invalid(`map name ${quote(map)} is reserved`, `choose one without ${RESERVED}`)
+  }
+}
+
+const checkName = (what: string, name: string): void => {
+  if (name === '') throw invalid(`the ${what} is empty`)
+  if (name.length * 3 > MAX_NAME_BYTES && Buffer.byteLength(name) > MAX_NAME_BYTES) {
+    throw invalid(
+      `${what} ${quote(name)} is longer than ${MAX_NAME_BYTES} bytes`,
+      'choose a shorter one',
+    )
+  }
+  if (isBroken(name)) throw invalid(`${what} ${quote(name)} has half a character`)
+  try {
+    checkKey(name)
+  } catch (error) {
+    if (error instanceof Refusal) throw invalid(error.message, undefined, error)
+    throw error
+  }
+}
+
+/** Throws a Failure (invalid_argument) unless both can be used for writing. */
+export const checkNames = (map: string, key: string): void => {
+  checkName('map name', map)
+  checkNotReserved(map)
+  checkName('key', key)
+}

@@ -1,0 +1,107 @@
+/**
+ * What an update needs besides itself so that no hot key vanishes where it is merged, and no
+ * counter falls back: an element that was deleted was nearly always replaced by another, of any
+ * writer, and whoever learns of the delete first shows nothing meanwhile. (`crdt` says the same
+ * of the entries of a `Y.Map`; Yjs knows of no such dependency.)
+ *
+ * ```js
+ * const needs = hotNeedsOf(doc, delta)      // writer → clock; empty where no hot element went
+ * ```
+ */
+import * as Y from 'yjs'
+import type { ClockRun, Clocks, Delta } from '../../crdt/index.ts'
+import type { Gone } from './gone.ts'
+import { hotOf } from './hot.ts'
+import type { HotIndex } from './hot-index.ts'
+import { HOT_ROOT } from './names.ts'
+import { plainEntry } from './plain.ts'
+
+const NONE: Clocks = new Map()
+
+interface At {
+  readonly client: number
+  readonly clock: number
+}
+
+/** What is seen in the place of an element that went; undefined where nothing is, or where it never was seen. */
+const successorOf = (index: HotIndex, { map, key, part }: Gone): At | undefined => {
+  const plain = plainEntry(index.doc, map, key)
+  const view = index.cellOf(map, key)?.view(plain)
+  const own = part === undefined ? undefined : view?.parts.find(({ client }) => client === part)
+  return own ?? view?.hot ?? plain ?? view?.parts.at(-1) ?? view?.items.at(-1)
+}
+
+/** The structs of one writer that hold clocks of `run`. */
+function* structsOf(doc: Y.Doc, writer: number, { from, to }: ClockRun): Generator<Y.Item | Y.GC> {
+  const structs = doc.store.clients.get(writer) as (Y.Item | Y.GC)[] | undefined
+  if (!structs || from >= Y.getState(doc.store, writer)) return
+  for (let i = Y.findIndexSS(structs, from); i < structs.length; i++) {
+    const struct = structs[i]!
+    if (struct.id.clock >= to) return
+    yield struct
+  }
+}
+
+/** The plain entry of a root that the item was, which a hot one may have replaced. */
+const plainGone = ({ parent, parentSub: key }: Y.Item): Gone | undefined =>
+  key !== null && parent instanceof Y.AbstractType && parent._item === null
+    ? { map: Y.findRootTypeKey(parent), key, part: undefined }
+    : undefined
+
+/** What is needed for what is deleted in `delta`. */
+class Needs {
+  readonly clocks = new Map<number, number>()
+  readonly #index: HotIndex
+  readonly #delta: Delta
+  #needsAll = false
+
+  constructor(index: HotIndex, delta: Delta) {
+    this.#index = index
+    this.#delta = delta
+  }
+
+  look(writer: number, run: ClockRun): void {
+    for (const struct of structsOf(this.#index.doc, writer, run)) {
+      if (!(struct instanceof Y.Item) || !struct.deleted) continue
+      const plain = plainGone(struct)
+      if (plain && this.#index.cellOf(plain.map, plain.key))
+        this.#need(successorOf(this.#index, plain))
+      if (!this.#index.holds(struct)) continue
+      const from = Math.max(run.from, struct.id.clock)
+      const to = Math.min(run.to, struct.id.clock + struct.length)
+      let known = 0
+      for (const gone of this.#index.gone.within(writer, { from, to })) {
+        this.#need(successorOf(this.#index, gone))
+        known++
+      }
+      // It came without content, or went long ago: nobody can tell which of all replaced it.
+      if (known < to - from) this.#needAll()
+    }
+  }
+
+  /** Once is enough: it goes through all elements. */
+  #needAll(): void {
+    if (this.#needsAll) return
+    this.#needsAll = true
+    for (const last of this.#index.lastIds()) this.#need(last)
+  }
+
+  #need(at: At | undefined): void {
+    if (!at) return
+    const own = this.#delta.structs.get(at.client)
+    if (own && own.from <= at.clock && at.clock < own.to) return
+    this.clocks.set(at.client, Math.max(this.clocks.get(at.client) ?? 0, at.clock + 1))
+  }
+}
+
+/** The clocks of what replaced the hot elements that are deleted in `delta`, but for those in the delta itself. */
+export const hotNeedsOf = (doc: Y.Doc, delta: Delta): Clocks => {
+  const index = hotOf(doc)
+  if (!doc.share.has(HOT_ROOT)) return NONE
+  const needs = new Needs(index, delta)
+  for (const [writer, run] of delta.structs) needs.look(writer, run)
+  for (const [writer, runs] of delta.deletes.clients) {
+    for (const { clock, len } of runs) needs.look(writer, { from: clock, to: clock + len })
+  }
+  return needs.clocks
+}

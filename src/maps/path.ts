@@ -1,0 +1,88 @@
+/**
+ * Places inside a value, by JSON Pointer (RFC 6901): `/items/0/name`, where `~1` is a slash and
+ * `~0` a tilde in a name, and the empty pointer is the value itself.
+ *
+ * ```js
+ * readPath({ a: [1, 2] }, '/a/1')          // 2
+ * writePath({ a: [1, 2] }, '/a/-', 3)      // { a: [1, 2, 3] }
+ * writePath({ a: [1, 2] }, '/a/0', undefined)   // { a: [2] }
+ * ```
+ */
+import { invalid, quote, textOf } from './names.ts'
+
+/** The steps of a pointer; a Failure (invalid_argument) for what is none. */
+const stepsOf = (pointer: string): string[] => {
+  if (pointer === '') return []
+  if (!pointer.startsWith('/') || /~(?![01])/.test(pointer)) {
+    throw invalid(
+      `path ${quote(pointer)} is no JSON Pointer`,
+      'write it as /items/0/name, with ~1 for a slash and ~0 for a tilde in a name',
+    )
+  }
+  return pointer
+    .slice(1)
+    .split('/')
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** The index that a step names in an array; undefined where it names none. */
+const indexOf = (step: string): number | undefined =>
+  /^(?:0|[1-9]\d{0,14})$/.test(step) ? Number(step) : undefined
+
+const childOf = (value: unknown, step: string): unknown => {
+  if (Array.isArray(value)) {
+    const index = indexOf(step)
+    return index === undefined ? undefined : value[index]
+  }
+  return isObject(value) && Object.hasOwn(value, step) ? value[step] : undefined
+}
+
+/** What is at that place of `value`; undefined where nothing is. Throws a Failure for what is no pointer. */
+export const readPath = (value: unknown, pointer: string): unknown =>
+  stepsOf(pointer).reduce(childOf, value)
+
+const putInArray = (array: readonly unknown[], step: string, part: unknown): unknown[] => {
+  const index = step === '-' ? array.length : indexOf(step)
+  if (part === undefined && !(Number(index) < array.length)) return [...array]
+  if (index === undefined || index > array.length) {
+    throw invalid(
+      `${quote(step)} is no place in an array of ${array.length}`,
+      `use 0 to ${array.length}, or - for its end`,
+    )
+  }
+  return part === undefined ? array.toSpliced(index, 1) : array.toSpliced(index, 1, part)
+}
+
+const putInObject = (object: Record<string, unknown>, step: string, part: unknown): object => {
+  if (part !== undefined) return { ...object, [step]: part }
+  const { [step]: _, ...others } = object
+  return others
+}
+
+/**
+ * A copy of `value` with `part` at that place, and all else as it was. `undefined` takes the
+ * place out, where there is one. Objects that the way lacks are made; `-` is the place after an array's last item.
+ * Throws a Failure (invalid_argument) for what is no pointer, and where the way leads through
+ * what is neither object nor array.
+ */
+export const writePath = (value: unknown, pointer: string, part: unknown): unknown => {
+  const write = (at: unknown, [step, ...rest]: readonly string[]): unknown => {
+    if (step === undefined) return part
+    if (at === undefined && part === undefined) return undefined
+    const holder = at === undefined ? {} : at
+    if (!Array.isArray(holder) && !isObject(holder)) {
+      throw invalid(
+        `path ${quote(pointer)} leads through ${quote(textOf(holder))}, which has no ${quote(step)}`,
+        'set a whole object there first',
+      )
+    }
+    const child = write(childOf(holder, step), rest)
+    return Array.isArray(holder)
+      ? putInArray(holder, step, child)
+      : putInObject(holder, step, child)
+  }
+  return write(value, stepsOf(pointer))
+}

@@ -1,0 +1,41 @@
+/**
+ * Each writer takes its own elements out when it sees that they count no more: a value that lost
+ * against one written at the same time, and parts and items of a value that is gone. Those of
+ * others stay until somebody writes the key.
+ */
+import * as Y from 'yjs'
+import type { Cell } from './cell.ts'
+import type { HotElement } from './hot-element.ts'
+import type { HotIndex } from './hot-index.ts'
+import { deleteElements } from './hot-writer.ts'
+import { plainEntry } from './plain.ts'
+
+/** The origin of transactions that take out what counts no more; nothing that is seen changes. */
+export const SWEEP = Symbol('pilot-gossip sweep')
+
+/** A part may have come before the value that it adds to, and waits for it. */
+const isWaiting = (doc: Y.Doc, element: HotElement): boolean =>
+  element.kind !== 'v' &&
+  element.base !== undefined &&
+  element.base[1] >= Y.getState(doc.store, element.base[0])
+
+/** Own elements of that key that count for nothing. Costs little where all of them do. */
+export const losersOf = (index: HotIndex, cell: Cell): HotElement[] => {
+  const { doc } = index
+  const { hot, parts, items } = cell.view(plainEntry(doc, cell.map, cell.key))
+  if ((hot ? 1 : 0) + parts.length + items.length === cell.elements.size) return []
+  const used = new Set<HotElement>([...parts, ...items])
+  if (hot) used.add(hot)
+  return [...cell.elements].filter(
+    (element) => element.client === doc.clientID && !used.has(element) && !isWaiting(doc, element),
+  )
+}
+
+/** Takes out the own losers of these cells, in one transaction. */
+export const sweep = (index: HotIndex, cells: Iterable<Cell>): void => {
+  const losers = [...cells].flatMap((cell) => losersOf(index, cell))
+  if (losers.length === 0) return
+  index.doc.transact((transaction) => {
+    deleteElements(index, transaction, losers)
+  }, SWEEP)
+}

@@ -1,0 +1,197 @@
+/**
+ * Writing a map. An entry is plain, in the `Y.Map` named as the map, unless it is asked to be
+ * hot; it then stays hot until it is deleted. What counters and lists gain is hot as well: each
+ * writer adds elements of its own, so nothing that is added elsewhere at the same time is lost.
+ *
+ * A write takes out all that its writer sees under the key, anybody's, so whoever knows of a
+ * value and writes replaces it, whatever the clocks say. Values written without knowing of each
+ * other are told apart by stamp, then by writer. A hot value goes before a plain one, which a
+ * Yjs program that knows nothing of hot entries may have written meanwhile.
+ *
+ * ```js
+ * writeEntry(doc, 'state', 'beat:7', 1810000000000, { hot: true })
+ * incrementEntry(doc, 'state', 'done')          // 1
+ * appendEntry(doc, 'state', 'log', 'started')   // 1
+ * ```
+ */
+import type * as Y from 'yjs'
+import { type Cell, type View, valueOfView } from './cell.ts'
+import { keepable, UnkeepableError } from './check.ts'
+import { latestOf, layoutOf, viewEntry } from './entries.ts'
+import { hotOf } from './hot.ts'
+import type { HotElement, Id, NewElement } from './hot-element.ts'
+import type { HotIndex } from './hot-index.ts'
+import { appendElements, deleteElements } from './hot-writer.ts'
+import { checkNames, invalid, quote, textOf } from './names.ts'
+import { makePlainRoot, plainEntry, plainRoot, toJson } from './plain.ts'
+
+export interface WriteOptions {
+  /** For keys that are overwritten all day: what was overwritten leaves nothing behind. Other Yjs programs cannot read it. */
+  readonly hot?: boolean
+}
+
+const elementsOf = (cell: Cell | undefined): HotElement[] => (cell ? [...cell.elements] : [])
+
+/** Puts these in the place of all that is seen under their keys. */
+const replace = (
+  index: HotIndex,
+  transaction: Y.Transaction,
+  map: string,
+  entries: ReadonlyMap<string, unknown>,
+): void => {
+  const { doc, clock } = index
+  const old = [...entries.keys()].flatMap((key) => elementsOf(index.cellOf(map, key)))
+  appendElements(
+    index,
+    transaction,
+    Array.from(
+      entries,
+      ([key, value]): NewElement => ({ map, key, stamp: clock.next(), kind: 'v', value }),
+    ),
+  )
+  deleteElements(index, transaction, old)
+  for (const key of entries.keys()) deletePlain(doc, map, key)
+}
+
+const deletePlain = (doc: Y.Doc, map: string, key: string): void => {
+  if (plainEntry(doc, map, key)) makePlainRoot(doc, map).delete(key)
+}
+
+/**
+ * Writes entries in one transaction, all of them or none; of two of one key the later one counts.
+ * Throws as `checkEntry` does.
+ */
+export const writeEntries = (
+  doc: Y.Doc,
+  map: string,
+  entries: Iterable<readonly [key: string, value: unknown]>,
+  { hot = false }: WriteOptions = {},
+): void => {
+  const plain = new Map<string, unknown>()
+  const asHot = new Map<string, unknown>()
+  for (const [key, value] of entries) {
+    checkNames(map, key)
+    const view = viewEntry(doc, map, key)
+    const isHot = hot || (view !== undefined && layoutOf(view) !== 'plain')
+    ;(isHot ? asHot : plain).set(key, keepable(key, value))
+  }
+  plainRoot(doc, map)
+  if (asHot.size > 0 || plain.size > 1) {
+    doc.transact((transaction) => {
+      if (asHot.size > 0) replace(hotOf(doc), transaction, map, asHot)
+      for (const [key, value] of plain) makePlainRoot(doc, map).set(key, value)
+    })
+  } else {
+    for (const [key, value] of plain) makePlainRoot(doc, map).set(key, value)
+  }
+}
+
+/** Writes an entry. Throws as `checkEntry` does. */
+export const writeEntry = (
+  doc: Y.Doc,
+  map: string,
+  key: string,
+  value: unknown,
+  options?: WriteOptions,
+): void => writeEntries(doc, map, [[key, value]], options)
+
+/** Deletes what is seen here under the key; what others write meanwhile stays. Returns whether there was such a key. */
+export const deleteEntry = (doc: Y.Doc, map: string, key: string): boolean => {
+  if (!viewEntry(doc, map, key)) return false
+  const index = hotOf(doc)
+  doc.transact((transaction) => {
+    deleteElements(index, transaction, elementsOf(index.cellOf(map, key)))
+    deletePlain(doc, map, key)
+  })
+  return true
+}
+
+/** The value that is added to, without what was added. */
+const baseOf = (
+  view: View | undefined,
+): { readonly value: unknown; readonly id: Id | undefined } => {
+  const base = view?.hot ?? view?.plain
+  return {
+    value: view?.hot ? view.hot.value : toJson(view?.plain?.content),
+    id: base && [base.client, base.clock],
+  }
+}
+
+const wrongKind = (key: string, view: View | undefined, does: string, kind: string) => {
+  const value = quote(textOf(view && valueOfView(view)))
+  return invalid(
+    `${quote(key)} is ${value}, which is no ${kind}: ${does}`,
+    `set it to a ${kind} first`,
+  )
+}
+
+/** Fails when the sum cannot be told from the one before, as beyond 2^53. */
+const checkSum = (key: string, sum: number, by: number, before: number): void => {
+  if (Number.isFinite(sum) && (sum !== before || by === 0)) return
+  throw invalid(`${quote(key)} is ${before}, and ${by} more is no number that can be kept`)
+}
+
+/**
+ * Adds to a counter, which is 0 where there is none; returns the new sum. All that is added at
+ * the same time elsewhere counts too. What is added while another sets the key is replaced by
+ * what it set; while another deletes it, the counter stays, with all that this writer has added.
+ *
+ * A plain number stays where it is, and other Yjs programs go on seeing it without what was added.
+ *
+ * A Failure (invalid_argument) where the value is no number, or the sum would be none that can
+ * be told from the one before. A TypeError where `by` is no finite number.
+ */
+export const incrementEntry = (doc: Y.Doc, map: string, key: string, by = 1): number => {
+  checkNames(map, key)
+  if (!Number.isFinite(by)) throw new UnkeepableError(`by is ${by}, which JSON cannot keep`)
+  const view = viewEntry(doc, map, key)
+  const before = view ? valueOfView(view) : 0
+  if (typeof before !== 'number') throw wrongKind(key, view, 'nothing can be added', 'number')
+  const index = hotOf(doc)
+  const own = view?.parts.find(({ client }) => client === doc.clientID)?.value ?? 0
+  checkSum(key, own + by, by, own)
+  checkSum(key, before + by, by, before)
+  const old = elementsOf(index.cellOf(map, key)).filter(
+    ({ kind, client }) => kind === '+' && client === doc.clientID,
+  )
+  doc.transact((transaction) => {
+    const { id: base } = baseOf(view)
+    appendElements(index, transaction, [
+      { map, key, stamp: index.clock.next(), kind: '+', value: own + by, base },
+    ])
+    deleteElements(index, transaction, old)
+  })
+  return readSum(doc, map, key)
+}
+
+const readSum = (doc: Y.Doc, map: string, key: string): number => {
+  const view = viewEntry(doc, map, key)
+  return view ? Number(valueOfView(view)) : 0
+}
+
+/**
+ * Adds an item to the end of a list, which is empty where there is none; returns the new length.
+ * All that is added at the same time elsewhere is there too, in order of the stamps. What is
+ * added while another sets the key is replaced by what it set.
+ *
+ * A plain array stays where it is, and other Yjs programs go on seeing it without what was added.
+ *
+ * A Failure (invalid_argument) where the value is no array; otherwise throws as `checkEntry` does.
+ */
+export const appendEntry = (doc: Y.Doc, map: string, key: string, item: unknown): number => {
+  checkNames(map, key)
+  const value = keepable(key, item)
+  const view = viewEntry(doc, map, key)
+  const { value: list, id: base } = baseOf(view)
+  const isList = view === undefined || Array.isArray(list) || view.items.length > 0
+  if (!isList) throw wrongKind(key, view, 'nothing can be appended', 'list')
+  const index = hotOf(doc)
+  // After what is seen, also where that comes of a clock too far ahead to be followed.
+  const after = (view && latestOf(view)?.stamp) ?? 0
+  const stamp = Math.min(Math.max(index.clock.next(), after + 1), Number.MAX_SAFE_INTEGER)
+  doc.transact((transaction) => {
+    appendElements(index, transaction, [{ map, key, stamp, kind: '>', value, base }])
+  })
+  const now = viewEntry(doc, map, key)
+  return (Array.isArray(list) ? list.length : 0) + (now?.items.length ?? 0)
+}
