@@ -14,8 +14,9 @@ import * as Y from 'yjs'
 import { isPushOf, type RefusalReason, Replica } from '../crdt/index.ts'
 import { type Failure, toFailure } from './errors.ts'
 import { Gossip, type GossipConfig, type GossipEvent } from './gossip/index.ts'
+import { hotNeedsOf } from './maps/index.ts'
 import { nodePlatform } from './platform.ts'
-import { type AgentStatus, describeAgent } from './status.ts'
+import { type AgentStatus, describeAgent, describePeers, type PeerStatus } from './status.ts'
 import { type Keep, nodeNumber } from './store/keep.ts'
 import { Persistence } from './store/persistence.ts'
 import { checkSwarm } from './swarm.ts'
@@ -95,7 +96,9 @@ export class Agent {
     this.#unresolved = options.peers ?? []
     this.doc = options.doc ?? new Y.Doc()
     if (options.doc === undefined) this.doc.clientID = newWriter()
-    this.#replica = new Replica(this.doc, nodePlatform)
+    this.#replica = new Replica(this.doc, nodePlatform, {
+      needs: (delta) => hotNeedsOf(this.doc, delta),
+    })
     this.#ready = new Promise((resolve) => {
       this.#tellReady = resolve
     })
@@ -178,6 +181,12 @@ export class Agent {
     this.#take({ type: 'round' })
   }
 
+  /** Whom it knows. */
+  peers(): readonly PeerStatus[] {
+    return describePeers(this.swarm, this.#replica, this.#gossip)
+  }
+
+  /** Who it is, what it has, whom it knows. Counts all keys. */
   status(): AgentStatus {
     return describeAgent(this.swarm, this.#transport, this.#replica, this.#gossip)
   }
@@ -231,12 +240,20 @@ export class Agent {
   /** The document as it was, and the id under which it may be written on. */
   async #load({ identity }: Keep, persistence: Persistence): Promise<void> {
     await identity.open()
-    const problems = await persistence.open()
+    const { problems, held } = await persistence.open()
     for (const { failure } of problems) this.#options.onProblem?.({ type: 'store', failure })
     // What was loaded is no news: peers learn of it by its digest.
     this.#replica.takeLocal()
     const { writer } = await identity.take(nodeNumber(this.address), this.#replica.clocks)
     this.doc.clientID = writer
+    // They wait for what a peer may bring, as anything does that came too early.
+    for (const update of held) {
+      try {
+        this.#replica.apply(update)
+      } catch (error) {
+        this.#options.onProblem?.({ type: 'store', failure: toFailure(error) })
+      }
+    }
   }
 
   async #closeKeep(): Promise<void> {
@@ -246,9 +263,10 @@ export class Agent {
 
   /** Everything that a message now to be sent says is on disk, and that it may be known to others. */
   async #keepPublished({ identity }: Keep): Promise<void> {
-    const clock = Y.getState(this.doc.store, this.doc.clientID)
+    const { clientID: writer, store } = this.doc
+    const clock = Y.getState(store, writer)
     await this.flushed()
-    await identity.publish(clock)
+    await identity.publish(clock, writer)
   }
 
   /**

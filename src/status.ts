@@ -1,7 +1,7 @@
 /** What an agent tells of itself: how far it is, whom it knows, and what it has done. */
 import type { Replica } from '../crdt/index.ts'
 import { Counters, type Gossip } from './gossip/index.ts'
-import { listMaps } from './maps.ts'
+import { listMaps } from './maps/index.ts'
 import type { Transport } from './transport.ts'
 
 export interface PeerStatus {
@@ -41,6 +41,22 @@ export interface AgentStatus {
   readonly waiting: number
 }
 
+/** The peers that the agent knows, by address. */
+export const describePeers = (
+  swarm: string,
+  replica: Replica,
+  gossip: Gossip | undefined,
+): PeerStatus[] =>
+  [...(gossip?.peers ?? [])]
+    .map((peer) => ({
+      address: peer.address,
+      source: peer.source,
+      lastHeard: peer.lastHeard === undefined ? null : new Date(peer.lastHeard).toISOString(),
+      inSync: peer.digests.get(swarm) === replica.digest,
+      failures: peer.failures,
+    }))
+    .sort((a, b) => (a.address < b.address ? -1 : 1))
+
 /** The status of an agent; `gossip` is missing before it has started. */
 export const describeAgent = (
   swarm: string,
@@ -49,13 +65,6 @@ export const describeAgent = (
   gossip: Gossip | undefined,
 ): AgentStatus => {
   const { digest, version, waiting } = replica
-  const peers = [...(gossip?.peers ?? [])].map((peer) => ({
-    address: peer.address,
-    source: peer.source,
-    lastHeard: peer.lastHeard === undefined ? null : new Date(peer.lastHeard).toISOString(),
-    inSync: peer.digests.get(swarm) === digest,
-    failures: peer.failures,
-  }))
   const counters = gossip?.counters ?? new Counters()
   return {
     swarm,
@@ -64,7 +73,7 @@ export const describeAgent = (
     version,
     digest,
     maps: listMaps(replica.doc),
-    peers: peers.sort((a, b) => (a.address < b.address ? -1 : 1)),
+    peers: describePeers(swarm, replica, gossip),
     counters: { ...counters, rejected: { ...counters.rejected } },
     waiting: waiting.updates,
   }

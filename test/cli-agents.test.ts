@@ -165,20 +165,23 @@ test('watch prints changes, from here and from peers, as they come', async () =>
   await shows('b', 'w2', String(n - 1))
   await tell('b', 'delete', 'w2')
   const deleted = await all.shows(/.*"w2","action":"delete".*\n/)
-  assert.equal(JSON.parse(deleted), {
-    status: 'ok',
-    data: { map: 'state', key: 'w2', action: 'delete', old: String(n - 1) },
-  })
+  const { writer, ...told } = JSON.parse(deleted).data
+  const of = { map: 'state', key: 'w2', action: 'delete', old: String(n - 1) }
+  assert.equal(told, { ...of, node: mailboxName(folder('b')) })
+  assert.ok(Number.isSafeInteger(writer), deleted)
   const change = await all.shows(/.*"w1","action":"set","value":\d+,"old".*\n/)
-  const { value, old } = JSON.parse(change).data
+  const { value, old, node } = JSON.parse(change).data
+  assert.is(node, mailboxName(folder('a')), 'who wrote it is another agent')
   // Writes that are gathered into one push are one change.
   assert.ok(value > old, change)
-  await one.shows(/^delete w2$/m)
+  await one.shows(/^delete w2 /m)
+  const line =
+    /^(set w2 "\d+" {2}\((was "\d+", )?by agent-\w+\)|delete w2 {2}\(was "\d+", by agent-\w+\)|)$/
   assert.ok(
     one
       .stdout()
       .split('\n')
-      .every((line) => /^(set w2 "\d+"|delete w2|)$/.test(line)),
+      .every((text) => line.test(text)),
     one.stdout(),
   )
   for (const { child } of [all, one]) child.kill()
@@ -276,7 +279,7 @@ test('a second agent on a data folder is refused, and the first goes on', async 
   assert.equal(await inProcess(args, { env }), {
     code: 1,
     stdout: '',
-    stderr: `pilot-gossip: an agent runs on "${folder('a')}" already\nhint: stop it, or give this one another folder with --data DIR\n`,
+    stderr: `pilot-gossip: an agent runs on "${folder('a')}" already: process ${a.child.pid}\nhint: stop it with: pilot-gossip stop --data ${folder('a')}; or give this one another folder with --data DIR\n`,
   })
   const other = await inProcess(
     [...args.slice(0, -1), folder('z'), '--name', mailboxName(folder('a')), '--json'],

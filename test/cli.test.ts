@@ -299,47 +299,51 @@ test('an old Node.js is a problem', () => {
   assert.is(checkNode('18.99.0').level, 'problem')
 })
 
-test('without arguments: what it is, an example, the commands', async () => {
-  const { code, stdout, stderr } = await inProcess([])
-  assert.equal([code, stderr], [0, ''])
-  assert.match(
-    stdout,
-    /^Usage: pilot-gossip COMMAND \[OPTIONS\]\n\nShared maps for swarms of agents:/,
-  )
-  assert.match(stdout, 'pilot-gossip set greeting hello --data /tmp/a\n')
-  for (const name of ['run', 'set', 'get', 'delete', 'list', 'watch', 'status', 'doctor']) {
-    assert.match(stdout, new RegExp(`^  ${name} `, 'm'))
+test('version goes to standard output, with code 0', async () => {
+  for (const args of [['--version'], ['-V'], ['version']]) {
+    assert.equal(await inProcess(args), { code: 0, stdout: '0.1.0\n', stderr: '' })
   }
-  assert.ok(
-    stdout.split('\n').every((line) => line.length <= 88),
-    'too wide',
+  assert.is(
+    (await inProcess(['--version', '--json'])).stdout,
+    '{"status":"ok","data":{"version":"0.1.0"}}\n',
   )
-})
-
-test('help and version go to standard output, with code 0', async () => {
-  const version = await inProcess(['--version'])
-  assert.equal(version, { code: 0, stdout: '0.1.0\n', stderr: '' })
-  for (const args of [['help'], ['--help'], ['help', 'run'], ['run', '--help'], ['set', '-h']]) {
-    const { code, stdout, stderr } = await inProcess(args)
-    assert.equal([code, stderr], [0, ''], args.join(' '))
-    assert.match(stdout, /^Usage: pilot-gossip/)
-  }
 })
 
 /** Misuse: the arguments, the line on standard error, and the hint. */
 const misuses: readonly (readonly [args: string[], message: string, hint: string])[] = [
-  [['fly'], "unknown command 'fly'", 'see: pilot-gossip help'],
-  [['lits'], "unknown command 'lits'", 'Did you mean list?'],
-  [['get'], "missing required argument 'KEY'", 'see: pilot-gossip help'],
-  [['set', 'k'], "missing required argument 'VALUE'", 'see: pilot-gossip help'],
-  [['get', 'k', '--fast'], "unknown option '--fast'", 'see: pilot-gossip help'],
-  [['get', 'k', '--mpa', 'x'], "unknown option '--mpa'", 'Did you mean --map?'],
+  [['fly'], 'unknown command "fly"', 'see: pilot-gossip help'],
+  [['lits'], 'unknown command "lits"', 'did you mean list?'],
+  [['rm', 'k'], 'unknown command "rm"', 'did you mean delete?'],
+  [['help', 'gte'], 'unknown command "gte"', 'did you mean get?'],
+  [['Get', 'k'], 'unknown command "Get"', 'did you mean get?'],
+  [['get'], 'get needs KEY', 'usage: pilot-gossip get KEY'],
+  [['set', 'k'], 'set needs VALUE', 'usage: pilot-gossip set KEY VALUE'],
+  [['get', 'k', '--fast'], 'unknown option "--fast"', 'see: pilot-gossip get --help'],
+  [['get', 'k', '--mpa', 'x'], 'unknown option "--mpa"', 'did you mean --map?'],
+  [['get', 'k', '--hot'], 'unknown option of get "--hot"', 'it is one of: set, import'],
+  [['get', 'k', '--__proto__'], 'unknown option "--__proto__"', 'see: pilot-gossip get --help'],
   [
-    ['get', 'k', 'l'],
-    "too many arguments for 'get'. Expected 1 argument but got 2.",
-    'see: pilot-gossip help',
+    ['get', 'k', '-x'],
+    'unknown option "-x"',
+    'before a value that begins with a dash put --: pilot-gossip get … -- -x',
   ],
-  [['list', '--data'], "option '--data <DIR>' argument missing", 'see: pilot-gossip help'],
+  [
+    ['set', 'k', '-5x'],
+    'unknown option "-5x"',
+    'before a value that begins with a dash put --: pilot-gossip set … -- -5x',
+  ],
+  [['get', 'k', 'l'], '"l" is one argument too many', 'usage: pilot-gossip get KEY'],
+  [['watch', 'k', 'l'], '"l" is one argument too many', 'usage: pilot-gossip watch [KEY]'],
+  [['list', '--data'], '--data needs a value', 'give it: --data DIR'],
+  [
+    ['list', '--data', '--map', 'm'],
+    '--data needs a value, but "--map" follows',
+    'give it: --data DIR; one that begins with a dash: --data=--map',
+  ],
+  [['list', '--json=yes'], '--json takes no value, but was given "yes"', 'leave "=yes" out'],
+  [['export', '--format', 'xml'], '--format "xml" is not usable', 'give json or ndjson'],
+  [['completion', 'csh'], 'SHELL "csh" is not usable', 'give bash, zsh or fish'],
+  [['--map', 'm'], 'no command is given', 'see: pilot-gossip help'],
   [['run'], 'run needs the name of a swarm', 'add --swarm NAME; all its agents give the same'],
   [
     ['run', '--swarm', 'kv', '--interval', 'soon'],

@@ -6,17 +6,19 @@ import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
+import { Farewell, type Handle, Rows, Subscription } from '../src/control/answers.ts'
 import { ControlClient, shellQuote } from '../src/control/client.ts'
 import { defaultFolder, socketPath, stateRoot } from '../src/control/folder.ts'
 import { Lines } from '../src/control/lines.ts'
 import {
   decodeAnswer,
-  decodeRequest,
+  EntryFailure,
   encodeAnswer,
   encodeFailure,
   MAX_REQUEST_BYTES,
 } from '../src/control/protocol.ts'
-import { ControlServer, type Handle, Subscription } from '../src/control/server.ts'
+import { decodeRequest } from '../src/control/requests.ts'
+import { ControlServer } from '../src/control/server.ts'
 import { Failure } from '../src/errors.ts'
 import { temporaryFolder, until } from './helpers/cli.ts'
 import { rejects, suite } from './helpers/suite.ts'
@@ -118,8 +120,48 @@ test('requests are looked at before they are believed', async () => {
     ['{"command":"list","map":{}}', /"map" of "list" must be a string/],
     ['{"command":"status","swarm":null}', /"swarm" of "status" must be a string/],
     ['{"command":"set","key":"k"}', /"set" needs a value/],
+    ['{"command":"append","key":"k"}', /"append" needs a value/],
+    ['{"command":"set","key":"k","value":1,"hot":1}', /"hot" of "set" must be true or false/],
+    ['{"command":"get","key":"k","path":["a"]}', /"path" of "get" must be a string/],
+    ['{"command":"delete","key":"k","path":null}', /"path" of "delete" must be a string/],
+    ['{"command":"has"}', /"key" of "has" must be a string/],
+    ['{"command":"history","key":{}}', /"key" of "history" must be a string/],
+    ['{"command":"increment","key":"k","by":"1"}', /"by" of "increment" must be a finite number/],
+    ['{"command":"increment","key":"k","by":1e999}', /"by" of "increment" must be a finite number/],
+    ['{"command":"increment","key":"k","by":null}', /"by" of "increment" must be a finite number/],
+    ['{"command":"put"}', /"entries" of "put" must be a list of pairs/],
+    ['{"command":"put","entries":{"k":1}}', /"entries" of "put" must be a list of pairs/],
+    ['{"command":"put","entries":[["k"]]}', /"entries" of "put" must be a list of pairs/],
+    ['{"command":"put","entries":[["k",1,2]]}', /"entries" of "put" must be a list of pairs/],
+    ['{"command":"put","entries":[[1,1]]}', /"entries" of "put" must be a list of pairs/],
+    ['{"command":"stop","swarm":1}', /"swarm" of "stop" must be a string/],
+    ['{"__proto__":{"command":"status"}}', /there is no command undefined/],
   ]
   for (const [line, expected] of bad) await rejects(() => decodeRequest(line), expected)
+})
+
+test('fields that a command does not know are left out', () => {
+  const cases: readonly (readonly [string, unknown])[] = [
+    ['{"command":"get","key":"k","value":1,"extra":{}}', { command: 'get', key: 'k' }],
+    ['{"command":"status","key":7,"map":7}', { command: 'status' }],
+    ['{"command":"put","entries":[],"path":1}', { command: 'put', entries: [] }],
+    [
+      '{"command":"set","key":"k","value":{"x":1},"hot":false,"path":""}',
+      { command: 'set', key: 'k', value: { x: 1 }, hot: false, path: '' },
+    ],
+    [
+      '{"command":"increment","swarm":"s","map":"m","key":"k","by":-0.5}',
+      { command: 'increment', swarm: 's', map: 'm', key: 'k', by: -0.5 },
+    ],
+  ]
+  for (const [line, request] of cases) assert.equal(decodeRequest(line), request, line)
+})
+
+test('a failure about one of many entries says which', async () => {
+  const failure = new EntryFailure(17, 'invalid_argument', 'bad key', { hint: 'choose another' })
+  const back = await rejects(() => decodeAnswer(encodeFailure(failure)), /invalid_argument bad key/)
+  assert.instance(back, EntryFailure)
+  assert.equal([(back as EntryFailure).entry, (back as Failure).hint], [17, 'choose another'])
 })
 
 test('answers come back as they were, failures too', async () => {
@@ -485,6 +527,143 @@ test('a watcher that does not read is let go, one that does is not', async () =>
   controller.abort()
   await done
   socket.destroy()
+})
+
+/** A thousand rows of some kilobytes; `drawn` tells how many were asked for. */
+const startRows = async () => {
+  const drawn = { rows: 0, isOver: false }
+  const text = 'x'.repeat(8_000)
+  function* rows(): Generator<string> {
+    try {
+      for (let index = 0; index < 1_000; index++) {
+        drawn.rows++
+        yield JSON.stringify([`k${index}`, text])
+      }
+    } finally {
+      drawn.isOver = true
+    }
+  }
+  const started = await start((request) =>
+    request.command === 'export' ? new Rows(rows(), { map: 'm' }) : { request },
+  )
+  return { ...started, drawn }
+}
+
+test('rows come whole and in order, and the connection goes on', async () => {
+  const { client } = await startRows()
+  const keys: string[] = []
+  const rows = client.rows({ command: 'export' })
+  let next = await rows.next()
+  for (; !next.done; next = await rows.next()) keys.push(...next.value.map(([key]) => key))
+  assert.equal(next.value, { map: 'm', isEnd: true, count: 1_000 })
+  assert.equal(
+    keys,
+    Array.from({ length: 1_000 }, (_, index) => `k${index}`),
+  )
+  const connection = await client.open()
+  connection.send({ command: 'export' })
+  while (!(await connection.receive())?.isEnd);
+  assert.equal(await connection.ask({ command: 'list' }), { request: { command: 'list' } })
+  connection.close()
+})
+
+test('rows wait for a client that does not read, and others are served meanwhile', async () => {
+  const { client, drawn } = await startRows()
+  const rows = client.rows({ command: 'export' })
+  await rows.next()
+  // What was drawn lies in buffers of bounded size: it comes to rest long before the end.
+  const seen = { rows: -1, times: 0 }
+  await until('the server to wait', async () => {
+    await client.ask({ command: 'list' })
+    seen.times = seen.rows === drawn.rows ? seen.times + 1 : 0
+    seen.rows = drawn.rows
+    return seen.times === 5
+  })
+  assert.ok(drawn.rows < 500, `${drawn.rows} of 1000 rows were drawn for nobody`)
+  assert.not(drawn.isOver)
+  await rows.return({})
+  await until('the rows to be given up', () => drawn.isOver)
+  assert.ok(drawn.rows < 1_000)
+})
+
+test('rows that fail on their way tell it, and so does an agent that goes meanwhile', async () => {
+  const { client, server } = await start((request) => {
+    const isLong = 'map' in request && request.map === 'long'
+    function* rows(): Generator<string> {
+      for (let index = 0; index < 100 || isLong; index++) yield '["k",1]'
+      throw new Failure('damaged', 'no more to be read')
+    }
+    return new Rows(rows(), {})
+  })
+  await rejects(async () => {
+    for await (const _ of client.rows({ command: 'export' }));
+  }, /damaged no more to be read/)
+  const endless = client.rows({ command: 'export', map: 'long' })
+  await endless.next()
+  await server.close()
+  await rejects(async () => {
+    for await (const _ of endless);
+  }, /not_running the agent on .* has stopped/)
+})
+
+test('a farewell is told before the server goes', async () => {
+  const dir = newFolder()
+  let left = 0
+  const server: ControlServer = new ControlServer({
+    dir,
+    handle: () =>
+      new Farewell({ stopping: true }, () => {
+        left++
+        void server.close()
+      }),
+  })
+  await server.open()
+  const client = new ControlClient(dir)
+  assert.equal(await client.ask({ command: 'stop' }), { stopping: true })
+  assert.is(left, 1)
+  await until('the server to be gone', async () => !(await client.isRunning()))
+})
+
+test('one connection takes many requests, answered in order', async () => {
+  const { client } = await start()
+  const connection = await client.open()
+  for (let index = 0; index < 100; index++) connection.send({ command: 'get', key: `k${index}` })
+  for (let index = 0; index < 100; index++) {
+    assert.equal(await connection.receive(), { request: { command: 'get', key: `k${index}` } })
+  }
+  await rejects(() => connection.ask({ command: 'get', key: 'bad' }), /not_found/)
+  assert.equal(await connection.ask({ command: 'list' }), { request: { command: 'list' } })
+  connection.close()
+  await rejects(() => connection.ask({ command: 'list' }), /not_running .* has stopped/)
+})
+
+test('an answer that does not come is a failure, not a wait without end', async () => {
+  const { client } = await start(() => new Promise(() => undefined))
+  const connection = await client.open()
+  connection.send({ command: 'status' })
+  await rejects(() => connection.receive(50), /timeout .* gave no answer in time/)
+  connection.close()
+})
+
+test('more clients than are served: told so, and served when others have gone', async () => {
+  const { path, client, server } = await start()
+  const all = await Promise.all(Array.from({ length: 256 }, () => dial(path)))
+  const [first] = all
+  await rejects(
+    () => client.ask({ command: 'list' }),
+    /connection_failed the agent serves 256 clients, and no more/,
+  )
+  first?.socket.destroy()
+  await until('a place', async () => {
+    try {
+      return await client.ask({ command: 'list' })
+    } catch (error) {
+      if ((error as Failure).code === 'connection_failed') return false
+      throw error
+    }
+  })
+  for (const { socket } of all) socket.destroy()
+  await server.close()
 })
 
 test('a stopped server is silent: its folder is free, its clients are gone', async () => {

@@ -3,11 +3,10 @@
  * nothing, beside what the seed's scalar rule made of the same writes.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Command } from 'commander'
 import type { DemoResult, Frame } from '../demo/index.ts'
 import { Failure } from '../errors.ts'
-import { type Io, processIo } from './io.ts'
-import { report } from './report.ts'
+import type { Io } from './io.ts'
+import { type Context, report } from './report.ts'
 import { styler, table } from './text.ts'
 
 /** Milliseconds that a picture stays on a terminal: the whole takes some six seconds. */
@@ -17,10 +16,6 @@ const PICTURE_MS = 60
 const EVERY = 16
 
 const BAR = 20
-
-const HELP = `
-Nothing is started and nothing leaves this process: it is the gossip of the real agents in
-virtual time. The same seed gives the same run.`
 
 interface Options {
   readonly agents?: string
@@ -122,7 +117,11 @@ const show = async (frames: Iterable<Frame>, loss: number, io: Io): Promise<void
   io.out('\n')
 }
 
-const demo = async (io: Io, isJson: boolean, options: Options): Promise<void> => {
+export const demo = async (
+  { io, isJson }: Context,
+  _args: readonly string[],
+  options: Options,
+): Promise<void> => {
   const { DEMO_DEFAULTS, runDemo } = await import('../demo/index.ts')
   const agents = whole(options.agents ?? String(DEMO_DEFAULTS.agents), 'agents', 2, 200)
   const writes = whole(options.writes ?? String(DEMO_DEFAULTS.writes), 'writes', 1, 100_000)
@@ -141,19 +140,4 @@ const demo = async (io: Io, isJson: boolean, options: Options): Promise<void> =>
       hint: 'this is a defect: please report it with the seed',
     })
   }
-}
-
-export const addDemo = (program: Command): void => {
-  program
-    .command('demo')
-    .description('see a swarm work in one process, and the proof that nothing is lost')
-    .option('--json', 'print JSON')
-    .option('--agents <N>', 'how many (default: 8)')
-    .option('--writes <N>', 'how many writes, overwrites and deletes (default: 300)')
-    .option('--loss <SHARE>', 'share of messages that are lost, 0 to 0.9 (default: 0.2)')
-    .option('--seed <N>', 'to see a run again (default: any)')
-    .addHelpText('after', HELP)
-    .action(async (options: Options, command: Command) => {
-      await demo(processIo(), command.optsWithGlobals().json === true, options)
-    })
 }

@@ -45,15 +45,47 @@ const readAll = async (maxBytes: number): Promise<string> => {
   }
 }
 
-export const processIo = (): Io => {
-  const { env, stdout, stderr } = process
-  const isTerminal = stdout.isTTY === true
+/** Whoever reads standard output is gone, or it cannot take more. */
+const onClosed = (error: NodeJS.ErrnoException, isService: () => boolean): void => {
+  // A running agent does its work with nobody reading what it prints; other commands are over.
+  if (isService()) return
+  // A reader that has had enough, as `head` has, is no failure.
+  if (error.code === 'EPIPE') process.exit(0)
+  process.stderr.write(`pilot-gossip: standard output cannot be written: ${error.message}\n`)
+  process.exit(1)
+}
+
+/**
+ * The streams of this process. They are opened when they are first used, since each costs a
+ * short command a millisecond. `isService`: does the command go on when nobody reads it?
+ */
+export const processIo = (isService: () => boolean): Io => {
+  const { env } = process
+  const writers = {
+    out: (text: string): void => {
+      process.stdout.on('error', (error) => onClosed(error, isService))
+      writers.out = (more) => void process.stdout.write(more)
+      writers.out(text)
+    },
+    err: (text: string): void => {
+      // There is no place left to tell it.
+      process.stderr.on('error', () => undefined)
+      writers.err = (more) => void process.stderr.write(more)
+      writers.err(text)
+    },
+  }
   return {
-    out: (text) => void stdout.write(text),
-    err: (text) => void stderr.write(text),
-    isTerminal,
-    columns: stdout.columns ?? COLUMNS,
-    hasColors: isTerminal && !env.NO_COLOR && env.TERM !== 'dumb',
+    out: (text) => writers.out(text),
+    err: (text) => writers.err(text),
+    get isTerminal() {
+      return process.stdout.isTTY === true
+    },
+    get columns() {
+      return process.stdout.columns ?? COLUMNS
+    },
+    get hasColors() {
+      return this.isTerminal && !env.NO_COLOR && env.TERM !== 'dumb'
+    },
     env,
     readInput: readAll,
   }

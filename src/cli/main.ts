@@ -6,10 +6,10 @@
  * process.exitCode = await main(['get', 'k'], processIo())
  * ```
  */
-import { CommanderError } from 'commander'
 import { Failure, toFailure } from '../errors.ts'
 import type { Io } from './io.ts'
-import { createProgram } from './program.ts'
+import { type Line, parseLine, UnknownWord } from './parse-line.ts'
+import { COMMANDS } from './program.ts'
 import { exitCodeOf, reportFailure } from './report.ts'
 
 /** Is `--json` among the options? Also where they cannot be parsed, and so nobody else knows. */
@@ -18,38 +18,32 @@ export const asksForJson = (args: readonly string[]): boolean => {
   return (end < 0 ? args : args.slice(0, end)).includes('--json')
 }
 
-/** Commander's complaint in our form: `error: …` and, on a line of its own, what was meant perhaps. */
-const misuse = ({ message }: CommanderError): Failure => {
-  const [first = '', suggestion = ''] = message.split('\n')
-  const guess = /^\((.*)\)$/.exec(suggestion.trim())?.[1]
-  return new Failure('invalid_argument', first.replace(/^error: /, ''), {
-    hint: guess ?? 'see: pilot-gossip help',
-  })
-}
+/** Without arguments it is help that is wanted. */
+const lineOf = (args: readonly string[]): Line =>
+  parseLine(COMMANDS, args.length === 0 ? ['help'] : args)
+
+/** Does the command go on when nobody reads what it prints? Throws a Failure for what is no command. */
+export const isService = (args: readonly string[]): boolean =>
+  lineOf(args).command.isService === true
 
 export const main = async (args: readonly string[], io: Io): Promise<number> => {
   const context = { io, isJson: asksForJson(args) }
-  let exitCode = 0
-  const program = createProgram(io, (code) => {
-    exitCode = code
-  })
-  if (args.length === 0) {
-    program.outputHelp()
-    return 0
-  }
   try {
-    await program.parseAsync(args, { from: 'user' })
-    return exitCode
+    const { command, args: plain, options } = lineOf(args)
+    const run = await command.load()
+    return (await run(context, plain, options)) ?? 0
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return 0
-    const failure = failureOf(error)
+    const failure = await withGuess(toFailure(error))
     reportFailure(context, failure)
     return exitCodeOf(failure)
   }
 }
 
-const failureOf = (error: unknown): Failure => {
-  if (!(error instanceof CommanderError)) return toFailure(error)
-  if (error.code !== 'commander.help') return misuse(error)
-  return new Failure('invalid_argument', 'no command is given', { hint: 'see: pilot-gossip help' })
+/** The failure with a hint at what was meant, where there is a guess. */
+const withGuess = async (failure: Failure): Promise<Failure> => {
+  if (!(failure instanceof UnknownWord)) return failure
+  const { guess } = await import('./parse-guess.ts')
+  const names = guess(failure.word, failure.known)
+  if (names.length === 0) return failure
+  return new Failure(failure.code, failure.message, { hint: `did you mean ${names.join(' or ')}?` })
 }

@@ -24,6 +24,7 @@ export interface RunOptions {
   readonly data?: string
   readonly pilotctl?: string
   readonly network?: string
+  readonly detach?: boolean
 }
 
 export type TransportPlan =
@@ -99,3 +100,36 @@ export const planRun = (options: RunOptions, env: NodeJS.ProcessEnv): RunPlan =>
     },
   }
 }
+
+/**
+ * The options that give this plan whatever the working folder and the environment are. The
+ * pilotctl program is looked up in PATH where its name is no path.
+ */
+export const argsOf = (plan: RunPlan): string[] => {
+  const { swarm, dir, peers, transport, config } = plan
+  const { fanout, intervalMs } = config
+  const more =
+    transport.kind === 'mailbox'
+      ? { mailbox: transport.dir, name: transport.name }
+      : {
+          pilotctl: transport.pilotctl && programPath(transport.pilotctl),
+          network: transport.network,
+        }
+  const named = {
+    swarm,
+    data: dir,
+    transport: transport.kind,
+    ...more,
+    fanout,
+    interval: intervalMs && `${intervalMs}ms`,
+  }
+  return [
+    ...Object.entries(named)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => `--${name}=${value}`),
+    ...peers.map((peer) => `--peer=${peer}`),
+  ]
+}
+
+const programPath = (program: string): string =>
+  program.includes('/') ? resolve(program) : program

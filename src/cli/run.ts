@@ -1,153 +1,84 @@
 /**
- * The command `run`: an agent in the foreground, with its control socket, until a signal
- * ends it. This is the one command that loads Yjs and the transports.
+ * The command `run`: an agent until a signal or `stop` ends it, in the foreground; or, with
+ * `--detach`, in the background, where it prints to a log.
+ *
+ * ```ts
+ * await run(context, [], { swarm: 'kv', mailbox: '/tmp/kv', detach: true })
+ * ```
  */
-import { constants } from 'node:os'
-import { Agent } from '../agent.ts'
-import { shellQuote } from '../control/client.ts'
-import { makeFolder } from '../control/folder.ts'
-import { encodeAnswer } from '../control/protocol.ts'
-import { ControlServer } from '../control/server.ts'
-import { serveAgent } from '../control/service.ts'
-import { toFailure } from '../errors.ts'
-import { keepIn } from '../store/keep.ts'
-import type { Transport } from '../transport.ts'
-import { ProblemLog, type Told } from './problems.ts'
-import type { Context } from './report.ts'
-import { planRun, type RunOptions, type RunPlan, type TransportPlan } from './run-plan.ts'
-import { printable, styler } from './text.ts'
-
-const createTransport = async (
-  plan: TransportPlan,
-  swarm: string,
-  env: NodeJS.ProcessEnv,
-): Promise<Transport> => {
-  if (plan.kind === 'mailbox') {
-    const { MailboxTransport } = await import('../transports/mailbox.ts')
-    return new MailboxTransport({ dir: plan.dir, address: plan.name })
-  }
-  const { PilotTransport } = await import('../pilot/transport.ts')
-  const { pilotctl, network } = plan
-  return new PilotTransport({ swarm, pilotctl, network, env })
-}
-
-const showProblem = ({ io, isJson }: Context, told: Told): void => {
-  const times = told.count > 1 ? ` (${told.count} times since the last such line)` : ''
-  const hint = told.hint === undefined ? '' : ` (${told.hint})`
-  const line = isJson
-    ? JSON.stringify({ status: 'warning', ...told })
-    : `pilot-gossip: ${printable(`${told.message}${hint}${times}`)}`
-  io.err(`${line}\n`)
-}
-
-const showStart = ({ io }: Context, plan: RunPlan, address: string): string => {
-  const style = styler(io.hasColors)
-  const { transport, peers } = plan
-  const folder = transport.kind === 'mailbox' ? ` in ${transport.dir}` : ''
-  const found = transport.kind === 'mailbox' ? 'those in the mailbox folder' : 'those it finds'
-  const to = plan.isDefaultDir ? `--swarm ${plan.swarm}` : `--data ${shellQuote(plan.dir)}`
-  const tries = ['set greeting hello', 'get greeting', 'watch', 'status']
-  return [
-    `swarm    ${style('bold', plan.swarm)}`,
-    `address  ${style('bold', printable(address))} (${transport.kind}${printable(folder)})`,
-    `data     ${printable(plan.dir)}`,
-    `peers    ${peers.length > 0 ? printable(peers.join(', ')) : found}`,
-    '',
-    'Try in another terminal, here or at a peer:',
-    ...tries.map((command) => `  pilot-gossip ${command} ${printable(to)}`),
-    '',
-    'Ctrl-C stops the agent.',
-    '',
-  ].join('\n')
-}
-
-const describeStart = (plan: RunPlan, address: string) => ({
-  swarm: plan.swarm,
-  node: address,
-  transport: plan.transport.kind,
-  ...(plan.transport.kind === 'mailbox' && { mailbox: plan.transport.dir }),
-  data: plan.dir,
-  peers: plan.peers,
-  pid: process.pid,
-})
-
-/**
- * Resolves at the first SIGINT or SIGTERM; the second ends the process at once. Until `free`
- * somebody listens: execa, whose own listener ends the process where it is alone, must not be.
- */
-const catchSignal = (): { readonly caught: Promise<void>; readonly free: () => void } => {
-  let isCaught = false
-  let take: (signal: NodeJS.Signals) => void = () => undefined
-  const caught = new Promise<void>((resolve) => {
-    take = (signal) => {
-      if (isCaught) process.exit(128 + constants.signals[signal])
-      isCaught = true
-      resolve()
-    }
-  })
-  const signals = ['SIGINT', 'SIGTERM'] as const
-  for (const signal of signals) process.on(signal, take)
-  const free = (): void => {
-    for (const signal of signals) process.off(signal, take)
-  }
-  return { caught, free }
-}
+import { encodeAnswer, encodeFailure } from '../control/protocol.ts'
+import { type Failure, toFailure } from '../errors.ts'
+import { detach, type Starter, starterOf } from './detach.ts'
+import { boundLog, stampLines } from './log-file.ts'
+import type { Told } from './problems.ts'
+import { type Context, exitCodeOf, report } from './report.ts'
+import { planRun, type RunOptions, type RunPlan } from './run-plan.ts'
+import { showStart } from './start-report.ts'
+import { printable } from './text.ts'
 
 /** Ends well after a signal; rejects with a Failure where the agent could not start. */
-export const run = async (context: Context, options: RunOptions): Promise<void> => {
-  const plan = planRun(options, context.io.env)
-  const transport = await createTransport(plan.transport, plan.swarm, context.io.env)
-  let hasStarted = false
-  let isStopping = false
-  const problems = new ProblemLog((told) => {
-    // That a start is broken off is no news to who did it.
-    if (hasStarted || !isStopping) showProblem(context, told)
+export const run = async (
+  context: Context,
+  _args: readonly string[],
+  options: RunOptions,
+): Promise<number> => {
+  const { io } = context
+  const plan = planRun(options, io.env)
+  if (options.detach === true) {
+    await detach(context, plan)
+    return 0
+  }
+  const starter = starterOf(io.env)
+  if (starter) return runDetached(context, plan, starter)
+  const { live } = await import('./life.ts')
+  await live(plan, {
+    env: io.env,
+    onStarted: (started) => report(context, started, () => showStart(io, plan, started)),
+    onProblem: (told) => showProblem(context, told),
   })
-  const agent = new Agent({
-    swarm: plan.swarm,
-    transport,
-    peers: plan.peers,
-    config: plan.config,
-    keep: keepIn(plan.dir),
-    onProblem: (problem) => problems.add(problem),
-  })
-  const signal = catchSignal()
-  let tellStarted: () => void = () => undefined
-  const started = new Promise<void>((resolve) => {
-    tellStarted = resolve
-  })
-  const server = new ControlServer({
-    dir: plan.dir,
-    handle: serveAgent(agent, started),
-    onProblem: (failure) => problems.add({ type: 'transport', failure }),
-  })
-  const stopped = signal.caught.then(async () => {
-    isStopping = true
-    await server.stopListening()
-    // It may be waiting for a daemon, or for the addresses of peers.
-    if (!hasStarted) await transport.close()
-  })
+  return 0
+}
+
+const sentence = ({ message, hint }: Pick<Failure, 'message' | 'hint'>): string =>
+  printable(hint === undefined ? message : `${message} (${hint})`)
+
+const describe = (told: Told): string =>
+  `${sentence(told)}${told.count > 1 ? ` (${told.count} times since the last such line)` : ''}`
+
+const showProblem = ({ io, isJson }: Context, told: Told): void =>
+  io.err(
+    isJson
+      ? `${JSON.stringify({ status: 'warning', ...told })}\n`
+      : `pilot-gossip: ${describe(told)}\n`,
+  )
+
+/** In the process that `detach` started. Its failure is told over the line, and to the log alone. */
+const runDetached = async ({ io }: Context, plan: RunPlan, starter: Starter): Promise<number> => {
+  const log = (text: string): void => io.err(stampLines(`${text}\n`, new Date()))
   try {
-    await server.open()
-    if (plan.transport.kind === 'mailbox') {
-      await makeFolder('the mailbox folder', plan.transport.dir)
-    }
-    await agent.start()
-    hasStarted = true
-    tellStarted()
-    if (!isStopping) {
-      const { io, isJson } = context
-      const { address } = agent
-      io.out(
-        isJson ? encodeAnswer(describeStart(plan, address)) : showStart(context, plan, address),
-      )
-    }
-    await stopped
+    process.chdir(plan.dir) // no other folder is kept in use; all paths of the plan are whole
+    const { live } = await import('./life.ts')
+    await live(plan, {
+      env: io.env,
+      abandoned: starter.lost,
+      onStarted: async (started) => {
+        const { swarm, node, pid } = started
+        log(`started: ${printable(node)} of the swarm "${swarm}", process ${pid}`)
+        await starter.tell(encodeAnswer(started))
+      },
+      onProblem: (told) => {
+        log(describe(told))
+        boundLog(plan.dir).catch((error) => log(`the log stays long: ${toFailure(error).message}`))
+      },
+    })
+    log('stopped')
+    return 0
   } catch (error) {
-    if (!isStopping) throw toFailure(error)
+    const failure = toFailure(error)
+    log(sentence(failure))
+    await starter.tell(encodeFailure(failure))
+    return exitCodeOf(failure)
   } finally {
-    await agent.stop()
-    await server.close()
-    signal.free()
+    starter.leave()
   }
 }

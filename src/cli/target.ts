@@ -10,6 +10,7 @@ import { join, resolve } from 'node:path'
 import { ControlClient } from '../control/client.ts'
 import { defaultFolder, folderFailure, stateRoot } from '../control/folder.ts'
 import { Failure } from '../errors.ts'
+import type { Context } from './report.ts'
 import { count } from './text.ts'
 
 export interface TargetOptions {
@@ -80,4 +81,19 @@ export const findTarget = async (
       hint: 'say which one with --swarm NAME',
     },
   )
+}
+
+/** Options of a command that is about one map. */
+export interface MapOptions extends TargetOptions {
+  readonly map?: string | undefined
+}
+
+/** A client of the agent that is meant, and the fields that every request to it has. */
+export const reach = async ({ io }: Context, options: MapOptions) => {
+  const { dir, swarm } = await findTarget(options, io.env)
+  const common = {
+    ...(swarm !== undefined && { swarm }),
+    ...(options.map !== undefined && { map: options.map }),
+  }
+  return { client: new ControlClient(dir), common, dir }
 }

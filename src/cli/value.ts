@@ -21,23 +21,32 @@ const findChanged = (json: string): string | undefined => {
   return undefined
 }
 
+/** Only a number with one of these can be one that is not kept; most lines have none. */
+const SUSPECT = /\d{16}|\d[eE]/
+
 /**
  * Throws a Failure (invalid_argument) for a number that would not stay what it is: an integer
  * beyond 2^53 that is rounded, one that becomes infinite. Fractions are rounded as always.
+ * Throws a SyntaxError for what is no JSON.
  */
-export const parseValue = (text: string): unknown => {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return text // not JSON: a string
-  }
-  const changed = findChanged(text)
+export const parseJson = (text: string): unknown => {
+  const value: unknown = JSON.parse(text)
+  const changed = SUSPECT.test(text) ? findChanged(text) : undefined
   if (changed === undefined) return value
   const shown = changed.length > 40 ? `${changed.slice(0, 40)}…` : changed
   throw new Failure('invalid_argument', `number ${shown} cannot be kept exactly`, {
     hint: 'give it as a string: --string, or in quotes inside JSON',
   })
+}
+
+/** JSON where it parses, else the text. Throws a Failure for a number that `parseJson` refuses. */
+export const parseValue = (text: string): unknown => {
+  try {
+    return parseJson(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return text
+    throw error
+  }
 }
 
 /** The text of standard input without the one line break that `echo` adds. */

@@ -9,26 +9,43 @@
  */
 import { connect, type Socket } from 'node:net'
 import { Failure, isFailure, toFailure } from '../errors.ts'
-import { socketPath } from './folder.ts'
-import { Lines } from './lines.ts'
 import {
-  decodeAnswer,
-  encodeRequest,
-  type Fields,
-  MAX_ANSWER_BYTES,
-  MAX_REQUEST_BYTES,
-  type Request,
-} from './protocol.ts'
+  Connection,
+  hasStopped,
+  isLate,
+  type OneAnswer,
+  shellQuote,
+  TIMEOUT_MS,
+} from './connection.ts'
+import { socketPath } from './folder.ts'
+import type { Entry, Fields, RequestOf } from './protocol.ts'
 
-/** Milliseconds for the first byte and from each to the next. An agent answers in one or two; a busy one merges 10 MB in half a second. */
-const TIMEOUT_MS = 10_000
+export { shellQuote } from './connection.ts'
 
-export type WatchRequest = Extract<Request, { command: 'watch' }>
+export type WatchRequest = RequestOf<'watch'>
+export type ExportRequest = RequestOf<'export'>
 
 export interface WatchOptions {
   /** Told once, when changes from now on will be told. */
   readonly onReady?: () => void
   readonly signal?: AbortSignal
+}
+
+/** Rejects with the system's error, or with `late` after a while. */
+const connected = async (socket: Socket, late: () => Failure): Promise<void> => {
+  let fail: (error: unknown) => void = () => undefined
+  let timer: NodeJS.Timeout | undefined
+  try {
+    await new Promise<void>((resolve, reject) => {
+      fail = reject
+      timer = setTimeout(() => reject(late()), TIMEOUT_MS)
+      socket.once('connect', resolve)
+      socket.once('error', fail)
+    })
+  } finally {
+    clearTimeout(timer)
+    socket.off('error', fail)
+  }
 }
 
 export class ControlClient {
@@ -38,18 +55,22 @@ export class ControlClient {
     this.#dir = dir
   }
 
+  /** A connection for many requests; whoever opens it closes it. Rejects with `not_running` where no agent runs. */
+  async open(): Promise<Connection> {
+    return new Connection(await this.#connect(), this.#dir)
+  }
+
   /**
    * The answer's data. Rejects with the Failure that the agent tells, with `not_running`
    * where none runs, and with `timeout` where one hangs.
    */
-  async ask(request: Exclude<Request, WatchRequest>): Promise<Fields> {
-    let answer: Fields | undefined
-    await this.#talk(request, (data) => {
-      answer = data
-      return 'enough'
-    })
-    if (answer === undefined) throw this.#stopped()
-    return answer
+  async ask(request: OneAnswer): Promise<Fields> {
+    const connection = await this.open()
+    try {
+      return await connection.ask(request)
+    } finally {
+      connection.close()
+    }
   }
 
   /** Calls `tell` for each change until `signal` ends it; rejects as soon as the agent is gone. */
@@ -58,21 +79,49 @@ export class ControlClient {
     tell: (change: Fields) => void,
     { onReady, signal }: WatchOptions = {},
   ): Promise<void> {
-    let isReady = false
-    await this.#talk(
-      request,
-      (data, socket) => {
-        if (isReady) tell(data)
-        else {
-          isReady = true
-          socket.setTimeout(0) // changes may be hours apart
-          onReady?.()
+    const connection = await this.open()
+    const abort = (): void => connection.close()
+    signal?.addEventListener('abort', abort, { once: true })
+    if (signal?.aborted) abort()
+    try {
+      connection.send(request)
+      if (await connection.receive()) onReady?.()
+      for (;;) {
+        const change = await connection.receive(Number.POSITIVE_INFINITY) // they may be hours apart
+        if (signal?.aborted) return
+        if (change === undefined) throw hasStopped(this.#dir)
+        tell(change)
+      }
+    } finally {
+      signal?.removeEventListener('abort', abort)
+      connection.close()
+    }
+  }
+
+  /**
+   * All entries, some at a time, sorted by key, and at last what the agent says of the end. It
+   * waits for whoever takes them; rejects when it is gone before the end.
+   */
+  async *rows(request: ExportRequest): AsyncGenerator<readonly Entry[], Fields> {
+    const connection = await this.open()
+    try {
+      connection.send(request)
+      for (let count = 0; ; ) {
+        const answer = await connection.receive()
+        if (answer === undefined) throw hasStopped(this.#dir)
+        const { rows } = answer
+        if (Array.isArray(rows)) {
+          count += rows.length
+          yield rows as Entry[]
+        } else if (answer.count === count) {
+          return answer
+        } else {
+          throw new Failure('internal', `of ${answer.count} entries ${count} have come`)
         }
-        return 'more'
-      },
-      signal,
-    )
-    if (!signal?.aborted) throw this.#stopped()
+      }
+    } finally {
+      connection.close()
+    }
   }
 
   /** Does an agent run here? */
@@ -87,49 +136,6 @@ export class ControlClient {
     }
   }
 
-  /** Resolves when `take` has enough, the signal says so, or the agent closes the connection. */
-  async #talk(
-    request: Request,
-    take: (data: Fields, socket: Socket) => 'enough' | 'more',
-    signal?: AbortSignal,
-  ): Promise<void> {
-    const line = encodeRequest(request)
-    if (Buffer.byteLength(line) > MAX_REQUEST_BYTES) {
-      throw new Failure(
-        'invalid_argument',
-        `key and value take ${Buffer.byteLength(line)} bytes: that is too much for one entry`,
-        { hint: 'split the value over several keys' },
-      )
-    }
-    const socket = await this.#connect()
-    const lines = new Lines(MAX_ANSWER_BYTES)
-    const abort = (): void => void socket.destroy()
-    signal?.addEventListener('abort', abort, { once: true })
-    if (signal?.aborted) abort()
-    try {
-      await new Promise<void>((resolve, reject) => {
-        socket.on('data', (chunk) => {
-          try {
-            lines.push(chunk)
-            for (let line = lines.shift(); line !== undefined; line = lines.shift()) {
-              if (take(decodeAnswer(line), socket) === 'enough') return resolve()
-            }
-          } catch (error) {
-            reject(error)
-          }
-        })
-        socket.on('close', () => resolve())
-        // An agent that is killed resets the connection; the close that follows tells it.
-        socket.on('error', (error) => (isReset(error) ? undefined : reject(toFailure(error))))
-        socket.setTimeout(TIMEOUT_MS, () => reject(this.#late()))
-        socket.write(line)
-      })
-    } finally {
-      signal?.removeEventListener('abort', abort)
-      socket.destroy()
-    }
-  }
-
   async #connect(): Promise<Socket> {
     let path: string
     try {
@@ -139,11 +145,7 @@ export class ControlClient {
     }
     const socket = connect(path)
     try {
-      await new Promise<void>((resolve, reject) => {
-        socket.once('connect', resolve)
-        socket.once('error', reject)
-        socket.setTimeout(TIMEOUT_MS, () => reject(this.#late()))
-      })
+      await connected(socket, () => isLate(this.#dir))
       return socket
     } catch (error) {
       socket.destroy()
@@ -171,25 +173,4 @@ export class ControlClient {
       hint: `start one with: pilot-gossip run --swarm NAME --data ${shellQuote(this.#dir)}`,
     })
   }
-
-  #stopped(): Failure {
-    return new Failure('not_running', `the agent on "${this.#dir}" has stopped`, {
-      hint: `start it again with: pilot-gossip run --swarm NAME --data ${shellQuote(this.#dir)}`,
-    })
-  }
-
-  #late(): Failure {
-    return new Failure('timeout', `the agent on "${this.#dir}" gave no answer in time`, {
-      hint: 'it is busy or hangs: see what it prints, and start it again',
-    })
-  }
 }
-
-const isReset = (error: unknown): boolean => {
-  const { code } = error as NodeJS.ErrnoException
-  return code === 'ECONNRESET' || code === 'EPIPE'
-}
-
-/** The text as one word of a POSIX shell. */
-export const shellQuote = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`

@@ -8,7 +8,6 @@
  * await socketPath(dir)                        // …/kv/agent.sock
  * ```
  */
-import { createHash } from 'node:crypto'
 import { lstat, mkdir, realpath, stat } from 'node:fs/promises'
 import { homedir, tmpdir, userInfo } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
@@ -102,6 +101,8 @@ export const socketPath = async (dir: string): Promise<string> => {
     const real = await realpath(dir)
     const path = join(real, SOCKET)
     if (Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES) return path
+    // Loaded where it is needed: it takes as long as all the rest of a command.
+    const { createHash } = await import('node:crypto')
     const name = createHash('sha256').update(real).digest('hex').slice(0, 16)
     return join(await shortFolder(), `${name}.sock`)
   } catch (error) {

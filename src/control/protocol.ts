@@ -7,8 +7,14 @@
  *     {"status":"error","code":"not_found","message":"no key \"k\" in \"state\""}
  *
  * `watch` is answered by one line that says it has begun, then by one for each change.
+ * `export` is answered by lines of entries, as many as the client takes, and one that says the end:
+ *
+ *     {"status":"ok","data":{"rows":[["k",1],["l",2]]}}
+ *     {"status":"ok","data":{"map":"state","isEnd":true,"count":2}}
+ *
+ * How a request is looked at before it is believed: see `requests.ts`.
  */
-import { Failure, type FailureCode } from '../errors.ts'
+import { Failure, type FailureCode, type FailureOptions } from '../errors.ts'
 
 /**
  * Bytes of a request. A value of 64 KiB is the longest that is kept; the rest is room in
@@ -22,6 +28,9 @@ export const MAX_ANSWER_BYTES = 256 * 1024 * 1024
 
 export type Fields = Readonly<Record<string, unknown>>
 
+/** A key and its value. */
+export type Entry = readonly [key: string, value: unknown]
+
 interface Common {
   /** Where it is given and the agent is of another swarm, the request is refused. */
   readonly swarm?: string
@@ -32,21 +41,57 @@ interface OfMap extends Common {
   readonly map?: string
 }
 
-export type Request =
-  | (OfMap & { readonly command: 'set'; readonly key: string; readonly value: unknown })
-  | (OfMap & { readonly command: 'get' | 'delete'; readonly key: string })
-  | (OfMap & { readonly command: 'list' })
-  | (OfMap & { readonly command: 'watch'; readonly key?: string })
-  | (Common & { readonly command: 'status' })
+interface OfKey extends OfMap {
+  readonly key: string
+}
 
-/** The command, and whether it needs a key. */
-const COMMANDS: Readonly<Record<Request['command'], boolean>> = {
-  set: true,
-  get: true,
-  delete: true,
-  list: false,
-  watch: false,
-  status: false,
+/** A part of the value, as a JSON Pointer (RFC 6901): `/owner/name`. */
+interface OfPart extends OfKey {
+  readonly path?: string
+}
+
+interface Writing {
+  /** In the layout for keys that are written all day. */
+  readonly hot?: boolean
+}
+
+/** What each command takes. */
+interface Takes {
+  readonly set: OfPart & Writing & { readonly value: unknown }
+  readonly get: OfPart
+  readonly delete: OfPart
+  readonly has: OfKey
+  readonly increment: OfKey & { readonly by?: number }
+  readonly append: OfKey & { readonly value: unknown }
+  readonly put: OfMap & Writing & { readonly entries: readonly Entry[] }
+  readonly list: OfMap
+  readonly keys: OfMap
+  readonly export: OfMap
+  readonly watch: OfMap & { readonly key?: string }
+  readonly history: OfKey
+  readonly status: Common
+  readonly peers: Common
+  readonly stop: Common
+}
+
+export type Command = keyof Takes
+
+/** A request of one of these commands. */
+export type RequestOf<Name extends Command> = {
+  readonly [One in Name]: { readonly command: One } & Takes[One]
+}[Name]
+
+export type Request = RequestOf<Command>
+
+/** A failure that is about one of the entries of a `put`. */
+export class EntryFailure extends Failure {
+  /** Its place among them, from 0. */
+  readonly entry: number
+
+  constructor(entry: number, code: FailureCode, message: string, options: FailureOptions = {}) {
+    super(code, message, options)
+    this.entry = entry
+  }
 }
 
 // A record, so that the compiler misses a code that is added to the type alone.
@@ -59,6 +104,8 @@ const CODES: Readonly<Record<FailureCode, true>> = {
   timeout: true,
   trust_required: true,
   permission_denied: true,
+  disk_full: true,
+  damaged: true,
   too_large: true,
   inbox_full: true,
   closed: true,
@@ -68,10 +115,11 @@ const CODES: Readonly<Record<FailureCode, true>> = {
 const isCode = (code: unknown): code is FailureCode =>
   typeof code === 'string' && Object.hasOwn(CODES, code)
 
-const isFields = (value: unknown): value is Fields =>
+export const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const parse = (line: string): unknown => {
+/** The JSON value of a line; undefined where it is none. */
+export const parseLine = (line: string): unknown => {
   try {
     return JSON.parse(line)
   } catch {
@@ -79,61 +127,50 @@ const parse = (line: string): unknown => {
   }
 }
 
-const invalid = (message: string): Failure =>
-  new Failure('invalid_argument', message, {
-    hint: 'send one JSON object a line, such as {"command":"get","key":"k"}',
-  })
-
 export const encodeRequest = (request: Request): string => `${JSON.stringify(request)}\n`
-
-/** Throws a Failure (invalid_argument) for what is no request. What a value may be is not looked at. */
-export const decodeRequest = (line: string): Request => {
-  const value = parse(line)
-  if (!isFields(value)) throw invalid('the request is no JSON object')
-  const { command } = value
-  if (typeof command !== 'string' || !Object.hasOwn(COMMANDS, command)) {
-    throw invalid(`there is no command ${JSON.stringify(command)?.slice(0, 80)}`)
-  }
-  for (const name of ['swarm', 'map', 'key']) {
-    const field = value[name]
-    const needed = name === 'key' && COMMANDS[command as Request['command']]
-    if (typeof field !== 'string' && (needed || field !== undefined)) {
-      throw invalid(`"${name}" of "${command}" must be a string`)
-    }
-  }
-  if (command === 'set' && value.value === undefined) throw invalid('"set" needs a value')
-  return value as unknown as Request
-}
 
 /** Peers may keep a bigint, which JSON has no word for: it is told as a string. */
 const bigintAsText = (_: string, value: unknown): unknown =>
   typeof value === 'bigint' ? String(value) : value
 
-/** One line, with its line break. */
-export const encodeAnswer = (data: unknown): string => {
-  const answer = { status: 'ok', data }
+/** JSON of what a document holds. Throws a TypeError for what is none, as `JSON.stringify` does. */
+export const encodeJson = (value: unknown): string => {
   try {
-    return `${JSON.stringify(answer)}\n`
+    return JSON.stringify(value)
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
-    return `${JSON.stringify(answer, bigintAsText)}\n`
+    return JSON.stringify(value, bigintAsText)
   }
 }
 
 /** One line, with its line break. */
-export const encodeFailure = ({ code, message, hint }: Failure): string =>
-  `${JSON.stringify({ status: 'error', code, message, hint })}\n`
+export const encodeAnswer = (data: unknown): string =>
+  `{"status":"ok","data":${encodeJson(data)}}\n`
+
+/** One line of rows that are JSON already, with its line break. */
+export const encodeRows = (rows: readonly string[]): string =>
+  `{"status":"ok","data":{"rows":[${rows.join(',')}]}}\n`
+
+/** One line, with its line break. */
+export const encodeFailure = (failure: Failure): string => {
+  const { code, message, hint } = failure
+  const entry = failure instanceof EntryFailure ? failure.entry : undefined
+  return `${JSON.stringify({ status: 'error', code, message, hint, entry })}\n`
+}
+
+const failureOf = ({ code, message, hint, entry }: Fields): Failure => {
+  const known = isCode(code) ? code : 'internal'
+  const options = { hint: typeof hint === 'string' ? hint : undefined }
+  return typeof entry === 'number'
+    ? new EntryFailure(entry, known, String(message), options)
+    : new Failure(known, String(message), options)
+}
 
 /** `data` of an answer. Throws the Failure that it tells, and `internal` for what is no answer. */
 export const decodeAnswer = (line: string): Fields => {
-  const value = parse(line)
+  const value = parseLine(line)
   if (isFields(value) && value.status === 'ok' && isFields(value.data)) return value.data
-  if (isFields(value) && value.status === 'error') {
-    const { code, message, hint } = value
-    throw new Failure(isCode(code) ? code : 'internal', String(message), {
-      hint: typeof hint === 'string' ? hint : undefined,
-    })
-  }
+  if (isFields(value) && value.status === 'error') throw failureOf(value)
   throw new Failure('internal', `the agent answered what is no answer: "${line.slice(0, 80)}"`, {
     hint: 'see whether command and agent are of one version',
   })

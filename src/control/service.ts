@@ -1,85 +1,271 @@
 /**
- * What a running agent does for the commands that come by its socket.
+ * What a running agent does for the commands that come by its socket. What it acknowledges is
+ * on disk: many clients that write at the same time share one flush.
  *
  * ```ts
- * const server = new ControlServer({ dir, handle: serveAgent(agent) })
+ * const server = new ControlServer({ dir, handle: serveAgent(agent, ready, { onStop: stop }) })
  * ```
  */
 import type { Agent } from '../agent.ts'
-import { Failure } from '../errors.ts'
+import { Failure, toFailure } from '../errors.ts'
 import {
+  appendEntry,
+  checkEntry,
   DEFAULT_MAP,
   deleteEntry,
+  type EntryChange,
+  hasEntry,
+  historyOf,
+  incrementEntry,
+  keysOf,
   observeEntries,
   readEntries,
   readEntry,
+  readPath,
+  toArgumentFailure,
+  writeEntries,
   writeEntry,
-} from '../maps.ts'
-import type { Fields, Request } from './protocol.ts'
-import { type Handle, Subscription } from './server.ts'
+  writePath,
+} from '../maps/index.ts'
+import { type Answer, Farewell, type Handle, Rows, Subscription } from './answers.ts'
+import { mergeHistory } from './history.ts'
+import { HistoryLog } from './history-log.ts'
+import {
+  type Command,
+  type Entry,
+  EntryFailure,
+  encodeJson,
+  type Fields,
+  type Request,
+  type RequestOf,
+} from './protocol.ts'
+import { Writers } from './writers.ts'
+
+/** Changes that `history` tells, the newest ones: a key may have been overwritten a million times. */
+const MAX_HISTORY = 1_000
+
+/** Commands that change something. */
+type Changing = 'set' | 'delete' | 'increment' | 'append' | 'put' | 'stop'
+
+export interface ServiceOptions {
+  /** Told that the agent is to stop, once who asked for it has the answer. Without it nobody may ask. */
+  readonly onStop?: () => void
+}
 
 const quote = (text: string): string =>
   JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text)
 
-const notFound = (map: string, key: string): Failure =>
-  new Failure('not_found', `no key ${quote(key)} in map ${quote(map)}`, {
-    hint: 'list tells which there are; a key that others wrote may be on its way',
-  })
+/** Answers with `agent`, whose document is loaded. */
+class Service {
+  readonly #agent: Agent
+  readonly #options: ServiceOptions
+  readonly #writers: Writers
+  readonly #log: HistoryLog
 
-const checkSwarm = (agent: Agent, wanted: string | undefined): void => {
-  if (wanted === undefined || wanted === agent.swarm) return
-  throw new Failure(
-    'invalid_argument',
-    `the agent here is of the swarm "${agent.swarm}", not of "${wanted}"`,
-    { hint: `leave --swarm out, or name the folder of the other agent with --data DIR` },
-  )
-}
-
-/** To look at a map makes it, and it would be listed then: one that is not there is not looked at. */
-const hasMap = (agent: Agent, map: string): boolean => agent.doc.share.has(map)
-
-const read = (agent: Agent, map: string, key: string): unknown => {
-  const value = hasMap(agent, map) ? readEntry(agent.doc, map, key) : undefined
-  if (value === undefined) throw notFound(map, key)
-  return value
-}
-
-const watch = (agent: Agent, map: string, key: string | undefined): Subscription =>
-  new Subscription({ map, ...(key !== undefined && { key }), watching: true }, (tell) =>
-    observeEntries(agent.doc, map, (change) => {
-      if (key === undefined || change.key === key) tell({ ...change })
-    }),
-  )
-
-const run = (agent: Agent, request: Request): Fields | Subscription => {
-  checkSwarm(agent, request.swarm)
-  if (request.command === 'status') return { ...agent.status() }
-  const { map = DEFAULT_MAP } = request
-  switch (request.command) {
-    case 'set':
-      writeEntry(agent.doc, map, request.key, request.value)
-      return { map, key: request.key, value: request.value }
-    case 'get':
-      return { map, key: request.key, value: read(agent, map, request.key) }
-    case 'delete': {
-      const old = read(agent, map, request.key)
-      deleteEntry(agent.doc, map, request.key)
-      return { map, key: request.key, old }
-    }
-    case 'list':
-      return { map, entries: hasMap(agent, map) ? readEntries(agent.doc, map) : {} }
-    case 'watch':
-      return watch(agent, map, request.key)
+  constructor(agent: Agent, options: ServiceOptions) {
+    this.#agent = agent
+    this.#options = options
+    this.#writers = new Writers(agent)
+    this.#log = new HistoryLog(agent.doc)
   }
-}
 
-/** Answers requests with `agent` once `ready` has resolved. */
-export const serveAgent =
-  (agent: Agent, ready: Promise<unknown> = Promise.resolve()): Handle =>
-  async (request) => {
-    await ready
-    const answer = run(agent, request)
-    // What is acknowledged is on disk.
-    if (request.command === 'set' || request.command === 'delete') await agent.flushed()
+  /** Rejects with a Failure for what cannot be done, and with what a defect of ours throws. */
+  async answer(request: Request): Promise<Answer> {
+    try {
+      return await this.#answer(request)
+    } catch (error) {
+      throw toArgumentFailure(error)
+    }
+  }
+
+  async #answer(request: Request): Promise<Answer> {
+    this.#checkSwarm(request.swarm)
+    switch (request.command) {
+      case 'set':
+        return this.#kept(this.#set(request))
+      case 'delete':
+        return this.#kept(this.#delete(request))
+      case 'increment':
+        return this.#kept(this.#increment(request))
+      case 'append':
+        return this.#kept(this.#append(request))
+      case 'put':
+        return this.#kept(this.#put(request))
+      case 'stop':
+        return this.#stop()
+      default:
+        return this.#read(request)
+    }
+  }
+
+  #read(request: RequestOf<Exclude<Command, Changing>>): Answer {
+    const { doc } = this.#agent
+    if (request.command === 'status') return { ...this.#agent.status() }
+    if (request.command === 'peers') {
+      const { swarm, address: node } = this.#agent
+      const peers = this.#agent.peers()
+      return { swarm, node, peers }
+    }
+    const { map = DEFAULT_MAP } = request
+    switch (request.command) {
+      case 'get':
+        return this.#get(request, map)
+      case 'has':
+        return { map, key: request.key, has: hasEntry(doc, map, request.key) }
+      case 'list':
+        return { map, entries: readEntries(doc, map) }
+      case 'keys':
+        return { map, keys: keysOf(doc, map) }
+      case 'export':
+        return new Rows(this.#rows(map), { map })
+      case 'history':
+        return this.#tellHistory(map, request.key)
+      case 'watch':
+        return this.#watch(map, request.key)
+    }
+  }
+
+  /** The answer, once what was written for it is on disk. */
+  async #kept(answer: Fields): Promise<Fields> {
+    await this.#agent.flushed()
     return answer
   }
+
+  #checkSwarm(wanted: string | undefined): void {
+    if (wanted === undefined || wanted === this.#agent.swarm) return
+    throw new Failure(
+      'invalid_argument',
+      `the agent here is of the swarm "${this.#agent.swarm}", not of "${wanted}"`,
+      { hint: `leave --swarm out, or name the folder of the other agent with --data DIR` },
+    )
+  }
+
+  #value(map: string, key: string): unknown {
+    const value = readEntry(this.#agent.doc, map, key)
+    if (value !== undefined) return value
+    throw new Failure('not_found', `no key ${quote(key)} in map ${quote(map)}`, {
+      hint: 'list tells which there are; a key that others wrote may be on its way',
+    })
+  }
+
+  #part(map: string, key: string, path = ''): unknown {
+    const part = readPath(this.#value(map, key), path)
+    if (part !== undefined) return part
+    throw new Failure('not_found', `nothing at ${quote(path)} in the value of ${quote(key)}`, {
+      hint: 'get without --path tells the whole value',
+    })
+  }
+
+  #get({ key, path }: RequestOf<'get'>, map: string): Fields {
+    return { map, key, ...(path !== undefined && { path }), value: this.#part(map, key, path) }
+  }
+
+  #set({ map = DEFAULT_MAP, key, value, path, hot }: RequestOf<'set'>): Fields {
+    const { doc } = this.#agent
+    // Only what is whole can be written: of two that change parts of one value at once, one wins.
+    const whole = path === undefined ? value : writePath(readEntry(doc, map, key), path, value)
+    writeEntry(doc, map, key, whole, hot === undefined ? {} : { hot })
+    return { map, key, ...(path !== undefined && { path }), value }
+  }
+
+  #delete({ map = DEFAULT_MAP, key, path }: RequestOf<'delete'>): Fields {
+    const { doc } = this.#agent
+    const old = this.#part(map, key, path)
+    if (path === undefined || path === '') {
+      deleteEntry(doc, map, key)
+      return { map, key, old }
+    }
+    writeEntry(doc, map, key, writePath(readEntry(doc, map, key), path, undefined))
+    return { map, key, path, old }
+  }
+
+  #increment({ map = DEFAULT_MAP, key, by = 1 }: RequestOf<'increment'>): Fields {
+    return { map, key, by, value: incrementEntry(this.#agent.doc, map, key, by) }
+  }
+
+  #append({ map = DEFAULT_MAP, key, value }: RequestOf<'append'>): Fields {
+    return { map, key, value, length: appendEntry(this.#agent.doc, map, key, value) }
+  }
+
+  /** All or nothing. */
+  #put({ map = DEFAULT_MAP, entries, hot }: RequestOf<'put'>): Fields {
+    try {
+      writeEntries(this.#agent.doc, map, entries, hot === undefined ? {} : { hot })
+    } catch (error) {
+      throw whichOf(map, entries, error)
+    }
+    return { map, count: entries.length }
+  }
+
+  /** The keys as they are now, each with the value that it has when its turn comes. */
+  *#rows(map: string): Generator<string> {
+    const { doc } = this.#agent
+    for (const key of keysOf(doc, map)) {
+      const value = readEntry(doc, map, key)
+      if (value !== undefined) yield encodeJson([key, value])
+    }
+  }
+
+  #tellHistory(map: string, key: string): Fields {
+    const all = mergeHistory(historyOf(this.#agent.doc, map, key), this.#log.of(map, key))
+    const changes = all.slice(0, MAX_HISTORY).map((change) => this.#withNode(change))
+    if (all.length > 0) return { map, key, changes, left: all.length - changes.length }
+    throw new Failure('not_found', `nothing is known of key ${quote(key)} in map ${quote(map)}`, {
+      hint: 'list tells which keys there are',
+    })
+  }
+
+  #watch(map: string, key: string | undefined): Subscription {
+    const first = { map, ...(key !== undefined && { key }), watching: true }
+    return new Subscription(first, (tell) =>
+      observeEntries(this.#agent.doc, map, (change) => tell(this.#tellChange(change)), { key }),
+    )
+  }
+
+  #tellChange({ map, key, action, value, old, writer }: EntryChange): Fields {
+    return this.#withNode({
+      map,
+      key,
+      action,
+      ...(value !== undefined && { value }),
+      ...(old !== undefined && { old }),
+      ...(writer !== undefined && { writer }),
+    })
+  }
+
+  #withNode<T extends { readonly writer?: number }>(told: T): T & { readonly node?: string } {
+    const node = told.writer === undefined ? undefined : this.#writers.nodeOf(told.writer)
+    return node === undefined ? told : { ...told, node }
+  }
+
+  #stop(): Farewell {
+    const { onStop } = this.#options
+    if (onStop) return new Farewell({ pid: process.pid, stopping: true }, onStop)
+    throw new Failure('invalid_argument', 'this agent is part of a program and stops with it')
+  }
+}
+
+/** The failure with the place of the entry that it is about, where it is about one. */
+const whichOf = (map: string, entries: readonly Entry[], error: unknown): unknown => {
+  for (const [index, [key, value]] of entries.entries()) {
+    try {
+      checkEntry(map, key, value)
+    } catch (cause) {
+      const { code, message, hint } = toFailure(toArgumentFailure(cause))
+      return new EntryFailure(index, code, message, { hint, cause })
+    }
+  }
+  return error
+}
+
+/** Answers requests with `agent` once `ready` has resolved: its document is loaded then. */
+export const serveAgent = (
+  agent: Agent,
+  ready: Promise<unknown> = Promise.resolve(),
+  options: ServiceOptions = {},
+): Handle => {
+  const service = ready.then(() => new Service(agent, options))
+  // Where the start fails, whoever asks is told.
+  service.catch(() => undefined)
+  return async (request) => (await service).answer(request)
+}

@@ -5,7 +5,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import * as assert from 'uvu/assert'
 import { Agent, type Problem } from '../../src/agent.ts'
-import { deleteEntry, readEntries, readEntry, writeEntry } from '../../src/maps.ts'
+import { deleteEntry, readEntries, readEntry, writeEntry } from '../../src/maps/index.ts'
 import { PilotTransport } from '../../src/pilot/transport.ts'
 import { suite } from '../helpers/suite.ts'
 import { available } from './programs.ts'

@@ -1,0 +1,163 @@
+/**
+ * The life of an agent in this process: it starts, serves its control socket, and stops in good
+ * order when it is no longer wanted. The one part of the command line that loads Yjs and the
+ * transports.
+ *
+ * ```ts
+ * await live(plan, {
+ *   env: process.env,
+ *   onStarted: (report) => io.out(showStart(io, plan, report)),
+ *   onProblem: (told) => io.err(`${told.message}\n`),
+ * })
+ * ```
+ */
+import { constants } from 'node:os'
+import { Agent } from '../agent.ts'
+import { Farewell } from '../control/answers.ts'
+import { makeFolder } from '../control/folder.ts'
+import { ControlServer } from '../control/server.ts'
+import { serveAgent } from '../control/service.ts'
+import { toFailure } from '../errors.ts'
+import { keepIn } from '../store/keep.ts'
+import type { Transport } from '../transport.ts'
+import { tellOwner } from './owner.ts'
+import { removePid, writePid } from './pid-file.ts'
+import { ProblemLog, type Told } from './problems.ts'
+import type { RunPlan, TransportPlan } from './run-plan.ts'
+import { describeStart, type StartReport } from './start-report.ts'
+
+export interface LifeOptions {
+  readonly env: NodeJS.ProcessEnv
+  /** Resolves when nobody waits for the start any more; ignored once it has started. */
+  readonly abandoned?: Promise<void>
+  /** Told once, when the socket answers and messages are taken. */
+  readonly onStarted: (report: StartReport) => void | Promise<void>
+  /** Each kind of trouble at most once a minute. */
+  readonly onProblem: (told: Told) => void
+}
+
+const createTransport = async (
+  plan: TransportPlan,
+  swarm: string,
+  env: NodeJS.ProcessEnv,
+): Promise<Transport> => {
+  if (plan.kind === 'mailbox') {
+    const { MailboxTransport } = await import('../transports/mailbox.ts')
+    return new MailboxTransport({ dir: plan.dir, address: plan.name })
+  }
+  const { PilotTransport } = await import('../pilot/transport.ts')
+  const { pilotctl, network } = plan
+  return new PilotTransport({ swarm, pilotctl, network, env })
+}
+
+/** What ends an agent: a signal, or somebody who asks. */
+interface Ending {
+  readonly come: Promise<void>
+  readonly ask: () => void
+  readonly free: () => void
+}
+
+/**
+ * The first SIGINT or SIGTERM ends the agent in good order, one more ends the process at once.
+ * Until `free` somebody listens: execa, whose own listener ends the process where it is alone,
+ * must not be.
+ */
+const awaitEnding = (): Ending => {
+  let isSignalled = false
+  let ask: () => void = () => undefined
+  const come = new Promise<void>((resolve) => {
+    ask = resolve
+  })
+  const take = (signal: NodeJS.Signals): void => {
+    if (isSignalled) process.exit(128 + constants.signals[signal])
+    isSignalled = true
+    ask()
+  }
+  const signals = ['SIGINT', 'SIGTERM'] as const
+  for (const signal of signals) process.on(signal, take)
+  const free = (): void => {
+    for (const signal of signals) process.off(signal, take)
+  }
+  return { come, ask, free }
+}
+
+/**
+ * Resolves when the agent has stopped: what it wrote is on disk and was pushed, socket and locks
+ * are gone. Rejects with a Failure where it could not start.
+ */
+export const live = async (
+  plan: RunPlan,
+  { env, abandoned, onStarted, onProblem }: LifeOptions,
+): Promise<void> => {
+  const transport = await createTransport(plan.transport, plan.swarm, env)
+  let hasStarted = false
+  let isStopping = false
+  const problems = new ProblemLog((told) => {
+    // That a start is broken off is no news to who did it.
+    if (hasStarted || !isStopping) onProblem(told)
+  })
+  /** A file for people that cannot be kept is no reason to stop. */
+  const attempt = async (run: (dir: string) => Promise<void>): Promise<void> => {
+    try {
+      await run(plan.dir)
+    } catch (error) {
+      problems.add({ type: 'store', failure: toFailure(error) })
+    }
+  }
+  const agent = new Agent({
+    swarm: plan.swarm,
+    transport,
+    peers: plan.peers,
+    config: plan.config,
+    keep: keepIn(plan.dir),
+    onProblem: (problem) => problems.add(problem),
+  })
+  const ending = awaitEnding()
+  let tellStarted: () => void = () => undefined
+  const started = new Promise<void>((resolve) => {
+    tellStarted = resolve
+  })
+  const serve = serveAgent(agent, started, { onStop: ending.ask })
+  const server = new ControlServer({
+    dir: plan.dir,
+    // All else waits for the start; one that does not come to its end can be stopped, too.
+    handle: (request) =>
+      request.command === 'stop' && (request.swarm ?? plan.swarm) === plan.swarm && !hasStarted
+        ? new Farewell({ pid: process.pid, stopping: true }, ending.ask)
+        : serve(request),
+    onProblem: (failure) => problems.add({ type: 'transport', failure }),
+  })
+  void abandoned?.then(() => {
+    if (!hasStarted) ending.ask()
+  })
+  const stopped = ending.come.then(async () => {
+    isStopping = true
+    await server.stopListening()
+    // It may be waiting for a daemon, or for the addresses of peers.
+    if (!hasStarted) await transport.close()
+  })
+  try {
+    await server.open()
+    if (plan.transport.kind === 'mailbox') {
+      await makeFolder('the mailbox folder', plan.transport.dir)
+    }
+    await agent.start()
+    hasStarted = true
+    tellStarted()
+    if (!isStopping) {
+      await attempt(writePid)
+      await onStarted(describeStart(plan, agent.address))
+    }
+    await stopped
+  } catch (error) {
+    if (!isStopping) throw await tellOwner(plan.dir, toFailure(error))
+  } finally {
+    await attempt(removePid)
+    try {
+      await agent.stop()
+    } finally {
+      await server.close()
+      ending.free()
+    }
+  }
+}

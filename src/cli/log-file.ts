@@ -1,0 +1,59 @@
+/**
+ * The log of a detached agent: a file in its data folder to which it prints, with a time before
+ * each line. Bounded: what is older than the newest megabyte or two is dropped.
+ *
+ * ```ts
+ * const log = await openLog('/var/lib/kv') // append to it as standard output and error
+ * stampLines('could not send to b\n', new Date()) // '2026-07-01T12:00:00.000Z could not send to b\n'
+ * ```
+ */
+import { copyFileSync, truncateSync } from 'node:fs'
+import { type FileHandle, open, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { folderFailure } from '../control/folder.ts'
+
+/**
+ * Bytes; the file before it may be as long. Weeks of a peer that is down: that is a line of
+ * 150 bytes a minute at most. Twice this is what a log costs on disk.
+ */
+export const MAX_LOG_BYTES = 1024 * 1024
+
+export const logPath = (dir: string): string => join(dir, 'agent.log')
+
+/** Only the owner: messages may quote values. */
+const FILE_MODE = 0o600
+
+/**
+ * Opens the log for appending, and begins a new one where it is too long: the old one is
+ * `agent.log.1` then. Rejects with a Failure that names the folder.
+ */
+export const openLog = async (dir: string): Promise<FileHandle> => {
+  try {
+    const file = await open(logPath(dir), 'a', FILE_MODE)
+    try {
+      await boundLog(dir)
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+    return file
+  } catch (error) {
+    throw folderFailure('the data folder', dir, error)
+  }
+}
+
+/**
+ * Sets the log aside where it is too long. Copied and emptied, not renamed: the agent, and one
+ * that was started in vain beside it, hold the file open. In one step for this process, so that
+ * none of its lines is lost.
+ */
+export const boundLog = async (dir: string): Promise<void> => {
+  const path = logPath(dir)
+  if ((await stat(path)).size <= MAX_LOG_BYTES) return
+  copyFileSync(path, `${path}.1`)
+  truncateSync(path)
+}
+
+/** The text with the time before each of its lines. */
+export const stampLines = (text: string, time: Date): string =>
+  text.replace(/^(?=.)/gm, `${time.toISOString()} `)

@@ -1,0 +1,55 @@
+/**
+ * What was meant by a word that means nothing: one that is spelled nearly so, or another
+ * word for it.
+ *
+ * ```ts
+ * guess('lits', [{ name: 'list' }, { name: 'set' }]) // ['list']
+ * guess('rm', [{ name: 'delete', alike: ['rm'] }])   // ['delete']
+ * ```
+ */
+
+/** Of a word of that many letters one may be wrong; of twice as many two. A guess: typing errors are mostly one. */
+const LETTERS_PER_ERROR = 3
+
+/** More errors make another word. */
+const MAX_ERRORS = 3
+
+/**
+ * Letters to add, to remove, to change or to swap with their neighbour, until one word is the
+ * other (optimal string alignment distance).
+ */
+const distance = (from: string, to: string): number => {
+  let before: number[] = []
+  let last = Array.from({ length: to.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= from.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= to.length; j++) {
+      const change = last[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1)
+      const isSwap = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1]
+      const swap = isSwap ? before[j - 2]! + 1 : Number.POSITIVE_INFINITY
+      row.push(Math.min(last[j]! + 1, row[j - 1]! + 1, change, swap))
+    }
+    before = last
+    last = row
+  }
+  return last[to.length]!
+}
+
+export interface Known {
+  readonly name: string
+  /** Other words for it. */
+  readonly alike?: readonly string[]
+}
+
+/** The nearest names, all equally near; none where nothing is near. */
+export const guess = (word: string, known: readonly Known[]): readonly string[] => {
+  const meant = known.filter(({ alike = [] }) => alike.includes(word.toLowerCase()))
+  if (meant.length > 0) return meant.map(({ name }) => name)
+  const bare = word.toLowerCase().replace(/^-+/, '')
+  const bound = Math.min(MAX_ERRORS, Math.floor(bare.length / LETTERS_PER_ERROR))
+  const begun = known.filter(({ name }) => bare !== '' && name.replace(/^-+/, '').startsWith(bare))
+  if (begun.length === 1) return begun.map(({ name }) => name)
+  const near = known.map(({ name }) => ({ name, far: distance(bare, name.replace(/^-+/, '')) }))
+  const least = Math.min(bound, ...near.map(({ far }) => far))
+  return near.filter(({ far }) => far === least).map(({ name }) => name)
+}

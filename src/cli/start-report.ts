@@ -1,0 +1,66 @@
+/**
+ * What `run` tells when its agent has started: the same whether it stays in the foreground or not.
+ *
+ * ```ts
+ * const started = describeStart(plan, agent.address) // { swarm: 'kv', node: 'agent-1b2c3d4e', …, pid: 123 }
+ * io.out(showStart(io, plan, started))
+ * ```
+ */
+import { shellQuote } from '../control/client.ts'
+import type { Io } from './io.ts'
+import type { RunPlan } from './run-plan.ts'
+import { printable, styler } from './text.ts'
+
+export interface StartReport {
+  readonly swarm: string
+  /** The agent's address. */
+  readonly node: string
+  readonly transport: string
+  readonly mailbox?: string
+  /** The data folder. */
+  readonly data: string
+  readonly peers: readonly string[]
+  readonly pid: number
+  /** Of a detached agent: where it writes what it would print. */
+  readonly log?: string
+}
+
+/** The report of the agent in this process. */
+export const describeStart = (plan: RunPlan, address: string): StartReport => ({
+  swarm: plan.swarm,
+  node: address,
+  transport: plan.transport.kind,
+  ...(plan.transport.kind === 'mailbox' && { mailbox: plan.transport.dir }),
+  data: plan.dir,
+  peers: plan.peers,
+  pid: process.pid,
+})
+
+/** The options by which a command finds the agent of `plan`. */
+export const targetOf = (plan: RunPlan): string =>
+  plan.isDefaultDir ? `--swarm ${plan.swarm}` : `--data ${shellQuote(plan.dir)}`
+
+/** For people, with what to try next. */
+export const showStart = ({ hasColors }: Io, plan: RunPlan, report: StartReport): string => {
+  const style = styler(hasColors)
+  const { node, transport, mailbox, peers, pid, log } = report
+  const folder = mailbox === undefined ? '' : ` in ${mailbox}`
+  const found = mailbox === undefined ? 'those it finds' : 'those in the mailbox folder'
+  const to = targetOf(plan)
+  const tries = ['set greeting hello', 'get greeting', 'watch', 'status']
+  const lines = [
+    `swarm    ${style('bold', report.swarm)}`,
+    `address  ${style('bold', printable(node))} (${transport}${printable(folder)})`,
+    `data     ${printable(report.data)}`,
+    `peers    ${peers.length > 0 ? printable(peers.join(', ')) : found}`,
+    ...(log === undefined ? [] : [`log      ${printable(log)}`, `process  ${pid}`]),
+    '',
+    log === undefined ? 'Try in another terminal, here or at a peer:' : 'Try here or at a peer:',
+    ...tries.map((command) => `  pilot-gossip ${command} ${printable(to)}`),
+    '',
+    log === undefined
+      ? 'Ctrl-C stops the agent.'
+      : `Stop it with: pilot-gossip stop ${printable(to)}`,
+  ]
+  return lines.map((line) => `${line}\n`).join('')
+}

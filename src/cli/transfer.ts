@@ -1,0 +1,172 @@
+/**
+ * The commands `import` and `export`: many entries at once, as NDJSON (one `{"key":…,"value":…}`
+ * a line) of any length, or as one JSON object.
+ *
+ * ```ts
+ * await exportEntries(context, ['kv.ndjson'], { swarm: 'kv' })
+ * await importEntries(context, ['kv.ndjson'], { swarm: 'other' })
+ * ```
+ *
+ * Without FILE, or with `-`, they read standard input and write standard output. What `export`
+ * writes there is the data alone, with `--json` too: a line about it would be a line in it.
+ */
+import { createReadStream } from 'node:fs'
+import type { Readable } from 'node:stream'
+import { Failure, isFailure, toFailure } from '../errors.ts'
+import { Batches, type PlacedEntry } from './batches.ts'
+import { readLines, readObject } from './entry-reader.ts'
+import { lineWriter, objectWriter } from './entry-writer.ts'
+import { openOutput } from './output-file.ts'
+import { Progress } from './progress.ts'
+import { type Context, report } from './report.ts'
+import { type MapOptions, reach } from './target.ts'
+import { count, printable, showJson } from './text.ts'
+
+export interface TransferOptions extends MapOptions {
+  /** `json` or `ndjson`; default by the file's name, `ndjson` where it does not end in `.json`. */
+  readonly format?: string | undefined
+}
+
+export interface ImportOptions extends TransferOptions {
+  /** Keep the keys in the layout for those that are written all day. */
+  readonly hot?: boolean | undefined
+}
+
+const isJsonFormat = (
+  file: string,
+  format = /\.json$/i.test(file) ? 'json' : 'ndjson',
+): boolean => {
+  if (format === 'json' || format === 'ndjson') return format === 'json'
+  throw new Failure('invalid_argument', `--format "${format}" is not usable`, {
+    hint: 'give json or ndjson',
+  })
+}
+
+const openInput = (file: string): Readable =>
+  file === '-' ? process.stdin : createReadStream(file, { highWaterMark: 256 * 1024 })
+
+/** A failure to read is told with the file's name. */
+const unreadable = (file: string, error: unknown): Failure => {
+  const { code, message } = toFailure(error)
+  const name = file === '-' ? 'standard input' : `"${file}"`
+  return new Failure(code, `${name} cannot be read: ${message}`, {
+    hint: 'give a file that this user may read, or - for standard input',
+    cause: error,
+  })
+}
+
+/** What was done before a failure is part of what is to be told. */
+const stoppedAfter = (error: unknown, written: number): Failure => {
+  const { code, message, hint } = toFailure(error)
+  const done =
+    written === 0
+      ? 'nothing is imported'
+      : `${count(written, 'entry', 'entries')} before ${written === 1 ? 'is' : 'are'} imported`
+  const again = 'to import it again does no harm'
+  return new Failure(code, `${message}; ${done}`, {
+    hint: hint === undefined ? again : code === 'not_running' ? `${hint}; ${again}` : hint,
+    cause: error,
+  })
+}
+
+/** Resolves when all is on the agent's disk. Where it fails, nothing behind that place is imported. */
+export const importEntries = async (
+  context: Context,
+  [file = '-']: readonly string[],
+  options: ImportOptions,
+): Promise<void> => {
+  const { io, isJson } = context
+  const isObject = isJsonFormat(file, options.format)
+  const { client, common } = await reach(context, options)
+  const connection = await client.open()
+  const input = openInput(file)
+  const fields = { ...common, ...(options.hot && { hot: true }) }
+  const batches = new Batches(connection, fields, (failure) => input.destroy(failure))
+  const progress = new Progress(isObject ? 'entries' : 'lines', {
+    isShown: !isJson && process.stderr.isTTY === true,
+    tell: (text) => io.err(text),
+    now: () => performance.now(),
+  })
+  try {
+    if (file === '-' && process.stdin.isTTY) io.err('reading standard input; Ctrl-D ends it\n')
+    const entries = isObject ? readObject(input) : readLines(input)
+    const map = await sendAll(entries, batches, (number) => progress.at(number))
+    progress.end()
+    const { written: imported } = batches
+    const shown = `imported ${count(imported, 'entry', 'entries')} into map ${showJson(map)}\n`
+    report(context, { map, file, imported }, () => shown)
+  } catch (error) {
+    progress.end()
+    const failure = isFailure(error) ? error : unreadable(file, error)
+    throw stoppedAfter(failure, batches.written)
+  } finally {
+    batches.close()
+    input.destroy()
+  }
+}
+
+/** Resolves with the name of the map. Where reading fails, what was read before is sent all the same. */
+const sendAll = async (
+  entries: AsyncIterable<PlacedEntry>,
+  batches: Batches,
+  tell: (number: number) => void,
+): Promise<string> => {
+  let number = 0
+  try {
+    for await (const entry of entries) {
+      await batches.add(entry)
+      tell(++number)
+    }
+  } catch (error) {
+    await batches.finish() // where that fails, it was about an earlier entry
+    throw error
+  }
+  return batches.finish()
+}
+
+/** Resolves when FILE is there whole; where it fails, what was there before is untouched. */
+export const exportEntries = async (
+  context: Context,
+  [file = '-']: readonly string[],
+  options: TransferOptions,
+): Promise<void> => {
+  const { io, isJson } = context
+  const isObject = isJsonFormat(file, options.format)
+  const { client, common } = await reach(context, options)
+  const rows = client.rows({ command: 'export', ...common })
+  const first = await rows.next() // before the file is made: there may be no agent
+  const output = await openOutput(file, io)
+  const writer = isObject ? objectWriter() : lineWriter()
+  const progress = new Progress('entries', {
+    isShown: !isJson && file !== '-' && process.stderr.isTTY === true,
+    tell: (text) => io.err(text),
+    now: () => performance.now(),
+  })
+  let exported = 0
+  let map: unknown
+  try {
+    let next = first
+    for (; !next.done; next = await rows.next()) {
+      await output.write(writer.entries(next.value))
+      exported += next.value.length
+      progress.at(exported)
+    }
+    map = next.value.map
+    await output.write(writer.end())
+    await output.finish()
+  } catch (error) {
+    await output.discard()
+    throw error
+  } finally {
+    progress.end()
+    await rows.return({})
+  }
+  if (file === '-') return
+  const data = { map, file, format: isObject ? 'json' : 'ndjson', exported }
+  report(
+    context,
+    data,
+    () =>
+      `exported ${count(exported, 'entry', 'entries')} of map ${showJson(map)} to ${printable(file)}\n`,
+  )
+}

@@ -1,0 +1,50 @@
+/**
+ * The kinds of answer that a request may have. Most are one line; three are more than that.
+ *
+ * ```ts
+ * const handle: Handle = ({ command }) =>
+ *   command === 'export' ? new Rows(['["k",1]'], { map: 'state' }) : { got: command }
+ * ```
+ */
+import type { Fields, Request } from './protocol.ts'
+
+/** An answer that does not end: the first line, then what `start` tells until the end it returns is called. */
+export class Subscription {
+  readonly first: Fields
+  readonly start: (tell: (data: Fields) => void) => () => void
+
+  constructor(first: Fields, start: Subscription['start']) {
+    this.first = first
+    this.start = start
+  }
+}
+
+/**
+ * An answer of many rows, each of them JSON, and then of `end`. They are drawn from `rows` only
+ * as fast as the client takes them, so the answer may be longer than memory.
+ */
+export class Rows {
+  readonly rows: Iterable<string>
+  readonly end: Fields
+
+  constructor(rows: Iterable<string>, end: Fields) {
+    this.rows = rows
+    this.end = end
+  }
+}
+
+/** An answer after which `leave` is called, when the client has it or is gone. */
+export class Farewell {
+  readonly data: Fields
+  readonly leave: () => void
+
+  constructor(data: Fields, leave: () => void) {
+    this.data = data
+    this.leave = leave
+  }
+}
+
+export type Answer = Fields | Subscription | Rows | Farewell
+
+/** What it throws is answered as an error. */
+export type Handle = (request: Request) => Answer | Promise<Answer>

@@ -1,0 +1,222 @@
+/** What an agent remembers of changes, its bounds, and how it is told with what the document knows. */
+import * as assert from 'uvu/assert'
+import * as Y from 'yjs'
+import { mergeHistory } from '../src/control/history.ts'
+import {
+  HistoryLog,
+  MAX_CHANGES,
+  MAX_CHARACTERS,
+  type SeenChange,
+} from '../src/control/history-log.ts'
+import {
+  appendEntry,
+  deleteEntry,
+  incrementEntry,
+  type Version,
+  writeEntries,
+  writeEntry,
+} from '../src/maps/index.ts'
+import { suite } from './helpers/suite.ts'
+
+const test = suite('control history')
+
+/** A log whose clock goes on by one with each look at it. */
+const startLog = () => {
+  const doc = new Y.Doc()
+  let time = 0
+  return { doc, log: new HistoryLog(doc, () => ++time) }
+}
+
+test('the log remembers each change of each kind, newest first', () => {
+  const { doc, log } = startLog()
+  writeEntry(doc, 'm', 'k', 1)
+  writeEntry(doc, 'm', 'other', 'x')
+  writeEntry(doc, 'n', 'k', 'of another map')
+  writeEntry(doc, 'm', 'k', { x: 2 }, { hot: true })
+  deleteEntry(doc, 'm', 'k')
+  incrementEntry(doc, 'm', 'k', 5)
+  appendEntry(doc, 'm', 'list', 'a')
+  const writer = doc.clientID
+  const [counted, deleted, hot, plain, ...more] = log.of('m', 'k')
+  assert.equal(more, [])
+  assert.equal(
+    [counted, deleted, hot, plain].map((change) => [change?.at, change?.action, change?.value]),
+    [
+      [6, 'increment', 5],
+      [5, 'delete', undefined],
+      [4, 'set', { x: 2 }],
+      [1, 'set', 1],
+    ],
+  )
+  for (const change of [counted, deleted, hot, plain]) assert.is(change?.writer, writer)
+  assert.equal(
+    log.of('m', 'list').map(({ action, value }) => ({ action, value })),
+    [{ action: 'append', value: undefined }],
+  )
+  assert.equal(log.of('m', 'none'), [])
+})
+
+test('changes of a peer are seen too; who deleted is not known; other types are passed over', () => {
+  const { doc, log } = startLog()
+  const peer = new Y.Doc()
+  doc.getArray('list').push([1])
+  doc.getXmlElement('xml').setAttribute('k', 'v')
+  writeEntry(peer, 'm', 'k', 1)
+  Y.applyUpdate(doc, Y.encodeStateAsUpdate(peer))
+  deleteEntry(peer, 'm', 'k')
+  Y.applyUpdate(doc, Y.encodeStateAsUpdate(peer))
+  assert.equal(log.of('m', 'k'), [
+    { at: 2, action: 'delete' },
+    { at: 1, action: 'set', value: 1, writer: peer.clientID, clock: 0 },
+  ])
+  assert.equal(log.of('xml', 'k'), [])
+})
+
+test('a key that is plain and hot in one transaction is one change', () => {
+  const { doc, log } = startLog()
+  doc.transact(() => {
+    writeEntry(doc, 'm', 'k', 1)
+    writeEntry(doc, 'm', 'k', 2, { hot: true })
+  })
+  assert.equal(
+    log.of('m', 'k').map(({ value }) => value),
+    [2],
+  )
+})
+
+test('the log holds as many changes as it may, whatever comes', () => {
+  const { doc, log } = startLog()
+  writeEntry(doc, 'm', 'old', 1)
+  for (let n = 0; n < MAX_CHANGES - 1; n++) writeEntry(doc, 'm', 'k', n, { hot: true })
+  assert.is(log.of('m', 'old').length, 1)
+  writeEntry(doc, 'm', 'k', 'last', { hot: true })
+  assert.is(log.of('m', 'old').length, 0)
+  assert.is(log.of('m', 'k').length, MAX_CHANGES)
+  assert.is(log.of('m', 'k')[0]?.value, 'last')
+  writeEntries(
+    doc,
+    'm',
+    Array.from({ length: MAX_CHANGES * 2 }, (_, n) => [`many${n}`, n] as const),
+  )
+  assert.is(log.of('m', 'k').length, 0)
+  assert.is(log.of('m', `many${MAX_CHANGES * 2 - 1}`).length, 1)
+})
+
+test('and no more characters than it may', () => {
+  const { doc, log } = startLog()
+  const value = { text: 'x'.repeat(60_000) }
+  const most = Math.floor(MAX_CHARACTERS / 60_000)
+  for (let n = 0; n < most * 3; n++) writeEntry(doc, 'm', 'k', { ...value, n }, { hot: true })
+  const kept = log.of('m', 'k')
+  assert.ok(kept.length > most / 2 && kept.length <= most, String(kept.length))
+  assert.equal(kept[0]?.value, { ...value, n: most * 3 - 1 })
+})
+
+const version = (clock: number, more: Partial<Version> = {}): Version => ({
+  writer: 7,
+  clock,
+  current: false,
+  kind: 'set',
+  ...more,
+})
+
+const seen = (at: number, clock: number, value: unknown, writer = 7): SeenChange => ({
+  at,
+  action: 'set',
+  value,
+  writer,
+  clock,
+})
+
+const shown = (versions: readonly Version[], changes: readonly SeenChange[]) =>
+  mergeHistory(versions, changes).map(({ action, value, clock, count, seen: at }) => ({
+    action,
+    ...(value !== undefined && { value }),
+    ...(clock !== undefined && { clock }),
+    ...(count !== undefined && { count }),
+    ...(at !== undefined && { at: Date.parse(at) }),
+  }))
+
+test('what was seen gives a version its time, and its value where the document forgot it', () => {
+  assert.equal(
+    shown(
+      [version(5, { current: true, value: 'c' }), version(3)],
+      [seen(20, 5, 'c'), seen(10, 3, 'b')],
+    ),
+    [
+      { action: 'set', value: 'c', clock: 5, at: 20 },
+      { action: 'set', value: 'b', clock: 3, at: 10 },
+    ],
+  )
+})
+
+test('a run of versions gives up those that were seen; the rest stays a run', () => {
+  assert.equal(
+    shown(
+      [version(10, { current: true, value: 1 }), version(9, { count: 9 })],
+      [seen(30, 10, 1), seen(20, 9, 'b'), seen(10, 8, 'a')],
+    ),
+    [
+      { action: 'set', value: 1, clock: 10, at: 30 },
+      { action: 'set', value: 'b', clock: 9, at: 20 },
+      { action: 'set', value: 'a', clock: 8, at: 10 },
+      { action: 'set', clock: 7, count: 7 },
+    ],
+  )
+  assert.equal(shown([version(2, { count: 2 })], [seen(10, 2, 'b')]), [
+    { action: 'set', value: 'b', clock: 2, at: 10 },
+    { action: 'set', clock: 1 },
+  ])
+})
+
+test('what the document has forgotten stands where it happened', () => {
+  const gone: SeenChange = { at: 25, action: 'delete' }
+  assert.equal(
+    shown([version(5, { value: 2 }), version(1)], [seen(30, 5, 2), gone, seen(20, 4, 'lost')]),
+    [
+      { action: 'set', value: 2, clock: 5, at: 30 },
+      { action: 'delete', at: 25 },
+      { action: 'set', value: 'lost', clock: 4, at: 20 },
+      { action: 'set', clock: 1 },
+    ],
+  )
+  const hot = [version(9, { at: 22, value: 'now', writer: 8 })]
+  assert.equal(shown(hot, [gone, seen(20, 4, 'lost')]), [
+    { action: 'delete', at: 25 },
+    { action: 'set', value: 'now', clock: 9 },
+    { action: 'set', value: 'lost', clock: 4, at: 20 },
+  ])
+  assert.equal(shown([], [gone]), [{ action: 'delete', at: 25 }])
+  assert.equal(shown([], []), [])
+})
+
+test('times are told as what they are: when it was written, and when it was seen', () => {
+  const versions: Version[] = [
+    { writer: 7, clock: 4, current: true, kind: 'increment', value: 3, at: 1_000 },
+  ]
+  const changes: SeenChange[] = [
+    { at: 2_000, action: 'increment', value: 30, writer: 7, clock: 4 },
+    { at: 1_500, action: 'increment', value: 29, writer: 7, clock: 2 },
+  ]
+  assert.equal(mergeHistory(versions, changes), [
+    {
+      action: 'increment',
+      value: 3,
+      writer: 7,
+      clock: 4,
+      isCurrent: true,
+      written: '1970-01-01T00:00:01.000Z',
+      seen: '1970-01-01T00:00:02.000Z',
+    },
+    {
+      action: 'increment',
+      value: 29,
+      writer: 7,
+      clock: 2,
+      isCurrent: false,
+      seen: '1970-01-01T00:00:01.500Z',
+    },
+  ])
+})
+
+test.run()
