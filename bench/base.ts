@@ -9,12 +9,25 @@
  * ```
  */
 import { Random } from '../test/helpers/random.ts'
-import type { Engine, EngineReplica, Entry, Message, Value } from './engine.ts'
+import {
+  type Engine,
+  type EngineReplica,
+  type Entry,
+  freeAll,
+  type Message,
+  type Value,
+} from './engine.ts'
 import { createEntries, overwrite } from './entries.ts'
+import { createTime } from './time.ts'
 
 /** A replica that writes and one that receives; both have the same state. */
-export interface Pair {
+export interface Peers {
+  readonly peer: EngineReplica
   readonly receiver: EngineReplica
+}
+
+/** Peers of which one changes keys. */
+export interface Pair extends Peers {
   /** The first change, which the receiver has got. It depends on the seed alone. */
   readonly first: Message
   /** Writes some keys and tells them. */
@@ -36,25 +49,32 @@ export class Base {
   /** The state before the last tenth of the keys. */
   readonly old: Message
   readonly digest: Message | undefined
-  readonly #seed: number
+  readonly seed: number
+  readonly #time = createTime()
   #synced: EngineReplica | undefined
 
   constructor(engine: Engine, keys: number, seed: number) {
     this.engine = engine
-    this.#seed = seed
+    this.seed = seed
     this.entries = createEntries(keys, new Random(seed))
-    const source = engine.create(WRITERS.source)
+    const source = engine.create(WRITERS.source, this.#time)
     const known = Math.round(keys * (1 - MISSING))
     source.set(this.entries.slice(0, known))
     this.old = source.encodeState()
     source.set(this.entries.slice(known))
     this.whole = source.encodeState()
     this.digest = source.encodeDigest?.()
+    source.free?.()
+  }
+
+  /** An empty replica of a writer whose id is `index` behind the receiver's: at least 2, where it is not the receiver. */
+  create(index = 0): EngineReplica {
+    return this.engine.create(WRITERS.receiver + index, this.#time)
   }
 
   /** A new replica that has got `messages`. */
   createReceiver(messages: readonly Message[]): EngineReplica {
-    const receiver = this.engine.create(WRITERS.receiver)
+    const receiver = this.create()
     for (const message of messages) receiver.receive(message)
     return receiver
   }
@@ -65,13 +85,19 @@ export class Base {
     return this.#synced
   }
 
+  /** A writer and a receiver that have got the whole state. */
+  createPeers(): Peers {
+    const receiver = this.createReceiver([this.whole])
+    const peer = this.engine.create(WRITERS.peer, this.#time)
+    peer.receive(this.whole)
+    return { peer, receiver }
+  }
+
   /** Changes of `keys` keys each; the same ones for every engine. */
   createPair(keys: number): Pair {
-    const random = new Random(this.#seed + keys)
+    const random = new Random(this.seed + keys)
     const expected = new Map(this.entries)
-    const receiver = this.createReceiver([this.whole])
-    const peer = this.engine.create(WRITERS.peer)
-    peer.receive(this.whole)
+    const { peer, receiver } = this.createPeers()
     const change = (): Message => {
       const written = overwrite(this.entries, keys, random)
       for (const [key, value] of written) expected.set(key, value)
@@ -80,6 +106,12 @@ export class Base {
     }
     const first = change()
     receiver.receive(first)
-    return { receiver, first, change, expected }
+    return { peer, receiver, first, change, expected }
+  }
+
+  /** Gives back the memory of what is shared. */
+  free(): void {
+    if (this.#synced) freeAll([this.#synced])
+    this.#synced = undefined
   }
 }

@@ -1,15 +1,35 @@
 /**
- * One whole run of the bench: merges, then lost writes, with what the figures were made on.
+ * One whole run of the bench: those of its sections that are asked for, with what the figures
+ * were made on.
  *
  * ```ts
- * const result = runBench({ engines: ENGINES, reference: REFERENCE, keys: [100], seed: 1, runs: 7 })
+ * const result = await runBench({ ...options, sections: ['merges'], sizes: QUICK, dir: tmpdir() })
  * process.stdout.write(showResult(result))
  * ```
  */
 import { CLOCK } from './clock.ts'
+import { type CommitResult, openLog, runCommits } from './commits.ts'
+import { KEPT } from './kept.ts'
+import { LAYOUTS } from './layouts.ts'
 import { countLostWrites, type LostWrites, SWARM, WRITES } from './lost-writes.ts'
 import { type Machine, readMachine } from './machine.ts'
+import { KEYS, type Overwrites, runOverwrites, WRITERS } from './overwrites.ts'
+import { type Restarts, runRestarts } from './restarts.ts'
 import { type Cell, type MergeOptions, runMerges } from './runner.ts'
+import type { Section } from './section.ts'
+import type { Sizes } from './sizes.ts'
+
+export interface BenchOptions extends Omit<MergeOptions, 'keys' | 'runs'> {
+  readonly sections: readonly Section[]
+  readonly sizes: Sizes
+  /** An existing folder, on the disk that start-up and commits are about. */
+  readonly dir: string
+}
+
+interface Named {
+  readonly name: string
+  readonly about: string
+}
 
 export interface BenchResult {
   readonly machine: Machine
@@ -19,21 +39,32 @@ export interface BenchResult {
   readonly seed: number
   readonly runs: number
   readonly reference: string
-  readonly engines: readonly { readonly name: string; readonly about: string }[]
-  readonly merges: readonly Cell[]
+  readonly engines: readonly Named[]
+  readonly layouts: readonly Named[]
   readonly swarm: typeof SWARM
-  readonly lostWrites: readonly LostWrites[]
+  // The sections; each only where it was asked for.
+  readonly merges?: readonly Cell[]
+  readonly lostWrites?: readonly LostWrites[]
+  readonly overwrites?: readonly Overwrites[]
+  readonly startUp?: readonly Restarts[]
+  readonly commits?: CommitResult
 }
 
-/** Throws a Failure when an engine gives a wrong answer. */
-export const runBench = (options: MergeOptions): BenchResult => {
-  const { engines, reference, seed, runs, progress } = options
-  const date = new Date().toISOString()
-  const merges = runMerges(options)
-  const lostWrites = WRITES.flatMap((writes) => {
+const runLostWrites = ({ engines, seed, progress }: BenchOptions): LostWrites[] =>
+  WRITES.flatMap((writes) => {
     progress?.(`lost writes, ${writes} a round`)
     return engines.map((engine) => countLostWrites(engine, { ...SWARM, writes }, seed))
   })
+
+const nameOf = ({ name, about }: Named): Named => ({ name, about })
+
+/** Throws a Failure when an answer is wrong. */
+export const runBench = async (options: BenchOptions): Promise<BenchResult> => {
+  const { engines, reference, seed, sections, sizes, dir, progress } = options
+  const { keys, runs, startUpKeys, writers } = sizes
+  const common = { seed, dir, layouts: LAYOUTS, ...(progress && { progress }) }
+  const asked = new Set(sections)
+  const date = new Date().toISOString()
   return {
     machine: readMachine(),
     date,
@@ -41,9 +72,29 @@ export const runBench = (options: MergeOptions): BenchResult => {
     seed,
     runs,
     reference: reference.name,
-    engines: engines.map(({ name, about }) => ({ name, about })),
-    merges,
+    engines: engines.map(nameOf),
+    layouts: LAYOUTS.map(nameOf),
     swarm: SWARM,
-    lostWrites,
+    ...(asked.has('merges') && { merges: runMerges({ ...options, keys, runs }) }),
+    ...(asked.has('lost') && { lostWrites: runLostWrites(options) }),
+    ...(asked.has('overwrites') && {
+      overwrites: await runOverwrites({
+        ...common,
+        writers: WRITERS,
+        keys: KEYS,
+        times: sizes.overwrites,
+      }),
+    }),
+    ...(asked.has('start-up') && {
+      startUp: await runRestarts({
+        ...common,
+        kept: KEPT,
+        keys: Math.max(startUpKeys, ...keys),
+        runs,
+      }),
+    }),
+    ...(asked.has('commits') && {
+      commits: await runCommits({ ...common, open: openLog, writers, ms: sizes.commitMs }),
+    }),
   }
 }

@@ -1,17 +1,24 @@
 /**
- * From arguments to an exit code: 0, 1 when an engine gives a wrong answer, 2 when an option is
- * not usable. Failures go to standard error, which leaves standard output empty.
+ * From arguments to an exit code: 0, 1 when an answer is wrong, 2 when an option is not usable.
+ * Failures go to standard error, which leaves standard output empty.
  *
  * ```ts
- * process.exitCode = main(['--keys', '100', '--json'], ENGINES, streams)
+ * process.exitCode = await main(['--quick', '--json'], ENGINES, streams)
  * ```
  */
+import { existsSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Failure, toFailure } from '../src/errors.ts'
-import { runBench } from './bench.ts'
+import { type BenchResult, runBench } from './bench.ts'
 import type { Engine } from './engine.ts'
 import { REFERENCE } from './engines/index.ts'
+import { createPage } from './html/page.ts'
+import { readResult, readSimulation } from './html/saved.ts'
 import { showResult } from './report.ts'
+import { parseSections, SECTIONS } from './section.ts'
+import { FULL, QUICK, type Sizes } from './sizes.ts'
 import { LEAST_KEYS } from './workloads.ts'
 
 export interface Streams {
@@ -19,6 +26,8 @@ export interface Streams {
   err(text: string): void
   /** Shows what is being measured; only where a person is looking. */
   readonly progress?: (row: string) => void
+  /** The page's file where neither --html nor --json is given; without it there is no page then. */
+  readonly page?: string
 }
 
 /** Keys of the largest map: it takes about 2 GB of memory and some minutes. */
@@ -28,17 +37,30 @@ const MOST_RUNS = 1_000
 
 const HELP = `npm run bench -- [options]
 
-  --keys LIST   sizes of the map, each from ${LEAST_KEYS} to ${MOST_KEYS}  (default 100,1000,10000)
-  --runs N      samples of each cell at least; short ones get more  (default 3)
+  --only LIST   sections: some of ${SECTIONS.join(',')}  (default all)
+  --quick       small sizes and one run, to see that all answers are right: --keys ${QUICK.keys} --runs ${QUICK.runs}
+  --keys LIST   sizes of the maps, each from ${LEAST_KEYS} to ${MOST_KEYS}  (default ${FULL.keys});
+                where all are below ${Math.max(...FULL.keys)} the other sections are as small as with --quick
+  --runs N      samples of each merge and start at least; short ones get more  (default ${FULL.runs})
   --seed N      of keys, values and what is overwritten  (default 1)
+  --dir DIR     a folder on the disk that start-up and commits use  (default: the system's for temporary files)
+  --html FILE   the page with the plots; without --json there is always one, and its path is told
+  --simulation FILE   what 'npm run simulate -- --json' printed: its plots join the page
+  --from FILE   runs nothing: shows what an earlier run printed with --json
   --json        one line of JSON: {"status":"ok","data":{...}}
   --help        this text
 `
 
 const OPTIONS = {
-  keys: { type: 'string', default: '100,1000,10000' },
-  runs: { type: 'string', default: '3' },
+  only: { type: 'string', default: SECTIONS.join(',') },
+  quick: { type: 'boolean', default: false },
+  keys: { type: 'string' },
+  runs: { type: 'string' },
   seed: { type: 'string', default: '1' },
+  dir: { type: 'string', default: tmpdir() },
+  html: { type: 'string' },
+  simulation: { type: 'string' },
+  from: { type: 'string' },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const
@@ -62,21 +84,67 @@ const parse = (args: readonly string[]) => {
   }
 }
 
-const run = (args: readonly string[], engines: readonly Engine[], streams: Streams): void => {
-  const { keys, runs, seed, json, help } = parse(args)
+const sizesOf = ({ quick, keys: list, runs }: ReturnType<typeof parse>): Sizes => {
+  const standard = quick ? QUICK : FULL
+  const keys =
+    list?.split(',').map((size) => parseNumber('--keys', size, LEAST_KEYS, MOST_KEYS)) ??
+    standard.keys
+  const isFull = !quick && Math.max(...keys) >= Math.max(...FULL.keys)
+  return {
+    ...(isFull ? FULL : QUICK),
+    keys,
+    runs: runs === undefined ? standard.runs : parseNumber('--runs', runs, 1, MOST_RUNS),
+  }
+}
+
+const checkDir = (dir: string): string => {
+  if (existsSync(dir)) return dir
+  throw new Failure('invalid_argument', `--dir "${dir}" does not exist`, {
+    hint: 'give a folder that may be written',
+  })
+}
+
+type Values = ReturnType<typeof parse>
+
+const resultOf = async (
+  values: Values,
+  engines: readonly Engine[],
+  { progress }: Streams,
+): Promise<BenchResult> =>
+  values.from === undefined
+    ? await runBench({
+        engines,
+        reference: REFERENCE,
+        sections: parseSections(values.only),
+        sizes: sizesOf(values),
+        seed: parseNumber('--seed', values.seed, 0, 2 ** 31),
+        dir: checkDir(values.dir),
+        ...(progress && { progress }),
+      })
+    : readResult(values.from)
+
+/** Before the run, which takes minutes: a folder that is not there is a slip of the pen. */
+const checkPage = (path: string): string => {
+  if (existsSync(dirname(path))) return path
+  throw new Failure('invalid_argument', `--html "${path}" is in no folder that exists`, {
+    hint: 'give a file in a folder that may be written',
+  })
+}
+
+const run = async (args: readonly string[], engines: readonly Engine[], streams: Streams) => {
+  const values = parse(args)
+  const { help, json, simulation: saved } = values
   if (help) {
     streams.out(HELP)
     return
   }
-  const result = runBench({
-    engines,
-    reference: REFERENCE,
-    keys: keys.split(',').map((size) => parseNumber('--keys', size, LEAST_KEYS, MOST_KEYS)),
-    runs: parseNumber('--runs', runs, 1, MOST_RUNS),
-    seed: parseNumber('--seed', seed, 0, 2 ** 31),
-    ...(streams.progress && { progress: streams.progress }),
-  })
+  const path = values.html ?? (json ? undefined : streams.page)
+  const page = path === undefined ? undefined : checkPage(path)
+  const simulation = saved === undefined ? undefined : readSimulation(saved)
+  const result = await resultOf(values, engines, streams)
+  if (page !== undefined) writeFileSync(page, createPage(result, simulation))
   streams.out(json ? `${JSON.stringify({ status: 'ok', data: result })}\n` : showResult(result))
+  if (page !== undefined && !json) streams.out(`\nthe same with plots: ${page}\n`)
 }
 
 const tell = ({ code, message, hint }: Failure, isJson: boolean): string =>
@@ -84,13 +152,13 @@ const tell = ({ code, message, hint }: Failure, isJson: boolean): string =>
     ? `${JSON.stringify({ status: 'error', code, message, hint })}\n`
     : `bench: ${message}\n${hint === undefined ? '' : `hint: ${hint}\n`}`
 
-export const main = (
+export const main = async (
   args: readonly string[],
   engines: readonly Engine[],
   streams: Streams,
-): number => {
+): Promise<number> => {
   try {
-    run(args, engines, streams)
+    await run(args, engines, streams)
     return 0
   } catch (error) {
     const failure = toFailure(error)

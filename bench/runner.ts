@@ -4,6 +4,8 @@
  * so twofold, even by processor time. The ratio to the reference is the median of the ratios within
  * one run. Every answer is checked, those of warming up too.
  *
+ * Whoever cannot do a workload, or takes too long, is left out of it, and `leaveOut` is told why.
+ *
  * ```ts
  * const cells = runMerges({ engines: ENGINES, reference: REFERENCE, keys: [100], seed: 1, runs: 7 })
  * ```
@@ -16,6 +18,16 @@ import { collect } from './garbage.ts'
 import { medianOf, type Spread, spreadOf } from './stats.ts'
 import { LEAST_KEYS, type Scenario, WORKLOADS, type Workload } from './workloads.ts'
 
+/** An engine that is not in a row, or in any of a size, and why. */
+export interface LeftOut {
+  readonly keys: number
+  readonly engine: string
+  /** All of them where it is absent. */
+  readonly workload?: string
+  /** In words. */
+  readonly reason: string
+}
+
 export interface MergeOptions {
   readonly engines: readonly Engine[]
   /** What ratios refer to; there are none where it is not among the engines. */
@@ -26,14 +38,30 @@ export interface MergeOptions {
   readonly runs: number
   /** Called before each row. */
   readonly progress?: (row: string) => void
+  readonly leaveOut?: (left: LeftOut) => void
+  /** Default `BUDGET`. */
+  readonly budget?: Budget
 }
+
+/** Seconds, by the clock of the engine, that one may take; then it is left out. */
+export interface Budget {
+  /** For one merge, with the replicas and messages that must be made for it. */
+  readonly merge: number
+  /** For all that is done with it at one size. */
+  readonly size: number
+}
+
+/** Of Yjs's merges of 100,000 keys none takes two seconds. Nine engines of four sizes then take half an hour at most. */
+export const BUDGET: Budget = { merge: 8, size: 60 }
 
 export interface Cell {
   readonly keys: number
   readonly workload: string
   readonly engine: string
-  /** Of one message, as it leaves the process. */
+  /** Of what one merge receives, as it leaves the process. */
   readonly bytes: number
+  /** Keys whose write is lost in a merge; null where no writers are concurrent. */
+  readonly lost: number | null
   /** Microseconds of one merge. */
   readonly us: Spread
   /** Times the reference; null where that does not take part. */
@@ -58,40 +86,43 @@ const ROW_US = 80_000
 /** Times the runs that were asked for: what a short row gets at most. */
 export const MOST_TURNS = 3
 
+type Clock = () => number
+
+const elapsed: Clock = () => performance.now() * 1_000
+
+const clockOf = ({ isElapsed }: Engine): Clock => (isElapsed ? elapsed : now)
+
 /** Microseconds that `merges` merges take, one at least; checked afterwards. */
-const sample = (scenario: Scenario, merges: number): number => {
+const sample = (scenario: Scenario, merges: number, clock: Clock): number => {
   const stage = scenario.stage(merges)
   collect('minor')
-  const start = now()
+  const start = clock()
   stage.run()
-  const us = now() - start
+  const us = clock() - start
   stage.check()
+  stage.free?.()
   return Math.max(us, 1)
 }
 
-/** Warms up; returns how many merges fill a sample, and how long that takes about. */
-const warmUp = (scenario: Scenario): { merges: number; expectedUs: number } => {
+interface Warm {
+  /** How many merges fill a sample, and how many microseconds that takes about. */
+  readonly merges: number
+  readonly expectedUs: number
+}
+
+/** Warms up; undefined where the first merge was over already at `endUs`. */
+const warmUp = (scenario: Scenario, clock: Clock, endUs: number): Warm | undefined => {
   let merges = 1
   let each = 0
   let spent = 0
   for (let stages = 0; stages < WARM_UP_STAGES && spent < WARM_UP_US; stages++) {
-    const us = sample(scenario, merges)
+    const us = sample(scenario, merges, clock)
+    if (stages === 0 && clock() > endUs) return undefined
     spent += us
     each = us / merges
     merges = Math.min(scenario.most, Math.ceil(SAMPLE_US / each))
   }
   return { merges, expectedUs: merges * each }
-}
-
-interface Entrant {
-  readonly engine: Engine
-  readonly scenario: Scenario
-  /** For an error. */
-  readonly where: string
-  readonly merges: number
-  readonly expectedUs: number
-  /** Microseconds of one merge, a number for each run. */
-  readonly us: number[]
 }
 
 /** `run`, whose error then says where it happened. */
@@ -105,43 +136,116 @@ const named = <T>(where: string, run: () => T): T => {
   }
 }
 
-const createBases = ({ engines, seed }: MergeOptions, keys: number): Base[] =>
-  engines.map((engine) => named(`${engine.name}, ${keys} keys`, () => new Base(engine, keys, seed)))
+/** One engine at one size. */
+interface Candidate {
+  readonly base: Base
+  readonly clock: Clock
+  spentUs: number
+}
+
+interface Entrant extends Warm {
+  readonly candidate: Candidate
+  readonly scenario: Scenario
+  /** For an error. */
+  readonly where: string
+  /** Microseconds of one merge, a number for each run. */
+  readonly us: number[]
+}
+
+/** What `run` returns; its time is added to the candidate's. */
+const timed = <T>(candidate: Candidate, run: () => T): T => {
+  const start = candidate.clock()
+  try {
+    return run()
+  } finally {
+    candidate.spentUs += candidate.clock() - start
+  }
+}
+
+const seconds = (us: number): string => `${(us / 1e6).toFixed(us < 1e7 ? 1 : 0)} s`
+
+const createCandidates = (options: MergeOptions, keys: number): Candidate[] => {
+  const { engines, seed, leaveOut } = options
+  return engines.flatMap((engine): Candidate[] => {
+    const reason = engine.missing?.()
+    if (reason !== undefined) {
+      leaveOut?.({ keys, engine: engine.name, reason })
+      return []
+    }
+    const clock = clockOf(engine)
+    const start = clock()
+    const base = named(`${engine.name}, ${keys} keys`, () => new Base(engine, keys, seed))
+    return [{ base, clock, spentUs: clock() - start }]
+  })
+}
 
 /** Prepares one workload for each engine and checks its first answers. */
-const enter = (bases: readonly Base[], workload: Workload): Entrant[] =>
-  bases.map((base): Entrant => {
-    const { engine, entries } = base
-    const where = `${engine.name}, ${workload.name}, ${entries.length} keys`
-    return named(where, () => {
-      const scenario = workload.prepare(base)
-      return { engine, scenario, where, ...warmUp(scenario), us: [] }
-    })
+const enter = (
+  candidates: readonly Candidate[],
+  workload: Workload,
+  { leaveOut, budget = BUDGET }: MergeOptions,
+): Entrant[] =>
+  candidates.flatMap((candidate): Entrant[] => {
+    const { base, clock } = candidate
+    const { name } = base.engine
+    const keys = base.entries.length
+    const out = (reason: string): [] => {
+      leaveOut?.({ keys, engine: name, workload: workload.name, reason })
+      return []
+    }
+    if (candidate.spentUs > budget.size * 1e6) {
+      return out(`it has taken ${seconds(candidate.spentUs)} at this size, of ${budget.size} s`)
+    }
+    const where = `${name}, ${workload.name}, ${keys} keys`
+    return timed(candidate, () =>
+      named(where, () => {
+        const start = clock()
+        const scenario = workload.prepare(base)
+        if (typeof scenario === 'string') return out(scenario)
+        const warm = warmUp(scenario, clock, start + budget.merge * 1e6)
+        if (warm) return [{ candidate, scenario, where, ...warm, us: [] }]
+        scenario.free?.()
+        return out(
+          `one merge took ${seconds(clock() - start)} with its preparation, of ${budget.merge} s`,
+        )
+      }),
+    )
   })
+
+const free = (entrants: readonly Entrant[]): void => {
+  for (const { scenario } of entrants) scenario.free?.()
+}
 
 const turnsOf = (entrants: readonly Entrant[], runs: number): number => {
   const turnUs = entrants.reduce((sum, { expectedUs }) => sum + expectedUs, 0)
   return Math.min(runs * MOST_TURNS, Math.max(runs, Math.floor(ROW_US / turnUs)))
 }
 
-const runRow = (bases: readonly Base[], workload: Workload, options: MergeOptions): Cell[] => {
-  const entrants = enter(bases, workload)
+const runRow = (
+  candidates: readonly Candidate[],
+  workload: Workload,
+  options: MergeOptions,
+): Cell[] => {
+  const entrants = enter(candidates, workload, options)
   const turns = turnsOf(entrants, options.runs)
   for (let turn = 0; turn < turns; turn++) {
     // Another one begins each time: else the collector, which has a rhythm too, would meet the same one.
     const first = turn % entrants.length
     collect('major')
     for (const entrant of [...entrants.slice(first), ...entrants.slice(0, first)]) {
-      const { scenario, merges, us, where } = entrant
-      us.push(named(where, () => sample(scenario, merges)) / merges)
+      const { candidate, scenario, merges, us, where } = entrant
+      const take = () => sample(scenario, merges, candidate.clock)
+      us.push(timed(candidate, () => named(where, take)) / merges)
     }
   }
-  const compared = entrants.find(({ engine }) => engine === options.reference)
-  return entrants.map(({ engine, scenario, merges, us }, index) => ({
-    keys: bases[index]!.entries.length,
+  free(entrants)
+  const compared = entrants.find(({ candidate }) => candidate.base.engine === options.reference)
+  return entrants.map(({ candidate, scenario, merges, us }) => ({
+    keys: candidate.base.entries.length,
     workload: workload.name,
-    engine: engine.name,
-    bytes: bytesOf(scenario.message),
+    engine: candidate.base.engine.name,
+    bytes: scenario.messages.reduce((sum, message) => sum + bytesOf(message), 0),
+    lost: scenario.lost ?? null,
     us: spreadOf(us),
     ratio: compared ? medianOf(us.map((time, run) => time / compared.us[run]!)) : null,
     samples: us.length,
@@ -149,21 +253,34 @@ const runRow = (bases: readonly Base[], workload: Workload, options: MergeOption
   }))
 }
 
+const runSize = (options: MergeOptions, keys: number): Cell[] => {
+  const candidates = createCandidates(options, keys)
+  const cells = WORKLOADS.flatMap((workload) => {
+    options.progress?.(`${workload.name}, ${keys} keys`)
+    return runRow(candidates, workload, options)
+  })
+  for (const { base } of candidates) base.free()
+  return cells
+}
+
+/** What other processes do, V8 here does not compile. */
+const warmUpAll = ({ leaveOut: _, ...options }: MergeOptions): void => {
+  const engines = options.engines.filter(({ isElapsed }) => !isElapsed)
+  const candidates = createCandidates({ ...options, engines }, LEAST_KEYS)
+  for (const workload of WORKLOADS) free(enter(candidates, workload, options))
+  for (const { base } of candidates) base.free()
+}
+
 /** All cells: by size, then workload, then engine. Throws a Failure when an answer is wrong. */
 export const runMerges = (options: MergeOptions): Cell[] => {
   const { keys, progress } = options
   // The engines share code, which V8 compiles anew as each brings its own types: before anything is timed.
   progress?.('warming up')
-  const smallest = createBases(options, LEAST_KEYS)
-  for (const workload of WORKLOADS) enter(smallest, workload)
+  warmUpAll(options)
   // The largest first: it warms up the code best for the small ones, where compiling would show.
   const sizes = [...new Set(keys)].sort((a, b) => b - a)
-  const tables = sizes.map((size) => {
-    const bases = createBases(options, size)
-    return WORKLOADS.flatMap((workload) => {
-      progress?.(`${workload.name}, ${size} keys`)
-      return runRow(bases, workload, options)
-    })
-  })
-  return tables.reverse().flat()
+  return sizes
+    .map((size) => runSize(options, size))
+    .reverse()
+    .flat()
 }

@@ -1,37 +1,45 @@
 /**
- * The workloads: what one replica receives from another. Each makes its messages and receivers
- * ahead, so that only receiving is timed, and knows the map that must come out.
+ * The workloads: what one replica writes, or receives from another. Each makes its messages and
+ * receivers ahead, so that only that is timed, and knows the map that must come out.
  *
  * ```ts
  * const base = new Base(engine, 100, 1)
  * const scenario = WORKLOADS[0].prepare(base)
  * const stage = scenario.stage(3)
- * stage.run()       // three merges
+ * stage.run()       // three times
  * stage.check()     // throws where the map is wrong
  * ```
  */
 import type { Base } from './base.ts'
 import { checkAnswer } from './check.ts'
-import type { EngineReplica, Message, Value } from './engine.ts'
+import { concurrent } from './concurrent.ts'
+import { type EngineReplica, freeAll, type Message, type Value } from './engine.ts'
 
 /** Merges that are ready to be timed together. */
 export interface Stage {
   run(): void
   /** Throws a Failure when a receiver has another map than it must. */
   check(): void
+  /** Gives back the memory of what was made for it. */
+  free?(): void
 }
 
 export interface Scenario {
-  /** The first message: its bytes are those of the cell. */
-  readonly message: Message
+  /** What one merge receives, the first time: its bytes are those of the cell. */
+  readonly messages: readonly Message[]
   /** Merges that one stage may hold, for preparing them costs time and memory. */
   readonly most: number
+  /** Keys whose write is lost in each merge; only where writers are concurrent. */
+  readonly lost?: number
   stage(merges: number): Stage
+  /** Gives back the memory of what all its stages share. */
+  free?(): void
 }
 
 export interface Workload {
   readonly name: string
-  prepare(base: Base): Scenario
+  /** In words, what the engine lacks, where it cannot take part. */
+  prepare(base: Base): Scenario | string
 }
 
 /** Receivers made anew for each merge. */
@@ -43,33 +51,46 @@ const MOST_REPEATS = 500
 
 const checker = ({ engine, entries }: Base, name: string) => {
   const where = `${engine.name}, ${name}, ${entries.length} keys`
-  return (replica: EngineReplica, expected: ReadonlyMap<string, Value>) =>
-    checkAnswer(replica.read(), expected, where)
+  return (map: ReadonlyMap<string, Value>, expected: ReadonlyMap<string, Value>) =>
+    checkAnswer(map, expected, where)
 }
 
-/** The whole state to a receiver that has got `before`, a new one for each merge. */
-const wholeTo = (name: string, before: (base: Base) => Message[]): Workload => ({
+/** A new replica for each merge, of which `merge` makes one with the whole map. */
+const fresh = (
+  name: string,
+  create: (base: Base) => EngineReplica,
+  merge: (base: Base, replica: EngineReplica) => unknown,
+): Workload => ({
   name,
   prepare(base) {
     const check = checker(base, name)
     const expected = new Map(base.entries)
     return {
-      message: base.whole,
+      messages: [base.whole],
       most: MOST_FRESH,
       stage(merges) {
-        const receivers = Array.from({ length: merges }, () => base.createReceiver(before(base)))
+        const replicas = Array.from({ length: merges }, () => create(base))
         return {
           run: () => {
-            for (const receiver of receivers) receiver.receive(base.whole)
+            for (const replica of replicas) merge(base, replica)
           },
           check: () => {
-            for (const receiver of receivers) check(receiver, expected)
+            for (const replica of replicas) check(replica.read(), expected)
           },
+          free: () => freeAll(replicas),
         }
       },
     }
   },
 })
+
+/** The whole state to a receiver that has got `before`. */
+const wholeTo = (name: string, before: (base: Base) => Message[]): Workload =>
+  fresh(
+    name,
+    (base) => base.createReceiver(before(base)),
+    ({ whole }, replica) => replica.receive(whole),
+  )
 
 /** A message that says nothing new, to one receiver that has merged the whole state. */
 const nothingNew = (
@@ -84,7 +105,7 @@ const nothingNew = (
     const message = messageOf(base)
     const receiver = base.synced
     return {
-      message,
+      messages: [message],
       most: MOST_REPEATS,
       stage: (merges) => ({
         run: () => {
@@ -93,11 +114,15 @@ const nothingNew = (
             receiver.receive(message)
           }
         },
-        check: () => check(receiver, expected),
+        check: () => check(receiver.read(), expected),
       }),
     }
   },
 })
+
+const receiveAll = (receiver: EngineReplica, messages: readonly Message[]) => () => {
+  for (const message of messages) receiver.receive(message)
+}
 
 /** Messages of `keys` overwritten keys each, from a peer that has the same state. */
 const changesOf = (keys: number): Workload => {
@@ -106,19 +131,62 @@ const changesOf = (keys: number): Workload => {
     name,
     prepare(base) {
       const check = checker(base, name)
-      const { first, receiver, change, expected } = base.createPair(keys)
+      const { first, peer, receiver, change, expected } = base.createPair(keys)
       return {
-        message: first,
+        messages: [first],
         most: MOST_CHANGES,
+        stage: (merges) => ({
+          run: receiveAll(receiver, Array.from({ length: merges }, change)),
+          check: () => check(receiver.read(), expected),
+        }),
+        free: () => freeAll([peer, receiver]),
+      }
+    },
+  }
+}
+
+/** Messages of `keys` deleted keys each. Before the next stage they are written again. */
+const deletesOf = (keys: number): Workload => {
+  const name = `delete of ${keys} keys`
+  return {
+    name,
+    prepare(base) {
+      const probe = base.create()
+      probe.free?.()
+      if (!probe.delete) return 'it knows no deletes'
+      const check = checker(base, name)
+      const { entries } = base
+      const { peer, receiver } = base.createPeers()
+      const expected = new Map(entries)
+      let gone = 0
+      const change = (): Message => {
+        const taken = entries.slice(gone, gone + keys).map(([key]) => key)
+        gone += keys
+        for (const key of taken) expected.delete(key)
+        peer.delete!(taken)
+        return peer.takeChanges()
+      }
+      const restore = () => {
+        if (gone === 0) return
+        const back = entries.slice(0, gone)
+        peer.set(back)
+        receiver.receive(peer.takeChanges())
+        for (const [key, value] of back) expected.set(key, value)
+        gone = 0
+      }
+      const first = change()
+      receiver.receive(first)
+      return {
+        messages: [first],
+        most: Math.min(MOST_CHANGES, Math.floor(entries.length / keys)),
         stage(merges) {
-          const messages = Array.from({ length: merges }, change)
+          restore()
           return {
-            run: () => {
-              for (const message of messages) receiver.receive(message)
-            },
-            check: () => check(receiver, expected),
+            run: receiveAll(receiver, Array.from({ length: merges }, change)),
+            check: () => check(receiver.read(), expected),
           }
         },
+        free: () => freeAll([peer, receiver]),
       }
     },
   }
@@ -130,11 +198,27 @@ const DELTAS = [1, 10, 100]
 export const LEAST_KEYS: number = Math.max(...DELTAS)
 
 export const WORKLOADS: readonly Workload[] = [
+  fresh(
+    'building',
+    (base) => base.create(),
+    ({ entries }, replica) => replica.set(entries),
+  ),
   wholeTo('whole into empty', () => []),
   wholeTo('whole into stale', ({ old }) => [old]),
   // As if its keys had come by other messages: this very one is not known yet.
   nothingNew('whole into equal', ({ whole }) => whole, true),
+  // What an engine puts off until its map is read is in it.
+  fresh(
+    'loading, and reading it all',
+    (base) => base.create(),
+    ({ whole }, replica) => {
+      replica.receive(whole)
+      replica.read()
+    },
+  ),
   ...DELTAS.map(changesOf),
+  deletesOf(10),
+  concurrent,
   nothingNew('same whole again', ({ whole }) => whole),
   // Who has no digest can only send the whole state again.
   nothingNew('nothing new, shortest', ({ whole, digest }) => digest ?? whole),

@@ -1,12 +1,25 @@
 /** The engines, in the order in which they take turns. A new one is one line here. */
 import type { Engine } from '../engine.ts'
+import { automerge } from './automerge.ts'
 import { lastWriter } from './last-writer.ts'
-import { pilotGossip } from './pilot-gossip.ts'
+import { loro } from './loro.ts'
+import { pilotGossip, pilotGossipHot } from './pilot-gossip.ts'
 import { scalar } from './scalar.ts'
+import { scalarJq } from './scalar-jq.ts'
 import { yjsV1 } from './yjs-v1.ts'
 import { yjsV2 } from './yjs-v2.ts'
 
 /** What ratios refer to. */
 export const REFERENCE: Engine = yjsV1
 
-export const ENGINES: readonly Engine[] = [scalar, yjsV1, yjsV2, pilotGossip, lastWriter]
+export const ENGINES: readonly Engine[] = [
+  scalar,
+  scalarJq,
+  yjsV1,
+  yjsV2,
+  pilotGossip,
+  pilotGossipHot,
+  automerge,
+  loro,
+  lastWriter,
+]

@@ -5,6 +5,7 @@
  */
 import * as Y from 'yjs'
 import {
+  type Delta,
   type DocState,
   decodePush,
   emptyDeletes,
@@ -14,64 +15,83 @@ import {
   Replica,
   unpackUpdate,
 } from '../../crdt/index.ts'
-import { DEFAULT_MAP } from '../../src/maps.ts'
+import {
+  DEFAULT_MAP,
+  deleteEntry,
+  hotNeedsOf,
+  readEntries,
+  useClock,
+} from '../../src/maps/index.ts'
 import { nodePlatform as platform } from '../../src/platform.ts'
-import { type Engine, textOf, type Value } from '../engine.ts'
+import { type Engine, type EngineReplica, textOf, type Value } from '../engine.ts'
+import { hot, type Layout, plain } from '../layouts.ts'
 
 const SWARM = 'bench'
 const DOCUMENT = 'kv'
 /** A push that names the digest of a state also names five members. */
 const MEMBERS = ['B', 'C', 'D', 'E', 'F'].map((digit) => `0:0000.0000.000${digit}`)
 
+const create = (layout: Layout, writer: number, now: () => number): EngineReplica => {
+  const doc = new Y.Doc()
+  doc.clientID = writer
+  useClock(doc, now)
+  const replica = new Replica(doc, platform)
+  const merged = new Set<string>()
+  const pack = (delta: Delta) => {
+    const { needs, ...update } = replica.encode(delta)
+    const all = new Map(needs)
+    for (const [other, clock] of hotNeedsOf(doc, delta)) {
+      all.set(other, Math.max(clock, all.get(other) ?? 0))
+    }
+    return packUpdate({ ...update, needs: all }, platform)
+  }
+  const push = (state: DocState) =>
+    encodePush({
+      version: replica.version,
+      state: new Map([[DOCUMENT, state]]),
+      sender: '0:0000.0000.000A',
+      timestamp: 1_750_000_000,
+      swarm: SWARM,
+      members: state.digest === undefined ? [] : MEMBERS,
+    })
+  return {
+    set: (entries) => layout.writeAll(doc, entries),
+    delete: (keys) =>
+      doc.transact(() => {
+        for (const key of keys) deleteEntry(doc, DEFAULT_MAP, key)
+      }),
+    encodeState() {
+      const all = replica.lacking({ clocks: new Map(), deletes: emptyDeletes() })
+      return push({ digest: replica.digest, update: pack(all), answer: true })
+    },
+    takeChanges: () => push({ update: pack(mergeDeltas(replica.takeLocal())) }),
+    encodeDigest: () => push({ digest: replica.digest }),
+    forget: () => merged.clear(),
+    receive(message) {
+      for (const { update, digest, answer } of decodePush(textOf(message), SWARM).state.values()) {
+        if (update && !merged.has(update.digest)) {
+          const { status } = replica.apply(unpackUpdate(update, platform), update.needs)
+          if (status !== 'waiting') merged.add(update.digest)
+        }
+        if (digest !== undefined && !answer && digest !== replica.digest) {
+          throw new Error(`digest ${digest} is not ours: the agent would ask for the difference`)
+        }
+      }
+    },
+    read: () => new Map(Object.entries(readEntries(doc, DEFAULT_MAP) as Record<string, Value>)),
+  }
+}
+
 export const pilotGossip: Engine = {
   name: 'pilot-gossip',
   about: 'gossip_push text: decoded, checked, inflated, hashed, inspected, gated, applied',
   converges: true,
-  create(writer) {
-    const doc = new Y.Doc()
-    doc.clientID = writer
-    const map = doc.getMap<Value>(DEFAULT_MAP)
-    const replica = new Replica(doc, platform)
-    const merged = new Set<string>()
-    const push = (state: DocState) =>
-      encodePush({
-        version: replica.version,
-        state: new Map([[DOCUMENT, state]]),
-        sender: '0:0000.0000.000A',
-        timestamp: 1_750_000_000,
-        swarm: SWARM,
-        members: state.digest === undefined ? [] : MEMBERS,
-      })
-    return {
-      set(entries) {
-        doc.transact(() => {
-          for (const [key, value] of entries) map.set(key, value)
-        })
-      },
-      encodeState() {
-        const all = replica.lacking({ clocks: new Map(), deletes: emptyDeletes() })
-        const update = packUpdate(replica.encode(all), platform)
-        return push({ digest: replica.digest, update, answer: true })
-      },
-      takeChanges: () =>
-        push({ update: packUpdate(replica.encode(mergeDeltas(replica.takeLocal())), platform) }),
-      encodeDigest: () => push({ digest: replica.digest }),
-      forget: () => merged.clear(),
-      receive(message) {
-        for (const { update, digest, answer } of decodePush(
-          textOf(message),
-          SWARM,
-        ).state.values()) {
-          if (update && !merged.has(update.digest)) {
-            const { status } = replica.apply(unpackUpdate(update, platform), update.needs)
-            if (status !== 'waiting') merged.add(update.digest)
-          }
-          if (digest !== undefined && !answer && digest !== replica.digest) {
-            throw new Error(`digest ${digest} is not ours: the agent would ask for the difference`)
-          }
-        }
-      },
-      read: () => new Map(map.entries()),
-    }
-  },
+  create: (writer, now) => create(plain, writer, now),
+}
+
+export const pilotGossipHot: Engine = {
+  name: 'pilot-gossip hot',
+  about: 'the same with hot entries, whose index is kept up; the later write wins',
+  converges: true,
+  create: (writer, now) => create(hot, writer, now),
 }

@@ -31,25 +31,27 @@ const earlier = (a: number | undefined, b: number | undefined): number | undefin
   a === undefined || b === undefined ? (a ?? b) : Math.min(a, b)
 
 export class Outbox {
-  readonly #sayings = new Map<string, Saying>()
+  /** Undefined while it is empty: a large swarm's peers are many, and few of them are told something. */
+  #sayings: Map<string, Saying> | undefined
 
   /** Merges more into what is to be said about a document. An answer replaces an older answer. */
   say(document: string, more: Saying): void {
-    const old = this.#sayings.get(document) ?? {}
+    this.#sayings ??= new Map()
+    const old = this.#sayings.get(document)
     const saying: Saying = { ...old, ...more }
-    const since = earlier(old.since, more.since)
+    const since = earlier(old?.since, more.since)
     if (since !== undefined) saying.since = since
     this.#sayings.set(document, saying)
   }
 
   /** Takes everything out. */
   drain(): [string, Saying][] {
-    const all = [...this.#sayings]
-    this.#sayings.clear()
+    const all = this.#sayings ? [...this.#sayings] : []
+    this.#sayings = undefined
     return all
   }
 
   forget(document: string): void {
-    this.#sayings.delete(document)
+    this.#sayings?.delete(document)
   }
 }

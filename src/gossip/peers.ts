@@ -41,6 +41,35 @@ export interface Sending {
   readonly suspect: boolean
 }
 
+/** What only some peers need is made when it is asked for: a peer that was never met takes 150 bytes, not 700. */
+class KnownPeer implements Peer {
+  readonly address: string
+  source: PeerSource
+  failures = 0
+  retryAt = 0
+  lastHeard: number | undefined = undefined
+  isProven = false
+  isIntroduced = false
+  sending: Sending | undefined = undefined
+  #digests: Map<string, string> | undefined
+  #outbox: Outbox | undefined
+
+  constructor(address: string, source: PeerSource) {
+    this.address = address
+    this.source = source
+  }
+
+  get digests(): Map<string, string> {
+    this.#digests ??= new Map()
+    return this.#digests
+  }
+
+  get outbox(): Outbox {
+    this.#outbox ??= new Outbox()
+    return this.#outbox
+  }
+}
+
 /** How often a random member is drawn for each one wanted, before a sample stays short. */
 const DRAWS = 4
 
@@ -92,18 +121,7 @@ export class Peers {
       return known
     }
     if (source === 'named' && this.#all.size >= this.#config.maxPeers) return undefined
-    const peer: Peer = {
-      address,
-      source,
-      failures: 0,
-      retryAt: 0,
-      lastHeard: undefined,
-      isProven: false,
-      isIntroduced: false,
-      digests: new Map(),
-      outbox: new Outbox(),
-      sending: undefined,
-    }
+    const peer = new KnownPeer(address, source)
     this.#all.set(address, peer)
     this.#roundTurns.add(address)
     this.#rumorTurns.add(address)

@@ -13,8 +13,8 @@
 import * as Y from 'yjs'
 import { Replica } from '../../crdt/index.ts'
 import { Gossip, type GossipConfig, type GossipEffect, type GossipEvent } from '../gossip/index.ts'
-import { nodePlatform } from '../platform.ts'
 import { Network, type NetworkOptions, seeded } from '../transports/network.ts'
+import { createSharedPlatform } from './platform.ts'
 import { TimeQueue } from './queue.ts'
 
 /** The one document of a simulated swarm, and its name. */
@@ -30,12 +30,16 @@ export interface SimulationOptions extends Omit<NetworkOptions, 'random'> {
   readonly maxMessageBytes?: number
   /** Called for each message that leaves. */
   readonly onSend?: (from: string, to: string, text: string) => void
+  /** Called for each message that arrives, before the receiver looks at it. */
+  readonly onReceive?: (from: string, to: string) => void
   /** Called for each effect that is no send. */
   readonly onEffect?: (node: SimulatedNode, effect: GossipEffect) => void
 }
 
 export interface NodeOptions {
   readonly peers: readonly string[]
+  /** As after hours in the swarm: it has heard all its peers and told them members. Default false. */
+  readonly isAcquainted?: boolean
   /** What it starts with; default an empty document. */
   readonly doc?: Y.Doc
 }
@@ -55,6 +59,7 @@ export class Simulation {
   readonly nodes = new Map<string, SimulatedNode>()
   readonly random: () => number
   readonly #options: SimulationOptions
+  readonly #platform = createSharedPlatform()
   readonly #queue = new TimeQueue<() => void>()
   #now = 0
 
@@ -72,13 +77,14 @@ export class Simulation {
 
   /** Adds a node, or one that comes back under its old address. */
   add(address: string, options: NodeOptions): SimulatedNode {
-    const doc = options.doc ?? new Y.Doc()
+    // Its own name spares Yjs a random one, which nobody sees.
+    const doc = options.doc ?? new Y.Doc({ guid: address })
     if (options.doc === undefined) doc.clientID = Math.floor(this.random() * 2 ** 32)
-    const replica = new Replica(doc, nodePlatform)
+    const replica = new Replica(doc, this.#platform)
     const gossip = new Gossip({
       self: address,
       swarm: DOCUMENT,
-      platform: nodePlatform,
+      platform: this.#platform,
       random: this.random,
       maxMessageBytes: this.#options.maxMessageBytes ?? 4 * 2 ** 20,
       ...(this.#options.config && { config: this.#options.config }),
@@ -95,10 +101,16 @@ export class Simulation {
     // Through the queue: a change may come out of an observer, in the middle of an event.
     replica.onLocal = () => this.at(this.#now, () => this.#handle(node, { type: 'changed' }))
     this.nodes.set(address, node)
+    if (options.isAcquainted) this.#acquaint(node, options.peers)
     this.at(this.#now, () =>
       this.#handle(node, { type: 'peers', addresses: options.peers, source: 'given' }),
     )
     return node
+  }
+
+  /** Lets a node begin its next round at a time to come. */
+  round(node: SimulatedNode, time: number): void {
+    this.at(time, () => this.#handle(node, { type: 'round' }))
   }
 
   /** Stops a node: what is on its way to it is lost, unless it is back by then. The document stays with the caller. */
@@ -137,6 +149,13 @@ export class Simulation {
     return true
   }
 
+  #acquaint({ gossip }: SimulatedNode, peers: readonly string[]): void {
+    for (const address of peers) {
+      const peer = gossip.peers.hear(address, this.#now)
+      if (peer) peer.isIntroduced = true
+    }
+  }
+
   #handle(node: SimulatedNode, event: GossipEvent): void {
     if (!node.isUp) return
     for (const effect of node.gossip.handle(event, this.#now)) {
@@ -162,7 +181,9 @@ export class Simulation {
     for (const delay of this.network.deliveries(node.address, to, this.#now)) {
       this.at(this.#now + delay, () => {
         const receiver = this.nodes.get(to)
-        if (receiver) this.#handle(receiver, { type: 'message', from: node.address, text })
+        if (!receiver) return
+        this.#options.onReceive?.(node.address, to)
+        this.#handle(receiver, { type: 'message', from: node.address, text })
       })
     }
     this.at(this.#now, () => this.#handle(node, { type: 'sent', to }))

@@ -1,0 +1,35 @@
+/**
+ * All figures of a result, by chapter. An engine has the same colour in each of them.
+ *
+ * ```ts
+ * createFigures(result).get('merges')
+ * ```
+ */
+import type { BenchResult } from '../bench.ts'
+import type { Result as Simulation } from '../simulate/simulate.ts'
+import {
+  createCommitFigures,
+  createOverwriteFigures,
+  createStartUpFigures,
+} from './durable-figures.ts'
+import type { Figure } from './figure.ts'
+import { createLostFigures, createMergeFigures } from './merge-figures.ts'
+import { createSpreadFigures } from './simulation-figures.ts'
+import { createStyles } from './style.ts'
+
+export const createFigures = (
+  result: BenchResult,
+  simulation?: Simulation,
+): ReadonlyMap<string, readonly Figure[]> => {
+  const { engines, merges = [], lostWrites = [], overwrites = [], startUp = [], commits } = result
+  const named = engines.map(({ name }) => name)
+  const styles = createStyles([...named, ...[...merges, ...lostWrites].map(({ engine }) => engine)])
+  return new Map([
+    ['merges', createMergeFigures(merges, styles)],
+    ['lost', createLostFigures(lostWrites, styles)],
+    ['overwrites', createOverwriteFigures(overwrites)],
+    ['start-up', createStartUpFigures(startUp)],
+    ['commits', commits ? createCommitFigures(commits) : []],
+    ['simulation', simulation ? createSpreadFigures(simulation) : []],
+  ])
+}

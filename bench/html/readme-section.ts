@@ -1,0 +1,157 @@
+/**
+ * The README's section on performance: Markdown and the pictures it shows, from saved results
+ * alone. The same results give the same text, to the last byte.
+ *
+ * ```ts
+ * const { text, pictures } = createSection(result, simulation)
+ * writeFileSync('README.md', replaceSection(readme, text))
+ * ```
+ */
+import { Failure } from '../../src/errors.ts'
+import type { BenchResult } from '../bench.ts'
+import type { Table } from '../chapter.ts'
+import { showMachine } from '../report.ts'
+import type { Cell } from '../runner.ts'
+import type { Result as Simulation } from '../simulate/simulate.ts'
+import { showCount, showRatio } from '../table.ts'
+import type { Figure } from './figure.ts'
+import { createFigures } from './figures.ts'
+import { writesTable } from './simulation-chapters.ts'
+import { BYTES, MICROSECONDS } from './unit.ts'
+
+export const BEGIN = '<!-- performance: what follows is written by `npm run bench:readme` -->'
+export const END = '<!-- performance: end -->'
+
+/** Where the pictures lie, as the README sees it. */
+export const PLOTS = 'bench/plots'
+
+/** Workloads of the table, each with the words above its columns. Those that were not run are left out. */
+const COLUMNS: ReadonlyMap<string, string> = new Map([
+  ['whole into empty', 'whole state'],
+  ['delta of 1 key', 'one key changed'],
+  ['nothing new, shortest', 'nothing new'],
+])
+
+/** What the names of the pictures begin with; the first one of each is shown. */
+const SHOWN: readonly string[] = [
+  'time-whole-into-empty',
+  'bytes-whole-into-empty',
+  'time-delta-of-1-key',
+  'bytes-delta-of-1-key',
+  'overwrites-bytes',
+  'lost-writes',
+  'reached-',
+  'missing-',
+]
+
+export interface Section {
+  /** Markdown, without the markers. */
+  readonly text: string
+  /** In the order in which they are shown. */
+  readonly pictures: readonly Figure[]
+}
+
+const unique = <T>(items: readonly T[]): T[] => [...new Set(items)]
+
+const escapeCell = (text: string): string => text.replaceAll('|', '\\|')
+
+const markdown = ({ head, rows, left }: Omit<Table, 'caption'>): string =>
+  [head, head.map((_, at) => (at < left ? '---' : '--:')), ...rows]
+    .map((row) => `| ${row.map(escapeCell).join(' | ')} |\n`)
+    .join('')
+
+const timeOf = ({ us, ratio }: Cell): string =>
+  ratio === null
+    ? MICROSECONDS.show(us.median)
+    : `${MICROSECONDS.show(us.median)} (${showRatio(ratio)})`
+
+/** An engine a row, at the largest map. */
+const mergesText = (merges: readonly Cell[], { reference, clock }: BenchResult): string => {
+  const keys = Math.max(...merges.map((cell) => cell.keys))
+  const cells = merges.filter((cell) => cell.keys === keys)
+  const columns = [...COLUMNS].filter(([name]) => cells.some(({ workload }) => workload === name))
+  const rows = unique(cells.map(({ engine }) => engine)).map((engine) => [
+    engine,
+    ...columns.flatMap(([name]) => {
+      const cell = cells.find((one) => one.engine === engine && one.workload === name)
+      return cell ? [BYTES.show(cell.bytes), timeOf(cell)] : ['-', '-']
+    }),
+  ])
+  const head = ['', ...columns.flatMap(([, title]) => [`${title}: message`, 'merged in'])]
+  return `A map of ${showCount(keys)} keys; ${clock} of one merge, from message to map; in brackets: times ${reference}.
+
+${markdown({ head, rows, left: 1 })}`
+}
+
+/** Columns of the simulation's table that are shown here. */
+const SIMULATED: readonly string[] = [
+  'characters',
+  'lost',
+  '50 % (ms)',
+  '99 % (ms)',
+  'left out',
+  'theory',
+  'messages a node',
+  'bytes a node',
+]
+
+const simulationText = ({ settings, writes }: Simulation): string => {
+  const { head, rows } = writesTable(writes)
+  const at = SIMULATED.map((name) => head.indexOf(name))
+  const [shortest, longest] = settings.latency
+  return `
+One write among ${showCount(settings.nodes)} simulated nodes on links of ${shortest} to ${longest} ms, with nobody waiting for a round: when half
+and 99 % of them have it, and who is left to the next round.
+
+${markdown({ head: SIMULATED, rows: rows.map((row) => at.map((column) => row[column]!)), left: 0 })}`
+}
+
+const picturesText = (pictures: readonly Figure[]): string =>
+  pictures
+    .map(
+      ({ id, picture: { title } }) => `<img src="${PLOTS}/${id}.svg" alt="${title}" width="49%">\n`,
+    )
+    .join('')
+
+export const createSection = (result: BenchResult, simulation?: Simulation): Section => {
+  const figures = [...createFigures(result, simulation).values()].flat()
+  const pictures = SHOWN.flatMap((start) => figures.find(({ id }) => id.startsWith(start)) ?? [])
+  const { merges = [], date, seed } = result
+  const text = `${merges.length > 0 ? mergesText(merges, result) : ''}${
+    simulation && simulation.writes.length > 0 ? simulationText(simulation) : ''
+  }
+${picturesText(pictures)}
+Made on ${date.slice(0, 10)}: ${showMachine(result)}; seed ${seed}. Dashes and markers differ where colours do.
+To repeat it: \`npm run bench\` prints all tables and writes a page with all plots (\`-- --quick\` in a minute, \`-- --help\` for
+more), \`npm run simulate\` is the swarm. This section:
+
+\`\`\`
+npm run -s bench -- --json > bench.json
+npm run -s simulate -- --json > simulation.json
+npm run bench:readme bench.json simulation.json
+\`\`\`
+`
+  return { text, pictures }
+}
+
+/** The README with another text between the markers. Throws a Failure where they are not there once, in order. */
+export const replaceSection = (readme: string, text: string): string => {
+  const [before, after, ...more] = readme.split(BEGIN)
+  const [, rest, ...others] = (after ?? '').split(END)
+  if (before === undefined || rest === undefined || more.length + others.length > 0) {
+    throw new Failure(
+      'invalid_argument',
+      `README.md lacks "${BEGIN}" or "${END}", or has one twice`,
+      {
+        hint: 'put the two lines where the section is to be',
+      },
+    )
+  }
+  return `${before}${BEGIN}\n${text}${END}${rest}`
+}
+
+/** What is between the markers. Throws as `replaceSection` does. */
+export const readSection = (readme: string): string => {
+  replaceSection(readme, '')
+  return readme.slice(readme.indexOf(BEGIN) + BEGIN.length + 1, readme.indexOf(END))
+}

@@ -1,0 +1,60 @@
+/**
+ * The program behind `npm run bench:readme [RESULT.json [SIMULATION.json]]`: keeps the results in
+ * `bench/results`, then writes the README's section on performance and its pictures from what is
+ * kept there. A test compares them, so no number gets into the section by hand.
+ */
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { toFailure } from '../../src/errors.ts'
+import { toFile } from './picture.ts'
+import { createSection, PLOTS, replaceSection } from './readme-section.ts'
+import { readResult, readSimulation } from './saved.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const results = join(root, 'bench/results')
+const plots = join(root, PLOTS)
+const readme = join(root, 'README.md')
+
+/** One line of JSON each, as the programs print it. */
+const KEPT = { result: join(results, 'bench.jsonl'), simulation: join(results, 'simulation.jsonl') }
+
+const keep = (from: string | undefined, to: string, check: (path: string) => unknown): void => {
+  if (from === undefined) return
+  check(from)
+  copyFileSync(from, to)
+}
+
+const writePictures = (pictures: ReturnType<typeof createSection>['pictures']): void => {
+  for (const name of readdirSync(plots)) if (name.endsWith('.svg')) rmSync(join(plots, name))
+  for (const { id, picture } of pictures) writeFileSync(join(plots, `${id}.svg`), toFile(picture))
+}
+
+const run = ([result, simulation]: readonly string[]): void => {
+  for (const dir of [results, plots]) mkdirSync(dir, { recursive: true })
+  keep(result, KEPT.result, readResult)
+  keep(simulation, KEPT.simulation, readSimulation)
+  const { text, pictures } = createSection(
+    readResult(KEPT.result),
+    existsSync(KEPT.simulation) ? readSimulation(KEPT.simulation) : undefined,
+  )
+  writeFileSync(readme, replaceSection(readFileSync(readme, 'utf8'), text))
+  writePictures(pictures)
+  process.stdout.write(`README.md and ${pictures.length} pictures in ${PLOTS} are written\n`)
+}
+
+try {
+  run(process.argv.slice(2))
+} catch (error) {
+  const { message, hint } = toFailure(error)
+  process.stderr.write(`bench:readme: ${message}\n${hint === undefined ? '' : `hint: ${hint}\n`}`)
+  process.exitCode = 2
+}

@@ -1,0 +1,57 @@
+/**
+ * How a map can keep its entries, and who of concurrent writers wins in each. One that is tried
+ * out is one more object here.
+ *
+ * ```ts
+ * LAYOUTS[1].write(doc, 'beat:7', { at: 5 })
+ * ```
+ */
+import type * as Y from 'yjs'
+import { DEFAULT_MAP, writeEntries, writeEntry } from '../src/maps/index.ts'
+import type { Entry, Value } from './engine.ts'
+
+export interface Write {
+  readonly writer: number
+  readonly key: string
+  readonly value: Value
+}
+
+export interface Layout {
+  readonly name: string
+  /** What it is, in a few words. */
+  readonly about: string
+  write(doc: Y.Doc, key: string, value: Value): void
+  /** All of them in one transaction. */
+  writeAll(doc: Y.Doc, entries: readonly Entry[]): void
+  /** Keys that one writer of the bench has at most. */
+  readonly mostKeys: number
+  /** Of two writes to one key by writers who did not know of each other: does the later one win? */
+  laterWins(later: Write, earlier: Write): boolean
+}
+
+/**
+ * Keys. With each append Yjs copies the list of what is alive in the writer's array: 10,000 take
+ * a second to write one by one, 100,000 a minute. Hot keys are few, and an agent has its own.
+ */
+const MOST_HOT_KEYS = 10_000
+
+export const plain: Layout = {
+  name: 'plain',
+  about: 'a Y.Map; of concurrent writes that of the higher writer id wins',
+  write: (doc, key, value) => writeEntry(doc, DEFAULT_MAP, key, value),
+  writeAll: (doc, entries) => writeEntries(doc, DEFAULT_MAP, entries),
+  mostKeys: Number.POSITIVE_INFINITY,
+  laterWins: (later, earlier) => later.writer > earlier.writer,
+}
+
+export const hot: Layout = {
+  name: 'hot',
+  about: 'an array for each writer; of concurrent writes the later one wins',
+  write: (doc, key, value) => writeEntry(doc, DEFAULT_MAP, key, value, { hot: true }),
+  writeAll: (doc, entries) => writeEntries(doc, DEFAULT_MAP, entries, { hot: true }),
+  mostKeys: MOST_HOT_KEYS,
+  laterWins: () => true,
+}
+
+/** The layouts, in the order in which they take turns. */
+export const LAYOUTS: readonly Layout[] = [plain, hot]

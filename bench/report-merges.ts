@@ -1,0 +1,60 @@
+/** The chapters of merges and of lost writes. Bytes come before times: they are the same on every machine. */
+import type { BenchResult } from './bench.ts'
+import type { Chapter } from './chapter.ts'
+import type { LostWrites, Swarm } from './lost-writes.ts'
+import { type Cell, MOST_TURNS } from './runner.ts'
+import { showCount, showNumber, showRatio, showSpread } from './table.ts'
+
+export const mergesChapter = (merges: readonly Cell[], result: BenchResult): Chapter => {
+  const { runs, reference, clock } = result
+  const head = [
+    'workload',
+    'engine',
+    'bytes',
+    'time (us)',
+    'min (us)',
+    'max (us)',
+    `x ${reference}`,
+  ]
+  const tableOf = (size: number) => {
+    const cells = merges.filter(({ keys }) => keys === size)
+    const rows = cells.map(({ workload, engine, bytes, us, ratio }, index) => [
+      workload === cells[index - 1]?.workload ? '' : workload,
+      engine,
+      showNumber(bytes),
+      ...showSpread(us),
+      ratio === null ? '-' : showRatio(ratio),
+    ])
+    return { caption: `${showCount(size)} keys`, head, rows, left: 2 }
+  }
+  return {
+    id: 'merges',
+    title: 'merges',
+    note: `${runs} to ${runs * MOST_TURNS} runs with engines in turn; ${clock} of one merge, from message to map: the median,
+the least and the most; x is the median of the ratios to ${reference} within a run`,
+    tables: [...new Set(merges.map(({ keys }) => keys))].map(tableOf),
+  }
+}
+
+export const lostChapter = (
+  rows: readonly LostWrites[],
+  { nodes, keys, rounds, fanout }: Omit<Swarm, 'writes'>,
+): Chapter => ({
+  id: 'lost',
+  title: 'lost writes',
+  note: `${nodes} nodes, ${keys} keys, ${rounds} rounds, each node pushes its state to ${fanout} others`,
+  tables: [
+    {
+      caption: '',
+      head: ['writes a round', 'engine', 'keys written', 'last writes lost', 'keys that differ'],
+      rows: rows.map(({ writes, engine, written, lost, differing }, index) => [
+        writes === rows[index - 1]?.writes ? '' : `${writes}`,
+        engine,
+        `${written}`,
+        `${lost} (${Math.round((100 * lost) / written)} %)`,
+        `${differing}`,
+      ]),
+      left: 2,
+    },
+  ],
+})

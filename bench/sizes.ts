@@ -1,0 +1,43 @@
+/**
+ * How much of everything a run does: enough for figures that can be told to others, or, for a
+ * quick one, just enough to see that all answers are right.
+ *
+ * ```ts
+ * const { keys, overwrites } = QUICK
+ * ```
+ */
+
+export interface Sizes {
+  /** Keys of the maps that are merged. */
+  readonly keys: readonly number[]
+  /** Samples of each cell of the merges, and of each restart. */
+  readonly runs: number
+  /** Times that each of 100 keys is overwritten, on average, ascending. */
+  readonly overwrites: readonly number[]
+  /** Keys of the document that is started with, at least. */
+  readonly startUpKeys: number
+  /** Who write at once. */
+  readonly writers: readonly number[]
+  /** Milliseconds for which they write. Longer: figures that hang less on the disk's mood. */
+  readonly commitMs: number
+}
+
+/** Some three minutes on two cores. */
+export const FULL: Sizes = {
+  keys: [100, 1_000, 10_000],
+  runs: 3,
+  overwrites: [1, 10, 100, 1_000],
+  startUpKeys: 100_000,
+  writers: [1, 10, 100, 1_000],
+  commitMs: 1_000,
+}
+
+/** Well below a minute. */
+export const QUICK: Sizes = {
+  keys: [100, 1_000],
+  runs: 1,
+  overwrites: [1, 10, 100],
+  startUpKeys: 1_000,
+  writers: [1, 10, 100],
+  commitMs: 200,
+}
