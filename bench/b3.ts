@@ -27,7 +27,7 @@ export interface B3Options {
   readonly runs: number
   /** Called before each workload. */
   readonly progress?: (row: string) => void
-  readonly leaveOut?: (left: Omit<LeftOut, 'keys'>) => void
+  readonly leaveOut?: (left: LeftOut) => void
 }
 
 export interface B3Row {
@@ -145,7 +145,8 @@ const sample = (factory: CrdtFactory, task: Task, n: number): Sample => {
 /** Those whose clients must agree in the end; why the others are not among them is told. */
 const entrantsOf = ({ engines, leaveOut }: B3Options): Engine[] =>
   engines.filter(({ name, converges }) => {
-    if (!converges) leaveOut?.({ engine: name, reason: 'its clients need not agree in the end' })
+    const reason = 'its clients need not agree in the end'
+    if (!converges) leaveOut?.({ engine: name, workload: 'B3', reason })
     return converges
   })
 

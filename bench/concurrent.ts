@@ -12,7 +12,7 @@ import type { Base } from './base.ts'
 import { checkAnswer } from './check.ts'
 import { type Entry, freeAll, type Message, type Value } from './engine.ts'
 import { createEntries } from './entries.ts'
-import type { Workload } from './workloads.ts'
+import type { Workload } from './workload.ts'
 
 const WRITERS = 50
 

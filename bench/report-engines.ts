@@ -68,7 +68,7 @@ export const heapChapter = (rows: readonly Heap[]): Chapter => ({
   ],
 })
 
-export const leftOutChapter = (rows: readonly Partial<LeftOut>[]): Chapter => ({
+export const leftOutChapter = (rows: readonly LeftOut[]): Chapter => ({
   id: 'left-out',
   title: 'left out',
   note: 'who was not measured, and why',
@@ -76,7 +76,7 @@ export const leftOutChapter = (rows: readonly Partial<LeftOut>[]): Chapter => ({
     {
       caption: '',
       head: ['keys', 'engine', 'workload', 'reason'],
-      rows: rows.map(({ keys, engine = '', workload = 'all', reason = '' }) => [
+      rows: rows.map(({ keys, engine, workload = 'all', reason }) => [
         keys === undefined ? '-' : showCount(keys),
         engine,
         workload,

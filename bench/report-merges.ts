@@ -7,6 +7,8 @@ import { showCount, showNumber, showRatio, showSpread } from './table.ts'
 
 export const mergesChapter = (merges: readonly Cell[], result: BenchResult): Chapter => {
   const { runs, reference, clock } = result
+  // Results that were saved before there was such a column have none.
+  const hasLost = merges.some(({ lost }) => typeof lost === 'number')
   const head = [
     'workload',
     'engine',
@@ -15,15 +17,17 @@ export const mergesChapter = (merges: readonly Cell[], result: BenchResult): Cha
     'min (us)',
     'max (us)',
     `x ${reference}`,
+    ...(hasLost ? ['lost'] : []),
   ]
   const tableOf = (size: number) => {
     const cells = merges.filter(({ keys }) => keys === size)
-    const rows = cells.map(({ workload, engine, bytes, us, ratio }, index) => [
+    const rows = cells.map(({ workload, engine, bytes, us, ratio, lost }, index) => [
       workload === cells[index - 1]?.workload ? '' : workload,
       engine,
       showNumber(bytes),
       ...showSpread(us),
       ratio === null ? '-' : showRatio(ratio),
+      ...(hasLost ? [typeof lost === 'number' ? showCount(lost) : '-'] : []),
     ])
     return { caption: `${showCount(size)} keys`, head, rows, left: 2 }
   }
@@ -31,7 +35,7 @@ export const mergesChapter = (merges: readonly Cell[], result: BenchResult): Cha
     id: 'merges',
     title: 'merges',
     note: `${runs} to ${runs * MOST_TURNS} runs with engines in turn; ${clock} of one merge, from message to map: the median,
-the least and the most; x is the median of the ratios to ${reference} within a run`,
+the least and the most; x is the median of the ratios to ${reference} within a run${hasLost ? '; lost: keys whose write is lost' : ''}`,
     tables: [...new Set(merges.map(({ keys }) => keys))].map(tableOf),
   }
 }

@@ -5,16 +5,31 @@
  * process.stdout.write(showResult(result))
  * ```
  */
+
+import type { B3Row } from './b3.ts'
 import type { BenchResult } from './bench.ts'
 import { type Chapter, showChapter } from './chapter.ts'
+import type { Heap } from './heap.ts'
 import { commitsChapter, overwritesChapter, startUpChapter } from './report-durable.ts'
+import { b3Chapter, heapChapter, leftOutChapter } from './report-engines.ts'
 import { lostChapter, mergesChapter } from './report-merges.ts'
+import type { LeftOut } from './runner.ts'
 import { table } from './table.ts'
 
+/** A result with the sections that it may have besides. */
+export interface Shown extends BenchResult {
+  readonly b3?: readonly B3Row[]
+  readonly heap?: readonly Heap[]
+  readonly leftOut?: readonly LeftOut[]
+}
+
 /** Engines and layouts that take part, each with what it is. */
-export const participantsOf = (result: BenchResult): BenchResult['engines'] => {
-  const { engines, layouts, merges, lostWrites, overwrites, startUp } = result
-  return [...(merges || lostWrites ? engines : []), ...(overwrites || startUp ? layouts : [])]
+export const participantsOf = (result: Shown): BenchResult['engines'] => {
+  const { engines, layouts, merges, lostWrites, b3, heap, overwrites, startUp } = result
+  return [
+    ...(merges || lostWrites || b3 || heap ? engines : []),
+    ...(overwrites || startUp ? layouts : []),
+  ]
 }
 
 /** One line: `Xeon, 2 cores, linux x64; node 20, …`. */
@@ -23,7 +38,7 @@ export const showMachine = ({ machine }: BenchResult): string => {
   return `${cpu}, ${cores} cores, ${platform}; node ${node}, yjs ${yjs}, lib0 ${lib0}; load ${load}`
 }
 
-const headOf = (result: BenchResult): string => {
+const headOf = (result: Shown): string => {
   const list = table(
     participantsOf(result).map(({ name, about }) => [name, about]),
     2,
@@ -35,17 +50,21 @@ ${list && `\n${list}`}`
 }
 
 /** A chapter for each section that was run, in their order. */
-export const chaptersOf = (result: BenchResult): Chapter[] => {
-  const { merges, lostWrites, overwrites, startUp, commits, swarm, clock } = result
+export const chaptersOf = (result: Shown): Chapter[] => {
+  const { merges, lostWrites, b3, heap, overwrites, startUp, commits, leftOut } = result
+  const { swarm, clock, reference } = result
   return [
     merges && mergesChapter(merges, result),
     lostWrites && lostChapter(lostWrites, swarm),
+    b3 && b3.length > 0 && b3Chapter(b3, reference, clock),
+    heap && heapChapter(heap),
     overwrites && overwritesChapter(overwrites, clock),
     startUp && startUpChapter(startUp),
     commits && commitsChapter(commits),
-  ].filter((chapter) => chapter !== undefined)
+    leftOut && leftOut.length > 0 && leftOutChapter(leftOut),
+  ].filter((chapter) => chapter !== undefined && chapter !== false)
 }
 
 /** The whole report: of each section that was run. */
-export const showResult = (result: BenchResult): string =>
+export const showResult = (result: Shown): string =>
   [headOf(result), ...chaptersOf(result).map(showChapter)].join('')

@@ -16,11 +16,13 @@ import { now } from './clock.ts'
 import { bytesOf, type Engine } from './engine.ts'
 import { collect } from './garbage.ts'
 import { medianOf, type Spread, spreadOf } from './stats.ts'
-import { LEAST_KEYS, type Scenario, WORKLOADS, type Workload } from './workloads.ts'
+import type { Scenario, Workload } from './workload.ts'
+import { LEAST_KEYS, WORKLOADS } from './workloads.ts'
 
 /** An engine that is not in a row, or in any of a size, and why. */
 export interface LeftOut {
-  readonly keys: number
+  /** Absent where it is not about a size. */
+  readonly keys?: number
   readonly engine: string
   /** All of them where it is absent. */
   readonly workload?: string

@@ -14,33 +14,7 @@ import type { Base } from './base.ts'
 import { checkAnswer } from './check.ts'
 import { concurrent } from './concurrent.ts'
 import { type EngineReplica, freeAll, type Message, type Value } from './engine.ts'
-
-/** Merges that are ready to be timed together. */
-export interface Stage {
-  run(): void
-  /** Throws a Failure when a receiver has another map than it must. */
-  check(): void
-  /** Gives back the memory of what was made for it. */
-  free?(): void
-}
-
-export interface Scenario {
-  /** What one merge receives, the first time: its bytes are those of the cell. */
-  readonly messages: readonly Message[]
-  /** Merges that one stage may hold, for preparing them costs time and memory. */
-  readonly most: number
-  /** Keys whose write is lost in each merge; only where writers are concurrent. */
-  readonly lost?: number
-  stage(merges: number): Stage
-  /** Gives back the memory of what all its stages share. */
-  free?(): void
-}
-
-export interface Workload {
-  readonly name: string
-  /** In words, what the engine lacks, where it cannot take part. */
-  prepare(base: Base): Scenario | string
-}
+import type { Workload } from './workload.ts'
 
 /** Receivers made anew for each merge. */
 const MOST_FRESH = 10

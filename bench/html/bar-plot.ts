@@ -86,7 +86,7 @@ export const drawBarPlot = (plot: BarPlot, styles: Styles): Picture | null => {
             class: 'bar',
             x: left,
             y: middle - THICKNESS / 2,
-            width: Math.max(end - left, 1),
+            width: value === 0 ? 0 : Math.max(end - left, 1),
             height: THICKNESS,
           },
           element('title', {}, tip),

@@ -12,9 +12,8 @@ import { drawBarPlot } from './bar-plot.ts'
 import { type Figure, figureOf } from './figure.ts'
 import { drawLinePlot } from './line-plot.ts'
 import { createStyles } from './style.ts'
+import { unique } from './unique.ts'
 import { BYTES, COUNT, MICROSECONDS } from './unit.ts'
-
-const unique = <T>(items: readonly T[]): T[] => [...new Set(items)]
 
 const nameOf = ({ layout, writers }: Overwrites): string =>
   `${layout}, ${writers} ${writers === 1 ? 'writer' : 'writers'}`

@@ -5,28 +5,32 @@
  * createFigures(result).get('merges')
  * ```
  */
-import type { BenchResult } from '../bench.ts'
+import type { Shown } from '../report.ts'
 import type { Result as Simulation } from '../simulate/simulate.ts'
 import {
   createCommitFigures,
   createOverwriteFigures,
   createStartUpFigures,
 } from './durable-figures.ts'
+import { createB3Figures, createHeapFigures } from './engine-figures.ts'
 import type { Figure } from './figure.ts'
 import { createLostFigures, createMergeFigures } from './merge-figures.ts'
 import { createSpreadFigures } from './simulation-figures.ts'
 import { createStyles } from './style.ts'
 
 export const createFigures = (
-  result: BenchResult,
+  result: Shown,
   simulation?: Simulation,
 ): ReadonlyMap<string, readonly Figure[]> => {
   const { engines, merges = [], lostWrites = [], overwrites = [], startUp = [], commits } = result
+  const { b3 = [], heap = [] } = result
   const named = engines.map(({ name }) => name)
   const styles = createStyles([...named, ...[...merges, ...lostWrites].map(({ engine }) => engine)])
   return new Map([
     ['merges', createMergeFigures(merges, styles)],
     ['lost', createLostFigures(lostWrites, styles)],
+    ['b3', createB3Figures(b3, styles)],
+    ['heap', createHeapFigures(heap, styles)],
     ['overwrites', createOverwriteFigures(overwrites)],
     ['start-up', createStartUpFigures(startUp)],
     ['commits', commits ? createCommitFigures(commits) : []],

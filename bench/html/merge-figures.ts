@@ -10,66 +10,40 @@ import type { LostWrites } from '../lost-writes.ts'
 import type { Cell } from '../runner.ts'
 import { drawBarPlot } from './bar-plot.ts'
 import { type Figure, figureOf } from './figure.ts'
-import { drawLinePlot, type Point } from './line-plot.ts'
+import { drawKeysPlot, type Quantity } from './keys-plot.ts'
+import type { Point } from './line-plot.ts'
 import type { Styles } from './style.ts'
-import { BYTES, COUNT, MICROSECONDS, SHARE, type Unit } from './unit.ts'
+import { unique } from './unique.ts'
+import { BYTES, MICROSECONDS, SHARE } from './unit.ts'
 
-interface Quantity {
-  readonly id: string
-  /** Before the name of the workload. */
-  readonly title: string
-  readonly axis: string
-  readonly unit: Unit
+/** Its title stands before the name of the workload. */
+interface Measure extends Quantity {
   of(cell: Cell): Omit<Point, 'x'>
 }
 
-const TIME: Quantity = {
-  id: 'time',
+const TIME: Measure = {
   title: 'Time',
   axis: 'time of one merge',
   unit: MICROSECONDS,
   of: ({ us: { median, min, max } }) => ({ y: median, low: min, high: max }),
 }
 
-const SIZE: Quantity = {
-  id: 'bytes',
+const SIZE: Measure = {
   title: 'Bytes',
   axis: 'bytes of one message',
   unit: BYTES,
   of: ({ bytes }) => ({ y: bytes }),
 }
 
-const unique = <T>(items: readonly T[]): T[] => [...new Set(items)]
-
 const createFigure = (
   cells: readonly Cell[],
-  { id, title: prefix, axis, unit, of }: Quantity,
+  { title, of, ...quantity }: Measure,
   styles: Styles,
 ): Figure[] => {
   const { workload } = cells[0]!
-  const sizes = unique(cells.map(({ keys }) => keys))
-  const name = `${id}-${workload}`
-  const title = `${prefix}: ${workload}`
-  if (sizes.length === 1) {
-    const bars = cells.map((cell) => {
-      const { y: value, ...spread } = of(cell)
-      return { name: cell.engine, value, ...spread }
-    })
-    const groups = [{ name: `${COUNT.show(sizes[0]!)} keys`, bars }]
-    return figureOf(name, drawBarPlot({ title, axis, unit, isLog: true, groups }, styles))
-  }
-  const series = unique(cells.map(({ engine }) => engine)).map((engine) => ({
-    name: engine,
-    points: cells
-      .filter((cell) => cell.engine === engine)
-      .map((cell) => ({ x: cell.keys, ...of(cell) }))
-      .sort((a, b) => a.x - b.x),
-  }))
-  const x = { title: 'keys in the map', unit: COUNT, isLog: true }
-  return figureOf(
-    name,
-    drawLinePlot({ title, x, y: { title: axis, unit, isLog: true }, series }, styles),
-  )
+  const samples = cells.map((cell) => ({ engine: cell.engine, x: cell.keys, ...of(cell) }))
+  const picture = drawKeysPlot({ ...quantity, title: `${title}: ${workload}` }, samples, styles)
+  return figureOf(`${title} ${workload}`, picture)
 }
 
 const bytesText = (cells: readonly Cell[]): string =>

@@ -10,13 +10,14 @@
 import { Failure } from '../../src/errors.ts'
 import type { BenchResult } from '../bench.ts'
 import type { Table } from '../chapter.ts'
-import { showMachine } from '../report.ts'
+import { participantsOf, type Shown, showMachine } from '../report.ts'
 import type { Cell } from '../runner.ts'
 import type { Result as Simulation } from '../simulate/simulate.ts'
 import { showCount, showRatio } from '../table.ts'
 import type { Figure } from './figure.ts'
 import { createFigures } from './figures.ts'
 import { writesTable } from './simulation-chapters.ts'
+import { unique } from './unique.ts'
 import { BYTES, MICROSECONDS } from './unit.ts'
 
 export const BEGIN = '<!-- performance: what follows is written by `npm run bench:readme` -->'
@@ -50,8 +51,6 @@ export interface Section {
   /** In the order in which they are shown. */
   readonly pictures: readonly Figure[]
 }
-
-const unique = <T>(items: readonly T[]): T[] => [...new Set(items)]
 
 const escapeCell = (text: string): string => text.replaceAll('|', '\\|')
 
@@ -101,27 +100,41 @@ const simulationText = ({ settings, writes }: Simulation): string => {
   const [shortest, longest] = settings.latency
   return `
 One write among ${showCount(settings.nodes)} simulated nodes on links of ${shortest} to ${longest} ms, with nobody waiting for a round: when half
-and 99 % of them have it, and who is left to the next round.
+and 99 % of them have it, and who is left to the next round. Medians of ${writes[0]!.writes} writes.
 
 ${markdown({ head: SIMULATED, rows: rows.map((row) => at.map((column) => row[column]!)), left: 0 })}`
+}
+
+const participantsText = (result: Shown): string => {
+  const rows = participantsOf(result).map(({ name, about }) => [name, about])
+  if (rows.length === 0) return ''
+  return `
+<details><summary>Who takes part</summary>
+
+${markdown({ head: ['', ''], rows, left: 2 })}
+</details>
+`
 }
 
 const picturesText = (pictures: readonly Figure[]): string =>
   pictures
     .map(
-      ({ id, picture: { title } }) => `<img src="${PLOTS}/${id}.svg" alt="${title}" width="49%">\n`,
+      ({ id, picture: { title } }) =>
+        `<img src="${PLOTS}/${id}.svg" alt="${title}" width="49%" align="top">\n`,
     )
     .join('')
 
-export const createSection = (result: BenchResult, simulation?: Simulation): Section => {
+export const createSection = (result: Shown, simulation?: Simulation): Section => {
   const figures = [...createFigures(result, simulation).values()].flat()
   const pictures = SHOWN.flatMap((start) => figures.find(({ id }) => id.startsWith(start)) ?? [])
   const { merges = [], date, seed } = result
   const text = `${merges.length > 0 ? mergesText(merges, result) : ''}${
     simulation && simulation.writes.length > 0 ? simulationText(simulation) : ''
   }
-${picturesText(pictures)}
-Made on ${date.slice(0, 10)}: ${showMachine(result)}; seed ${seed}. Dashes and markers differ where colours do.
+${picturesText(pictures)}${participantsText(result)}
+Made on ${date.slice(0, 10)}: ${showMachine(result)}; seed ${seed}.
+The load is that of the last minute, in processes: above the number of cores, caches were shared.
+
 To repeat it: \`npm run bench\` prints all tables and writes a page with all plots (\`-- --quick\` in a minute, \`-- --help\` for
 more), \`npm run simulate\` is the swarm. This section:
 

@@ -24,7 +24,7 @@ export type Styles = ReadonlyMap<string, Style>
 
 /**
  * Okabe and Ito's colours, which people with any colour-blindness tell apart. Yellow, too faint on
- * white, comes last; `currentColor` is their black, which must be white on black.
+ * white, comes last; the colour of the text is their black, which must be white on black.
  */
 export const COLOURS: readonly string[] = [
   '#d55e00',
@@ -32,8 +32,8 @@ export const COLOURS: readonly string[] = [
   '#009e73',
   '#e69f00',
   '#cc79a7',
-  '#56b4e9',
   'var(--text)',
+  '#56b4e9',
   '#f0e442',
 ]
 
@@ -75,4 +75,4 @@ export const createStyles = (
 
 /** The style of a name that had none at first: never an error, for a picture is better than none. */
 export const styleOf = (styles: Styles, name: string): Style =>
-  styles.get(name) ?? { colour: 6, dashes: '', marker: 'circle', isOurs: false }
+  styles.get(name) ?? { colour: 5, dashes: '', marker: 'circle', isOurs: false }
