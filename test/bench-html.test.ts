@@ -19,6 +19,7 @@ import { COLOURS, createStyles } from '../bench/html/style.ts'
 import { expectSpread } from '../bench/html/theory.ts'
 import { BYTES, MICROSECONDS, SHARE } from '../bench/html/unit.ts'
 import { main } from '../bench/main.ts'
+import type { Shown } from '../bench/report.ts'
 import type { Result as Simulation } from '../bench/simulate/simulate.ts'
 import { leftOutShare } from '../bench/simulate/theory.ts'
 import { rejects, suite } from './helpers/suite.ts'
@@ -154,8 +155,7 @@ const without = (engine: string): BenchResult => ({
   lostWrites: result.lostWrites!.filter((row) => row.engine !== engine),
 })
 
-const figuresOf = (of: BenchResult, with_?: Simulation) =>
-  [...createFigures(of, with_).values()].flat()
+const figuresOf = (of: Shown, beside?: Simulation) => [...createFigures(of, beside).values()].flat()
 
 /** Throws where a tag is not closed, or closed twice. Elements without an end tag are HTML's only. */
 const checkTags = (markup: string): void => {
@@ -288,6 +288,32 @@ test('the page needs no network and no script, escapes, and has all chapters', (
     assert.match(page, `id="chapter-${id}"`)
   }
   assert.is(createPage(result, simulation), page, 'the same again')
+})
+
+test('B3, memory and who was left out are shown where they are there', () => {
+  const more: Shown = {
+    ...result,
+    b3: ENGINES.map((engine, index) => ({
+      id: 'B3.1',
+      about: 'clients set a number',
+      engine,
+      n: 6_000,
+      clients: 1_540,
+      updateBytes: 50_000,
+      docBytes: 40_000,
+      us: spread(72_000 * (index + 1)),
+      encodeUs: 1_000,
+      parseUs: 2_000,
+      ratio: null,
+    })),
+    heap: [100, 1_000].map((keys) => ({ engine: 'loro', keys, bytes: keys * 500 })),
+    leftOut: [{ engine: 'scalar', keys: 100, reason: 'too slow' }],
+  }
+  const ids = figuresOf(more).map(({ id }) => id)
+  for (const id of ['b3-time', 'b3-bytes', 'heap']) assert.ok(ids.includes(id), id)
+  const page = createPage(more)
+  checkTags(page)
+  for (const part of ['chapter-b3', 'chapter-heap', 'too slow']) assert.match(page, part)
 })
 
 test('what was not run breaks nothing', () => {

@@ -15,7 +15,7 @@ import type { Swarm } from './swarm.ts'
 export const FAULT_MS = 30_000
 
 /** Milliseconds; virtual, between two writes meanwhile. */
-const PAUSE_MS = 3_000
+const PAUSE_MS = 10_000
 
 /** Milliseconds; virtual, over which nodes go down one after another, and come back. */
 const SPREAD_MS = 5_000

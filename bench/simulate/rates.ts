@@ -16,7 +16,7 @@ const IDLE_INTERVALS = 4
 export const LOAD = 10
 
 /** Milliseconds; virtual. */
-const LOAD_MS = 5_000
+const LOAD_MS = 3_000
 
 /** Of the load's writes, the share that must have reached a node for its time to be told. */
 const NEARLY_ALL = 0.99
