@@ -7,19 +7,21 @@
  * process.stdout.write(showResult(result))
  * ```
  */
+import { type B3Row, runB3 } from './b3.ts'
 import { CLOCK } from './clock.ts'
 import { type CommitResult, openLog, runCommits } from './commits.ts'
+import { type Heap, runHeap } from './heap.ts'
 import { KEPT } from './kept.ts'
 import { LAYOUTS } from './layouts.ts'
 import { countLostWrites, type LostWrites, SWARM, WRITES } from './lost-writes.ts'
 import { type Machine, readMachine } from './machine.ts'
 import { KEYS, type Overwrites, runOverwrites, WRITERS } from './overwrites.ts'
 import { type Restarts, runRestarts } from './restarts.ts'
-import { type Cell, type MergeOptions, runMerges } from './runner.ts'
+import { type Cell, type LeftOut, type MergeOptions, runMerges } from './runner.ts'
 import type { Section } from './section.ts'
 import type { Sizes } from './sizes.ts'
 
-export interface BenchOptions extends Omit<MergeOptions, 'keys' | 'runs'> {
+export interface BenchOptions extends Omit<MergeOptions, 'keys' | 'runs' | 'leaveOut'> {
   readonly sections: readonly Section[]
   readonly sizes: Sizes
   /** An existing folder, on the disk that start-up and commits are about. */
@@ -45,9 +47,13 @@ export interface BenchResult {
   // The sections; each only where it was asked for.
   readonly merges?: readonly Cell[]
   readonly lostWrites?: readonly LostWrites[]
+  readonly b3?: readonly B3Row[]
+  readonly heap?: readonly Heap[]
   readonly overwrites?: readonly Overwrites[]
   readonly startUp?: readonly Restarts[]
   readonly commits?: CommitResult
+  /** Of merges, B3 and heap; absent where nobody was. */
+  readonly leftOut?: readonly LeftOut[]
 }
 
 const runLostWrites = ({ engines, seed, progress }: BenchOptions): LostWrites[] =>
@@ -61,7 +67,9 @@ const nameOf = ({ name, about }: Named): Named => ({ name, about })
 /** Throws a Failure when an answer is wrong. */
 export const runBench = async (options: BenchOptions): Promise<BenchResult> => {
   const { engines, reference, seed, sections, sizes, dir, progress } = options
-  const { keys, runs, startUpKeys, writers } = sizes
+  const { keys, runs, b3N, b3Runs, heapKeys, startUpKeys, writers } = sizes
+  const leftOut: LeftOut[] = []
+  const leaveOut = (left: LeftOut) => void leftOut.push(left)
   const common = { seed, dir, layouts: LAYOUTS, ...(progress && { progress }) }
   const asked = new Set(sections)
   const date = new Date().toISOString()
@@ -75,8 +83,10 @@ export const runBench = async (options: BenchOptions): Promise<BenchResult> => {
     engines: engines.map(nameOf),
     layouts: LAYOUTS.map(nameOf),
     swarm: SWARM,
-    ...(asked.has('merges') && { merges: runMerges({ ...options, keys, runs }) }),
+    ...(asked.has('merges') && { merges: runMerges({ ...options, keys, runs, leaveOut }) }),
     ...(asked.has('lost') && { lostWrites: runLostWrites(options) }),
+    ...(asked.has('b3') && { b3: runB3({ ...options, n: b3N, runs: b3Runs, leaveOut }) }),
+    ...(asked.has('heap') && { heap: await runHeap({ ...options, keys: heapKeys, leaveOut }) }),
     ...(asked.has('overwrites') && {
       overwrites: await runOverwrites({
         ...common,
@@ -96,5 +106,6 @@ export const runBench = async (options: BenchOptions): Promise<BenchResult> => {
     ...(asked.has('commits') && {
       commits: await runCommits({ ...common, open: openLog, writers, ms: sizes.commitMs }),
     }),
+    ...(leftOut.length > 0 && { leftOut }),
   }
 }

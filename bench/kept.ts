@@ -27,16 +27,18 @@ export interface Written {
 }
 
 /** Of 53 bits, as agents have them. */
-const WRITER = 3_000_000_000_000_001
+const FIRST_WRITER = 3_000_000_000_000_001
 
-/** One write for each key. */
+/** One write for each key; by one writer after another where a layout has less for each. */
 export const createWritten = (layout: Layout, keys: number, seed: number): Written => {
   const doc = new Y.Doc()
-  doc.clientID = WRITER
   useClock(doc, createTime())
   const updates: Uint8Array[] = []
   doc.on('update', (update: Uint8Array) => void updates.push(update))
-  for (const [key, value] of createEntries(keys, new Random(seed))) layout.write(doc, key, value)
+  createEntries(keys, new Random(seed)).forEach(([key, value], index) => {
+    doc.clientID = FIRST_WRITER + Math.floor(index / layout.writerKeys)
+    layout.write(doc, key, value)
+  })
   return { doc, updates }
 }
 

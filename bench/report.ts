@@ -5,26 +5,15 @@
  * process.stdout.write(showResult(result))
  * ```
  */
-
-import type { B3Row } from './b3.ts'
 import type { BenchResult } from './bench.ts'
 import { type Chapter, showChapter } from './chapter.ts'
-import type { Heap } from './heap.ts'
 import { commitsChapter, overwritesChapter, startUpChapter } from './report-durable.ts'
 import { b3Chapter, heapChapter, leftOutChapter } from './report-engines.ts'
 import { lostChapter, mergesChapter } from './report-merges.ts'
-import type { LeftOut } from './runner.ts'
 import { table } from './table.ts'
 
-/** A result with the sections that it may have besides. */
-export interface Shown extends BenchResult {
-  readonly b3?: readonly B3Row[]
-  readonly heap?: readonly Heap[]
-  readonly leftOut?: readonly LeftOut[]
-}
-
 /** Engines and layouts that take part, each with what it is. */
-export const participantsOf = (result: Shown): BenchResult['engines'] => {
+export const participantsOf = (result: BenchResult): BenchResult['engines'] => {
   const { engines, layouts, merges, lostWrites, b3, heap, overwrites, startUp } = result
   return [
     ...(merges || lostWrites || b3 || heap ? engines : []),
@@ -38,19 +27,19 @@ export const showMachine = ({ machine }: BenchResult): string => {
   return `${cpu}, ${cores} cores, ${platform}; node ${node}, yjs ${yjs}, lib0 ${lib0}; load ${load}`
 }
 
-const headOf = (result: Shown): string => {
+const headOf = (result: BenchResult): string => {
   const list = table(
     participantsOf(result).map(({ name, about }) => [name, about]),
     2,
   )
-  return `merge cost, overwrites, start-up and commits, ${result.date}
+  return `merge cost, ${result.date}
 ${showMachine(result)}
 seed ${result.seed}
 ${list && `\n${list}`}`
 }
 
 /** A chapter for each section that was run, in their order. */
-export const chaptersOf = (result: Shown): Chapter[] => {
+export const chaptersOf = (result: BenchResult): Chapter[] => {
   const { merges, lostWrites, b3, heap, overwrites, startUp, commits, leftOut } = result
   const { swarm, clock, reference } = result
   return [
@@ -66,5 +55,5 @@ export const chaptersOf = (result: Shown): Chapter[] => {
 }
 
 /** The whole report: of each section that was run. */
-export const showResult = (result: Shown): string =>
+export const showResult = (result: BenchResult): string =>
   [headOf(result), ...chaptersOf(result).map(showChapter)].join('')

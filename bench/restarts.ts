@@ -26,7 +26,6 @@ import { medianOf, type Spread, spreadOf } from './stats.ts'
 export interface RestartOptions {
   readonly layouts: readonly Layout[]
   readonly kept: readonly Kept[]
-  /** Fewer where a layout has less at most. */
   readonly keys: number
   /** Starts of each. */
   readonly runs: number
@@ -106,10 +105,9 @@ const restart = async (folder: Folder): Promise<void> => {
 }
 
 const fillFolders = async (dir: string, options: RestartOptions): Promise<Folder[]> => {
-  const { layouts, kept: all, keys: most, seed, progress } = options
+  const { layouts, kept: all, keys, seed, progress } = options
   const folders: Folder[] = []
   for (const layout of layouts) {
-    const keys = Math.min(most, layout.mostKeys)
     progress?.(`start-up, writing ${keys} keys, ${layout.name}`)
     const written = createWritten(layout, keys, seed)
     const expected = summaryOf(written.doc)

@@ -12,6 +12,12 @@ export interface Sizes {
   readonly keys: readonly number[]
   /** Samples of each cell of the merges, and of each restart. */
   readonly runs: number
+  /** N of B3.1 to B3.3. */
+  readonly b3N: number
+  /** Samples of each of them: two of its engines make most of the run. */
+  readonly b3Runs: number
+  /** Keys of the maps whose memory is measured. */
+  readonly heapKeys: readonly number[]
   /** Times that each of 100 keys is overwritten, on average, ascending. */
   readonly overwrites: readonly number[]
   /** Keys of the document that is started with, at least. */
@@ -24,8 +30,12 @@ export interface Sizes {
 
 /** Some three minutes on two cores. */
 export const FULL: Sizes = {
-  keys: [100, 1_000, 10_000],
+  keys: [100, 1_000, 10_000, 100_000],
   runs: 3,
+  // What the author of B3 takes: his figures can be laid beside ours.
+  b3N: 6_000,
+  b3Runs: 3,
+  heapKeys: [100, 1_000, 10_000],
   overwrites: [1, 10, 100, 1_000],
   startUpKeys: 100_000,
   writers: [1, 10, 100, 1_000],
@@ -35,7 +45,10 @@ export const FULL: Sizes = {
 /** Well below a minute. */
 export const QUICK: Sizes = {
   keys: [100, 1_000],
-  runs: 1,
+  runs: 3,
+  b3N: 400,
+  b3Runs: 3,
+  heapKeys: [1_000],
   overwrites: [1, 10, 100],
   startUpKeys: 1_000,
   writers: [1, 10, 100],

@@ -105,9 +105,16 @@ test('start-up: all rows, with bytes on disk, memory and times', async () => {
   }
 })
 
-test('start-up: a layout for few keys has no more than it can', async () => {
-  const [row] = await restarts([KEPT[1]!], [{ ...hot, mostKeys: 100 }])
-  assert.is(row!.keys, 100)
+test('start-up: a layout for few keys of a writer has more writers', async () => {
+  const layout = { ...hot, writerKeys: 40 }
+  const { doc, updates } = createWritten(layout, 150, 1)
+  assert.is(doc.store.clients.size, 4)
+  assert.is(updates.length, 150)
+  const rows = await restarts(KEPT, [layout])
+  assert.equal(
+    rows.map(({ keys }) => keys),
+    [150, 150],
+  )
 })
 
 const [log, state] = KEPT as [Kept, Kept]

@@ -19,7 +19,6 @@ import { COLOURS, createStyles } from '../bench/html/style.ts'
 import { expectSpread } from '../bench/html/theory.ts'
 import { BYTES, MICROSECONDS, SHARE } from '../bench/html/unit.ts'
 import { main } from '../bench/main.ts'
-import type { Shown } from '../bench/report.ts'
 import type { Result as Simulation } from '../bench/simulate/simulate.ts'
 import { leftOutShare } from '../bench/simulate/theory.ts'
 import { rejects, suite } from './helpers/suite.ts'
@@ -155,7 +154,7 @@ const without = (engine: string): BenchResult => ({
   lostWrites: result.lostWrites!.filter((row) => row.engine !== engine),
 })
 
-const figuresOf = (of: Shown, beside?: Simulation) => [...createFigures(of, beside).values()].flat()
+const figuresOf = (of: BenchResult, beside?: Simulation) => [...createFigures(of, beside).values()].flat()
 
 /** Throws where a tag is not closed, or closed twice. Elements without an end tag are HTML's only. */
 const checkTags = (markup: string): void => {
@@ -291,7 +290,7 @@ test('the page needs no network and no script, escapes, and has all chapters', (
 })
 
 test('B3, memory and who was left out are shown where they are there', () => {
-  const more: Shown = {
+  const more: BenchResult = {
     ...result,
     b3: ENGINES.map((engine, index) => ({
       id: 'B3.1',

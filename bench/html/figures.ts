@@ -5,7 +5,7 @@
  * createFigures(result).get('merges')
  * ```
  */
-import type { Shown } from '../report.ts'
+import type { BenchResult } from '../bench.ts'
 import type { Result as Simulation } from '../simulate/simulate.ts'
 import {
   createCommitFigures,
@@ -19,7 +19,7 @@ import { createSpreadFigures } from './simulation-figures.ts'
 import { createStyles } from './style.ts'
 
 export const createFigures = (
-  result: Shown,
+  result: BenchResult,
   simulation?: Simulation,
 ): ReadonlyMap<string, readonly Figure[]> => {
   const { engines, merges = [], lostWrites = [], overwrites = [], startUp = [], commits } = result

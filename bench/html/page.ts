@@ -5,8 +5,9 @@
  * writeFileSync('report.html', createPage(result, simulation))
  * ```
  */
+import type { BenchResult } from '../bench.ts'
 import type { Chapter, Table } from '../chapter.ts'
-import { chaptersOf, participantsOf, type Shown, showMachine } from '../report.ts'
+import { chaptersOf, participantsOf, showMachine } from '../report.ts'
 import type { Result as Simulation } from '../simulate/simulate.ts'
 import type { Figure } from './figure.ts'
 import { createFigures } from './figures.ts'
@@ -78,7 +79,7 @@ const showChapter = ({ id, title, note, tables }: Chapter, figures: readonly Fig
     ),
   )
 
-const participants = (result: Shown): Table => ({
+const participants = (result: BenchResult): Table => ({
   caption: '',
   head: ['name', 'what it is'],
   rows: participantsOf(result).map(({ name, about }) => [name, about]),
@@ -86,7 +87,7 @@ const participants = (result: Shown): Table => ({
 })
 
 /** With the simulation's part where there is one. */
-export const createPage = (result: Shown, simulation?: Simulation): string => {
+export const createPage = (result: BenchResult, simulation?: Simulation): string => {
   const chapters = [...chaptersOf(result), ...(simulation ? [simulationChapter(simulation)] : [])]
   const figures = createFigures(result, simulation)
   const title = 'pilot-gossip: what a merge costs'

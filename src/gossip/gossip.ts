@@ -205,7 +205,7 @@ export class Gossip {
     for (const [name, { rumors }] of this.#documents) {
       const since = rumors.takeEcho()
       if (since === undefined) continue
-      let again = 1
+      let again = rumors.isWidelyKnown(since) ? 0 : 1
       const isKnown = ({ address }: Peer): boolean => rumors.isAllKnownTo(address)
       for (const peer of this.peers.forRumor(this.config.echoFanout, now, isKnown)) {
         this.#sender.say(peer, name, again-- > 0 ? { digest: true, since } : { digest: true })

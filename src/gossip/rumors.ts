@@ -21,6 +21,12 @@ import { coversDelta, type Delta, emptyDelta, mergeDeltas } from '../../crdt/ind
  */
 const KEPT = 64
 
+/**
+ * Peers known to have a change. A push brings it to each node three times on average, so where
+ * five have shown it the rumour is everywhere, and saying it once more is wasted.
+ */
+const WIDELY = 5
+
 interface Rumor {
   /** One, once it has been flushed. */
   deltas: Delta[]
@@ -74,6 +80,12 @@ export class Rumors {
     const since = this.#echoed < this.#fresh ? this.#echoed : undefined
     this.#echoed = this.#fresh
     return since
+  }
+
+  /** Is each change since that number known to so many peers already that most others know it too? */
+  isWidelyKnown(since: number): boolean {
+    const told = this.#rumors.slice(Math.max(0, since - this.#first))
+    return told.every(({ knownTo }) => knownTo.size >= WIDELY)
   }
 
   /** Is every change kept here known to that peer? */
