@@ -86,12 +86,13 @@ const encodeUpdate = ({ needs, ...update }: PackedUpdate): Record<string, unknow
 })
 
 const encodeState = (state: DocState): Record<string, unknown> => {
-  const { update, digest, vector, deletes, answer, more } = state
+  const { update, digest, vector, deletes, awareness, answer, more } = state
   return {
     ...(digest !== undefined && { digest }),
     ...(vector && { vector: toBase64(vector) }),
     ...(deletes && { deletes: toBase64(deletes) }),
     ...(update && { update: encodeUpdate(update) }),
+    ...(awareness && { awareness: toBase64(awareness) }),
     ...(answer && { answer }),
     ...(more && { more }),
   }
@@ -107,6 +108,7 @@ export const encodePush = (push: Push): string =>
     timestamp: String(push.timestamp),
     swarm: push.swarm,
     format: MESSAGE_FORMAT,
+    ...(push.documents !== undefined && push.documents > 1 && { documents: push.documents }),
     ...(push.members.length > 0 && { members: push.members }),
   })
 
@@ -209,11 +211,12 @@ const readState = (value: unknown): DocState => {
     ...(value.digest !== undefined && { digest: readDigest(value.digest, 'state digest') }),
     ...(value.vector !== undefined && { vector: readBytes(value.vector, 'vector') }),
     ...(value.deletes !== undefined && { deletes: readBytes(value.deletes, 'deletes') }),
+    ...(value.awareness !== undefined && { awareness: readBytes(value.awareness, 'awareness') }),
     ...(value.answer === true && { answer: true }),
     ...(value.more === true && { more: true }),
   }
   check(
-    Boolean(state.update || state.digest || state.vector),
+    Boolean(state.update || state.digest || state.vector || state.awareness),
     'malformed',
     () => `state says nothing: ${show(value)}`,
   )
@@ -288,6 +291,7 @@ export const decodePush = (text: string, swarm: string, limits: Limits = LIMITS)
     sender: readName(value.sender, 'sender', limits),
     timestamp: Number(value.timestamp),
     swarm,
+    ...(value.documents !== undefined && { documents: readCount(value.documents, 'documents') }),
     members: readMembers(value.members, limits),
   }
 }

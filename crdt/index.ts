@@ -2,6 +2,13 @@
  * The pure part: documents, their digests and deltas, and the `gossip_push` codec. It needs
  * yjs and lib0 alone, and neither clock nor randomness.
  */
+export {
+  AWARENESS_STATE_LENGTH,
+  type AwarenessEntry,
+  type AwarenessMessage,
+  decodeAwareness,
+  encodeAwareness,
+} from './awareness.ts'
 export { decodePush, encodePush, isPushOf, packUpdate, unpackUpdate } from './codec.ts'
 export {
   type DeleteSet,

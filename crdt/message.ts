@@ -29,6 +29,8 @@ export interface DocState {
   readonly vector?: Uint8Array
   /** With `vector`: the sender's encoded delete set, where it is short. */
   readonly deletes?: Uint8Array
+  /** Encoded awareness states (see `awareness.ts`). */
+  readonly awareness?: Uint8Array
   /** This answers a vector. An answer is not answered, but for a vector that it carries itself. */
   readonly answer?: boolean
   /** With `answer`: further parts of it follow. */
@@ -44,6 +46,8 @@ export interface Push {
   /** Unix seconds. */
   readonly timestamp: number
   readonly swarm: string
+  /** How many documents the sender has; default 1. */
+  readonly documents?: number
   /** Some members the sender knows. */
   readonly members: readonly string[]
 }

@@ -124,6 +124,8 @@ export class Replica {
   #state: State | undefined
   /** What the merge under way has brought so far. */
   #merged: Delta[] | undefined
+  /** The origin of its transactions. */
+  #mergeOrigin: unknown
   #local: Delta[] = []
 
   constructor(doc: Y.Doc, platform: Platform, options: ReplicaOptions = {}) {
@@ -243,6 +245,23 @@ export class Replica {
    * the document (TypeError): Yjs would tell only later what was new.
    */
   apply(bytes: Uint8Array, needs: Clocks = NO_CLOCKS): Outcome {
+    return this.#take(bytes, needs, this.origin)
+  }
+
+  /**
+   * The same for an update of a program that writes through this replica: what it brings is told
+   * by `takeLocal`, as if it had been changed here. `origin` is that of the transaction.
+   */
+  accept(bytes: Uint8Array, origin: unknown): Outcome {
+    const outcome = this.#take(bytes, NO_CLOCKS, origin)
+    if (!isEmptyDelta(outcome.delta)) {
+      this.#local.push(outcome.delta)
+      this.onLocal?.()
+    }
+    return outcome
+  }
+
+  #take(bytes: Uint8Array, needs: Clocks, origin: unknown): Outcome {
     if (this.doc._transactionCleanups.length > 0) {
       throw new TypeError('apply was called in a transaction or an observer: call it afterwards')
     }
@@ -250,15 +269,13 @@ export class Replica {
     if (missing.size === 0 && this.#hasNeeds(needs, carried)) {
       // Without new structs only the deletes can be new, and they cost far less to apply.
       const merge: Step = () =>
-        hasNewStructs
-          ? integrate(this.doc, update, this.origin)
-          : applyDeletes(this.doc, update, this.origin)
-      return this.#outcome(carried, this.#merge([merge]))
+        hasNewStructs ? integrate(this.doc, update, origin) : applyDeletes(this.doc, update, origin)
+      return this.#outcome(carried, this.#merge([merge], origin))
     }
     const held: HeldUpdate = { bytes, missing, needs, carried }
     this.#gate.hold(held)
     const free = this.#gate.release(this.#clockOf)
-    const merged = this.#merge(free.map(this.#step))
+    const merged = this.#merge(free.map(this.#step), origin)
     return free.includes(held)
       ? this.#outcome(carried, merged)
       : { status: 'waiting', carried, ...merged }
@@ -283,16 +300,18 @@ export class Replica {
   readonly #clockOf = (writer: number): number => Y.getState(this.doc.store, writer)
 
   /** Merges in one transaction, then what waited for that, and what waited for those. */
-  #merge(steps: readonly Step[]): Merged {
+  #merge(steps: readonly Step[], origin: unknown): Merged {
     const merged: Delta[] = []
     const thrown: unknown[] = []
     this.#merged = merged
+    this.#mergeOrigin = origin
     try {
       for (let next = steps; next.length > 0; next = this.#released(merged)) {
-        this.#transact(next, merged, thrown)
+        this.#transact(next, merged, thrown, origin)
       }
     } finally {
       this.#merged = undefined
+      this.#mergeOrigin = undefined
     }
     return { delta: merged.length === 0 ? emptyDelta() : mergeDeltas(merged), thrown }
   }
@@ -319,7 +338,12 @@ export class Replica {
       else this.#gate.hold({ bytes, missing, needs: NO_CLOCKS, carried })
     }
 
-  #transact(steps: readonly Step[], merged: readonly Delta[], thrown: unknown[]): void {
+  #transact(
+    steps: readonly Step[],
+    merged: readonly Delta[],
+    thrown: unknown[],
+    origin: unknown,
+  ): void {
     const before = merged.length
     try {
       Y.transact(
@@ -327,7 +351,7 @@ export class Replica {
         () => {
           for (const step of steps) step(thrown)
         },
-        this.origin,
+        origin,
         false,
       )
     } catch (error) {
@@ -344,7 +368,7 @@ export class Replica {
     const delta = deltaOfTransaction(transaction)
     if (isEmptyDelta(delta)) return
     this.#state = undefined
-    if (this.#merged && transaction.origin === this.origin) {
+    if (this.#merged && transaction.origin === this.#mergeOrigin) {
       this.#merged.push(delta)
     } else {
       this.#local.push(delta)

@@ -1,118 +1,67 @@
 /**
- * An agent: one member of a swarm, with its document, its transport, its clock and its timers.
- * It feeds events to the gossip core and carries out the effects; all thinking is there.
+ * An agent: one member of a swarm, with a document of its own that is named like the swarm, and
+ * further rooms where they are wanted.
  *
  * ```js
  * const agent = new Agent({ swarm: 'kv', transport: new MailboxTransport({ dir, address: 'a' }) })
  * await agent.start()
  * agent.doc.getMap('state').set('k', 1)
+ * const notes = await agent.openRoom('notes')
  * await agent.stop()
  * ```
  */
-import { randomInt } from 'node:crypto'
 import * as Y from 'yjs'
-import { isPushOf, type RefusalReason, Replica } from '../crdt/index.ts'
-import { type Failure, toFailure } from './errors.ts'
-import { Gossip, type GossipConfig, type GossipEvent } from './gossip/index.ts'
-import { hotNeedsOf } from './maps/index.ts'
-import { nodePlatform } from './platform.ts'
+import { Failure } from './errors.ts'
+import { Member, type MemberOptions } from './member.ts'
+import { newWriter, Room } from './room.ts'
+import { checkRoomName } from './room-name.ts'
 import { type AgentStatus, describeAgent, describePeers, type PeerStatus } from './status.ts'
-import { type Keep, nodeNumber } from './store/keep.ts'
-import { Persistence } from './store/persistence.ts'
-import { checkSwarm } from './swarm.ts'
-import type { Transport } from './transport.ts'
+import type { Keep } from './store/keep.ts'
 
-/** Milliseconds between two looks for peers. Each may cost some calls of pilotctl. */
-const DISCOVER_MS = 60_000
+export type { Problem } from './member.ts'
 
-/** The same while nobody is known: a member of a new swarm waits for the others. */
-const DISCOVER_ALONE_MS = 5_000
+/**
+ * Rooms of one agent. Each costs a document in memory and 80 bytes in every round's push; a
+ * message may name 256.
+ */
+const MOST_ROOMS = 100
 
-/** Milliseconds that a stop waits for pushes on their way. */
-const LAST_PUSH_MS = 2_000
-
-export interface AgentOptions {
-  readonly swarm: string
-  readonly transport: Transport
-  /** Names or addresses of peers; names are resolved by the transport. */
-  readonly peers?: readonly string[]
-  readonly config?: Partial<GossipConfig>
+export interface AgentOptions extends MemberOptions {
   /** The shared document; default a new one. Its client id must belong to this agent alone. */
   readonly doc?: Y.Doc
   /** Where the document is kept, and who remembers its writer id; default: nowhere and nobody. */
   readonly keep?: Keep
-  /** Told of trouble: refused messages, an unreachable daemon. Called often in bad times. */
-  readonly onProblem?: (problem: Problem) => void
 }
-
-export type Problem =
-  | { readonly type: 'transport'; readonly failure: Failure }
-  | { readonly type: 'store'; readonly failure: Failure }
-  | { readonly type: 'send'; readonly to: string; readonly failure: Failure }
-  | {
-      readonly type: 'refused'
-      readonly from: string
-      readonly reason: RefusalReason
-      readonly message: string
-    }
-  | { readonly type: 'unsendable'; readonly to: string; readonly bytes: number }
-  | { readonly type: 'observer_failed'; readonly error: unknown }
-
-/**
- * A writer id that no other has: 53 random bits. Yjs's own 32 bits collide with even odds
- * among 77,000 writers, and two writers with one id diverge for ever.
- */
-const newWriter = (): number => randomInt(2 ** 21) * 2 ** 32 + randomInt(2 ** 32)
-
-/** Unix milliseconds that never go back, also when the host's clock is set: rounds must not stop for it. */
-const now = (): number => performance.timeOrigin + performance.now()
 
 export class Agent {
   readonly doc: Y.Doc
   readonly swarm: string
+  /** The room of the document. */
+  readonly room: Room
+  /** What it takes part with: rooms that are made elsewhere can be attached to it. */
+  readonly member: Member
   readonly #options: AgentOptions
-  readonly #transport: Transport
-  readonly #replica: Replica
-  readonly #persistence: Persistence | undefined
-  /** Resolves when messages may be taken. */
-  readonly #ready: Promise<void>
-  #tellReady: () => void = () => undefined
-  #gossip: Gossip | undefined
-  /** Events that came while another was being handled. */
-  readonly #events: GossipEvent[] = []
-  #isHandling = false
+  readonly #rooms = new Map<string, Promise<Room>>()
   #isStopped = false
-  #isChangingWriter = false
-  #wake: NodeJS.Timeout | undefined
-  #discover: NodeJS.Timeout | undefined
-  /** Peers that were given and have no address yet. */
-  #unresolved: readonly string[]
-  #onIdle: (() => void) | undefined
 
   constructor(options: AgentOptions) {
-    this.swarm = checkSwarm(options.swarm)
     this.#options = options
-    this.#transport = options.transport
-    this.#unresolved = options.peers ?? []
+    this.member = new Member(options)
+    this.swarm = this.member.swarm
     this.doc = options.doc ?? new Y.Doc()
     if (options.doc === undefined) this.doc.clientID = newWriter()
-    this.#replica = new Replica(this.doc, nodePlatform, {
-      needs: (delta) => hotNeedsOf(this.doc, delta),
+    const { keep, onProblem } = options
+    this.room = new Room({
+      name: this.swarm,
+      doc: this.doc,
+      ...(keep && { keep }),
+      ...(onProblem && { onProblem }),
     })
-    this.#ready = new Promise((resolve) => {
-      this.#tellReady = resolve
-    })
-    this.#persistence =
-      options.keep &&
-      new Persistence(this.doc, options.keep.store, (failure) =>
-        this.#options.onProblem?.({ type: 'store', failure }),
-      )
-    this.#replica.onLocal = () => this.#take({ type: 'changed' })
   }
 
   /** Our address; empty before `start`. */
   get address(): string {
-    return this.#transport.address
+    return this.member.address
   }
 
   /**
@@ -120,36 +69,14 @@ export class Agent {
    * when the transport cannot be opened or a given peer does not exist.
    */
   async start(): Promise<void> {
-    await this.#transport.open({
-      accepts: (text) => isPushOf(text, this.swarm),
-      receive: async ({ from, text }) => {
-        await this.#ready
-        this.#take({ type: 'message', from, text })
-        // The transport forgets the message when this returns: what it brought must be kept by then.
-        await this.flushed()
-      },
-      onProblem: (failure) => this.#options.onProblem?.({ type: 'transport', failure }),
-    })
+    await this.member.open()
     try {
-      const { keep } = this.#options
-      if (keep && this.#persistence) await this.#load(keep, this.#persistence)
-      const given = await this.#resolve()
-      const gossip = new Gossip({
-        self: this.#transport.address,
-        swarm: this.swarm,
-        platform: nodePlatform,
-        random: Math.random,
-        maxMessageBytes: this.#transport.maxMessageBytes,
-        ...(this.#options.config && { config: this.#options.config }),
-      })
-      gossip.open(this.swarm, this.#replica)
-      this.#gossip = gossip
-      this.#tellReady()
-      this.#take({ type: 'peers', addresses: given, source: 'given' })
-      void this.#look()
+      await this.room.load(this.address)
+      this.room.join(this.member)
+      await this.member.start()
     } catch (error) {
-      await this.#transport.close()
-      await this.#closeKeep()
+      await this.member.close()
+      await this.room.close()
       throw error
     }
   }
@@ -158,14 +85,42 @@ export class Agent {
   async stop(): Promise<void> {
     if (this.#isStopped) return
     this.#isStopped = true
-    clearTimeout(this.#discover)
-    if (this.#gossip) await this.#lastPush(this.#gossip)
-    clearTimeout(this.#wake)
-    this.#replica.destroy()
-    // Messages that wait for the start are to be found again at the next one.
-    await this.#transport.close()
-    await this.#closeKeep()
-    this.#gossip = undefined
+    await this.member.close()
+    for (const opening of this.#rooms.values()) {
+      const [result] = await Promise.allSettled([opening])
+      if (result.status === 'fulfilled') await result.value.close()
+    }
+    await this.room.close()
+  }
+
+  /**
+   * The room of that name, opened where it is not: it is kept beside the agent's own document,
+   * where that is kept, and shared until the agent stops. Rejects with a Failure for a name that
+   * cannot be used, when there are too many, and when the disk refuses.
+   */
+  async openRoom(name: string): Promise<Room> {
+    if (!this.member.isStarted) {
+      throw new Failure('closed', `room "${name}": the agent does not run`, {
+        hint: 'start it first',
+      })
+    }
+    if (name === this.swarm) return this.room
+    checkRoomName(name)
+    const opened = this.#rooms.get(name)
+    if (opened) return opened
+    if (this.#rooms.size >= MOST_ROOMS) {
+      throw new Failure(
+        'invalid_argument',
+        `room "${name}": ${MOST_ROOMS} rooms are open already`,
+        {
+          hint: 'stop the agent and start it with fewer',
+        },
+      )
+    }
+    const opening = this.#open(name)
+    this.#rooms.set(name, opening)
+    opening.catch(() => this.#rooms.delete(name))
+    return opening
   }
 
   /**
@@ -173,166 +128,42 @@ export class Agent {
    * Rejects with a Failure when the disk refuses; reading goes on, and writing when it recovers.
    */
   async flushed(): Promise<void> {
-    await this.#persistence?.flushed()
+    await this.room.flushed()
   }
 
   /** A round now, not at its time. */
   push(): void {
-    this.#take({ type: 'round' })
+    this.member.take({ type: 'round' })
   }
 
   /** Whom it knows. */
   peers(): readonly PeerStatus[] {
-    return describePeers(this.swarm, this.#replica, this.#gossip)
+    return describePeers(this.room)
   }
 
   /** Who it is, what it has, whom it knows. Counts all keys. */
   status(): AgentStatus {
-    return describeAgent(this.swarm, this.#transport, this.#replica, this.#gossip)
+    return describeAgent(this.room, this.member)
   }
 
-  /** Feeds one event to the core. Events that come meanwhile (from an observer) wait their turn. */
-  #take(event: GossipEvent): void {
-    this.#events.push(event)
-    const gossip = this.#gossip
-    if (!gossip || this.#isHandling) return
-    this.#isHandling = true
-    try {
-      for (let next = this.#events.shift(); next; next = this.#events.shift()) {
-        for (const effect of gossip.handle(next, now())) {
-          if (effect.type === 'send') this.#send(effect.to, effect.text)
-          else {
-            this.#options.onProblem?.(effect)
-            if (effect.type === 'refused' && effect.reason === 'own_clock')
-              void this.#changeWriter()
-          }
-        }
-      }
-    } finally {
-      this.#isHandling = false
-    }
-    this.#arm(gossip)
-    if (gossip.sending === 0) this.#onIdle?.()
-  }
-
-  #arm(gossip: Gossip): void {
-    clearTimeout(this.#wake)
-    const wait = Math.max(0, gossip.wakeAt - now())
-    this.#wake = setTimeout(() => this.#take({ type: 'wake' }), wait)
-  }
-
-  #send(to: string, text: string): void {
-    // What is published must be on disk: a writer that forgets what it told others, and goes on
-    // under the same id, makes replicas differ for ever.
-    const { keep } = this.#options
-    const sent = keep
-      ? this.#keepPublished(keep).then(() => this.#transport.send(to, text))
-      : this.#transport.send(to, text)
-    sent.then(
-      () => this.#take({ type: 'sent', to }),
-      (error) => {
-        this.#options.onProblem?.({ type: 'send', to, failure: toFailure(error) })
-        this.#take({ type: 'failed', to })
-      },
-    )
-  }
-
-  /** The document as it was, and the id under which it may be written on. */
-  async #load({ identity }: Keep, persistence: Persistence): Promise<void> {
-    await identity.open()
-    const { problems, held } = await persistence.open()
-    for (const { failure } of problems) this.#options.onProblem?.({ type: 'store', failure })
-    // What was loaded is no news: peers learn of it by its digest.
-    this.#replica.takeLocal()
-    const { writer } = await identity.take(nodeNumber(this.address), this.#replica.clocks)
-    this.doc.clientID = writer
-    // They wait for what a peer may bring, as anything does that came too early.
-    for (const update of held) {
-      try {
-        this.#replica.apply(update)
-      } catch (error) {
-        this.#options.onProblem?.({ type: 'store', failure: toFailure(error) })
-      }
-    }
-  }
-
-  async #closeKeep(): Promise<void> {
-    await this.#persistence?.close()
-    await this.#options.keep?.identity.close()
-  }
-
-  /** Everything that a message now to be sent says is on disk, and that it may be known to others. */
-  async #keepPublished({ identity }: Keep): Promise<void> {
-    const { clientID: writer, store } = this.doc
-    const clock = Y.getState(store, writer)
-    await this.flushed()
-    await identity.publish(clock, writer)
-  }
-
-  /**
-   * A peer has more under our writer id than we ever wrote: the data folder is a copy, or was
-   * restored, and another goes on under the same id. From now on we write under a new one.
-   */
-  async #changeWriter(): Promise<void> {
-    if (this.#isChangingWriter) return
-    this.#isChangingWriter = true
-    try {
-      const taken = await this.#options.keep?.identity.mustChange(this.#replica.clocks)
-      this.doc.clientID = taken?.writer ?? newWriter()
-    } catch (error) {
-      this.#options.onProblem?.({ type: 'store', failure: toFailure(error) })
-    } finally {
-      this.#isChangingWriter = false
-    }
-  }
-
-  async #lastPush(gossip: Gossip): Promise<void> {
-    // Past the time for which changes are gathered, a wake pushes them.
-    await new Promise((resolve) => setTimeout(resolve, gossip.config.gatherMs + 1))
-    this.#take({ type: 'wake' })
-    if (gossip.sending === 0) return
-    let timer: NodeJS.Timeout | undefined
-    await new Promise<void>((resolve) => {
-      this.#onIdle = resolve
-      timer = setTimeout(resolve, LAST_PUSH_MS)
+  async #open(name: string): Promise<Room> {
+    const { keep, onProblem } = this.#options
+    const store = keep?.storeOf?.(name)
+    const doc = new Y.Doc({ guid: name })
+    doc.clientID = newWriter()
+    const room = new Room({
+      name,
+      doc,
+      ...(store && { keep: { store } }),
+      ...(onProblem && { onProblem }),
     })
-    clearTimeout(timer)
-    this.#onIdle = undefined
-  }
-
-  /** The addresses of those given peers that have one; the others stay for later. */
-  async #resolve(): Promise<string[]> {
-    const addresses: string[] = []
-    const failed: string[] = []
-    for (const name of this.#unresolved) {
-      try {
-        addresses.push(await this.#transport.resolve(name))
-      } catch (error) {
-        const failure = toFailure(error)
-        if (failure.code === 'not_found' || failure.code === 'invalid_argument') throw failure
-        this.#options.onProblem?.({ type: 'transport', failure })
-        failed.push(name)
-      }
+    await room.load(this.address)
+    // Of an agent that was stopped meanwhile nothing is to stay open.
+    if (this.#isStopped) {
+      await room.close()
+      throw new Failure('closed', `room "${name}": the agent was stopped`)
     }
-    this.#unresolved = failed
-    return addresses
-  }
-
-  /** Looks for peers, now and then again. */
-  async #look(): Promise<void> {
-    try {
-      const found = await this.#transport.discover()
-      if (this.#isStopped) return
-      this.#take({ type: 'peers', addresses: found, source: 'found' })
-      if (this.#unresolved.length > 0) {
-        this.#take({ type: 'peers', addresses: await this.#resolve(), source: 'given' })
-      }
-    } catch (error) {
-      if (!this.#isStopped)
-        this.#options.onProblem?.({ type: 'transport', failure: toFailure(error) })
-    }
-    if (this.#isStopped) return
-    const wait = (this.#gossip?.peers.size ?? 0) > 0 ? DISCOVER_MS : DISCOVER_ALONE_MS
-    this.#discover = setTimeout(() => void this.#look(), wait)
+    room.join(this.member)
+    return room
   }
 }

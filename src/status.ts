@@ -1,8 +1,8 @@
 /** What an agent tells of itself: how far it is, whom it knows, and what it has done. */
-import type { Replica } from '../crdt/index.ts'
-import { Counters, type Gossip } from './gossip/index.ts'
+import { Counters } from './gossip/index.ts'
 import { listMaps } from './maps/index.ts'
-import type { Transport } from './transport.ts'
+import type { Member } from './member.ts'
+import type { Room } from './room.ts'
 
 export interface PeerStatus {
   readonly address: string
@@ -41,30 +41,21 @@ export interface AgentStatus {
   readonly waiting: number
 }
 
-/** The peers that the agent knows, by address. */
-export const describePeers = (
-  swarm: string,
-  replica: Replica,
-  gossip: Gossip | undefined,
-): PeerStatus[] =>
-  [...(gossip?.peers ?? [])]
+/** The peers that may have the room, by address; none while it has joined no member. */
+export const describePeers = ({ name, replica, member }: Room): PeerStatus[] =>
+  [...(member?.gossip?.peersOf(name) ?? [])]
     .map((peer) => ({
       address: peer.address,
       source: peer.source,
       lastHeard: peer.lastHeard === undefined ? null : new Date(peer.lastHeard).toISOString(),
-      inSync: peer.digests.get(swarm) === replica.digest,
+      inSync: peer.digests.get(name) === replica.digest,
       failures: peer.failures,
     }))
     .sort((a, b) => (a.address < b.address ? -1 : 1))
 
-/** The status of an agent; `gossip` is missing before it has started. */
-export const describeAgent = (
-  swarm: string,
-  transport: Transport,
-  replica: Replica,
-  gossip: Gossip | undefined,
-): AgentStatus => {
-  const { digest, version, waiting } = replica
+/** The status of an agent that takes part with this member, of its own room. */
+export const describeAgent = (room: Room, { swarm, transport, gossip }: Member): AgentStatus => {
+  const { digest, version, waiting } = room.replica
   const counters = gossip?.counters ?? new Counters()
   return {
     swarm,
@@ -72,8 +63,8 @@ export const describeAgent = (
     transport: transport.kind,
     version,
     digest,
-    maps: listMaps(replica.doc),
-    peers: describePeers(swarm, replica, gossip),
+    maps: listMaps(room.doc),
+    peers: describePeers(room),
     counters: { ...counters, rejected: { ...counters.rejected } },
     waiting: waiting.updates,
   }

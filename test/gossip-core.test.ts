@@ -185,6 +185,9 @@ const threeDocuments = (config = {}) => {
     a: { one: open(a, 'one', 11), two: open(a, 'two', 12) },
     b: { one: open(b, 'one', 21), two: open(b, 'two', 22) },
   }
+  // Each tells the other of the two that were opened later.
+  for (const member of [a, b]) table.change(member)
+  table.settle()
   return { table, a, b, more }
 }
 

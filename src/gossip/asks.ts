@@ -49,6 +49,15 @@ export interface Next {
   readonly repeated?: number
 }
 
+export interface Answered {
+  /** Those to ask next. */
+  readonly next: readonly Next[]
+  /** When was asked what has now been answered to the end; undefined where it has not. */
+  readonly since: number | undefined
+}
+
+const NOT_ENDED: Answered = { next: [], since: undefined }
+
 export class Asks {
   /** Milliseconds; the most that an ask waits, and what it waits before anything is known. */
   readonly #timeoutMs: number
@@ -93,18 +102,18 @@ export class Asks {
     return true
   }
 
-  /** A part of the answer came, or its last part; returns those to ask next. */
-  answered(document: string, peer: string, more: boolean, now: number): Next[] {
+  /** A part of the answer came, or its last part. */
+  answered(document: string, peer: string, more: boolean, now: number): Answered {
     const ask = this.#asks.get(document)
-    if (ask?.peer !== peer) return []
+    if (ask?.peer !== peer) return NOT_ENDED
     if (!ask.hasGap) this.#learn(now - ask.since)
     if (more) {
       // Should the rest not come, the same peer is asked again: it need not repeat what came.
       ask.hasGap = true
       ask.until = now + this.#timeoutMs
-      return []
+      return NOT_ENDED
     }
-    return this.#end(document, ask)
+    return { next: this.#end(document, ask), since: ask.since }
   }
 
   /** The peer cannot be reached; returns those to ask next, by document. */

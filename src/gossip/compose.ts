@@ -35,6 +35,14 @@ export interface ComposeOptions {
 export interface OpenDocument {
   readonly replica: Replica
   readonly rumors: Rumors
+  /** What is told of who is there; absent where nobody asks for that. */
+  readonly awareness?: AwarenessSource
+}
+
+/** States that are told as they are when the message leaves, and need not arrive. */
+export interface AwarenessSource {
+  /** Those from that number on, encoded in at most `bytes`; undefined when there are none. */
+  encodeSince(number: number, bytes: number): Uint8Array | undefined
 }
 
 export interface Composed {
@@ -136,15 +144,17 @@ export class Composer {
       }
       if (part.unsendable !== undefined) unsendable.push([name, part.unsendable])
       if (part.rest) left.push([name, part.rest])
-      if (Object.keys(part.state).length === 0) continue
-      room -= length
+      const awareness = this.#awareness(document, saying, room - length)
+      if (Object.keys(part.state).length === 0 && !awareness) continue
+      room -= length + (awareness?.length ?? 0) * BASE64_GROWTH
       version += document.replica.version
-      state.set(name, part.state)
+      state.set(name, { ...part.state, ...(awareness && { awareness }) })
       said.push([name, saying])
     }
     if (said.length === 0) return { text: undefined, said, left, unsendable }
     const speaksOfState = [...state.values()].some(({ digest }) => digest !== undefined)
-    const push = { version, state, sender: self, timestamp: Math.floor(now / 1000), swarm }
+    const timestamp = Math.floor(now / 1000)
+    const push = { version, state, sender: self, timestamp, swarm, documents: documents.size }
     let text = encodePush({ ...push, members: speaksOfState ? members() : [] })
     // Only long names of members make it longer than was reckoned: better none than no message.
     if (text.length * 3 > maxMessageBytes && utf8.encode(text).length > maxMessageBytes) {
@@ -157,6 +167,13 @@ export class Composer {
   canAsk(replica: Replica): boolean {
     const room = this.#options.maxMessageBytes - ENVELOPE_BYTES - STATE_BYTES
     return replica.summary().vector.length * BASE64_GROWTH <= room
+  }
+
+  /** It takes what room the rest leaves: it need not arrive. */
+  #awareness(document: OpenDocument, saying: Saying, room: number): Uint8Array | undefined {
+    const bytes = Math.floor(room / BASE64_GROWTH)
+    if (saying.awareness === undefined || bytes < LEAST_PIECE_BYTES) return undefined
+    return document.awareness?.encodeSince(saying.awareness, bytes)
   }
 
   /** What is said about one document, within `room` characters. */

@@ -19,10 +19,14 @@ export interface GossipConfig {
   readonly echoMs: number
   /** Peers it goes to. */
   readonly echoFanout: number
+  /** Peers told of a document that is opened while they are known. */
+  readonly announceFanout: number
   /** Bytes of V1. A longer update is announced by the state's digest and fetched. */
   readonly rideAlongBytes: number
   /** Milliseconds without an answer after which somebody else is asked. */
   readonly askTimeoutMs: number
+  /** Milliseconds after which a peer is asked whether it has a change made here, unless one has shown it; infinite: never. */
+  readonly confirmMs: number
   /** Milliseconds a peer is left alone after its first failure; doubled by each further one. */
   readonly backoffMs: number
   /** The most that grows to. */
@@ -54,12 +58,18 @@ export const DEFAULTS: GossipConfig = {
   echoMs: 250,
   // Leaves out 0.2 % of 1,000 (0.7 % where a tenth is lost). Each is a message more a node and change.
   echoFanout: 3,
+  // Whoever has the document is found at once in a swarm of that size, and in a larger one by rounds.
+  // Each is a short message, once.
+  announceFanout: 50,
   // A push meets peers that have the update already about 2 times of 3: up to here that costs
   // less than the two messages of a fetch. Larger costs its length twice more a node.
   rideAlongBytes: 4_096,
   // Ten round trips over pilotctl (50 ms each way) and a large state being encoded; each part of an
   // answer gives as much again. Longer delays repair after a loss, shorter fetches twice on a busy host.
   askTimeoutMs: 1_500,
+  // Digests of rounds confirm within seconds, without a message more. Who shows people what is saved
+  // cannot wait for that: half a second costs two short messages for each burst of writes.
+  confirmMs: Number.POSITIVE_INFINITY,
   // A refused burst is over in a second.
   backoffMs: 1_000,
   // A peer that comes back is heard at its first round, so waiting long costs nothing but the probes saved.

@@ -19,6 +19,16 @@ export type GossipEvent =
       readonly addresses: readonly string[]
       readonly source: 'given' | 'found'
     }
+  /** Who is there has changed, from that number on: some peers are told. */
+  | {
+      readonly type: 'awareness'
+      readonly document: string
+      readonly since: number
+      /** Only this peer is told: it has asked. */
+      readonly to?: string
+    }
+  /** A peer is to be asked for what we lack of a document, now. */
+  | { readonly type: 'ask'; readonly document: string }
   /** Time has passed: `wakeAt` is reached. */
   | { readonly type: 'wake' }
   /** Push to everybody in turn now, without waiting for the round. */
@@ -31,8 +41,17 @@ export type GossipEffect =
   | {
       readonly type: 'refused'
       readonly from: string
+      /** Absent where the message as a whole is refused. */
+      readonly document?: string
       readonly reason: RefusalReason
       readonly message: string
+    }
+  /** A peer told who is there. */
+  | {
+      readonly type: 'awareness'
+      readonly document: string
+      readonly from: string
+      readonly bytes: Uint8Array
     }
   /** An observer of the document threw while an update was merged; the merge has succeeded. */
   | { readonly type: 'observer_failed'; readonly document: string; readonly error: unknown }

@@ -32,13 +32,14 @@ import {
   unpackUpdate,
 } from '../../crdt/index.ts'
 import { Asks, type Next } from './asks.ts'
-import { Composer, type OpenDocument } from './compose.ts'
+import { type AwarenessSource, Composer, type OpenDocument } from './compose.ts'
 import { DEFAULTS, type GossipConfig } from './config.ts'
 import { Counters } from './counters.ts'
 import type { GossipEffect, GossipEvent } from './events.ts'
 import { type Peer, type PeerSource, Peers } from './peers.ts'
 import { Rumors } from './rumors.ts'
 import { Sender } from './sender.ts'
+import { Unconfirmed } from './unconfirmed.ts'
 
 export interface GossipOptions {
   /** Our address, as the transport's peers see it. */
@@ -53,9 +54,24 @@ export interface GossipOptions {
   readonly limits?: Limits
 }
 
+/** In place of the digest of a peer that has a document and has not told its state. */
+const UNTOLD = ''
+
 interface Replicated extends OpenDocument {
   /** Digest of an update → what it carried. All of it has been merged, so it need not be looked at again. */
   readonly merged: Map<string, Delta>
+  readonly unconfirmed: Unconfirmed
+  /** When a peer is to be asked whether it has them. */
+  confirmAt: number
+  isSynced: boolean
+}
+
+/** How far a document is, as seen from here. */
+export interface DocumentStatus {
+  /** Has some peer's whole state, as it was when it told, been merged here? */
+  readonly isSynced: boolean
+  /** Milliseconds, on the clock of `handle`; when the oldest change was made here that no peer has shown. */
+  readonly unconfirmedSince: number | undefined
 }
 
 export class Gossip {
@@ -73,6 +89,8 @@ export class Gossip {
   #flushAt = Number.POSITIVE_INFINITY
   #echoAt = Number.POSITIVE_INFINITY
   #effects: GossipEffect[] = []
+  /** Documents of which nobody has been told. */
+  #opened: string[] = []
 
   constructor(options: GossipOptions) {
     this.#options = options
@@ -93,10 +111,23 @@ export class Gossip {
     this.#sender = new Sender(this.peers, this.#composer, this.config, this.counters)
   }
 
-  /** Starts to replicate a document under a name that is the same at all peers. */
-  open(document: string, replica: Replica): void {
+  /**
+   * Starts to replicate a document under a name that is the same at all peers, and tells some of
+   * them at the next event. `awareness` is told with it, where there is any.
+   */
+  open(document: string, replica: Replica, awareness?: AwarenessSource): void {
     if (this.#documents.has(document)) throw new TypeError(`document "${document}" is open already`)
-    this.#documents.set(document, { replica, rumors: new Rumors(), merged: new Map() })
+    const open: Replicated = {
+      replica,
+      rumors: new Rumors(),
+      merged: new Map(),
+      unconfirmed: new Unconfirmed(),
+      confirmAt: Number.POSITIVE_INFINITY,
+      isSynced: false,
+      ...(awareness && { awareness }),
+    }
+    this.#documents.set(document, open)
+    this.#opened.push(document)
   }
 
   /** Stops it. */
@@ -104,6 +135,17 @@ export class Gossip {
     this.#documents.delete(document)
     this.#asks.forget(document)
     for (const peer of this.peers) peer.outbox.forget(document)
+  }
+
+  /** Undefined where it is not open. */
+  statusOf(document: string): DocumentStatus | undefined {
+    const open = this.#documents.get(document)
+    return open && { isSynced: open.isSynced, unconfirmedSince: open.unconfirmed.oldest }
+  }
+
+  /** The peers that have, or may have, that document. */
+  *peersOf(document: string): IterableIterator<Peer> {
+    for (const peer of this.peers) if (this.peers.mayHave(peer, document)) yield peer
   }
 
   /** When to send a `wake` at the latest: milliseconds on the clock of `handle`. */
@@ -114,6 +156,7 @@ export class Gossip {
       this.#flushAt,
       this.#echoAt,
       wakeAt,
+      this.#confirmAt(),
       this.#sender.wakeAt(this.#now),
     )
   }
@@ -143,11 +186,18 @@ export class Gossip {
       case 'round':
         this.#roundAt = now
         break
+      case 'awareness':
+        this.#tellAwareness(event, now)
+        break
+      case 'ask':
+        this.#askSome(event.document, now)
+        break
       case 'wake':
       case 'changed': // what was changed is taken in at every event
         break
     }
     this.#takeLocal(now)
+    if (this.#opened.length > 0) this.#announce(now)
     this.#onTime(now)
     this.#effects.push(...this.#sender.pump(now, this.#documents))
     return this.#effects
@@ -160,10 +210,31 @@ export class Gossip {
     if (this.peers.size > before) this.#roundAt = now
   }
 
+  /** Those who are known already may have thought that we lack it. */
+  #announce(now: number): void {
+    for (const name of this.#opened) {
+      this.#doubt(name, now)
+      for (const peer of this.peers.forRound(this.config.announceFanout, now))
+        this.#sender.say(peer, name, { digest: true, awareness: 0 })
+    }
+    this.#opened = []
+  }
+
+  /** What a document brings along may be with nobody else. */
+  #doubt(name: string, now: number): void {
+    const document = this.#documents.get(name)
+    if (!document || document.replica.version === 0 || !Number.isFinite(this.config.confirmMs))
+      return
+    const all = document.replica.lacking({ clocks: new Map(), deletes: undefined })
+    document.unconfirmed.add(all, now)
+    document.confirmAt = now + this.config.confirmMs
+  }
+
   #onTime(now: number): void {
     if (this.#flushAt <= now) this.#flush(now)
     if (this.#echoAt <= now) this.#echo(now)
     if (this.#asks.wakeAt <= now) this.#onUnanswered(now)
+    if (this.#confirmAt() <= now) this.#askToConfirm(now)
     if (this.#roundAt <= now) this.#round(now)
   }
 
@@ -173,7 +244,11 @@ export class Gossip {
    */
   #takeLocal(now: number): void {
     for (const document of this.#documents.values()) {
-      for (const delta of document.replica.takeLocal()) this.#rumor(document, delta, now)
+      for (const delta of document.replica.takeLocal()) {
+        this.#rumor(document, delta, now)
+        document.unconfirmed.add(delta, now)
+        document.confirmAt = Math.min(document.confirmAt, now + this.config.confirmMs)
+      }
     }
   }
 
@@ -186,13 +261,12 @@ export class Gossip {
   #flush(now: number): void {
     this.#flushAt = Number.POSITIVE_INFINITY
     if (this.config.echoFanout > 0) this.#echoAt = now + this.config.echoMs
-    const fresh = [...this.#documents].filter(([, { rumors }]) => rumors.hasFresh)
-    const targets = this.peers.forRumor(this.config.fanout, now, ({ address }) =>
-      fresh.every(([, { rumors }]) => rumors.isFreshKnownTo(address)),
-    )
-    for (const [document, { rumors }] of fresh) {
+    for (const [name, { rumors }] of this.#documents) {
+      if (!rumors.hasFresh) continue
+      const isKnown = ({ address }: Peer): boolean => rumors.isFreshKnownTo(address)
+      const targets = this.#some(name, this.config.fanout, now, isKnown)
       const since = rumors.flush()
-      for (const peer of targets) this.#sender.say(peer, document, { since })
+      for (const peer of targets) this.#sender.say(peer, name, { since })
     }
   }
 
@@ -207,20 +281,68 @@ export class Gossip {
       if (since === undefined) continue
       let again = rumors.isWidelyKnown(since) ? 0 : 1
       const isKnown = ({ address }: Peer): boolean => rumors.isAllKnownTo(address)
-      for (const peer of this.peers.forRumor(this.config.echoFanout, now, isKnown)) {
+      for (const peer of this.#some(name, this.config.echoFanout, now, isKnown)) {
         this.#sender.say(peer, name, again-- > 0 ? { digest: true, since } : { digest: true })
       }
     }
+  }
+
+  /** Peers in turn that may have the document, without those for whom `skip` is true. */
+  #some(document: string, count: number, now: number, skip: (peer: Peer) => boolean): Peer[] {
+    return this.peers.forRumor(
+      count,
+      now,
+      (peer) => skip(peer) || !this.peers.mayHave(peer, document),
+    )
   }
 
   #round(now: number): void {
     const { intervalMs, jitter, fanout } = this.config
     const swing = (this.#options.random() * 2 - 1) * jitter
     this.#roundAt = now + intervalMs * (1 + swing)
-    for (const peer of this.peers.forRound(fanout, now)) {
+    const targets = this.peers.forRound(fanout, now)
+    for (const peer of targets) {
       for (const document of this.#documents.keys())
         this.#sender.say(peer, document, { digest: true })
     }
+    if (this.#documents.size === 1) return
+    // A document that few have is repaired by those who have it.
+    for (const document of this.#documents.keys()) {
+      if (targets.some((peer) => this.peers.mayHave(peer, document))) continue
+      for (const peer of this.#some(document, 1, now, () => false))
+        this.#sender.say(peer, document, { digest: true })
+    }
+  }
+
+  #tellAwareness(event: GossipEvent & { readonly type: 'awareness' }, now: number): void {
+    const { document, since, to } = event
+    if (!this.#documents.get(document)?.awareness) return
+    const asking = to === undefined ? undefined : this.peers.get(to)
+    const targets =
+      to === undefined ? this.#some(document, this.config.fanout, now, () => false) : [asking]
+    for (const peer of targets) if (peer) this.#sender.say(peer, document, { awareness: since })
+  }
+
+  /** When the first peer is to be asked whether it has what was written here. */
+  #confirmAt(): number {
+    let at = Number.POSITIVE_INFINITY
+    for (const { confirmAt } of this.#documents.values()) at = Math.min(at, confirmAt)
+    return at
+  }
+
+  #askToConfirm(now: number): void {
+    for (const [name, document] of this.#documents) {
+      if (document.confirmAt > now) continue
+      const isPending = document.unconfirmed.oldest !== undefined
+      document.confirmAt = isPending ? now + this.config.confirmMs : Number.POSITIVE_INFINITY
+      if (isPending) this.#askSome(name, now)
+    }
+  }
+
+  /** Asks one who may have the document for what we lack; its answer tells what it has. */
+  #askSome(name: string, now: number): void {
+    for (const peer of this.#some(name, 1, now, () => false))
+      this.#ask(name, peer.address, undefined, now)
   }
 
   #onMessage(from: string, text: string, now: number): void {
@@ -236,17 +358,26 @@ export class Gossip {
     const isNew = !this.peers.get(from)
     const peer = this.peers.hear(from, now)
     if (!peer) return // our own push came back
+    peer.documents = push.documents ?? 1
     for (const member of push.members) this.peers.add(member, 'named')
     // Somebody unknown to us knows few others: tell it some, with our digest.
     if (isNew)
       for (const document of this.#documents.keys())
-        this.#sender.say(peer, document, { digest: true })
+        this.#sender.say(peer, document, { digest: true, awareness: 0 })
     for (const [name, state] of push.state) {
       const document = this.#documents.get(name)
       if (document) this.#onState(peer, name, document, state, now)
-      else
-        this.#refuse(from, new Refusal('unknown_document', `document "${name}" is not open here`))
+      else this.#onUnknown(peer, name, state)
     }
+  }
+
+  /** Others may have documents that we have not: it is no fault to tell of them. */
+  #onUnknown(peer: Peer, name: string, { digest, update, vector }: DocState): void {
+    if (digest !== undefined && peer.digests.size < this.#limits.documents)
+      peer.digests.set(name, digest)
+    if (!update && !vector) return
+    const message = `document "${name}" is not open here`
+    this.#refuse(peer.address, new Refusal('unknown_document', message), name)
   }
 
   /**
@@ -255,19 +386,38 @@ export class Gossip {
    * never answered, but for the vector it carries, and that one without a vector.
    */
   #onState(peer: Peer, name: string, document: Replicated, state: DocState, now: number): void {
-    const { digest, update, vector, answer, more } = state
+    const { digest, update, vector, awareness, answer, more } = state
     if (digest !== undefined) peer.digests.set(name, digest)
+    else if (!this.peers.mayHave(peer, name)) peer.digests.set(name, UNTOLD)
     if (update) this.#onUpdate(peer, name, document, update, more === true, now)
+    if (awareness && document.awareness)
+      this.#effects.push({
+        type: 'awareness',
+        document: name,
+        from: peer.address,
+        bytes: awareness,
+      })
     if (vector) {
-      this.#onVector(peer, name, document.replica, state, now)
+      this.#onVector(peer, name, document, state, now)
     } else if (digest !== undefined && !answer) {
-      if (digest === document.replica.digest) document.rumors.knowsAll(peer.address)
+      if (digest === document.replica.digest) this.#onEqual(peer.address, document)
       else this.#ask(name, peer.address, digest, now)
     }
     if (answer) {
-      const next = this.#asks.answered(name, peer.address, more === true, now)
+      const { next, since } = this.#asks.answered(name, peer.address, more === true, now)
+      // Where it asks nothing in turn, it lacks nothing of what we had when we asked.
+      if (since !== undefined && !vector) document.unconfirmed.confirm(since)
+      if (since !== undefined && document.replica.waiting.updates === 0) document.isSynced = true
+      if (digest === document.replica.digest) this.#onEqual(peer.address, document)
       this.#askNext([[name, next]], now)
     }
+  }
+
+  /** The peer has exactly what we have. */
+  #onEqual(address: string, document: Replicated): void {
+    document.rumors.knowsAll(address)
+    document.unconfirmed.confirm()
+    document.isSynced = true
   }
 
   #onUpdate(
@@ -282,6 +432,7 @@ export class Gossip {
     if (merged) {
       this.counters.redundant++
       document.rumors.knows(merged, peer.address)
+      document.unconfirmed.carried(merged)
       return
     }
     this.#merge(
@@ -303,7 +454,10 @@ export class Gossip {
       now,
     )
     const carried = document.merged.get(packed.digest)
-    if (carried) document.rumors.knows(carried, peer.address)
+    if (carried) {
+      document.rumors.knows(carried, peer.address)
+      document.unconfirmed.carried(carried)
+    }
   }
 
   /** Does what merges something the peer sent, and passes on what was new. */
@@ -323,21 +477,23 @@ export class Gossip {
       if (!isEmptyDelta(delta)) this.#rumor(document, delta, now, from)
       for (const error of thrown) this.#onThrown(peer, name, error)
     } catch (error) {
-      this.#refuse(peer.address, error)
+      this.#refuse(peer.address, error, name)
     }
   }
 
-  #onVector(peer: Peer, name: string, replica: Replica, state: DocState, now: number): void {
+  #onVector(peer: Peer, name: string, document: Replicated, state: DocState, now: number): void {
+    const { replica, unconfirmed } = document
     try {
       const known = replica.read({
         vector: state.vector!,
         ...(state.deletes && { deletes: state.deletes }),
       })
+      unconfirmed.knownTo(known)
       // Also an empty answer is given: it says that there is nothing, and ends the ask.
       this.#sender.say(peer, name, { answer: { known } })
       if (!state.answer && replica.isBehind(known)) this.#ask(name, peer.address, state.digest, now)
     } catch (error) {
-      this.#refuse(peer.address, error)
+      this.#refuse(peer.address, error, name)
     }
   }
 
@@ -371,9 +527,9 @@ export class Gossip {
     for (const [document, nexts] of ended) {
       const open = this.#documents.get(document)
       if (!open) continue
-      const { replica, rumors } = open
+      const { replica } = open
       for (const { peer, digest, repeated } of nexts) {
-        if (digest === replica.digest) rumors.knowsAll(peer)
+        if (digest === replica.digest) this.#onEqual(peer, open)
         else if (repeated && !this.#composer.canAsk(replica)) continue
         else if (digest !== undefined || replica.waiting.updates > 0) {
           this.#ask(document, peer, digest, now, repeated)
@@ -394,14 +550,15 @@ export class Gossip {
 
   /** A refusal of what had waited, or an observer's own error: told, as it cannot be thrown here. */
   #onThrown(peer: Peer, document: string, error: unknown): void {
-    if (error instanceof Refusal) this.#refuse(peer.address, error)
+    if (error instanceof Refusal) this.#refuse(peer.address, error, document)
     else this.#effects.push({ type: 'observer_failed', document, error })
   }
 
-  #refuse(from: string, error: unknown): void {
+  #refuse(from: string, error: unknown, document?: string): void {
     if (!(error instanceof Refusal)) throw error
     this.counters.refuse(error.reason)
     const { reason, message } = error
-    this.#effects.push({ type: 'refused', from, reason, message })
+    const of = document !== undefined && { document }
+    this.#effects.push({ type: 'refused', from, ...of, reason, message })
   }
 }

@@ -17,6 +17,8 @@ export interface Saying {
   digest?: boolean
   /** Ask for what we lack: say the state vector. */
   ask?: boolean
+  /** Number of the first awareness state that the peer may lack. */
+  awareness?: number
   /** Answer a peer that told what it knows: say the rest, if only that there is none. */
   answer?: Answer
 }
@@ -41,6 +43,8 @@ export class Outbox {
     const saying: Saying = { ...old, ...more }
     const since = earlier(old?.since, more.since)
     if (since !== undefined) saying.since = since
+    const awareness = earlier(old?.awareness, more.awareness)
+    if (awareness !== undefined) saying.awareness = awareness
     this.#sayings.set(document, saying)
   }
 

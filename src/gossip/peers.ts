@@ -28,6 +28,8 @@ export interface Peer {
   isProven: boolean
   /** Has it been told some members? */
   isIntroduced: boolean
+  /** How many documents it has, as it told last; undefined: nobody knows. */
+  documents: number | undefined
   /** Document → the digest it last told. */
   readonly digests: Map<string, string>
   readonly outbox: Outbox
@@ -50,6 +52,7 @@ class KnownPeer implements Peer {
   lastHeard: number | undefined = undefined
   isProven = false
   isIntroduced = false
+  documents: number | undefined = undefined
   sending: Sending | undefined = undefined
   #digests: Map<string, string> | undefined
   #outbox: Outbox | undefined
@@ -156,6 +159,12 @@ export class Peers {
     peer.retryAt = now + wait * (0.75 + this.#random() / 2)
   }
 
+  /** May the peer have that document? Not when it has told of as many others as it has. */
+  mayHave(peer: Peer, document: string): boolean {
+    const { documents, digests } = peer
+    return documents === undefined || digests.size < documents || digests.has(document)
+  }
+
   /** The next ones for a round's push. */
   forRound(count: number, now: number): Peer[] {
     return this.#take(this.#roundTurns, count, (peer) => peer.retryAt <= now)
@@ -185,9 +194,9 @@ export class Peers {
     }
   }
 
-  #take(turns: Turns, count: number, fit: (peer: Peer) => boolean): Peer[] {
+  #take(turns: Turns, count: number, isFit: (peer: Peer) => boolean): Peer[] {
     return turns
-      .take(count, (address) => fit(this.#all.get(address)!))
+      .take(count, (address) => isFit(this.#all.get(address)!))
       .map((address) => this.#all.get(address)!)
   }
 }

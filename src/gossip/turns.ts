@@ -25,8 +25,8 @@ export class Turns {
     this.#swap(at, this.#list.length - 1)
   }
 
-  /** Up to `count` different ones that are `fit`; one that is not fit loses its turn. */
-  take(count: number, fit: (address: string) => boolean): string[] {
+  /** Up to `count` different ones that fit; one that is not fit loses its turn. */
+  take(count: number, isFit: (address: string) => boolean): string[] {
     const taken: string[] = []
     const wanted = Math.min(count, this.#list.length)
     // What is left of the list, and a whole one after it: whoever is fit is found.
@@ -34,7 +34,7 @@ export class Turns {
     for (let seen = 0; taken.length < wanted && seen < end; seen++) {
       if (this.#next >= this.#list.length) this.#shuffle(taken)
       const address = this.#list[this.#next++]!
-      if (!taken.includes(address) && fit(address)) taken.push(address)
+      if (!taken.includes(address) && isFit(address)) taken.push(address)
     }
     return taken
   }

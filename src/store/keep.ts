@@ -14,6 +14,8 @@ import type { Store } from './store.ts'
 export interface Keep {
   readonly store: Store
   readonly identity: Identity
+  /** A store for a further document of that name, beside it; without it such are not kept. */
+  readonly storeOf?: (room: string) => Store
 }
 
 export interface StoreOptions {
@@ -31,7 +33,22 @@ export const keepWith = (
 ): Keep => {
   const identity = new Identity({ dir })
   const onIncomplete = (): void => identity.distrust()
-  return { store: create({ dir: join(dir, name), onIncomplete }), identity }
+  return {
+    store: create({ dir: join(dir, name), onIncomplete }),
+    identity,
+    // Nobody writes there under an id that is used again: what is lost of it comes back from peers.
+    storeOf: (room) =>
+      create({ dir: join(dir, ROOMS, folderOf(room), name), onIncomplete: () => undefined }),
+  }
+}
+
+/** In the data folder, a folder for each further room. */
+const ROOMS = 'rooms'
+
+/** What a file system takes as a name: any room's, with what tells apart those that it would not. */
+const folderOf = (room: string): string => {
+  const hash = createHash('sha256').update(room).digest('hex').slice(0, 16)
+  return `${room.replaceAll(/[^a-z0-9._-]/g, '_').slice(0, 40)}-${hash}`
 }
 
 /** Opens nothing yet; the folder is made when the agent starts. */

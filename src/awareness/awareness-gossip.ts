@@ -1,0 +1,182 @@
+/**
+ * Awareness over gossip: what changes here or is heard is passed on to some peers, who pass it
+ * on, at a pace that fits the swarm's size. What is lost on the way is not repaired: each state is
+ * renewed, or ends with its time.
+ *
+ * ```ts
+ * const gossiped = new AwarenessGossip(awareness, { tell, countPeers })
+ * gossip.open('notes', replica, gossiped)
+ * gossiped.receive(bytes)
+ * ```
+ */
+
+import * as encoding from 'lib0/encoding'
+import { type Awareness, applyAwarenessUpdate } from 'y-protocols/awareness'
+import {
+  AWARENESS_STATE_LENGTH,
+  type AwarenessEntry,
+  decodeAwareness,
+  encodeAwareness,
+} from '../../crdt/index.ts'
+import type { AwarenessSource } from '../gossip/index.ts'
+import { lifeOf } from './swarm-awareness.ts'
+
+/** Milliseconds between two tellings at least: people do not see a cursor jump that often. */
+const LEAST_PAUSE_MS = 100
+
+/** Milliseconds for each peer: so the messages of all are 3 times 100 a second, however many they are. */
+const PAUSE_OF_EACH_MS = 10
+
+/** Milliseconds; a sixth of the least life of a state. */
+const MOST_PAUSE_MS = 5_000
+
+/** Bytes of an entry besides its state. */
+const ENTRY_BYTES = 32
+
+/** Tellings in which a newcomer asks who is there: as many as the peers it then tells at once. */
+const ASKS = 3
+
+/** States known at a time. A member can name bogus ones: each costs memory and a place in messages. */
+const MOST_STATES = 10_000
+
+export interface AwarenessHooks {
+  /** Some peers are to be told the states from that number on; `to`: that one alone. */
+  tell(since: number, to?: string): void
+  countPeers(): number
+}
+
+interface Change {
+  readonly added: readonly number[]
+  readonly updated: readonly number[]
+  readonly removed: readonly number[]
+}
+
+const utf8 = new TextEncoder()
+
+export class AwarenessGossip implements AwarenessSource {
+  readonly #awareness: Awareness
+  readonly #hooks: AwarenessHooks
+  /** Client → number of its last change. */
+  readonly #numbers = new Map<number, number>()
+  #next = 1
+  /** The first that nobody has been told. */
+  #untold: number | undefined
+  #timer: NodeJS.Timeout | undefined
+  /** Milliseconds, of Date. */
+  #toldAt = 0
+  #asks = ASKS
+
+  constructor(awareness: Awareness, hooks: AwarenessHooks) {
+    this.#awareness = awareness
+    this.#hooks = hooks
+    for (const client of awareness.states.keys()) this.#numbers.set(client, this.#next++)
+    awareness.on('update', this.#onUpdate)
+    this.#untold = 1
+    this.#tellSoon()
+  }
+
+  /** Stops; what was changed last is told at once. */
+  destroy(): void {
+    this.#awareness.off('update', this.#onUpdate)
+    clearTimeout(this.#timer)
+    if (this.#untold !== undefined) this.#hooks.tell(this.#untold)
+    this.#untold = undefined
+  }
+
+  encodeSince(number: number, bytes: number): Uint8Array | undefined {
+    const now = Date.now()
+    const entries: AwarenessEntry[] = []
+    let room = bytes
+    // The newest first: what does not fit is told when it is renewed.
+    for (const [client, last] of [...this.#numbers].reverse()) {
+      if (last < number) continue
+      const entry = this.#entryOf(client, now)
+      // Who has just come is not told of those who are gone.
+      if (!entry || (number === 0 && entry.state === null)) continue
+      const length = utf8.encode(JSON.stringify(entry.state)).length
+      room -= length + ENTRY_BYTES
+      if (length > AWARENESS_STATE_LENGTH) room += length + ENTRY_BYTES
+      else if (room < 0) break
+      else entries.push(entry)
+    }
+    const isAsking = this.#asks > 0
+    if (entries.length === 0 && !isAsking) return undefined
+    if (isAsking) this.#asks--
+    return encodeAwareness({ isAsking, entries })
+  }
+
+  /** Takes what a peer tells; throws a Refusal. */
+  receive(bytes: Uint8Array, from: string): void {
+    const { isAsking, entries } = decodeAwareness(bytes)
+    const { clientID, meta, states } = this.#awareness
+    const life = lifeOf(states.size)
+    const taken = entries.filter(
+      ({ client, age }) =>
+        // Of ourselves nobody else can tell.
+        client !== clientID && age < life && (meta.has(client) || meta.size < MOST_STATES),
+    )
+    if (taken.length > 0) this.#asks = 0
+    const before = new Map(taken.map(({ client }) => [client, meta.get(client)]))
+    applyAwarenessUpdate(this.#awareness, this.#encode(taken), this)
+    const now = Date.now()
+    for (const { client, age } of taken) {
+      const applied = meta.get(client)
+      // It is as old as it was on its way, so that what goes round and round ends.
+      if (applied && applied !== before.get(client))
+        meta.set(client, { clock: applied.clock, lastUpdated: now - age })
+    }
+    if (isAsking) this.#hooks.tell(0, from)
+  }
+
+  /** As y-protocols reads it. */
+  #encode(entries: readonly AwarenessEntry[]): Uint8Array {
+    return encoding.encode((encoder) => {
+      encoding.writeVarUint(encoder, entries.length)
+      for (const { client, clock, state } of entries) {
+        encoding.writeVarUint(encoder, client)
+        encoding.writeVarUint(encoder, clock)
+        encoding.writeVarString(encoder, JSON.stringify(state))
+      }
+    })
+  }
+
+  #entryOf(client: number, now: number): AwarenessEntry | undefined {
+    const { states, meta } = this.#awareness
+    const known = meta.get(client)
+    if (!known) return undefined
+    const state = states.get(client) ?? null
+    return { client, clock: known.clock, age: now - known.lastUpdated, state }
+  }
+
+  readonly #onUpdate = ({ added, updated, removed }: Change, origin: unknown): void => {
+    // One that we do not hear any more may be heard by others: they decide for themselves.
+    const told = origin === 'timeout' ? [...added, ...updated] : [...added, ...updated, ...removed]
+    if (origin === 'timeout') for (const client of removed) this.#numbers.delete(client)
+    if (told.length === 0) return
+    this.#untold ??= this.#next
+    for (const client of told) {
+      // In order of its number: the newest is the last.
+      this.#numbers.delete(client)
+      this.#numbers.set(client, this.#next++)
+    }
+    this.#tellSoon()
+  }
+
+  #tellSoon(): void {
+    if (this.#timer) return
+    const pause = Math.min(
+      MOST_PAUSE_MS,
+      Math.max(LEAST_PAUSE_MS, this.#hooks.countPeers() * PAUSE_OF_EACH_MS),
+    )
+    const wait = Math.max(0, this.#toldAt + pause - Date.now())
+    this.#timer = setTimeout(() => this.#tell(), wait).unref()
+  }
+
+  #tell(): void {
+    this.#timer = undefined
+    this.#toldAt = Date.now()
+    const since = this.#untold
+    this.#untold = undefined
+    if (since !== undefined) this.#hooks.tell(since)
+  }
+}

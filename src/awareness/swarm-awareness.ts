@@ -1,0 +1,50 @@
+/**
+ * An Awareness that fits a swarm. y-protocols renews a state each 15 seconds and drops it after
+ * 30, which a swarm of thousands cannot carry; here both grow with the number of those who are
+ * there. Its timer keeps no process alive, and its clock goes on where an earlier life of the same
+ * client stopped.
+ *
+ * ```ts
+ * const awareness = new SwarmAwareness(doc)
+ * awareness.setLocalStateField('user', { name: 'Ada' })
+ * ```
+ */
+import { Awareness, removeAwarenessStates } from 'y-protocols/awareness'
+import type * as Y from 'yjs'
+
+/** Milliseconds after which a state that was not renewed is gone: y-protocols' own. */
+const LEAST_LIFE_MS = 30_000
+
+/** Milliseconds of life for each that is there: each node then passes on 13 states a second at most. */
+const LIFE_OF_EACH_MS = 150
+
+/** Milliseconds between two looks. A state lives longer by as much at most. */
+const LOOK_MS = 3_000
+
+/** Milliseconds for which a state of so many lives without being renewed. */
+export const lifeOf = (states: number): number => Math.max(LEAST_LIFE_MS, states * LIFE_OF_EACH_MS)
+
+export class SwarmAwareness extends Awareness {
+  constructor(doc: Y.Doc) {
+    super(doc)
+    // Peers take a state only where its clock is higher than the last they saw, of an earlier life too.
+    const now = Date.now()
+    this.meta.set(this.clientID, { clock: now, lastUpdated: now })
+    clearInterval(this._checkInterval)
+    // y-protocols' `destroy` clears it under this name.
+    this._checkInterval = setInterval(() => this.#look(), LOOK_MS).unref()
+  }
+
+  #look(): void {
+    const now = Date.now()
+    const life = lifeOf(this.states.size)
+    const local = this.getLocalState()
+    const own = this.meta.get(this.clientID)
+    if (local && own && now - own.lastUpdated >= life / 2) this.setLocalState(local)
+    const gone = [...this.states.keys()].filter(
+      (client) =>
+        client !== this.clientID && now - (this.meta.get(client)?.lastUpdated ?? 0) >= life,
+    )
+    if (gone.length > 0) removeAwarenessStates(this, gone, 'timeout')
+  }
+}

@@ -1,0 +1,311 @@
+/**
+ * One member of a swarm: a transport, a clock and timers around the gossip core. It feeds events
+ * to the core and carries out the effects; all thinking is there. Documents are attached to it as
+ * rooms, as many as wanted: an agent has one of its own, a provider brings another.
+ *
+ * ```ts
+ * const member = new Member({ swarm: 'kv', transport })
+ * await member.open()
+ * member.attach(room)
+ * await member.start()
+ * await member.close()
+ * ```
+ */
+import { isPushOf, type RefusalReason, type Replica } from '../crdt/index.ts'
+import { type Failure, toFailure } from './errors.ts'
+import {
+  type AwarenessSource,
+  Gossip,
+  type GossipConfig,
+  type GossipEffect,
+  type GossipEvent,
+} from './gossip/index.ts'
+import { nodePlatform } from './platform.ts'
+import { checkSwarm } from './swarm.ts'
+import type { Transport } from './transport.ts'
+
+/** Milliseconds between two looks for peers. Each may cost some calls of pilotctl. */
+const DISCOVER_MS = 60_000
+
+/** The same while nobody is known: a member of a new swarm waits for the others. */
+const DISCOVER_ALONE_MS = 5_000
+
+/** Milliseconds that a stop waits for pushes on their way. */
+const LAST_PUSH_MS = 2_000
+
+export interface MemberOptions {
+  readonly swarm: string
+  readonly transport: Transport
+  /** Names or addresses of peers; names are resolved by the transport. */
+  readonly peers?: readonly string[]
+  readonly config?: Partial<GossipConfig>
+  /** Told of trouble: refused messages, an unreachable daemon. Called often in bad times. */
+  readonly onProblem?: (problem: Problem) => void
+}
+
+export type Problem =
+  | { readonly type: 'transport'; readonly failure: Failure }
+  | { readonly type: 'store'; readonly failure: Failure }
+  | { readonly type: 'send'; readonly to: string; readonly failure: Failure }
+  | {
+      readonly type: 'refused'
+      readonly from: string
+      /** Absent where the message as a whole is refused. */
+      readonly document?: string
+      readonly reason: RefusalReason
+      readonly message: string
+    }
+  | { readonly type: 'unsendable'; readonly to: string; readonly bytes: number }
+  | { readonly type: 'observer_failed'; readonly error: unknown }
+
+/** A document as a member shares it. */
+export interface Attachable {
+  /** The same at all peers. */
+  readonly name: string
+  readonly replica: Replica
+  /** What is told of who is there. */
+  readonly awarenessSource: AwarenessSource
+  /** Resolves when all that was received so far is kept. */
+  flushed(): Promise<void>
+  /** Resolves when all that a message now to be sent says is kept, and may be known to others; undefined: at once. */
+  publish(): Promise<void> | undefined
+  /** After each event, whatever it was about. */
+  onStep(): void
+  onAwareness(bytes: Uint8Array, from: string): void
+  onProblem(problem: Problem): void
+}
+
+/** Unix milliseconds that never go back, also when the host's clock is set: rounds must not stop for it. */
+export const now = (): number => performance.timeOrigin + performance.now()
+
+export class Member {
+  readonly swarm: string
+  readonly transport: Transport
+  readonly #options: MemberOptions
+  readonly #rooms = new Map<string, Attachable>()
+  /** Resolves when messages may be taken. */
+  readonly #ready: Promise<void>
+  #tellReady: () => void = () => undefined
+  #gossip: Gossip | undefined
+  #isStarted = false
+  #isStopped = false
+  /** Events that came while another was being handled, or before the start. */
+  readonly #events: GossipEvent[] = []
+  #isHandling = false
+  #wake: NodeJS.Timeout | undefined
+  #discover: NodeJS.Timeout | undefined
+  /** Peers that were given and have no address yet. */
+  #unresolved: readonly string[]
+  #onIdle: (() => void) | undefined
+
+  constructor(options: MemberOptions) {
+    this.swarm = checkSwarm(options.swarm)
+    this.transport = options.transport
+    this.#options = options
+    this.#unresolved = options.peers ?? []
+    this.#ready = new Promise((resolve) => {
+      this.#tellReady = resolve
+    })
+  }
+
+  /** Our address; empty before `open`. */
+  get address(): string {
+    return this.transport.address
+  }
+
+  /** Undefined before `open` and after `close`. */
+  get gossip(): Gossip | undefined {
+    return this.#gossip
+  }
+
+  get isStarted(): boolean {
+    return this.#isStarted && !this.#isStopped
+  }
+
+  /** Opens the transport; messages wait until `start`. Rejects with a Failure. */
+  async open(): Promise<void> {
+    await this.transport.open({
+      accepts: (text) => isPushOf(text, this.swarm),
+      receive: async ({ from, text }) => {
+        await this.#ready
+        this.take({ type: 'message', from, text })
+        // The transport forgets the message when this returns: what it brought must be kept by then.
+        await Promise.all([...this.#rooms.values()].map((room) => room.flushed()))
+      },
+      onProblem: (failure) => this.#tell({ type: 'transport', failure }),
+    })
+    this.#gossip = new Gossip({
+      self: this.transport.address,
+      swarm: this.swarm,
+      platform: nodePlatform,
+      random: Math.random,
+      maxMessageBytes: this.transport.maxMessageBytes,
+      ...(this.#options.config && { config: this.#options.config }),
+    })
+  }
+
+  /** Resolves the peers and makes the first round. Rejects with a Failure when a given peer does not exist. */
+  async start(): Promise<void> {
+    const given = await this.#resolve()
+    this.#isStarted = true
+    this.#tellReady()
+    this.take({ type: 'peers', addresses: given, source: 'given' })
+    void this.#look()
+  }
+
+  /** Shares a room from now on. Throws a TypeError before `open`, and where its name is taken. */
+  attach(room: Attachable): void {
+    if (!this.#gossip) throw new TypeError('attach was called before open, or after close')
+    this.#gossip.open(room.name, room.replica, room.awarenessSource)
+    this.#rooms.set(room.name, room)
+    room.replica.takeLocal()
+    room.replica.onLocal = () => this.take({ type: 'changed' })
+    if (this.#isStarted) this.take({ type: 'changed' })
+  }
+
+  /** Shares it no more. What is fresh should have been pushed: see `drain`. */
+  detach(room: Attachable): void {
+    if (this.#rooms.get(room.name) !== room) return
+    room.replica.onLocal = undefined
+    this.#rooms.delete(room.name)
+    this.#gossip?.close(room.name)
+  }
+
+  /** Does a room of that name take part? */
+  has(name: string): boolean {
+    return this.#rooms.has(name)
+  }
+
+  /** Waits until what is fresh has left, or cannot: some seconds at most. */
+  async drain(): Promise<void> {
+    const gossip = this.#gossip
+    if (!gossip || !this.#isStarted) return
+    // Past the time for which changes are gathered, a wake pushes them.
+    await new Promise((resolve) => setTimeout(resolve, gossip.config.gatherMs + 1))
+    this.take({ type: 'wake' })
+    if (gossip.sending === 0) return
+    let timer: NodeJS.Timeout | undefined
+    await new Promise<void>((resolve) => {
+      const others = this.#onIdle
+      this.#onIdle = () => {
+        others?.()
+        resolve()
+      }
+      timer = setTimeout(resolve, LAST_PUSH_MS)
+    })
+    clearTimeout(timer)
+  }
+
+  /** Pushes what is fresh, waits a moment for it to leave, and closes the transport. The rooms stay as they are. */
+  async close(): Promise<void> {
+    if (this.#isStopped) return
+    this.#isStopped = true
+    clearTimeout(this.#discover)
+    await this.drain()
+    clearTimeout(this.#wake)
+    for (const room of this.#rooms.values()) room.replica.onLocal = undefined
+    // Messages that wait for the start are to be found again at the next one.
+    await this.transport.close()
+    this.#gossip = undefined
+  }
+
+  /** Feeds one event to the core. Events that come meanwhile (from an observer) wait their turn. */
+  take(event: GossipEvent): void {
+    this.#events.push(event)
+    const gossip = this.#gossip
+    if (!gossip || !this.#isStarted || this.#isHandling) return
+    this.#isHandling = true
+    try {
+      for (let next = this.#events.shift(); next; next = this.#events.shift()) {
+        for (const effect of gossip.handle(next, now())) this.#carryOut(effect)
+      }
+    } finally {
+      this.#isHandling = false
+    }
+    this.#arm(gossip)
+    for (const room of this.#rooms.values()) room.onStep()
+    if (gossip.sending === 0) {
+      this.#onIdle?.()
+      this.#onIdle = undefined
+    }
+  }
+
+  #carryOut(effect: GossipEffect): void {
+    switch (effect.type) {
+      case 'send':
+        this.#send(effect.to, effect.text)
+        break
+      case 'awareness':
+        this.#rooms.get(effect.document)?.onAwareness(effect.bytes, effect.from)
+        break
+      default: {
+        const { document } = effect
+        const room = document === undefined ? undefined : this.#rooms.get(document)
+        if (room) room.onProblem(effect)
+        else this.#tell(effect)
+      }
+    }
+  }
+
+  #tell(problem: Problem): void {
+    this.#options.onProblem?.(problem)
+  }
+
+  #arm(gossip: Gossip): void {
+    clearTimeout(this.#wake)
+    const wait = Math.min(Math.max(0, gossip.wakeAt - now()), DISCOVER_MS)
+    this.#wake = setTimeout(() => this.take({ type: 'wake' }), wait)
+  }
+
+  #send(to: string, text: string): void {
+    // What is published must be on disk: a writer that forgets what it told others, and goes on
+    // under the same id, makes replicas differ for ever.
+    const kept = [...this.#rooms.values()].flatMap((room) => room.publish() ?? [])
+    const sent =
+      kept.length > 0
+        ? Promise.all(kept).then(() => this.transport.send(to, text))
+        : this.transport.send(to, text)
+    sent.then(
+      () => this.take({ type: 'sent', to }),
+      (error) => {
+        this.#tell({ type: 'send', to, failure: toFailure(error) })
+        this.take({ type: 'failed', to })
+      },
+    )
+  }
+
+  /** The addresses of those given peers that have one; the others stay for later. */
+  async #resolve(): Promise<string[]> {
+    const addresses: string[] = []
+    const failed: string[] = []
+    for (const name of this.#unresolved) {
+      try {
+        addresses.push(await this.transport.resolve(name))
+      } catch (error) {
+        const failure = toFailure(error)
+        if (failure.code === 'not_found' || failure.code === 'invalid_argument') throw failure
+        this.#tell({ type: 'transport', failure })
+        failed.push(name)
+      }
+    }
+    this.#unresolved = failed
+    return addresses
+  }
+
+  /** Looks for peers, now and then again. */
+  async #look(): Promise<void> {
+    try {
+      const found = await this.transport.discover()
+      if (this.#isStopped) return
+      this.take({ type: 'peers', addresses: found, source: 'found' })
+      if (this.#unresolved.length > 0) {
+        this.take({ type: 'peers', addresses: await this.#resolve(), source: 'given' })
+      }
+    } catch (error) {
+      if (!this.#isStopped) this.#tell({ type: 'transport', failure: toFailure(error) })
+    }
+    if (this.#isStopped) return
+    const wait = (this.#gossip?.peers.size ?? 0) > 0 ? DISCOVER_MS : DISCOVER_ALONE_MS
+    this.#discover = setTimeout(() => void this.#look(), wait)
+  }
+}

@@ -1,0 +1,244 @@
+/**
+ * A room: one document that a member shares under a name, kept in a store where there is one,
+ * with those who are there (awareness). The agent's own document is a room, and so is that of
+ * each provider and each document of the bridge.
+ *
+ * ```ts
+ * const room = new Room({ name: 'notes', doc, keep: { store } })
+ * await room.load('')
+ * room.join(member)
+ * room.accept(update, connection)   // from a program that writes through us
+ * await room.close()
+ * ```
+ */
+import { randomInt } from 'node:crypto'
+import type { Awareness } from 'y-protocols/awareness'
+import * as Y from 'yjs'
+import { Refusal, Replica } from '../crdt/index.ts'
+import { AwarenessGossip } from './awareness/awareness-gossip.ts'
+import { SwarmAwareness } from './awareness/swarm-awareness.ts'
+import { type Failure, toFailure } from './errors.ts'
+import type { AwarenessSource, DocumentStatus } from './gossip/index.ts'
+import { hotNeedsOf } from './maps/index.ts'
+import type { Attachable, Member, Problem } from './member.ts'
+import { nodePlatform } from './platform.ts'
+import type { Identity } from './store/identity.ts'
+import { nodeNumber } from './store/keep.ts'
+import { Persistence } from './store/persistence.ts'
+import type { Store } from './store/store.ts'
+
+export interface RoomOptions {
+  /** The same at all peers. */
+  readonly name: string
+  readonly doc: Y.Doc
+  /** Where the document is kept; with `identity`, who remembers its writer id. */
+  readonly keep?: { readonly store: Store; readonly identity?: Identity }
+  /** Of the transactions in which something from peers is merged. */
+  readonly origin?: unknown
+  /** Somebody else's, or `false`: none at all. Default: one of its own, made when it is first read. */
+  readonly awareness?: Awareness | false
+  readonly onProblem?: (problem: Problem) => void
+  /** After each event of gossip. */
+  readonly onStep?: () => void
+}
+
+const UNKNOWN: DocumentStatus = { isSynced: false, unconfirmedSince: undefined }
+
+/**
+ * A writer id that no other has: 53 random bits. Yjs's own 32 bits collide with even odds
+ * among 77,000 writers, and two writers with one id diverge for ever.
+ */
+export const newWriter = (): number => randomInt(2 ** 21) * 2 ** 32 + randomInt(2 ** 32)
+
+export class Room implements Attachable {
+  readonly name: string
+  readonly doc: Y.Doc
+  readonly #options: RoomOptions
+  readonly #persistence: Persistence | undefined
+  readonly replica: Replica
+  #member: Member | undefined
+  #awareness: Awareness | undefined
+  #gossiped: AwarenessGossip | undefined
+  /** Updates that were read and wait for others. */
+  #held: readonly Uint8Array[] = []
+  #isChangingWriter = false
+
+  constructor(options: RoomOptions) {
+    const { name, doc, keep, awareness } = options
+    this.name = name
+    this.doc = doc
+    this.#options = options
+    this.#persistence = keep && new Persistence(doc, keep.store, (failure) => this.#fail(failure))
+    if (awareness) this.#awareness = awareness
+    this.replica = new Replica(doc, nodePlatform, {
+      needs: (delta) => hotNeedsOf(doc, delta),
+      ...('origin' in options && { origin: options.origin }),
+    })
+    this.#forget()
+  }
+
+  /** Where it has joined a member. */
+  get member(): Member | undefined {
+    return this.#member
+  }
+
+  /** How far it is; of a room that has joined nobody nothing is known. */
+  get status(): DocumentStatus {
+    return this.#member?.gossip?.statusOf(this.name) ?? UNKNOWN
+  }
+
+  /** Made when it is first read. Throws a TypeError where there is to be none. */
+  get awareness(): Awareness {
+    if (this.#options.awareness === false)
+      throw new TypeError(`room "${this.name}" was opened without awareness`)
+    if (!this.#awareness) {
+      this.#awareness = new SwarmAwareness(this.doc)
+      this.#gossipAwareness()
+    }
+    return this.#awareness
+  }
+
+  /** What gossip tells of who is there: nothing while nobody has asked for that here. */
+  readonly awarenessSource: AwarenessSource = {
+    encodeSince: (number, bytes) => this.#gossiped?.encodeSince(number, bytes),
+  }
+
+  /**
+   * The document as it was kept, and the id under which it may be written on by the node of that
+   * address. Once, before `join`. Rejects with a Failure; tells what could not be read.
+   */
+  async load(address: string): Promise<void> {
+    const { keep } = this.#options
+    await keep?.identity?.open()
+    if (!this.#persistence) return
+    const { problems, held } = await this.#persistence.open()
+    for (const { failure } of problems) this.#fail(failure)
+    this.#held = held
+    if (!keep?.identity) return
+    const clocks = Y.decodeStateVector(Y.encodeStateVector(this.doc))
+    const { writer } = await keep.identity.take(nodeNumber(address), clocks)
+    this.doc.clientID = writer
+  }
+
+  /** Shares it with the swarm. Throws a TypeError where the member has a room of that name. */
+  join(member: Member): void {
+    if (this.#member) throw new TypeError(`room "${this.name}" has joined a member already`)
+    member.attach(this)
+    this.#member = member
+    // They wait for what a peer may bring, as anything does that came too early.
+    for (const update of this.#held) {
+      try {
+        this.replica.apply(update)
+      } catch (error) {
+        this.#fail(toFailure(error))
+      }
+    }
+    this.#held = []
+    this.#gossipAwareness()
+  }
+
+  /** Shares it no more; the document is kept as before. Those who were there are gone for us. */
+  leave(): void {
+    this.#gossiped?.destroy()
+    this.#gossiped = undefined
+    this.#member?.detach(this)
+    this.#member = undefined
+    this.#forget()
+  }
+
+  /** Leaves, and closes what it is kept in. */
+  async close(): Promise<void> {
+    this.leave()
+    this.replica.destroy()
+    if (this.#options.awareness === undefined) this.#awareness?.destroy()
+    await this.#persistence?.close()
+    await this.#options.keep?.identity?.close()
+  }
+
+  /**
+   * Merges a V1 update of a program that writes through us, checked like one of the network: it
+   * throws a Refusal, and then nothing has changed. Peers are told as of a change made here.
+   * `origin` is that of the transaction.
+   */
+  accept(update: Uint8Array, origin: unknown): void {
+    const { thrown } = this.replica.accept(update, origin)
+    for (const error of thrown) {
+      if (!(error instanceof Refusal)) this.onProblem({ type: 'observer_failed', error })
+    }
+  }
+
+  /** Resolves when all that was written or received so far is on disk, at once without a store. */
+  async flushed(): Promise<void> {
+    await this.#persistence?.flushed()
+  }
+
+  publish(): Promise<void> | undefined {
+    if (!this.#persistence) return undefined
+    const { identity } = this.#options.keep ?? {}
+    if (!identity) return this.flushed()
+    const { clientID: writer, store } = this.doc
+    const clock = Y.getState(store, writer)
+    return this.flushed().then(() => identity.publish(clock, writer))
+  }
+
+  onStep(): void {
+    this.#options.onStep?.()
+  }
+
+  onAwareness(bytes: Uint8Array, from: string): void {
+    try {
+      this.#gossiped?.receive(bytes, from)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      const { reason, message } = error
+      this.#member?.gossip?.counters.refuse(reason)
+      this.onProblem({ type: 'refused', from, document: this.name, reason, message })
+    }
+  }
+
+  onProblem(problem: Problem): void {
+    this.#options.onProblem?.(problem)
+    if (problem.type === 'refused' && problem.reason === 'own_clock') void this.#changeWriter()
+  }
+
+  #fail(failure: Failure): void {
+    this.#options.onProblem?.({ type: 'store', failure })
+  }
+
+  /** What is changed while it has joined nobody is no news: peers learn of it by its digest. */
+  #forget(): void {
+    this.replica.onLocal = () => void this.replica.takeLocal()
+  }
+
+  #gossipAwareness(): void {
+    const member = this.#member
+    if (!member || !this.#awareness || this.#gossiped) return
+    this.#gossiped = new AwarenessGossip(this.#awareness, {
+      tell: (since, to) =>
+        member.take({
+          type: 'awareness',
+          document: this.name,
+          since,
+          ...(to !== undefined && { to }),
+        }),
+      countPeers: () => member.gossip?.peers.size ?? 0,
+    })
+  }
+
+  /**
+   * A peer has more under our writer id than we ever wrote: the data folder is a copy, or was
+   * restored, and another goes on under the same id. From now on we write under a new one.
+   */
+  async #changeWriter(): Promise<void> {
+    if (this.#isChangingWriter) return
+    this.#isChangingWriter = true
+    try {
+      const taken = await this.#options.keep?.identity?.mustChange(this.replica.clocks)
+      this.doc.clientID = taken?.writer ?? newWriter()
+    } catch (error) {
+      this.#fail(toFailure(error))
+    } finally {
+      this.#isChangingWriter = false
+    }
+  }
+}
