@@ -14,11 +14,11 @@
 import { isPushOf, type RefusalReason, type Replica } from '../crdt/index.ts'
 import { type Failure, toFailure } from './errors.ts'
 import {
-  type AwarenessSource,
   Gossip,
   type GossipConfig,
   type GossipEffect,
   type GossipEvent,
+  type OpenOptions,
 } from './gossip/index.ts'
 import { nodePlatform } from './platform.ts'
 import { checkSwarm } from './swarm.ts'
@@ -63,8 +63,8 @@ export interface Attachable {
   /** The same at all peers. */
   readonly name: string
   readonly replica: Replica
-  /** What is told of who is there. */
-  readonly awarenessSource: AwarenessSource
+  /** How gossip is to treat it. */
+  readonly openOptions: OpenOptions
   /** Resolves when all that was received so far is kept. */
   flushed(): Promise<void>
   /** Resolves when all that a message now to be sent says is kept, and may be known to others; undefined: at once. */
@@ -73,6 +73,10 @@ export interface Attachable {
   onStep(): void
   onAwareness(bytes: Uint8Array, from: string): void
   onProblem(problem: Problem): void
+  /** The member is about to close: a last word may be said. */
+  onClosing(): void
+  /** The member has closed: nothing is shared any more. */
+  onClosed(): void
 }
 
 /** Unix milliseconds that never go back, also when the host's clock is set: rounds must not stop for it. */
@@ -83,8 +87,8 @@ export class Member {
   readonly transport: Transport
   readonly #options: MemberOptions
   readonly #rooms = new Map<string, Attachable>()
-  /** Resolves when messages may be taken. */
-  readonly #ready: Promise<void>
+  /** Resolves when it has started; never where that fails. */
+  readonly ready: Promise<void>
   #tellReady: () => void = () => undefined
   #gossip: Gossip | undefined
   #isStarted = false
@@ -103,7 +107,7 @@ export class Member {
     this.transport = options.transport
     this.#options = options
     this.#unresolved = options.peers ?? []
-    this.#ready = new Promise((resolve) => {
+    this.ready = new Promise((resolve) => {
       this.#tellReady = resolve
     })
   }
@@ -127,7 +131,7 @@ export class Member {
     await this.transport.open({
       accepts: (text) => isPushOf(text, this.swarm),
       receive: async ({ from, text }) => {
-        await this.#ready
+        await this.ready
         this.take({ type: 'message', from, text })
         // The transport forgets the message when this returns: what it brought must be kept by then.
         await Promise.all([...this.#rooms.values()].map((room) => room.flushed()))
@@ -156,7 +160,7 @@ export class Member {
   /** Shares a room from now on. Throws a TypeError before `open`, and where its name is taken. */
   attach(room: Attachable): void {
     if (!this.#gossip) throw new TypeError('attach was called before open, or after close')
-    this.#gossip.open(room.name, room.replica, room.awarenessSource)
+    this.#gossip.open(room.name, room.replica, room.openOptions)
     this.#rooms.set(room.name, room)
     room.replica.takeLocal()
     room.replica.onLocal = () => this.take({ type: 'changed' })
@@ -180,9 +184,7 @@ export class Member {
   async drain(): Promise<void> {
     const gossip = this.#gossip
     if (!gossip || !this.#isStarted) return
-    // Past the time for which changes are gathered, a wake pushes them.
-    await new Promise((resolve) => setTimeout(resolve, gossip.config.gatherMs + 1))
-    this.take({ type: 'wake' })
+    this.take({ type: 'flush' })
     if (gossip.sending === 0) return
     let timer: NodeJS.Timeout | undefined
     await new Promise<void>((resolve) => {
@@ -201,12 +203,14 @@ export class Member {
     if (this.#isStopped) return
     this.#isStopped = true
     clearTimeout(this.#discover)
+    for (const room of this.#rooms.values()) room.onClosing()
     await this.drain()
     clearTimeout(this.#wake)
     for (const room of this.#rooms.values()) room.replica.onLocal = undefined
     // Messages that wait for the start are to be found again at the next one.
     await this.transport.close()
     this.#gossip = undefined
+    for (const room of [...this.#rooms.values()]) room.onClosed()
   }
 
   /** Feeds one event to the core. Events that come meanwhile (from an observer) wait their turn. */

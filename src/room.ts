@@ -12,13 +12,13 @@
  * ```
  */
 import { randomInt } from 'node:crypto'
-import type { Awareness } from 'y-protocols/awareness'
+import { type Awareness, removeAwarenessStates } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { Refusal, Replica } from '../crdt/index.ts'
 import { AwarenessGossip } from './awareness/awareness-gossip.ts'
 import { SwarmAwareness } from './awareness/swarm-awareness.ts'
 import { type Failure, toFailure } from './errors.ts'
-import type { AwarenessSource, DocumentStatus } from './gossip/index.ts'
+import type { DocumentStatus, OpenOptions } from './gossip/index.ts'
 import { hotNeedsOf } from './maps/index.ts'
 import type { Attachable, Member, Problem } from './member.ts'
 import { nodePlatform } from './platform.ts'
@@ -38,11 +38,15 @@ export interface RoomOptions {
   /** Somebody else's, or `false`: none at all. Default: one of its own, made when it is first read. */
   readonly awareness?: Awareness | false
   readonly onProblem?: (problem: Problem) => void
+  /** Milliseconds after which a peer is asked whether it has a change made here; absent: never. */
+  readonly confirmMs?: number
   /** After each event of gossip. */
   readonly onStep?: () => void
+  /** The member it had joined has closed. */
+  readonly onClosed?: () => void
 }
 
-const UNKNOWN: DocumentStatus = { isSynced: false, unconfirmedSince: undefined }
+const UNKNOWN: DocumentStatus = { syncs: 0, unconfirmedSince: undefined }
 
 /**
  * A writer id that no other has: 53 random bits. Yjs's own 32 bits collide with even odds
@@ -98,9 +102,13 @@ export class Room implements Attachable {
     return this.#awareness
   }
 
-  /** What gossip tells of who is there: nothing while nobody has asked for that here. */
-  readonly awarenessSource: AwarenessSource = {
-    encodeSince: (number, bytes) => this.#gossiped?.encodeSince(number, bytes),
+  get openOptions(): OpenOptions {
+    const { confirmMs } = this.#options
+    return {
+      // Nothing is told while nobody has asked for awareness here.
+      awareness: { encodeSince: (number, bytes) => this.#gossiped?.encodeSince(number, bytes) },
+      ...(confirmMs !== undefined && { confirmMs }),
+    }
   }
 
   /**
@@ -137,10 +145,10 @@ export class Room implements Attachable {
     this.#gossipAwareness()
   }
 
-  /** Shares it no more; the document is kept as before. Those who were there are gone for us. */
+  /** Pushes what is fresh and shares it no more; the document is kept as before. */
   leave(): void {
-    this.#gossiped?.destroy()
-    this.#gossiped = undefined
+    this.#member?.take({ type: 'flush' })
+    this.#leaveAwareness()
     this.#member?.detach(this)
     this.#member = undefined
     this.#forget()
@@ -196,6 +204,15 @@ export class Room implements Attachable {
     }
   }
 
+  onClosing(): void {
+    this.#leaveAwareness()
+  }
+
+  onClosed(): void {
+    this.leave()
+    this.#options.onClosed?.()
+  }
+
   onProblem(problem: Problem): void {
     this.#options.onProblem?.(problem)
     if (problem.type === 'refused' && problem.reason === 'own_clock') void this.#changeWriter()
@@ -203,6 +220,21 @@ export class Room implements Attachable {
 
   #fail(failure: Failure): void {
     this.#options.onProblem?.({ type: 'store', failure })
+  }
+
+  /** We are gone for the others, and they for us. */
+  #leaveAwareness(): void {
+    const awareness = this.#awareness
+    if (!awareness || !this.#gossiped) return
+    // Somebody else's awareness is told to others by others.
+    const isOwn = this.#options.awareness === undefined
+    const local = awareness.getLocalState()
+    if (isOwn) awareness.setLocalState(null)
+    this.#gossiped.destroy()
+    this.#gossiped = undefined
+    if (!isOwn) return
+    removeAwarenessStates(awareness, [...awareness.states.keys()], this)
+    awareness.setLocalState(local)
   }
 
   /** What is changed while it has joined nobody is no news: peers learn of it by its digest. */

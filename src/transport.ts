@@ -44,6 +44,8 @@ export interface Transport {
   readonly kind: string
   /** Own address, as peers see it in `from`; empty before `open`. */
   readonly address: string
+  /** The swarm it is bound to, where it is bound to one. */
+  readonly swarm?: string
   /** The longest message `send` takes, in bytes of UTF-8; read it after `open`. */
   readonly maxMessageBytes: number
   /** Starts to receive. Rejects with a Failure when there is nothing to open. */

@@ -123,7 +123,7 @@ test('the table keeps to what its readers take for granted', () => {
   const kinds = new Map<string, string>()
   for (const { options } of COMMANDS) {
     for (const [name, option] of Object.entries(options)) {
-      assert.match(name, /^[a-z]+$/)
+      assert.match(name, /^[a-z]+(-[a-z]+)*$/)
       const kind = JSON.stringify(isValued(option) ? [option.value, option.choices] : 'flag')
       assert.is(kinds.get(name) ?? kind, kind, `--${name} means two things`)
       kinds.set(name, kind)

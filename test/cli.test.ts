@@ -6,7 +6,7 @@ import { checkNode } from '../src/cli/checks.ts'
 import { asksForJson } from '../src/cli/main.ts'
 import { parseDuration, parseFanout, parseNetwork } from '../src/cli/parse.ts'
 import { ProblemLog, type Told } from '../src/cli/problems.ts'
-import { mailboxName, planRun } from '../src/cli/run-plan.ts'
+import { argsOf, mailboxName, planRun } from '../src/cli/run-plan.ts'
 import { showAge } from '../src/cli/status.ts'
 import { findTarget, namedFolder } from '../src/cli/target.ts'
 import { cut, printable, showJson, showKey, styler, table } from '../src/cli/text.ts'
@@ -114,6 +114,7 @@ test('run: a folder implies the mailbox, nothing implies Pilot', () => {
     isDefaultDir: true,
     peers: [],
     transport: { kind: 'pilot' },
+    rooms: [],
     config: {},
   })
   const options = { swarm: 'kv', mailbox: '/m', data: '/d', peer: ['a', 'b'], fanout: '4' }
@@ -123,6 +124,7 @@ test('run: a folder implies the mailbox, nothing implies Pilot', () => {
     isDefaultDir: false,
     peers: ['a', 'b'],
     transport: { kind: 'mailbox', dir: '/m', name: mailboxName('/d') },
+    rooms: [],
     config: { fanout: 4, intervalMs: 2000 },
   })
   assert.equal(planRun({ swarm: 'kv', pilotctl: '/p', network: '7' }, env).transport, {
@@ -130,6 +132,17 @@ test('run: a folder implies the mailbox, nothing implies Pilot', () => {
     pilotctl: '/p',
     network: 7,
   })
+})
+
+test('run: rooms and the bridge, the same whether detached or not', () => {
+  const given = { swarm: 'kv', room: ['notes', 'a/b'], ws: '1234' }
+  const plan = planRun({ ...given, 'ws-origin': ['https://a.example'], 'ws-read-only': true }, env)
+  assert.equal(plan.rooms, ['notes', 'a/b'])
+  assert.equal(plan.bridge, { port: 1234, origins: ['https://a.example'], readOnly: true })
+  const args = argsOf(plan)
+  for (const arg of ['--ws=1234', '--room=a/b', '--ws-origin=https://a.example', '--ws-read-only'])
+    assert.ok(args.includes(arg), arg)
+  assert.is(planRun({ swarm: 'kv', ws: '0', 'ws-host': '::1' }, env).bridge?.host, '::1')
 })
 
 test('run: the name in a mailbox comes from the data folder', () => {
@@ -142,6 +155,10 @@ test('run: the name in a mailbox comes from the data folder', () => {
 
 test('run: what cannot be is refused with what to do', async () => {
   const bad: readonly (readonly [Parameters<typeof planRun>[0], string])[] = [
+    [{ swarm: 'kv', ws: '65536' }, '--ws "65536" is no port'],
+    [{ swarm: 'kv', ws: '' }, '--ws "" is no port'],
+    [{ swarm: 'kv', 'ws-read-only': true }, '--ws-read-only means nothing without --ws'],
+    [{ swarm: 'kv', room: ['__proto__'] }, '"__proto__" is no name for a room'],
     [{}, 'run needs the name of a swarm'],
     [{ swarm: '../x' }, 'swarm name "../x" cannot be used'],
     [{ swarm: '' }, 'swarm name "" cannot be used'],

@@ -13,11 +13,12 @@
  */
 import { constants } from 'node:os'
 import { Agent } from '../agent.ts'
+import type { Bridge } from '../bridge/index.ts'
 import { Farewell } from '../control/answers.ts'
 import { makeFolder } from '../control/folder.ts'
 import { ControlServer } from '../control/server.ts'
 import { serveAgent } from '../control/service.ts'
-import { toFailure } from '../errors.ts'
+import { type Failure, toFailure } from '../errors.ts'
 import { keepIn } from '../store/keep.ts'
 import type { Transport } from '../transport.ts'
 import { tellOwner } from './owner.ts'
@@ -48,6 +49,26 @@ const createTransport = async (
   const { PilotTransport } = await import('../pilot/transport.ts')
   const { pilotctl, network } = plan
   return new PilotTransport({ swarm, pilotctl, network, env })
+}
+
+/** Lets y-websocket clients in; the token is taken from the environment, as arguments can be seen by all. */
+const openBridge = async (
+  rooms: Agent,
+  { bridge }: RunPlan,
+  env: NodeJS.ProcessEnv,
+  onProblem: (failure: Failure) => void,
+): Promise<{ readonly bridge: Bridge; readonly url: string } | undefined> => {
+  if (!bridge) return undefined
+  const { Bridge } = await import('../bridge/index.ts')
+  const token = env.PILOT_GOSSIP_WS_TOKEN
+  const opened = new Bridge({
+    ...bridge,
+    rooms: { open: (name) => rooms.openRoom(name) },
+    ...(token && { token }),
+    onProblem,
+  })
+  const { url } = await opened.listen()
+  return { bridge: opened, url }
 }
 
 /** What ends an agent: a signal, or somebody who asks. */
@@ -136,23 +157,29 @@ export const live = async (
     // It may be waiting for a daemon, or for the addresses of peers.
     if (!hasStarted) await transport.close()
   })
+  let served: Awaited<ReturnType<typeof openBridge>>
   try {
     await server.open()
     if (plan.transport.kind === 'mailbox') {
       await makeFolder('the mailbox folder', plan.transport.dir)
     }
     await agent.start()
+    for (const room of plan.rooms) await agent.openRoom(room)
+    served = await openBridge(agent, plan, env, (failure) =>
+      problems.add({ type: 'bridge', failure }),
+    )
     hasStarted = true
     tellStarted()
     if (!isStopping) {
       await attempt(writePid)
-      await onStarted(describeStart(plan, agent.address))
+      await onStarted(describeStart(plan, agent.address, served?.url))
     }
     await stopped
   } catch (error) {
     if (!isStopping) throw await tellOwner(plan.dir, toFailure(error))
   } finally {
     await attempt(removePid)
+    await served?.bridge.close()
     try {
       await agent.stop()
     } finally {

@@ -7,11 +7,14 @@
  * new Agent({ …, onProblem: (problem) => problems.add(problem) })
  * ```
  */
-import type { Problem } from '../agent.ts'
+import type { Problem as AgentProblem } from '../agent.ts'
 import { type Failure, toFailure } from '../errors.ts'
 
 /** Milliseconds. A dead peer fails many times a minute; more lines tell no more. */
 const QUIET_MS = 60_000
+
+/** The agent's, and those of the bridge beside it. */
+export type Problem = AgentProblem | { readonly type: 'bridge'; readonly failure: Failure }
 
 export interface Told {
   readonly code: string
@@ -27,6 +30,7 @@ const kindOf = (problem: Problem): string => {
     case 'transport':
     case 'store':
     case 'send':
+    case 'bridge':
       return `${problem.type} ${problem.failure.code}`
     case 'refused':
       return `${problem.type} ${problem.reason}`
@@ -47,6 +51,8 @@ const describe = (problem: Problem): Omit<Told, 'count'> => {
     case 'transport':
     case 'store':
       return ofFailure(problem.failure, '')
+    case 'bridge':
+      return ofFailure(problem.failure, 'bridge: ')
     case 'send':
       return ofFailure(problem.failure, `could not send to ${problem.to}: `)
     case 'refused':

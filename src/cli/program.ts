@@ -76,6 +76,15 @@ export const COMMANDS: readonly Command[] = [
       interval: { value: 'TIME', about: 'between two rounds: 500ms, 5s, 1m (default: 5s)' },
       pilotctl,
       network: { value: 'ID', about: 'a Pilot network whose members are all of the swarm' },
+      room: { value: 'NAME', about: 'a further document to share; repeatable', isList: true },
+      ws: { value: 'PORT', about: 'let y-websocket clients in: ws://127.0.0.1:PORT/ROOM' },
+      'ws-host': { value: 'HOST', about: 'listen there (default: 127.0.0.1)' },
+      'ws-origin': {
+        value: 'URL',
+        about: 'pages from there may connect, besides those of this host; repeatable',
+        isList: true,
+      },
+      'ws-read-only': { about: 'its clients see what changes, and change nothing' },
     },
     more: [
       "Peers are found by themselves: in the mailbox folder, or among the nodes that this one trusts and that carry the swarm's tag. --peer names one that would not be found; a single one is enough, since peers tell of each other.",

@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
 import { defaultFolder } from '../control/folder.ts'
 import { Failure } from '../errors.ts'
+import { checkRoomName } from '../room-name.ts'
 import { parseDuration, parseFanout, parseNetwork } from './parse.ts'
 import { namedFolder, optionOr } from './target.ts'
 
@@ -25,11 +26,25 @@ export interface RunOptions {
   readonly pilotctl?: string
   readonly network?: string
   readonly detach?: boolean
+  readonly room?: readonly string[]
+  readonly ws?: string
+  readonly 'ws-host'?: string
+  readonly 'ws-origin'?: readonly string[]
+  readonly 'ws-read-only'?: boolean
 }
 
 export type TransportPlan =
   | { readonly kind: 'mailbox'; readonly dir: string; readonly name: string }
   | { readonly kind: 'pilot'; readonly pilotctl?: string; readonly network?: number }
+
+/** How editors may join by y-websocket. */
+export interface BridgePlan {
+  /** 0: any that is free. */
+  readonly port: number
+  readonly host?: string
+  readonly origins: readonly string[]
+  readonly readOnly: boolean
+}
 
 export interface RunPlan {
   readonly swarm: string
@@ -39,6 +54,9 @@ export interface RunPlan {
   readonly isDefaultDir: boolean
   readonly peers: readonly string[]
   readonly transport: TransportPlan
+  /** Opened beside the swarm's own document. */
+  readonly rooms: readonly string[]
+  readonly bridge?: BridgePlan
   readonly config: { readonly fanout?: number; readonly intervalMs?: number }
 }
 
@@ -78,6 +96,28 @@ const planTransport = (options: RunOptions, dir: string): TransportPlan => {
   }
 }
 
+const MOST_PORT = 65_535
+
+const planBridge = (options: RunOptions): BridgePlan | undefined => {
+  const {
+    ws,
+    'ws-host': host,
+    'ws-origin': origins = [],
+    'ws-read-only': readOnly = false,
+  } = options
+  if (ws === undefined) {
+    const [stray] = ['ws-host', 'ws-origin', 'ws-read-only'].filter((name) => name in options)
+    if (stray) throw invalid(`--${stray} means nothing without --ws`, 'add --ws PORT')
+    return undefined
+  }
+  const port = /^\d{1,5}$/.test(ws) ? Number(ws) : Number.NaN
+  if (!(port <= MOST_PORT)) {
+    throw invalid(`--ws "${ws}" is no port`, `give 1 to ${MOST_PORT}, or 0 for any that is free`)
+  }
+  if (host === '') throw invalid('--ws-host names no host', 'give an address of this host')
+  return { port, ...(host !== undefined && { host }), origins, readOnly }
+}
+
 /** Throws a Failure (invalid_argument) for options that are not usable, alone or together. */
 export const planRun = (options: RunOptions, env: NodeJS.ProcessEnv): RunPlan => {
   const swarm = optionOr(options.swarm, env.PILOT_GOSSIP_SWARM)
@@ -86,7 +126,8 @@ export const planRun = (options: RunOptions, env: NodeJS.ProcessEnv): RunPlan =>
   }
   const standard = defaultFolder(swarm, env)
   const dir = namedFolder({ data: options.data, swarm }, env) ?? standard
-  const { peer = [], fanout, interval } = options
+  const { peer = [], room = [], fanout, interval } = options
+  const bridge = planBridge(options)
   if (peer.includes('')) throw invalid('--peer "" is not usable', 'give an address or a name')
   return {
     swarm,
@@ -94,6 +135,8 @@ export const planRun = (options: RunOptions, env: NodeJS.ProcessEnv): RunPlan =>
     isDefaultDir: dir === standard,
     peers: peer,
     transport: planTransport(options, dir),
+    rooms: room.map(checkRoomName),
+    ...(bridge && { bridge }),
     config: {
       ...(fanout !== undefined && { fanout: parseFanout('--fanout', fanout) }),
       ...(interval !== undefined && { intervalMs: parseDuration('--interval', interval) }),
@@ -106,7 +149,7 @@ export const planRun = (options: RunOptions, env: NodeJS.ProcessEnv): RunPlan =>
  * pilotctl program is looked up in PATH where its name is no path.
  */
 export const argsOf = (plan: RunPlan): string[] => {
-  const { swarm, dir, peers, transport, config } = plan
+  const { swarm, dir, peers, transport, rooms, bridge, config } = plan
   const { fanout, intervalMs } = config
   const more =
     transport.kind === 'mailbox'
@@ -122,12 +165,17 @@ export const argsOf = (plan: RunPlan): string[] => {
     ...more,
     fanout,
     interval: intervalMs && `${intervalMs}ms`,
+    ws: bridge?.port,
+    'ws-host': bridge?.host,
   }
   return [
     ...Object.entries(named)
       .filter(([, value]) => value !== undefined)
       .map(([name, value]) => `--${name}=${value}`),
     ...peers.map((peer) => `--peer=${peer}`),
+    ...rooms.map((room) => `--room=${room}`),
+    ...(bridge?.origins ?? []).map((origin) => `--ws-origin=${origin}`),
+    ...(bridge?.readOnly ? ['--ws-read-only'] : []),
   ]
 }
 

@@ -20,19 +20,22 @@ export interface StartReport {
   /** The data folder. */
   readonly data: string
   readonly peers: readonly string[]
+  /** Where y-websocket clients connect. */
+  readonly ws?: string
   readonly pid: number
   /** Of a detached agent: where it writes what it would print. */
   readonly log?: string
 }
 
 /** The report of the agent in this process. */
-export const describeStart = (plan: RunPlan, address: string): StartReport => ({
+export const describeStart = (plan: RunPlan, address: string, ws?: string): StartReport => ({
   swarm: plan.swarm,
   node: address,
   transport: plan.transport.kind,
   ...(plan.transport.kind === 'mailbox' && { mailbox: plan.transport.dir }),
   data: plan.dir,
   peers: plan.peers,
+  ...(ws !== undefined && { ws }),
   pid: process.pid,
 })
 
@@ -43,7 +46,7 @@ export const targetOf = (plan: RunPlan): string =>
 /** For people, with what to try next. */
 export const showStart = ({ hasColors }: Io, plan: RunPlan, report: StartReport): string => {
   const style = styler(hasColors)
-  const { node, transport, mailbox, peers, pid, log } = report
+  const { node, transport, mailbox, peers, ws, pid, log } = report
   const folder = mailbox === undefined ? '' : ` in ${mailbox}`
   const found = mailbox === undefined ? 'those it finds' : 'those in the mailbox folder'
   const to = targetOf(plan)
@@ -53,6 +56,7 @@ export const showStart = ({ hasColors }: Io, plan: RunPlan, report: StartReport)
     `address  ${style('bold', printable(node))} (${transport}${printable(folder)})`,
     `data     ${printable(report.data)}`,
     `peers    ${peers.length > 0 ? printable(peers.join(', ')) : found}`,
+    ...(ws === undefined ? [] : [`editors  ${ws}/${report.swarm}`]),
     ...(log === undefined ? [] : [`log      ${printable(log)}`, `process  ${pid}`]),
     '',
     log === undefined ? 'Try in another terminal, here or at a peer:' : 'Try here or at a peer:',

@@ -25,8 +25,6 @@ export interface GossipConfig {
   readonly rideAlongBytes: number
   /** Milliseconds without an answer after which somebody else is asked. */
   readonly askTimeoutMs: number
-  /** Milliseconds after which a peer is asked whether it has a change made here, unless one has shown it; infinite: never. */
-  readonly confirmMs: number
   /** Milliseconds a peer is left alone after its first failure; doubled by each further one. */
   readonly backoffMs: number
   /** The most that grows to. */
@@ -67,9 +65,6 @@ export const DEFAULTS: GossipConfig = {
   // Ten round trips over pilotctl (50 ms each way) and a large state being encoded; each part of an
   // answer gives as much again. Longer delays repair after a loss, shorter fetches twice on a busy host.
   askTimeoutMs: 1_500,
-  // Digests of rounds confirm within seconds, without a message more. Who shows people what is saved
-  // cannot wait for that: half a second costs two short messages for each burst of writes.
-  confirmMs: Number.POSITIVE_INFINITY,
   // A refused burst is over in a second.
   backoffMs: 1_000,
   // A peer that comes back is heard at its first round, so waiting long costs nothing but the probes saved.

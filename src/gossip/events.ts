@@ -29,6 +29,8 @@ export type GossipEvent =
     }
   /** A peer is to be asked for what we lack of a document, now. */
   | { readonly type: 'ask'; readonly document: string }
+  /** What was gathered is to be pushed now. */
+  | { readonly type: 'flush' }
   /** Time has passed: `wakeAt` is reached. */
   | { readonly type: 'wake' }
   /** Push to everybody in turn now, without waiting for the round. */

@@ -57,22 +57,34 @@ export interface GossipOptions {
 /** In place of the digest of a peer that has a document and has not told its state. */
 const UNTOLD = ''
 
-interface Replicated extends OpenDocument {
+interface Replicated extends OpenDocument, OpenOptions {
   /** Digest of an update → what it carried. All of it has been merged, so it need not be looked at again. */
   readonly merged: Map<string, Delta>
   readonly unconfirmed: Unconfirmed
   /** When a peer is to be asked whether it has them. */
   confirmAt: number
-  isSynced: boolean
+  syncs: number
+}
+
+export interface OpenOptions {
+  /** What is told of who is there. */
+  readonly awareness?: AwarenessSource
+  /**
+   * Milliseconds after which a peer is asked whether it has a change made here, unless one has
+   * shown it; absent: never, for digests of rounds confirm within seconds, and cost nothing.
+   */
+  readonly confirmMs?: number
 }
 
 /** How far a document is, as seen from here. */
 export interface DocumentStatus {
-  /** Has some peer's whole state, as it was when it told, been merged here? */
-  readonly isSynced: boolean
+  /** How often a peer's whole state, as it was when it told, was seen to be merged here. */
+  readonly syncs: number
   /** Milliseconds, on the clock of `handle`; when the oldest change was made here that no peer has shown. */
   readonly unconfirmedSince: number | undefined
 }
+
+const confirmMsOf = ({ confirmMs }: OpenOptions): number => confirmMs ?? Number.POSITIVE_INFINITY
 
 export class Gossip {
   readonly counters = new Counters()
@@ -113,9 +125,9 @@ export class Gossip {
 
   /**
    * Starts to replicate a document under a name that is the same at all peers, and tells some of
-   * them at the next event. `awareness` is told with it, where there is any.
+   * them at the next event.
    */
-  open(document: string, replica: Replica, awareness?: AwarenessSource): void {
+  open(document: string, replica: Replica, options: OpenOptions = {}): void {
     if (this.#documents.has(document)) throw new TypeError(`document "${document}" is open already`)
     const open: Replicated = {
       replica,
@@ -123,8 +135,8 @@ export class Gossip {
       merged: new Map(),
       unconfirmed: new Unconfirmed(),
       confirmAt: Number.POSITIVE_INFINITY,
-      isSynced: false,
-      ...(awareness && { awareness }),
+      syncs: 0,
+      ...options,
     }
     this.#documents.set(document, open)
     this.#opened.push(document)
@@ -140,7 +152,7 @@ export class Gossip {
   /** Undefined where it is not open. */
   statusOf(document: string): DocumentStatus | undefined {
     const open = this.#documents.get(document)
-    return open && { isSynced: open.isSynced, unconfirmedSince: open.unconfirmed.oldest }
+    return open && { syncs: open.syncs, unconfirmedSince: open.unconfirmed.oldest }
   }
 
   /** The peers that have, or may have, that document. */
@@ -192,11 +204,13 @@ export class Gossip {
       case 'ask':
         this.#askSome(event.document, now)
         break
+      case 'flush':
       case 'wake':
       case 'changed': // what was changed is taken in at every event
         break
     }
     this.#takeLocal(now)
+    if (event.type === 'flush' && Number.isFinite(this.#flushAt)) this.#flushAt = now
     if (this.#opened.length > 0) this.#announce(now)
     this.#onTime(now)
     this.#effects.push(...this.#sender.pump(now, this.#documents))
@@ -223,11 +237,10 @@ export class Gossip {
   /** What a document brings along may be with nobody else. */
   #doubt(name: string, now: number): void {
     const document = this.#documents.get(name)
-    if (!document || document.replica.version === 0 || !Number.isFinite(this.config.confirmMs))
-      return
+    if (!document?.confirmMs || document.replica.version === 0) return
     const all = document.replica.lacking({ clocks: new Map(), deletes: undefined })
     document.unconfirmed.add(all, now)
-    document.confirmAt = now + this.config.confirmMs
+    document.confirmAt = now + document.confirmMs
   }
 
   #onTime(now: number): void {
@@ -247,7 +260,7 @@ export class Gossip {
       for (const delta of document.replica.takeLocal()) {
         this.#rumor(document, delta, now)
         document.unconfirmed.add(delta, now)
-        document.confirmAt = Math.min(document.confirmAt, now + this.config.confirmMs)
+        document.confirmAt = Math.min(document.confirmAt, now + confirmMsOf(document))
       }
     }
   }
@@ -334,7 +347,7 @@ export class Gossip {
     for (const [name, document] of this.#documents) {
       if (document.confirmAt > now) continue
       const isPending = document.unconfirmed.oldest !== undefined
-      document.confirmAt = isPending ? now + this.config.confirmMs : Number.POSITIVE_INFINITY
+      document.confirmAt = isPending ? now + confirmMsOf(document) : Number.POSITIVE_INFINITY
       if (isPending) this.#askSome(name, now)
     }
   }
@@ -407,7 +420,7 @@ export class Gossip {
       const { next, since } = this.#asks.answered(name, peer.address, more === true, now)
       // Where it asks nothing in turn, it lacks nothing of what we had when we asked.
       if (since !== undefined && !vector) document.unconfirmed.confirm(since)
-      if (since !== undefined && document.replica.waiting.updates === 0) document.isSynced = true
+      if (since !== undefined && document.replica.waiting.updates === 0) document.syncs++
       if (digest === document.replica.digest) this.#onEqual(peer.address, document)
       this.#askNext([[name, next]], now)
     }
@@ -417,7 +430,7 @@ export class Gossip {
   #onEqual(address: string, document: Replicated): void {
     document.rumors.knowsAll(address)
     document.unconfirmed.confirm()
-    document.isSynced = true
+    document.syncs++
   }
 
   #onUpdate(
@@ -491,7 +504,8 @@ export class Gossip {
       unconfirmed.knownTo(known)
       // Also an empty answer is given: it says that there is nothing, and ends the ask.
       this.#sender.say(peer, name, { answer: { known } })
-      if (!state.answer && replica.isBehind(known)) this.#ask(name, peer.address, state.digest, now)
+      if (!replica.isBehind(known)) document.syncs++
+      else if (!state.answer) this.#ask(name, peer.address, state.digest, now)
     } catch (error) {
       this.#refuse(peer.address, error, name)
     }

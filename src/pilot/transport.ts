@@ -65,6 +65,7 @@ const checkPositive = (name: string, value: number): number => {
 
 export class PilotTransport implements Transport {
   readonly kind = 'pilot'
+  readonly swarm: string
   readonly #pilotctl: Pilotctl
   readonly #discovery: Discovery
   readonly #inboxDir: string
@@ -87,6 +88,7 @@ export class PilotTransport implements Transport {
     this.#timeoutMs = checkPositive('timeoutMs', options.timeoutMs ?? DEFAULT_TIMEOUT)
     this.#mustTag = tag
     this.#tags = commands.swarmTags(swarm)
+    this.swarm = swarm
     const home = env.HOME ?? process.env.HOME ?? ''
     this.#inboxDir = options.inbox ?? join(home === '' ? homedir() : home, '.pilot', 'inbox')
     this.#pilotctl = new Pilotctl({ program: options.pilotctl, env })

@@ -1,0 +1,397 @@
+/**
+ * Shares a `Y.Doc` with a swarm: a provider like those for other networks, over any transport,
+ * with no server. Many may use one transport, or one agent.
+ *
+ * ```ts
+ * const doc = new Y.Doc()
+ * const provider = new PilotGossipProvider(new PilotTransport({ swarm: 'kv' }), 'notes', doc)
+ * await provider.whenSynced
+ * doc.getText('text').insert(0, 'hello')
+ * await provider.destroy()
+ * ```
+ *
+ * What `synced` promises: all that the store held is in the document, and so is everything that
+ * one live peer had when it was asked. It does not promise that nobody else has more, for there is
+ * no server who would know; what they have comes by gossip. Alone it stays false.
+ */
+import { ObservableV2 } from 'lib0/observable'
+import type { Awareness } from 'y-protocols/awareness'
+import type * as Y from 'yjs'
+import { Agent } from '../agent.ts'
+import { Failure, toFailure } from '../errors.ts'
+import { Member, now } from '../member.ts'
+import { Room } from '../room.ts'
+import { checkRoomName } from '../room-name.ts'
+import { describePeers, type PeerStatus } from '../status.ts'
+import type { Transport } from '../transport.ts'
+import type { ConnectionStatus, ProviderEvents, ProviderOptions } from './options.ts'
+import { type Lease, leaseMember } from './shared-member.ts'
+import { Subdocs } from './subdocs.ts'
+import { judgeSync, type SyncStatus } from './sync-status.ts'
+
+/** The swarm of those who name none. */
+const DEFAULT_SWARM = 'pilot-gossip'
+
+/** Milliseconds; see `OpenOptions`. Two short messages for each burst of writes. */
+const CONFIRM_MS = 500
+
+/** Milliseconds; default of `staleMs`: three rounds. */
+const STALE_MS = 15_000
+
+/** Milliseconds before the first new try to connect; doubled by each further one. */
+const RETRY_MS = 1_000
+
+/** The most that grows to. */
+const MOST_RETRY_MS = 30_000
+
+/** Milliseconds that `forceSync` waits for an answer. */
+const FORCE_MS = 10_000
+
+/** Trying again would end the same. */
+const isFinal = ({ code }: Failure): boolean =>
+  code === 'closed' || code === 'invalid_argument' || code === 'not_found'
+
+export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossipProvider>> {
+  readonly doc: Y.Doc
+  /** The document's name in the swarm. */
+  readonly room: string
+  /** Resolves when the store has been read, at once without one; rejects with a Failure. */
+  readonly whenLoaded: Promise<void>
+  /** Resolves when it is synced for the first time. */
+  readonly whenSynced: Promise<void>
+  /** Is it to be connected? */
+  shouldConnect = false
+  readonly #via: Transport | Agent
+  readonly #options: ProviderOptions
+  readonly #room: Room
+  readonly #subdocs: Subdocs<PilotGossipProvider> | undefined
+  #tellSynced: () => void = () => undefined
+  #status: ConnectionStatus = 'disconnected'
+  #synced = false
+  /** Of a member of our own; an agent's belongs to the agent. */
+  #lease: Lease | undefined
+  /** Grows with each connect and disconnect: what was begun before is out of date. */
+  #turn = 0
+  #retry: NodeJS.Timeout | undefined
+  #retryMs = RETRY_MS
+  /** When the oldest change was made while not connected that is with nobody. */
+  #offlineSince: number | undefined
+  #syncStatus: SyncStatus = { status: 'yellow', oldestMs: null }
+  #stale: NodeJS.Timeout | undefined
+  #peersKnown = 0
+  #waiting = 0
+  #destroying: Promise<void> | undefined
+  /** Of those who wait for an answer: called after each event. */
+  readonly #looks = new Set<() => void>()
+
+  /**
+   * `via` is a transport that is not open yet, or an agent. Throws a Failure (invalid_argument)
+   * for a name no room can have; what happens later is told by events.
+   */
+  constructor(via: Transport | Agent, room: string, doc: Y.Doc, options: ProviderOptions = {}) {
+    super()
+    this.room = checkRoomName(room)
+    this.doc = doc
+    this.#via = via
+    this.#options = options
+    const { store, awareness, subdocs = true, connect = true } = options
+    this.#room = new Room({
+      name: room,
+      doc,
+      origin: this,
+      confirmMs: CONFIRM_MS,
+      ...(store && { keep: { store } }),
+      ...(awareness !== undefined && { awareness }),
+      onStep: () => this.#onStep(),
+      onClosed: () => this.#onClosed(),
+      onProblem: (problem) => this.emit('problem', [problem]),
+    })
+    this.whenSynced = new Promise((resolve) => {
+      this.#tellSynced = resolve
+    })
+    this.whenLoaded = this.#load()
+    // Told by events too: nobody has to wait for it.
+    this.whenLoaded.catch((error) => this.emit('connection-error', [toFailure(error), this]))
+    doc.on('update', this.#onUpdate)
+    doc.on('destroy', this.#onDestroy)
+    this.#subdocs = subdocs ? new Subdocs(doc, (sub) => this.#createFor(sub)) : undefined
+    this.#subdocs?.start()
+    if (connect) this.connect()
+  }
+
+  /** Who is there. Made when it is first read. Throws a TypeError where options say `false`. */
+  get awareness(): Awareness {
+    return this.#room.awareness
+  }
+
+  get synced(): boolean {
+    return this.#synced
+  }
+
+  get status(): ConnectionStatus {
+    return this.#status
+  }
+
+  get connected(): boolean {
+    return this.#status === 'connected'
+  }
+
+  /** Is what was written here with anybody else? */
+  get syncStatus(): SyncStatus {
+    return judgeSync({
+      isConnected: this.connected,
+      pendingSince: this.#pendingSince(),
+      now: now(),
+      staleMs: this.#options.staleMs ?? STALE_MS,
+    })
+  }
+
+  /** Those who may have the document, as far as is known. */
+  get peers(): readonly PeerStatus[] {
+    return describePeers(this.#room)
+  }
+
+  /** Providers of subdocuments, by guid. */
+  get subdocs(): ReadonlyMap<string, PilotGossipProvider> {
+    return this.#subdocs?.providers ?? new Map()
+  }
+
+  /** Connects, and tries again until it can or `disconnect` is called. Does nothing where it is connected. */
+  connect(): void {
+    if (this.#destroying || this.shouldConnect) return
+    this.shouldConnect = true
+    void this.#connect()
+  }
+
+  /** Pushes what is fresh and leaves the swarm. What is written from now on is pushed after the next `connect`. */
+  disconnect(): void {
+    if (!this.shouldConnect) return
+    this.shouldConnect = false
+    this.#leave()
+  }
+
+  /**
+   * Resolves when all that was written so far is on disk (where there is a store) and has left for
+   * peers, as far as they can be reached. Rejects with a Failure when the disk refuses.
+   */
+  async flush(): Promise<void> {
+    await this.whenLoaded
+    await Promise.all([this.#room.flushed(), this.#room.member?.drain()])
+  }
+
+  /**
+   * Resolves when a peer has given everything it had and has been asked for now. Rejects with a
+   * Failure: `closed` where it is not connected, `timeout` where nobody answers.
+   */
+  async forceSync(): Promise<void> {
+    const { member } = this.#room
+    if (!member) throw this.#notConnected()
+    const { syncs } = this.#room.status
+    await new Promise<void>((resolve, reject) => {
+      const end = (settle: () => void): void => {
+        clearInterval(asking)
+        clearTimeout(late)
+        this.#looks.delete(look)
+        settle()
+      }
+      const look = (): void => {
+        if (this.#room.member !== member) end(() => reject(this.#notConnected()))
+        else if (this.#room.status.syncs > syncs) end(resolve)
+      }
+      const ask = (): void => member.take({ type: 'ask', document: this.room })
+      const asking = setInterval(ask, CONFIRM_MS)
+      const late = setTimeout(() => end(() => reject(this.#unanswered())), FORCE_MS)
+      this.#looks.add(look)
+      ask()
+    })
+  }
+
+  /** Ends it for good: resolves when no timer, listener or socket of it is left. The document stays. */
+  override destroy(): Promise<void> {
+    this.#destroying ??= this.#destroy()
+    return this.#destroying
+  }
+
+  async #destroy(): Promise<void> {
+    this.doc.off('destroy', this.#onDestroy)
+    const member = this.#room.member
+    this.disconnect()
+    this.doc.off('update', this.#onUpdate)
+    clearTimeout(this.#stale)
+    await this.#subdocs?.destroy()
+    await member?.drain()
+    await this.#lease?.release()
+    await Promise.allSettled([this.whenLoaded])
+    await this.#room.close()
+    this.emit('destroy', [this])
+    super.destroy()
+  }
+
+  async #load(): Promise<void> {
+    await this.#room.load('')
+    if (this.#options.store && !this.doc.isLoaded) this.doc.emit('load', [this.doc])
+  }
+
+  async #connect(): Promise<void> {
+    const turn = ++this.#turn
+    this.#setStatus('connecting')
+    try {
+      await this.whenLoaded
+      const member = await this.#member()
+      if (turn !== this.#turn) return
+      this.#room.join(member)
+      this.#retryMs = RETRY_MS
+      this.#setStatus('connected')
+      this.#onStep()
+    } catch (error) {
+      if (turn === this.#turn) this.#onFailed(toFailure(error))
+    }
+  }
+
+  #onFailed(failure: Failure): void {
+    this.#lease = undefined
+    this.#setStatus('disconnected')
+    this.emit('connection-error', [failure, this])
+    if (isFinal(failure)) this.shouldConnect = false
+    if (!this.shouldConnect) return
+    this.#retry = setTimeout(() => void this.#connect(), this.#retryMs)
+    this.#retryMs = Math.min(this.#retryMs * 2, MOST_RETRY_MS)
+  }
+
+  async #member(): Promise<Member> {
+    const via = this.#via
+    if (via instanceof Agent) {
+      await via.member.ready
+      return via.member
+    }
+    const { swarm = via.swarm ?? DEFAULT_SWARM, peers, config } = this.#options
+    this.#lease ??= leaseMember(
+      via,
+      () =>
+        new Member({
+          swarm,
+          transport: via,
+          ...(peers && { peers }),
+          ...(config && { config }),
+          onProblem: (problem) => this.emit('problem', [problem]),
+        }),
+    )
+    return this.#lease.started
+  }
+
+  #leave(): void {
+    this.#turn++
+    clearTimeout(this.#retry)
+    this.#offlineSince = this.#pendingSince()
+    const wasConnected = this.connected
+    this.#room.leave()
+    this.#setStatus('disconnected')
+    this.#setSynced(false)
+    this.#onStep()
+    if (wasConnected) this.emit('connection-close', [null, this])
+  }
+
+  /** The member has closed by itself: the agent was stopped. */
+  #onClosed(): void {
+    this.shouldConnect = false
+    this.#leave()
+  }
+
+  #notConnected(): Failure {
+    return new Failure('closed', `room "${this.room}" is not connected`, {
+      hint: 'wait for the event status, or call connect',
+    })
+  }
+
+  #unanswered(): Failure {
+    const known = this.#room.member?.gossip?.peers.size ?? 0
+    return new Failure('timeout', `nobody of ${known} peers answered in room "${this.room}"`, {
+      hint: known === 0 ? 'give peers, or wait until some are found' : 'see whether they run',
+    })
+  }
+
+  #setStatus(status: ConnectionStatus): void {
+    if (this.#status === status) return
+    this.#status = status
+    this.emit('status', [{ status }])
+  }
+
+  #setSynced(isSynced: boolean): void {
+    if (this.#synced === isSynced) return
+    this.#synced = isSynced
+    if (isSynced) this.#tellSynced()
+    this.emit('synced', [isSynced])
+    this.emit('sync', [isSynced])
+    this.doc.emit('sync', [isSynced, this.doc])
+  }
+
+  #pendingSince(): number | undefined {
+    const { unconfirmedSince } = this.#room.status
+    // While connected gossip knows of all changes, of older ones by the state they are part of.
+    if (this.connected && unconfirmedSince === undefined) this.#offlineSince = undefined
+    const since = Math.min(
+      unconfirmedSince ?? Number.POSITIVE_INFINITY,
+      this.#offlineSince ?? Number.POSITIVE_INFINITY,
+    )
+    return Number.isFinite(since) ? since : undefined
+  }
+
+  /** After each event of gossip: tells what has become different. */
+  #onStep(): void {
+    const { status, replica, member } = this.#room
+    if (status.syncs > 0) this.#setSynced(true)
+    for (const look of [...this.#looks]) look()
+    this.#tellSyncStatus()
+    const known = member?.gossip?.peers.size ?? 0
+    if (known !== this.#peersKnown) {
+      this.#peersKnown = known
+      this.emit('peers', [this.peers])
+    }
+    const { updates } = replica.waiting
+    if (updates !== this.#waiting) {
+      this.#waiting = updates
+      this.emit('waiting', [{ updates }])
+    }
+  }
+
+  #tellSyncStatus(): void {
+    const before = this.#syncStatus
+    const status = this.syncStatus
+    this.#syncStatus = status
+    clearTimeout(this.#stale)
+    if (status.status === 'yellow' && status.oldestMs !== null) {
+      const wait = (this.#options.staleMs ?? STALE_MS) - status.oldestMs
+      this.#stale = setTimeout(() => this.#tellSyncStatus(), wait + 1).unref()
+    }
+    if (status.status !== before.status) this.emit('sync-status', [status])
+  }
+
+  readonly #onUpdate = (update: Uint8Array, origin: unknown): void => {
+    if (origin === this) {
+      this.emit('update', [update, origin])
+    } else if (!this.connected) {
+      this.#offlineSince ??= now()
+      this.#tellSyncStatus()
+    }
+  }
+
+  readonly #onDestroy = (): void => {
+    void this.destroy()
+  }
+
+  /** A subdocument's provider, by the same way. */
+  #createFor(doc: Y.Doc): PilotGossipProvider {
+    const { store: _, storeOf, awareness, connect: __, ...options } = this.#options
+    const store = storeOf?.(doc.guid)
+    const provider = new PilotGossipProvider(this.#via, `${this.room}/${doc.guid}`, doc, {
+      ...options,
+      // Somebody else's awareness is that of the document above.
+      ...(awareness === false && { awareness }),
+      ...(storeOf && { storeOf }),
+      ...(store && { store }),
+      connect: true,
+    })
+    this.emit('subdoc', [{ guid: doc.guid, doc, provider }])
+    return provider
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Subdocuments as rooms of their own: each that is to be loaded gets a provider, which ends with
+ * it.
+ *
+ * ```ts
+ * const subdocs = new Subdocs(doc, (sub) => new PilotGossipProvider(via, `${room}/${sub.guid}`, sub))
+ * subdocs.providers.get(guid)
+ * await subdocs.destroy()
+ * ```
+ */
+import type * as Y from 'yjs'
+
+/** What came and went in one transaction, as Yjs tells it. */
+interface Change {
+  readonly loaded: ReadonlySet<Y.Doc>
+  readonly removed: ReadonlySet<Y.Doc>
+}
+
+interface Destroyable {
+  readonly doc: Y.Doc
+  destroy(): Promise<void> | void
+}
+
+export class Subdocs<Provider extends Destroyable> {
+  /** By guid. */
+  readonly providers = new Map<string, Provider>()
+  readonly #doc: Y.Doc
+  readonly #create: (doc: Y.Doc) => Provider
+  readonly #ending = new Set<Promise<void>>()
+
+  constructor(doc: Y.Doc, create: (doc: Y.Doc) => Provider) {
+    this.#doc = doc
+    this.#create = create
+    doc.on('subdocs', this.#onChange)
+  }
+
+  /** Opens those that were to be loaded already. */
+  start(): void {
+    for (const doc of this.#doc.getSubdocs()) if (doc.shouldLoad) this.#open(doc)
+  }
+
+  async destroy(): Promise<void> {
+    this.#doc.off('subdocs', this.#onChange)
+    for (const { doc } of [...this.providers.values()]) this.#close(doc)
+    await Promise.all(this.#ending)
+  }
+
+  readonly #onChange = ({ loaded, removed }: Change): void => {
+    for (const doc of removed) this.#close(doc)
+    for (const doc of loaded) this.#open(doc)
+  }
+
+  #open(doc: Y.Doc): void {
+    const known = this.providers.get(doc.guid)
+    if (known?.doc === doc) return
+    // Loaded anew, Yjs makes another object of the same guid.
+    if (known) this.#close(known.doc)
+    this.providers.set(doc.guid, this.#create(doc))
+  }
+
+  #close(doc: Y.Doc): void {
+    const provider = this.providers.get(doc.guid)
+    if (provider?.doc !== doc) return
+    this.providers.delete(doc.guid)
+    const ended = Promise.resolve(provider.destroy()).finally(() => this.#ending.delete(ended))
+    this.#ending.add(ended)
+  }
+}
