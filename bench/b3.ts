@@ -23,8 +23,10 @@ export interface B3Options {
   readonly reference: Engine
   /** His N; he takes 6,000. */
   readonly n: number
-  /** Samples of each. */
+  /** Samples of each; fewer for an engine that has spent its budget. */
   readonly runs: number
+  /** Seconds after which an engine gets no more runs of a workload. Default `BUDGET`. */
+  readonly budget?: number
   /** Called before each workload. */
   readonly progress?: (row: string) => void
   readonly leaveOut?: (left: LeftOut) => void
@@ -40,6 +42,7 @@ export interface B3Row {
   /** Of all updates together. */
   readonly updateBytes: number
   readonly docBytes: number
+  readonly samples: number
   /** Microseconds in which one client merges them all. */
   readonly us: Spread
   /** Medians, in microseconds: the document encoded, and made of that again. */
@@ -48,6 +51,9 @@ export interface B3Row {
   /** Times the reference; null where that does not take part. */
   readonly ratio: number | null
 }
+
+/** Seconds. At his N one run of Automerge's 1,540 clients with long strings takes a minute, all others some seconds. */
+export const BUDGET = 30
 
 interface Task {
   readonly id: string
@@ -151,15 +157,22 @@ const entrantsOf = ({ engines, leaveOut }: B3Options): Engine[] =>
   })
 
 const runTask = (options: B3Options, task: Task, entrants: readonly Engine[]): B3Row[] => {
-  const { reference, n, runs } = options
+  const { reference, n, runs, budget = BUDGET } = options
   const samples = entrants.map((): Sample[] => [])
+  const spentUs = entrants.map(() => 0)
   for (let run = 0; run < runs; run++) {
     entrants.forEach((engine, index) => {
+      if (run > 0 && spentUs[index]! > budget * 1e6) return
       collect('major')
+      const start = now()
       samples[index]!.push(sample(createFactory(engine), task, n))
+      spentUs[index]! += now() - start
     })
   }
   const compared = samples[entrants.indexOf(reference)]
+  /** Of the runs that both have had. */
+  const ratioOf = (own: readonly Sample[], others: readonly Sample[]): number =>
+    medianOf(others.slice(0, own.length).map(({ us }, run) => own[run]!.us / us))
   return entrants.map((engine, index): B3Row => {
     const own = samples[index]!
     const { updateBytes, docBytes } = own[0]!
@@ -171,10 +184,11 @@ const runTask = (options: B3Options, task: Task, entrants: readonly Engine[]): B
       clients: clientsOf(n),
       updateBytes,
       docBytes,
+      samples: own.length,
       us: spreadOf(own.map(({ us }) => us)),
       encodeUs: medianOf(own.map(({ encodeUs }) => encodeUs)),
       parseUs: medianOf(own.map(({ parseUs }) => parseUs)),
-      ratio: compared ? medianOf(own.map(({ us }, run) => us / compared[run]!.us)) : null,
+      ratio: compared ? ratioOf(own, compared) : null,
     }
   })
 }

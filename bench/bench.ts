@@ -21,7 +21,7 @@ import { type Cell, type LeftOut, type MergeOptions, runMerges } from './runner.
 import type { Section } from './section.ts'
 import type { Sizes } from './sizes.ts'
 
-export interface BenchOptions extends Omit<MergeOptions, 'keys' | 'runs' | 'leaveOut'> {
+export interface BenchOptions extends Omit<MergeOptions, 'keys' | 'runs' | 'leaveOut' | 'budget'> {
   readonly sections: readonly Section[]
   readonly sizes: Sizes
   /** An existing folder, on the disk that start-up and commits are about. */
@@ -70,6 +70,13 @@ export const runBench = async (options: BenchOptions): Promise<BenchResult> => {
   const { keys, runs, b3N, b3Runs, heapKeys, startUpKeys, writers } = sizes
   const leftOut: LeftOut[] = []
   const leaveOut = (left: LeftOut) => void leftOut.push(left)
+  const ofEngines = {
+    engines,
+    reference,
+    seed,
+    leaveOut,
+    ...(progress && { progress }),
+  }
   const common = { seed, dir, layouts: LAYOUTS, ...(progress && { progress }) }
   const asked = new Set(sections)
   const date = new Date().toISOString()
@@ -83,10 +90,10 @@ export const runBench = async (options: BenchOptions): Promise<BenchResult> => {
     engines: engines.map(nameOf),
     layouts: LAYOUTS.map(nameOf),
     swarm: SWARM,
-    ...(asked.has('merges') && { merges: runMerges({ ...options, keys, runs, leaveOut }) }),
+    ...(asked.has('merges') && { merges: runMerges({ ...ofEngines, keys, runs }) }),
     ...(asked.has('lost') && { lostWrites: runLostWrites(options) }),
-    ...(asked.has('b3') && { b3: runB3({ ...options, n: b3N, runs: b3Runs, leaveOut }) }),
-    ...(asked.has('heap') && { heap: await runHeap({ ...options, keys: heapKeys, leaveOut }) }),
+    ...(asked.has('b3') && { b3: runB3({ ...ofEngines, n: b3N, runs: b3Runs }) }),
+    ...(asked.has('heap') && { heap: await runHeap({ ...ofEngines, keys: heapKeys }) }),
     ...(asked.has('overwrites') && {
       overwrites: await runOverwrites({
         ...common,

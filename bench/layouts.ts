@@ -34,7 +34,7 @@ export interface Layout {
  * second to write one by one, 100,000 a minute and a half. Hot keys are an agent's own, so more of
  * them have more writers.
  */
-const HOT_WRITER_KEYS = 10_000
+export const HOT_WRITER_KEYS = 10_000
 
 export const plain: Layout = {
   name: 'plain',

@@ -14,6 +14,7 @@ import { Failure, toFailure } from '../src/errors.ts'
 import { type BenchResult, runBench } from './bench.ts'
 import type { Engine } from './engine.ts'
 import { REFERENCE } from './engines/index.ts'
+import { optionOf, parseEngines } from './engines/select.ts'
 import { createPage } from './html/page.ts'
 import { readResult, readSimulation } from './html/saved.ts'
 import { showResult } from './report.ts'
@@ -35,10 +36,11 @@ const MOST_KEYS = 100_000
 
 const MOST_RUNS = 1_000
 
-const HELP = `npm run bench -- [options]
+const helpOf = (engines: readonly Engine[]): string => `npm run bench -- [options]
 
   --only LIST   sections: some of ${SECTIONS.join(',')}  (default all)
-  --quick       small sizes and one run, to see that all answers are right: --keys ${QUICK.keys} --runs ${QUICK.runs}
+  --engine LIST some of ${engines.map(optionOf)}  (default all)
+  --quick       small sizes, to see that all answers are right: --keys ${QUICK.keys} --runs ${QUICK.runs}
   --keys LIST   sizes of the maps, each from ${LEAST_KEYS} to ${MOST_KEYS}  (default ${FULL.keys});
                 where all are below ${Math.max(...FULL.keys)} the other sections are as small as with --quick
   --runs N      samples of each merge and start at least; short ones get more  (default ${FULL.runs})
@@ -53,6 +55,7 @@ const HELP = `npm run bench -- [options]
 
 const OPTIONS = {
   only: { type: 'string', default: SECTIONS.join(',') },
+  engine: { type: 'string' },
   quick: { type: 'boolean', default: false },
   keys: { type: 'string' },
   runs: { type: 'string' },
@@ -113,7 +116,7 @@ const resultOf = async (
 ): Promise<BenchResult> =>
   values.from === undefined
     ? await runBench({
-        engines,
+        engines: values.engine === undefined ? engines : parseEngines(values.engine, engines),
         reference: REFERENCE,
         sections: parseSections(values.only),
         sizes: sizesOf(values),
@@ -135,7 +138,7 @@ const run = async (args: readonly string[], engines: readonly Engine[], streams:
   const values = parse(args)
   const { help, json, simulation: saved } = values
   if (help) {
-    streams.out(HELP)
+    streams.out(helpOf(engines))
     return
   }
   const path = values.html ?? (json ? undefined : streams.page)

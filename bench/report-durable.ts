@@ -1,6 +1,7 @@
 /** The chapters of what an agent keeps: overwrites, start-up and commits. */
 import type { Chapter, Table } from './chapter.ts'
 import type { CommitResult } from './commits.ts'
+import { HOT_WRITER_KEYS } from './layouts.ts'
 import type { Overwrites } from './overwrites.ts'
 import type { Restarts } from './restarts.ts'
 import { showCount, showNumber, showRatio, showSpread } from './table.ts'
@@ -52,7 +53,8 @@ export const startUpChapter = (rows: readonly Restarts[]): Chapter => ({
   id: 'start-up',
   title: 'start-up',
   note: `from an empty document to the first entry that was read, elapsed time, each in a process of its own
-(node's own start is not in it; files from the system's cache); medians, the least and the most`,
+(node's own start is not in it; files from the system's cache); medians, the least and the most;
+of hot keys each writer has ${showCount(HOT_WRITER_KEYS)} at most`,
   tables: [
     {
       caption: '',

@@ -2,6 +2,7 @@
 import type { B3Row } from './b3.ts'
 import type { Chapter } from './chapter.ts'
 import type { Heap } from './heap.ts'
+import { unique } from './html/unique.ts'
 import type { LeftOut } from './runner.ts'
 import { showCount, showNumber, showRatio, showSpread } from './table.ts'
 
@@ -28,6 +29,7 @@ export const b3Chapter = (rows: readonly B3Row[], reference: string, clock: stri
           `x ${reference}`,
           'encode (ms)',
           'parse (ms)',
+          'samples',
         ],
         rows: rows.map((row, index) => [
           row.id === rows[index - 1]?.id ? '' : `${row.id} ${row.about}`,
@@ -42,6 +44,7 @@ export const b3Chapter = (rows: readonly B3Row[], reference: string, clock: stri
           row.ratio === null ? '-' : showRatio(row.ratio),
           showNumber(row.encodeUs / MS),
           showNumber(row.parseUs / MS),
+          showCount(row.samples),
         ]),
         left: 2,
       },
@@ -56,7 +59,7 @@ export const heapChapter = (rows: readonly Heap[]): Chapter => ({
   tables: [
     {
       caption: '',
-      head: ['keys', 'engine', 'KB', 'bytes a key'],
+      head: ['keys', 'engine', 'kB', 'bytes a key'],
       rows: rows.map(({ keys, engine, bytes }, index) => [
         keys === rows[index - 1]?.keys ? '' : showCount(keys),
         engine,
@@ -68,6 +71,29 @@ export const heapChapter = (rows: readonly Heap[]): Chapter => ({
   ],
 })
 
+const isLike =
+  ({ engine, reason }: Pick<LeftOut, 'engine' | 'reason'>) =>
+  (other: LeftOut): boolean =>
+    other.engine === engine && other.reason === reason
+
+/** The same reason at several sizes, or for several workloads, is told once. */
+const leftOutRows = (rows: readonly LeftOut[]): string[][] => {
+  const firsts = rows.filter(
+    ({ engine, reason }, index) => rows.findIndex(isLike({ engine, reason })) === index,
+  )
+  return firsts.map(({ engine, reason }) => {
+    const group = rows.filter(isLike({ engine, reason }))
+    const sizes = unique(group.flatMap(({ keys }) => keys ?? [])).sort((a, b) => a - b)
+    const [first = 'all', ...more] = unique(group.flatMap(({ workload }) => workload ?? []))
+    return [
+      sizes.length === 0 ? '-' : sizes.map(showCount).join(' / '),
+      engine,
+      more.length === 0 ? first : `${first} and ${more.length} more`,
+      reason,
+    ]
+  })
+}
+
 export const leftOutChapter = (rows: readonly LeftOut[]): Chapter => ({
   id: 'left-out',
   title: 'left out',
@@ -76,12 +102,7 @@ export const leftOutChapter = (rows: readonly LeftOut[]): Chapter => ({
     {
       caption: '',
       head: ['keys', 'engine', 'workload', 'reason'],
-      rows: rows.map(({ keys, engine, workload = 'all', reason }) => [
-        keys === undefined ? '-' : showCount(keys),
-        engine,
-        workload,
-        reason,
-      ]),
+      rows: leftOutRows(rows),
       left: 4,
     },
   ],

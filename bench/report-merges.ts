@@ -2,7 +2,7 @@
 import type { BenchResult } from './bench.ts'
 import type { Chapter } from './chapter.ts'
 import type { LostWrites, Swarm } from './lost-writes.ts'
-import { type Cell, MOST_TURNS } from './runner.ts'
+import { type Cell, MOST_TURNS, SLOW_TURNS } from './runner.ts'
 import { showCount, showNumber, showRatio, showSpread } from './table.ts'
 
 export const mergesChapter = (merges: readonly Cell[], result: BenchResult): Chapter => {
@@ -34,7 +34,7 @@ export const mergesChapter = (merges: readonly Cell[], result: BenchResult): Cha
   return {
     id: 'merges',
     title: 'merges',
-    note: `${runs} to ${runs * MOST_TURNS} runs with engines in turn; ${clock} of one merge, from message to map: the median,
+    note: `${Math.min(runs, SLOW_TURNS)} to ${runs * MOST_TURNS} runs with engines in turn; ${clock} of one merge, from message to map: the median,
 the least and the most; x is the median of the ratios to ${reference} within a run${hasLost ? '; lost: keys whose write is lost' : ''}`,
     tables: [...new Set(merges.map(({ keys }) => keys))].map(tableOf),
   }

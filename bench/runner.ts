@@ -12,6 +12,7 @@
  */
 import { Failure } from '../src/errors.ts'
 import { Base } from './base.ts'
+import { BUDGET, type Budget } from './budget.ts'
 import { now } from './clock.ts'
 import { bytesOf, type Engine } from './engine.ts'
 import { collect } from './garbage.ts'
@@ -36,7 +37,7 @@ export interface MergeOptions {
   readonly reference: Engine
   readonly keys: readonly number[]
   readonly seed: number
-  /** Samples of each cell, at least. */
+  /** Samples of each cell, at least; `SLOW_TURNS` where they take long. */
   readonly runs: number
   /** Called before each row. */
   readonly progress?: (row: string) => void
@@ -44,17 +45,6 @@ export interface MergeOptions {
   /** Default `BUDGET`. */
   readonly budget?: Budget
 }
-
-/** Seconds, by the clock of the engine, that one may take; then it is left out. */
-export interface Budget {
-  /** For one merge, with the replicas and messages that must be made for it. */
-  readonly merge: number
-  /** For all that is done with it at one size. */
-  readonly size: number
-}
-
-/** Of Yjs's merges of 100,000 keys none takes two seconds. Nine engines of four sizes then take half an hour at most. */
-export const BUDGET: Budget = { merge: 8, size: 60 }
 
 export interface Cell {
   readonly keys: number
@@ -87,6 +77,10 @@ const ROW_US = 80_000
 
 /** Times the runs that were asked for: what a short row gets at most. */
 export const MOST_TURNS = 3
+
+/** Microseconds of a turn that is slow, and what a row has then: minutes would go by for a better median. */
+const SLOW_TURN_US = 3_000_000
+export const SLOW_TURNS = 3
 
 type Clock = () => number
 
@@ -167,7 +161,7 @@ const timed = <T>(candidate: Candidate, run: () => T): T => {
 const seconds = (us: number): string => `${(us / 1e6).toFixed(us < 1e7 ? 1 : 0)} s`
 
 const createCandidates = (options: MergeOptions, keys: number): Candidate[] => {
-  const { engines, seed, leaveOut } = options
+  const { engines, seed, leaveOut, budget = BUDGET } = options
   return engines.flatMap((engine): Candidate[] => {
     const reason = engine.missing?.()
     if (reason !== undefined) {
@@ -177,7 +171,12 @@ const createCandidates = (options: MergeOptions, keys: number): Candidate[] => {
     const clock = clockOf(engine)
     const start = clock()
     const base = named(`${engine.name}, ${keys} keys`, () => new Base(engine, keys, seed))
-    return [{ base, clock, spentUs: clock() - start }]
+    const spentUs = clock() - start
+    if (spentUs <= budget.base * 1e6) return [{ base, clock, spentUs }]
+    base.free()
+    const slow = `its map took ${seconds(spentUs)} to write, of ${budget.base} s`
+    leaveOut?.({ keys, engine: engine.name, reason: slow })
+    return []
   })
 }
 
@@ -220,6 +219,7 @@ const free = (entrants: readonly Entrant[]): void => {
 
 const turnsOf = (entrants: readonly Entrant[], runs: number): number => {
   const turnUs = entrants.reduce((sum, { expectedUs }) => sum + expectedUs, 0)
+  if (turnUs > SLOW_TURN_US) return Math.min(runs, SLOW_TURNS)
   return Math.min(runs * MOST_TURNS, Math.max(runs, Math.floor(ROW_US / turnUs)))
 }
 

@@ -8,7 +8,15 @@
  */
 import { Failure } from '../src/errors.ts'
 
-export const SECTIONS = ['merges', 'lost', 'b3', 'heap', 'overwrites', 'start-up', 'commits'] as const
+export const SECTIONS = [
+  'merges',
+  'lost',
+  'b3',
+  'heap',
+  'overwrites',
+  'start-up',
+  'commits',
+] as const
 
 export type Section = (typeof SECTIONS)[number]
 

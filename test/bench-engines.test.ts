@@ -170,9 +170,9 @@ test('an engine that is not there is left out, and why is told', () => {
 test('an engine that takes too long is left out of a row, then of the size', () => {
   const options = { engines: [lastWriter, yjsV1], reference: yjsV1, seed: 1, runs: 1 }
   const reasons: string[] = []
-  const play = (merge: number, size: number) => {
+  const play = (merge: number, size: number, base = 1_000) => {
     const leaveOut = ({ reason }: LeftOut) => void reasons.push(reason)
-    return runMerges({ ...options, keys: [100], leaveOut, budget: { merge, size } })
+    return runMerges({ ...options, keys: [100], leaveOut, budget: { base, merge, size } })
   }
   assert.equal(play(0, 1_000), [])
   assert.ok(reasons.every((reason) => /^one merge took .* s with its|^it knows/.test(reason)))
@@ -181,6 +181,19 @@ test('an engine that takes too long is left out of a row, then of the size', () 
   assert.equal(play(1_000, 0), [])
   assert.ok(reasons.every((reason) => /^it has taken .* s at this size, of 0 s$/.test(reason)))
   assert.is(reasons.length, 2 * WORKLOADS.length)
+  reasons.length = 0
+  assert.equal(play(1_000, 1_000, 0), [])
+  assert.ok(reasons.every((reason) => /^its map took .* s to write, of 0 s$/.test(reason)))
+  assert.is(reasons.length, 2)
+})
+
+test('B3: an engine that takes long gets fewer runs, one at least', () => {
+  const options = { engines: [lastWriter, yjsV1], reference: yjsV1, n: 4, runs: 3 }
+  const samplesOf = (rows: ReturnType<typeof runB3>) => rows.map(({ samples }) => samples)
+  assert.ok(samplesOf(runB3(options)).every((samples) => samples === 3))
+  const rows = runB3({ ...options, budget: 0 })
+  assert.ok(samplesOf(rows).every((samples) => samples === 1))
+  assert.ok(rows.every(({ engine, ratio }) => (engine === 'yjs-v1' ? ratio === 1 : ratio! > 0)))
 })
 
 test('concurrent writers: an engine that goes by the order of arrival fails', async () => {
@@ -348,9 +361,30 @@ test('engines are chosen by name', async () => {
   await rejects(() => parseEngines('', ENGINES), /--engine "" is no engine/)
 })
 
+test('who is left out for one reason is told once, with sizes and workloads', () => {
+  const left = (keys: number, engine: string, workload: string, reason: string): LeftOut => ({
+    keys,
+    engine,
+    workload,
+    reason,
+  })
+  const [table] = leftOutChapter([
+    left(1_000, 'a', 'x', 'too slow'),
+    left(1_000, 'b', 'x', 'too slow'),
+    left(1_000, 'a', 'y', 'too slow'),
+    left(100, 'b', 'x', 'too slow'),
+    { engine: 'a', reason: 'is missing' },
+  ]).tables
+  assert.equal(table!.rows, [
+    ['1,000', 'a', 'x and 1 more', 'too slow'],
+    ['100 / 1,000', 'b', 'x', 'too slow'],
+    ['-', 'a', 'all', 'is missing'],
+  ])
+})
+
 test('chapters: as many cells in each row as in the head', () => {
   const us = { median: 1, min: 1, max: 1 }
-  const b3 = { about: 'a', engine: 'e', n: 9, clients: 60, updateBytes: 1, docBytes: 1 }
+  const b3 = { about: 'a', engine: 'e', n: 9, clients: 60, updateBytes: 1, docBytes: 1, samples: 1 }
   const chapters = [
     b3Chapter(
       [1, 2].map(() => ({ ...b3, id: 'B3.1', us, encodeUs: 1, parseUs: 1, ratio: null })),

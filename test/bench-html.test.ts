@@ -8,14 +8,18 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import type { BenchResult } from '../bench/bench.ts'
+import { ENGINES as ALL } from '../bench/engines/index.ts'
 import { createFigures } from '../bench/html/figures.ts'
-import { escapeText } from '../bench/html/markup.ts'
+import { drawMarker } from '../bench/html/mark.ts'
+import { readPart, replacePart } from '../bench/html/marked.ts'
+import { escapeText, render } from '../bench/html/markup.ts'
 import { createPage } from '../bench/html/page.ts'
 import { toFile } from '../bench/html/picture.ts'
-import { createSection, PLOTS, readSection, replaceSection } from '../bench/html/readme-section.ts'
+import { createOverwritesText, createSection, PLOTS } from '../bench/html/readme-section.ts'
 import { readResult, readSimulation } from '../bench/html/saved.ts'
 import { linearScale, logScale } from '../bench/html/scale.ts'
 import { COLOURS, createStyles } from '../bench/html/style.ts'
+import { TARGET_KEYS, targetsTable } from '../bench/html/targets.ts'
 import { expectSpread } from '../bench/html/theory.ts'
 import { BYTES, MICROSECONDS, SHARE } from '../bench/html/unit.ts'
 import { main } from '../bench/main.ts'
@@ -154,7 +158,8 @@ const without = (engine: string): BenchResult => ({
   lostWrites: result.lostWrites!.filter((row) => row.engine !== engine),
 })
 
-const figuresOf = (of: BenchResult, beside?: Simulation) => [...createFigures(of, beside).values()].flat()
+const figuresOf = (of: BenchResult, beside?: Simulation) =>
+  [...createFigures(of, beside).values()].flat()
 
 /** Throws where a tag is not closed, or closed twice. Elements without an end tag are HTML's only. */
 const checkTags = (markup: string): void => {
@@ -204,10 +209,13 @@ test('numbers have three digits and a unit', () => {
 })
 
 test('no two series look alike; a family has one colour, ours the first', () => {
-  const styles = createStyles(ENGINES)
-  const looks = ENGINES.map((name) => styles.get(name)!)
-  assert.is(new Set(looks.map(({ colour, dashes }) => `${colour} ${dashes}`)).size, ENGINES.length)
-  assert.is(new Set(looks.map(({ marker }) => marker)).size, ENGINES.length)
+  const names = ALL.map(({ name }) => name)
+  const styles = createStyles(names)
+  const looks = names.map((name) => styles.get(name)!)
+  assert.is(new Set(looks.map(({ colour, dashes }) => `${colour} ${dashes}`)).size, names.length)
+  assert.is(new Set(looks.map(({ marker }) => marker)).size, names.length)
+  const drawn = looks.map((style) => render(drawMarker({ x: 0, y: 0 }, style)))
+  assert.is(new Set(drawn).size, names.length)
   assert.is(styles.get('yjs-v1')!.colour, styles.get('yjs-v2')!.colour)
   assert.is(styles.get('pilot-gossip')!.colour, 0)
   assert.ok(looks.every(({ colour }) => colour < COLOURS.length))
@@ -300,6 +308,7 @@ test('B3, memory and who was left out are shown where they are there', () => {
       clients: 1_540,
       updateBytes: 50_000,
       docBytes: 40_000,
+      samples: 3,
       us: spread(72_000 * (index + 1)),
       encodeUs: 1_000,
       parseUs: 2_000,
@@ -328,7 +337,7 @@ test('what was not run breaks nothing', () => {
   const one = merges!.filter(({ workload }) => workload === 'delta of 1 key')
   const { text } = createSection({ ...none, merges: one })
   assert.match(text, 'one key changed')
-  assert.not.match(text, 'whole state')
+  assert.not.match(text, 'whole state: message')
   assert.match(createSection(none).text, 'Made on')
   const odd = merges!.slice(0, 1).map((cell) => ({ ...cell, engine: 'unheard of', bytes: 0 }))
   createPage({ ...none, merges: odd, lostWrites: lostWrites!, overwrites: overwrites! })
@@ -352,24 +361,107 @@ test('the section is complete and the same each time', () => {
   assert.is(shown.length, 8)
 })
 
+/** Rows of the table of targets, by name. */
+const targetsOf = (merges: NonNullable<BenchResult['merges']>, beside?: Simulation) =>
+  new Map(targetsTable(merges, beside).rows.map(([name = '', ...row]) => [name, row]))
+
+test('a target is met, missed or not measured, as the results have it', () => {
+  const cellOf = (workload: string, engine: string, us: number, ratio: number, bytes = 300) => ({
+    ...result.merges![0]!,
+    keys: TARGET_KEYS,
+    workload,
+    engine,
+    bytes,
+    us: spread(us),
+    ratio,
+  })
+  const cells = [
+    cellOf('whole into empty', 'pilot-gossip', 100, 1.6),
+    cellOf('whole into empty', 'automerge', 400, 6),
+    cellOf('delta of 1 key', 'pilot-gossip', 51, 9, 401),
+    // Of another size, and of another engine: neither counts.
+    { ...cellOf('same whole again', 'pilot-gossip', 1, 0.01), keys: 1_000 },
+    cellOf('delta of 100 keys', 'pilot-gossip hot', 1, 1),
+  ]
+  const rows = targetsOf(cells)
+  assert.equal(rows.get('whole state into an empty replica: times Y.applyUpdate'), [
+    '<= 1.5',
+    '1.6',
+    '**missed**',
+  ])
+  assert.equal(rows.get('whole state into an empty replica: times as fast as Automerge'), [
+    '>= 4',
+    '4',
+    'met',
+  ])
+  assert.is(rows.get('updates of one key: checked and merged in a second')![2], '**missed**')
+  assert.is(rows.get('one key changed: bytes of the message')![2], '**missed**')
+  for (const start of ['nothing new, the whole', 'updates of 100 keys']) {
+    const [, row] = [...rows].find(([name]) => name.startsWith(start))!
+    assert.is(row[2], 'not measured')
+  }
+})
+
+test('verdicts of the simulation: each that is missed, and the nearest of those that are met', () => {
+  const verdictOf = (of: string, value: number | null, target: number) => ({
+    name: '99 % have it',
+    of,
+    unit: 'ms',
+    value,
+    target,
+    isInside: value !== null && value <= target,
+    limit: null,
+    isWithinLimit: true,
+  })
+  const verdicts = [
+    verdictOf('a', 500, 700),
+    verdictOf('b', 800, 900),
+    verdictOf('c', 990, 700),
+    verdictOf('d', null, 700),
+  ]
+  const rows = [...targetsOf([], { ...simulation, verdicts })]
+  assert.equal(
+    rows.filter(([name]) => name.startsWith('99 % have it, ')).map(([name, row]) => [name, ...row]),
+    [
+      ['99 % have it, c', '<= 700 ms', '990 ms', '**missed**'],
+      ['99 % have it, d', '<= 700 ms', 'never', '**missed**'],
+      ['99 % have it, b', '<= 900 ms', '800 ms', 'met, 1 more'],
+    ],
+  )
+  assert.ok(rows.some(([name, row]) => name === 'idle' && row[2] === 'not measured'))
+})
+
+test('what overwrites leave is told at the most of them, for the README', () => {
+  const text = createOverwritesText(result.overwrites!)
+  assert.match(text, '| 100 keys x 1,000 overwrites, 7 kB alive | structs in memory | bytes |')
+  assert.match(text, '| plain, one writer | 100,000 | 1 MB |')
+  assert.not.match(text, '| 100 |')
+  assert.is(createOverwritesText([]), '')
+})
+
 test('the README has its markers, and a section is replaced between them', async () => {
   const readme = read('README.md')
-  const changed = replaceSection(readme, 'new\n')
-  assert.is(readSection(changed), 'new\n')
-  assert.is(replaceSection(changed, readSection(readme)), readme)
-  for (const broken of ['', changed + changed]) {
-    await rejects(() => replaceSection(broken, ''), /invalid_argument README.md lacks/)
+  for (const name of ['performance', 'overwrites'] as const) {
+    const changed = replacePart(readme, name, 'new\n')
+    assert.is(readPart(changed, name), 'new\n')
+    assert.is(replacePart(changed, name, readPart(readme, name)), readme)
+    for (const broken of ['', changed + changed]) {
+      await rejects(() => replacePart(broken, name, ''), /invalid_argument README.md lacks/)
+    }
   }
 })
 
 test('the section and its pictures are those of the results that are kept', () => {
   const kept = join(root, 'bench/results/simulation.jsonl')
+  const saved = readResult(join(root, 'bench/results/bench.jsonl'))
   const { text, pictures } = createSection(
-    readResult(join(root, 'bench/results/bench.jsonl')),
+    saved,
     existsSync(kept) ? readSimulation(kept) : undefined,
   )
   const hint = 'run `npm run bench:readme`'
-  assert.is(readSection(read('README.md')), text, hint)
+  assert.is(readPart(read('README.md'), 'performance'), text, hint)
+  const overwrites = createOverwritesText(saved.overwrites ?? [])
+  assert.is(readPart(read('README.md'), 'overwrites'), overwrites, hint)
   const names = pictures.map(({ id }) => `${id}.svg`)
   assert.equal(readdirSync(join(root, PLOTS)).sort(), [...names].sort(), hint)
   for (const { id, picture } of pictures) {

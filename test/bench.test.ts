@@ -248,7 +248,17 @@ test('an engine that should converge and does not fails the run', async () => {
 })
 
 test('the report has all names, units and figures, and columns that are aligned', async () => {
-  const sizes = { ...QUICK, keys: [100], overwrites: [1, 2], startUpKeys: 100, writers: [1, 3] }
+  const sizes = {
+    ...QUICK,
+    keys: [100],
+    runs: 1,
+    b3N: 4,
+    b3Runs: 1,
+    heapKeys: [100],
+    overwrites: [1, 2],
+    startUpKeys: 100,
+    writers: [1, 3],
+  }
   const options = { engines: [yjsV1, lastWriter], reference: REFERENCE, seed: 1, dir: tmpdir() }
   const result = await runBench({
     ...options,
@@ -256,6 +266,15 @@ test('the report has all names, units and figures, and columns that are aligned'
     sizes: { ...sizes, commitMs: 1 },
   })
   const text = showResult(result)
+  assert.equal(
+    result.leftOut?.map(({ engine, workload }) => `${engine}: ${workload}`),
+    ['last-writer: delete of 10 keys'],
+  )
+  assert.is(result.b3?.length, 2 * 3)
+  assert.equal(
+    result.heap?.map(({ engine, keys }) => `${engine} ${keys}`),
+    ['yjs-v1 100', 'last-writer 100'],
+  )
   for (const name of ['bytes', 'time (us)', 'min (us)', 'max (us)', 'x yjs-v1', 'load', 'yjs 13']) {
     assert.ok(text.includes(name), name)
   }
@@ -280,7 +299,8 @@ test('the report has all names, units and figures, and columns that are aligned'
     )
   }
   const nothing = showResult(await runBench({ ...options, sections: [], sizes }))
-  for (const title of ['merges:', 'lost writes:', 'overwrites:', 'start-up:', 'commits:']) {
+  const titles = ['merges', 'lost writes', 'B3', 'heap', 'overwrites', 'start-up', 'commits']
+  for (const title of titles.map((name) => `${name}:`)) {
     assert.ok(text.includes(`\n${title}`), title)
     assert.not(nothing.includes(`\n${title}`), title)
   }
@@ -295,6 +315,7 @@ test('options that cannot be used are refused, with what can', async () => {
     [['--sizes', '100'], /--sizes/],
     [['--only', 'merges,more'], /--only "more".*\nhint: give some of merges,lost,/],
     [['--dir', '/no/such'], /--dir "\/no\/such" does not exist/],
+    [['--engine', 'more'], /--engine "more" is no engine/],
     [['100'], /100/],
   ]
   for (const [args, message] of refused) {

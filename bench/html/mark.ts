@@ -16,21 +16,29 @@ export interface Place {
 /** Pixels from a marker's middle to its side. */
 const SIZE = 3.5
 
-const SHAPES: Readonly<Record<Exclude<Marker, 'circle'>, string>> = {
+const SHAPES: Readonly<Record<Exclude<Marker, 'circle' | 'ring'>, string>> = {
   square: 'M-3.2-3.2h6.4v6.4h-6.4z',
   up: 'M0-4.4 4.2 3.2h-8.4z',
   diamond: 'M0-4.8 4.4 0 0 4.8-4.4 0z',
   down: 'M0 4.4 4.2-3.2h-8.4z',
   cross: 'M-3.4-3.4 3.4 3.4M-3.4 3.4 3.4-3.4',
   plus: 'M0-4.6V4.6M-4.6 0H4.6',
+  box: 'M-3.2-3.2h6.4v6.4h-6.4z',
+  hollow: 'M0-4.8 4.4 0 0 4.8-4.4 0z',
 }
+
+/** Filled with what they lie on. */
+const HOLLOW: ReadonlySet<Marker> = new Set(['ring', 'box', 'hollow'])
 
 /** With a title that a browser shows when the pointer rests on it. */
 export const drawMarker = ({ x, y }: Place, { marker }: Style, title?: string): Markup => {
   const about: Child = title === undefined ? [] : element('title', {}, title)
-  if (marker === 'circle') return element('circle', { class: 'mark', cx: x, cy: y, r: SIZE }, about)
+  const name = HOLLOW.has(marker) ? 'mark hollow' : 'mark'
+  if (marker === 'circle' || marker === 'ring') {
+    return element('circle', { class: name, cx: x, cy: y, r: SIZE }, about)
+  }
   const transform = `translate(${x.toFixed(1)} ${y.toFixed(1)})`
-  return element('path', { class: 'mark', d: SHAPES[marker], transform }, about)
+  return element('path', { class: name, d: SHAPES[marker], transform }, about)
 }
 
 /** Through all places, in their order. */

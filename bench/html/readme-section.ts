@@ -1,27 +1,25 @@
 /**
- * The README's section on performance: Markdown and the pictures it shows, from saved results
+ * What the README says about performance: Markdown and the pictures it shows, from saved results
  * alone. The same results give the same text, to the last byte.
  *
  * ```ts
  * const { text, pictures } = createSection(result, simulation)
- * writeFileSync('README.md', replaceSection(readme, text))
+ * writeFileSync('README.md', replacePart(readme, 'performance', text))
  * ```
  */
-import { Failure } from '../../src/errors.ts'
 import type { BenchResult } from '../bench.ts'
-import type { Table } from '../chapter.ts'
-import { participantsOf, type Shown, showMachine } from '../report.ts'
+import type { Overwrites } from '../overwrites.ts'
+import { participantsOf, showMachine } from '../report.ts'
 import type { Cell } from '../runner.ts'
 import type { Result as Simulation } from '../simulate/simulate.ts'
 import { showCount, showRatio } from '../table.ts'
 import type { Figure } from './figure.ts'
 import { createFigures } from './figures.ts'
+import { markdown } from './markdown.ts'
 import { writesTable } from './simulation-chapters.ts'
+import { TARGET_KEYS, targetsTable } from './targets.ts'
 import { unique } from './unique.ts'
 import { BYTES, MICROSECONDS } from './unit.ts'
-
-export const BEGIN = '<!-- performance: what follows is written by `npm run bench:readme` -->'
-export const END = '<!-- performance: end -->'
 
 /** Where the pictures lie, as the README sees it. */
 export const PLOTS = 'bench/plots'
@@ -52,21 +50,15 @@ export interface Section {
   readonly pictures: readonly Figure[]
 }
 
-const escapeCell = (text: string): string => text.replaceAll('|', '\\|')
-
-const markdown = ({ head, rows, left }: Omit<Table, 'caption'>): string =>
-  [head, head.map((_, at) => (at < left ? '---' : '--:')), ...rows]
-    .map((row) => `| ${row.map(escapeCell).join(' | ')} |\n`)
-    .join('')
-
 const timeOf = ({ us, ratio }: Cell): string =>
   ratio === null
     ? MICROSECONDS.show(us.median)
     : `${MICROSECONDS.show(us.median)} (${showRatio(ratio)})`
 
-/** An engine a row, at the largest map. */
+/** An engine a row, at the map that the targets are about, or else the largest. */
 const mergesText = (merges: readonly Cell[], { reference, clock }: BenchResult): string => {
-  const keys = Math.max(...merges.map((cell) => cell.keys))
+  const sizes = merges.map((cell) => cell.keys)
+  const keys = sizes.includes(TARGET_KEYS) ? TARGET_KEYS : Math.max(...sizes)
   const cells = merges.filter((cell) => cell.keys === keys)
   const columns = [...COLUMNS].filter(([name]) => cells.some(({ workload }) => workload === name))
   const rows = unique(cells.map(({ engine }) => engine)).map((engine) => [
@@ -105,7 +97,41 @@ and 99 % of them have it, and who is left to the next round. Medians of ${writes
 ${markdown({ head: SIMULATED, rows: rows.map((row) => at.map((column) => row[column]!)), left: 0 })}`
 }
 
-const participantsText = (result: Shown): string => {
+const targetsText = (merges: readonly Cell[], simulation?: Simulation): string => `
+What was to be reached; merges at ${showCount(TARGET_KEYS)} keys${
+  simulation
+    ? `, writes among ${showCount(simulation.settings.nodes)} simulated nodes (of one name: each that is missed,
+and the one nearest to its target of those that are met)`
+    : ''
+}:
+
+${markdown(targetsTable(merges, simulation))}`
+
+/** The other part: what is left of keys after as many overwrites as were tried. */
+export const createOverwritesText = (all: readonly Overwrites[]): string => {
+  const most = Math.max(0, ...all.map(({ times }) => times))
+  const rows = all.filter(({ times }) => times === most)
+  const [first] = rows
+  if (first === undefined) return ''
+  const { keys, liveBytes } = first
+  return `
+${markdown({
+  head: [
+    `${showCount(keys)} keys x ${showCount(most)} overwrites, ${BYTES.show(liveBytes)} alive`,
+    'structs in memory',
+    'bytes',
+  ],
+  rows: rows.map(({ layout, writers, structs, bytes }) => [
+    `${layout}, ${writers === 1 ? 'one writer' : `${writers} writers at once`}`,
+    showCount(structs),
+    BYTES.show(bytes),
+  ]),
+  left: 1,
+})}
+`
+}
+
+const participantsText = (result: BenchResult): string => {
   const rows = participantsOf(result).map(({ name, about }) => [name, about])
   if (rows.length === 0) return ''
   return `
@@ -124,19 +150,19 @@ const picturesText = (pictures: readonly Figure[]): string =>
     )
     .join('')
 
-export const createSection = (result: Shown, simulation?: Simulation): Section => {
+export const createSection = (result: BenchResult, simulation?: Simulation): Section => {
   const figures = [...createFigures(result, simulation).values()].flat()
   const pictures = SHOWN.flatMap((start) => figures.find(({ id }) => id.startsWith(start)) ?? [])
   const { merges = [], date, seed } = result
   const text = `${merges.length > 0 ? mergesText(merges, result) : ''}${
     simulation && simulation.writes.length > 0 ? simulationText(simulation) : ''
-  }
+  }${merges.length > 0 || simulation ? targetsText(merges, simulation) : ''}
 ${picturesText(pictures)}${participantsText(result)}
 Made on ${date.slice(0, 10)}: ${showMachine(result)}; seed ${seed}.
 The load is that of the last minute, in processes: above the number of cores, caches were shared.
 
-To repeat it: \`npm run bench\` prints all tables and writes a page with all plots (\`-- --quick\` in a minute, \`-- --help\` for
-more), \`npm run simulate\` is the swarm. This section:
+To repeat it: \`npm run bench\` prints all tables and writes a page with all plots in a quarter of an hour (\`-- --quick\`
+fewer in a good minute, \`-- --help\` for more), \`npm run simulate\` is the swarm, in four minutes. This section:
 
 \`\`\`
 npm run -s bench -- --json > bench.json
@@ -145,26 +171,4 @@ npm run bench:readme bench.json simulation.json
 \`\`\`
 `
   return { text, pictures }
-}
-
-/** The README with another text between the markers. Throws a Failure where they are not there once, in order. */
-export const replaceSection = (readme: string, text: string): string => {
-  const [before, after, ...more] = readme.split(BEGIN)
-  const [, rest, ...others] = (after ?? '').split(END)
-  if (before === undefined || rest === undefined || more.length + others.length > 0) {
-    throw new Failure(
-      'invalid_argument',
-      `README.md lacks "${BEGIN}" or "${END}", or has one twice`,
-      {
-        hint: 'put the two lines where the section is to be',
-      },
-    )
-  }
-  return `${before}${BEGIN}\n${text}${END}${rest}`
-}
-
-/** What is between the markers. Throws as `replaceSection` does. */
-export const readSection = (readme: string): string => {
-  replaceSection(readme, '')
-  return readme.slice(readme.indexOf(BEGIN) + BEGIN.length + 1, readme.indexOf(END))
 }

@@ -1,7 +1,7 @@
 /**
  * The program behind `npm run bench:readme [RESULT.json [SIMULATION.json]]`: keeps the results in
  * `bench/results`, then writes the README's section on performance and its pictures from what is
- * kept there. A test compares them, so no number gets into the section by hand.
+ * kept there, and the table of overwrites too. A test compares them, so no number gets there by hand.
  */
 import {
   copyFileSync,
@@ -15,8 +15,9 @@ import {
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { toFailure } from '../../src/errors.ts'
+import { replacePart } from './marked.ts'
 import { toFile } from './picture.ts'
-import { createSection, PLOTS, replaceSection } from './readme-section.ts'
+import { createOverwritesText, createSection, PLOTS } from './readme-section.ts'
 import { readResult, readSimulation } from './saved.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -42,11 +43,14 @@ const run = ([result, simulation]: readonly string[]): void => {
   for (const dir of [results, plots]) mkdirSync(dir, { recursive: true })
   keep(result, KEPT.result, readResult)
   keep(simulation, KEPT.simulation, readSimulation)
+  const kept = readResult(KEPT.result)
   const { text, pictures } = createSection(
-    readResult(KEPT.result),
+    kept,
     existsSync(KEPT.simulation) ? readSimulation(KEPT.simulation) : undefined,
   )
-  writeFileSync(readme, replaceSection(readFileSync(readme, 'utf8'), text))
+  const overwrites = createOverwritesText(kept.overwrites ?? [])
+  const before = replacePart(readFileSync(readme, 'utf8'), 'overwrites', overwrites)
+  writeFileSync(readme, replacePart(before, 'performance', text))
   writePictures(pictures)
   process.stdout.write(`README.md and ${pictures.length} pictures in ${PLOTS} are written\n`)
 }

@@ -1,6 +1,6 @@
 /**
- * How series are told apart: by colour, by marker and by dashes, so that any one of the three
- * suffices. What belongs together (`yjs-v1`, `yjs-v2`) has one colour and differs in its dashes.
+ * How series are told apart: by marker alone, and by colour with dashes alone. What belongs
+ * together (`yjs-v1`, `yjs-v2`) has one colour and differs in its dashes.
  *
  * ```ts
  * const styles = createStyles(['yjs-v1', 'yjs-v2', 'loro'])
@@ -8,7 +8,17 @@
  * ```
  */
 
-export type Marker = 'circle' | 'square' | 'up' | 'diamond' | 'down' | 'cross' | 'plus'
+export type Marker =
+  | 'circle'
+  | 'square'
+  | 'up'
+  | 'diamond'
+  | 'down'
+  | 'cross'
+  | 'plus'
+  | 'ring'
+  | 'box'
+  | 'hollow'
 
 export interface Style {
   /** An index of `COLOURS`; the class of an element that has it is `c` and this. */
@@ -39,7 +49,18 @@ export const COLOURS: readonly string[] = [
 
 const DASHES: readonly string[] = ['', '7 4', '2 3', '9 3 2 3']
 
-const MARKERS: readonly Marker[] = ['circle', 'square', 'up', 'diamond', 'down', 'cross', 'plus']
+const MARKERS: readonly Marker[] = [
+  'circle',
+  'square',
+  'up',
+  'diamond',
+  'down',
+  'cross',
+  'plus',
+  'ring',
+  'box',
+  'hollow',
+]
 
 /** The family whose lines are what the page is about; it has the first colour. */
 const OURS = 'pilot'

@@ -47,6 +47,7 @@ options give the same figures on every machine.
   --json            one line of JSON: {"status":"ok","data":{...}}
   --help            this text
 
+A run with the defaults takes 4 minutes of one core: progress is shown, and --only makes it shorter.
 10,000 nodes and one write take half a minute and 0.8 GB:
   npm run simulate -- --nodes 10000 --only write --loss 0 --bytes 20 --seeds 1 --writes 1
 `
