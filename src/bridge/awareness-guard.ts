@@ -1,0 +1,178 @@
+/**
+ * Which awareness states a connection may set: those of ids it brought itself. By the protocol
+ * anyone may set or remove anyone's, and y-websocket clients send back whatever they hear.
+ *
+ * What is let through gets a clock of ours: a connection speaks in order, so what its owner says
+ * is always later than what we have. (A client that comes back says its old clock, which others
+ * would take for old news until its next renewal, 15 seconds later.)
+ *
+ * ```js
+ * const guard = new AwarenessGuard(awareness, owners, limits)
+ * const { update, ignored } = guard.check(bytes)   // what of it may be applied
+ * guard.release(origin)                            // the connection is gone: so are its states
+ * ```
+ */
+import * as decoding from 'lib0/decoding'
+import * as encoding from 'lib0/encoding'
+import { equalityDeep } from 'lib0/function'
+import { type Awareness, removeAwarenessStates } from 'y-protocols/awareness'
+import { checkValue, Refusal } from '../../crdt/index.ts'
+import { BadFrame, reading } from './frames.ts'
+import type { BridgeLimits } from './limits.ts'
+
+/** Clocks up to here are anyone's to begin with: 60 changes a second for 500 years. */
+const FIRST_CLOCK = 2 ** 40
+
+/** Beyond that, clocks may rise by this much at once: to use up the 2^53 takes 8 billion messages. */
+const CLOCK_JUMP = 2 ** 20
+
+/** Ids whose clocks are remembered after they left. y-protocols keeps them for ever, 100 bytes each. */
+const REMEMBERED = 4_096
+
+/** Departed ids, oldest first, by the awareness that remembers them. */
+const departed = new WeakMap<Awareness, Set<number>>()
+
+interface Entry {
+  readonly id: number
+  readonly clock: number
+  /** JSON as UTF-8, a view of the message. */
+  readonly json: Uint8Array
+}
+
+type State = Record<string, unknown> | null
+
+const NULL = 'null'
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+const isNull = ({ json }: Entry): boolean => json.length === NULL.length && json[0] === 0x6e
+
+const readEntries = (update: Uint8Array): Entry[] =>
+  reading('awareness', () => {
+    const decoder = decoding.createDecoder(update)
+    const entries: Entry[] = []
+    for (let left = decoding.readVarUint(decoder); left > 0; left--) {
+      const id = decoding.readVarUint(decoder)
+      const clock = decoding.readVarUint(decoder)
+      if (!Number.isSafeInteger(id) || !Number.isSafeInteger(clock)) {
+        throw new BadFrame(1007, 'awareness: an id or a clock is beyond 2^53')
+      }
+      entries.push({ id, clock, json: decoding.readVarUint8Array(decoder) })
+    }
+    if (decoding.hasContent(decoder)) throw new BadFrame(1007, 'awareness: bytes follow')
+    return entries
+  })
+
+/** The state, or undefined where it is none that anybody could show. Throws a BadFrame. */
+const readState = ({ json }: Entry): State | undefined => {
+  const value: unknown = reading('awareness', () => JSON.parse(utf8.decode(json)))
+  if (typeof value !== 'object' || Array.isArray(value)) return undefined
+  try {
+    checkValue(value, 0)
+  } catch (error) {
+    if (error instanceof Refusal) return undefined
+    throw error
+  }
+  return value as State
+}
+
+export class AwarenessGuard {
+  readonly #awareness: Awareness
+  readonly #owners: Map<number, AwarenessGuard>
+  readonly #limits: Pick<BridgeLimits, 'awarenessIds' | 'awarenessBytes'>
+  readonly #own = new Set<number>()
+
+  /** `owners` is shared by all guards of one room. */
+  constructor(
+    awareness: Awareness,
+    owners: Map<number, AwarenessGuard>,
+    limits: Pick<BridgeLimits, 'awarenessIds' | 'awarenessBytes'>,
+  ) {
+    this.#awareness = awareness
+    this.#owners = owners
+    this.#limits = limits
+  }
+
+  /**
+   * What of an awareness update may be applied; undefined: nothing. `ignored` counts news that
+   * were not let through: of others' ids, of too many ids, too large, too deep, no object.
+   * Echoes are no news. Throws a BadFrame.
+   */
+  check(bytes: Uint8Array): { readonly update: Uint8Array | undefined; readonly ignored: number } {
+    const accepted = encoding.createEncoder()
+    let count = 0
+    let ignored = 0
+    for (const entry of readEntries(bytes)) {
+      const taken = this.#take(entry)
+      if (taken === 'ignored') ignored++
+      if (typeof taken === 'string') continue
+      count++
+      encoding.writeVarUint(accepted, entry.id)
+      encoding.writeVarUint(accepted, taken.clock)
+      encoding.writeVarString(accepted, JSON.stringify(taken.state))
+    }
+    if (count === 0) return { update: undefined, ignored }
+    const encoder = encoding.createEncoder()
+    encoding.writeVarUint(encoder, count)
+    encoding.writeUint8Array(encoder, encoding.toUint8Array(accepted))
+    return { update: encoding.toUint8Array(encoder), ignored }
+  }
+
+  /** Removes the states this connection brought, and gives their ids free. */
+  release(origin: unknown): void {
+    const ids = [...this.#own]
+    this.#own.clear()
+    for (const id of ids) this.#owners.delete(id)
+    removeAwarenessStates(this.#awareness, ids, origin)
+    this.#forget(ids)
+  }
+
+  #take(entry: Entry): { clock: number; state: State } | 'known' | 'ignored' {
+    const { id, clock, json } = entry
+    const known = this.#awareness.meta.get(id)?.clock ?? 0
+    const current = this.#awareness.states.get(id)
+    if (this.#owners.get(id) !== this) {
+      const isNews = clock > known || (isNull(entry) && clock === known)
+      if (current || this.#owners.has(id) || id === this.#awareness.clientID) {
+        return isNews ? 'ignored' : 'known'
+      }
+      if (isNull(entry)) return 'known'
+      if (this.#own.size >= this.#limits.awarenessIds) return 'ignored'
+    }
+    if (clock > Math.max(FIRST_CLOCK, known + CLOCK_JUMP)) return 'ignored'
+    if (json.length > this.#limits.awarenessBytes) return 'ignored'
+    const state = readState(entry)
+    if (state === undefined) return 'ignored'
+    const next = nextClock({ clock, state }, { clock: known, state: current })
+    if (next === undefined) return 'known'
+    this.#own.add(id)
+    this.#owners.set(id, this)
+    return { clock: next, state }
+  }
+
+  #forget(ids: readonly number[]): void {
+    const { meta, states } = this.#awareness
+    const gone = departed.get(this.#awareness) ?? new Set()
+    departed.set(this.#awareness, gone)
+    for (const id of ids) {
+      gone.delete(id)
+      gone.add(id)
+    }
+    for (const id of gone) {
+      if (gone.size <= REMEMBERED) break
+      gone.delete(id)
+      // One that came back meanwhile leaves again some day.
+      if (!states.has(id) && !this.#owners.has(id)) meta.delete(id)
+    }
+  }
+}
+
+/** The clock under which all take what the owner says; undefined: all have it already. */
+const nextClock = (
+  said: { readonly clock: number; readonly state: State },
+  known: { readonly clock: number; readonly state: State | undefined },
+): number | undefined => {
+  if (!known.state) return said.state === null ? undefined : Math.max(said.clock, known.clock) + 1
+  // A removal may come with the clock of what it removes.
+  if (said.state === null || said.clock > known.clock) return Math.max(said.clock, known.clock)
+  return equalityDeep(said.state, known.state) ? undefined : known.clock + 1
+}

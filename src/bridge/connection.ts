@@ -1,0 +1,298 @@
+/**
+ * One client of the bridge: its messages are handled one by one, as fast as its budgets allow,
+ * and what it does not read is bounded.
+ *
+ * ```js
+ * const connection = new Connection(ws, socket, shared, { room: 'notes', onOver, onCrowded })
+ * connection.start(hub)     // until then what it sends waits
+ * connection.beat()         // now and then: cuts who is gone
+ * ```
+ */
+import type { Socket } from 'node:net'
+import type { WebSocket } from 'ws'
+import { Refusal } from '../../crdt/index.ts'
+import { Failure, toFailure } from '../errors.ts'
+import type { AwarenessGuard } from './awareness-guard.ts'
+import { ALIVE_FRAME, BadFrame, deniedFrame, readFrame } from './frames.ts'
+import type { Hub, HubClient } from './hub.ts'
+import { Pace } from './pace.ts'
+import type { Shared } from './shared.ts'
+
+/** Bytes that a chunk of an unfinished message costs besides its own. */
+const CHUNK_COST = 256
+
+/** Milliseconds for which one client's messages are handled in a row; then others have their turn. */
+const SLICE_MS = 20
+
+/** Heartbeats without a sign of life after which a client is cut. */
+const MAX_MISSED = 3
+
+/** Bytes. A close frame has room for 123. */
+const REASON_BYTES = 123
+
+/** The reason cut to what a close frame carries; a character that is cut in two goes. */
+const fitReason = (reason: string): string =>
+  new TextDecoder().decode(Buffer.from(reason).subarray(0, REASON_BYTES), { stream: true })
+
+export interface ConnectionOptions {
+  readonly room: string
+  /** Called once, when it has ended. */
+  readonly onOver: () => void
+  /** Called when all clients together have sent more than may be held. */
+  readonly onCrowded: () => void
+}
+
+export class Connection implements HubClient {
+  readonly #ws: WebSocket
+  readonly #shared: Shared
+  readonly #options: ConnectionOptions
+  readonly #pace: Pace
+  #hub: Hub | undefined
+  #guard: AwarenessGuard | undefined
+  #inbox: Uint8Array[] = []
+  /** Bytes of a message that is not complete. */
+  #partial = 0
+  /** Bytes in the inbox. */
+  #queued = 0
+  /** Bytes of an answer to step 1 that is not flushed. */
+  #answering = 0
+  #timer: NodeJS.Timeout | undefined
+  #isOver = false
+  #isDenied = false
+  #hasFlushed = false
+  #isHeard = true
+  #missed = 0
+
+  constructor(ws: WebSocket, socket: Socket, shared: Shared, options: ConnectionOptions) {
+    this.#ws = ws
+    this.#shared = shared
+    this.#options = options
+    this.#pace = new Pace(shared.limits, shared.work)
+    // Before ws sees the chunk: a message that it completes is no longer partial.
+    socket.prependListener('data', (chunk: Buffer) => {
+      this.#isHeard = true
+      if (!this.#isOver) this.#hold(this.#partial + chunk.length + CHUNK_COST, this.#queued)
+    })
+    ws.on('message', (data, isBinary) => this.#onMessage(data as Buffer, isBinary))
+    ws.on('ping', () => this.#onPing())
+    ws.on('error', (error) => this.#onError(error))
+    ws.on('close', () => this.#end())
+  }
+
+  /** Bytes that it has sent and that are not handled. */
+  get held(): number {
+    return this.#partial + this.#queued
+  }
+
+  /** Lets it into its room: asks what it has, shows who is there, and handles what it sent. */
+  start(hub: Hub): void {
+    if (this.#isOver) return
+    this.#hub = hub
+    this.#guard = hub.guard(this.#shared.limits)
+    hub.join(this)
+    // A client that may not write is not asked for what it has.
+    if (!this.#shared.readOnly) this.send(hub.question())
+    const states = hub.states()
+    if (states) this.send(states)
+    this.#drain()
+  }
+
+  /** Sends, or cuts the client where too much waits for it already. */
+  send(frame: Uint8Array): void {
+    if (this.#isOver) return
+    if (this.#ws.bufferedAmount - this.#answering > this.#shared.limits.sendBytes) {
+      this.close(1013, 'too slow: connect again to sync', 'slow')
+      return
+    }
+    this.#write(frame, () => {
+      this.#hasFlushed = true
+    })
+  }
+
+  dismiss(): void {
+    this.close(1001, 'the room was closed', 'room_closed')
+  }
+
+  /** Ends it with a close frame; `why` is what is counted. */
+  close(code: number, reason: string, why: string): void {
+    if (this.#isOver) return
+    this.#shared.count(this.#shared.cut, why)
+    this.#end()
+    this.#ws.resume() // to read its answer
+    this.#ws.close(code, fitReason(reason))
+  }
+
+  /** Cuts a client that has shown no sign of life for three heartbeats; asks for one. */
+  beat(): void {
+    if (this.#isOver) return
+    const isStuck = this.#ws.bufferedAmount > 0 && !this.#hasFlushed
+    // While we do not read, we do not hear.
+    const isSilent = !this.#isHeard && !this.#ws.isPaused
+    this.#missed = isStuck || isSilent ? this.#missed + 1 : 0
+    if (this.#missed >= MAX_MISSED) {
+      this.#shared.count(this.#shared.cut, 'silent')
+      this.#end()
+      this.#ws.terminate()
+      return
+    }
+    this.#hasFlushed = false
+    this.#isHeard = false
+    this.#ws.ping()
+    this.send(ALIVE_FRAME)
+  }
+
+  #write(frame: Uint8Array, onFlushed: (error?: Error | null) => void): void {
+    this.#shared.framesOut++
+    this.#shared.bytesOut += frame.length
+    this.#ws.send(frame, onFlushed)
+  }
+
+  #onMessage(data: Buffer, isBinary: boolean): void {
+    if (this.#isOver) return
+    if (!isBinary) {
+      this.close(1003, 'messages are binary', 'malformed')
+      return
+    }
+    this.#inbox.push(data)
+    this.#hold(0, this.#queued + data.length)
+    this.#drain()
+  }
+
+  // ws answers by itself, and cuts who does not read the answers; the time it takes is paid here.
+  #onPing(): void {
+    if (this.#isOver) return
+    this.#pace.frames.spend(1)
+    this.#drain()
+  }
+
+  #onError(error: Error): void {
+    const { code } = error as NodeJS.ErrnoException
+    const isTooLarge = code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
+    if (!this.#isOver) {
+      this.#shared.count(this.#shared.cut, isTooLarge ? 'too_large' : 'malformed')
+    }
+    this.#end() // ws has sent the close frame
+  }
+
+  #hold(partial: number, queued: number): void {
+    this.#shared.heldBytes += partial + queued - this.held
+    this.#partial = partial
+    this.#queued = queued
+    if (this.#shared.heldBytes > this.#shared.limits.heldBytes) this.#options.onCrowded()
+  }
+
+  /** Handles what has come, and reads on only when all of it is done. */
+  #drain(): void {
+    const began = performance.now()
+    let wait = this.#pace.waitMs()
+    while (this.#inbox.length > 0 && this.#hub && this.#answering === 0 && wait === 0) {
+      this.#handleNext(this.#hub)
+      if (this.#isOver) return
+      wait = this.#pace.waitMs()
+      if (wait === 0 && performance.now() - began > SLICE_MS) wait = 1
+    }
+    if (this.#inbox.length === 0 && wait === 0) {
+      this.#ws.resume()
+      return
+    }
+    this.#ws.pause()
+    if (wait === 0) return // `start` or the flushed answer goes on
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      this.#drain()
+    }, wait)
+  }
+
+  #handleNext(hub: Hub): void {
+    const bytes = this.#inbox.shift()
+    if (bytes === undefined) return
+    this.#hold(this.#partial, this.#queued - bytes.length)
+    this.#shared.framesIn++
+    this.#shared.bytesIn += bytes.length
+    this.#pace.frames.spend(1)
+    this.#pace.bytes.spend(bytes.length)
+    const began = performance.now()
+    try {
+      this.#handle(hub, bytes)
+    } catch (error) {
+      this.#fail(error)
+    }
+    this.#pace.work(performance.now() - began)
+  }
+
+  #handle(hub: Hub, bytes: Uint8Array): void {
+    const frame = readFrame(bytes)
+    if (frame.type === 'step1') this.#answer(hub, frame.vector)
+    else if (frame.type === 'update') this.#accept(hub, frame.update)
+    else if (frame.type === 'awareness') this.#acceptAwareness(hub, frame.update)
+    else {
+      const states = hub.states()
+      if (states === undefined) return
+      this.#pace.bytes.spend(states.length)
+      this.send(states)
+    }
+  }
+
+  #answer(hub: Hub, vector: Uint8Array): void {
+    const shared = this.#shared
+    if (vector.length > shared.limits.vectorBytes) {
+      this.close(1009, `a state vector of ${vector.length} bytes`, 'too_large')
+      return
+    }
+    const frame = hub.answer(vector)
+    if (shared.answerBytes > 0 && shared.answerBytes + frame.length > shared.limits.answerBytes) {
+      this.close(1013, 'busy with other clients: connect again', 'busy')
+      return
+    }
+    this.#pace.bytes.spend(frame.length)
+    this.#answering = frame.length
+    shared.answerBytes += frame.length
+    // Called with an error too, when the socket is gone.
+    this.#write(frame, (error) => {
+      shared.answerBytes -= frame.length
+      this.#answering = 0
+      this.#hasFlushed = true
+      if (!error && !this.#isOver) this.#drain()
+    })
+  }
+
+  #accept(hub: Hub, update: Uint8Array): void {
+    if (!this.#shared.readOnly) {
+      hub.accept(update, this)
+      return
+    }
+    if (!this.#isDenied) this.send(deniedFrame('permission denied: this bridge is read-only'))
+    this.#isDenied = true
+  }
+
+  #acceptAwareness(hub: Hub, bytes: Uint8Array): void {
+    const checked = this.#guard?.check(bytes)
+    if (!checked) return
+    this.#shared.ignoredAwareness += checked.ignored
+    if (checked.update) hub.acceptAwareness(checked.update, this)
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof BadFrame) {
+      this.close(error.code, error.message, 'malformed')
+    } else if (error instanceof Refusal) {
+      const told = `a client's update of room "${this.#options.room}" was refused: ${error.message}`
+      this.#shared.onProblem(new Failure('invalid_argument', told, { cause: error }))
+      this.close(1008, error.reason, 'refused')
+    } else {
+      this.#shared.onProblem(toFailure(error))
+      this.close(1011, 'a defect of the bridge, see its log', 'internal')
+    }
+  }
+
+  #end(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    clearTimeout(this.#timer)
+    this.#inbox = []
+    this.#hold(0, 0)
+    this.#hub?.leave(this)
+    this.#guard?.release(this)
+    this.#options.onOver()
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * The clients of one room. What changes in its document and its awareness, by whomever, goes to
+ * all of them, encoded once. It listens only while it has clients.
+ *
+ * ```js
+ * const hub = new Hub(room)
+ * hub.join(client)                    // from now on client.send(frame) is called
+ * hub.accept(update, client)          // the others get it
+ * hub.leave(client)
+ * ```
+ */
+import { equalFlat } from 'lib0/array'
+import { type Awareness, applyAwarenessUpdate, encodeAwarenessUpdate } from 'y-protocols/awareness'
+import * as Y from 'yjs'
+import { AwarenessGuard } from './awareness-guard.ts'
+import { awarenessFrame, reading, step1Frame, step2Frame, updateFrame } from './frames.ts'
+import type { BridgeLimits } from './limits.ts'
+
+/** A room as the bridge sees it. */
+export interface ServedRoom {
+  readonly doc: Y.Doc
+  /** Made when first read. */
+  readonly awareness: Awareness
+  /**
+   * Merges a client's V1 update, checked as one from the network is; throws a Refusal, and then
+   * nothing has changed. `origin` is that of the transaction.
+   */
+  accept(update: Uint8Array, origin: unknown): void
+}
+
+export interface ServedRooms {
+  /** Rejects with a Failure: too many rooms, a name that cannot be used. */
+  open(name: string): Promise<ServedRoom>
+}
+
+/** A client as a room sees it. Neither of these throws. */
+export interface HubClient {
+  send(frame: Uint8Array): void
+  /** The room is gone. */
+  dismiss(): void
+}
+
+interface Changes {
+  readonly added: readonly number[]
+  readonly updated: readonly number[]
+  readonly removed: readonly number[]
+}
+
+export class Hub {
+  readonly #room: ServedRoom
+  readonly #clients = new Set<HubClient>()
+  readonly #owners = new Map<number, AwarenessGuard>()
+  #isListening = false
+  /** The update being merged, and who sent it. */
+  #accepting: { readonly update: Uint8Array; readonly from: HubClient } | undefined
+
+  constructor(room: ServedRoom) {
+    this.#room = room
+  }
+
+  /** From now on `client` gets what changes. */
+  join(client: HubClient): void {
+    this.#clients.add(client)
+    if (this.#isListening) return
+    this.#isListening = true
+    this.#room.doc.on('update', this.#onUpdate)
+    this.#room.doc.on('destroy', this.#onDestroy)
+    this.#room.awareness.on('update', this.#onAwareness)
+  }
+
+  leave(client: HubClient): void {
+    this.#clients.delete(client)
+    if (this.#clients.size > 0 || !this.#isListening) return
+    this.#isListening = false
+    this.#room.doc.off('update', this.#onUpdate)
+    this.#room.doc.off('destroy', this.#onDestroy)
+    this.#room.awareness.off('update', this.#onAwareness)
+  }
+
+  /** What a client may say of awareness; release it when the client leaves. */
+  guard(limits: BridgeLimits): AwarenessGuard {
+    return new AwarenessGuard(this.#room.awareness, this.#owners, limits)
+  }
+
+  /** Throws a Refusal, and then nothing has changed. */
+  accept(update: Uint8Array, from: HubClient): void {
+    // A copy: what waits for its predecessors must not keep the socket's buffer alive.
+    const copy = new Uint8Array(update)
+    this.#accepting = { update: copy, from }
+    try {
+      this.#room.accept(copy, from)
+    } finally {
+      this.#accepting = undefined
+    }
+  }
+
+  /** Applies what a guard let through. */
+  acceptAwareness(update: Uint8Array, from: HubClient): void {
+    applyAwarenessUpdate(this.#room.awareness, update, from)
+  }
+
+  /** Asks for what the document lacks. */
+  question(): Uint8Array {
+    return step1Frame(Y.encodeStateVector(this.#room.doc))
+  }
+
+  /** What one with this state vector lacks. Throws a BadFrame. */
+  answer(vector: Uint8Array): Uint8Array {
+    const known = reading('state vector', () => Y.decodeStateVector(vector))
+    // Encoded anew, so that what Yjs reads is sound.
+    return step2Frame(Y.encodeStateAsUpdate(this.#room.doc, Y.encodeStateVector(known)))
+  }
+
+  /** All awareness states; undefined where there are none. */
+  states(): Uint8Array | undefined {
+    const ids = [...this.#room.awareness.getStates().keys()]
+    return ids.length > 0 ? this.#awarenessOf(ids) : undefined
+  }
+
+  #awarenessOf(ids: number[]): Uint8Array {
+    return awarenessFrame(encodeAwarenessUpdate(this.#room.awareness, ids))
+  }
+
+  readonly #onUpdate = (update: Uint8Array): void => {
+    const accepting = this.#accepting
+    // What had waited for this one comes with it, and its sender may lack that.
+    const isSame = accepting !== undefined && equalFlat(update, accepting.update)
+    const frame = updateFrame(update)
+    for (const client of [...this.#clients]) {
+      if (!isSame || client !== accepting.from) client.send(frame)
+    }
+  }
+
+  // To its sender too: y-websocket clients take silence for a dead connection.
+  readonly #onAwareness = ({ added, updated, removed }: Changes): void => {
+    const frame = this.#awarenessOf([...added, ...updated, ...removed])
+    for (const client of [...this.#clients]) client.send(frame)
+  }
+
+  readonly #onDestroy = (): void => {
+    for (const client of [...this.#clients]) client.dismiss()
+  }
+}
