@@ -13,7 +13,7 @@
 import type { Base } from './base.ts'
 import { checkAnswer } from './check.ts'
 import { concurrent } from './concurrent.ts'
-import { type EngineReplica, freeAll, type Message, type Value } from './engine.ts'
+import { bytesOf, type EngineReplica, freeAll, type Message, type Value } from './engine.ts'
 import type { Workload } from './workload.ts'
 
 /** Receivers made anew for each merge. */
@@ -119,6 +119,34 @@ const changesOf = (keys: number): Workload => {
   }
 }
 
+/** Messages of one merge in the stream of changes: enough for the engine to be at its usual speed. */
+const STREAM = 1_000
+
+/** Bytes. Who tells its whole state for each key would fill the memory with messages. */
+const LONGEST_CHANGE = 4_096
+
+/** One changed key after another, each in a message of its own, to one receiver. */
+const stream: Workload = {
+  name: `${STREAM.toLocaleString('en')} deltas of 1 key`,
+  prepare(base) {
+    const check = checker(base, this.name)
+    const { first, peer, receiver, change, expected } = base.createPair(1)
+    if (bytesOf(first) > LONGEST_CHANGE) {
+      freeAll([peer, receiver])
+      return 'it tells its whole state for each key'
+    }
+    return {
+      messages: [first],
+      most: 1,
+      stage: (merges) => ({
+        run: receiveAll(receiver, Array.from({ length: STREAM * merges }, change)),
+        check: () => check(receiver.read(), expected),
+      }),
+      free: () => freeAll([peer, receiver]),
+    }
+  },
+}
+
 /** Messages of `keys` deleted keys each. Before the next stage they are written again. */
 const deletesOf = (keys: number): Workload => {
   const name = `delete of ${keys} keys`
@@ -191,6 +219,7 @@ export const WORKLOADS: readonly Workload[] = [
     },
   ),
   ...DELTAS.map(changesOf),
+  stream,
   deletesOf(10),
   concurrent,
   nothingNew('same whole again', ({ whole }) => whole),

@@ -244,8 +244,10 @@ const readMembers = (value: unknown, limits: Limits): string[] => {
 }
 
 const parse = (text: string, limits: Limits): Json => {
-  // A character takes one byte at least, so most long texts need no counting.
-  const bytes = text.length > limits.messageBytes ? text.length : encodeUtf8(text).length
+  // A character takes one to three bytes, so hardly any text needs counting.
+  const isShort = text.length * 3 <= limits.messageBytes
+  const isLong = text.length > limits.messageBytes
+  const bytes = isShort || isLong ? text.length : encodeUtf8(text).length
   check(bytes <= limits.messageBytes, 'too_large', () => `message of ${bytes} bytes`)
   let value: unknown
   try {

@@ -2,7 +2,6 @@
  * Digests: 128 bits of SHA-256 as 32 hex digits. Long enough that nobody finds two states
  * or two updates with one digest (2^64 tries), short enough to ride in every round.
  */
-import { toHexString } from 'lib0/buffer'
 import * as Y from 'yjs'
 import type { Platform } from './platform.ts'
 
@@ -10,8 +9,14 @@ const DIGEST_BYTES = 16
 
 export const DIGEST_PATTERN: RegExp = /^[0-9a-f]{32}$/
 
-export const digestBytes = (bytes: Uint8Array, platform: Platform): string =>
-  toHexString(platform.sha256(bytes).subarray(0, DIGEST_BYTES))
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
+export const digestBytes = (bytes: Uint8Array, platform: Platform): string => {
+  const hash = platform.sha256(bytes)
+  let digest = ''
+  for (let i = 0; i < DIGEST_BYTES; i++) digest += HEX[hash[i]!]
+  return digest
+}
 
 /**
  * The digest of a document's state: its state vector **and** its delete set, which the

@@ -9,7 +9,7 @@
  */
 import * as Y from 'yjs'
 import type { DecodedUpdate, Struct } from './decoded.ts'
-import { hasDeletes } from './deletes.ts'
+import { type DeleteSet, emptyDeletes, hasDeletes } from './deletes.ts'
 import { encodeDelta } from './delta.ts'
 import { type Inspection, inspectUpdate } from './inspect.ts'
 import { LIMITS } from './limits.ts'
@@ -22,6 +22,9 @@ interface Row {
   next: number
   readonly end: number
 }
+
+/** An update without structs and deletes. */
+const NOTHING = new Uint8Array([0, 0])
 
 const rowsOf = (structs: readonly Struct[]): Map<number, Row> => {
   const rows = new Map<number, Row>()
@@ -58,12 +61,49 @@ const mergeNext = (transaction: Y.Transaction, row: Row): number | undefined => 
   return undefined
 }
 
-/** Merges the deletes alone. */
+/** The runs of `deletes` that are not deleted yet; undefined where some are of structs that are not there. */
+const freshDeletes = (doc: Y.Doc, deletes: DeleteSet): DeleteSet | undefined => {
+  const fresh = emptyDeletes()
+  for (const [writer, runs] of deletes.clients) {
+    const structs = doc.store.clients.get(writer) ?? []
+    const known = Y.getState(doc.store, writer)
+    const list: typeof runs = []
+    for (const { clock, len } of runs) {
+      const end = clock + len
+      if (end > known) return undefined
+      for (let i = Y.findIndexSS(structs, clock); i < structs.length; i++) {
+        const { id, length, deleted } = structs[i]!
+        if (id.clock >= end) break
+        if (deleted) continue
+        const from = Math.max(clock, id.clock)
+        list.push({ clock: from, len: Math.min(end, id.clock + length) - from })
+      }
+    }
+    if (list.length > 0) fresh.clients.set(writer, list)
+  }
+  return fresh
+}
+
+/**
+ * Merges the deletes alone. Those of structs that are there are done one by one: to encode them
+ * for `Y.applyUpdate` costs as much again as a small update.
+ */
 export const applyDeletes = (
   doc: Y.Doc,
   { deletes }: Pick<DecodedUpdate, 'deletes'>,
   origin: unknown,
-): void => Y.applyUpdate(doc, encodeDelta(doc, { structs: new Map(), deletes }), origin)
+): void => {
+  const fresh = freshDeletes(doc, deletes)
+  if (!fresh) {
+    Y.applyUpdate(doc, encodeDelta(doc, { structs: new Map(), deletes }), origin)
+    return
+  }
+  const apply = (transaction: Y.Transaction): void =>
+    Y.iterateDeletedStructs(transaction, fresh, (struct) => {
+      if (struct instanceof Y.Item && !struct.deleted) struct.delete(transaction)
+    })
+  Y.transact(doc, apply, origin, false)
+}
 
 /**
  * Merges `update` in a transaction of `origin`, or in the one that runs. Throws a RangeError where
@@ -91,7 +131,8 @@ export const integrate = (doc: Y.Doc, update: DecodedUpdate, origin: unknown): v
     }
     const { pendingStructs, pendingDs } = doc.store
     // Yjs looks meanwhile whether what waits in the document itself (of a damaged store) can be merged.
-    if (hasDeletes(update.deletes) || pendingStructs || pendingDs) applyDeletes(doc, update, origin)
+    if (pendingStructs || pendingDs) Y.applyUpdate(doc, NOTHING, origin)
+    if (hasDeletes(update.deletes)) applyDeletes(doc, update, origin)
   }
   Y.transact(doc, merge, origin, false)
 }

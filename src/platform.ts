@@ -1,5 +1,5 @@
 /** Node's part of `crdt`: hashing and compression by `node:crypto` and `node:zlib`. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { Platform } from '../crdt/index.ts'
 
@@ -7,7 +7,8 @@ import type { Platform } from '../crdt/index.ts'
 const DEFLATE_LEVEL = 1
 
 export const nodePlatform: Platform = {
-  sha256: (bytes) => createHash('sha256').update(bytes).digest(),
+  // In one step it takes half the time of a hash object, which a small update would notice.
+  sha256: (bytes) => hash('sha256', bytes, 'buffer'),
   deflate: (bytes) => deflateRawSync(bytes, { level: DEFLATE_LEVEL }),
   // Node wants at least 1; an update of 0 bytes is refused later by its length.
   inflate: (bytes, maxBytes) => inflateRawSync(bytes, { maxOutputLength: Math.max(1, maxBytes) }),
