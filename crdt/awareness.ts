@@ -31,7 +31,7 @@ export interface AwarenessMessage {
 }
 
 /** Entries of one message. A swarm with more people in one room is told in several. */
-const MOST_ENTRIES = 1_000
+export const AWARENESS_ENTRIES = 1_000
 
 /** Characters of one state. A cursor and a name take 200; larger costs each peer that much, for each move. */
 export const AWARENESS_STATE_LENGTH = 16_384
@@ -70,7 +70,7 @@ export const decodeAwareness = (bytes: Uint8Array): AwarenessMessage => {
     const decoder = decoding.createDecoder(bytes)
     const isAsking = decoding.readVarUint(decoder) === 1
     const count = decoding.readVarUint(decoder)
-    if (count > MOST_ENTRIES) throw new Refusal('too_many', `${count} awareness states`)
+    if (count > AWARENESS_ENTRIES) throw new Refusal('too_many', `${count} awareness states`)
     const entries = Array.from({ length: count }, () => readEntry(decoder))
     if (decoding.hasContent(decoder)) throw new Error('more bytes than states')
     return { isAsking, entries }

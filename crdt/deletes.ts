@@ -2,6 +2,11 @@
  * Sets of deleted clocks, as Yjs keeps them: for each writer the runs `{clock, len}`, sorted
  * and merged. Yjs can unite sets; gossip also needs their difference, to send exactly
  * the deletes that a peer lacks.
+ *
+ * ```ts
+ * const lacks = subtractDeletes(ours, decodeDeletes(bytes))
+ * if (hasDeletes(lacks)) send(encodeDeletes(lacks))
+ * ```
  */
 import * as Y from 'yjs'
 

@@ -1,6 +1,10 @@
 /**
  * Digests: 128 bits of SHA-256 as 32 hex digits. Long enough that nobody finds two states
  * or two updates with one digest (2^64 tries), short enough to ride in every round.
+ *
+ * ```ts
+ * digestSnapshot(Y.snapshot(doc), platform)      // '8e7b06643f18cbb5cdba46c0e03107da'
+ * ```
  */
 import * as Y from 'yjs'
 import type { Platform } from './platform.ts'

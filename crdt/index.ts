@@ -1,8 +1,11 @@
 /**
  * The pure part: documents, their digests and deltas, and the `gossip_push` codec. It needs
  * yjs and lib0 alone, and neither clock nor randomness.
+ *
+ * @module pilot-gossip/crdt
  */
 export {
+  AWARENESS_ENTRIES,
   AWARENESS_STATE_LENGTH,
   type AwarenessEntry,
   type AwarenessMessage,

@@ -1,6 +1,11 @@
 /**
  * The one message of the protocol: `gossip_push`. The page `PROTOCOL.md` beside this file
  * says what each field means on the wire; here is its shape once it has been decoded.
+ *
+ * ```ts
+ * const push: Push = decodePush(text, 'kv')
+ * push.state.get('kv')?.digest
+ * ```
  */
 
 import type { Clocks } from './delta.ts'

@@ -1,6 +1,10 @@
 /**
  * The three functions that this folder needs and no pure JavaScript does well. They are
  * handed in, so `crdt` runs wherever Yjs runs; `src/platform.ts` is Node's.
+ *
+ * ```ts
+ * const platform: Platform = { sha256, deflate, inflate }
+ * ```
  */
 export interface Platform {
   /** SHA-256, 32 bytes. */

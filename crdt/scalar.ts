@@ -43,6 +43,7 @@ export class ScalarReplica {
     return this.#version
   }
 
+  /** Writes an entry and counts the version up. */
   set(key: string, value: Json): void {
     this.#state = { ...this.#state, [key]: value }
     this.#version++
@@ -55,6 +56,7 @@ export class ScalarReplica {
     this.#version++
   }
 
+  /** The whole state, as the script sends it. */
   push(): ScalarPush {
     return { version: this.#version, state: this.#state }
   }

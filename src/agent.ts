@@ -54,6 +54,7 @@ export class Agent {
     this.room = new Room({
       name: this.swarm,
       doc: this.doc,
+      isBystander: true,
       ...(keep && { keep }),
       ...(onProblem && { onProblem }),
     })
@@ -108,6 +109,11 @@ export class Agent {
     checkRoomName(name)
     const opened = this.#rooms.get(name)
     if (opened) return opened
+    if (this.member.has(name)) {
+      throw new Failure('already_exists', `room "${name}" is shared by a provider of this agent`, {
+        hint: 'use that document, or another name',
+      })
+    }
     if (this.#rooms.size >= MOST_ROOMS) {
       throw new Failure(
         'invalid_argument',
@@ -154,6 +160,7 @@ export class Agent {
     const room = new Room({
       name,
       doc,
+      isBystander: true,
       ...(store && { keep: { store } }),
       ...(onProblem && { onProblem }),
     })
@@ -163,7 +170,12 @@ export class Agent {
       await room.close()
       throw new Failure('closed', `room "${name}": the agent was stopped`)
     }
-    room.join(this.member)
+    try {
+      room.join(this.member)
+    } catch (error) {
+      await room.close()
+      throw error
+    }
     return room
   }
 }

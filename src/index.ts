@@ -11,6 +11,8 @@
  * await agent.start()
  * writeEntry(agent.doc, 'state', 'greeting', 'hello')
  * ```
+ *
+ * @module pilot-gossip
  */
 export type { Json } from '../crdt/index.ts'
 export {
@@ -20,13 +22,16 @@ export {
 } from './agent.ts'
 export { Failure, type FailureCode, type FailureOptions, isFailure, toFailure } from './errors.ts'
 export {
+  type AwarenessSource,
   Counters,
   DEFAULTS,
+  type DocumentStatus,
   Gossip,
   type GossipConfig,
   type GossipEffect,
   type GossipEvent,
   type GossipOptions,
+  type OpenOptions,
   type Peer,
   type PeerSource,
 } from './gossip/index.ts'
@@ -58,12 +63,23 @@ export {
   writeEntry,
   writePath,
 } from './maps/index.ts'
+export { type Attachable, Member, type MemberOptions } from './member.ts'
 export { type OpenedMap, type OpenMapOptions, openMap } from './open-map.ts'
 export { PilotTransport, type PilotTransportOptions } from './pilot/transport.ts'
 export { nodePlatform } from './platform.ts'
+export {
+  type ConnectionStatus,
+  PilotGossipProvider,
+  type ProviderEvents,
+  type ProviderOptions,
+  type StateAwareness,
+  type SyncStatus,
+} from './provider/index.ts'
+export { Room, type RoomOptions } from './room.ts'
 export { SharedMap, type SharedMapChange, type SharedMapOptions } from './shared-map.ts'
 export type { AgentStatus, PeerStatus } from './status.ts'
 export { type Keep, keepIn } from './store/keep.ts'
+export { LogStore, type LogStoreOptions } from './store/log-store.ts'
 export type { Loaded, Store, StoreProblem, StoreStats } from './store/store.ts'
 export { checkSwarm } from './swarm.ts'
 export type { Incoming, Receive, Transport, TransportHooks } from './transport.ts'

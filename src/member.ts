@@ -71,7 +71,9 @@ export interface Attachable {
   publish(): Promise<void> | undefined
   /** After each event, whatever it was about. */
   onStep(): void
+  /** A peer told who is there: encoded states (see `crdt/awareness.ts`). */
   onAwareness(bytes: Uint8Array, from: string): void
+  /** Trouble with this document, of a peer or of somebody who watches it. */
   onProblem(problem: Problem): void
   /** The member is about to close: a last word may be said. */
   onClosing(): void
@@ -101,6 +103,8 @@ export class Member {
   /** Peers that were given and have no address yet. */
   #unresolved: readonly string[]
   #onIdle: (() => void) | undefined
+  /** Last words of rooms that have left, on their way. */
+  readonly #parting = new Set<Promise<void>>()
 
   constructor(options: MemberOptions) {
     this.swarm = checkSwarm(options.swarm)
@@ -157,6 +161,21 @@ export class Member {
     void this.#look()
   }
 
+  /**
+   * Makes further peers known: names or addresses. Rejects with a Failure (not_found,
+   * invalid_argument) when one does not exist.
+   */
+  async invite(peers: readonly string[]): Promise<void> {
+    const wanted = this.#unresolved
+    this.#unresolved = [...wanted, ...peers]
+    try {
+      this.take({ type: 'peers', addresses: await this.#resolve(), source: 'given' })
+    } catch (error) {
+      this.#unresolved = wanted
+      throw error
+    }
+  }
+
   /** Shares a room from now on. Throws a TypeError before `open`, and where its name is taken. */
   attach(room: Attachable): void {
     if (!this.#gossip) throw new TypeError('attach was called before open, or after close')
@@ -171,8 +190,9 @@ export class Member {
   detach(room: Attachable): void {
     if (this.#rooms.get(room.name) !== room) return
     room.replica.onLocal = undefined
+    const words = this.#gossip?.close(room.name) ?? []
+    for (const { to, text } of words) this.#part(to, text)
     this.#rooms.delete(room.name)
-    this.#gossip?.close(room.name)
   }
 
   /** Does a room of that name take part? */
@@ -185,17 +205,25 @@ export class Member {
     const gossip = this.#gossip
     if (!gossip || !this.#isStarted) return
     this.take({ type: 'flush' })
-    if (gossip.sending === 0) return
+    if (gossip.sending === 0 && this.#parting.size === 0) return
     let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, LAST_PUSH_MS)
+    })
+    await Promise.race([late, Promise.all([this.#idle(gossip), ...this.#parting])])
+    clearTimeout(timer)
+  }
+
+  /** Resolves when nothing is on its way. */
+  async #idle(gossip: Gossip): Promise<void> {
+    if (gossip.sending === 0) return
     await new Promise<void>((resolve) => {
       const others = this.#onIdle
       this.#onIdle = () => {
         others?.()
         resolve()
       }
-      timer = setTimeout(resolve, LAST_PUSH_MS)
     })
-    clearTimeout(timer)
   }
 
   /** Pushes what is fresh, waits a moment for it to leave, and closes the transport. The rooms stay as they are. */
@@ -218,20 +246,31 @@ export class Member {
     this.#events.push(event)
     const gossip = this.#gossip
     if (!gossip || !this.#isStarted || this.#isHandling) return
+    // Listeners of a program are called here. One that throws must not keep what follows from
+    // being done: an effect that is left out would be waited for without end.
+    const thrown: unknown[] = []
+    const attempt = (run: () => void): void => {
+      try {
+        run()
+      } catch (error) {
+        thrown.push(error)
+      }
+    }
     this.#isHandling = true
     try {
       for (let next = this.#events.shift(); next; next = this.#events.shift()) {
-        for (const effect of gossip.handle(next, now())) this.#carryOut(effect)
+        for (const effect of gossip.handle(next, now())) attempt(() => this.#carryOut(effect))
       }
     } finally {
       this.#isHandling = false
     }
-    this.#arm(gossip)
-    for (const room of this.#rooms.values()) room.onStep()
+    if (this.#gossip === gossip) this.#arm(gossip)
+    for (const room of [...this.#rooms.values()]) attempt(() => room.onStep())
     if (gossip.sending === 0) {
       this.#onIdle?.()
       this.#onIdle = undefined
     }
+    if (thrown.length > 0) throw thrown[0]
   }
 
   #carryOut(effect: GossipEffect): void {
@@ -261,15 +300,27 @@ export class Member {
     this.#wake = setTimeout(() => this.take({ type: 'wake' }), wait)
   }
 
-  #send(to: string, text: string): void {
-    // What is published must be on disk: a writer that forgets what it told others, and goes on
-    // under the same id, makes replicas differ for ever.
+  /**
+   * What is published must be on disk: a writer that forgets what it told others, and goes on
+   * under the same id, makes replicas differ for ever.
+   */
+  #publish(to: string, text: string): Promise<void> {
     const kept = [...this.#rooms.values()].flatMap((room) => room.publish() ?? [])
-    const sent =
-      kept.length > 0
-        ? Promise.all(kept).then(() => this.transport.send(to, text))
-        : this.transport.send(to, text)
-    sent.then(
+    return kept.length > 0
+      ? Promise.all(kept).then(() => this.transport.send(to, text))
+      : this.transport.send(to, text)
+  }
+
+  /** A last word: its end is no event, as gossip does not know of it. */
+  #part(to: string, text: string): void {
+    const parting = this.#publish(to, text)
+      .catch((error) => this.#tell({ type: 'send', to, failure: toFailure(error) }))
+      .finally(() => this.#parting.delete(parting))
+    this.#parting.add(parting)
+  }
+
+  #send(to: string, text: string): void {
+    this.#publish(to, text).then(
       () => this.take({ type: 'sent', to }),
       (error) => {
         this.#tell({ type: 'send', to, failure: toFailure(error) })

@@ -1,4 +1,10 @@
-/** Node's part of `crdt`: hashing and compression by `node:crypto` and `node:zlib`. */
+/**
+ * Node's part of `crdt`: hashing and compression by `node:crypto` and `node:zlib`.
+ *
+ * ```ts
+ * new Replica(doc, nodePlatform)
+ * ```
+ */
 import { hash } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { Platform } from '../crdt/index.ts'

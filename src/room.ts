@@ -37,7 +37,10 @@ export interface RoomOptions {
   readonly origin?: unknown
   /** Somebody else's, or `false`: none at all. Default: one of its own, made when it is first read. */
   readonly awareness?: Awareness | false
+  /** Told of trouble: refused messages, a disk. */
   readonly onProblem?: (problem: Problem) => void
+  /** Are only others there, and nobody on our own behalf, until a state is set? Default false. */
+  readonly isBystander?: boolean
   /** Milliseconds after which a peer is asked whether it has a change made here; absent: never. */
   readonly confirmMs?: number
   /** After each event of gossip. */
@@ -63,6 +66,8 @@ export class Room implements Attachable {
   #member: Member | undefined
   #awareness: Awareness | undefined
   #gossiped: AwarenessGossip | undefined
+  /** Our own state, which is put back when we have left; there from when others are told so. */
+  #goodbye: { readonly local: ReturnType<Awareness['getLocalState']> } | undefined
   /** Updates that were read and wait for others. */
   #held: readonly Uint8Array[] = []
   #isChangingWriter = false
@@ -97,6 +102,7 @@ export class Room implements Attachable {
       throw new TypeError(`room "${this.name}" was opened without awareness`)
     if (!this.#awareness) {
       this.#awareness = new SwarmAwareness(this.doc)
+      if (this.#options.isBystander) this.#awareness.setLocalState(null)
       this.#gossipAwareness()
     }
     return this.#awareness
@@ -148,9 +154,10 @@ export class Room implements Attachable {
   /** Pushes what is fresh and shares it no more; the document is kept as before. */
   leave(): void {
     this.#member?.take({ type: 'flush' })
-    this.#leaveAwareness()
+    this.#sayGoodbye()
     this.#member?.detach(this)
     this.#member = undefined
+    this.#endAwareness()
     this.#forget()
   }
 
@@ -197,7 +204,10 @@ export class Room implements Attachable {
     try {
       this.#gossiped?.receive(bytes, from)
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error
+      if (!(error instanceof Refusal)) {
+        this.onProblem({ type: 'observer_failed', error })
+        return
+      }
       const { reason, message } = error
       this.#member?.gossip?.counters.refuse(reason)
       this.onProblem({ type: 'refused', from, document: this.name, reason, message })
@@ -205,7 +215,7 @@ export class Room implements Attachable {
   }
 
   onClosing(): void {
-    this.#leaveAwareness()
+    this.#sayGoodbye()
   }
 
   onClosed(): void {
@@ -222,19 +232,25 @@ export class Room implements Attachable {
     this.#options.onProblem?.({ type: 'store', failure })
   }
 
-  /** We are gone for the others, and they for us. */
-  #leaveAwareness(): void {
+  /** We are gone for the others. It is encoded when it leaves, so what tells it stays until then. */
+  #sayGoodbye(): void {
     const awareness = this.#awareness
-    if (!awareness || !this.#gossiped) return
+    if (!awareness || !this.#gossiped || this.#goodbye) return
+    this.#goodbye = { local: awareness.getLocalState() }
     // Somebody else's awareness is told to others by others.
-    const isOwn = this.#options.awareness === undefined
-    const local = awareness.getLocalState()
-    if (isOwn) awareness.setLocalState(null)
+    if (this.#options.awareness === undefined) awareness.setLocalState(null)
     this.#gossiped.destroy()
+  }
+
+  /** The others are gone for us. */
+  #endAwareness(): void {
+    const awareness = this.#awareness
+    const goodbye = this.#goodbye
+    this.#goodbye = undefined
     this.#gossiped = undefined
-    if (!isOwn) return
+    if (!awareness || !goodbye || this.#options.awareness !== undefined) return
     removeAwarenessStates(awareness, [...awareness.states.keys()], this)
-    awareness.setLocalState(local)
+    awareness.setLocalState(goodbye.local)
   }
 
   /** What is changed while it has joined nobody is no news: peers learn of it by its digest. */

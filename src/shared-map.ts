@@ -94,6 +94,7 @@ export class SharedMap<T extends Json = Json> implements Iterable<[key: string, 
     return copyOf(readEntry(this.doc, this.name, key)) as T | undefined
   }
 
+  /** Is there an entry of that key? */
   has(key: string): boolean {
     return hasEntry(this.doc, this.name, key)
   }
@@ -158,6 +159,7 @@ export class SharedMap<T extends Json = Json> implements Iterable<[key: string, 
     return this.keys().map((key) => [key, this.get(key) as T])
   }
 
+  /** Keys with their values, in no order. */
   [Symbol.iterator](): IterableIterator<[key: string, value: T]> {
     return this.entries()[Symbol.iterator]()
   }

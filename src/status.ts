@@ -1,4 +1,11 @@
-/** What an agent tells of itself: how far it is, whom it knows, and what it has done. */
+/**
+ * What an agent tells of itself: how far it is, whom it knows, and what it has done.
+ *
+ * ```ts
+ * const { digest, peers } = agent.status()
+ * peers.filter(({ inSync }) => !inSync)
+ * ```
+ */
 import { Counters } from './gossip/index.ts'
 import { listMaps } from './maps/index.ts'
 import type { Member } from './member.ts'

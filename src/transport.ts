@@ -16,6 +16,11 @@
  *   and the message is consumed: a poisonous message must not come back for ever.
  * - After `close` has resolved nothing is received, `send` rejects with `closed`, and no
  *   timer, watcher or child process of the transport is left.
+ *
+ * ```ts
+ * await transport.open({ accepts: () => true, receive: ({ from, text }) => take(from, text), onProblem })
+ * await transport.send(await transport.resolve('bob'), 'hello')
+ * ```
  */
 import type { Failure } from './errors.ts'
 

@@ -56,6 +56,10 @@ const forbidden: Record<string, (from: string, to: string) => boolean> = {
     ships(from) && isOf(to, 'execa') && from !== 'src/pilot/pilotctl.ts',
   'one file imports classic-level': (from, to) =>
     ships(from) && isOf(to, 'classic-level') && from !== 'src/store/level-database.ts',
+  'only the bridge imports ws': (from, to) =>
+    ships(from) && isOf(to, 'ws') && !isOf(from, 'src/bridge'),
+  'only the command line starts a bridge': (from, to) =>
+    ships(from) && isOf(to, 'src/bridge') && !isOf(from, 'src/bridge') && !isCli(from),
   'the store on LevelDB stands alone': (from, to) =>
     ships(from) && /^src\/store\/level/.test(to) && !/^src\/store\/level/.test(from),
   'what ships imports no test and no bench': (from, to) =>
@@ -144,6 +148,8 @@ const broken: readonly (readonly [file: string, text: string, fault: string])[] 
   ['src/a/b.ts', `import { x } from '../../crdt/x.ts'`, 'through its index: src/a/b.ts'],
   ['src/a.ts', `import { execa } from 'execa'`, 'one file imports execa: src/a.ts'],
   ['src/a.ts', `await import('classic-level')`, 'one file imports classic-level: src/a.ts'],
+  ['src/a.ts', `import { WebSocket } from 'ws'`, 'only the bridge imports ws: src/a.ts'],
+  ['src/index.ts', `export * from './bridge/index.ts'`, 'only the command line starts a bridge'],
   ['src/index.ts', `export * from './store/level.ts'`, 'stands alone: src/index.ts'],
   ['src/a.ts', `import x from '../test/b.ts'`, 'no test and no bench: src/a.ts'],
   ['src/a.ts', `import x from './cli/x.ts'`, 'its command line: src/a.ts -> src/cli/x.ts'],

@@ -13,13 +13,14 @@
 import * as encoding from 'lib0/encoding'
 import { type Awareness, applyAwarenessUpdate } from 'y-protocols/awareness'
 import {
+  AWARENESS_ENTRIES,
   AWARENESS_STATE_LENGTH,
   type AwarenessEntry,
   decodeAwareness,
   encodeAwareness,
 } from '../../crdt/index.ts'
 import type { AwarenessSource } from '../gossip/index.ts'
-import { lifeOf } from './swarm-awareness.ts'
+import { forgetGone, lifeOf } from './swarm-awareness.ts'
 
 /** Milliseconds between two tellings at least: people do not see a cursor jump that often. */
 const LEAST_PAUSE_MS = 100
@@ -36,8 +37,17 @@ const ENTRY_BYTES = 32
 /** Tellings in which a newcomer asks who is there: as many as the peers it then tells at once. */
 const ASKS = 3
 
+/**
+ * Milliseconds between two times that our clock is raised over what others tell of us. Two programs
+ * with one client id would else outdo each other without end.
+ */
+const RAISE_MS = 3_000
+
 /** States known at a time. A member can name bogus ones: each costs memory and a place in messages. */
 const MOST_STATES = 10_000
+
+/** One from which a clock can still be raised for some centuries. */
+const MOST_CLOCK = 2 ** 52
 
 export interface AwarenessHooks {
   /** Some peers are to be told the states from that number on; `to`: that one alone. */
@@ -65,6 +75,9 @@ export class AwarenessGossip implements AwarenessSource {
   /** Milliseconds, of Date. */
   #toldAt = 0
   #asks = ASKS
+  /** Milliseconds, of Date. */
+  #raisedAt = Number.NEGATIVE_INFINITY
+  #forgotAt = Number.NEGATIVE_INFINITY
 
   constructor(awareness: Awareness, hooks: AwarenessHooks) {
     this.#awareness = awareness
@@ -89,8 +102,9 @@ export class AwarenessGossip implements AwarenessSource {
     let room = bytes
     // The newest first: what does not fit is told when it is renewed.
     for (const [client, last] of [...this.#numbers].reverse()) {
-      if (last < number) continue
+      if (last < number || entries.length >= AWARENESS_ENTRIES) break
       const entry = this.#entryOf(client, now)
+      if (!entry) this.#numbers.delete(client)
       // Who has just come is not told of those who are gone.
       if (!entry || (number === 0 && entry.state === null)) continue
       const length = utf8.encode(JSON.stringify(entry.state)).length
@@ -110,10 +124,13 @@ export class AwarenessGossip implements AwarenessSource {
     const { isAsking, entries } = decodeAwareness(bytes)
     const { clientID, meta, states } = this.#awareness
     const life = lifeOf(states.size)
+    this.#raiseOver(entries)
+    if (meta.size >= MOST_STATES) this.#forget()
+    let places = MOST_STATES - meta.size
     const taken = entries.filter(
       ({ client, age }) =>
         // Of ourselves nobody else can tell.
-        client !== clientID && age < life && (meta.has(client) || meta.size < MOST_STATES),
+        client !== clientID && age < life && (meta.has(client) || places-- > 0),
     )
     if (taken.length > 0) this.#asks = 0
     const before = new Map(taken.map(({ client }) => [client, meta.get(client)]))
@@ -126,6 +143,34 @@ export class AwarenessGossip implements AwarenessSource {
         meta.set(client, { clock: applied.clock, lastUpdated: now - age })
     }
     if (isAsking) this.#hooks.tell(0, from)
+  }
+
+  /**
+   * Others know a higher clock of ours, of an earlier life or by a lie: they would not take what we
+   * tell. So we tell it with one that is higher.
+   */
+  #raiseOver(entries: readonly AwarenessEntry[]): void {
+    const { clientID, meta } = this.#awareness
+    const clock = Math.max(
+      -1,
+      ...entries.filter(({ client }) => client === clientID).map((entry) => entry.clock),
+    )
+    const own = meta.get(clientID)
+    const now = Date.now()
+    if (!own || clock <= own.clock || clock >= MOST_CLOCK || now < this.#raisedAt + RAISE_MS) return
+    this.#raisedAt = now
+    meta.set(clientID, { ...own, clock })
+    this.#awareness.setLocalState(this.#awareness.getLocalState())
+  }
+
+  /** Makes place, where somebody else's awareness does not do so itself. */
+  #forget(): void {
+    const now = Date.now()
+    if (now < this.#forgotAt + RAISE_MS) return
+    this.#forgotAt = now
+    forgetGone(this.#awareness)
+    for (const client of this.#numbers.keys())
+      if (!this.#awareness.meta.has(client)) this.#numbers.delete(client)
   }
 
   /** As y-protocols reads it. */

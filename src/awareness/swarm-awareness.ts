@@ -21,18 +21,46 @@ const LIFE_OF_EACH_MS = 150
 /** Milliseconds between two looks. A state lives longer by as much at most. */
 const LOOK_MS = 3_000
 
+/**
+ * Times its life after which a client that has gone is forgotten. Until then its clock is known,
+ * so that a state of it that is still on its way does not bring it back.
+ */
+const LIVES_KEPT = 2
+
 /** Milliseconds for which a state of so many lives without being renewed. */
 export const lifeOf = (states: number): number => Math.max(LEAST_LIFE_MS, states * LIFE_OF_EACH_MS)
 
+/** Forgets the clocks of those that went long ago: clients come anew with each start of a program. */
+export const forgetGone = ({ clientID, meta, states }: Awareness): void => {
+  const until = Date.now() - LIVES_KEPT * lifeOf(states.size)
+  for (const [client, { lastUpdated }] of meta)
+    if (client !== clientID && !states.has(client) && lastUpdated <= until) meta.delete(client)
+}
+
 export class SwarmAwareness extends Awareness {
+  readonly #stopListening: () => void
+
   constructor(doc: Y.Doc) {
-    super(doc)
+    // y-protocols listens to the document and never stops: here its listener can be taken back.
+    let stop = (): void => undefined
+    const on = (...[event, listener]: Parameters<Y.Doc['on']>): void => {
+      doc.on(event, listener)
+      stop = () => doc.off(event, listener)
+    }
+    super(Object.create(doc, { on: { value: on } }))
+    this.doc = doc
+    this.#stopListening = stop
     // Peers take a state only where its clock is higher than the last they saw, of an earlier life too.
     const now = Date.now()
     this.meta.set(this.clientID, { clock: now, lastUpdated: now })
     clearInterval(this._checkInterval)
     // y-protocols' `destroy` clears it under this name.
     this._checkInterval = setInterval(() => this.#look(), LOOK_MS).unref()
+  }
+
+  override destroy(): void {
+    super.destroy()
+    this.#stopListening()
   }
 
   #look(): void {
@@ -46,5 +74,6 @@ export class SwarmAwareness extends Awareness {
         client !== this.clientID && now - (this.meta.get(client)?.lastUpdated ?? 0) >= life,
     )
     if (gone.length > 0) removeAwarenessStates(this, gone, 'timeout')
+    forgetGone(this)
   }
 }

@@ -147,6 +147,7 @@ export class Bridge {
     return this.#closing
   }
 
+  /** What it has done so far, and for whom it is open. */
   stats(): BridgeStats {
     const { framesIn, bytesIn, framesOut, bytesOut, ignoredAwareness, heldBytes } = this.#shared
     return {

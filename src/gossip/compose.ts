@@ -2,12 +2,17 @@
  * Makes the next message for a peer from what is to be said to it. As much as fits goes into
  * one message; an answer that is too long is cut into parts, one for each message, and the
  * rest stays to be said.
+ *
+ * ```ts
+ * const { text, left } = composer.compose(peer.address, peer.outbox.drain(), documents, members, now)
+ * ```
  */
 import {
   type Delta,
   type DocState,
   encodePush,
   isEmptyDelta,
+  LIMITS,
   type PackedUpdate,
   type Platform,
   packUpdate,
@@ -131,7 +136,7 @@ export class Composer {
     for (const [name, saying] of sayings) {
       const document = documents.get(name)
       if (!document) continue
-      if (room < LEAST_PIECE_BYTES) {
+      if (room < LEAST_PIECE_BYTES || state.size >= LIMITS.documents) {
         left.push([name, saying])
         continue
       }

@@ -1,4 +1,11 @@
-/** What gossip has done since it started, to be looked at. Plain numbers that only grow. */
+/**
+ * What gossip has done since it started, to be looked at. Plain numbers that only grow.
+ *
+ * ```ts
+ * const { pushesSent, rejected } = gossip.counters
+ * rejected.own_clock      // how often, or undefined
+ * ```
+ */
 import type { RefusalReason } from '../../crdt/index.ts'
 
 export class Counters {
@@ -14,6 +21,7 @@ export class Counters {
   sendsFailed = 0
   readonly rejected: Partial<Record<RefusalReason, number>> = {}
 
+  /** Counts a refused message by its reason. */
   refuse(reason: RefusalReason): void {
     this.rejected[reason] = (this.rejected[reason] ?? 0) + 1
   }

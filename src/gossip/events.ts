@@ -1,6 +1,12 @@
 /**
  * What goes into gossip and what comes out. Nothing here is a socket, a timer or a promise,
  * so the same core runs over a real transport, in the demo and in a simulation of thousands.
+ *
+ * ```ts
+ * for (const effect of gossip.handle({ type: 'message', from, text }, now)) {
+ *   if (effect.type === 'send') transport.send(effect.to, effect.text)
+ * }
+ * ```
  */
 import type { RefusalReason } from '../../crdt/index.ts'
 

@@ -61,8 +61,10 @@ interface Replicated extends OpenDocument, OpenOptions {
   /** Digest of an update → what it carried. All of it has been merged, so it need not be looked at again. */
   readonly merged: Map<string, Delta>
   readonly unconfirmed: Unconfirmed
-  /** When a peer is to be asked whether it has them. */
+  /** When a peer is to be asked whether it has them, or has more than we. */
   confirmAt: number
+  /** When it was changed last, and by whom: undefined where that was not one peer alone. */
+  changed: { readonly at: number; readonly from: string | undefined }
   syncs: number
 }
 
@@ -84,6 +86,12 @@ export interface DocumentStatus {
   readonly unconfirmedSince: number | undefined
 }
 
+/** A message that is sent while another to the same peer may be on its way. */
+export interface LastWord {
+  readonly to: string
+  readonly text: string
+}
+
 const confirmMsOf = ({ confirmMs }: OpenOptions): number => confirmMs ?? Number.POSITIVE_INFINITY
 
 export class Gossip {
@@ -101,6 +109,8 @@ export class Gossip {
   #flushAt = Number.POSITIVE_INFINITY
   #echoAt = Number.POSITIVE_INFINITY
   #effects: GossipEffect[] = []
+  /** Names of documents that were closed here: peers go on to tell of them until they have heard. */
+  readonly #closed = new Set<string>()
   /** Documents of which nobody has been told. */
   #opened: string[] = []
 
@@ -135,18 +145,26 @@ export class Gossip {
       merged: new Map(),
       unconfirmed: new Unconfirmed(),
       confirmAt: Number.POSITIVE_INFINITY,
+      changed: { at: Number.NEGATIVE_INFINITY, from: undefined },
       syncs: 0,
       ...options,
     }
     this.#documents.set(document, open)
+    this.#closed.delete(document)
     this.#opened.push(document)
   }
 
-  /** Stops it. */
-  close(document: string): void {
-    this.#documents.delete(document)
+  /**
+   * Stops it. Returns what peers were still to be told of it, as they were being told something
+   * else: messages to be sent now, of which no event is to be given.
+   */
+  close(document: string): LastWord[] {
+    const words = this.#lastWords(document)
+    const wasOpen = this.#documents.delete(document)
+    if (wasOpen && this.#closed.size < this.#limits.documents) this.#closed.add(document)
     this.#asks.forget(document)
     for (const peer of this.peers) peer.outbox.forget(document)
+    return words
   }
 
   /** Undefined where it is not open. */
@@ -237,10 +255,11 @@ export class Gossip {
   /** What a document brings along may be with nobody else. */
   #doubt(name: string, now: number): void {
     const document = this.#documents.get(name)
-    if (!document?.confirmMs || document.replica.version === 0) return
+    if (!document?.confirmMs) return
+    document.confirmAt = now + document.confirmMs
+    if (document.replica.version === 0) return
     const all = document.replica.lacking({ clocks: new Map(), deletes: undefined })
     document.unconfirmed.add(all, now)
-    document.confirmAt = now + document.confirmMs
   }
 
   #onTime(now: number): void {
@@ -266,8 +285,9 @@ export class Gossip {
   }
 
   /** A fresh change, ours or passed on, to be pushed when some have been gathered. */
-  #rumor(document: OpenDocument, delta: Delta, now: number, from?: string): void {
+  #rumor(document: Replicated, delta: Delta, now: number, from?: string): void {
     document.rumors.add(delta, from)
+    document.changed = { at: now, from }
     if (this.#flushAt === Number.POSITIVE_INFINITY) this.#flushAt = now + this.config.gatherMs
   }
 
@@ -336,6 +356,31 @@ export class Gossip {
     for (const peer of targets) if (peer) this.#sender.say(peer, document, { awareness: since })
   }
 
+  /** Of digests and questions none: who hears them could not ask us, and we need no answer. */
+  #lastWords(name: string): LastWord[] {
+    const words: LastWord[] = []
+    if (!this.#documents.has(name)) return words
+    for (const peer of this.peers) {
+      if (words.length >= this.config.maxSends) break
+      if (peer.failures > 0) continue
+      const saying = peer.outbox.take(name)
+      if (!saying || (saying.since ?? saying.awareness ?? saying.answer) === undefined) continue
+      const { digest: _, ask: __, ...last } = saying
+      const { text } = this.#composer.compose(
+        peer.address,
+        [[name, last]],
+        this.#documents,
+        () => [],
+        this.#now,
+      )
+      if (text === undefined) continue
+      this.counters.pushesSent++
+      this.counters.bytesSent += text.length
+      words.push({ to: peer.address, text })
+    }
+    return words
+  }
+
   /** When the first peer is to be asked whether it has what was written here. */
   #confirmAt(): number {
     let at = Number.POSITIVE_INFINITY
@@ -347,14 +392,16 @@ export class Gossip {
     for (const [name, document] of this.#documents) {
       if (document.confirmAt > now) continue
       const isPending = document.unconfirmed.oldest !== undefined
-      document.confirmAt = isPending ? now + confirmMsOf(document) : Number.POSITIVE_INFINITY
-      if (isPending) this.#askSome(name, now)
+      const isOver = !isPending && document.syncs > 0
+      document.confirmAt = isOver ? Number.POSITIVE_INFINITY : now + confirmMsOf(document)
+      // Who has the same as we is silent. Those of whom nobody knows what they have tell it unasked.
+      if (!isOver) this.#askSome(name, now, isPending)
     }
   }
 
   /** Asks one who may have the document for what we lack; its answer tells what it has. */
-  #askSome(name: string, now: number): void {
-    for (const peer of this.#some(name, 1, now, () => false))
+  #askSome(name: string, now: number, isAnyFit = true): void {
+    for (const peer of this.#some(name, 1, now, ({ digests }) => !isAnyFit && !digests.has(name)))
       this.#ask(name, peer.address, undefined, now)
   }
 
@@ -382,6 +429,10 @@ export class Gossip {
       if (document) this.#onState(peer, name, document, state, now)
       else this.#onUnknown(peer, name, state)
     }
+    // It has told of more than it has: it has closed some, and will tell of those it kept.
+    if (peer.digests.size > peer.documents)
+      for (const name of [...peer.digests.keys()])
+        if (!push.state.has(name)) peer.digests.delete(name)
   }
 
   /** Others may have documents that we have not: it is no fault to tell of them. */
@@ -389,6 +440,11 @@ export class Gossip {
     if (digest !== undefined && peer.digests.size < this.#limits.documents)
       peer.digests.set(name, digest)
     if (!update && !vector) return
+    if (this.#closed.has(name)) {
+      // No trouble to tell: it is counted.
+      this.counters.refuse('unknown_document')
+      return
+    }
     const message = `document "${name}" is not open here`
     this.#refuse(peer.address, new Refusal('unknown_document', message), name)
   }
@@ -418,12 +474,20 @@ export class Gossip {
     }
     if (answer) {
       const { next, since } = this.#asks.answered(name, peer.address, more === true, now)
-      // Where it asks nothing in turn, it lacks nothing of what we had when we asked.
-      if (since !== undefined && !vector) document.unconfirmed.confirm(since)
+      if (since !== undefined && !vector) this.#onContent(peer.address, document, since)
       if (since !== undefined && document.replica.waiting.updates === 0) document.syncs++
       if (digest === document.replica.digest) this.#onEqual(peer.address, document)
       this.#askNext([[name, next]], now)
     }
+  }
+
+  /**
+   * The peer has answered and asks nothing in turn: so it lacks nothing of what we had when we
+   * asked. But one that is asking another just then asks nothing either: it has told another state
+   * than ours is now, though nobody else has changed ours meanwhile.
+   */
+  #onContent(address: string, { changed, unconfirmed }: Replicated, since: number): void {
+    if (changed.at >= since && changed.from !== address) unconfirmed.confirm(since)
   }
 
   /** The peer has exactly what we have. */
@@ -474,13 +538,7 @@ export class Gossip {
   }
 
   /** Does what merges something the peer sent, and passes on what was new. */
-  #merge(
-    peer: Peer,
-    name: string,
-    document: OpenDocument,
-    merge: () => Outcome,
-    now: number,
-  ): void {
+  #merge(peer: Peer, name: string, document: Replicated, merge: () => Outcome, now: number): void {
     // What was changed here comes before what is merged now, also in the order of rumors.
     this.#takeLocal(now)
     try {

@@ -55,6 +55,13 @@ export class Outbox {
     return all
   }
 
+  /** Takes out what is to be said about a document. */
+  take(document: string): Saying | undefined {
+    const saying = this.#sayings?.get(document)
+    this.#sayings?.delete(document)
+    return saying
+  }
+
   forget(document: string): void {
     this.#sayings?.delete(document)
   }

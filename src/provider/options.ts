@@ -1,4 +1,12 @@
-/** What a provider is told when it is made, and what it tells. */
+/**
+ * What a provider is told when it is made, and what it tells.
+ *
+ * ```ts
+ * const provider = new PilotGossipProvider(transport, 'notes', doc, { connect: false, store })
+ * provider.on('sync-status', ({ status, oldestMs }) => show(status, oldestMs))
+ * provider.connect()
+ * ```
+ */
 import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import type { Failure } from '../errors.ts'
@@ -8,6 +16,18 @@ import type { PeerStatus } from '../status.ts'
 import type { Store } from '../store/store.ts'
 import type { SyncStatus } from './sync-status.ts'
 
+/** What a state holds y-protocols leaves open; a program with a type for it may say so. */
+type AnyState = NonNullable<ReturnType<Awareness['getLocalState']>>[string]
+
+/** An Awareness whose states a program may take for what it puts into them. */
+export interface StateAwareness extends Awareness {
+  /** Our own state, or null. */
+  getLocalState(): AnyState
+  /** Client → its state. */
+  getStates(): Map<number, AnyState>
+}
+
+/** What `status` tells. */
 export type ConnectionStatus = 'connecting' | 'connected' | 'disconnected'
 
 export interface ProviderOptions {
@@ -36,19 +56,28 @@ export interface ProviderOptions {
 
 /** The events of a provider that listeners of others expect too, and those of our own. */
 export type ProviderEvents<Provider> = {
+  /** Connecting, connected, disconnected. */
   status: (event: { status: ConnectionStatus }) => void
+  /** The same as `synced`, as y-websocket calls it. */
   sync: (isSynced: boolean) => void
+  /** Everything of one live peer is here, or no more; see the provider. */
   synced: (isSynced: boolean) => void
   /** Something from peers was merged. */
   update: (update: Uint8Array, origin: unknown) => void
+  /** Somebody new is known. */
   peers: (peers: readonly PeerStatus[]) => void
+  /** Whether what was written here is with anybody else has become different. */
   'sync-status': (status: SyncStatus) => void
   /** So many updates wait for others, without which they cannot be merged. */
   waiting: (event: { updates: number }) => void
+  /** It was connected, and is no more. */
   'connection-close': (event: null, provider: Provider) => void
+  /** It could not connect, or its store could not be read. */
   'connection-error': (failure: Failure, provider: Provider) => void
   /** Trouble of any kind: a refused message, an unreachable peer, a disk. Often in bad times. */
   problem: (problem: Problem) => void
+  /** A subdocument has got a provider of its own. */
   subdoc: (event: { guid: string; doc: Y.Doc; provider: Provider }) => void
+  /** Nothing of it is left. */
   destroy: (provider: Provider) => void
 }

@@ -15,16 +15,20 @@
  * no server who would know; what they have comes by gossip. Alone it stays false.
  */
 import { ObservableV2 } from 'lib0/observable'
-import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import { Agent } from '../agent.ts'
 import { Failure, toFailure } from '../errors.ts'
-import { Member, now } from '../member.ts'
+import { type Member, now } from '../member.ts'
 import { Room } from '../room.ts'
 import { checkRoomName } from '../room-name.ts'
 import { describePeers, type PeerStatus } from '../status.ts'
 import type { Transport } from '../transport.ts'
-import type { ConnectionStatus, ProviderEvents, ProviderOptions } from './options.ts'
+import type {
+  ConnectionStatus,
+  ProviderEvents,
+  ProviderOptions,
+  StateAwareness,
+} from './options.ts'
 import { type Lease, leaseMember } from './shared-member.ts'
 import { Subdocs } from './subdocs.ts'
 import { judgeSync, type SyncStatus } from './sync-status.ts'
@@ -44,8 +48,11 @@ const RETRY_MS = 1_000
 /** The most that grows to. */
 const MOST_RETRY_MS = 30_000
 
-/** Milliseconds that `forceSync` waits for an answer. */
+/** Milliseconds that `forceSync` waits for an answer by default. */
 const FORCE_MS = 10_000
+
+/** Milliseconds that `destroy` waits at most until a peer has what was written last. */
+const HAND_OVER_MS = 2_000
 
 /** Trying again would end the same. */
 const isFinal = ({ code }: Failure): boolean =>
@@ -111,21 +118,55 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     })
     this.whenLoaded = this.#load()
     // Told by events too: nobody has to wait for it.
-    this.whenLoaded.catch((error) => this.emit('connection-error', [toFailure(error), this]))
+    this.whenLoaded.catch((error) => this.#tellFailed(error))
     doc.on('update', this.#onUpdate)
     doc.on('destroy', this.#onDestroy)
-    this.#subdocs = subdocs ? new Subdocs(doc, (sub) => this.#createFor(sub)) : undefined
+    this.#subdocs = subdocs
+      ? new Subdocs(
+          doc,
+          (sub) => this.#createFor(sub),
+          (error) => this.#tellFailed(error),
+        )
+      : undefined
     this.#subdocs?.start()
     if (connect) this.connect()
   }
 
   /** Who is there. Made when it is first read. Throws a TypeError where options say `false`. */
-  get awareness(): Awareness {
+  get awareness(): StateAwareness {
     return this.#room.awareness
   }
 
   get synced(): boolean {
     return this.#synced
+  }
+
+  // What editors ask for under names of their own.
+
+  /** `pilot-gossip`, where several kinds of providers are told apart. */
+  get type(): string {
+    return 'pilot-gossip'
+  }
+
+  /** The same as `doc`. */
+  get document(): Y.Doc {
+    return this.doc
+  }
+
+  /** The same as `connected`. */
+  get isConnected(): boolean {
+    return this.connected
+  }
+
+  /** The same as `synced`. */
+  get isSynced(): boolean {
+    return this.#synced
+  }
+
+  /** `loading` while not connected, then `synchronizing` until it is synced. */
+  getStatus(): 'loading' | 'synchronizing' | 'synchronized' {
+    if (this.#synced) return 'synchronized'
+    return this.connected ? 'synchronizing' : 'loading'
   }
 
   get status(): ConnectionStatus {
@@ -156,15 +197,23 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     return this.#subdocs?.providers ?? new Map()
   }
 
-  /** Connects, and tries again until it can or `disconnect` is called. Does nothing where it is connected. */
+  /**
+   * Connects, with its subdocuments, and tries again until it can or `disconnect` is called. Does
+   * nothing where it is connected.
+   */
   connect(): void {
     if (this.#destroying || this.shouldConnect) return
     this.shouldConnect = true
     void this.#connect()
+    for (const provider of this.subdocs.values()) provider.connect()
   }
 
-  /** Pushes what is fresh and leaves the swarm. What is written from now on is pushed after the next `connect`. */
+  /**
+   * Pushes what is fresh and leaves the swarm, with its subdocuments. What is written from now on
+   * is pushed after the next `connect`. The transport stays open until `destroy`.
+   */
   disconnect(): void {
+    for (const provider of this.subdocs.values()) provider.disconnect()
     if (!this.shouldConnect) return
     this.shouldConnect = false
     this.#leave()
@@ -181,50 +230,97 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
 
   /**
    * Resolves when a peer has given everything it had and has been asked for now. Rejects with a
-   * Failure: `closed` where it is not connected, `timeout` where nobody answers.
+   * Failure: `closed` where it is not connected, `timeout` where nobody answers within
+   * `timeoutMs` milliseconds.
    */
-  async forceSync(): Promise<void> {
-    const { member } = this.#room
+  async forceSync({ timeoutMs = FORCE_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    const { member, status } = this.#room
     if (!member) throw this.#notConnected()
-    const { syncs } = this.#room.status
-    await new Promise<void>((resolve, reject) => {
-      const end = (settle: () => void): void => {
-        clearInterval(asking)
-        clearTimeout(late)
-        this.#looks.delete(look)
-        settle()
-      }
-      const look = (): void => {
-        if (this.#room.member !== member) end(() => reject(this.#notConnected()))
-        else if (this.#room.status.syncs > syncs) end(resolve)
-      }
-      const ask = (): void => member.take({ type: 'ask', document: this.room })
-      const asking = setInterval(ask, CONFIRM_MS)
-      const late = setTimeout(() => end(() => reject(this.#unanswered())), FORCE_MS)
-      this.#looks.add(look)
-      ask()
-    })
+    const isAnswered = await this.#ask(() => this.#room.status.syncs > status.syncs, timeoutMs)
+    if (isAnswered) return
+    throw this.#room.member === member ? this.#unanswered() : this.#notConnected()
   }
 
-  /** Ends it for good: resolves when no timer, listener or socket of it is left. The document stays. */
+  /**
+   * Ends it for good: resolves when no timer, listener or socket of it is left. The document stays.
+   * What was written last is waited for until a peer has it, for 2 seconds at most.
+   */
   override destroy(): Promise<void> {
-    this.#destroying ??= this.#destroy()
+    if (!this.#destroying) {
+      let end: (ended: Promise<void>) => void = () => undefined
+      // It is there before anything is told: a listener may call `destroy` too.
+      this.#destroying = new Promise((resolve) => {
+        end = resolve
+      })
+      end(this.#destroy())
+    }
     return this.#destroying
+  }
+
+  /** A listener that throws stops nothing: it is told as a problem, and thrown where nobody hears that. */
+  override emit<Name extends keyof ProviderEvents<PilotGossipProvider> & string>(
+    name: Name,
+    args: Parameters<ProviderEvents<PilotGossipProvider>[Name]>,
+  ): void {
+    try {
+      super.emit(name, args)
+    } catch (error) {
+      if (name !== 'problem' && this._observers.has('problem')) {
+        this.emit('problem', [{ type: 'observer_failed', error }])
+      } else {
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    }
   }
 
   async #destroy(): Promise<void> {
     this.doc.off('destroy', this.#onDestroy)
-    const member = this.#room.member
+    const subdocs = this.#subdocs?.destroy()
+    if (this.#isHandedOver()) this.disconnect()
+    else await this.#ask(() => this.#isHandedOver(), HAND_OVER_MS)
+    const { member } = this.#room
     this.disconnect()
     this.doc.off('update', this.#onUpdate)
     clearTimeout(this.#stale)
-    await this.#subdocs?.destroy()
+    await subdocs
     await member?.drain()
     await this.#lease?.release()
     await Promise.allSettled([this.whenLoaded])
     await this.#room.close()
     this.emit('destroy', [this])
     super.destroy()
+  }
+
+  /** Is what was written here with a peer, or can none be reached? */
+  #isHandedOver(): boolean {
+    if (!this.connected || this.#pendingSince() === undefined) return true
+    const peers = this.#room.member?.gossip?.peersOf(this.room) ?? []
+    for (const { failures } of peers) if (failures === 0) return false
+    return true
+  }
+
+  /** Asks peers for what we lack until `isDone`; false: not in that time, or not connected any more. */
+  async #ask(isDone: () => boolean, timeoutMs: number): Promise<boolean> {
+    const { member } = this.#room
+    return new Promise((resolve) => {
+      const end = (result: boolean): void => {
+        clearInterval(asking)
+        clearTimeout(late)
+        this.#looks.delete(look)
+        resolve(result)
+      }
+      const look = (): void => {
+        if (this.#room.member !== member) end(false)
+        else if (isDone()) end(true)
+      }
+      const ask = (): void => member?.take({ type: 'ask', document: this.room })
+      const asking = setInterval(ask, CONFIRM_MS)
+      const late = setTimeout(() => end(false), timeoutMs)
+      this.#looks.add(look)
+      ask()
+    })
   }
 
   async #load(): Promise<void> {
@@ -237,8 +333,18 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     this.#setStatus('connecting')
     try {
       await this.whenLoaded
+    } catch {
+      // It has been told, and what could not be read is not read again.
+      if (turn !== this.#turn) return
+      this.shouldConnect = false
+      this.#setStatus('disconnected')
+      return
+    }
+    if (turn !== this.#turn) return
+    try {
       const member = await this.#member()
       if (turn !== this.#turn) return
+      if (member.has(this.room)) throw this.#taken()
       this.#room.join(member)
       this.#retryMs = RETRY_MS
       this.#setStatus('connected')
@@ -248,8 +354,11 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     }
   }
 
+  #tellFailed(error: unknown): void {
+    this.emit('connection-error', [toFailure(error), this])
+  }
+
   #onFailed(failure: Failure): void {
-    this.#lease = undefined
     this.#setStatus('disconnected')
     this.emit('connection-error', [failure, this])
     if (isFinal(failure)) this.shouldConnect = false
@@ -262,21 +371,24 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     const via = this.#via
     if (via instanceof Agent) {
       await via.member.ready
-      return via.member
+      if (via.member.isStarted) return via.member
+      throw new Failure('closed', `room "${this.room}": the agent was stopped`)
     }
     const { swarm = via.swarm ?? DEFAULT_SWARM, peers, config } = this.#options
-    this.#lease ??= leaseMember(
-      via,
-      () =>
-        new Member({
-          swarm,
-          transport: via,
-          ...(peers && { peers }),
-          ...(config && { config }),
-          onProblem: (problem) => this.emit('problem', [problem]),
-        }),
-    )
-    return this.#lease.started
+    this.#lease ??= leaseMember(via, {
+      swarm,
+      ...(peers && { peers }),
+      ...(config && { config }),
+      onProblem: (problem) => this.emit('problem', [problem]),
+    })
+    const lease = this.#lease
+    try {
+      return await lease.started
+    } catch (error) {
+      if (this.#lease === lease) this.#lease = undefined
+      await lease.release()
+      throw error
+    }
   }
 
   #leave(): void {
@@ -300,6 +412,12 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   #notConnected(): Failure {
     return new Failure('closed', `room "${this.room}" is not connected`, {
       hint: 'wait for the event status, or call connect',
+    })
+  }
+
+  #taken(): Failure {
+    return new Failure('already_exists', `room "${this.room}" is shared here already`, {
+      hint: 'share one document by it, or give this one another name',
     })
   }
 
@@ -381,7 +499,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
 
   /** A subdocument's provider, by the same way. */
   #createFor(doc: Y.Doc): PilotGossipProvider {
-    const { store: _, storeOf, awareness, connect: __, ...options } = this.#options
+    const { store: _, storeOf, awareness, ...options } = this.#options
     const store = storeOf?.(doc.guid)
     const provider = new PilotGossipProvider(this.#via, `${this.room}/${doc.guid}`, doc, {
       ...options,
@@ -389,7 +507,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
       ...(awareness === false && { awareness }),
       ...(storeOf && { storeOf }),
       ...(store && { store }),
-      connect: true,
+      connect: this.shouldConnect,
     })
     this.emit('subdoc', [{ guid: doc.guid, doc, provider }])
     return provider

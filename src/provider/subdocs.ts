@@ -3,7 +3,7 @@
  * it.
  *
  * ```ts
- * const subdocs = new Subdocs(doc, (sub) => new PilotGossipProvider(via, `${room}/${sub.guid}`, sub))
+ * const subdocs = new Subdocs(doc, (sub) => new PilotGossipProvider(via, `${room}/${sub.guid}`, sub), tell)
  * subdocs.providers.get(guid)
  * await subdocs.destroy()
  * ```
@@ -26,11 +26,14 @@ export class Subdocs<Provider extends Destroyable> {
   readonly providers = new Map<string, Provider>()
   readonly #doc: Y.Doc
   readonly #create: (doc: Y.Doc) => Provider
+  readonly #onFailed: (error: unknown) => void
   readonly #ending = new Set<Promise<void>>()
 
-  constructor(doc: Y.Doc, create: (doc: Y.Doc) => Provider) {
+  /** `onFailed` is told where one cannot be made: whoever writes the document chooses its guid. */
+  constructor(doc: Y.Doc, create: (doc: Y.Doc) => Provider, onFailed: (error: unknown) => void) {
     this.#doc = doc
     this.#create = create
+    this.#onFailed = onFailed
     doc.on('subdocs', this.#onChange)
   }
 
@@ -55,7 +58,11 @@ export class Subdocs<Provider extends Destroyable> {
     if (known?.doc === doc) return
     // Loaded anew, Yjs makes another object of the same guid.
     if (known) this.#close(known.doc)
-    this.providers.set(doc.guid, this.#create(doc))
+    try {
+      this.providers.set(doc.guid, this.#create(doc))
+    } catch (error) {
+      this.#onFailed(error)
+    }
   }
 
   #close(doc: Y.Doc): void {

@@ -7,6 +7,8 @@
  * import { keepInLevel } from 'pilot-gossip/level'
  * new Agent({ swarm: 'kv', transport, keep: keepInLevel('/var/lib/agent') })
  * ```
+ *
+ * @module pilot-gossip/level
  */
 import { type Keep, keepWith } from './keep.ts'
 import { LevelStore } from './level-store.ts'

@@ -52,8 +52,11 @@ export interface Store {
    * owner waits before it tries again.
    */
   needsCompaction(moment?: Moment): boolean
+  /** Replaces what is stored by the state of the document; see the contract above. */
   compact(doc: Y.Doc): Promise<void>
+  /** How much it holds, and has written. */
   stats(): StoreStats
+  /** Waits for what was begun; nothing is taken afterwards. May be called twice. */
   close(): Promise<void>
 }
 

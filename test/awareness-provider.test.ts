@@ -1,0 +1,141 @@
+/** Awareness as the user of a provider sees it: who is there, and who has left. */
+import * as assert from 'uvu/assert'
+import { Awareness } from 'y-protocols/awareness'
+import * as Y from 'yjs'
+import type { PilotGossipProvider } from '../src/provider/index.ts'
+import { MemoryHub } from '../src/transports/memory.ts'
+import { Network, seeded } from '../src/transports/network.ts'
+import { onStage, tellsOf, turns, waitFor, write } from './helpers/provider.ts'
+import { suite } from './helpers/suite.ts'
+
+const test = suite('provider: awareness')
+
+const seenBy = (provider: PilotGossipProvider, other: PilotGossipProvider): unknown =>
+  provider.awareness.getStates().get(other.doc.clientID)?.name
+
+const enter = (provider: PilotGossipProvider, name: string): void =>
+  provider.awareness.setLocalStateField('name', name)
+
+test('all see who is there, and what they do now', () =>
+  onStage(async (stage) => {
+    const all = ['a', 'b', 'c', 'd', 'e'].map((name) => stage.add(name))
+    for (const [index, provider] of all.entries()) enter(provider, `${index}`)
+    await waitFor('all see all', () =>
+      all.every((provider) => all.every((other, index) => seenBy(provider, other) === `${index}`)),
+    )
+    enter(all[0]!, 'new')
+    await waitFor('all see it', () => all.every((provider) => seenBy(provider, all[0]!) === 'new'))
+  }))
+
+test('who comes later sees who is there', () =>
+  onStage(async (stage) => {
+    const a = stage.add('a')
+    enter(a, 'Ada')
+    await waitFor('a', () => a.connected)
+    const b = stage.add('b')
+    void b.awareness
+    await waitFor('b sees a', () => seenBy(b, a) === 'Ada')
+  }))
+
+test('is read late and works from then on', () =>
+  onStage(async (stage) => {
+    const [a, b] = [stage.add('a'), stage.add('b')]
+    enter(a, 'Ada')
+    await a.whenSynced
+    await b.whenSynced
+    await waitFor('b sees a', () => seenBy(b, a) === 'Ada')
+  }))
+
+for (const end of ['disconnect', 'destroy'] as const) {
+  test(`${end}: gone for the others at once, though something was being pushed`, () =>
+    onStage(async (stage) => {
+      const [a, b, c] = [stage.add('a'), stage.add('b'), stage.add('c')]
+      for (const [index, provider] of [a, b, c].entries()) enter(provider, `${index}`)
+      await waitFor('both see it', () => [b, c].every((node) => seenBy(node, a) === '0'))
+      await waitFor('and it sees them', () => seenBy(a, b) === '1')
+      write(a, 'last')
+      await a[end]()
+      await waitFor('they see that it has gone', () =>
+        [b, c].every((node) => !node.awareness.getStates().has(a.doc.clientID)),
+      )
+      if (end === 'destroy') return
+      assert.equal([...a.awareness.getStates().keys()], [a.doc.clientID])
+      assert.equal(a.awareness.getLocalState(), { name: '0' }, 'its own state stays')
+      a.connect()
+      await waitFor('it is back', () => [b, c].every((node) => seenBy(node, a) === '0'))
+      await waitFor('and sees them', () => seenBy(a, b) === '1')
+    }))
+}
+
+test('is seen over a network that loses a third', () =>
+  onStage(
+    async (stage) => {
+      const [a, b] = [stage.add('a'), stage.add('b')]
+      enter(a, 'Ada')
+      enter(b, 'Bob')
+      const moving = setInterval(() => enter(a, 'Ada'), 50)
+      await waitFor('b sees a', () => seenBy(b, a) === 'Ada')
+      clearInterval(moving)
+    },
+    new MemoryHub({ network: new Network({ random: seeded(3), latency: [1, 20], loss: 0.3 }) }),
+  ))
+
+test("somebody else's awareness is used as it is, and not ended", () =>
+  onStage(async (stage) => {
+    const doc = new Y.Doc()
+    const awareness = new Awareness(doc)
+    awareness.setLocalStateField('name', 'Ada')
+    const a = stage.add('a', { doc, awareness })
+    const b = stage.add('b')
+    assert.is(a.awareness, awareness)
+    void b.awareness
+    await waitFor('b sees a', () => seenBy(b, a) === 'Ada')
+    enter(b, 'Bob')
+    await waitFor('a sees b', () => seenBy(a, b) === 'Bob')
+    a.disconnect()
+    assert.equal(awareness.getLocalState(), { name: 'Ada' })
+    assert.is(awareness.getStates().get(b.doc.clientID)?.name, 'Bob')
+    await a.destroy()
+    assert.equal(awareness.getLocalState(), { name: 'Ada' })
+    awareness.destroy()
+  }))
+
+test('none at all where the options say so, and none is told', () =>
+  onStage(async (stage) => {
+    const via = stage.transport('a')
+    const sent: string[] = []
+    const send = via.send.bind(via)
+    via.send = async (to, text) => {
+      sent.push(text)
+      await send(to, text)
+    }
+    const a = stage.add('a', { via, awareness: false })
+    assert.throws(() => a.awareness, TypeError)
+    const b = stage.add('b')
+    enter(b, 'Bob')
+    await a.whenSynced
+    write(a, 'x')
+    await a.flush()
+    assert.is(sent.filter((text) => text.includes('awareness')).length, 0)
+    const told = tellsOf(a)
+    enter(b, 'again')
+    await turns()
+    assert.is(told.filter((line) => line.startsWith('problem')).length, 0)
+  }))
+
+test('a listener of awareness that throws is told, and others go on', () =>
+  onStage(async (stage) => {
+    const [a, b] = [stage.add('a'), stage.add('b')]
+    const told = tellsOf(a)
+    a.awareness.on('change', ({ added }: { added: number[] }) => {
+      if (added.includes(b.doc.clientID)) throw new Error('of a listener')
+    })
+    enter(b, 'Bob')
+    await waitFor('told', () => told.includes('problem observer_failed'))
+    write(b, 'x')
+    await waitFor('it goes on', () => a.doc.getText('text').toString() === 'x')
+    write(a, 'y')
+    await waitFor('both ways', () => b.doc.getText('text').toString() === 'xy')
+  }))
+
+test.run()

@@ -1,0 +1,106 @@
+/**
+ * Providers over memory: a stage on which documents join and leave a room, and all that was opened
+ * is closed when the test ends, however it ends.
+ *
+ * ```ts
+ * await onStage(async (stage) => {
+ *   const [a, b] = [stage.add('a'), stage.add('b')]
+ *   a.doc.getText('t').insert(0, 'x')
+ *   await waitFor('b has it', () => b.doc.getText('t').length === 1)
+ * })
+ * ```
+ */
+import * as Y from 'yjs'
+import type { GossipConfig } from '../../src/gossip/index.ts'
+import { PilotGossipProvider, type ProviderOptions } from '../../src/provider/index.ts'
+import type { Transport } from '../../src/transport.ts'
+import { MemoryHub, MemoryTransport } from '../../src/transports/memory.ts'
+
+/** Milliseconds that a condition may take to come true. */
+const PATIENCE = 20_000
+
+/** Rounds and second tries come soon, so that a test that loses messages is short. */
+export const QUICK: Partial<GossipConfig> = { intervalMs: 200, backoffMs: 50, askTimeoutMs: 300 }
+
+/** Resolves when the condition is true; rejects, saying what was waited for, when it never is. */
+export const waitFor = async (what: string, isTrue: () => boolean): Promise<void> => {
+  const end = performance.now() + PATIENCE
+  while (!isTrue()) {
+    if (performance.now() > end) throw new Error(`waited in vain: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+}
+
+/** Lets everything run that can run now: for what is to be shown not to happen. */
+export const turns = async (count = 20): Promise<void> => {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+export interface AddOptions extends ProviderOptions {
+  readonly room?: string
+  readonly doc?: Y.Doc
+  readonly via?: Transport
+}
+
+export class Stage {
+  readonly hub: MemoryHub
+  readonly #providers: PilotGossipProvider[] = []
+
+  constructor(hub: MemoryHub) {
+    this.hub = hub
+  }
+
+  transport(name: string): MemoryTransport {
+    return new MemoryTransport(this.hub, name)
+  }
+
+  /** A provider of that address. */
+  add(name: string, options: AddOptions = {}): PilotGossipProvider {
+    const { room = 'room', doc = new Y.Doc(), via = this.transport(name), ...rest } = options
+    return this.keep(new PilotGossipProvider(via, room, doc, { config: QUICK, ...rest }))
+  }
+
+  /** Destroys it at the end. */
+  keep(provider: PilotGossipProvider): PilotGossipProvider {
+    this.#providers.push(provider)
+    return provider
+  }
+
+  async clear(): Promise<void> {
+    // Nobody waits for the others: all of them leave.
+    this.hub.network.loss = 0
+    await Promise.all(this.#providers.map((provider) => provider.destroy()))
+  }
+}
+
+export const onStage = async (
+  run: (stage: Stage) => Promise<void>,
+  hub = new MemoryHub(),
+): Promise<void> => {
+  const stage = new Stage(hub)
+  try {
+    await run(stage)
+  } finally {
+    await stage.clear()
+  }
+}
+
+export const textOf = ({ doc }: { readonly doc: Y.Doc }): string => doc.getText('text').toString()
+
+export const write = ({ doc }: { readonly doc: Y.Doc }, text: string): void =>
+  doc.getText('text').insert(doc.getText('text').length, text)
+
+/** Everything that the provider tells, in order, as one line each. */
+export const tellsOf = (provider: PilotGossipProvider): string[] => {
+  const told: string[] = []
+  provider.on('status', ({ status }) => told.push(status))
+  provider.on('synced', (is) => told.push(`synced ${is}`))
+  provider.on('sync', (is) => told.push(`sync ${is}`))
+  provider.on('sync-status', ({ status }) => told.push(status))
+  provider.on('connection-close', () => told.push('close'))
+  provider.on('connection-error', ({ code }) => told.push(`error ${code}`))
+  provider.on('waiting', ({ updates }) => told.push(`waiting ${updates}`))
+  provider.on('problem', ({ type }) => told.push(`problem ${type}`))
+  provider.on('destroy', () => told.push('destroy'))
+  return told
+}

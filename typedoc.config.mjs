@@ -1,0 +1,86 @@
+/**
+ * The API pages. A file here has one noun, which its head comment tells about, with an example: a
+ * small plugin gives that comment to what the file exports without one of its own, and warns of
+ * exports that have no example at all. Warnings are errors.
+ */
+import { readFileSync } from 'node:fs'
+import { Comment, Converter, ReflectionKind } from 'typedoc'
+
+const TOP =
+  ReflectionKind.Class |
+  ReflectionKind.Interface |
+  ReflectionKind.Function |
+  ReflectionKind.TypeAlias |
+  ReflectionKind.Variable
+
+const heads = new Map()
+
+/** Text of the comment that a file begins with. */
+const headOf = (file) => {
+  if (!heads.has(file)) {
+    const [, text = ''] = /^\/\*\*\n?(.*?)\*\//s.exec(readFileSync(file, 'utf8')) ?? []
+    heads.set(file, text.replaceAll(/^ ?\* ?/gm, '').trim())
+  }
+  return heads.get(file)
+}
+
+const textOf = (comment) =>
+  [...(comment?.summary ?? []), ...(comment?.blockTags ?? []).flatMap(({ content }) => content)]
+    .map(({ text }) => text)
+    .join('')
+
+const addHeads = (app) => {
+  app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
+    for (const reflection of project.getReflectionsByKind(TOP)) {
+      const file = project.getSymbolIdFromReflection(reflection)?.fileName
+      if (!file || reflection.parent?.kindOf?.(ReflectionKind.ClassOrInterface)) continue
+      const head = headOf(file)
+      const owners = reflection.signatures ?? [reflection]
+      for (const owner of owners) {
+        if (!owner.comment) owner.comment = new Comment([{ kind: 'text', text: head }])
+        if (!`${textOf(owner.comment)}${head}`.includes('```'))
+          app.logger.warn(`${reflection.getFriendlyFullName()} has no example, nor has ${file}`)
+      }
+    }
+  })
+}
+
+/** @type {Partial<import('typedoc').TypeDocOptions>} */
+export default {
+  name: 'pilot-gossip',
+  entryPoints: ['src/index.ts', 'crdt/index.ts', 'src/store/level.ts', 'src/bridge/index.ts'],
+  tsconfig: 'tsconfig.build.json',
+  out: '.cache/docs',
+  readme: 'none',
+  plugin: [addHeads],
+  disableSources: true,
+  hideGenerator: true,
+  excludePrivate: true,
+  excludeExternals: true,
+  validation: {
+    notExported: true,
+    invalidLink: true,
+    invalidPath: true,
+    rewrittenLink: true,
+    notDocumented: true,
+    unusedMergeModuleWith: true,
+  },
+  requiredToBeDocumented: ['Class', 'Interface', 'Function', 'TypeAlias', 'Variable'],
+  // Types that only give another a name, or whose values users never make.
+  intentionallyNotExported: [
+    'JsonObject',
+    'Cut',
+    'OpenLevel',
+    'LastWord',
+    'ItemOf',
+    'ClockOf',
+    'Moment',
+    'Peers',
+    'Identity',
+    'Disk',
+    'Outbox',
+    'Sending',
+    'DecodedUpdate',
+  ],
+  treatWarningsAsErrors: true,
+}
