@@ -17,7 +17,6 @@
  */
 import {
   coversDelta,
-  type Delta,
   type DocState,
   decodePush,
   isEmptyDelta,
@@ -32,14 +31,14 @@ import {
   unpackUpdate,
 } from '../../crdt/index.ts'
 import { Asks, type Next } from './asks.ts'
-import { type AwarenessSource, Composer, type OpenDocument } from './compose.ts'
+import { Composer } from './compose.ts'
 import { DEFAULTS, type GossipConfig } from './config.ts'
 import { Counters } from './counters.ts'
+import { type DocumentStatus, type OpenOptions, SharedDocument } from './document.ts'
 import type { GossipEffect, GossipEvent } from './events.ts'
 import { type Peer, type PeerSource, Peers } from './peers.ts'
-import { Rumors } from './rumors.ts'
 import { Sender } from './sender.ts'
-import { Unconfirmed } from './unconfirmed.ts'
+import { Spread } from './spread.ts'
 
 export interface GossipOptions {
   /** Our address, as the transport's peers see it. */
@@ -57,42 +56,11 @@ export interface GossipOptions {
 /** In place of the digest of a peer that has a document and has not told its state. */
 const UNTOLD = ''
 
-interface Replicated extends OpenDocument, OpenOptions {
-  /** Digest of an update → what it carried. All of it has been merged, so it need not be looked at again. */
-  readonly merged: Map<string, Delta>
-  readonly unconfirmed: Unconfirmed
-  /** When a peer is to be asked whether it has them, or has more than we. */
-  confirmAt: number
-  /** When it was changed last, and by whom: undefined where that was not one peer alone. */
-  changed: { readonly at: number; readonly from: string | undefined }
-  syncs: number
-}
-
-export interface OpenOptions {
-  /** What is told of who is there. */
-  readonly awareness?: AwarenessSource
-  /**
-   * Milliseconds after which a peer is asked whether it has a change made here, unless one has
-   * shown it; absent: never, for digests of rounds confirm within seconds, and cost nothing.
-   */
-  readonly confirmMs?: number
-}
-
-/** How far a document is, as seen from here. */
-export interface DocumentStatus {
-  /** How often a peer's whole state, as it was when it told, was seen to be merged here. */
-  readonly syncs: number
-  /** Milliseconds, on the clock of `handle`; when the oldest change was made here that no peer has shown. */
-  readonly unconfirmedSince: number | undefined
-}
-
 /** A message that is sent while another to the same peer may be on its way. */
 export interface LastWord {
   readonly to: string
   readonly text: string
 }
-
-const confirmMsOf = ({ confirmMs }: OpenOptions): number => confirmMs ?? Number.POSITIVE_INFINITY
 
 export class Gossip {
   readonly counters = new Counters()
@@ -100,19 +68,15 @@ export class Gossip {
   readonly config: GossipConfig
   readonly #options: GossipOptions
   readonly #limits: Limits
-  readonly #documents = new Map<string, Replicated>()
+  readonly #documents = new Map<string, SharedDocument>()
   readonly #asks: Asks
   readonly #composer: Composer
   readonly #sender: Sender
+  readonly #spread: Spread
   #now = Number.NEGATIVE_INFINITY
-  #roundAt = Number.NEGATIVE_INFINITY
-  #flushAt = Number.POSITIVE_INFINITY
-  #echoAt = Number.POSITIVE_INFINITY
   #effects: GossipEffect[] = []
   /** Names of documents that were closed here: peers go on to tell of them until they have heard. */
   readonly #closed = new Set<string>()
-  /** Documents of which nobody has been told. */
-  #opened: string[] = []
 
   constructor(options: GossipOptions) {
     this.#options = options
@@ -131,6 +95,13 @@ export class Gossip {
       rideAlongBytes: this.config.rideAlongBytes,
     })
     this.#sender = new Sender(this.peers, this.#composer, this.config, this.counters)
+    this.#spread = new Spread({
+      peers: this.peers,
+      sender: this.#sender,
+      config: this.config,
+      documents: this.#documents,
+      random: options.random,
+    })
   }
 
   /**
@@ -139,19 +110,10 @@ export class Gossip {
    */
   open(document: string, replica: Replica, options: OpenOptions = {}): void {
     if (this.#documents.has(document)) throw new TypeError(`document "${document}" is open already`)
-    const open: Replicated = {
-      replica,
-      rumors: new Rumors(),
-      merged: new Map(),
-      unconfirmed: new Unconfirmed(),
-      confirmAt: Number.POSITIVE_INFINITY,
-      changed: { at: Number.NEGATIVE_INFINITY, from: undefined },
-      syncs: 0,
-      ...options,
-    }
-    this.#documents.set(document, open)
+    const shared = new SharedDocument(document, replica, options)
+    this.#documents.set(document, shared)
     this.#closed.delete(document)
-    this.#opened.push(document)
+    this.#spread.opened(shared)
   }
 
   /**
@@ -169,8 +131,7 @@ export class Gossip {
 
   /** Undefined where it is not open. */
   statusOf(document: string): DocumentStatus | undefined {
-    const open = this.#documents.get(document)
-    return open && { syncs: open.syncs, unconfirmedSince: open.unconfirmed.oldest }
+    return this.#documents.get(document)?.status
   }
 
   /** The peers that have, or may have, that document. */
@@ -181,14 +142,7 @@ export class Gossip {
   /** When to send a `wake` at the latest: milliseconds on the clock of `handle`. */
   get wakeAt(): number {
     const { wakeAt } = this.#asks
-    return Math.min(
-      this.#roundAt,
-      this.#flushAt,
-      this.#echoAt,
-      wakeAt,
-      this.#confirmAt(),
-      this.#sender.wakeAt(this.#now),
-    )
+    return Math.min(this.#spread.wakeAt, wakeAt, this.#confirmAt(), this.#sender.wakeAt(this.#now))
   }
 
   /** Messages on their way. */
@@ -214,10 +168,10 @@ export class Gossip {
         this.#onPeers(event.addresses, event.source, now)
         break
       case 'round':
-        this.#roundAt = now
+        this.#spread.round(now)
         break
       case 'awareness':
-        this.#tellAwareness(event, now)
+        this.#onAwareness(event, now)
         break
       case 'ask':
         this.#askSome(event.document, now)
@@ -228,8 +182,8 @@ export class Gossip {
         break
     }
     this.#takeLocal(now)
-    if (event.type === 'flush' && Number.isFinite(this.#flushAt)) this.#flushAt = now
-    if (this.#opened.length > 0) this.#announce(now)
+    if (event.type === 'flush') this.#spread.hurry(now)
+    this.#spread.announce(now)
     this.#onTime(now)
     this.#effects.push(...this.#sender.pump(now, this.#documents))
     return this.#effects
@@ -239,35 +193,13 @@ export class Gossip {
   #onPeers(addresses: readonly string[], source: PeerSource, now: number): void {
     const before = this.peers.size
     for (const address of addresses) this.peers.add(address, source)
-    if (this.peers.size > before) this.#roundAt = now
-  }
-
-  /** Those who are known already may have thought that we lack it. */
-  #announce(now: number): void {
-    for (const name of this.#opened) {
-      this.#doubt(name, now)
-      for (const peer of this.peers.forRound(this.config.announceFanout, now))
-        this.#sender.say(peer, name, { digest: true, awareness: 0 })
-    }
-    this.#opened = []
-  }
-
-  /** What a document brings along may be with nobody else. */
-  #doubt(name: string, now: number): void {
-    const document = this.#documents.get(name)
-    if (!document?.confirmMs) return
-    document.confirmAt = now + document.confirmMs
-    if (document.replica.version === 0) return
-    const all = document.replica.lacking({ clocks: new Map(), deletes: undefined })
-    document.unconfirmed.add(all, now)
+    if (this.peers.size > before) this.#spread.round(now)
   }
 
   #onTime(now: number): void {
-    if (this.#flushAt <= now) this.#flush(now)
-    if (this.#echoAt <= now) this.#echo(now)
+    this.#spread.onTime(now)
     if (this.#asks.wakeAt <= now) this.#onUnanswered(now)
     if (this.#confirmAt() <= now) this.#askToConfirm(now)
-    if (this.#roundAt <= now) this.#round(now)
   }
 
   /**
@@ -277,83 +209,22 @@ export class Gossip {
   #takeLocal(now: number): void {
     for (const document of this.#documents.values()) {
       for (const delta of document.replica.takeLocal()) {
-        this.#rumor(document, delta, now)
-        document.unconfirmed.add(delta, now)
-        document.confirmAt = Math.min(document.confirmAt, now + confirmMsOf(document))
+        document.changedHere(delta, now)
+        this.#spread.changed(now)
       }
     }
   }
 
-  /** A fresh change, ours or passed on, to be pushed when some have been gathered. */
-  #rumor(document: Replicated, delta: Delta, now: number, from?: string): void {
-    document.rumors.add(delta, from)
-    document.changed = { at: now, from }
-    if (this.#flushAt === Number.POSITIVE_INFINITY) this.#flushAt = now + this.config.gatherMs
-  }
-
-  #flush(now: number): void {
-    this.#flushAt = Number.POSITIVE_INFINITY
-    if (this.config.echoFanout > 0) this.#echoAt = now + this.config.echoMs
-    for (const [name, { rumors }] of this.#documents) {
-      if (!rumors.hasFresh) continue
-      const isKnown = ({ address }: Peer): boolean => rumors.isFreshKnownTo(address)
-      const targets = this.#some(name, this.config.fanout, now, isKnown)
-      const since = rumors.flush()
-      for (const peer of targets) this.#sender.say(peer, name, { since })
-    }
-  }
-
-  /**
-   * Pushes alone leave somebody out. When nothing fresh has come for a while the digest follows
-   * them: who lacks something asks, and need not wait for a round.
-   */
-  #echo(now: number): void {
-    this.#echoAt = Number.POSITIVE_INFINITY
-    for (const [name, { rumors }] of this.#documents) {
-      const since = rumors.takeEcho()
-      if (since === undefined) continue
-      let again = rumors.isWidelyKnown(since) ? 0 : 1
-      const isKnown = ({ address }: Peer): boolean => rumors.isAllKnownTo(address)
-      for (const peer of this.#some(name, this.config.echoFanout, now, isKnown)) {
-        this.#sender.say(peer, name, again-- > 0 ? { digest: true, since } : { digest: true })
-      }
-    }
-  }
-
-  /** Peers in turn that may have the document, without those for whom `skip` is true. */
-  #some(document: string, count: number, now: number, skip: (peer: Peer) => boolean): Peer[] {
-    return this.peers.forRumor(
-      count,
-      now,
-      (peer) => skip(peer) || !this.peers.mayHave(peer, document),
-    )
-  }
-
-  #round(now: number): void {
-    const { intervalMs, jitter, fanout } = this.config
-    const swing = (this.#options.random() * 2 - 1) * jitter
-    this.#roundAt = now + intervalMs * (1 + swing)
-    const targets = this.peers.forRound(fanout, now)
-    for (const peer of targets) {
-      for (const document of this.#documents.keys())
-        this.#sender.say(peer, document, { digest: true })
-    }
-    if (this.#documents.size === 1) return
-    // A document that few have is repaired by those who have it.
-    for (const document of this.#documents.keys()) {
-      if (targets.some((peer) => this.peers.mayHave(peer, document))) continue
-      for (const peer of this.#some(document, 1, now, () => false))
-        this.#sender.say(peer, document, { digest: true })
-    }
-  }
-
-  #tellAwareness(event: GossipEvent & { readonly type: 'awareness' }, now: number): void {
+  /** Who is there: some are told, or the one who asked. */
+  #onAwareness(event: GossipEvent & { readonly type: 'awareness' }, now: number): void {
     const { document, since, to } = event
     if (!this.#documents.get(document)?.awareness) return
-    const asking = to === undefined ? undefined : this.peers.get(to)
-    const targets =
-      to === undefined ? this.#some(document, this.config.fanout, now, () => false) : [asking]
-    for (const peer of targets) if (peer) this.#sender.say(peer, document, { awareness: since })
+    if (to === undefined) {
+      this.#spread.tellAwareness(document, since, now)
+      return
+    }
+    const peer = this.peers.get(to)
+    if (peer) this.#sender.say(peer, document, { awareness: since })
   }
 
   /** Of digests and questions none: who hears them could not ask us, and we need no answer. */
@@ -390,18 +261,20 @@ export class Gossip {
 
   #askToConfirm(now: number): void {
     for (const [name, document] of this.#documents) {
-      if (document.confirmAt > now) continue
-      const isPending = document.unconfirmed.oldest !== undefined
-      const isOver = !isPending && document.syncs > 0
-      document.confirmAt = isOver ? Number.POSITIVE_INFINITY : now + confirmMsOf(document)
+      const reason = document.takeConfirm(now)
       // Who has the same as we is silent. Those of whom nobody knows what they have tell it unasked.
-      if (!isOver) this.#askSome(name, now, isPending)
+      if (reason) this.#askSome(name, now, reason === 'pending')
     }
   }
 
   /** Asks one who may have the document for what we lack; its answer tells what it has. */
   #askSome(name: string, now: number, isAnyFit = true): void {
-    for (const peer of this.#some(name, 1, now, ({ digests }) => !isAnyFit && !digests.has(name)))
+    for (const peer of this.#spread.some(
+      name,
+      1,
+      now,
+      ({ digests }) => !isAnyFit && !digests.has(name),
+    ))
       this.#ask(name, peer.address, undefined, now)
   }
 
@@ -421,12 +294,10 @@ export class Gossip {
     peer.documents = push.documents ?? 1
     for (const member of push.members) this.peers.add(member, 'named')
     // Somebody unknown to us knows few others: tell it some, with our digest.
-    if (isNew)
-      for (const document of this.#documents.keys())
-        this.#sender.say(peer, document, { digest: true, awareness: 0 })
+    if (isNew) this.#spread.introduce(peer)
     for (const [name, state] of push.state) {
       const document = this.#documents.get(name)
-      if (document) this.#onState(peer, name, document, state, now)
+      if (document) this.#onState(peer, document, state, now)
       else this.#onUnknown(peer, name, state)
     }
     // It has told of more than it has: it has closed some, and will tell of those it kept.
@@ -454,11 +325,12 @@ export class Gossip {
    * answer, with a vector if that one lacks something too; the answer to it. For an answer is
    * never answered, but for the vector it carries, and that one without a vector.
    */
-  #onState(peer: Peer, name: string, document: Replicated, state: DocState, now: number): void {
+  #onState(peer: Peer, document: SharedDocument, state: DocState, now: number): void {
+    const { name } = document
     const { digest, update, vector, awareness, answer, more } = state
     if (digest !== undefined) peer.digests.set(name, digest)
     else if (!this.peers.mayHave(peer, name)) peer.digests.set(name, UNTOLD)
-    if (update) this.#onUpdate(peer, name, document, update, more === true, now)
+    if (update) this.#onUpdate(peer, document, update, more === true, now)
     if (awareness && document.awareness)
       this.#effects.push({
         type: 'awareness',
@@ -467,54 +339,36 @@ export class Gossip {
         bytes: awareness,
       })
     if (vector) {
-      this.#onVector(peer, name, document, state, now)
+      this.#onVector(peer, document, state, now)
     } else if (digest !== undefined && !answer) {
-      if (digest === document.replica.digest) this.#onEqual(peer.address, document)
+      if (digest === document.replica.digest) document.equals(peer.address)
       else this.#ask(name, peer.address, digest, now)
     }
     if (answer) {
       const { next, since } = this.#asks.answered(name, peer.address, more === true, now)
-      if (since !== undefined && !vector) this.#onContent(peer.address, document, since)
+      if (since !== undefined && !vector) document.answered(peer.address, since)
       if (since !== undefined && document.replica.waiting.updates === 0) document.syncs++
-      if (digest === document.replica.digest) this.#onEqual(peer.address, document)
+      if (digest === document.replica.digest) document.equals(peer.address)
       this.#askNext([[name, next]], now)
     }
   }
 
-  /**
-   * The peer has answered and asks nothing in turn: so it lacks nothing of what we had when we
-   * asked. But one that is asking another just then asks nothing either: it has told another state
-   * than ours is now, though nobody else has changed ours meanwhile.
-   */
-  #onContent(address: string, { changed, unconfirmed }: Replicated, since: number): void {
-    if (changed.at >= since && changed.from !== address) unconfirmed.confirm(since)
-  }
-
-  /** The peer has exactly what we have. */
-  #onEqual(address: string, document: Replicated): void {
-    document.rumors.knowsAll(address)
-    document.unconfirmed.confirm()
-    document.syncs++
-  }
-
   #onUpdate(
     peer: Peer,
-    name: string,
-    document: Replicated,
+    document: SharedDocument,
     packed: PackedUpdate,
     hasMore: boolean,
     now: number,
   ): void {
-    const merged = document.merged.get(packed.digest)
+    const merged = document.merged(packed.digest)
     if (merged) {
       this.counters.redundant++
-      document.rumors.knows(merged, peer.address)
-      document.unconfirmed.carried(merged)
+      document.shown(merged, peer.address)
       return
     }
+    const { remembered } = this.config
     this.#merge(
       peer,
-      name,
       document,
       () => {
         const bytes = unpackUpdate(packed, this.#options.platform, this.#limits)
@@ -522,38 +376,38 @@ export class Gossip {
         const { status, carried } = outcome
         if (status === 'waiting' && !hasMore) {
           this.counters.gaps++
-          this.#ask(name, peer.address, undefined, now)
+          this.#ask(document.name, peer.address, undefined, now)
         }
         if (status === 'known') this.counters.redundant++
-        if (status !== 'waiting') this.#remember(document, packed.digest, carried)
+        if (status !== 'waiting') document.remember(packed.digest, carried, remembered)
         return outcome
       },
       now,
     )
-    const carried = document.merged.get(packed.digest)
-    if (carried) {
-      document.rumors.knows(carried, peer.address)
-      document.unconfirmed.carried(carried)
-    }
+    const carried = document.merged(packed.digest)
+    if (carried) document.shown(carried, peer.address)
   }
 
   /** Does what merges something the peer sent, and passes on what was new. */
-  #merge(peer: Peer, name: string, document: Replicated, merge: () => Outcome, now: number): void {
+  #merge(peer: Peer, document: SharedDocument, merge: () => Outcome, now: number): void {
     // What was changed here comes before what is merged now, also in the order of rumors.
     this.#takeLocal(now)
     try {
       const { delta, carried, thrown } = merge()
       // What the update freed from waiting has come from others: its sender may lack it.
       const from = coversDelta(carried, delta) ? peer.address : undefined
-      if (!isEmptyDelta(delta)) this.#rumor(document, delta, now, from)
-      for (const error of thrown) this.#onThrown(peer, name, error)
+      if (!isEmptyDelta(delta)) {
+        document.changed(delta, now, from)
+        this.#spread.changed(now)
+      }
+      for (const error of thrown) this.#onThrown(peer, document.name, error)
     } catch (error) {
-      this.#refuse(peer.address, error, name)
+      this.#refuse(peer.address, error, document.name)
     }
   }
 
-  #onVector(peer: Peer, name: string, document: Replicated, state: DocState, now: number): void {
-    const { replica, unconfirmed } = document
+  #onVector(peer: Peer, document: SharedDocument, state: DocState, now: number): void {
+    const { name, replica, unconfirmed } = document
     try {
       const known = replica.read({
         vector: state.vector!,
@@ -601,22 +455,12 @@ export class Gossip {
       if (!open) continue
       const { replica } = open
       for (const { peer, digest, repeated } of nexts) {
-        if (digest === replica.digest) this.#onEqual(peer, open)
+        if (digest === replica.digest) open.equals(peer)
         else if (repeated && !this.#composer.canAsk(replica)) continue
         else if (digest !== undefined || replica.waiting.updates > 0) {
           this.#ask(document, peer, digest, now, repeated)
         }
       }
-    }
-  }
-
-  #remember({ merged }: Replicated, digest: string, carried: Delta): void {
-    merged.set(digest, carried)
-    if (merged.size <= this.config.remembered) return
-    // A Map goes in order of insertion: the first is the oldest.
-    for (const oldest of merged.keys()) {
-      merged.delete(oldest)
-      break
     }
   }
 

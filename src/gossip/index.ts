@@ -2,6 +2,7 @@
 export type { AwarenessSource } from './compose.ts'
 export { DEFAULTS, type GossipConfig } from './config.ts'
 export { Counters } from './counters.ts'
+export type { DocumentStatus, OpenOptions } from './document.ts'
 export type { GossipEffect, GossipEvent } from './events.ts'
-export { type DocumentStatus, Gossip, type GossipOptions, type OpenOptions } from './gossip.ts'
+export { Gossip, type GossipOptions } from './gossip.ts'
 export type { Peer, PeerSource } from './peers.ts'

@@ -1,0 +1,134 @@
+/**
+ * One document as gossip keeps it: what is fresh of it and who is known to have that, which
+ * updates were merged, and whether what was written here has been seen at a peer.
+ *
+ * ```ts
+ * const document = new SharedDocument('kv', replica, { confirmMs: 500 })
+ * document.changedHere(delta, now)
+ * document.equals(peer.address)          // it told our digest
+ * document.status                        // { syncs: 1, unconfirmedSince: undefined }
+ * ```
+ */
+import type { Delta, Replica } from '../../crdt/index.ts'
+import type { AwarenessSource, OpenDocument } from './compose.ts'
+import { Rumors } from './rumors.ts'
+import { Unconfirmed } from './unconfirmed.ts'
+
+export interface OpenOptions {
+  /** What is told of who is there. */
+  readonly awareness?: AwarenessSource
+  /**
+   * Milliseconds after which a peer is asked whether it has a change made here, unless one has
+   * shown it; absent: never, for digests of rounds confirm within seconds, and cost nothing.
+   */
+  readonly confirmMs?: number
+}
+
+/** How far a document is, as seen from here. */
+export interface DocumentStatus {
+  /** How often a peer's whole state, as it was when it told, was seen to be merged here. */
+  readonly syncs: number
+  /** Milliseconds, on the clock of `handle`; when the oldest change was made here that no peer has shown. */
+  readonly unconfirmedSince: number | undefined
+}
+
+export class SharedDocument implements OpenDocument {
+  readonly name: string
+  readonly replica: Replica
+  readonly rumors = new Rumors()
+  readonly awareness?: AwarenessSource
+  readonly unconfirmed = new Unconfirmed()
+  /** Milliseconds; when a peer is to be asked whether it has those, or has more than we. */
+  confirmAt = Number.POSITIVE_INFINITY
+  syncs = 0
+  readonly #confirmMs: number
+  /** Digest of an update → what it carried. All of it has been merged, so it need not be looked at again. */
+  readonly #merged = new Map<string, Delta>()
+  /** When it was changed last, and by whom: undefined where that was not one peer alone. */
+  #changed: { readonly at: number; readonly from: string | undefined } = {
+    at: Number.NEGATIVE_INFINITY,
+    from: undefined,
+  }
+
+  constructor(name: string, replica: Replica, { awareness, confirmMs }: OpenOptions = {}) {
+    this.name = name
+    this.replica = replica
+    this.#confirmMs = confirmMs ?? Number.POSITIVE_INFINITY
+    if (awareness) this.awareness = awareness
+  }
+
+  get status(): DocumentStatus {
+    return { syncs: this.syncs, unconfirmedSince: this.unconfirmed.oldest }
+  }
+
+  /** What it brings along when it is opened may be with nobody else. */
+  doubt(now: number): void {
+    if (!Number.isFinite(this.#confirmMs)) return
+    this.confirmAt = now + this.#confirmMs
+    if (this.replica.version === 0) return
+    const all = this.replica.lacking({ clocks: new Map(), deletes: undefined })
+    this.unconfirmed.add(all, now)
+  }
+
+  /** A fresh change to be passed on: made here, or come `from` a peer. */
+  changed(delta: Delta, now: number, from?: string): void {
+    this.rumors.add(delta, from)
+    this.#changed = { at: now, from }
+  }
+
+  /** One that was made here. */
+  changedHere(delta: Delta, now: number): void {
+    this.changed(delta, now)
+    this.unconfirmed.add(delta, now)
+    this.confirmAt = Math.min(this.confirmAt, now + this.#confirmMs)
+  }
+
+  /** It is time to ask a peer; sets the next time, where there is to be one. */
+  takeConfirm(now: number): 'pending' | 'unsynced' | undefined {
+    if (this.confirmAt > now) return undefined
+    const isPending = this.unconfirmed.oldest !== undefined
+    const isOver = !isPending && this.syncs > 0
+    this.confirmAt = isOver ? Number.POSITIVE_INFINITY : now + this.#confirmMs
+    if (isOver) return undefined
+    return isPending ? 'pending' : 'unsynced'
+  }
+
+  /** The peer has exactly what we have. */
+  equals(address: string): void {
+    this.rumors.knowsAll(address)
+    this.unconfirmed.confirm()
+    this.syncs++
+  }
+
+  /**
+   * The peer has answered and asks nothing in turn: so it lacks nothing of what we had when we
+   * asked. But one that is asking another just then asks nothing either: it has told another state
+   * than ours is now, though nobody else has changed ours meanwhile.
+   */
+  answered(address: string, since: number): void {
+    const { at, from } = this.#changed
+    if (at >= since && from !== address) this.unconfirmed.confirm(since)
+  }
+
+  /** The peer sent it, so it has it. */
+  shown(carried: Delta, address: string): void {
+    this.rumors.knows(carried, address)
+    this.unconfirmed.carried(carried)
+  }
+
+  /** What an update of that digest carried, where it has been merged. */
+  merged(digest: string): Delta | undefined {
+    return this.#merged.get(digest)
+  }
+
+  /** Remembers an update that has been merged, and no more of them than `most`. */
+  remember(digest: string, carried: Delta, most: number): void {
+    this.#merged.set(digest, carried)
+    if (this.#merged.size <= most) return
+    // A Map goes in order of insertion: the first is the oldest.
+    for (const oldest of this.#merged.keys()) {
+      this.#merged.delete(oldest)
+      break
+    }
+  }
+}

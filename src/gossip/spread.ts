@@ -1,0 +1,151 @@
+/**
+ * Who is told what without having asked: fresh changes are gathered and pushed, the digest follows
+ * them, rounds go on for ever, and a document that is opened is announced.
+ *
+ * ```ts
+ * const spread = new Spread({ peers, sender, config, documents, random })
+ * spread.changed(now)
+ * if (spread.wakeAt <= now) spread.onTime(now)
+ * ```
+ */
+import type { GossipConfig } from './config.ts'
+import type { SharedDocument } from './document.ts'
+import type { Peer, Peers } from './peers.ts'
+import type { Sender } from './sender.ts'
+
+export interface SpreadOptions {
+  readonly peers: Peers
+  readonly sender: Sender
+  readonly config: GossipConfig
+  readonly documents: ReadonlyMap<string, SharedDocument>
+  readonly random: () => number
+}
+
+/** One of those who may have a document need not be told. */
+type Skip = (peer: Peer) => boolean
+
+const nobody: Skip = () => false
+
+export class Spread {
+  readonly #options: SpreadOptions
+  #roundAt = Number.NEGATIVE_INFINITY
+  #flushAt = Number.POSITIVE_INFINITY
+  #echoAt = Number.POSITIVE_INFINITY
+  /** Documents of which nobody has been told. */
+  #opened: SharedDocument[] = []
+
+  constructor(options: SpreadOptions) {
+    this.#options = options
+  }
+
+  /** Milliseconds; when something is to be told. */
+  get wakeAt(): number {
+    return Math.min(this.#roundAt, this.#flushAt, this.#echoAt)
+  }
+
+  /** It is announced at the next event. */
+  opened(document: SharedDocument): void {
+    this.#opened.push(document)
+  }
+
+  /** Something is fresh: it is pushed when some more have been gathered. */
+  changed(now: number): void {
+    if (Number.isFinite(this.#flushAt)) return
+    this.#flushAt = now + this.#options.config.gatherMs
+  }
+
+  /** What was gathered is pushed now. */
+  hurry(now: number): void {
+    if (Number.isFinite(this.#flushAt)) this.#flushAt = now
+  }
+
+  /** The round is made now. */
+  round(now: number): void {
+    this.#roundAt = now
+  }
+
+  /** Those who are known already may have thought that we lack what was opened. */
+  announce(now: number): void {
+    if (this.#opened.length === 0) return
+    const { peers, sender, config } = this.#options
+    for (const document of this.#opened) {
+      document.doubt(now)
+      for (const peer of peers.forRound(config.announceFanout, now))
+        sender.say(peer, document.name, { digest: true, awareness: 0 })
+    }
+    this.#opened = []
+  }
+
+  /** Does what is due. */
+  onTime(now: number): void {
+    if (this.#flushAt <= now) this.#flush(now)
+    if (this.#echoAt <= now) this.#echo(now)
+    if (this.#roundAt <= now) this.#makeRound(now)
+  }
+
+  /** Tells a peer of all documents: it is new. */
+  introduce(peer: Peer): void {
+    const { documents, sender } = this.#options
+    for (const name of documents.keys()) sender.say(peer, name, { digest: true, awareness: 0 })
+  }
+
+  /** Tells some who is there, from that number on. */
+  tellAwareness(document: string, since: number, now: number): void {
+    const { config, sender } = this.#options
+    for (const peer of this.some(document, config.fanout, now))
+      sender.say(peer, document, { awareness: since })
+  }
+
+  /** Peers in turn that may have the document, without those for whom `skip` is true. */
+  some(document: string, count: number, now: number, skip: Skip = nobody): Peer[] {
+    const { peers } = this.#options
+    return peers.forRumor(count, now, (peer) => skip(peer) || !peers.mayHave(peer, document))
+  }
+
+  #flush(now: number): void {
+    const { config, documents, sender } = this.#options
+    this.#flushAt = Number.POSITIVE_INFINITY
+    if (config.echoFanout > 0) this.#echoAt = now + config.echoMs
+    for (const [name, { rumors }] of documents) {
+      if (!rumors.hasFresh) continue
+      const isKnown: Skip = ({ address }) => rumors.isFreshKnownTo(address)
+      const targets = this.some(name, config.fanout, now, isKnown)
+      const since = rumors.flush()
+      for (const peer of targets) sender.say(peer, name, { since })
+    }
+  }
+
+  /**
+   * Pushes alone leave somebody out. When nothing fresh has come for a while the digest follows
+   * them: who lacks something asks, and need not wait for a round.
+   */
+  #echo(now: number): void {
+    const { config, documents, sender } = this.#options
+    this.#echoAt = Number.POSITIVE_INFINITY
+    for (const [name, { rumors }] of documents) {
+      const since = rumors.takeEcho()
+      if (since === undefined) continue
+      let again = rumors.isWidelyKnown(since) ? 0 : 1
+      const isKnown: Skip = ({ address }) => rumors.isAllKnownTo(address)
+      for (const peer of this.some(name, config.echoFanout, now, isKnown)) {
+        sender.say(peer, name, again-- > 0 ? { digest: true, since } : { digest: true })
+      }
+    }
+  }
+
+  #makeRound(now: number): void {
+    const { config, documents, peers, random, sender } = this.#options
+    const swing = (random() * 2 - 1) * config.jitter
+    this.#roundAt = now + config.intervalMs * (1 + swing)
+    const targets = peers.forRound(config.fanout, now)
+    for (const peer of targets) {
+      for (const name of documents.keys()) sender.say(peer, name, { digest: true })
+    }
+    if (documents.size === 1) return
+    // A document that few have is repaired by those who have it.
+    for (const name of documents.keys()) {
+      if (targets.some((peer) => peers.mayHave(peer, name))) continue
+      for (const peer of this.some(name, 1, now)) sender.say(peer, name, { digest: true })
+    }
+  }
+}
