@@ -43,9 +43,9 @@ const malformed: readonly (readonly [string, readonly number[], number])[] = [
   ['a vector of more than there is', [0, 0, 5, 0xff, 0xff, 0xff, 0xff, 0x0f], 1007],
   ['a length of 2^52', [0, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x07], 1007],
   ['a query with more', [3, 0], 1007],
-  ['an empty update', [0, 2, 0], 1008],
-  ['no update', [0, 2, 3, 1, 2, 3], 1008],
-  ['no update as step 2', [0, 1, 3, 0xff, 0xff, 0xff], 1008],
+  ['an empty update', [0, 2, 0], 4400],
+  ['no update', [0, 2, 3, 1, 2, 3], 4400],
+  ['no update as step 2', [0, 1, 3, 0xff, 0xff, 0xff], 4400],
 ]
 
 for (const [name, bytes, code] of malformed) {
@@ -116,7 +116,7 @@ test(
     for (const [bytes, reason] of hostile) {
       const client = await RawClient.connect(`${url}/r`)
       client.send(0, 2, sized(bytes)) // before any step 1
-      assert.equal(await client.closed, { code: 1008, reason })
+      assert.equal(await client.closed, { code: 4400, reason })
       assert.equal(Y.encodeStateAsUpdate(doc), before)
     }
     assert.is(problems.length, hostile.length)

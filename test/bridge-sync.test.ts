@@ -200,7 +200,7 @@ test(
     assert.is((await client.closed).code, 1001)
     const forbidden = await RawClient.connect(`${url}/forbidden`)
     assert.equal(await forbidden.closed, {
-      code: 1008,
+      code: 4400,
       reason: 'invalid_argument: room "forbidden" is no room',
     })
     const full = await RawClient.connect(`${url}/full`)

@@ -127,4 +127,25 @@ test('presence: one joins, one is killed and falls silent, one leaves', () =>
     await anna.ends()
   }))
 
+test('provider: two share one text, and each ends by itself when it is told to', () =>
+  within(async (mailbox) => {
+    const anna = start('provider.ts', 'anna', mailbox)
+    const bert = start('provider.ts', 'bert', mailbox)
+    const both = /^(anna was here\. bert was here\. |bert was here\. anna was here\. )$/
+    const [told, other] = await Promise.all([anna.says(both), bert.says(both)])
+    assert.is(told, other)
+    for (const script of [anna, bert]) script.kill('SIGINT')
+    await Promise.all([anna.ends(), bert.ends()])
+  }))
+
+test('two writers: both lines are whole, in the same order at both', () =>
+  within(async (mailbox) => {
+    const anna = start('two-writers.ts', mailbox, 'anna')
+    const bert = start('two-writers.ts', mailbox, 'bert')
+    await Promise.all([anna.ends(), bert.ends()])
+    assert.equal(anna.lines(), bert.lines())
+    const line = 'wrote this line word by word while the other wrote, too. '
+    assert.equal(anna.lines().sort(), [`anna ${line}`, `bert ${line}`])
+  }))
+
 test.run()

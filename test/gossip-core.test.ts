@@ -85,11 +85,6 @@ const refused: Record<string, { text: string; reason: string; isPeer: boolean }>
     reason: 'malformed',
     isPeer: true,
   },
-  'a document that is not open here': {
-    text: pushText({ elsewhere: { update } }),
-    reason: 'unknown_document',
-    isPeer: true,
-  },
 }
 
 for (const [name, { text, reason, isPeer }] of Object.entries(refused)) {

@@ -49,12 +49,14 @@ const quote = (text: string): string => JSON.stringify(text.slice(0, 100))
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 
-/** Throws a TypeError for an origin that no browser sends. */
+/** Throws a Failure (invalid_argument) for an origin that no browser sends. */
 const checkOrigin = (origin: string): string => {
   if (origin === 'null' || /^[a-z][a-z\d+.-]*:\/\/[^/?#\s]+$/i.test(origin)) {
     return origin.toLowerCase()
   }
-  throw new TypeError(`origin "${origin}" is none: give it like https://app.example:8443`)
+  throw new Failure('invalid_argument', `origin "${origin}" is none`, {
+    hint: 'give it like https://app.example:8443',
+  })
 }
 
 export class Access {
@@ -64,8 +66,8 @@ export class Access {
   readonly #token: Buffer | undefined
 
   /**
-   * Throws a TypeError for an empty token or an origin that is none, and a Failure
-   * (invalid_argument) where other hosts could connect and no token is asked for.
+   * Throws a TypeError for an empty token, and a Failure (invalid_argument) for an origin that is
+   * none, or where other hosts could connect and no token is asked for.
    */
   constructor({ host, origins = [], token }: AccessOptions) {
     if (token === '') throw new TypeError('the token is empty: leave it out, or give one')

@@ -16,6 +16,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { Failure, toFailure } from '../errors.ts'
 import { Access, type Denial } from './access.ts'
 import { Connection } from './connection.ts'
+import { PERMANENT } from './frames.ts'
 import { answerPlain, deny, listenFailure } from './http.ts'
 import { Hub, type ServedRooms } from './hub.ts'
 import { type BridgeLimits, bridgeLimits } from './limits.ts'
@@ -245,7 +246,7 @@ export class Bridge {
       .catch((error) => {
         const failure = toFailure(error)
         this.#shared.onProblem(failure)
-        const code = PERMANENT.has(failure.code) ? 1008 : 1013
+        const code = NEVER.has(failure.code) ? PERMANENT : 1013
         connection.close(code, `${failure.code}: ${failure.message}`, 'room_refused')
       })
   }
@@ -265,11 +266,7 @@ export class Bridge {
 }
 
 /** Another try brings the same. */
-const PERMANENT: ReadonlySet<string> = new Set([
-  'invalid_argument',
-  'not_found',
-  'permission_denied',
-])
+const NEVER: ReadonlySet<string> = new Set(['invalid_argument', 'not_found', 'permission_denied'])
 
 const CLOSING: Denial = { status: 503, code: 'closed', message: 'the bridge is closing' }
 

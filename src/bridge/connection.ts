@@ -13,7 +13,7 @@ import type { WebSocket } from 'ws'
 import { Refusal } from '../../crdt/index.ts'
 import { Failure, toFailure } from '../errors.ts'
 import type { AwarenessGuard } from './awareness-guard.ts'
-import { ALIVE_FRAME, BadFrame, deniedFrame, readFrame } from './frames.ts'
+import { ALIVE_FRAME, BadFrame, deniedFrame, PERMANENT, readFrame } from './frames.ts'
 import type { Hub, HubClient } from './hub.ts'
 import { Pace } from './pace.ts'
 import type { Shared } from './shared.ts'
@@ -278,7 +278,7 @@ export class Connection implements HubClient {
     } else if (error instanceof Refusal) {
       const told = `a client's update of room "${this.#options.room}" was refused: ${error.message}`
       this.#shared.onProblem(new Failure('invalid_argument', told, { cause: error }))
-      this.close(1008, error.reason, 'refused')
+      this.close(PERMANENT, error.reason, 'refused')
     } else {
       this.#shared.onProblem(toFailure(error))
       this.close(1011, 'a defect of the bridge, see its log', 'internal')

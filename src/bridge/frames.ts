@@ -10,6 +10,12 @@
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 
+/**
+ * Closes a connection that would end the same again: clients of y-websocket do not come back after
+ * 4400 to 4499. After any other code, 1008 among them, they send what was refused again for ever.
+ */
+export const PERMANENT = 4400
+
 const SYNC = 0
 const AWARENESS = 1
 const AUTH = 2

@@ -52,23 +52,21 @@ const createTransport = async (
 }
 
 /** Lets y-websocket clients in; the token is taken from the environment, as arguments can be seen by all. */
-const openBridge = async (
+const createBridge = async (
   rooms: Agent,
   { bridge }: RunPlan,
   env: NodeJS.ProcessEnv,
   onProblem: (failure: Failure) => void,
-): Promise<{ readonly bridge: Bridge; readonly url: string } | undefined> => {
+): Promise<Bridge | undefined> => {
   if (!bridge) return undefined
   const { Bridge } = await import('../bridge/index.ts')
   const token = env.PILOT_GOSSIP_WS_TOKEN
-  const opened = new Bridge({
+  return new Bridge({
     ...bridge,
     rooms: { open: (name) => rooms.openRoom(name) },
     ...(token && { token }),
     onProblem,
   })
-  const { url } = await opened.listen()
-  return { bridge: opened, url }
 }
 
 /** What ends an agent: a signal, or somebody who asks. */
@@ -157,17 +155,18 @@ export const live = async (
     // It may be waiting for a daemon, or for the addresses of peers.
     if (!hasStarted) await transport.close()
   })
-  let served: Awaited<ReturnType<typeof openBridge>>
+  let bridge: Bridge | undefined
   try {
+    bridge = await createBridge(agent, plan, env, (failure) =>
+      problems.add({ type: 'bridge', failure }),
+    )
     await server.open()
     if (plan.transport.kind === 'mailbox') {
       await makeFolder('the mailbox folder', plan.transport.dir)
     }
     await agent.start()
     for (const room of plan.rooms) await agent.openRoom(room)
-    served = await openBridge(agent, plan, env, (failure) =>
-      problems.add({ type: 'bridge', failure }),
-    )
+    const served = await bridge?.listen()
     hasStarted = true
     tellStarted()
     if (!isStopping) {
@@ -179,7 +178,7 @@ export const live = async (
     if (!isStopping) throw await tellOwner(plan.dir, toFailure(error))
   } finally {
     await attempt(removePid)
-    await served?.bridge.close()
+    await bridge?.close()
     try {
       await agent.stop()
     } finally {

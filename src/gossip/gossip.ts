@@ -75,8 +75,6 @@ export class Gossip {
   readonly #spread: Spread
   #now = Number.NEGATIVE_INFINITY
   #effects: GossipEffect[] = []
-  /** Names of documents that were closed here: peers go on to tell of them until they have heard. */
-  readonly #closed = new Set<string>()
 
   constructor(options: GossipOptions) {
     this.#options = options
@@ -112,7 +110,6 @@ export class Gossip {
     if (this.#documents.has(document)) throw new TypeError(`document "${document}" is open already`)
     const shared = new SharedDocument(document, replica, options)
     this.#documents.set(document, shared)
-    this.#closed.delete(document)
     this.#spread.opened(shared)
   }
 
@@ -122,8 +119,7 @@ export class Gossip {
    */
   close(document: string): LastWord[] {
     const words = this.#lastWords(document)
-    const wasOpen = this.#documents.delete(document)
-    if (wasOpen && this.#closed.size < this.#limits.documents) this.#closed.add(document)
+    this.#documents.delete(document)
     this.#asks.forget(document)
     for (const peer of this.peers) peer.outbox.forget(document)
     return words
@@ -310,14 +306,8 @@ export class Gossip {
   #onUnknown(peer: Peer, name: string, { digest, update, vector }: DocState): void {
     if (digest !== undefined && peer.digests.size < this.#limits.documents)
       peer.digests.set(name, digest)
-    if (!update && !vector) return
-    if (this.#closed.has(name)) {
-      // No trouble to tell: it is counted.
-      this.counters.refuse('unknown_document')
-      return
-    }
-    const message = `document "${name}" is not open here`
-    this.#refuse(peer.address, new Refusal('unknown_document', message), name)
+    // It may not know yet that we have not got it, or no more: no trouble to tell, but counted.
+    if (update || vector) this.counters.refuse('unknown_document')
   }
 
   /**
@@ -328,6 +318,9 @@ export class Gossip {
   #onState(peer: Peer, document: SharedDocument, state: DocState, now: number): void {
     const { name } = document
     const { digest, update, vector, awareness, answer, more } = state
+    // Who is there may have been told before anybody knew that it has the document.
+    if (document.awareness && !peer.digests.has(name))
+      this.#sender.say(peer, name, { awareness: 0 })
     if (digest !== undefined) peer.digests.set(name, digest)
     else if (!this.peers.mayHave(peer, name)) peer.digests.set(name, UNTOLD)
     if (update) this.#onUpdate(peer, document, update, more === true, now)
