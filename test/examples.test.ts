@@ -1,5 +1,6 @@
 /** The examples, run as a reader would: real processes that share a folder. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
@@ -126,6 +127,12 @@ test('presence: one joins, one is killed and falls silent, one leaves', () =>
     anna.kill('SIGINT')
     await anna.ends()
   }))
+
+test('provider: the README shows it as it is', () => {
+  const text = readFileSync(join(root, 'test', 'examples', 'provider.ts'), 'utf8')
+  const code = text.slice(text.indexOf('import {'))
+  assert.ok(readFileSync(join(root, 'README.md'), 'utf8').includes(`\n${code}\`\`\``))
+})
 
 test('provider: two share one text, and each ends by itself when it is told to', () =>
   within(async (mailbox) => {

@@ -16,25 +16,23 @@
  */
 import { ObservableV2 } from 'lib0/observable'
 import type * as Y from 'yjs'
-import { Agent } from '../agent.ts'
+import type { Agent } from '../agent.ts'
 import { Failure, toFailure } from '../errors.ts'
-import { type Member, now } from '../member.ts'
+import { now } from '../member.ts'
 import { Room } from '../room.ts'
 import { checkRoomName } from '../room-name.ts'
 import { describePeers, type PeerStatus } from '../status.ts'
 import type { Transport } from '../transport.ts'
+import { Membership } from './membership.ts'
 import type {
   ConnectionStatus,
   ProviderEvents,
   ProviderOptions,
   StateAwareness,
 } from './options.ts'
-import { type Lease, leaseMember } from './shared-member.ts'
+import { Questions } from './questions.ts'
 import { Subdocs } from './subdocs.ts'
 import { judgeSync, type SyncStatus } from './sync-status.ts'
-
-/** The swarm of those who name none. */
-const DEFAULT_SWARM = 'pilot-gossip'
 
 /** Milliseconds; see `OpenOptions`. Two short messages for each burst of writes. */
 const CONFIRM_MS = 500
@@ -71,12 +69,12 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   readonly #via: Transport | Agent
   readonly #options: ProviderOptions
   readonly #room: Room
+  readonly #membership: Membership
+  readonly #questions: Questions
   readonly #subdocs: Subdocs<PilotGossipProvider> | undefined
   #tellSynced: () => void = () => undefined
   #status: ConnectionStatus = 'disconnected'
   #synced = false
-  /** Of a member of our own; an agent's belongs to the agent. */
-  #lease: Lease | undefined
   /** Grows with each connect and disconnect: what was begun before is out of date. */
   #turn = 0
   #retry: NodeJS.Timeout | undefined
@@ -88,8 +86,6 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   #peersKnown = 0
   #waiting = 0
   #destroying: Promise<void> | undefined
-  /** Of those who wait for an answer: called after each event. */
-  readonly #looks = new Set<() => void>()
 
   /**
    * `via` is a transport that is not open yet, or an agent. Throws a Failure (invalid_argument)
@@ -113,6 +109,10 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
       onClosed: () => this.#onClosed(),
       onProblem: (problem) => this.emit('problem', [problem]),
     })
+    this.#membership = new Membership(via, room, options, (problem) =>
+      this.emit('problem', [problem]),
+    )
+    this.#questions = new Questions(this.#room)
     this.whenSynced = new Promise((resolve) => {
       this.#tellSynced = resolve
     })
@@ -236,7 +236,10 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   async forceSync({ timeoutMs = FORCE_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
     const { member, status } = this.#room
     if (!member) throw this.#notConnected()
-    const isAnswered = await this.#ask(() => this.#room.status.syncs > status.syncs, timeoutMs)
+    const isAnswered = await this.#questions.ask(
+      () => this.#room.status.syncs > status.syncs,
+      timeoutMs,
+    )
     if (isAnswered) return
     throw this.#room.member === member ? this.#unanswered() : this.#notConnected()
   }
@@ -279,14 +282,14 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     this.doc.off('destroy', this.#onDestroy)
     const subdocs = this.#subdocs?.destroy()
     if (this.#isHandedOver()) this.disconnect()
-    else await this.#ask(() => this.#isHandedOver(), HAND_OVER_MS)
+    else await this.#questions.ask(() => this.#isHandedOver(), HAND_OVER_MS)
     const { member } = this.#room
     this.disconnect()
     this.doc.off('update', this.#onUpdate)
     clearTimeout(this.#stale)
     await subdocs
     await member?.drain()
-    await this.#lease?.release()
+    await this.#membership.release()
     await Promise.allSettled([this.whenLoaded])
     await this.#room.close()
     this.emit('destroy', [this])
@@ -299,28 +302,6 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     const peers = this.#room.member?.gossip?.peersOf(this.room) ?? []
     for (const { failures } of peers) if (failures === 0) return false
     return true
-  }
-
-  /** Asks peers for what we lack until `isDone`; false: not in that time, or not connected any more. */
-  async #ask(isDone: () => boolean, timeoutMs: number): Promise<boolean> {
-    const { member } = this.#room
-    return new Promise((resolve) => {
-      const end = (result: boolean): void => {
-        clearInterval(asking)
-        clearTimeout(late)
-        this.#looks.delete(look)
-        resolve(result)
-      }
-      const look = (): void => {
-        if (this.#room.member !== member) end(false)
-        else if (isDone()) end(true)
-      }
-      const ask = (): void => member?.take({ type: 'ask', document: this.room })
-      const asking = setInterval(ask, CONFIRM_MS)
-      const late = setTimeout(() => end(false), timeoutMs)
-      this.#looks.add(look)
-      ask()
-    })
   }
 
   async #load(): Promise<void> {
@@ -342,9 +323,8 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     }
     if (turn !== this.#turn) return
     try {
-      const member = await this.#member()
+      const member = await this.#membership.get()
       if (turn !== this.#turn) return
-      if (member.has(this.room)) throw this.#taken()
       this.#room.join(member)
       this.#retryMs = RETRY_MS
       this.#setStatus('connected')
@@ -365,30 +345,6 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     if (!this.shouldConnect) return
     this.#retry = setTimeout(() => void this.#connect(), this.#retryMs)
     this.#retryMs = Math.min(this.#retryMs * 2, MOST_RETRY_MS)
-  }
-
-  async #member(): Promise<Member> {
-    const via = this.#via
-    if (via instanceof Agent) {
-      await via.member.ready
-      if (via.member.isStarted) return via.member
-      throw new Failure('closed', `room "${this.room}": the agent was stopped`)
-    }
-    const { swarm = via.swarm ?? DEFAULT_SWARM, peers, config } = this.#options
-    this.#lease ??= leaseMember(via, {
-      swarm,
-      ...(peers && { peers }),
-      ...(config && { config }),
-      onProblem: (problem) => this.emit('problem', [problem]),
-    })
-    const lease = this.#lease
-    try {
-      return await lease.started
-    } catch (error) {
-      if (this.#lease === lease) this.#lease = undefined
-      await lease.release()
-      throw error
-    }
   }
 
   #leave(): void {
@@ -412,12 +368,6 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   #notConnected(): Failure {
     return new Failure('closed', `room "${this.room}" is not connected`, {
       hint: 'wait for the event status, or call connect',
-    })
-  }
-
-  #taken(): Failure {
-    return new Failure('already_exists', `room "${this.room}" is shared here already`, {
-      hint: 'share one document by it, or give this one another name',
     })
   }
 
@@ -458,7 +408,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   #onStep(): void {
     const { status, replica, member } = this.#room
     if (status.syncs > 0) this.#setSynced(true)
-    for (const look of [...this.#looks]) look()
+    this.#questions.look()
     this.#tellSyncStatus()
     const known = member?.gossip?.peers.size ?? 0
     if (known !== this.#peersKnown) {

@@ -1,0 +1,82 @@
+/**
+ * The member through which a provider takes part: that of an agent, or one that all providers over
+ * a transport share.
+ *
+ * ```ts
+ * const membership = new Membership(via, 'notes', options, onProblem)
+ * room.join(await membership.get())
+ * await membership.release()
+ * ```
+ */
+import { Agent } from '../agent.ts'
+import { Failure } from '../errors.ts'
+import type { Member, Problem } from '../member.ts'
+import type { Transport } from '../transport.ts'
+import type { ProviderOptions } from './options.ts'
+import { type Lease, leaseMember } from './shared-member.ts'
+
+/** The swarm of those who name none. */
+const DEFAULT_SWARM = 'pilot-gossip'
+
+export class Membership {
+  readonly #via: Transport | Agent
+  readonly #room: string
+  readonly #options: ProviderOptions
+  readonly #onProblem: (problem: Problem) => void
+  /** Of a member of our own; an agent's belongs to the agent. */
+  #lease: Lease | undefined
+
+  constructor(
+    via: Transport | Agent,
+    room: string,
+    options: ProviderOptions,
+    onProblem: (problem: Problem) => void,
+  ) {
+    this.#via = via
+    this.#room = room
+    this.#options = options
+    this.#onProblem = onProblem
+  }
+
+  /**
+   * The member, once it has started. Rejects with a Failure: that of its opening; `closed` where
+   * the agent was stopped, `already_exists` where the room is shared through it already. A further
+   * call tries anew.
+   */
+  async get(): Promise<Member> {
+    const member = await this.#started()
+    if (!member.has(this.#room)) return member
+    throw new Failure('already_exists', `room "${this.#room}" is shared here already`, {
+      hint: 'share one document by it, or give this one another name',
+    })
+  }
+
+  /** Gives it back: a transport that nobody else uses is closed. */
+  async release(): Promise<void> {
+    await this.#lease?.release()
+  }
+
+  async #started(): Promise<Member> {
+    const via = this.#via
+    if (via instanceof Agent) {
+      await via.member.ready
+      if (via.member.isStarted) return via.member
+      throw new Failure('closed', `room "${this.#room}": the agent was stopped`)
+    }
+    const { swarm = via.swarm ?? DEFAULT_SWARM, peers, config } = this.#options
+    this.#lease ??= leaseMember(via, {
+      swarm,
+      ...(peers && { peers }),
+      ...(config && { config }),
+      onProblem: this.#onProblem,
+    })
+    const lease = this.#lease
+    try {
+      return await lease.started
+    } catch (error) {
+      if (this.#lease === lease) this.#lease = undefined
+      await lease.release()
+      throw error
+    }
+  }
+}
