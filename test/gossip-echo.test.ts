@@ -44,6 +44,21 @@ test('the first of an echo carries the change once more, the others the digest a
   assert.is(new Set(echo.map(({ to }) => to)).size, 3)
 })
 
+for (const [shown, kinds] of [
+  [4, ['digest,update', 'digest', 'digest']],
+  [5, ['digest', 'digest', 'digest']],
+] as const) {
+  test(`a change that ${shown} peers have shown: the echo has ${kinds[0]}`, () => {
+    const table = echoing({ fanout: 1, echoFanout: 3 })
+    const [a, ...others] = table.seat('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i')
+    write(table, a, 'k', 1)
+    const [push] = table.advance(gatherMs, () => true)
+    for (const { address } of others.slice(0, shown))
+      table.deliver({ from: address, to: 'a', text: push!.text })
+    assert.equal(table.advance(echoMs, () => true).map(kindOf), kinds)
+  })
+}
+
 test('it comes once, when nothing fresh has come for a while', () => {
   const table = echoing({ fanout: 1, echoFanout: 1 })
   const [a] = table.seat('a', 'b', 'c')
