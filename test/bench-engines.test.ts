@@ -64,7 +64,7 @@ const play = (engine: Engine, name: string): void => {
 
 const CONCURRENT = '50 concurrent writers'
 const DELETES = 'delete of 10 keys'
-const STREAM = '1,000 deltas of 1 key'
+const STREAM = '200 deltas of 1 key'
 
 const sorted = (map: ReadonlyMap<string, Value>) => [...map].sort()
 
