@@ -28,7 +28,7 @@ export interface Sizes {
   readonly commitMs: number
 }
 
-/** A quarter of an hour on two cores, half of it for 100,000 keys. */
+/** Some 20 to 30 minutes on two cores, half of it for 100,000 keys. */
 export const FULL: Sizes = {
   keys: [100, 1_000, 10_000, 100_000],
   runs: 5,
