@@ -49,7 +49,7 @@ export interface RoomOptions {
   readonly onClosed?: () => void
 }
 
-const UNKNOWN: DocumentStatus = { syncs: 0, unconfirmedSince: undefined }
+const UNKNOWN: DocumentStatus = { syncs: 0, unconfirmedSince: undefined, hasFresh: false }
 
 /**
  * A writer id that no other has: 53 random bits. Yjs's own 32 bits collide with even odds

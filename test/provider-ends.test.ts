@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { Agent } from '../src/agent.ts'
+import type { GossipConfig } from '../src/gossip/index.ts'
 import { PilotGossipProvider } from '../src/provider/index.ts'
 import { MemoryHub } from '../src/transports/memory.ts'
 import {
@@ -157,8 +158,30 @@ test('a text of a million characters passes in messages of 120,000 bytes', () =>
     new MemoryHub({ maxMessageBytes: 120_000 }),
   ))
 
-const agentOn = (stage: Stage, name: string): Agent =>
-  new Agent({ swarm: 'pilot-gossip', transport: stage.transport(name), config: QUICK })
+const agentOn = (stage: Stage, name: string, config: Partial<GossipConfig> = {}): Agent =>
+  new Agent({
+    swarm: 'pilot-gossip',
+    transport: stage.transport(name),
+    config: { ...QUICK, ...config },
+  })
+
+test('pushes a long burst before it has been gathered for its time', () =>
+  onStage(async (stage) => {
+    const agent = agentOn(stage, 'a', { gatherMs: 60_000, intervalMs: 60_000 })
+    await agent.start()
+    const a = stage.keep(new PilotGossipProvider(agent, 'room', new Y.Doc()))
+    stage.add('b')
+    await a.whenSynced
+    const { gossip } = agent.member
+    assert.ok(gossip)
+    await waitFor('nothing is on its way', () => gossip.sending === 0)
+    const before = gossip.counters.pushesSent
+    write(a, 'short')
+    assert.is(gossip.counters.pushesSent, before, 'it is gathered')
+    for (let i = 0; i < 30; i++) write(a, 'x'.repeat(100))
+    assert.is(gossip.counters.pushesSent, before + 1, 'it was enough')
+    await agent.stop()
+  }))
 
 test('shares a room over an agent that is not started yet, and leaves with it', () =>
   onStage(async (stage) => {

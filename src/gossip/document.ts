@@ -6,7 +6,7 @@
  * const document = new SharedDocument('kv', replica, { confirmMs: 500 })
  * document.changedHere(delta, now)
  * document.equals(peer.address)          // it told our digest
- * document.status                        // { syncs: 1, unconfirmedSince: undefined }
+ * document.status                        // { syncs: 1, unconfirmedSince: undefined, hasFresh: true }
  * ```
  */
 import type { Delta, Replica } from '../../crdt/index.ts'
@@ -30,6 +30,8 @@ export interface DocumentStatus {
   readonly syncs: number
   /** Milliseconds, on the clock of `handle`; when the oldest change was made here that no peer has shown. */
   readonly unconfirmedSince: number | undefined
+  /** Is something gathered that nobody has been told yet? */
+  readonly hasFresh: boolean
 }
 
 export class SharedDocument implements OpenDocument {
@@ -58,7 +60,8 @@ export class SharedDocument implements OpenDocument {
   }
 
   get status(): DocumentStatus {
-    return { syncs: this.syncs, unconfirmedSince: this.unconfirmed.oldest }
+    const { syncs, unconfirmed, rumors } = this
+    return { syncs, unconfirmedSince: unconfirmed.oldest, hasFresh: rumors.hasFresh }
   }
 
   /** What it brings along when it is opened may be with nobody else. */

@@ -23,6 +23,7 @@ import { Room } from '../room.ts'
 import { checkRoomName } from '../room-name.ts'
 import { describePeers, type PeerStatus } from '../status.ts'
 import type { Transport } from '../transport.ts'
+import { Connection } from './connection.ts'
 import { Membership } from './membership.ts'
 import type {
   ConnectionStatus,
@@ -40,21 +41,11 @@ const CONFIRM_MS = 500
 /** Milliseconds; default of `staleMs`: three rounds. */
 const STALE_MS = 15_000
 
-/** Milliseconds before the first new try to connect; doubled by each further one. */
-const RETRY_MS = 1_000
-
-/** The most that grows to. */
-const MOST_RETRY_MS = 30_000
-
 /** Milliseconds that `forceSync` waits for an answer by default. */
 const FORCE_MS = 10_000
 
 /** Milliseconds that `destroy` waits at most until a peer has what was written last. */
 const HAND_OVER_MS = 2_000
-
-/** Trying again would end the same. */
-const isFinal = ({ code }: Failure): boolean =>
-  code === 'closed' || code === 'invalid_argument' || code === 'not_found'
 
 export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossipProvider>> {
   readonly doc: Y.Doc
@@ -64,26 +55,22 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   readonly whenLoaded: Promise<void>
   /** Resolves when it is synced for the first time. */
   readonly whenSynced: Promise<void>
-  /** Is it to be connected? */
-  shouldConnect = false
   readonly #via: Transport | Agent
   readonly #options: ProviderOptions
   readonly #room: Room
   readonly #membership: Membership
   readonly #questions: Questions
+  readonly #connection: Connection
   readonly #subdocs: Subdocs<PilotGossipProvider> | undefined
   #tellSynced: () => void = () => undefined
-  #status: ConnectionStatus = 'disconnected'
   #synced = false
-  /** Grows with each connect and disconnect: what was begun before is out of date. */
-  #turn = 0
-  #retry: NodeJS.Timeout | undefined
-  #retryMs = RETRY_MS
   /** When the oldest change was made while not connected that is with nobody. */
   #offlineSince: number | undefined
   #syncStatus: SyncStatus = { status: 'yellow', oldestMs: null }
   #stale: NodeJS.Timeout | undefined
   #peersKnown = 0
+  /** Bytes written since something was pushed last. */
+  #gathered = 0
   #waiting = 0
   #destroying: Promise<void> | undefined
 
@@ -106,7 +93,8 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
       ...(store && { keep: { store } }),
       ...(awareness !== undefined && { awareness }),
       onStep: () => this.#onStep(),
-      onClosed: () => this.#onClosed(),
+      // The member has closed by itself: the agent was stopped.
+      onClosed: () => this.#leave(),
       onProblem: (problem) => this.emit('problem', [problem]),
     })
     this.#membership = new Membership(via, room, options, (problem) =>
@@ -119,6 +107,15 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     this.whenLoaded = this.#load()
     // Told by events too: nobody has to wait for it.
     this.whenLoaded.catch((error) => this.#tellFailed(error))
+    this.#connection = new Connection({
+      loaded: this.whenLoaded,
+      join: async () => {
+        const member = await this.#membership.get()
+        return () => this.#room.join(member)
+      },
+      onStatus: (status) => this.#onStatus(status),
+      onFailed: (failure) => this.#tellFailed(failure),
+    })
     doc.on('update', this.#onUpdate)
     doc.on('destroy', this.#onDestroy)
     this.#subdocs = subdocs
@@ -169,12 +166,17 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     return this.connected ? 'synchronizing' : 'loading'
   }
 
+  /** Is it to be connected? */
+  get shouldConnect(): boolean {
+    return this.#connection.shouldConnect
+  }
+
   get status(): ConnectionStatus {
-    return this.#status
+    return this.#connection.status
   }
 
   get connected(): boolean {
-    return this.#status === 'connected'
+    return this.status === 'connected'
   }
 
   /** Is what was written here with anybody else? */
@@ -203,8 +205,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
    */
   connect(): void {
     if (this.#destroying || this.shouldConnect) return
-    this.shouldConnect = true
-    void this.#connect()
+    this.#connection.start()
     for (const provider of this.subdocs.values()) provider.connect()
   }
 
@@ -214,9 +215,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
    */
   disconnect(): void {
     for (const provider of this.subdocs.values()) provider.disconnect()
-    if (!this.shouldConnect) return
-    this.shouldConnect = false
-    this.#leave()
+    if (this.shouldConnect) this.#leave()
   }
 
   /**
@@ -309,60 +308,18 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     if (this.#options.store && !this.doc.isLoaded) this.doc.emit('load', [this.doc])
   }
 
-  async #connect(): Promise<void> {
-    const turn = ++this.#turn
-    this.#setStatus('connecting')
-    try {
-      await this.whenLoaded
-    } catch {
-      // It has been told, and what could not be read is not read again.
-      if (turn !== this.#turn) return
-      this.shouldConnect = false
-      this.#setStatus('disconnected')
-      return
-    }
-    if (turn !== this.#turn) return
-    try {
-      const member = await this.#membership.get()
-      if (turn !== this.#turn) return
-      this.#room.join(member)
-      this.#retryMs = RETRY_MS
-      this.#setStatus('connected')
-      this.#onStep()
-    } catch (error) {
-      if (turn === this.#turn) this.#onFailed(toFailure(error))
-    }
-  }
-
   #tellFailed(error: unknown): void {
     this.emit('connection-error', [toFailure(error), this])
   }
 
-  #onFailed(failure: Failure): void {
-    this.#setStatus('disconnected')
-    this.emit('connection-error', [failure, this])
-    if (isFinal(failure)) this.shouldConnect = false
-    if (!this.shouldConnect) return
-    this.#retry = setTimeout(() => void this.#connect(), this.#retryMs)
-    this.#retryMs = Math.min(this.#retryMs * 2, MOST_RETRY_MS)
-  }
-
   #leave(): void {
-    this.#turn++
-    clearTimeout(this.#retry)
     this.#offlineSince = this.#pendingSince()
     const wasConnected = this.connected
     this.#room.leave()
-    this.#setStatus('disconnected')
+    this.#connection.stop()
     this.#setSynced(false)
     this.#onStep()
     if (wasConnected) this.emit('connection-close', [null, this])
-  }
-
-  /** The member has closed by itself: the agent was stopped. */
-  #onClosed(): void {
-    this.shouldConnect = false
-    this.#leave()
   }
 
   #notConnected(): Failure {
@@ -378,10 +335,9 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     })
   }
 
-  #setStatus(status: ConnectionStatus): void {
-    if (this.#status === status) return
-    this.#status = status
+  #onStatus(status: ConnectionStatus): void {
     this.emit('status', [{ status }])
+    if (status === 'connected') this.#onStep()
   }
 
   #setSynced(isSynced: boolean): void {
@@ -407,6 +363,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   /** After each event of gossip: tells what has become different. */
   #onStep(): void {
     const { status, replica, member } = this.#room
+    if (!status.hasFresh) this.#gathered = 0
     if (status.syncs > 0) this.#setSynced(true)
     this.#questions.look()
     this.#tellSyncStatus()
@@ -437,10 +394,23 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   readonly #onUpdate = (update: Uint8Array, origin: unknown): void => {
     if (origin === this) {
       this.emit('update', [update, origin])
-    } else if (!this.connected) {
+    } else if (this.connected) {
+      this.#gather(update.length)
+    } else {
       this.#offlineSince ??= now()
       this.#tellSyncStatus()
     }
+  }
+
+  /**
+   * Gossip gathers what is written for a moment. A long burst does not wait so long: at half of
+   * what a push may carry it is pushed, so that what came last still fits and none need be fetched.
+   */
+  #gather(bytes: number): void {
+    this.#gathered += bytes
+    const { member } = this.#room
+    const most = member?.gossip?.config.rideAlongBytes ?? Number.POSITIVE_INFINITY
+    if (this.#gathered * 2 >= most) member?.take({ type: 'flush' })
   }
 
   readonly #onDestroy = (): void => {

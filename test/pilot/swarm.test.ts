@@ -9,7 +9,7 @@ import { rejects, suite } from '../helpers/suite.ts'
 import { addressOf, SWARM_NETWORK } from './directory.ts'
 import { available, VERSIONS } from './programs.ts'
 import { startRegistry } from './registry.ts'
-import { ask, type Node, pilotctl, type Swarm, startSwarm, until } from './swarm.ts'
+import { ask, deliver, type Node, pilotctl, type Swarm, startSwarm, until } from './swarm.ts'
 
 const frame = (body: string): Buffer => {
   const head = Buffer.alloc(4)
@@ -144,7 +144,7 @@ live('a message from each to each arrives', async () => {
     for (const to of swarm.nodes) {
       if (to === from) continue
       const data = JSON.stringify({ type: 'gossip_push', sender: from.name })
-      await ask(from, 'send-message', to.address, '--type', 'json', '--data', data)
+      await deliver(from, to.address, '--type', 'json', '--data', data)
     }
   }
   for (const to of swarm.nodes) {
@@ -166,7 +166,7 @@ live('a node that was stopped or killed comes back as the one it was', async () 
       assert.is((await pilotctl(each, 'info')).code, 'not_running')
       await each.start()
       assert.equal([each.nodeId, each.address], [nodeId, address])
-      const answer = await ask(each, 'send-message', other.address, '--data', 'back')
+      const answer = await deliver(each, other.address, '--data', 'back')
       assert.is(answer.target, other.address)
     }
   }
@@ -231,9 +231,9 @@ live('two swarms stand side by side, also where daemons share an address', async
     for (const { endpoint } of other.registry.nodes.values())
       assert.match(endpoint, /^127\.0\.0\.1:/)
     const [first, second] = other.nodes as [Node, Node]
-    await ask(first, 'send-message', second.address, '--data', 'hello')
+    await deliver(first, second.address, '--data', 'hello')
     const added = await other.add('1.17.0')
-    await ask(added, 'send-message', first.address, '--data', 'hello')
+    await deliver(added, first.address, '--data', 'hello')
   } finally {
     await other.close()
   }

@@ -22,7 +22,7 @@ import { type Beacon, startBeacon } from './beacon.ts'
 import { arm, Daemon, folders, type Node } from './daemon.ts'
 import { type Registry, startRegistry } from './registry.ts'
 
-export { type Answer, ask, type Data, pilotctl, until } from './call.ts'
+export { type Answer, ask, type Data, deliver, pilotctl, until } from './call.ts'
 export type { Node } from './daemon.ts'
 
 /** On x.y.1 of a block; the same for all swarms, so that binding it claims the block. */
