@@ -20,15 +20,13 @@ import {
   type GossipEvent,
   type OpenOptions,
 } from './gossip/index.ts'
+import { PeerSearch } from './peer-search.ts'
 import { nodePlatform } from './platform.ts'
 import { checkSwarm } from './swarm.ts'
 import type { Transport } from './transport.ts'
 
-/** Milliseconds between two looks for peers. Each may cost some calls of pilotctl. */
-const DISCOVER_MS = 60_000
-
-/** The same while nobody is known: a member of a new swarm waits for the others. */
-const DISCOVER_ALONE_MS = 5_000
+/** Milliseconds to the next wake at the latest: a timer's own limit is 25 days. */
+const MOST_WAIT_MS = 60_000
 
 /** Milliseconds that a stop waits for pushes on their way. */
 const LAST_PUSH_MS = 2_000
@@ -99,9 +97,7 @@ export class Member {
   readonly #events: GossipEvent[] = []
   #isHandling = false
   #wake: NodeJS.Timeout | undefined
-  #discover: NodeJS.Timeout | undefined
-  /** Peers that were given and have no address yet. */
-  #unresolved: readonly string[]
+  readonly #search: PeerSearch
   #onIdle: (() => void) | undefined
   /** Last words of rooms that have left, on their way. */
   readonly #parting = new Set<Promise<void>>()
@@ -110,7 +106,13 @@ export class Member {
     this.swarm = checkSwarm(options.swarm)
     this.transport = options.transport
     this.#options = options
-    this.#unresolved = options.peers ?? []
+    this.#search = new PeerSearch({
+      transport: options.transport,
+      peers: options.peers ?? [],
+      countKnown: () => this.#gossip?.peers.size ?? 0,
+      onPeers: (addresses, source) => this.take({ type: 'peers', addresses, source }),
+      onFailure: (failure) => this.#tell({ type: 'transport', failure }),
+    })
     this.ready = new Promise((resolve) => {
       this.#tellReady = resolve
     })
@@ -154,11 +156,11 @@ export class Member {
 
   /** Resolves the peers and makes the first round. Rejects with a Failure when a given peer does not exist. */
   async start(): Promise<void> {
-    const given = await this.#resolve()
+    const given = await this.#search.resolve()
     this.#isStarted = true
     this.#tellReady()
     this.take({ type: 'peers', addresses: given, source: 'given' })
-    void this.#look()
+    this.#search.start()
   }
 
   /**
@@ -166,14 +168,7 @@ export class Member {
    * invalid_argument) when one does not exist.
    */
   async invite(peers: readonly string[]): Promise<void> {
-    const wanted = this.#unresolved
-    this.#unresolved = [...wanted, ...peers]
-    try {
-      this.take({ type: 'peers', addresses: await this.#resolve(), source: 'given' })
-    } catch (error) {
-      this.#unresolved = wanted
-      throw error
-    }
+    await this.#search.invite(peers)
   }
 
   /** Shares a room from now on. Throws a TypeError before `open`, and where its name is taken. */
@@ -230,7 +225,7 @@ export class Member {
   async close(): Promise<void> {
     if (this.#isStopped) return
     this.#isStopped = true
-    clearTimeout(this.#discover)
+    this.#search.stop()
     for (const room of this.#rooms.values()) room.onClosing()
     await this.drain()
     clearTimeout(this.#wake)
@@ -296,7 +291,7 @@ export class Member {
 
   #arm(gossip: Gossip): void {
     clearTimeout(this.#wake)
-    const wait = Math.min(Math.max(0, gossip.wakeAt - now()), DISCOVER_MS)
+    const wait = Math.min(Math.max(0, gossip.wakeAt - now()), MOST_WAIT_MS)
     this.#wake = setTimeout(() => this.take({ type: 'wake' }), wait)
   }
 
@@ -327,40 +322,5 @@ export class Member {
         this.take({ type: 'failed', to })
       },
     )
-  }
-
-  /** The addresses of those given peers that have one; the others stay for later. */
-  async #resolve(): Promise<string[]> {
-    const addresses: string[] = []
-    const failed: string[] = []
-    for (const name of this.#unresolved) {
-      try {
-        addresses.push(await this.transport.resolve(name))
-      } catch (error) {
-        const failure = toFailure(error)
-        if (failure.code === 'not_found' || failure.code === 'invalid_argument') throw failure
-        this.#tell({ type: 'transport', failure })
-        failed.push(name)
-      }
-    }
-    this.#unresolved = failed
-    return addresses
-  }
-
-  /** Looks for peers, now and then again. */
-  async #look(): Promise<void> {
-    try {
-      const found = await this.transport.discover()
-      if (this.#isStopped) return
-      this.take({ type: 'peers', addresses: found, source: 'found' })
-      if (this.#unresolved.length > 0) {
-        this.take({ type: 'peers', addresses: await this.#resolve(), source: 'given' })
-      }
-    } catch (error) {
-      if (!this.#isStopped) this.#tell({ type: 'transport', failure: toFailure(error) })
-    }
-    if (this.#isStopped) return
-    const wait = (this.#gossip?.peers.size ?? 0) > 0 ? DISCOVER_MS : DISCOVER_ALONE_MS
-    this.#discover = setTimeout(() => void this.#look(), wait)
   }
 }

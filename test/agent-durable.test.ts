@@ -20,35 +20,18 @@ import { LogStore } from '../src/store/log-store.ts'
 import { MailboxTransport } from '../src/transports/mailbox.ts'
 import { KEYS, runEndurance } from './endurance.ts'
 import { FaultyDisk, type Operation, readOnly } from './fixtures/store/faulty-disk.ts'
-import { temporaryFolder, until } from './helpers/cli.ts'
+import { agentIn } from './helpers/agent.ts'
+import { inFolder } from './helpers/folder.ts'
 import { rejects, suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('durable agent')
-
-const within = async (run: (dir: string) => Promise<void>): Promise<void> => {
-  const { dir, remove } = temporaryFolder()
-  try {
-    await run(dir)
-  } finally {
-    remove()
-  }
-}
-
-const agentIn = (dir: string, name: string, problems: Problem[] = [], keep?: Keep): Agent =>
-  new Agent({
-    swarm: 'kv',
-    transport: new MailboxTransport({ dir: join(dir, 'mail'), address: name }),
-    keep: keep ?? keepIn(join(dir, name)),
-    // Who could not be reached is tried again soon.
-    config: { intervalMs: 300, backoffMs: 100 },
-    onProblem: (problem) => problems.push(problem),
-  })
 
 const agree = (...agents: Agent[]): Promise<unknown> =>
   until('one digest', () => new Set(agents.map((agent) => agent.status().digest)).size === 1)
 
 test('has everything after a restart, under the same writer id', () =>
-  within(async (dir) => {
+  inFolder(async (dir) => {
     const before = agentIn(dir, 'a')
     await before.start()
     writeEntry(before.doc, 'state', 'k', { deep: [1] })
@@ -65,7 +48,7 @@ test('has everything after a restart, under the same writer id', () =>
   }))
 
 test('keeps what it received, too', () =>
-  within(async (dir) => {
+  inFolder(async (dir) => {
     const [a, b] = [agentIn(dir, 'a'), agentIn(dir, 'b')]
     await a.start()
     await b.start()
@@ -81,7 +64,7 @@ test('keeps what it received, too', () =>
   }))
 
 test('lets no second agent work on its folder', () =>
-  within(async (dir) => {
+  inFolder(async (dir) => {
     const first = agentIn(dir, 'a')
     await first.start()
     const second = new Agent({
@@ -94,7 +77,7 @@ test('lets no second agent work on its folder', () =>
   }))
 
 test('takes a new writer id when its folder turns out to be a copy, and loses nothing', () =>
-  within(async (dir) => {
+  inFolder(async (dir) => {
     const problems: Problem[] = []
     const before = agentIn(dir, 'a')
     await before.start()
@@ -195,7 +178,7 @@ const recover = (disk: FaultyDisk): void => {
 
 for (const { name, begin, code, hint } of troubles) {
   test(`a disk that is ${name}: told, read from, not published, written to again`, () =>
-    within(async (dir) => {
+    inFolder(async (dir) => {
       const { agent: a, disk, sent, failures } = onFaultyDisk(dir, 'a')
       const b = agentIn(dir, 'b')
       await a.start()
@@ -238,7 +221,7 @@ for (const { name, begin, code, hint } of troubles) {
 }
 
 test('what was refused is saved by the end, if the disk does by then', () =>
-  within(async (dir) => {
+  inFolder(async (dir) => {
     const { agent: a, disk, failures } = onFaultyDisk(dir, 'a')
     await a.start()
     full(disk)
@@ -254,7 +237,7 @@ test('what was refused is saved by the end, if the disk does by then', () =>
   }))
 
 test('a full disk is told through the control socket, and get goes on', () =>
-  within(async (dir) => {
+  inFolder(async (dir) => {
     const { agent: a, disk, data } = onFaultyDisk(dir, 'a')
     await a.start()
     const server = new ControlServer({ dir: data, handle: serveAgent(a) })
@@ -280,7 +263,7 @@ test('a full disk is told through the control socket, and get goes on', () =>
   }))
 
 test('where only the published clock cannot be noted, writes are kept and wait to be told', () =>
-  within(async (dir) => {
+  inFolder(async (dir) => {
     const { agent: a, disk, failures } = onFaultyDisk(dir, 'a')
     const b = agentIn(dir, 'b')
     await a.start()
@@ -300,7 +283,7 @@ test('where only the published clock cannot be noted, writes are kept and wait t
   }))
 
 test('a disk that is full at the first start: a clear error, and the next start works', () =>
-  within(async (dir) => {
+  inFolder(async (dir) => {
     const { agent, disk } = onFaultyDisk(dir, 'a')
     full(disk)
     await rejects(() => agent.start(), /^disk_full cannot write ".*writer\.json": ENOSPC/)
@@ -328,7 +311,7 @@ const refusals: readonly (readonly [name: string, operation: Operation, file: st
 
 for (const [name, refused, file] of refusals) {
   test(`a compaction that fails (${name}) loses nothing, and works later`, () =>
-    within(async (dir) => {
+    inFolder(async (dir) => {
       const { agent: a, disk, data, failures } = onFaultyDisk(dir, 'a')
       const b = agentIn(dir, 'b')
       await a.start()

@@ -5,11 +5,11 @@ import * as assert from 'uvu/assert'
 import { Agent, type Problem } from '../src/agent.ts'
 import type { Room } from '../src/room.ts'
 import { keepIn } from '../src/store/keep.ts'
-import { MailboxTransport } from '../src/transports/mailbox.ts'
 import { MemoryHub, MemoryTransport } from '../src/transports/memory.ts'
-import { temporaryFolder } from './helpers/cli.ts'
-import { waitFor } from './helpers/provider.ts'
+import { agentIn } from './helpers/agent.ts'
+import { inFolder } from './helpers/folder.ts'
 import { rejects, suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('agent: rooms')
 
@@ -24,24 +24,6 @@ const running = async (agents: readonly Agent[], run: () => Promise<void>): Prom
 
 const inMemory = (): Agent =>
   new Agent({ swarm: 'kv', transport: new MemoryTransport(new MemoryHub(), 'a') })
-
-const kept = (dir: string, name: string, problems: Problem[] = []): Agent =>
-  new Agent({
-    swarm: 'kv',
-    transport: new MailboxTransport({ dir: join(dir, 'mail'), address: name }),
-    keep: keepIn(join(dir, name)),
-    config: { intervalMs: 300, backoffMs: 100 },
-    onProblem: (problem) => problems.push(problem),
-  })
-
-const inFolder = (run: (dir: string) => Promise<void>) => async () => {
-  const { dir, remove } = temporaryFolder()
-  try {
-    await run(dir)
-  } finally {
-    remove()
-  }
-}
 
 const textOf = (room: Room): string => room.doc.getText('text').toString()
 
@@ -66,31 +48,28 @@ const NAMES = [
   '\u00e9',
 ]
 
-test(
-  'a room of two agents over mailboxes',
+test('a room of two agents over mailboxes', () =>
   inFolder(async (dir) => {
     const problems: Problem[] = []
-    const [a, b] = [kept(dir, 'a', problems), kept(dir, 'b', problems)]
+    const [a, b] = [agentIn(dir, 'a', problems), agentIn(dir, 'b', problems)]
     await running([a, b], async () => {
       const [ra, rb] = [await a.openRoom('notes'), await b.openRoom('notes')]
       ra.doc.getText('text').insert(0, 'hello')
-      await waitFor('b has it', () => textOf(rb) === 'hello')
+      await until('b has it', () => textOf(rb) === 'hello')
       assert.is(b.doc.share.has('text'), false)
       rb.awareness.setLocalState({ name: 'Bob' })
       void ra.awareness
-      await waitFor('a sees b', () => ra.awareness.getStates().has(rb.doc.clientID))
+      await until('a sees b', () => ra.awareness.getStates().has(rb.doc.clientID))
     })
     assert.equal(
       problems.filter(({ type }) => type === 'refused'),
       [],
     )
-  }),
-)
+  }))
 
-test(
-  'is kept on disk and read again, whatever its name',
+test('is kept on disk and read again, whatever its name', () =>
   inFolder(async (dir) => {
-    const first = kept(dir, 'a')
+    const first = agentIn(dir, 'a')
     await running([first], async () => {
       for (const [index, name] of NAMES.entries()) {
         const room = await first.openRoom(name)
@@ -101,13 +80,12 @@ test(
     })
     assert.equal(readdirSync(dir).sort(), ['a', 'mail'])
     assert.is(readdirSync(join(dir, 'a', 'rooms')).length, NAMES.length)
-    const second = kept(dir, 'a')
+    const second = agentIn(dir, 'a')
     await running([second], async () => {
       for (const [index, name] of NAMES.entries())
         assert.is(textOf(await second.openRoom(name)), `text ${index}`)
     })
-  }),
-)
+  }))
 
 test('is opened once, however often and quickly it is asked for', async () => {
   const agent = inMemory()
@@ -132,9 +110,8 @@ test('of a name that cannot be used, of too many, and of an agent that does not 
   await rejects(() => agent.openRoom('notes'), /closed/)
 })
 
-test('a room that could not be read can be asked for again', async () => {
-  const { dir, remove } = temporaryFolder()
-  try {
+test('a room that could not be read can be asked for again', () =>
+  inFolder(async (dir) => {
     const keep = keepIn(join(dir, 'a'))
     let isBroken = true
     const agent = new Agent({
@@ -154,15 +131,11 @@ test('a room that could not be read can be asked for again', async () => {
       isBroken = false
       assert.is((await agent.openRoom('notes')).name, 'notes')
     })
-  } finally {
-    remove()
-  }
-})
+  }))
 
-test('stop closes all, also one that is being opened', async () => {
-  const { dir, remove } = temporaryFolder()
-  try {
-    const agent = kept(dir, 'a')
+test('stop closes all, also one that is being opened', () =>
+  inFolder(async (dir) => {
+    const agent = agentIn(dir, 'a')
     await agent.start()
     const notes = await agent.openRoom('notes')
     notes.awareness.setLocalStateField('name', 'Ada')
@@ -175,13 +148,10 @@ test('stop closes all, also one that is being opened', async () => {
     assert.ok(['opened', 'closed'].includes(await opening))
     assert.is(notes.member, undefined)
     assert.is(agent.member.has('late'), false)
-    const again = kept(dir, 'a')
+    const again = agentIn(dir, 'a')
     await running([again], async () => {
       assert.is(textOf(await again.openRoom('notes')), 'last')
     })
-  } finally {
-    remove()
-  }
-})
+  }))
 
 test.run()

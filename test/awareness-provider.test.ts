@@ -5,8 +5,9 @@ import * as Y from 'yjs'
 import type { PilotGossipProvider } from '../src/provider/index.ts'
 import { MemoryHub } from '../src/transports/memory.ts'
 import { Network, seeded } from '../src/transports/network.ts'
-import { onStage, tellsOf, turns, waitFor, write } from './helpers/provider.ts'
+import { onStage, tellsOf, turns, write } from './helpers/provider.ts'
 import { suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('provider: awareness')
 
@@ -20,21 +21,21 @@ test('all see who is there, and what they do now', () =>
   onStage(async (stage) => {
     const all = ['a', 'b', 'c', 'd', 'e'].map((name) => stage.add(name))
     for (const [index, provider] of all.entries()) enter(provider, `${index}`)
-    await waitFor('all see all', () =>
+    await until('all see all', () =>
       all.every((provider) => all.every((other, index) => seenBy(provider, other) === `${index}`)),
     )
     enter(all[0]!, 'new')
-    await waitFor('all see it', () => all.every((provider) => seenBy(provider, all[0]!) === 'new'))
+    await until('all see it', () => all.every((provider) => seenBy(provider, all[0]!) === 'new'))
   }))
 
 test('who comes later sees who is there', () =>
   onStage(async (stage) => {
     const a = stage.add('a')
     enter(a, 'Ada')
-    await waitFor('a', () => a.connected)
+    await until('a', () => a.connected)
     const b = stage.add('b')
     void b.awareness
-    await waitFor('b sees a', () => seenBy(b, a) === 'Ada')
+    await until('b sees a', () => seenBy(b, a) === 'Ada')
   }))
 
 test('is read late and works from then on', () =>
@@ -43,7 +44,7 @@ test('is read late and works from then on', () =>
     enter(a, 'Ada')
     await a.whenSynced
     await b.whenSynced
-    await waitFor('b sees a', () => seenBy(b, a) === 'Ada')
+    await until('b sees a', () => seenBy(b, a) === 'Ada')
   }))
 
 for (const end of ['disconnect', 'destroy'] as const) {
@@ -51,19 +52,19 @@ for (const end of ['disconnect', 'destroy'] as const) {
     onStage(async (stage) => {
       const [a, b, c] = [stage.add('a'), stage.add('b'), stage.add('c')]
       for (const [index, provider] of [a, b, c].entries()) enter(provider, `${index}`)
-      await waitFor('both see it', () => [b, c].every((node) => seenBy(node, a) === '0'))
-      await waitFor('and it sees them', () => seenBy(a, b) === '1')
+      await until('both see it', () => [b, c].every((node) => seenBy(node, a) === '0'))
+      await until('and it sees them', () => seenBy(a, b) === '1')
       write(a, 'last')
       await a[end]()
-      await waitFor('they see that it has gone', () =>
+      await until('they see that it has gone', () =>
         [b, c].every((node) => !node.awareness.getStates().has(a.doc.clientID)),
       )
       if (end === 'destroy') return
       assert.equal([...a.awareness.getStates().keys()], [a.doc.clientID])
       assert.equal(a.awareness.getLocalState(), { name: '0' }, 'its own state stays')
       a.connect()
-      await waitFor('it is back', () => [b, c].every((node) => seenBy(node, a) === '0'))
-      await waitFor('and sees them', () => seenBy(a, b) === '1')
+      await until('it is back', () => [b, c].every((node) => seenBy(node, a) === '0'))
+      await until('and sees them', () => seenBy(a, b) === '1')
     }))
 }
 
@@ -74,7 +75,7 @@ test('is seen over a network that loses a third', () =>
       enter(a, 'Ada')
       enter(b, 'Bob')
       const moving = setInterval(() => enter(a, 'Ada'), 50)
-      await waitFor('b sees a', () => seenBy(b, a) === 'Ada')
+      await until('b sees a', () => seenBy(b, a) === 'Ada')
       clearInterval(moving)
     },
     new MemoryHub({ network: new Network({ random: seeded(3), latency: [1, 20], loss: 0.3 }) }),
@@ -89,9 +90,9 @@ test("somebody else's awareness is used as it is, and not ended", () =>
     const b = stage.add('b')
     assert.is(a.awareness, awareness)
     void b.awareness
-    await waitFor('b sees a', () => seenBy(b, a) === 'Ada')
+    await until('b sees a', () => seenBy(b, a) === 'Ada')
     enter(b, 'Bob')
-    await waitFor('a sees b', () => seenBy(a, b) === 'Bob')
+    await until('a sees b', () => seenBy(a, b) === 'Bob')
     a.disconnect()
     assert.equal(awareness.getLocalState(), { name: 'Ada' })
     assert.is(awareness.getStates().get(b.doc.clientID)?.name, 'Bob')
@@ -131,11 +132,11 @@ test('a listener of awareness that throws is told, and others go on', () =>
       if (added.includes(b.doc.clientID)) throw new Error('of a listener')
     })
     enter(b, 'Bob')
-    await waitFor('told', () => told.includes('problem observer_failed'))
+    await until('told', () => told.includes('problem observer_failed'))
     write(b, 'x')
-    await waitFor('it goes on', () => a.doc.getText('text').toString() === 'x')
+    await until('it goes on', () => a.doc.getText('text').toString() === 'x')
     write(a, 'y')
-    await waitFor('both ways', () => b.doc.getText('text').toString() === 'xy')
+    await until('both ways', () => b.doc.getText('text').toString() === 'xy')
   }))
 
 test.run()

@@ -5,20 +5,14 @@ import * as assert from 'uvu/assert'
 import { Access } from '../src/bridge/access.ts'
 import { Bridge } from '../src/bridge/index.ts'
 import { isFailure } from '../src/errors.ts'
-import { editor, until } from './bridge/clients.ts'
+import { editor } from './bridge/clients.ts'
 import { TestRooms } from './bridge/rooms.ts'
-import { closeAll, keep, openBridge } from './bridge/setup.ts'
+import { keep, openBridge } from './bridge/setup.ts'
+import { withBridge } from './helpers/bridge.ts'
 import { rejects, suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('bridge: access')
-
-const clean = (body: () => Promise<void>) => async () => {
-  try {
-    await body()
-  } finally {
-    await closeAll()
-  }
-}
 
 /** Sends lines as they are; resolves with all that is answered until the socket is closed. */
 const speak = async (port: number, ...lines: readonly string[]): Promise<string> => {
@@ -49,10 +43,10 @@ const statusOf = (answer: string): number => Number(answer.split(' ')[1])
 
 test(
   'a token: right, wrong, missing',
-  clean(async () => {
+  withBridge(async () => {
     const { url, port, bridge } = await openBridge({ token: 'sécret+1' })
     const client = keep(editor(url, 'r', { params: { token: 'sécret+1' } }))
-    await until(() => client.provider.synced, 'the right one is let in')
+    await until('the right one is let in', () => client.provider.synced)
     const encoded = encodeURIComponent('sécret+1')
     assert.is(statusOf(await upgrade(port, `/r?token=${encoded}`)), 101)
     const missing = await upgrade(port, '/r')
@@ -71,7 +65,7 @@ test(
 
 test(
   'a token as a header, which goes before the address',
-  clean(async () => {
+  withBridge(async () => {
     const { port } = await openBridge({ token: 'abc' })
     assert.is(statusOf(await upgrade(port, '/r', 'Authorization: Bearer abc')), 101)
     assert.is(statusOf(await upgrade(port, '/r', 'authorization: bearer abc')), 101)
@@ -83,7 +77,7 @@ test(
 
 test(
   'hosts: this one alone, whatever the port',
-  clean(async () => {
+  withBridge(async () => {
     const { port } = await openBridge()
     for (const host of ['localhost', '127.0.0.1:1', 'LOCALHOST:80', '[::1]:9', '127.8.9.1']) {
       assert.is(statusOf(await upgrade(port, '/r', `Host: ${host}`)), 101, host)
@@ -99,7 +93,7 @@ test(
 
 test(
   'origins: pages of this host, and those that are listed',
-  clean(async () => {
+  withBridge(async () => {
     const { port } = await openBridge({ origins: ['https://app.example', 'app://x'] })
     const good = [
       'http://localhost',
@@ -133,7 +127,7 @@ test(
 
 test(
   'paths that name no room',
-  clean(async () => {
+  withBridge(async () => {
     const { port, rooms } = await openBridge()
     const bad = ['/', '/?x', '/%', '/%zz', '/%ff', '/%ED%A0%80', `/${'a'.repeat(257)}`, '*', 'x']
     for (const path of bad) {
@@ -177,7 +171,7 @@ test('options that cannot be meant', () => {
 
 test(
   'plain HTTP is told what this is',
-  clean(async () => {
+  withBridge(async () => {
     const { port } = await openBridge({ token: 'abc' })
     const base = `http://127.0.0.1:${port}`
     const page = await fetch(base)
@@ -208,7 +202,7 @@ test(
 
 test(
   'a port in use, a host of others',
-  clean(async () => {
+  withBridge(async () => {
     const { port, rooms } = await openBridge()
     const second = keep(new Bridge({ rooms, port }))
     await rejects(() => second.listen(), /already_exists.*in use/)

@@ -5,19 +5,13 @@ import { Awareness, applyAwarenessUpdate } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { AwarenessGuard } from '../src/bridge/awareness-guard.ts'
 import { BRIDGE_LIMITS } from '../src/bridge/index.ts'
-import { editor, RawClient, sized, until } from './bridge/clients.ts'
-import { closeAll, keep, openBridge } from './bridge/setup.ts'
+import { editor, RawClient, sized } from './bridge/clients.ts'
+import { keep, openBridge } from './bridge/setup.ts'
+import { withBridge } from './helpers/bridge.ts'
 import { suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('bridge: awareness')
-
-const clean = (body: () => Promise<void>) => async () => {
-  try {
-    await body()
-  } finally {
-    await closeAll()
-  }
-}
 
 type Entry = readonly [id: number, clock: number, json: string]
 
@@ -39,12 +33,12 @@ const say = (client: RawClient, ...entries: readonly Entry[]): void =>
 const handled = async (client: RawClient): Promise<void> => {
   const before = client.of(0, 1).length
   client.send(0, 0, 1, 0)
-  await until(() => client.of(0, 1).length > before, 'it is handled')
+  await until('it is handled', () => client.of(0, 1).length > before)
 }
 
 test(
   'who comes is seen by all, who goes vanishes',
-  clean(async () => {
+  withBridge(async () => {
     const { rooms, url } = await openBridge()
     const room = rooms.room('r')
     room.awareness.setLocalState({ name: 'agent' })
@@ -55,24 +49,24 @@ test(
     const names = (awareness: Awareness) =>
       [...awareness.getStates().values()].map(({ name }) => name).sort()
     for (const awareness of [room.awareness, a.provider.awareness, b.provider.awareness]) {
-      await until(() => awareness.getStates().size === 3, 'all see all')
-      await until(() => !names(awareness).includes(undefined), 'and their names')
+      await until('all see all', () => awareness.getStates().size === 3)
+      await until('and their names', () => !names(awareness).includes(undefined))
       assert.equal(names(awareness), ['a', 'agent', 'b'])
     }
     a.provider.awareness.setLocalStateField('name', 'A')
-    await until(() => names(b.provider.awareness).includes('A'), 'a change is seen')
+    await until('a change is seen', () => names(b.provider.awareness).includes('A'))
     a.provider.ws?.close() // as when the network goes
-    await until(() => !names(b.provider.awareness).includes('A'), 'it vanishes')
-    await until(() => names(b.provider.awareness).includes('A'), 'it is back at once')
+    await until('it vanishes', () => !names(b.provider.awareness).includes('A'))
+    await until('it is back at once', () => names(b.provider.awareness).includes('A'))
     a.provider.destroy()
-    await until(() => names(b.provider.awareness).join() === 'agent,b', 'it vanishes')
+    await until('it vanishes', () => names(b.provider.awareness).join() === 'agent,b')
     assert.equal(names(room.awareness), ['agent', 'b'])
   }),
 )
 
 test(
   'a client speaks for itself alone',
-  clean(async () => {
+  withBridge(async () => {
     const { rooms, url, bridge } = await openBridge()
     const { awareness } = rooms.room('r')
     awareness.setLocalState({ name: 'agent' })
@@ -97,14 +91,14 @@ test(
     await hostile.closed
     assert.equal(awareness.getStates().get(7), { name: 'seven' })
     honest.ws.close()
-    await until(() => !awareness.getStates().has(7), 'it goes with its own connection')
+    await until('it goes with its own connection', () => !awareness.getStates().has(7))
     assert.equal(awareness.getLocalState(), { name: 'agent' })
   }),
 )
 
 test(
   'what no one could show is ignored, what cannot be read ends the connection',
-  clean(async () => {
+  withBridge(async () => {
     const { rooms, url, bridge } = await openBridge({ limits: { awarenessIds: 3 } })
     const { awareness } = rooms.room('r')
     const client = await RawClient.connect(`${url}/r`)
@@ -157,7 +151,7 @@ const pair = () => {
 
 test(
   'an owner is always believed; saying it again changes nothing',
-  clean(async () => {
+  withBridge(async () => {
     const { awareness, guard, tell } = pair()
     const first = guard()
     assert.ok(tell(first, [1, 5, '{"x":1}']))
@@ -181,7 +175,7 @@ test(
 
 test(
   'clocks cannot be used up, and ids that came and went take no memory for ever',
-  clean(async () => {
+  withBridge(async () => {
     const { awareness, guard, tell } = pair()
     const hostile = guard()
     assert.ok(tell(hostile, [1, 2 ** 40, '{}']))

@@ -4,26 +4,20 @@ import * as encoding from 'lib0/encoding'
 import * as assert from 'uvu/assert'
 import { WebSocket } from 'ws'
 import * as Y from 'yjs'
-import { deafClient, editor, RawClient, sized, until } from './bridge/clients.ts'
-import { closeAll, keep, openBridge } from './bridge/setup.ts'
+import { deafClient, editor, RawClient, sized } from './bridge/clients.ts'
+import { keep, openBridge } from './bridge/setup.ts'
+import { withBridge } from './helpers/bridge.ts'
 import { rejects, suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('bridge: hostile clients')
-
-const clean = (body: () => Promise<void>) => async () => {
-  try {
-    await body()
-  } finally {
-    await closeAll()
-  }
-}
 
 /** The others go on: an editor gets what the agent writes. */
 const worksStill = async (url: string, doc: Y.Doc, room = 'r'): Promise<void> => {
   const probe = keep(editor(url, room))
   const mark = Math.random()
   doc.getMap('probe').set('mark', mark)
-  await until(() => probe.doc.getMap('probe').get('mark') === mark, 'another client is served')
+  await until('another client is served', () => probe.doc.getMap('probe').get('mark') === mark)
   probe.close()
 }
 
@@ -51,7 +45,7 @@ const malformed: readonly (readonly [string, readonly number[], number])[] = [
 for (const [name, bytes, code] of malformed) {
   test(
     `cut: ${name}`,
-    clean(async () => {
+    withBridge(async () => {
       const { rooms, url, bridge } = await openBridge()
       const client = await RawClient.connect(`${url}/r`)
       client.send(...bytes)
@@ -66,7 +60,7 @@ for (const [name, bytes, code] of malformed) {
 
 test(
   'text, and frames that break the WebSocket protocol',
-  clean(async () => {
+  withBridge(async () => {
     const { rooms, url, port, bridge } = await openBridge()
     const text = await RawClient.connect(`${url}/r`)
     text.ws.send('hello')
@@ -98,7 +92,7 @@ const update = (writer: number, clock: number, ...struct: readonly number[]): Ui
 
 test(
   'updates that gossip would refuse end the connection and change nothing',
-  clean(async () => {
+  withBridge(async () => {
     const { rooms, url, problems } = await openBridge()
     const { doc } = rooms.room('r')
     doc.getMap('m').set('k', 1)
@@ -127,7 +121,7 @@ test(
 
 test(
   'messages that are too long',
-  clean(async () => {
+  withBridge(async () => {
     const { rooms, url, bridge } = await openBridge({ limits: { frameBytes: 100_000 } })
     const long = await RawClient.connect(`${url}/r`)
     long.send(0, 1, sized(new Uint8Array(200_000)))
@@ -145,7 +139,7 @@ test(
 
 test(
   'step 2 of 100 MB, and a vector that would decode to gigabytes',
-  clean(async () => {
+  withBridge(async () => {
     const { rooms, url } = await openBridge()
     const huge = await RawClient.connect(`${url}/r`)
     huge.send(0, 1, sized(new Uint8Array(100 * 2 ** 20)))
@@ -159,7 +153,7 @@ test(
 
 test(
   'unfinished messages of many: whoever holds most is cut',
-  clean(async () => {
+  withBridge(async () => {
     const limits = { heldBytes: 1_000_000, frameBytes: 500_000 }
     const { rooms, url, port, bridge } = await openBridge({ limits })
     const begin = Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 7, 0, 0, 1, 2, 3, 4]) // 458,752 bytes
@@ -171,7 +165,7 @@ test(
       socket.write(Buffer.concat([begin, Buffer.alloc(400_000)]))
       sockets.push(socket)
     }
-    await until(() => (bridge.stats().cut.crowded ?? 0) >= 4, 'four are cut')
+    await until('four are cut', () => (bridge.stats().cut.crowded ?? 0) >= 4)
     assert.ok(bridge.stats().heldBytes <= 1_000_000)
     await worksStill(url, rooms.room('r').doc)
   }),
@@ -179,39 +173,39 @@ test(
 
 test(
   'a flood is read as fast as it may be, and not faster',
-  clean(async () => {
+  withBridge(async () => {
     const { rooms, url, bridge } = await openBridge({ limits: { framesPerSecond: 100 } })
     const { doc, awareness } = rooms.room('r')
     awareness.setLocalState({ name: 'x' })
     const flood = await RawClient.connect(`${url}/r`)
     for (let i = 0; i < 20_000; i++) flood.send(3)
-    await until(() => bridge.stats().framesIn >= 200, 'the first are answered')
+    await until('the first are answered', () => bridge.stats().framesIn >= 200)
     for (let i = 0; i < 10; i++) await worksStill(url, doc)
     assert.ok(bridge.stats().framesIn < 10_000, `${bridge.stats().framesIn} were handled`)
     assert.ok(bridge.stats().heldBytes < 200_000, `${bridge.stats().heldBytes} bytes are held`)
     flood.ws.terminate()
-    await until(() => bridge.stats().clients === 0, 'it is forgotten')
+    await until('it is forgotten', () => bridge.stats().clients === 0)
     assert.is(bridge.stats().heldBytes, 0)
   }),
 )
 
 test(
   'pings are paid for like messages; who does not read the answers is cut',
-  clean(async () => {
+  withBridge(async () => {
     const { rooms, url, port, bridge } = await openBridge({ limits: { framesPerSecond: 4 } })
     const { doc } = rooms.room('r')
     const client = await RawClient.connect(`${url}/r`)
     let pongs = 0
     client.ws.on('pong', () => pongs++)
     for (let i = 0; i < 40; i++) client.ws.ping()
-    await until(() => pongs === 40, 'some are answered')
+    await until('some are answered', () => pongs === 40)
     for (let i = 0; i < 40; i++) client.ws.ping()
     for (let i = 0; i < 2; i++) await worksStill(url, doc)
     assert.is(pongs, 40, 'the others are read later')
     const socket = await deafClient(port, 'r')
     const ping = Buffer.from([0x89, 0x80, 0, 0, 0, 0])
     for (let i = 0; i < 50; i++) socket.write(Buffer.concat(Array(5_000).fill(ping)))
-    await until(() => bridge.stats().clients === 1, 'the flood is cut')
+    await until('the flood is cut', () => bridge.stats().clients === 1)
     socket.destroy()
     await worksStill(url, doc)
   }),
@@ -219,14 +213,14 @@ test(
 
 test(
   'asking for the whole document again and again',
-  clean(async () => {
+  withBridge(async () => {
     const limits = { bytesPerSecond: 1_000, burstBytes: 2_000_000 }
     const { rooms, url } = await openBridge({ limits })
     const { doc } = rooms.room('r')
     doc.getText('t').insert(0, 'x'.repeat(1_000_000))
     const greedy = await RawClient.connect(`${url}/r`)
     for (let i = 0; i < 1_000; i++) greedy.send(0, 0, 1, 0)
-    await until(() => greedy.of(0, 1).length >= 2, 'the first are answered')
+    await until('the first are answered', () => greedy.of(0, 1).length >= 2)
     for (let i = 0; i < 10; i++) await worksStill(url, doc)
     assert.ok(greedy.of(0, 1).length <= 3, `${greedy.of(0, 1).length} were answered`)
   }),
@@ -234,7 +228,7 @@ test(
 
 test(
   'too many clients, in a room, in all, too many rooms',
-  clean(async () => {
+  withBridge(async () => {
     const limits = { clients: 4, clientsPerRoom: 2, rooms: 2 }
     const { url, bridge } = await openBridge({ limits })
     const a = await RawClient.connect(`${url}/a`)
@@ -246,14 +240,14 @@ test(
     await rejects(() => RawClient.connect(`${url}/b`), /503/)
     assert.equal(bridge.stats().refused, { 503: 3 })
     a.ws.close()
-    await until(() => bridge.stats().clients === 3, 'one is gone')
+    await until('one is gone', () => bridge.stats().clients === 3)
     await RawClient.connect(`${url}/a`)
   }),
 )
 
 test(
   'handshakes that never end are ended',
-  clean(async () => {
+  withBridge(async () => {
     const { rooms, url, port } = await openBridge({ limits: { handshakeMs: 200 } })
     let closed = 0
     for (let i = 0; i < 100; i++) {
@@ -265,13 +259,13 @@ test(
       keep({ close: () => socket.destroy() })
     }
     await worksStill(url, rooms.room('r').doc)
-    await until(() => closed === 100, 'all are closed')
+    await until('all are closed', () => closed === 100)
   }),
 )
 
 test(
   'permessage-deflate is not spoken',
-  clean(async () => {
+  withBridge(async () => {
     const { url } = await openBridge()
     const ws = new WebSocket(`${url}/r`, { perMessageDeflate: true })
     await new Promise((resolve) => ws.once('open', resolve))

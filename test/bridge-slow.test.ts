@@ -3,19 +3,13 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import * as assert from 'uvu/assert'
-import { deafClient, editor, RawClient, until } from './bridge/clients.ts'
-import { closeAll, keep, openBridge } from './bridge/setup.ts'
+import { deafClient, editor, RawClient } from './bridge/clients.ts'
+import { keep, openBridge } from './bridge/setup.ts'
+import { withBridge } from './helpers/bridge.ts'
 import { rejects, suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('bridge: slow clients')
-
-const clean = (body: () => Promise<void>) => async () => {
-  try {
-    await body()
-  } finally {
-    await closeAll()
-  }
-}
 
 /** How many listen to its updates; both keep them in a field that is not typed. */
 const listeners = (observed: object): number =>
@@ -23,26 +17,25 @@ const listeners = (observed: object): number =>
 
 test(
   'who does not read is cut; others get everything',
-  clean(async () => {
+  withBridge(async () => {
     const limits = { sendBytes: 1_000_000, closeMs: 100 }
     const { rooms, url, port, bridge } = await openBridge({ limits })
     const { doc } = rooms.room('r')
     const good = keep(editor(url, 'r'))
-    await until(() => good.provider.synced, 'the good one is synced')
+    await until('the good one is synced', () => good.provider.synced)
     const deaf = []
     for (let i = 0; i < 5; i++) {
       const socket = await deafClient(port, 'r')
       keep({ close: () => socket.destroy() })
       deaf.push(socket)
     }
-    await until(() => bridge.stats().clients === 6, 'all are in')
+    await until('all are in', () => bridge.stats().clients === 6)
     // The system's own buffers take some megabytes of each.
     for (let i = 0; i < 400 && (bridge.stats().cut.slow ?? 0) < 5; i++) {
       doc.getMap('m').set('k', `${i}${'x'.repeat(100_000)}`)
       const at = i
-      await until(
-        () => `${good.doc.getMap('m').get('k')}`.startsWith(`${at}x`),
-        'the good one has it',
+      await until('the good one has it', () =>
+        `${good.doc.getMap('m').get('k')}`.startsWith(`${at}x`),
       )
     }
     assert.is(bridge.stats().cut.slow, 5)
@@ -53,54 +46,54 @@ test(
 
 test(
   'who takes no answer is given no second one',
-  clean(async () => {
+  withBridge(async () => {
     const { rooms, port, bridge } = await openBridge({ limits: { answerBytes: 50_000_000 } })
     rooms.room('r').doc.getText('t').insert(0, 'x'.repeat(30_000_000))
     const step1 = Buffer.from([0x82, 0x84, 0, 0, 0, 0, 0, 0, 1, 0])
     const first = await deafClient(port, 'r')
     for (let i = 0; i < 50; i++) first.write(step1)
-    await until(() => bridge.stats().framesIn === 1, 'the first is answered')
+    await until('the first is answered', () => bridge.stats().framesIn === 1)
     const second = await deafClient(port, 'r')
     second.write(step1)
-    await until(() => bridge.stats().cut.busy === 1, 'the second must come later')
+    await until('the second must come later', () => bridge.stats().cut.busy === 1)
     assert.is(bridge.stats().framesIn, 2)
     assert.ok(bridge.stats().bytesOut < 40_000_000)
     first.destroy()
     second.destroy()
-    await until(() => bridge.stats().clients === 0, 'they are gone')
+    await until('they are gone', () => bridge.stats().clients === 0)
     const third = await deafClient(port, 'r')
     third.write(step1)
     third.resume()
-    await until(() => bridge.stats().framesIn === 3, 'the next is answered')
+    await until('the next is answered', () => bridge.stats().framesIn === 3)
     third.destroy()
   }),
 )
 
 test(
   'who is silent is cut, who lives is not',
-  clean(async () => {
+  withBridge(async () => {
     const { rooms, url, port, bridge } = await openBridge({ limits: { heartbeatMs: 40 } })
     const deaf = await deafClient(port, 'r')
     const alive = await RawClient.connect(`${url}/r`)
     const { awareness } = rooms.room('r')
     awareness.setLocalState(null)
-    await until(() => bridge.stats().cut.silent === 1, 'the silent one is cut')
+    await until('the silent one is cut', () => bridge.stats().cut.silent === 1)
     deaf.destroy()
     assert.is(alive.closing, undefined)
     // y-websocket clients take 30 seconds without a message for a dead connection.
-    await until(() => alive.of(1, 1, 0).length >= 5, 'it gets a sign of life')
+    await until('it gets a sign of life', () => alive.of(1, 1, 0).length >= 5)
     assert.is(bridge.stats().clients, 1)
   }),
 )
 
 test(
   'close tells the clients, twice is once, and the port is free again',
-  clean(async () => {
+  withBridge(async () => {
     const { url, port, bridge, rooms } = await openBridge({ limits: { closeMs: 200 } })
     const client = await RawClient.connect(`${url}/r`)
     const deaf = await deafClient(port, 'r')
     const { doc, awareness } = rooms.room('r')
-    await until(() => bridge.stats().clients === 2 && client.frames.length > 0, 'both are in')
+    await until('both are in', () => bridge.stats().clients === 2 && client.frames.length > 0)
     for (const observed of [doc, awareness]) assert.is(listeners(observed), 1)
     await Promise.all([bridge.close(), bridge.close()])
     assert.is((await client.closed).code, 1001)

@@ -1,43 +1,36 @@
 /** The unmodified y-websocket client against the bridge. */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { editor, RawClient, sized, until } from './bridge/clients.ts'
+import { editor, RawClient, sized } from './bridge/clients.ts'
 import { TestRooms } from './bridge/rooms.ts'
-import { closeAll, keep, openBridge } from './bridge/setup.ts'
+import { keep, openBridge } from './bridge/setup.ts'
+import { withBridge } from './helpers/bridge.ts'
 import { suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('bridge: sync')
-
-/** Runs a test's body and takes away what it opened, also when it fails. */
-const clean = (body: () => Promise<void>) => async () => {
-  try {
-    await body()
-  } finally {
-    await closeAll()
-  }
-}
 
 const json = (doc: Y.Doc) => doc.getMap('m').toJSON()
 
 test(
   'two clients and the document converge, all ways',
-  clean(async () => {
+  withBridge(async () => {
     const { rooms, url, bridge } = await openBridge()
     const server = rooms.room('notes').doc
     server.getMap('m').set('agent', 1)
     const a = keep(editor(url, 'notes'))
     a.doc.getMap('m').set('a', 1) // before it is connected
     const b = keep(editor(url, 'notes'))
-    await until(() => a.provider.synced && b.provider.synced, 'both are synced')
+    await until('both are synced', () => a.provider.synced && b.provider.synced)
     b.doc.getMap('m').set('b', 1)
     server.getMap('m').set('later', 2)
     const all = { agent: 1, a: 1, b: 1, later: 2 }
     for (const doc of [server, a.doc, b.doc]) {
-      await until(() => Object.keys(json(doc)).length === 4, 'all have all')
+      await until('all have all', () => Object.keys(json(doc)).length === 4)
       assert.equal(json(doc), all)
     }
     b.doc.getMap('m').delete('a')
-    await until(() => !server.getMap('m').has('a') && !a.doc.getMap('m').has('a'), 'it is deleted')
+    await until('it is deleted', () => !server.getMap('m').has('a') && !a.doc.getMap('m').has('a'))
     // What waits inside a document, or is applied twice, would differ here.
     assert.equal(Y.encodeStateVector(a.doc), Y.encodeStateVector(server))
     assert.is(bridge.stats().clients, 2)
@@ -47,20 +40,20 @@ test(
 
 test(
   'a late client gets all, and text typed by two at once is one',
-  clean(async () => {
+  withBridge(async () => {
     const { rooms, url } = await openBridge()
     const a = keep(editor(url, 'text'))
     const b = keep(editor(url, 'text'))
-    await until(() => a.provider.synced && b.provider.synced, 'both are synced')
+    await until('both are synced', () => a.provider.synced && b.provider.synced)
     for (let i = 0; i < 100; i++) {
       a.doc.getText('t').insert(0, 'a')
       b.doc.getText('t').insert(b.doc.getText('t').length, 'b')
     }
     const text = (doc: Y.Doc) => doc.getText('t').toString()
     const server = rooms.room('text').doc
-    await until(() => text(server).length === 200 && text(a.doc) === text(b.doc), 'they are one')
+    await until('they are one', () => text(server).length === 200 && text(a.doc) === text(b.doc))
     const late = keep(editor(url, 'text'))
-    await until(() => late.provider.synced, 'the late one is synced')
+    await until('the late one is synced', () => late.provider.synced)
     assert.is(text(late.doc), text(server))
     assert.is(text(a.doc), text(server))
   }),
@@ -68,30 +61,30 @@ test(
 
 test(
   'clients come back after the bridge was restarted, with what they did meanwhile',
-  clean(async () => {
+  withBridge(async () => {
     const rooms = new TestRooms()
     keep({ close: () => rooms.destroy() })
     const first = await openBridge({ rooms })
     const a = keep(editor(first.url, 'notes'))
-    await until(() => a.provider.synced, 'it is synced')
+    await until('it is synced', () => a.provider.synced)
     await first.bridge.close()
-    await until(() => !a.provider.wsconnected, 'it has noticed')
+    await until('it has noticed', () => !a.provider.wsconnected)
     a.doc.getMap('m').set('offline', true)
     a.provider.awareness.setLocalState({ name: 'a' })
     rooms.room('notes').doc.getMap('m').set('meanwhile', true)
     const { bridge } = await openBridge({ rooms, port: first.port })
-    await until(() => a.provider.synced, 'it is synced again')
+    await until('it is synced again', () => a.provider.synced)
     const all = { offline: true, meanwhile: true }
-    await until(() => rooms.room('notes').doc.getMap('m').size === 2, 'the document has it')
+    await until('the document has it', () => rooms.room('notes').doc.getMap('m').size === 2)
     assert.equal(json(a.doc), all)
     assert.is(bridge.stats().clients, 1)
-    await until(() => rooms.room('notes').awareness.getStates().size === 1, 'it is shown again')
+    await until('it is shown again', () => rooms.room('notes').awareness.getStates().size === 1)
   }),
 )
 
 test(
   'rooms have any name, and are apart',
-  clean(async () => {
+  withBridge(async () => {
     const { rooms, url } = await openBridge()
     const names = ['a/b/c', 'Größe/日本 🐝', '__proto__', 'constructor', 'a%2Fb'] as const
     for (const name of names) {
@@ -102,17 +95,17 @@ test(
     const plain = keep(editor(url, 'a/b/c'))
     for (const name of names) {
       const { doc } = rooms.room(name)
-      await until(() => doc.getMap('m').size === 1, `room ${name} has it`)
+      await until(`room ${name} has it`, () => doc.getMap('m').size === 1)
       assert.equal(json(doc), { name })
     }
-    await until(() => plain.doc.getMap('m').get('name') === 'a/b/c', 'slashes may be plain')
+    await until('slashes may be plain', () => plain.doc.getMap('m').get('name') === 'a/b/c')
     assert.equal([...new Set(rooms.opened)].sort(), [...names].sort())
   }),
 )
 
 test(
   'what comes before the room is open waits',
-  clean(async () => {
+  withBridge(async () => {
     const rooms = new TestRooms()
     keep({ close: () => rooms.destroy() })
     let openGate: () => void = () => undefined
@@ -125,10 +118,10 @@ test(
     doc.getMap('m').set('early', 1)
     client.send(0, 2, sized(Y.encodeStateAsUpdate(doc)))
     client.send(0, 0, 1, 0)
-    await until(() => rooms.opened.length === 1, 'the room is being opened')
+    await until('the room is being opened', () => rooms.opened.length === 1)
     assert.is(client.frames.length, 0)
     openGate()
-    await until(() => client.of(0, 1).length === 1, 'step 1 is answered')
+    await until('step 1 is answered', () => client.of(0, 1).length === 1)
     assert.equal(json(rooms.room('slow').doc), { early: 1 })
     assert.equal(json(client.document()), { early: 1 })
     assert.is(client.of(0, 0).length, 1, 'and it is asked itself')
@@ -137,7 +130,7 @@ test(
 
 test(
   'an update is not sent back, but what waited for it is',
-  clean(async () => {
+  withBridge(async () => {
     const { rooms, url } = await openBridge()
     const doc = new Y.Doc()
     const updates: Uint8Array[] = []
@@ -150,41 +143,41 @@ test(
     second.send(0, 2, sized(two))
     second.send(3)
     second.send(0, 0, 1, 0)
-    await until(() => second.of(0, 1).length === 1, 'the second is handled')
+    await until('the second is handled', () => second.of(0, 1).length === 1)
     assert.equal(json(rooms.room('r').doc), {}, 'it waits')
     first.send(0, 2, sized(one))
-    await until(() => first.of(0, 2).length === 1, 'it gets what it lacks')
+    await until('it gets what it lacks', () => first.of(0, 2).length === 1)
     const known = first.document()
     Y.applyUpdate(known, one)
     assert.equal(json(known), { k: 2 })
-    await until(() => json(second.document()).k === 2, 'the other gets both')
+    await until('the other gets both', () => json(second.document()).k === 2)
     const before = second.of(0, 2).length
     doc.getMap('m').set('k', 3)
     first.send(0, 2, sized(updates[2]!))
     first.send(0, 0, 1, 0)
-    await until(() => first.of(0, 1).length === 1, 'the third is handled')
+    await until('the third is handled', () => first.of(0, 1).length === 1)
     assert.is(first.of(0, 2).length, 1, 'its own is not sent back')
-    await until(() => second.of(0, 2).length > before, 'the other gets it')
+    await until('the other gets it', () => second.of(0, 2).length > before)
   }),
 )
 
 test(
   'read-only: what changes is seen, nothing is taken, awareness passes',
-  clean(async () => {
+  withBridge(async () => {
     const { rooms, url } = await openBridge({ readOnly: true })
     const server = rooms.room('r')
     server.doc.getMap('m').set('k', 1)
     const a = keep(editor(url, 'r'))
     a.doc.getMap('m').set('mine', 1)
     a.provider.awareness.setLocalState({ name: 'a' })
-    await until(() => a.provider.synced, 'it is synced')
+    await until('it is synced', () => a.provider.synced)
     server.doc.getMap('m').set('k', 2)
-    await until(() => a.doc.getMap('m').get('k') === 2, 'it sees changes')
-    await until(() => server.awareness.getStates().size === 1, 'it is seen')
+    await until('it sees changes', () => a.doc.getMap('m').get('k') === 2)
+    await until('it is seen', () => server.awareness.getStates().size === 1)
     const raw = await RawClient.connect(`${url}/r`)
     for (const step of [1, 2]) raw.send(0, step, sized(Y.encodeStateAsUpdate(a.doc)))
     raw.send(0, 0, 1, 0)
-    await until(() => raw.of(0, 1).length === 1, 'step 1 is answered')
+    await until('step 1 is answered', () => raw.of(0, 1).length === 1)
     assert.is(raw.of(2, 0).length, 1, 'it is told once')
     assert.equal(json(server.doc), { k: 2 })
   }),
@@ -192,10 +185,10 @@ test(
 
 test(
   'a room that is closed, or cannot be opened, lets its clients go',
-  clean(async () => {
+  withBridge(async () => {
     const { rooms, url, bridge, problems } = await openBridge()
     const client = await RawClient.connect(`${url}/gone`)
-    await until(() => client.frames.length > 0, 'it is in')
+    await until('it is in', () => client.frames.length > 0)
     rooms.room('gone').doc.destroy()
     assert.is((await client.closed).code, 1001)
     const forbidden = await RawClient.connect(`${url}/forbidden`)

@@ -11,8 +11,8 @@ import * as assert from 'uvu/assert'
 import { Agent } from '../src/agent.ts'
 import { Bridge } from '../src/bridge/index.ts'
 import { MemoryHub, MemoryTransport } from '../src/transports/memory.ts'
-import { until } from './helpers/cli.ts'
 import { suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('editor in a browser')
 

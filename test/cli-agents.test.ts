@@ -3,55 +3,27 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import { mailboxName } from '../src/cli/run-plan.ts'
 import { ControlClient } from '../src/control/client.ts'
 import { FAKE, type FakeSwarm, fakeSwarm } from './fixtures/pilot/fake.ts'
-import {
-  type Ended,
-  homeEnv,
-  inProcess,
-  runCli,
-  type Started,
-  startCli,
-  temporaryFolder,
-  until,
-} from './helpers/cli.ts'
+import { BIN, dataOf, homeEnv, inProcess, ROOT, runCli, type Started } from './helpers/cli.ts'
+import { createHome } from './helpers/home.ts'
 import { suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('cli with agents')
 
-const temporary = temporaryFolder()
-const mailbox = join(temporary.dir, 'mailbox')
-const env = homeEnv(temporary.dir)
-const started: Started[] = []
+const { env, folder, start, startAgent: startHere, tell, close } = createHome()
+const mailbox = folder('mailbox')
 let fake: FakeSwarm
 
-const folder = (name: string): string => join(temporary.dir, name)
-
-const start = (args: readonly string[], more: NodeJS.ProcessEnv = env): Started => {
-  const one = startCli(args, more)
-  started.push(one)
-  return one
-}
-
 /** An agent of the swarm "kv" on the data folder of that name, when it is ready. */
-const startAgent = async (name: string): Promise<Started> => {
-  const args = ['run', '--swarm', 'kv', '--mailbox', mailbox, '--data', folder(name)]
-  const agent = start([...args, '--interval', '500ms', '--json'])
-  await agent.shows(/\n/)
-  return agent
-}
-
-/** A command to the agent of that name; quick, since it starts no process. */
-const tell = (name: string, ...args: string[]): Promise<Ended> =>
-  inProcess([...args, '--data', folder(name)], { env })
-
-const dataOf = ({ stdout, stderr }: Ended): Record<string, unknown> => {
-  assert.is(stderr, '')
-  return JSON.parse(stdout).data
-}
+const startAgent = (name: string): Promise<Started> =>
+  startHere([
+    ...['run', '--swarm', 'kv', '--mailbox', mailbox, '--data', folder(name)],
+    ...['--interval', '500ms'],
+  ])
 
 const shows = (name: string, key: string, value: unknown) =>
   until(`${name} to have ${key}`, async () => {
@@ -71,10 +43,8 @@ test.before(async () => {
 })
 
 test.after(async () => {
-  for (const { child } of started) child.kill('SIGKILL')
-  await Promise.all(started.map(({ ended }) => ended))
+  await close()
   fake.close()
-  temporary.remove()
 })
 
 test('run --json tells in one line who it is', async () => {
@@ -395,11 +365,10 @@ test('a peer that is not there: one line, with what to do, and the agent goes on
 
 test('closed standard output is no error: neither for list nor for a running agent', async () => {
   await tell('a', 'set', 'big', 'x'.repeat(60_000))
-  const root = fileURLToPath(new URL('..', import.meta.url))
-  const bin = ['--import', 'tsx', join(root, 'src', 'bin.ts')]
+  const bin = ['--import', 'tsx', BIN]
   const run = (args: string[]) => {
     const child = spawn(process.execPath, [...bin, ...args], {
-      cwd: root,
+      cwd: ROOT,
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
     })

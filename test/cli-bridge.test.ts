@@ -2,32 +2,21 @@
  * `run --ws`: unmodified y-websocket clients at agents of the command line, which are processes of
  * their own over a mailbox folder.
  */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
-import { join } from 'node:path'
 import * as assert from 'uvu/assert'
-import { editor, RawClient, until as untilSo } from './bridge/clients.ts'
-import {
-  type Ended,
-  homeEnv,
-  inProcess,
-  type Started,
-  startCli,
-  temporaryFolder,
-  until,
-} from './helpers/cli.ts'
+import { editor, RawClient } from './bridge/clients.ts'
+import { inProcess, type Started } from './helpers/cli.ts'
+import { createHome } from './helpers/home.ts'
 import { rejects, suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('cli: run --ws')
 
 type Client = ReturnType<typeof editor>
 
-const temporary = temporaryFolder()
-const env = homeEnv(temporary.dir)
-const started: Started[] = []
+const { env, folder, signsOf, start, tell, close } = createHome()
 const clients: Client[] = []
-
-const folder = (name: string): string => join(temporary.dir, name)
 
 const runArgs = (name: string, ...more: string[]): string[] => [
   ...['run', '--swarm', 'kv', '--mailbox', folder('mailbox'), '--data', folder(name)],
@@ -43,15 +32,10 @@ interface Running {
 }
 
 const startAgent = async (name: string, ...more: string[]): Promise<Running> => {
-  const process = startCli(runArgs(name, ...more), env)
-  started.push(process)
+  const process = start(runArgs(name, ...more))
   const report = JSON.parse(await process.shows(/.*\n/)).data
   return { report, url: report.ws, process }
 }
-
-/** A command to the agent of that name; quick, since it starts no process. */
-const tell = (name: string, ...args: string[]): Promise<Ended> =>
-  inProcess([...args, '--data', folder(name)], { env })
 
 const shows = (name: string, key: string, text: string) =>
   until(`${name} to have ${key}`, async () => (await tell(name, 'get', key)).stdout === `${text}\n`)
@@ -66,13 +50,9 @@ const leave = (): void => {
   for (const client of clients.splice(0)) client.close()
 }
 
-const synced = (client: Client) => untilSo(() => client.provider.synced, 'a client is synced')
+const synced = (client: Client) => until('a client is synced', () => client.provider.synced)
 
 const textOf = ({ doc }: Client): string => doc.getText('text').toString()
-
-/** What an agent that runs has in its folder, and one that has stopped has not. */
-const signsOf = (name: string): string[] =>
-  readdirSync(folder(name)).filter((file) => /^(agent\.(lock|sock|pid)|lock)/.test(file))
 
 let a: Running
 let b: Running
@@ -85,9 +65,7 @@ test.after(async () => {
   leave()
   // Whatever has gone wrong: one that was detached is nobody's child.
   if (existsSync(folder('d'))) await tell('d', 'stop')
-  for (const { child } of started) child.kill('SIGKILL')
-  await Promise.all(started.map(({ ended }) => ended))
-  temporary.remove()
+  await close()
 })
 
 test('a client in the room of the swarm and a command at the other agent see each other', async () => {
@@ -97,11 +75,11 @@ test('a client in the room of the swarm and a command at the other agent see eac
   state.set('early', { by: 'client' }) // before it is connected
   await shows('b', 'early', '{"by":"client"}')
   assert.is((await tell('b', 'set', 'answer', '42')).code, 0)
-  await untilSo(() => state.get('answer') === 42, 'the client sees the answer')
+  await until('the client sees the answer', () => state.get('answer') === 42)
   state.set('answer', 43)
   await shows('b', 'answer', '43')
   assert.is((await tell('b', 'delete', 'early')).code, 0)
-  await untilSo(() => !state.has('early'), 'it is deleted at the client')
+  await until('it is deleted at the client', () => !state.has('early'))
   leave()
 })
 
@@ -109,15 +87,15 @@ test('two bridges of two agents serve one room, and tell who is there', async ()
   const one = connect(a.url, 'team/notes')
   const two = connect(b.url, 'team/notes')
   one.doc.getText('text').insert(0, 'hello')
-  await untilSo(() => textOf(two) === 'hello', 'the other reads it')
+  await until('the other reads it', () => textOf(two) === 'hello')
   two.doc.getText('text').insert(5, ' world')
-  await untilSo(() => textOf(one) === 'hello world', 'the first reads the answer')
+  await until('the first reads the answer', () => textOf(one) === 'hello world')
   one.provider.awareness.setLocalStateField('user', { name: 'anna' })
   const sees = (): boolean =>
     two.provider.awareness.getStates().get(one.doc.clientID)?.user?.name === 'anna'
-  await untilSo(sees, 'the other sees who is there')
+  await until('the other sees who is there', sees)
   one.close()
-  await untilSo(() => !sees(), 'and that she has left')
+  await until('and that she has left', () => !sees())
   assert.is((await tell('b', 'list')).stdout.includes('hello'), false, 'it is no map of the swarm')
   leave()
 })
@@ -127,7 +105,7 @@ test('clients see nobody but clients: an agent edits nothing', async () => {
   const two = connect(b.url, 'quiet')
   const seen = ({ provider }: Client): number[] => [...provider.awareness.getStates().keys()].sort()
   const both = (): boolean => [one.doc, two.doc].every((doc) => seen(two).includes(doc.clientID))
-  await untilSo(both, 'the second sees the first')
+  await until('the second sees the first', both)
   assert.equal(seen(two), [one.doc.clientID, two.doc.clientID].sort())
   leave()
 })
@@ -142,9 +120,9 @@ test('--ws-read-only: clients see all and change nothing', async () => {
   }
   await synced(client)
   await tell('a', 'set', 'seen', '1')
-  await untilSo(() => state.get('seen') === 1, 'it sees what others write')
+  await until('it sees what others write', () => state.get('seen') === 1)
   state.set('forbidden', 1)
-  await untilSo(() => denials > 0, 'its write is refused')
+  await until('its write is refused', () => denials > 0)
   assert.is((await tell('c', 'get', 'forbidden')).code, 1)
   leave()
   process.child.kill('SIGTERM')
@@ -207,7 +185,7 @@ test('detached: with a token, and a room that is kept without a client', async (
   for (const { process } of [a, b]) assert.is((await process.ended).code, 0)
   // Of those who run nobody else has it.
   const reader = connect(url, 'plans', { token: 's3cret' })
-  await untilSo(() => textOf(reader) === 'tomorrow', 'it is read where no client was')
+  await until('it is read where no client was', () => textOf(reader) === 'tomorrow')
   leave()
   assert.is((await tell('d', 'stop')).code, 0)
   await rejects(() => RawClient.connect(`${url}/plans?token=s3cret`), /ECONNREFUSED/)
@@ -216,9 +194,9 @@ test('detached: with a token, and a room that is kept without a client', async (
 test('a room survives the agent, alone', async () => {
   const again = await startAgent('a', '--ws', '0')
   const client = connect(again.url, 'team/notes')
-  await untilSo(() => textOf(client) === 'hello world', 'it is as it was')
+  await until('it is as it was', () => textOf(client) === 'hello world')
   const state = connect(again.url, 'kv').doc.getMap('state')
-  await untilSo(() => state.get('answer') === 43, 'so is the map')
+  await until('so is the map', () => state.get('answer') === 43)
   again.process.child.kill('SIGTERM')
   assert.equal(await again.process.ended.then(({ code, stderr }) => [code, stderr]), [0, ''])
   assert.equal(signsOf('a'), [])

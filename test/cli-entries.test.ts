@@ -1,40 +1,36 @@
 /** The everyday commands with an agent of this process: what they print, and how they end. */
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { MemoryHub } from '../src/transports/memory.ts'
-import { type Ended, homeEnv, inProcess, temporaryFolder, until } from './helpers/cli.ts'
+import { dataOf, type Ended, failureOf, inProcess } from './helpers/cli.ts'
 import { closeAll, type Served, serve } from './helpers/control.ts'
+import { createHome } from './helpers/home.ts'
 import { suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('cli entries')
 
-const temporary = temporaryFolder()
-const env = homeEnv(temporary.dir)
+const home = createHome()
+const { dir: homeDir, env, folder } = home
 let a: Served
 let b: Served
 
 test.before(async () => {
   const hub = new MemoryHub()
-  b = await serve(temporary.dir, { name: 'b', hub })
-  a = await serve(temporary.dir, { name: 'a', hub, peers: ['b'] })
+  b = await serve(homeDir, { name: 'b', hub })
+  a = await serve(homeDir, { name: 'a', hub, peers: ['b'] })
 })
 
 test.after(async () => {
   await closeAll()
-  temporary.remove()
+  await home.close()
 })
 
-const tell = (...args: string[]): Promise<Ended> => inProcess([...args, '--data', a.dir], { env })
+const tell = (...args: string[]): Promise<Ended> => home.tell('a', ...args)
 
 /** Runs it, and expects that it prints this and ends well. */
 const prints = async (args: readonly string[], stdout: string): Promise<void> =>
   assert.equal(await tell(...args), { code: 0, stdout, stderr: '' })
-
-const dataOf = ({ stdout, stderr }: Ended): Record<string, unknown> => {
-  assert.is(stderr, '')
-  return JSON.parse(stdout).data
-}
 
 test('set, get and delete of parts', async () => {
   await prints(
@@ -135,7 +131,7 @@ test('peers: a table for people, all for programs', async () => {
   )
   const { swarm, node, peers } = dataOf(await tell('peers', '--json'))
   assert.equal([swarm, node, (peers as unknown[]).length], ['kv', 'a', 1])
-  const alone = await serve(temporary.dir, { name: 'alone' })
+  const alone = await serve(homeDir, { name: 'alone' })
   assert.equal(await inProcess(['peers', '--data', alone.dir], { env }), {
     code: 0,
     stdout: '',
@@ -215,15 +211,15 @@ test('wait gives up in time, and when the agent goes', async () => {
   })
   await tell('set', 'other', '1')
   const wrong = await tell('wait', 'other', '2', '--timeout', '100ms', '--json')
-  assert.equal([wrong.code, wrong.stdout], [1, ''])
-  assert.equal(JSON.parse(wrong.stderr), {
+  assert.is(wrong.code, 1)
+  assert.equal(failureOf(wrong), {
     status: 'error',
     code: 'timeout',
     message: 'key "other" is not 2 after 100ms',
     hint: 'wait longer with --timeout, or see with watch what comes',
   })
   assert.is((await tell('wait', 'k', '--timeout', '5')).code, 2)
-  const going = await serve(temporary.dir, { name: 'going' })
+  const going = await serve(homeDir, { name: 'going' })
   const waiting = inProcess(['wait', 'k', '--data', going.dir], { env })
   const watcher = new AbortController()
   await going.client.watch({ command: 'watch', key: 'k' }, () => undefined, {
@@ -240,7 +236,7 @@ test('wait gives up in time, and when the agent goes', async () => {
 })
 
 test('where no agent runs, each command says how to start one', async () => {
-  const dir = join(temporary.dir, 'none')
+  const dir = folder('none')
   mkdirSync(dir)
   const commands = [
     ['set', 'k', '1'],
@@ -253,8 +249,8 @@ test('where no agent runs, each command says how to start one', async () => {
     ['append', 'k', '1'],
     ['watch'],
     ['wait', 'k', '--timeout', '1s'],
-    ['import', join(temporary.dir, 'no file')],
-    ['export', join(temporary.dir, 'out')],
+    ['import', folder('no file')],
+    ['export', folder('out')],
     ['peers'],
     ['history', 'k'],
     ['status'],

@@ -12,13 +12,11 @@ import { guess } from '../src/cli/parse-guess.ts'
 import { isValued, parseLine, usageOf } from '../src/cli/parse-line.ts'
 import { COMMANDS } from '../src/cli/program.ts'
 import { ControlServer } from '../src/control/server.ts'
-import { homeEnv, inProcess, runCli, startCli, temporaryFolder } from './helpers/cli.ts'
+import { BIN, homeEnv, inProcess, ROOT, runCli, startCli } from './helpers/cli.ts'
+import { temporaryFolder } from './helpers/folder.ts'
 import { rejects, suite } from './helpers/suite.ts'
 
 const test = suite('cli grammar')
-
-const root = fileURLToPath(new URL('../', import.meta.url))
-const BIN = join(root, 'src', 'bin.ts')
 
 const temporary = temporaryFolder()
 test.after(() => temporary.remove())
@@ -335,7 +333,7 @@ if (isInstalled('bash')) {
       const env = programFolder('real', `exec '${process.execPath}' --import tsx '${BIN}' "$@"`)
       const lines = [`pilot-gossip get --data ${dir} `, `pilot-gossip has --data=${dir} be`]
       // From the project's folder, where tsx is found.
-      assert.equal(await completeInBash(lines, env, root), [['alpha', 'beta'], ['beta']])
+      assert.equal(await completeInBash(lines, env, ROOT), [['alpha', 'beta'], ['beta']])
     } finally {
       await server.close()
     }
@@ -412,7 +410,7 @@ export const resolve = async (specifier, context, next) => {
     const data = (code: string) => `data:text/javascript,${encodeURIComponent(code)}`
     const register = `import { register } from 'node:module'; register(${JSON.stringify(data(hooks))})`
     const args = ['--import', 'tsx', '--import', data(register), BIN, 'get', 'k', '--data', dir]
-    const { stdout } = await run(process.execPath, args, { cwd: root, env: homeEnv(temporary.dir) })
+    const { stdout } = await run(process.execPath, args, { cwd: ROOT, env: homeEnv(temporary.dir) })
     assert.is(stdout, 'v\n')
   } finally {
     await server.close()
@@ -422,7 +420,7 @@ export const resolve = async (specifier, context, next) => {
   assert.equal(foreign, BUILTINS)
   const files = loaded
     .filter((url) => url.startsWith('file:'))
-    .map((url) => relative(root, fileURLToPath(new URL(url))))
+    .map((url) => relative(ROOT, fileURLToPath(new URL(url))))
   assert.ok(files.includes('src/cli/entries.ts'), `not listed: ${loaded}`)
   const heavy = files.filter(
     (path) =>

@@ -15,7 +15,6 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import { Agent } from '../src/agent.ts'
 import { detach } from '../src/cli/detach.ts'
@@ -28,62 +27,23 @@ import { keepIn } from '../src/store/keep.ts'
 import { isAlive as isOwnerAlive } from '../src/transports/lock.ts'
 import { MailboxTransport } from '../src/transports/mailbox.ts'
 import { FAKE, type FakeSwarm, fakeSwarm } from './fixtures/pilot/fake.ts'
-import {
-  type Ended,
-  homeEnv,
-  inProcess,
-  runCli,
-  type Started,
-  startCli,
-  temporaryFolder,
-  until,
-} from './helpers/cli.ts'
+import { BIN, dataOf, failureOf, inProcess, runCli, type Started } from './helpers/cli.ts'
+import { createHome } from './helpers/home.ts'
 import { rejects, suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('cli run')
 
-const BIN = fileURLToPath(new URL('../src/bin.ts', import.meta.url))
-
-const temporary = temporaryFolder()
-const env = homeEnv(temporary.dir)
-const started: Started[] = []
+const { env, folder, signsOf, start, startAgent, tell, close } = createHome()
 /** Detached agents, which are nobody's children. */
 const detached: number[] = []
 let fake: FakeSwarm
-
-const folder = (name: string): string => join(temporary.dir, name)
 
 /** Options of an agent on the data folder of that name, in a mailbox of that name. */
 const agentArgs = (name: string, mailbox = `mail-${name}`): string[] => [
   'run',
   ...['--swarm', 'kv', '--mailbox', folder(mailbox), '--data', folder(name)],
 ]
-
-const start = (args: readonly string[], more: NodeJS.ProcessEnv = env): Started => {
-  const one = startCli(args, more)
-  started.push(one)
-  return one
-}
-
-const startAgent = async (args: readonly string[]): Promise<Started> => {
-  const agent = start([...args, '--json'])
-  await agent.shows(/\n/)
-  return agent
-}
-
-/** A command to the agent of that name; quick, since it starts no process. */
-const tell = (name: string, ...args: string[]): Promise<Ended> =>
-  inProcess([...args, '--data', folder(name)], { env })
-
-const dataOf = ({ stdout, stderr }: Ended): Record<string, unknown> => {
-  assert.is(stderr, '')
-  return JSON.parse(stdout).data
-}
-
-const failureOf = ({ stdout, stderr }: Ended): Record<string, unknown> => {
-  assert.is(stdout, '')
-  return JSON.parse(stderr)
-}
 
 /** Starts a detached agent and returns its report. The command runs in this process. */
 const startDetached = async (args: readonly string[]): Promise<Record<string, unknown>> => {
@@ -97,10 +57,6 @@ const isAlive = (pid: number): boolean => isOwnerAlive({ pid, start: '' })
 const goneFor = (pid: number) => until(`process ${pid} to be gone`, () => !isAlive(pid))
 
 const logOf = (name: string): string => readFileSync(join(folder(name), 'agent.log'), 'utf8')
-
-/** What an agent that runs has in its folder, and one that has stopped has not. */
-const signsOf = (name: string): string[] =>
-  readdirSync(folder(name)).filter((file) => /^(agent\.(lock|sock|pid)|lock)/.test(file))
 
 const SIGNS = ['agent.lock', 'agent.pid', 'agent.sock', 'lock']
 
@@ -135,10 +91,8 @@ test.before(() => {
 
 test.after(async () => {
   for (const pid of detached.filter(isAlive)) process.kill(pid, 'SIGKILL')
-  for (const { child } of started) child.kill('SIGKILL')
-  await Promise.all(started.map(({ ended }) => ended))
+  await close()
   fake.close()
-  temporary.remove()
 })
 
 /** A detached agent has a session, a folder and streams of its own. Where /proc tells nothing, nothing is told. */

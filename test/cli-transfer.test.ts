@@ -14,50 +14,40 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import { Progress } from '../src/cli/progress.ts'
 import { Rows } from '../src/control/answers.ts'
 import { ControlServer } from '../src/control/server.ts'
 import { Failure } from '../src/errors.ts'
 import { keysOf, readEntries } from '../src/maps/index.ts'
-import {
-  type Ended,
-  homeEnv,
-  inProcess,
-  runCli,
-  type Started,
-  startCli,
-  temporaryFolder,
-  until,
-} from './helpers/cli.ts'
+import { BIN, type Ended, inProcess, ROOT, runCli } from './helpers/cli.ts'
 import { closeAll, type Served, serve } from './helpers/control.ts'
+import { createHome } from './helpers/home.ts'
 import { suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('cli transfer')
 
-const temporary = temporaryFolder()
-const env = homeEnv(temporary.dir)
-const started: Started[] = []
+const home = createHome()
+const { dir: homeDir, env, folder, start } = home
 let a: Served
 let files = 0
 
 test.before(async () => {
-  a = await serve(temporary.dir, { name: 'a' })
+  a = await serve(homeDir, { name: 'a' })
 })
 
 test.after(async () => {
-  for (const { child } of started) child.kill('SIGKILL')
-  await Promise.all(started.map(({ ended }) => ended))
+  await home.killAll()
   await closeAll()
-  temporary.remove()
+  await home.close()
 })
 
-const tell = (...args: string[]): Promise<Ended> => inProcess([...args, '--data', a.dir], { env })
+const tell = (...args: string[]): Promise<Ended> => home.tell('a', ...args)
 
 /** A file with this text, in a folder of its own. */
 const fileOf = (text: string | Buffer, name = 'in.ndjson'): string => {
-  const dir = join(temporary.dir, `f${files++}`)
+  const dir = folder(`f${files++}`)
   mkdirSync(dir)
   writeFileSync(join(dir, name), text)
   return join(dir, name)
@@ -236,15 +226,15 @@ test('what is no JSON object is refused as a whole', async () => {
 })
 
 test('files that cannot be read or written, and a format that is none', async () => {
-  const missing = await tell('import', join(temporary.dir, 'missing'))
+  const missing = await tell('import', folder('missing'))
   assert.is(missing.code, 1)
   assert.match(
     missing.stderr,
     /^pilot-gossip: ".*missing" cannot be read: ENOENT.*; nothing is imported\nhint: give a file/,
   )
-  const folder = await tell('import', temporary.dir)
-  assert.match(folder.stderr, /cannot be read: EISDIR/)
-  const nowhere = await tell('export', join(temporary.dir, 'no', 'where'))
+  const directory = await tell('import', homeDir)
+  assert.match(directory.stderr, /cannot be read: EISDIR/)
+  const nowhere = await tell('export', join(homeDir, 'no', 'where'))
   assert.equal([nowhere.code, nowhere.stdout], [1, ''])
   assert.match(nowhere.stderr, /^pilot-gossip: ".*where" cannot be written: ENOENT/)
   const onFolder = await tell('export', fileOf('').replace(/in\.ndjson$/, ''))
@@ -267,7 +257,7 @@ test('an exported file keeps its mode, and a link stays a link', async () => {
 })
 
 test('an export that breaks off leaves the file as it was, and nothing beside it', async () => {
-  const dir = join(temporary.dir, 'broken')
+  const dir = folder('broken')
   const server = new ControlServer({
     dir,
     handle: () => {
@@ -314,8 +304,7 @@ test('standard input and output: one command feeds the other', async () => {
 })
 
 test('what comes slowly is written before the end comes', async () => {
-  const one = startCli(['import', '-', '--map', 'slow', '--data', a.dir], env)
-  started.push(one)
+  const one = start(['import', '-', '--map', 'slow', '--data', a.dir])
   for (const key of ['first', 'second']) {
     one.child.stdin?.write(`{"key":"${key}","value":1}\n`)
     await until(`${key} to be there`, () => entriesOf('slow')[key] === 1)
@@ -325,8 +314,7 @@ test('what comes slowly is written before the end comes', async () => {
 })
 
 test('an entry that is refused ends an import whose input goes on', async () => {
-  const one = startCli(['import', '-', '--map', 'refused', '--data', a.dir], env)
-  started.push(one)
+  const one = start(['import', '-', '--map', 'refused', '--data', a.dir])
   one.child.stdin?.write('{"key":"good","value":1}\n{"key":"__proto__","value":1}\n')
   const { code, stderr } = await one.ended
   assert.is(code, 2)
@@ -336,12 +324,10 @@ test('an entry that is refused ends an import whose input goes on', async () => 
   )
 })
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-
 /** A command whose standard output is read only when the test reads it. */
 const spawnCli = (args: readonly string[]): { child: ChildProcess; stderr: () => string } => {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(root, 'src', 'bin.ts'), ...args], {
-    cwd: root,
+  const child = spawn(process.execPath, ['--import', 'tsx', BIN, ...args], {
+    cwd: ROOT,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -379,14 +365,12 @@ const drained = ({ stdin }: ChildProcess): Promise<void> =>
   })
 
 test('the agent is killed in the middle: what was told to be imported is there afterwards', async () => {
-  const data = join(temporary.dir, 'killed')
-  const mailbox = join(temporary.dir, 'mailbox')
+  const data = folder('killed')
+  const mailbox = folder('mailbox')
   const run = ['run', '--swarm', 'kv', '--mailbox', mailbox, '--data', data, '--json']
-  const agent = startCli(run, env)
-  started.push(agent)
+  const agent = start(run)
   await agent.shows(/\n/)
-  const importing = startCli(['import', '--data', data], env)
-  started.push(importing)
+  const importing = start(['import', '--data', data])
   let sent = 0
   let hasEnded = false
   void importing.ended.then(() => {
@@ -415,8 +399,7 @@ test('the agent is killed in the middle: what was told to be imported is there a
     stderr,
     /\nhint: start it again with: pilot-gossip run .*; to import it again does no harm\n$/,
   )
-  const again = startCli(run, env)
-  started.push(again)
+  const again = start(run)
   await again.shows(/\n/)
   const { stdout: kept } = await inProcess(['export', '--data', data], { env })
   assert.is(kept.slice(0, linesOf(imported).length), linesOf(imported))

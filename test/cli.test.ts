@@ -13,7 +13,8 @@ import { cut, printable, showJson, showKey, styler, table } from '../src/cli/tex
 import { parseValue, trimLineBreak } from '../src/cli/value.ts'
 import { ControlServer } from '../src/control/server.ts'
 import { Failure } from '../src/errors.ts'
-import { inProcess, temporaryFolder } from './helpers/cli.ts'
+import { failureOf, inProcess } from './helpers/cli.ts'
+import { temporaryFolder } from './helpers/folder.ts'
 import { rejects, suite } from './helpers/suite.ts'
 
 const test = suite('cli')
@@ -439,8 +440,8 @@ test('failures: run cannot use the folder, or has no pilotctl', async () => {
   )
   const args = ['run', '--swarm', 'kv', '--data', data, '--pilotctl', '/no/pilotctl', '--json']
   const program = await inProcess(args)
-  assert.equal([program.code, program.stdout], [1, ''])
-  assert.equal(JSON.parse(program.stderr), {
+  assert.is(program.code, 1)
+  assert.equal(failureOf(program), {
     status: 'error',
     code: 'not_found',
     message: 'pilotctl was not found at "/no/pilotctl"',

@@ -5,9 +5,10 @@ import type { ControlClient } from '../src/control/client.ts'
 import type { EntryFailure, Fields } from '../src/control/protocol.ts'
 import { type Keep, keepIn } from '../src/store/keep.ts'
 import { MemoryHub } from '../src/transports/memory.ts'
-import { temporaryFolder, until } from './helpers/cli.ts'
 import { closeAll, type Served, serve } from './helpers/control.ts'
+import { temporaryFolder } from './helpers/folder.ts'
 import { rejects, suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('control service')
 

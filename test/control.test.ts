@@ -20,8 +20,9 @@ import {
 import { decodeRequest } from '../src/control/requests.ts'
 import { ControlServer } from '../src/control/server.ts'
 import { Failure } from '../src/errors.ts'
-import { temporaryFolder, until } from './helpers/cli.ts'
+import { temporaryFolder } from './helpers/folder.ts'
 import { rejects, suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('control')
 

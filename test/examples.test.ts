@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
-import { temporaryFolder, until } from './helpers/cli.ts'
+import { temporaryFolder } from './helpers/folder.ts'
 import { suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
 const test = suite('examples')

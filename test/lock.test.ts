@@ -1,123 +1,116 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { isAlive, isHeld, Lock, readOwner } from '../src/transports/lock.ts'
-import { until } from './helpers/cli.ts'
+import { inFolder } from './helpers/folder.ts'
 import { rejects, suite } from './helpers/suite.ts'
-
-const createDir = (): string => mkdtempSync(join(tmpdir(), 'pilot-gossip-lock-'))
+import { until } from './helpers/until.ts'
 
 const filesIn = (dir: string): string[] => readdirSync(dir).sort()
 
 const test = suite('lock')
 
-test('takes over what no living process holds', async () => {
-  const dir = createDir()
-  const path = join(dir, 'lock')
-  const dead = 2 ** 22 + 1 // above the highest process id that Linux gives
-  for (const left of [
-    '',
-    'garbage',
-    '{"pid":"1","start":""}',
-    JSON.stringify({ pid: dead, start: '' }),
-    // A living id that another process had: given twice.
-    JSON.stringify({ pid: process.pid, start: '1' }),
-  ]) {
-    writeFileSync(path, left)
+test('takes over what no living process holds', () =>
+  inFolder(async (dir) => {
+    const path = join(dir, 'lock')
+    const dead = 2 ** 22 + 1 // above the highest process id that Linux gives
+    for (const left of [
+      '',
+      'garbage',
+      '{"pid":"1","start":""}',
+      JSON.stringify({ pid: dead, start: '' }),
+      // A living id that another process had: given twice.
+      JSON.stringify({ pid: process.pid, start: '1' }),
+    ]) {
+      writeFileSync(path, left)
+      const lock = new Lock(path)
+      await lock.hold()
+      await lock.hold()
+      assert.equal(filesIn(dir), ['lock'])
+      await lock.release()
+      await lock.release()
+      assert.equal(filesIn(dir), [])
+    }
+  }))
+
+test('is had by one of many that want it at once, also after a dead one', () =>
+  inFolder(async (dir) => {
+    const path = join(dir, 'lock')
+    for (let round = 0; round < 20; round++) {
+      if (round % 2) writeFileSync(path, 'left by the dead')
+      const all = Array.from({ length: 8 }, () => new Lock(path))
+      const tried = await Promise.allSettled(all.map((lock) => lock.hold()))
+      const holders = all.filter((_, index) => tried[index]?.status === 'fulfilled')
+      // Whoever lost it between two steps of another finds out when it asks again.
+      const still = await Promise.allSettled(holders.map((lock) => lock.hold()))
+      assert.is(still.filter(({ status }) => status === 'fulfilled').length, 1)
+      for (const lock of all) await lock.release()
+      assert.equal(filesIn(dir), [])
+    }
+  }))
+
+test('leaves the lock of another alone', () =>
+  inFolder(async (dir) => {
+    const first = new Lock(join(dir, 'lock'))
+    const second = new Lock(join(dir, 'lock'))
+    await first.hold()
+    await rejects(() => second.hold(), /already_exists/)
+    await second.release()
+    assert.equal(filesIn(dir), ['lock'])
+    await rejects(() => second.hold(), /already_exists/)
+  }))
+
+test('says who has it, while that process lives', () =>
+  inFolder(async (dir) => {
+    const path = join(dir, 'lock')
+    assert.is(await readOwner(path), undefined)
     const lock = new Lock(path)
     await lock.hold()
+    const owner = await readOwner(path)
+    assert.is(owner?.pid, process.pid)
+    await lock.release()
+    assert.is(await readOwner(path), undefined)
+    const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
+    const other = { pid: child.pid as number, start: '' }
+    writeFileSync(path, JSON.stringify(other))
+    assert.equal(await readOwner(path), other)
+    // Its id was given to another process since: that one is not the owner.
+    const before = { ...other, start: '1' }
+    assert.is(isAlive(before), owner?.start === '')
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    assert.is(await readOwner(path), undefined)
+    writeFileSync(path, 'garbage')
+    assert.is(await readOwner(path), undefined)
+  }))
+
+test('is held by the living, and by whom nobody can tell of', () =>
+  inFolder(async (dir) => {
+    const path = join(dir, 'lock')
+    assert.not.ok(await isHeld(path))
+    const lock = new Lock(path)
     await lock.hold()
-    assert.equal(filesIn(dir), ['lock'])
+    assert.ok(await isHeld(path))
+    const owner = await readOwner(path)
+    assert.ok(owner?.host)
     await lock.release()
-    await lock.release()
-    assert.equal(filesIn(dir), [])
-  }
-  rmSync(dir, { recursive: true })
-})
-
-test('is had by one of many that want it at once, also after a dead one', async () => {
-  const dir = createDir()
-  const path = join(dir, 'lock')
-  for (let round = 0; round < 20; round++) {
-    if (round % 2) writeFileSync(path, 'left by the dead')
-    const all = Array.from({ length: 8 }, () => new Lock(path))
-    const tried = await Promise.allSettled(all.map((lock) => lock.hold()))
-    const holders = all.filter((_, index) => tried[index]?.status === 'fulfilled')
-    // Whoever lost it between two steps of another finds out when it asks again.
-    const still = await Promise.allSettled(holders.map((lock) => lock.hold()))
-    assert.is(still.filter(({ status }) => status === 'fulfilled').length, 1)
-    for (const lock of all) await lock.release()
-    assert.equal(filesIn(dir), [])
-  }
-  rmSync(dir, { recursive: true })
-})
-
-test('leaves the lock of another alone', async () => {
-  const dir = createDir()
-  const first = new Lock(join(dir, 'lock'))
-  const second = new Lock(join(dir, 'lock'))
-  await first.hold()
-  await rejects(() => second.hold(), /already_exists/)
-  await second.release()
-  assert.equal(filesIn(dir), ['lock'])
-  await rejects(() => second.hold(), /already_exists/)
-  rmSync(dir, { recursive: true })
-})
-
-test('says who has it, while that process lives', async () => {
-  const dir = createDir()
-  const path = join(dir, 'lock')
-  assert.is(await readOwner(path), undefined)
-  const lock = new Lock(path)
-  await lock.hold()
-  const owner = await readOwner(path)
-  assert.is(owner?.pid, process.pid)
-  await lock.release()
-  assert.is(await readOwner(path), undefined)
-  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
-  const other = { pid: child.pid as number, start: '' }
-  writeFileSync(path, JSON.stringify(other))
-  assert.equal(await readOwner(path), other)
-  // Its id was given to another process since: that one is not the owner.
-  const before = { ...other, start: '1' }
-  assert.is(isAlive(before), owner?.start === '')
-  child.kill('SIGKILL')
-  await once(child, 'exit')
-  assert.is(await readOwner(path), undefined)
-  writeFileSync(path, 'garbage')
-  assert.is(await readOwner(path), undefined)
-  rmSync(dir, { recursive: true })
-})
-
-test('is held by the living, and by whom nobody can tell of', async () => {
-  const dir = createDir()
-  const path = join(dir, 'lock')
-  assert.not.ok(await isHeld(path))
-  const lock = new Lock(path)
-  await lock.hold()
-  assert.ok(await isHeld(path))
-  const owner = await readOwner(path)
-  assert.ok(owner?.host)
-  await lock.release()
-  assert.not.ok(await isHeld(path))
-  const dead = { ...owner, pid: 2 ** 22 + 1 }
-  for (const [text, held] of [
-    ['garbage', false],
-    [JSON.stringify(dead), false],
-    [JSON.stringify({ pid: dead.pid, start: dead.start }), false],
-    [JSON.stringify({ ...dead, host: 'another' }), true],
-  ] as const) {
-    writeFileSync(path, text)
-    assert.is(await isHeld(path), held, text)
-    // To take it over is another thing: a host that was given a new name must find its own folder.
-    await lock.hold()
-    await lock.release()
-  }
-  rmSync(dir, { recursive: true })
-})
+    assert.not.ok(await isHeld(path))
+    const dead = { ...owner, pid: 2 ** 22 + 1 }
+    for (const [text, held] of [
+      ['garbage', false],
+      [JSON.stringify(dead), false],
+      [JSON.stringify({ pid: dead.pid, start: dead.start }), false],
+      [JSON.stringify({ ...dead, host: 'another' }), true],
+    ] as const) {
+      writeFileSync(path, text)
+      assert.is(await isHeld(path), held, text)
+      // To take it over is another thing: a host that was given a new name must find its own folder.
+      await lock.hold()
+      await lock.release()
+    }
+  }))
 
 test('a process that has ended and was not asked how is dead', async () => {
   if (!existsSync('/proc/self/stat')) return // nobody tells there

@@ -14,6 +14,7 @@ import {
   useClock,
   writeEntry,
 } from '../src/maps/index.ts'
+import { give, swept, T0 } from './helpers/maps.ts'
 import { Random } from './helpers/random.ts'
 import { suite } from './helpers/suite.ts'
 
@@ -21,7 +22,6 @@ const test = suite('maps: bounds')
 
 const KEYS = 100
 const WRITES = 100_000
-const T0 = 1_800_000_000_000
 
 /** Writer ids as agents have them, of 53 bits: they are repeated in the bytes. */
 const writerOf = (i: number): number => 3_000_000_000_000_000 + i * 7919
@@ -41,12 +41,10 @@ const docsOf = (count: number): Y.Doc[] =>
 const sync = (docs: readonly Y.Doc[]): void => {
   for (const a of docs) {
     for (const b of docs) {
-      if (a !== b) Y.applyUpdate(b, Y.encodeStateAsUpdate(a, Y.encodeStateVector(b)))
+      if (a !== b) give(a, b)
     }
   }
 }
-
-const swept = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 /** Synchronises until nothing is left to take out. */
 const settle = async (docs: readonly Y.Doc[]): Promise<void> => {

@@ -26,6 +26,7 @@ import {
   writeEntry,
 } from '../src/maps/index.ts'
 import { nodePlatform } from '../src/platform.ts'
+import { give, T0 } from './helpers/maps.ts'
 import { eachSeed, type Random } from './helpers/random.ts'
 import { suite } from './helpers/suite.ts'
 
@@ -33,7 +34,6 @@ const test = suite('maps: convergence')
 
 const WRITERS = 5
 const KEYS = ['a', 'b', 'c']
-const T0 = 1_800_000_000_000
 const ROOT = 'pilot-gossip:hot'
 
 const docsOf = (random: Random, count = WRITERS): Y.Doc[] => {
@@ -286,7 +286,7 @@ test('no key vanishes where whole updates come in causal order', () =>
       if (random.chance(0.5)) await swept()
       const [from, to] = [random.pick(docs), random.pick(docs)]
       // All that one knows, and so nothing without what came before it.
-      Y.applyUpdate(to, Y.encodeStateAsUpdate(from, Y.encodeStateVector(to)))
+      give(from, to)
     }
     assert.is(vanished, 0)
   }))

@@ -17,32 +17,18 @@ import {
   writeEntries,
   writeEntry,
 } from '../src/maps/index.ts'
+import { docOf, give, HOT, swept, T0 } from './helpers/maps.ts'
 import { suite } from './helpers/suite.ts'
 
 const test = suite('maps: hot')
 
-const HOT = { hot: true }
 const ROOT = 'pilot-gossip:hot'
-const T0 = 1_800_000_000_000
 const MINUTE = 60_000
-
-const docOf = (writer: number, now: () => number = () => T0, gc = true): Y.Doc => {
-  const doc = new Y.Doc({ gc })
-  doc.clientID = writer
-  useClock(doc, now)
-  return doc
-}
-
-const give = (from: Y.Doc, to: Y.Doc): void =>
-  Y.applyUpdate(to, Y.encodeStateAsUpdate(from, Y.encodeStateVector(to)))
 
 const exchange = (a: Y.Doc, b: Y.Doc): void => {
   give(a, b)
   give(b, a)
 }
-
-/** Losers are taken out in a microtask. */
-const swept = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 /** All elements that are in the document, deleted ones not. */
 const elementsOf = (doc: Y.Doc): unknown[] =>

@@ -9,25 +9,13 @@ import {
   incrementEntry,
   observeEntries,
   readEntries,
-  useClock,
   writeEntry,
 } from '../src/maps/index.ts'
 import { nodePlatform } from '../src/platform.ts'
+import { docOf, give, HOT, swept } from './helpers/maps.ts'
 import { suite } from './helpers/suite.ts'
 
 const test = suite('maps: observe')
-
-const HOT = { hot: true }
-
-const docOf = (writer: number): Y.Doc => {
-  const doc = new Y.Doc()
-  doc.clientID = writer
-  useClock(doc, () => 1_800_000_000_000)
-  return doc
-}
-
-const give = (from: Y.Doc, to: Y.Doc): void =>
-  Y.applyUpdate(to, Y.encodeStateAsUpdate(from, Y.encodeStateVector(to)))
 
 /** The changes of the map `state` since the last call. */
 const watch = (doc: Y.Doc): (() => EntryChange[]) => {
@@ -35,8 +23,6 @@ const watch = (doc: Y.Doc): (() => EntryChange[]) => {
   observeEntries(doc, 'state', (change) => told.push(change))
   return () => told.splice(0)
 }
-
-const swept = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 for (const options of [{}, HOT]) {
   const layout = 'hot' in options ? 'hot' : 'plain'

@@ -6,21 +6,13 @@ import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { isFailure, openMap, SharedMap, type SharedMapChange } from '../src/index.ts'
 import { MemoryHub, MemoryTransport } from '../src/transports/memory.ts'
-import { temporaryFolder, until } from './helpers/cli.ts'
+import { inFolder } from './helpers/folder.ts'
 import { rejects, suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('shared map')
 
 type Task = { owner: string; done: boolean; tags?: string[] }
-
-const within = async (run: (dir: string) => Promise<void>): Promise<void> => {
-  const { dir, remove } = temporaryFolder()
-  try {
-    await run(dir)
-  } finally {
-    remove()
-  }
-}
 
 test('reads and writes as a Map does, sorted', () => {
   const map = new SharedMap<Task>(new Y.Doc(), 'tasks')
@@ -249,7 +241,7 @@ test('siblings are maps of one document, and close by themselves or with the fir
 })
 
 test('two scripts share a map over a mailbox, and it is there again after both ended', () =>
-  within(async (dir) => {
+  inFolder(async (dir) => {
     const open = (name: string) =>
       openMap<number>({
         swarm: 'kv',
@@ -286,7 +278,7 @@ test('openMap takes a transport; what contradicts itself is a TypeError', async 
 })
 
 test('openMap refuses a map that cannot be used, and starts nothing', () =>
-  within(async (dir) => {
+  inFolder(async (dir) => {
     const mailbox = join(dir, 'mail')
     for (const map of ['', 'pilot-gossip:hot', '__proto__', 'x'.repeat(1025)]) {
       const options = { swarm: 'kv', mailbox, name: 'a', data: join(dir, 'data'), map }

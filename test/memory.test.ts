@@ -2,7 +2,8 @@ import * as assert from 'uvu/assert'
 import { MemoryHub, MemoryTransport, type Schedule } from '../src/transports/memory.ts'
 import { Network, seeded } from '../src/transports/network.ts'
 import { rejects, suite } from './helpers/suite.ts'
-import { Recorder, transportContract, until } from './transport-contract.ts'
+import { until } from './helpers/until.ts'
+import { Recorder, transportContract } from './transport-contract.ts'
 
 const createWorld = (network?: () => Network) => async () => {
   const hub = new MemoryHub(network ? { network: network() } : {})

@@ -6,7 +6,7 @@ import * as commands from '../src/pilot/commands.ts'
 import { Pilotctl } from '../src/pilot/pilotctl.ts'
 import { fakeSwarm } from './fixtures/pilot/fake.ts'
 import { rejects, suite } from './helpers/suite.ts'
-import { until } from './transport-contract.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('pilotctl')
 

@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { PilotTransport, type PilotTransportOptions } from '../src/pilot/transport.ts'
 import { rejects, suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 import { SWARM_NETWORK } from './pilot/directory.ts'
 import { available, VERSIONS } from './pilot/programs.ts'
 import { ask, type Node, type Swarm, startSwarm } from './pilot/swarm.ts'
-import { Recorder, until } from './transport-contract.ts'
+import { Recorder } from './transport-contract.ts'
 
 const test = suite('pilot transport over real daemons')
 

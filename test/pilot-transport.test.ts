@@ -5,7 +5,8 @@ import { isFailure } from '../src/errors.ts'
 import { PilotTransport, type PilotTransportOptions } from '../src/pilot/transport.ts'
 import { type FakeNode, type FakeSwarm, fakeSwarm } from './fixtures/pilot/fake.ts'
 import { rejects, suite } from './helpers/suite.ts'
-import { Recorder, until } from './transport-contract.ts'
+import { until } from './helpers/until.ts'
+import { Recorder } from './transport-contract.ts'
 
 const test = suite('pilot transport')
 

@@ -1,6 +1,5 @@
 /** What a folder and a process grow to in a long life: the formulas of `src/store/compaction.ts`. */
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -12,6 +11,7 @@ import { LogStore } from '../src/store/log-store.ts'
 import { Persistence } from '../src/store/persistence.ts'
 import { restore } from '../src/store/store.ts'
 import { MeasuredDisk } from './fixtures/store/measured-disk.ts'
+import { temporaryFolder } from './helpers/folder.ts'
 import { suite } from './helpers/suite.ts'
 
 const test = suite('store bounds')
@@ -49,7 +49,7 @@ for (const [name, write] of Object.entries({ overwrite, replaceLast })) {
   test(
     `100,000 appends (${name}): folder and memory within the formulas, one entry in the state vector`,
     async () => {
-      const dir = mkdtempSync(join(tmpdir(), 'pilot-gossip-bounds-'))
+      const { dir, remove } = temporaryFolder()
       const highest = { state: 0, late: 0, folder: 0 }
       /** Bytes that were ever written to logs, and those of them that were before it was due. */
       let logged = 0
@@ -108,7 +108,7 @@ for (const [name, write] of Object.entries({ overwrite, replaceLast })) {
         // Where the document does not grow, nothing else does.
         if (write === replaceLast) assert.ok(grown < 4e6, `${grown} bytes of heap`)
       } finally {
-        rmSync(dir, { recursive: true })
+        remove()
       }
     },
     { timeout: 300_000 },

@@ -1,8 +1,5 @@
 /** What was acknowledged is there after a crash: of the power, at each operation, and of the process. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
@@ -13,9 +10,10 @@ import { LogStore } from '../src/store/log-store.ts'
 import { restore, type Store } from '../src/store/store.ts'
 import { CrashDisk } from './fixtures/store/crash-disk.ts'
 import { docOf } from './fixtures/store/updates.ts'
+import { temporaryFolder } from './helpers/folder.ts'
 import { Random } from './helpers/random.ts'
 import { suite } from './helpers/suite.ts'
-import { until } from './transport-contract.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('store crash')
 
@@ -118,7 +116,7 @@ for (const [kind, open] of Object.entries(KINDS)) {
       const seed = Number(process.env.SEED ?? Date.now() % 1e6)
       console.log(`store crash, ${kind}: SEED=${seed}`)
       const random = new Random(seed)
-      const dir = mkdtempSync(join(tmpdir(), 'pilot-gossip-crash-'))
+      const { dir, remove } = temporaryFolder()
       const acknowledged = new Set<number>()
       const writers = new Set<string>()
       let compactions = 0
@@ -164,7 +162,7 @@ for (const [kind, open] of Object.entries(KINDS)) {
           )
         }
       } finally {
-        rmSync(dir, { recursive: true })
+        remove()
       }
       assert.is(writers.size, 1, `SEED=${seed}: writers ${[...writers]}`)
       assert.ok(acknowledged.size >= KILLS, `${acknowledged.size} acknowledged`)

@@ -1,8 +1,5 @@
 /** A real limit of the system, below both stores: clear errors, nothing lost, and on it goes. */
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import * as assert from 'uvu/assert'
@@ -10,6 +7,7 @@ import { LevelStore } from '../src/store/level-store.ts'
 import { LogStore } from '../src/store/log-store.ts'
 import type { Store } from '../src/store/store.ts'
 import { written } from './fixtures/store/updates.ts'
+import { inFolder } from './helpers/folder.ts'
 import { suite } from './helpers/suite.ts'
 
 const test = suite('store full')
@@ -29,9 +27,8 @@ for (const [kind, open] of Object.entries(KINDS)) {
     test.skip(name, 'prlimit is a program of Linux')
     continue
   }
-  test(name, async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'pilot-gossip-full-'))
-    try {
+  test(name, () =>
+    inFolder(async (dir) => {
       const { stdout } = await run(process.execPath, ['--import', 'tsx', FILLER, dir, kind])
       const [refusal = '', count] = stdout.split('\n')
       assert.match(refusal, /^disk_full .*ulimit/)
@@ -43,10 +40,8 @@ for (const [kind, open] of Object.entries(KINDS)) {
       // Each is there; those that were refused and came through all the same are there twice.
       const numbers = new Set(loaded.updates.map((update) => Buffer.from(update).toString('hex')))
       assert.is(numbers.size, written(3000).updates.length)
-    } finally {
-      rmSync(dir, { recursive: true })
-    }
-  })
+    }),
+  )
 }
 
 test.run()

@@ -1,6 +1,5 @@
 /** Folders that earlier versions left (see `fixtures/store/README.md`) are opened and written on. */
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
@@ -12,6 +11,7 @@ import { LogStore } from '../src/store/log-store.ts'
 import type { Store, StoreProblem } from '../src/store/store.ts'
 import { writerId } from '../src/store/writer.ts'
 import { docOf, written } from './fixtures/store/updates.ts'
+import { inFolder } from './helpers/folder.ts'
 import { suite } from './helpers/suite.ts'
 
 const test = suite('store golden')
@@ -49,9 +49,8 @@ test('every golden folder is in the table', () => {
 })
 
 for (const [name, { open, updates, problems = [], hot = {} }] of Object.entries(GOLDEN)) {
-  test(name, async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'pilot-gossip-golden-'))
-    try {
+  test(name, () =>
+    inFolder(async (dir) => {
       cpSync(join(FIXTURES, name), dir, { recursive: true })
       const identity = new Identity({ dir })
       await identity.open()
@@ -86,10 +85,8 @@ for (const [name, { open, updates, problems = [], hot = {} }] of Object.entries(
       assert.equal([after.problems, after.updates.length], [[], 1])
       assert.equal(docOf(after).getMap('map').toJSON(), content)
       assert.equal(docOf(after).getMap('numbers').toJSON(), { k0: 0 })
-    } finally {
-      rmSync(dir, { recursive: true })
-    }
-  })
+    }),
+  )
 }
 
 test.run()

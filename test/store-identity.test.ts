@@ -1,14 +1,12 @@
 import {
   cpSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   renameSync,
   rmdirSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
@@ -25,6 +23,7 @@ import {
   writerId,
 } from '../src/store/writer.ts'
 import { FaultyDisk, readOnly } from './fixtures/store/faulty-disk.ts'
+import { inFolder } from './helpers/folder.ts'
 import { rejects, suite } from './helpers/suite.ts'
 
 const test = suite('store identity')
@@ -32,14 +31,8 @@ const test = suite('store identity')
 const NODE = 0xcafe
 const NO_CLOCKS: ReadonlyMap<number, number> = new Map()
 
-const inDir = (play: (dir: string, disk: FaultyDisk) => Promise<void>) => async () => {
-  const dir = mkdtempSync(join(tmpdir(), 'pilot-gossip-identity-'))
-  try {
-    await play(dir, new FaultyDisk(nodeDisk))
-  } finally {
-    rmSync(dir, { recursive: true })
-  }
-}
+const inDir = (play: (dir: string, disk: FaultyDisk) => Promise<void>) => () =>
+  inFolder((dir) => play(dir, new FaultyDisk(nodeDisk)))
 
 /** Opens the folder, asks, and gives it back. */
 const once = async <T>(

@@ -1,14 +1,5 @@
 /** The store in a LevelDB: the contract, what damage does and what goes unnoticed, what it needs. */
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
@@ -25,10 +16,9 @@ import { encodeKey, encodeValue } from '../src/store/level-entry.ts'
 import { LevelStore } from '../src/store/level-store.ts'
 import { restore, type Store } from '../src/store/store.ts'
 import { digestOf, docOf, written } from './fixtures/store/updates.ts'
+import { temporaryFolder } from './helpers/folder.ts'
 import { rejects, suite } from './helpers/suite.ts'
 import { storeContract } from './store-contract.ts'
-
-const createDir = (): string => mkdtempSync(join(tmpdir(), 'pilot-gossip-level-'))
 
 /** What LevelDB says; `store-full.test.ts` shows the same from a real disk. */
 const TEXTS: Readonly<Record<string, string>> = {
@@ -72,7 +62,7 @@ const refusing = (refusal: () => string | undefined): OpenLevel => {
 }
 
 storeContract('level', () => {
-  const dir = createDir()
+  const { dir, remove } = temporaryFolder()
   let refused: string | undefined
   const open = refusing(() => refused)
   return {
@@ -80,18 +70,18 @@ storeContract('level', () => {
     refuse: (code) => {
       refused = code
     },
-    close: () => rmSync(dir, { recursive: true }),
+    close: remove,
   }
 })
 
 const test = suite('level store')
 
 const inDir = (play: (dir: string) => Promise<void>) => async (): Promise<void> => {
-  const dir = createDir()
+  const { dir, remove } = temporaryFolder()
   try {
     await play(dir)
   } finally {
-    rmSync(dir, { recursive: true })
+    remove()
   }
 }
 

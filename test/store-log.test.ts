@@ -1,6 +1,5 @@
 /** What the log store does beyond the contract: flushes, files, failures halfway, old formats. */
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
@@ -11,21 +10,21 @@ import { LogStore } from '../src/store/log-store.ts'
 import { restore } from '../src/store/store.ts'
 import { FaultyDisk, readOnly } from './fixtures/store/faulty-disk.ts'
 import { digestOf, docOf, written } from './fixtures/store/updates.ts'
+import { temporaryFolder } from './helpers/folder.ts'
 import { rejects, suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 import { storeContract } from './store-contract.ts'
-import { gate, until } from './transport-contract.ts'
-
-const createDir = (): string => mkdtempSync(join(tmpdir(), 'pilot-gossip-store-'))
+import { gate } from './transport-contract.ts'
 
 storeContract('log', () => {
-  const dir = createDir()
+  const { dir, remove } = temporaryFolder()
   const disk = new FaultyDisk(nodeDisk)
   return {
     store: () => new LogStore({ dir, disk }),
     refuse: (code) => {
       disk.refuse = (operation) => (code && readOnly(operation) ? code : undefined)
     },
-    close: () => rmSync(dir, { recursive: true }),
+    close: remove,
   }
 })
 
@@ -40,7 +39,7 @@ interface Kit {
 }
 
 const inDir = (play: (kit: Kit) => Promise<void>) => async (): Promise<void> => {
-  const dir = createDir()
+  const { dir, remove } = temporaryFolder()
   const disk = new FaultyDisk(nodeDisk)
   const open = async (): Promise<LogStore> => {
     const store = new LogStore({ dir, disk })
@@ -56,7 +55,7 @@ const inDir = (play: (kit: Kit) => Promise<void>) => async (): Promise<void> => 
   try {
     await play({ dir, disk, open, reload })
   } finally {
-    rmSync(dir, { recursive: true })
+    remove()
   }
 }
 

@@ -1,14 +1,5 @@
 /** Folders of the log store that were damaged: all that can be read is read, and all is told. */
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
@@ -16,18 +7,16 @@ import { type Disk, nodeDisk } from '../src/store/disk.ts'
 import { LogStore } from '../src/store/log-store.ts'
 import { FaultyDisk } from './fixtures/store/faulty-disk.ts'
 import { digestOf, docOf, restored, written } from './fixtures/store/updates.ts'
+import { temporaryFolder } from './helpers/folder.ts'
 import { rejects, suite } from './helpers/suite.ts'
 
 const test = suite('store recovery')
 
 const LOG = 'log-000001.bin'
 
-let root = ''
+const { dir: root, remove } = temporaryFolder()
 let count = 0
-test.before(() => {
-  root = mkdtempSync(join(tmpdir(), 'pilot-gossip-recovery-'))
-})
-test.after(() => rmSync(root, { recursive: true }))
+test.after(remove)
 
 /** A new folder with these files. */
 const folder = (files: Readonly<Record<string, Uint8Array | string>> = {}): string => {

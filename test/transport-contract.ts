@@ -13,6 +13,9 @@ import * as assert from 'uvu/assert'
 import { type Failure, isFailure } from '../src/errors.ts'
 import type { Incoming, Receive, Transport, TransportHooks } from '../src/transport.ts'
 import { rejects, suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
+
+export { until } from './helpers/until.ts'
 
 export interface World {
   /** A transport that is not open yet. The same name again has the same address. */
@@ -32,22 +35,6 @@ export interface ContractOptions {
   readonly slow?: boolean
   /** what is sent for a text, where a transport carries only some texts; default the text itself */
   readonly wrap?: (text: string) => string
-}
-
-/** Milliseconds between two looks at a condition. */
-const LOOK_EVERY = 5
-
-/** Waits until `condition` holds; rejects after `bound` milliseconds, saying `what` did not come. */
-export const until = async (
-  what: string,
-  condition: () => unknown,
-  bound = 10_000,
-): Promise<void> => {
-  const end = Date.now() + bound
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`waited ${bound} ms in vain: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY))
-  }
 }
 
 /** A promise that is settled by hand. */

@@ -8,7 +8,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { temporaryFolder } from '../helpers/cli.ts'
+import { inFolder } from '../helpers/folder.ts'
 import { Random } from '../helpers/random.ts'
 import { rejects, suite } from '../helpers/suite.ts'
 import { type Note, readNotes } from './notes.ts'
@@ -135,9 +135,8 @@ test('tells what is missing, other and too much', () => {
   ])
 })
 
-test('tears what was not flushed, and never what was', () => {
-  const { dir, remove } = temporaryFolder()
-  try {
+test('tears what was not flushed, and never what was', () =>
+  inFolder((dir) => {
     const whole = Uint8Array.from({ length: 20_000 }, (_, index) => 1 + (index % 255))
     const flushed = 7_000
     const data = join(dir, 'writer')
@@ -156,14 +155,10 @@ test('tears what was not flushed, and never what was', () => {
       if (!found.equals(whole)) changed++
     }
     assert.ok(changed > 100, `${changed} of 200 were torn`)
-  } finally {
-    remove()
-  }
-})
+  }))
 
-test('undoes the last names that were not flushed, and no others', () => {
-  const { dir, remove } = temporaryFolder()
-  try {
+test('undoes the last names that were not flushed, and no others', () =>
+  inFolder((dir) => {
     const found = new Set<string>()
     for (let index = 0; index < 50; index++) {
       const data = join(dir, String(index))
@@ -189,9 +184,6 @@ test('undoes the last names that were not flushed, and no others', () => {
       'one.json=new three.json=third two.json=old',
       'one.json=new two.json=new',
     ])
-  } finally {
-    remove()
-  }
-})
+  }))
 
 test.run()

@@ -16,12 +16,11 @@
  *   there is one writer id from the first life to the last, but for a new one after each life
  *   that left damage before readable records (a lost page in the middle of a group).
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { incrementEntry, readEntry, writeEntry } from '../../src/maps/index.ts'
-import { until } from '../helpers/cli.ts'
+import { temporaryFolder } from '../helpers/folder.ts'
 import { Random } from '../helpers/random.ts'
+import { until } from '../helpers/until.ts'
 import { lookAt, type OnDisk } from './disk.ts'
 import { type Life, type LifeEnd, type LifeKind, startLife, writerFolder } from './life.ts'
 import { readNotes } from './notes.ts'
@@ -320,7 +319,7 @@ class CrashRun {
 
 /** Rejects with what was wrong, and the command that runs it again. */
 export const runCrash = async (options: CrashOptions): Promise<CrashReport> => {
-  const dir = mkdtempSync(join(tmpdir(), 'crash-'))
+  const { dir, remove } = temporaryFolder()
   const seen = new SeenStructs()
   const peer = await startPeer(dir, seen)
   try {
@@ -335,6 +334,6 @@ export const runCrash = async (options: CrashOptions): Promise<CrashReport> => {
     )
   } finally {
     await peer.agent.stop()
-    rmSync(dir, { recursive: true, force: true, maxRetries: 5 })
+    remove()
   }
 }

@@ -9,21 +9,21 @@
  * ```
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import * as assert from 'uvu/assert'
 import type { Io } from '../../src/cli/io.ts'
 import { main } from '../../src/cli/main.ts'
+import { until } from './until.ts'
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
-const BIN = join(root, 'src', 'bin.ts')
+export { temporaryFolder } from './folder.ts'
+export { until } from './until.ts'
 
-/** Milliseconds that a condition may take to come true. */
-const PATIENCE = 30_000
+/** The project's folder, with a separator at its end. */
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
-/** Milliseconds between two looks at a condition. */
-const PAUSE = 20
+/** The program, which node runs with `--import tsx` where `ROOT` is its folder. */
+export const BIN = join(ROOT, 'src', 'bin.ts')
 
 export interface Ended {
   readonly code: number | null
@@ -31,24 +31,16 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** Resolves with the first truthy answer; rejects, saying what was waited for, when none comes. */
-export const until = async <T>(
-  what: string,
-  look: () => T | Promise<T>,
-): Promise<Exclude<T, false | undefined>> => {
-  const end = performance.now() + PATIENCE
-  for (;;) {
-    const found = await look()
-    if (found !== false && found !== undefined) return found as Exclude<T, false | undefined>
-    if (performance.now() > end) throw new Error(`waited in vain: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, PAUSE))
-  }
+/** The `data` of a report in JSON; fails where standard error is not empty. */
+export const dataOf = ({ stdout, stderr }: Ended): Record<string, unknown> => {
+  assert.is(stderr, '')
+  return JSON.parse(stdout).data
 }
 
-/** A folder with a short path, and what removes it. */
-export const temporaryFolder = (): { readonly dir: string; readonly remove: () => void } => {
-  const dir = mkdtempSync(join(tmpdir(), 'cli-'))
-  return { dir, remove: () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }) }
+/** A failure told in JSON; fails where standard output is not empty. */
+export const failureOf = ({ stdout, stderr }: Ended): Record<string, unknown> => {
+  assert.is(stdout, '')
+  return JSON.parse(stderr)
 }
 
 export interface InProcess {
@@ -95,7 +87,7 @@ export const homeEnv = (home: string, more: NodeJS.ProcessEnv = {}): NodeJS.Proc
 }
 
 export const startCli = (args: readonly string[], env: NodeJS.ProcessEnv): Started => {
-  const child = spawn(process.execPath, ['--import', 'tsx', BIN, ...args], { cwd: root, env })
+  const child = spawn(process.execPath, ['--import', 'tsx', BIN, ...args], { cwd: ROOT, env })
   let stdout = ''
   let stderr = ''
   let hasEnded = false

@@ -16,20 +16,10 @@ import { PilotGossipProvider, type ProviderOptions } from '../../src/provider/in
 import type { Transport } from '../../src/transport.ts'
 import { MemoryHub, MemoryTransport } from '../../src/transports/memory.ts'
 
-/** Milliseconds that a condition may take to come true. */
-const PATIENCE = 20_000
+export { until as waitFor } from './until.ts'
 
 /** Rounds and second tries come soon, so that a test that loses messages is short. */
 export const QUICK: Partial<GossipConfig> = { intervalMs: 200, backoffMs: 50, askTimeoutMs: 300 }
-
-/** Resolves when the condition is true; rejects, saying what was waited for, when it never is. */
-export const waitFor = async (what: string, isTrue: () => boolean): Promise<void> => {
-  const end = performance.now() + PATIENCE
-  while (!isTrue()) {
-    if (performance.now() > end) throw new Error(`waited in vain: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 2))
-  }
-}
 
 /** Lets everything run that can run now: for what is to be shown not to happen. */
 export const turns = async (count = 20): Promise<void> => {

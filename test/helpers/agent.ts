@@ -1,0 +1,26 @@
+/**
+ * An agent in this process, of the swarm `kv`, over a mailbox folder and with a data folder.
+ *
+ * ```ts
+ * const [a, b] = [agentIn(dir, 'a'), agentIn(dir, 'b')]
+ * await a.start()
+ * ```
+ */
+import { join } from 'node:path'
+import { Agent, type Problem } from '../../src/agent.ts'
+import { type Keep, keepIn } from '../../src/store/keep.ts'
+import { MailboxTransport } from '../../src/transports/mailbox.ts'
+
+/**
+ * Agents in one `dir` find each other as soon as they write; `name` is its address and its data
+ * folder, in which it keeps unless `keep` is given. What goes wrong is added to `problems`.
+ */
+export const agentIn = (dir: string, name: string, problems: Problem[] = [], keep?: Keep): Agent =>
+  new Agent({
+    swarm: 'kv',
+    transport: new MailboxTransport({ dir: join(dir, 'mail'), address: name }),
+    keep: keep ?? keepIn(join(dir, name)),
+    // Who could not be reached is tried again soon.
+    config: { intervalMs: 300, backoffMs: 100 },
+    onProblem: (problem) => problems.push(problem),
+  })
