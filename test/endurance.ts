@@ -28,7 +28,7 @@ import { readEntries, writeEntry } from '../src/maps/index.ts'
 import { COMPACT_BYTES } from '../src/store/compaction.ts'
 import { type Keep, keepIn } from '../src/store/keep.ts'
 import { MailboxTransport } from '../src/transports/mailbox.ts'
-import { until } from './helpers/cli.ts'
+import { until } from './helpers/until.ts'
 
 export interface EnduranceOptions {
   readonly sets: number

@@ -11,17 +11,9 @@ import { Agent } from '../src/agent.ts'
 import type { GossipConfig } from '../src/gossip/index.ts'
 import { PilotGossipProvider } from '../src/provider/index.ts'
 import { MemoryHub } from '../src/transports/memory.ts'
-import {
-  onStage,
-  QUICK,
-  type Stage,
-  tellsOf,
-  textOf,
-  turns,
-  waitFor,
-  write,
-} from './helpers/provider.ts'
+import { onStage, QUICK, type Stage, tellsOf, textOf, turns, write } from './helpers/provider.ts'
 import { rejects, suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('provider: ends and loads')
 
@@ -55,7 +47,7 @@ test('leaves no listener on the document', () =>
       void a.awareness
       doc.getMap('subs').set('one', new Y.Doc({ guid: 'one', autoLoad: true }))
       write(a, 'x')
-      if (i > 0) await waitFor('connected', () => a.connected)
+      if (i > 0) await until('connected', () => a.connected)
       await a.destroy()
       assert.is(listenersOf(doc), before, `${i}: ${[...doc._observers.keys()]}`)
       assert.is(a._observers.size, 0)
@@ -109,14 +101,14 @@ test('a delete reaches a document that keeps what was deleted, and one that does
     const a = stage.add('a', { doc: new Y.Doc({ gc: false }) })
     const b = stage.add('b')
     write(a, 'hello')
-    await waitFor('b has it', () => textOf(b) === 'hello')
+    await until('b has it', () => textOf(b) === 'hello')
     const before = Y.snapshot(a.doc)
     b.doc.getText('text').delete(0, 5)
     write(b, 'bye')
-    await waitFor('a has that', () => textOf(a) === 'bye')
+    await until('a has that', () => textOf(a) === 'bye')
     assert.is(Y.createDocFromSnapshot(a.doc, before).getText('text').toString(), 'hello')
     const c = stage.add('c', { doc: new Y.Doc({ gc: false }) })
-    await waitFor('c too', () => textOf(c) === 'bye')
+    await until('c too', () => textOf(c) === 'bye')
   }))
 
 test('undo takes back what was done here, for all, and nothing of others', () =>
@@ -124,15 +116,15 @@ test('undo takes back what was done here, for all, and nothing of others', () =>
     const [a, b] = [stage.add('a'), stage.add('b')]
     const undo = new Y.UndoManager(a.doc.getText('text'))
     write(a, 'mine')
-    await waitFor('b has it', () => textOf(b) === 'mine')
+    await until('b has it', () => textOf(b) === 'mine')
     write(b, ' yours')
-    await waitFor('a has it', () => textOf(a) === 'mine yours')
+    await until('a has it', () => textOf(a) === 'mine yours')
     undo.undo()
     assert.is(textOf(a), ' yours')
-    await waitFor('b sees the undo', () => textOf(b) === ' yours')
+    await until('b sees the undo', () => textOf(b) === ' yours')
     assert.is(undo.undoStack.length, 0)
     undo.redo()
-    await waitFor('b sees the redo', () => textOf(b) === 'mine yours')
+    await until('b sees the redo', () => textOf(b) === 'mine yours')
     undo.destroy()
   }))
 
@@ -150,10 +142,10 @@ test('a text of a million characters passes in messages of 120,000 bytes', () =>
       })
       assert.is(textOf(a).length > 900_000, true)
       const b = stage.add('b')
-      await waitFor('b has it', () => textOf(b).length === textOf(a).length)
+      await until('b has it', () => textOf(b).length === textOf(a).length)
       assert.is(textOf(b) === textOf(a), true)
       write(b, 'end')
-      await waitFor('a has it', () => textOf(a).endsWith('end'))
+      await until('a has it', () => textOf(a).endsWith('end'))
     },
     new MemoryHub({ maxMessageBytes: 120_000 }),
   ))
@@ -174,7 +166,7 @@ test('pushes a long burst before it has been gathered for its time', () =>
     await a.whenSynced
     const { gossip } = agent.member
     assert.ok(gossip)
-    await waitFor('nothing is on its way', () => gossip.sending === 0)
+    await until('nothing is on its way', () => gossip.sending === 0)
     const before = gossip.counters.pushesSent
     write(a, 'short')
     assert.is(gossip.counters.pushesSent, before, 'it is gathered')
@@ -192,14 +184,14 @@ test('shares a room over an agent that is not started yet, and leaves with it', 
     assert.is(a.status, 'connecting')
     await agent.start()
     write(a, 'x')
-    await waitFor('b has it', () => textOf(b) === 'x')
+    await until('b has it', () => textOf(b) === 'x')
     const told = tellsOf(a)
     await agent.stop()
     assert.is(a.status, 'disconnected')
     assert.ok(told.includes('close'))
     assert.is(a.shouldConnect, false)
     a.connect()
-    await waitFor('it says why not', () => told.includes('error closed'))
+    await until('it says why not', () => told.includes('error closed'))
     assert.is(a.shouldConnect, false)
     write(a, 'y')
     await a.destroy()
@@ -210,13 +202,13 @@ test('an agent outlives the providers over it', () =>
     const agent = agentOn(stage, 'a')
     await agent.start()
     const a = stage.keep(new PilotGossipProvider(agent, 'room', new Y.Doc()))
-    await waitFor('connected', () => a.connected)
+    await until('connected', () => a.connected)
     await a.destroy()
     assert.is(agent.member.isStarted, true)
     assert.is(agent.member.has('room'), false)
     const taken = stage.keep(new PilotGossipProvider(agent, 'pilot-gossip', new Y.Doc()))
     const told = tellsOf(taken)
-    await waitFor("the agent's own name is taken", () => told.includes('error already_exists'))
+    await until("the agent's own name is taken", () => told.includes('error already_exists'))
     await taken.destroy()
     const never = new PilotGossipProvider(agentOn(stage, 'never'), 'room', new Y.Doc())
     await never.destroy()
@@ -228,7 +220,7 @@ test('forceSync over an agent that was stopped', () =>
     const agent = agentOn(stage, 'a')
     await agent.start()
     const a = stage.keep(new PilotGossipProvider(agent, 'room', new Y.Doc()))
-    await waitFor('connected', () => a.connected)
+    await until('connected', () => a.connected)
     const forced = rejects(() => a.forceSync(), /closed/)
     await agent.stop()
     await forced

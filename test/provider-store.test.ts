@@ -11,8 +11,9 @@ import { LogStore } from '../src/store/log-store.ts'
 import type { Store } from '../src/store/store.ts'
 import { FaultyDisk } from './fixtures/store/faulty-disk.ts'
 import { temporaryFolder } from './helpers/cli.ts'
-import { onStage, type Stage, tellsOf, textOf, turns, waitFor, write } from './helpers/provider.ts'
+import { onStage, type Stage, tellsOf, textOf, turns, write } from './helpers/provider.ts'
 import { rejects, suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('provider with a store')
 
@@ -65,7 +66,7 @@ test(
     write(first, 'kept')
     await first.destroy()
     const b = stage.add('b')
-    await waitFor('b', () => b.connected)
+    await until('b', () => b.connected)
     const store = new SlowStore({ dir })
     const via = stage.transport('a')
     const again = stage.add('a', { store, via })
@@ -73,8 +74,8 @@ test(
     assert.is(again.status, 'connecting')
     assert.equal(stage.hub.addresses, ['b'])
     store.go()
-    await waitFor('b has it', () => textOf(b) === 'kept')
-    await waitFor('a knows that', () => again.syncStatus.status === 'green')
+    await until('b has it', () => textOf(b) === 'kept')
+    await until('a knows that', () => again.syncStatus.status === 'green')
   }),
 )
 
@@ -106,7 +107,7 @@ test(
     const a = stage.add('a', { store })
     const told = tellsOf(a)
     await rejects(() => a.whenLoaded, /permission_denied/)
-    await waitFor('told', () => told.length > 1)
+    await until('told', () => told.length > 1)
     await turns()
     assert.equal(told.sort(), ['disconnected', 'error permission_denied'])
     assert.is(a.shouldConnect, false)
@@ -124,17 +125,17 @@ test(
     await a.whenSynced
     write(a, 'one')
     await a.flush()
-    await waitFor('b has it', () => textOf(b) === 'one')
+    await until('b has it', () => textOf(b) === 'one')
     const told = tellsOf(a)
     disk.space = 0
     write(b, 'two')
-    await waitFor('a shows it all the same', () => textOf(a) === 'onetwo')
+    await until('a shows it all the same', () => textOf(a) === 'onetwo')
     write(a, 'three')
     await rejects(() => a.flush(), /disk_full/)
-    await waitFor('it is told', () => told.some((line) => line.startsWith('problem')))
+    await until('it is told', () => told.some((line) => line.startsWith('problem')))
     disk.space = Number.POSITIVE_INFINITY
     await a.flush()
-    await waitFor('b has it', () => textOf(b) === 'onetwothree')
+    await until('b has it', () => textOf(b) === 'onetwothree')
     await a.destroy()
     const again = stage.add('a', { store: new LogStore({ dir }), connect: false })
     await again.whenLoaded

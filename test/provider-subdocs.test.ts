@@ -2,8 +2,9 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import type { PilotGossipProvider } from '../src/provider/index.ts'
-import { onStage, tellsOf, textOf, turns, waitFor } from './helpers/provider.ts'
+import { onStage, tellsOf, textOf, turns } from './helpers/provider.ts'
 import { suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('provider: subdocuments')
 
@@ -25,13 +26,13 @@ test('one that loads itself is shared by all at once', () =>
     })
     const sub = put(a, 'one', true)
     sub.getText('text').insert(0, 'sub')
-    await waitFor('b has the subdocument', () => b.subdocs.has('one'))
-    await waitFor('and its text', () => textOf(b.subdocs.get('one')!) === 'sub')
+    await until('b has the subdocument', () => b.subdocs.has('one'))
+    await until('and its text', () => textOf(b.subdocs.get('one')!) === 'sub')
     assert.equal(told, ['one in room/one'])
     assert.is(subsOf(b).get('one'), b.subdocs.get('one')?.doc)
     b.subdocs.get('one')?.doc.getText('text').insert(3, '!')
-    await waitFor('a has it', () => sub.getText('text').toString() === 'sub!')
-    await waitFor('it is synced', () => subsOf(b).get('one')?.isSynced === true)
+    await until('a has it', () => sub.getText('text').toString() === 'sub!')
+    await until('it is synced', () => subsOf(b).get('one')?.isSynced === true)
   }))
 
 test('one that is not to be loaded costs nothing until it is', () =>
@@ -40,10 +41,10 @@ test('one that is not to be loaded costs nothing until it is', () =>
     const sub = put(a, 'one', false)
     sub.load()
     sub.getText('text').insert(0, 'sub')
-    await waitFor('b has it', () => subsOf(b).has('one'))
+    await until('b has it', () => subsOf(b).has('one'))
     assert.is(b.subdocs.size, 0)
     subsOf(b).get('one')!.load()
-    await waitFor('its text', () => subsOf(b).get('one')?.getText('text').toString() === 'sub')
+    await until('its text', () => subsOf(b).get('one')?.getText('text').toString() === 'sub')
   }))
 
 test('those that are there when the provider is made', () =>
@@ -63,15 +64,15 @@ test('one that is removed or unloaded ends, and comes back when it is loaded ane
     const a = stage.add('a')
     const sub = put(a, 'one', true)
     const provider = a.subdocs.get('one')!
-    await waitFor('connected', () => provider.connected)
+    await until('connected', () => provider.connected)
     const told = tellsOf(provider)
     sub.destroy() // unloads it: Yjs puts another object in its place
     assert.is(a.subdocs.size, 0)
-    await waitFor('it has ended', () => told.includes('destroy'))
+    await until('it has ended', () => told.includes('destroy'))
     const again = subsOf(a).get('one')!
     assert.is.not(again, sub)
     again.load()
-    await waitFor('it is back', () => a.subdocs.get('one')?.connected === true)
+    await until('it is back', () => a.subdocs.get('one')?.connected === true)
     subsOf(a).delete('one')
     assert.is(a.subdocs.size, 0)
   }))
@@ -84,9 +85,9 @@ test('nested ones have the guids of those above in their names', () =>
     sub.getMap('subs').set('two', inner)
     inner.getText('text').insert(0, 'deep')
     const find = (): PilotGossipProvider | undefined => b.subdocs.get('one')?.subdocs.get('two')
-    await waitFor('b has it', () => find() !== undefined)
+    await until('b has it', () => find() !== undefined)
     assert.is(find()?.room, 'room/one/two')
-    await waitFor('its text', () => textOf(find()!) === 'deep')
+    await until('its text', () => textOf(find()!) === 'deep')
     await a.destroy()
     assert.equal(stage.hub.addresses, ['b'])
   }))
@@ -100,7 +101,7 @@ test('connect and disconnect with the one above', () =>
     const sub = a.subdocs.get('one')!
     assert.is(sub.status, 'disconnected')
     a.connect()
-    await waitFor('both', () => a.connected && sub.connected)
+    await until('both', () => a.connected && sub.connected)
     a.disconnect()
     assert.is(sub.status, 'disconnected')
   }))
@@ -112,8 +113,8 @@ test('a name that no room can have is told, and stops nothing', () =>
     const told = tellsOf(b)
     put(a, 'x'.repeat(300), true)
     put(a, 'good', true)
-    await waitFor('told', () => told.includes('error invalid_argument'))
-    await waitFor('the other is there', () => b.subdocs.has('good'))
+    await until('told', () => told.includes('error invalid_argument'))
+    await until('the other is there', () => b.subdocs.has('good'))
     assert.is(told.filter((line) => line.startsWith('problem')).length, 0)
     assert.is(b.connected, true)
   }))

@@ -8,8 +8,9 @@ import type { Failure } from '../src/errors.ts'
 import { PilotGossipProvider } from '../src/provider/index.ts'
 import { MemoryHub } from '../src/transports/memory.ts'
 import { Network, seeded } from '../src/transports/network.ts'
-import { onStage, QUICK, tellsOf, textOf, turns, waitFor, write } from './helpers/provider.ts'
+import { onStage, QUICK, tellsOf, textOf, turns, write } from './helpers/provider.ts'
 import { rejects, suite } from './helpers/suite.ts'
+import { until } from './helpers/until.ts'
 
 const test = suite('provider')
 
@@ -20,9 +21,9 @@ test('two write one text', () =>
   onStage(async (stage) => {
     const [a, b] = [stage.add('a'), stage.add('b')]
     write(a, 'hello')
-    await waitFor('b has it', () => textOf(b) === 'hello')
+    await until('b has it', () => textOf(b) === 'hello')
     write(b, ' world')
-    await waitFor('a has it', () => textOf(a) === 'hello world')
+    await until('a has it', () => textOf(a) === 'hello world')
   }))
 
 test('five agree over a network that loses a fifth', () =>
@@ -30,7 +31,7 @@ test('five agree over a network that loses a fifth', () =>
     const all = ['a', 'b', 'c', 'd', 'e'].map((name) => stage.add(name))
     await Promise.all(all.map(({ whenSynced }) => whenSynced))
     for (const [index, provider] of all.entries()) write(provider, `${index}`)
-    await waitFor('all agree', () =>
+    await until('all agree', () =>
       all.every(
         (provider) => textOf(provider).length === 5 && textOf(provider) === textOf(all[0]!),
       ),
@@ -40,7 +41,7 @@ test('five agree over a network that loses a fifth', () =>
 test('tells what happens in the order of its happening', () =>
   onStage(async (stage) => {
     const other = stage.add('other')
-    await waitFor('it is there', () => other.connected)
+    await until('it is there', () => other.connected)
     const provider = stage.add('a', { connect: false })
     const told = tellsOf(provider)
     assert.is(provider.status, 'disconnected')
@@ -61,14 +62,14 @@ test('connects by itself', () =>
     const provider = stage.add('a')
     assert.is(provider.status, 'connecting')
     assert.is(provider.shouldConnect, true)
-    await waitFor('connected', () => provider.connected)
+    await until('connected', () => provider.connected)
     assert.is(provider.synced, false, 'alone nobody is synced')
   }))
 
 test('is synced with the first peer, and not any more when it has left', () =>
   onStage(async (stage) => {
     const a = stage.add('a')
-    await waitFor('connected', () => a.connected)
+    await until('connected', () => a.connected)
     await rejects(() => a.forceSync({ timeoutMs: 30 }), /timeout nobody of 0 peers answered/)
     assert.is(a.synced, false)
     const b = stage.add('b')
@@ -79,7 +80,7 @@ test('is synced with the first peer, and not any more when it has left', () =>
     a.disconnect()
     assert.is(a.synced, false)
     a.connect()
-    await waitFor('synced again', () => a.synced)
+    await until('synced again', () => a.synced)
   }))
 
 test('what a peer had is there when it is synced', () =>
@@ -88,7 +89,7 @@ test('what a peer had is there when it is synced', () =>
       const a = stage.add('a')
       const long = 'x'.repeat(20_000)
       write(a, long)
-      await waitFor('a is there', () => a.connected)
+      await until('a is there', () => a.connected)
       const b = stage.add('b')
       await b.whenSynced
       assert.is(textOf(b), long)
@@ -127,7 +128,7 @@ test('is the origin of what it applies, and tells it', () =>
     })
     write(b, 'own')
     write(a, 'other')
-    await waitFor('b has both', () => textOf(b).length === 8)
+    await until('b has both', () => textOf(b).length === 8)
     assert.is(origins[0], null)
     assert.is(origins.at(-1), b)
     const copy = new Y.Doc()
@@ -154,7 +155,7 @@ test('connecting and leaving quickly ends as the last call says', () =>
     assert.is(a.shouldConnect, false)
     assert.is(told.at(-1) === 'connected', false)
     a.connect()
-    await waitFor('a has it', () => textOf(a) === 'x')
+    await until('a has it', () => textOf(a) === 'x')
     assert.is(told.filter((line) => line.startsWith('error')).length, 0)
     assert.is(told.filter((line) => line.startsWith('problem')).length, 0)
   }))
@@ -180,7 +181,7 @@ test('is destroyed by a listener of its own', () =>
     let ends = 0
     a.on('destroy', () => ends++)
     a.on('status', () => void a.destroy())
-    await waitFor('destroyed', () => ends > 0)
+    await until('destroyed', () => ends > 0)
     await a.destroy()
     assert.is(ends, 1)
     assert.equal(stage.hub.addresses, [])
@@ -189,13 +190,13 @@ test('is destroyed by a listener of its own', () =>
 test('ends with its document', () =>
   onStage(async (stage) => {
     const a = stage.add('a')
-    await waitFor('connected', () => a.connected)
+    await until('connected', () => a.connected)
     let isDestroyed = false
     a.on('destroy', () => {
       isDestroyed = true
     })
     a.doc.destroy()
-    await waitFor('it has ended', () => isDestroyed)
+    await until('it has ended', () => isDestroyed)
     assert.equal(stage.hub.addresses, [])
   }))
 
@@ -221,12 +222,12 @@ test('two rooms of one transport are one member, closed with the last', () =>
     const two = stage.add('a', { via, room: 'two' })
     const other = stage.add('b', { room: 'two' })
     write(two, '2')
-    await waitFor('b has two', () => textOf(other) === '2')
+    await until('b has two', () => textOf(other) === '2')
     assert.is(textOf(one), '')
     await two.destroy()
     assert.ok(stage.hub.addresses.includes('a'))
     const again = stage.add('a', { via, room: 'two' })
-    await waitFor('two is there again', () => textOf(again) === '2')
+    await until('two is there again', () => textOf(again) === '2')
     await Promise.all([one.destroy(), again.destroy()])
     assert.equal(stage.hub.addresses, ['b'])
   }))
@@ -235,13 +236,13 @@ test('two documents in one room of a transport: the second is told, and takes it
   onStage(async (stage) => {
     const via = stage.transport('a')
     const first = stage.add('a', { via })
-    await waitFor('connected', () => first.connected)
+    await until('connected', () => first.connected)
     const second = stage.add('a', { via })
     const told = tellsOf(second)
-    await waitFor('it fails', () => told.includes('error already_exists'))
+    await until('it fails', () => told.includes('error already_exists'))
     assert.is(second.status, 'disconnected')
     await first.destroy()
-    await waitFor('it is its turn', () => second.connected)
+    await until('it is its turn', () => second.connected)
   }))
 
 test('a transport serves one swarm', () =>
@@ -253,19 +254,19 @@ test('a transport serves one swarm', () =>
     assert.is(failure.code, 'invalid_argument')
     assert.match(failure.message, '"kv"')
     assert.is(two.shouldConnect, false)
-    await waitFor('the first is there', () => one.connected)
+    await until('the first is there', () => one.connected)
   }))
 
 test('tries again where the transport cannot be opened yet', () =>
   onStage(async (stage) => {
     const holder = stage.add('a')
-    await waitFor('a is taken', () => holder.connected)
+    await until('a is taken', () => holder.connected)
     const provider = stage.add('a')
     const told = tellsOf(provider)
-    await waitFor('it fails', () => told.includes('error already_exists'))
+    await until('it fails', () => told.includes('error already_exists'))
     assert.is(provider.shouldConnect, true)
     await holder.destroy()
-    await waitFor('connected', () => provider.connected)
+    await until('connected', () => provider.connected)
     assert.equal(told.slice(0, 4), [
       'disconnected',
       'error already_exists',
@@ -277,7 +278,7 @@ test('tries again where the transport cannot be opened yet', () =>
 test('forgets a failure that came after it was told to leave', () =>
   onStage(async (stage) => {
     const holder = stage.add('a')
-    await waitFor('a is taken', () => holder.connected)
+    await until('a is taken', () => holder.connected)
     const provider = stage.add('a')
     const told = tellsOf(provider)
     provider.disconnect()
@@ -285,7 +286,7 @@ test('forgets a failure that came after it was told to leave', () =>
     assert.equal(told, ['disconnected'])
     await holder.destroy()
     provider.connect()
-    await waitFor('connected', () => provider.connected)
+    await until('connected', () => provider.connected)
     assert.is(told.filter((line) => line.startsWith('error')).length, 0)
   }))
 
@@ -298,11 +299,11 @@ test('a peer that does not exist is told, and not tried again', () =>
       throw new Failure('not_found', `no host "${name}"`)
     }
     const told = tellsOf(stage.add('a', { via, peers: ['nobody'], room: 'one' }))
-    await waitFor('told', () => told.includes('error not_found'))
+    await until('told', () => told.includes('error not_found'))
     assert.equal(told, ['disconnected', 'error not_found'])
     const again = stage.add('b')
     const known = stage.add('c', { peers: ['b'] })
-    await waitFor('a given peer', () => known.peers.some(({ source }) => source !== 'found'))
+    await until('a given peer', () => known.peers.some(({ source }) => source !== 'found'))
     assert.ok(again.peers.length > 0)
   }))
 
@@ -311,10 +312,10 @@ test('a second provider of a transport brings peers of its own', () =>
     const via = stage.transport('a')
     via.discover = async () => []
     const one = stage.add('a', { via, room: 'one' })
-    await waitFor('connected', () => one.connected)
+    await until('connected', () => one.connected)
     assert.equal(one.peers, [])
     const other = stage.add('b', { room: 'two' })
-    await waitFor('b is there', () => other.connected)
+    await until('b is there', () => other.connected)
     const two = stage.add('a', { via, room: 'two', peers: ['b'] })
     await two.whenSynced
     assert.equal(
@@ -343,27 +344,27 @@ test('sync-status is yellow for what is on its way, and green when a peer has sh
     const told = tellsOf(a)
     write(a, 'x')
     assert.is(a.syncStatus.status, 'yellow')
-    await waitFor('green', () => a.syncStatus.status === 'green')
+    await until('green', () => a.syncStatus.status === 'green')
     assert.is(textOf(b), 'x')
     assert.equal(told, ['yellow', 'green'])
     a.doc.getText('text').delete(0, 1)
     assert.is(a.syncStatus.status, 'yellow', 'a delete is a change too')
-    await waitFor('green', () => a.syncStatus.status === 'green')
+    await until('green', () => a.syncStatus.status === 'green')
     assert.is(textOf(b), '')
   }))
 
 test('sync-status is red when it has waited for long, and says for how long', () =>
   onStage(async (stage) => {
     const a = stage.add('a', { staleMs: 50 })
-    await waitFor('connected', () => a.connected)
+    await until('connected', () => a.connected)
     assert.is(a.syncStatus.oldestMs, null)
     const told = tellsOf(a)
     write(a, 'x')
-    await waitFor('red', () => told.includes('red'))
+    await until('red', () => told.includes('red'))
     assert.equal(told, ['yellow', 'red'])
     assert.ok(a.syncStatus.oldestMs! >= 50)
     const b = stage.add('b')
-    await waitFor('green', () => a.syncStatus.status === 'green')
+    await until('green', () => a.syncStatus.status === 'green')
     assert.is(textOf(b), 'x')
     assert.is(a.syncStatus.oldestMs, null)
   }))
@@ -377,11 +378,11 @@ test('what was written while it was away is pending until a peer has it', () =>
     const told = tellsOf(a)
     write(a, 'away')
     assert.ok(a.syncStatus.oldestMs !== null)
-    await waitFor('red', () => told.includes('red'))
+    await until('red', () => told.includes('red'))
     assert.is(textOf(b), '')
     a.connect()
-    await waitFor('b has it', () => textOf(b) === 'away')
-    await waitFor('green', () => a.syncStatus.status === 'green')
+    await until('b has it', () => textOf(b) === 'away')
+    await until('green', () => a.syncStatus.status === 'green')
     assert.is(told.at(-1), 'green')
   }))
 
@@ -394,13 +395,13 @@ test('what peers wrote while it was away comes when it is back', () =>
     await turns()
     assert.is(textOf(a), '', 'nothing is applied while it is away')
     a.connect()
-    await waitFor('a has it', () => textOf(a) === 'meanwhile')
+    await until('a has it', () => textOf(a) === 'meanwhile')
   }))
 
 test('says when an update waits for another', () =>
   onStage(async (stage) => {
     const a = stage.add('a')
-    await waitFor('connected', () => a.connected)
+    await until('connected', () => a.connected)
     const told = tellsOf(a)
     // What comes second arrives, what came first is nowhere yet.
     const source = new Y.Doc()
@@ -423,10 +424,10 @@ test('says when an update waits for another', () =>
       onProblem: () => undefined,
     })
     await send(updates[1]!)
-    await waitFor('it waits', () => told.includes('waiting 1'))
+    await until('it waits', () => told.includes('waiting 1'))
     assert.is(textOf(a), '')
     await send(updates[0]!)
-    await waitFor('it has come', () => textOf(a) === 'ab')
+    await until('it has come', () => textOf(a) === 'ab')
     assert.equal(
       told.filter((line) => line.startsWith('waiting')),
       ['waiting 1', 'waiting 0'],
@@ -449,7 +450,7 @@ test('forceSync brings what a peer has now', () =>
 test('forceSync ends when the provider leaves', () =>
   onStage(async (stage) => {
     const a = stage.add('a')
-    await waitFor('connected', () => a.connected)
+    await until('connected', () => a.connected)
     const forced = rejects(() => a.forceSync(), /closed/)
     a.disconnect()
     await forced
@@ -481,7 +482,7 @@ test('tells trouble: a message that is refused, by all providers of the transpor
     const via = stage.transport('a')
     const one = stage.add('a', { via, room: 'one' })
     const two = stage.add('a', { via, room: 'two' })
-    await waitFor('both', () => one.connected && two.connected)
+    await until('both', () => one.connected && two.connected)
     const [ones, twos] = [tellsOf(one), tellsOf(two)]
     const stranger = stage.transport('stranger')
     await stranger.open({
@@ -492,11 +493,11 @@ test('tells trouble: a message that is refused, by all providers of the transpor
     const { pushText } = await import('./helpers/gossip.ts')
     const text = pushText({ room: { digest: 'd'.repeat(32) } }, { swarm: 'pilot-gossip' })
     await stranger.send('a', text.replace('"format":1', '"format":9'))
-    await waitFor('told', () => ones.includes('problem refused'))
+    await until('told', () => ones.includes('problem refused'))
     assert.ok(twos.includes('problem refused'))
     await one.destroy()
     await stranger.send('a', text.replace('"format":1', '"format":9'))
-    await waitFor('told', () => twos.filter((line) => line === 'problem refused').length === 2)
+    await until('told', () => twos.filter((line) => line === 'problem refused').length === 2)
     await stranger.close()
   }))
 
@@ -515,7 +516,7 @@ test('a listener that throws keeps nobody from being told', () =>
     const d = stage.add('d', { room: 'two' })
     await two.whenSynced
     write(two, 'x')
-    await waitFor('others go on', () => textOf(d) === 'x')
+    await until('others go on', () => textOf(d) === 'x')
     assert.is(one.synced, true)
     assert.ok(problems.length > 0)
   }))

@@ -14,18 +14,6 @@ import { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 
-/** Milliseconds that anything waited for may take. */
-const PATIENCE_MS = 20_000
-
-/** Looks every few milliseconds; rejects when it takes too long. */
-export const until = async (isSo: () => boolean, what: string): Promise<void> => {
-  const end = performance.now() + PATIENCE_MS
-  while (!isSo()) {
-    if (performance.now() > end) throw new Error(`waited in vain until ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 3))
-  }
-}
-
 /** The unmodified y-websocket client. */
 export const editor = (
   url: string,

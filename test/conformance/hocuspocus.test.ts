@@ -9,9 +9,10 @@ import * as assert from 'uvu/assert'
 import { WebSocket, WebSocketServer } from 'ws'
 import { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
-import { onStage, type Stage, waitFor } from '../helpers/provider.ts'
+import { onStage, type Stage } from '../helpers/provider.ts'
 import { Random } from '../helpers/random.ts'
 import { suite } from '../helpers/suite.ts'
+import { until } from '../helpers/until.ts'
 import { contentOf, edit, newDoc } from './edits.ts'
 import { areSame, CountingTransport, comeToRest, NO_ROUNDS } from './swarm.ts'
 
@@ -107,7 +108,7 @@ test('each change passes once, either way', () =>
       const count = () => [both.via.updates.size, ours.via.updates.size, out]
       const before = count()
       from.getMap('map').set(key, 1)
-      await waitFor(`all have ${key}`, () => docs.every((doc) => doc.getMap('map').has(key)))
+      await until(`all have ${key}`, () => docs.every((doc) => doc.getMap('map').has(key)))
       await comeToRest('all', sent)
       return count().map((now, i) => now - before[i]!)
     }
@@ -129,7 +130,7 @@ test('two documents are attached to both: a loop that agrees and comes to rest',
       edit(random.pick(docs), random)
       if (random.chance(0.2)) await new Promise((resolve) => setTimeout(resolve, 1))
     }
-    await waitFor('all agree', () => site.doc !== undefined && areSame([...docs, site.doc]))
+    await until('all agree', () => site.doc !== undefined && areSame([...docs, site.doc]))
     await comeToRest('all', () => members.reduce((sum, { via }) => sum + via.sent, site.messages))
     assert.ok(areSame([...docs, site.doc!]))
     for (const doc of docs.slice(1)) assert.equal(contentOf(doc), contentOf(docs[0]!))
@@ -150,11 +151,11 @@ test('an awareness that both share shows each side the other', () =>
     other.setLocalState({ name: 'theirs' })
     const all = [awareness, ours.provider.awareness, other]
     const namesOf = (one: Awareness) => [...one.getStates().values()].map(({ name }) => name).sort()
-    await waitFor('everybody sees everybody', () => all.every((one) => namesOf(one).length === 3))
+    await until('everybody sees everybody', () => all.every((one) => namesOf(one).length === 3))
     for (const one of all) assert.equal(namesOf(one), ['both', 'ours', 'theirs'])
     await comeToRest('all', () => both.via.sent + ours.via.sent + site.messages)
     await ours.provider.destroy()
-    await waitFor('it is gone over there', () => namesOf(other).length === 2)
+    await until('it is gone over there', () => namesOf(other).length === 2)
     assert.equal(namesOf(other), ['both', 'theirs'])
   }))
 

@@ -4,7 +4,7 @@
  *
  * ```ts
  * const via = new CountingTransport(hub, 'a')
- * await waitFor('all agree', () => areSame(docs))
+ * await until('all agree', () => areSame(docs))
  * await comeToRest('the swarm', () => via.sent)
  * ```
  */

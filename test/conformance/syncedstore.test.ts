@@ -4,8 +4,9 @@
  */
 import { getYjsDoc, observeDeep, syncedStore } from '@syncedstore/core'
 import * as assert from 'uvu/assert'
-import { onStage, type Stage, waitFor } from '../helpers/provider.ts'
+import { onStage, type Stage } from '../helpers/provider.ts'
 import { suite } from '../helpers/suite.ts'
+import { until } from '../helpers/until.ts'
 import { areSame, CountingTransport, comeToRest, NO_ROUNDS } from './swarm.ts'
 
 /** Of each of two writers. */
@@ -46,7 +47,7 @@ test('what is set on one side is told on the other', () =>
     const [a, b] = [share(stage, 'a'), share(stage, 'b')]
     a.store.tasks.push({ title: 'first', done: false, tags: ['x'] })
     a.store.settings.color = 'red'
-    await waitFor('b is told', () => b.told.tasks > 0 && b.told.settings > 0)
+    await until('b is told', () => b.told.tasks > 0 && b.told.settings > 0)
     assert.equal(b.store.tasks[0]?.title, 'first')
     assert.equal(b.store.settings.color, 'red')
 
@@ -56,14 +57,14 @@ test('what is set on one side is told on the other', () =>
     b.store.tasks[0]!.tags!.push('y')
     b.store.settings.window = { width: 3, height: 4 }
     assert.ok(b.told.tasks > mine, 'the writer is told too')
-    await waitFor('a has it', () => a.store.settings.window?.height === 4)
+    await until('a has it', () => a.store.settings.window?.height === 4)
     assert.ok(a.told.tasks > theirs)
     assert.is(a.store.tasks[0]?.done, true)
     assert.equal([...a.store.tasks[0]!.tags!], ['x', 'y'])
 
     a.store.tasks.splice(0, 1)
     delete a.store.settings.color
-    await waitFor('it is gone at b', () => b.store.tasks.length === 0 && !b.store.settings.color)
+    await until('it is gone at b', () => b.store.tasks.length === 0 && !b.store.settings.color)
     await comeToRest('both', () => a.via.sent + b.via.sent)
     assert.ok(areSame([a.doc, b.doc]))
   }))
@@ -83,7 +84,7 @@ test('both write at once, one of them away for a while, and a third comes late',
     b.provider.connect()
     const late = share(stage, 'late')
     const all = [a, b, late]
-    await waitFor('all have all', () =>
+    await until('all have all', () =>
       all.every(({ store }) => store.tasks.length === 2 * WRITES && store.settings.window),
     )
     for (const { store } of all.slice(1)) {

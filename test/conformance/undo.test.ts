@@ -4,9 +4,10 @@
  */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { onStage, QUICK, textOf, waitFor, write } from '../helpers/provider.ts'
+import { onStage, QUICK, textOf, write } from '../helpers/provider.ts'
 import { Random } from '../helpers/random.ts'
 import { suite } from '../helpers/suite.ts'
+import { until } from '../helpers/until.ts'
 import { contentOf, edit, newDoc, rootsOf } from './edits.ts'
 import { areSame } from './swarm.ts'
 
@@ -27,7 +28,7 @@ test('takes back what was written here, and nothing of others', () =>
     const all = [a, b]
     const undo = new Y.UndoManager(a.doc.getText('text'), STEPS)
     const both = (text: string) =>
-      waitFor(`both have "${text}"`, () => all.every((one) => textOf(one) === text))
+      until(`both have "${text}"`, () => all.every((one) => textOf(one) === text))
     write(a, 'mine ')
     await both('mine ')
     write(b, 'yours ')
@@ -60,18 +61,18 @@ for (const gc of [true, false]) {
       const undo = new Y.UndoManager([map, text], STEPS)
       text.insert(0, 'bold and plain', { bold: true })
       map.set('nested', new Y.Map([['deep', Y.Array.from([1, 2])]]))
-      await waitFor('b has it', () => areSame(docs) && b.doc.getMap('map').size === 1)
+      await until('b has it', () => areSame(docs) && b.doc.getMap('map').size === 1)
       const before = contentOf(b.doc)
       map.delete('nested')
       text.delete(4, 4)
       text.format(0, 4, { bold: null })
-      await waitFor('b has the deletes', () => areSame(docs) && b.doc.getMap('map').size === 0)
+      await until('b has the deletes', () => areSame(docs) && b.doc.getMap('map').size === 0)
       const after = contentOf(b.doc)
       for (const step of [1, 2, 3]) assert.ok(undo.undo(), `step ${step}`)
-      await waitFor('it is back at b', () => areSame(docs))
+      await until('it is back at b', () => areSame(docs))
       assert.equal(contentOf(b.doc), before)
       for (const step of [1, 2, 3]) assert.ok(undo.redo(), `step ${step}`)
-      await waitFor('it is gone again', () => areSame(docs))
+      await until('it is gone again', () => areSame(docs))
       assert.equal(contentOf(b.doc), after)
     }))
 }
@@ -93,7 +94,7 @@ test('two who write, undo and redo at once agree', () =>
       else manager.redo()
       if (random.chance(0.1)) await new Promise((resolve) => setTimeout(resolve, 2))
     }
-    await waitFor('both agree', () => areSame(docs))
+    await until('both agree', () => areSame(docs))
     assert.ok(undone > 10, `${undone} undone`)
     assert.equal(contentOf(docs[1]!), contentOf(docs[0]!))
   }))
@@ -104,11 +105,11 @@ test('without garbage collection a peer can show an earlier state', () =>
     const b = stage.add('b', { doc: newDoc({ gc: false }) })
     const docs = [a.doc, b.doc]
     write(a, 'the first version')
-    await waitFor('b has it', () => textOf(b) === 'the first version')
+    await until('b has it', () => textOf(b) === 'the first version')
     const first = Y.snapshot(a.doc)
     a.doc.getText('text').delete(0, 9)
     b.doc.getText('text').insert(0, 'not ')
-    await waitFor('both agree', () => areSame(docs) && textOf(b).startsWith('not'))
+    await until('both agree', () => areSame(docs) && textOf(b).startsWith('not'))
     assert.is(textOf(a), 'not  version')
     for (const doc of docs) {
       const then = Y.createDocFromSnapshot(doc, Y.decodeSnapshot(Y.encodeSnapshot(first)))
@@ -123,17 +124,17 @@ test('a text of a million characters is shared, edited and undone', () =>
     const random = new Random(10)
     const long = random.letters(1_000).repeat(MILLION / 1_000)
     write(a, long)
-    await waitFor('b has all', () => b.doc.getText('text').length === MILLION)
+    await until('b has all', () => b.doc.getText('text').length === MILLION)
     b.doc.getText('text').insert(MILLION / 2, 'here')
     a.doc.getText('text').delete(0, 1_000)
-    await waitFor('both agree', () => areSame([a.doc, b.doc]) && textOf(a).includes('here'))
+    await until('both agree', () => areSame([a.doc, b.doc]) && textOf(a).includes('here'))
     undo.undo()
-    await waitFor('it is back', () => b.doc.getText('text').length === MILLION + 4)
+    await until('it is back', () => b.doc.getText('text').length === MILLION + 4)
     const expected = `${long.slice(0, MILLION / 2)}here${long.slice(MILLION / 2)}`
     assert.ok(textOf(a) === expected, 'a has it as it was')
     assert.ok(textOf(b) === expected, 'b has it as it was')
     undo.undo()
-    await waitFor('all of ours is gone', () => textOf(b) === 'here')
+    await until('all of ours is gone', () => textOf(b) === 'here')
   }))
 
 test.run()

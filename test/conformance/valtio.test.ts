@@ -6,8 +6,9 @@ import * as assert from 'uvu/assert'
 import { proxy, snapshot, subscribe } from 'valtio/vanilla'
 import { bind } from 'valtio-yjs'
 import * as Y from 'yjs'
-import { onStage, type Stage, waitFor } from '../helpers/provider.ts'
+import { onStage, type Stage } from '../helpers/provider.ts'
 import { suite } from '../helpers/suite.ts'
+import { until } from '../helpers/until.ts'
 import { areSame, CountingTransport, comeToRest, NO_ROUNDS } from './swarm.ts'
 
 /** Of each of two writers. */
@@ -48,16 +49,16 @@ test('what is assigned on one side is told on the other', () =>
     a.board.title = 'plan'
     a.board.size = { width: 1, height: 2 }
     a.board.cards = ['one']
-    await waitFor('b has it', () => b.board.cards?.length === 1 && b.board.size?.height === 2)
-    await waitFor('b is told', () => b.told.times > 0)
+    await until('b has it', () => b.board.cards?.length === 1 && b.board.size?.height === 2)
+    await until('b is told', () => b.told.times > 0)
     assert.is(b.board.title, 'plan')
 
     const before = a.told.times
     b.board.size!.width = 7
     b.board.cards!.push('two')
     delete b.board.title
-    await waitFor('a has it', () => a.board.size?.width === 7 && a.board.cards?.length === 2)
-    await waitFor('a is told', () => a.told.times > before)
+    await until('a has it', () => a.board.size?.width === 7 && a.board.cards?.length === 2)
+    await until('a is told', () => a.told.times > before)
     const expected = { size: { width: 7, height: 2 }, cards: ['one', 'two'] }
     for (const side of [a, b]) assert.equal(bothOf(side), [expected, expected])
 
@@ -66,7 +67,7 @@ test('what is assigned on one side is told on the other', () =>
     a.unbind()
     a.board.title = 'mine'
     b.board.title = 'yours'
-    await waitFor('the document has it', () => a.doc.getMap('board').get('title') === 'yours')
+    await until('the document has it', () => a.doc.getMap('board').get('title') === 'yours')
     assert.is(a.board.title, 'mine', 'what is not bound any more stays')
   }))
 
@@ -74,7 +75,7 @@ test('both write at once, one of them away for a while', () =>
   onStage(async (stage) => {
     const [a, b] = [share(stage, 'a'), share(stage, 'b')]
     a.board.scores = {}
-    await waitFor('b has it', () => b.board.scores !== undefined)
+    await until('b has it', () => b.board.scores !== undefined)
     b.provider.disconnect()
     for (let i = 0; i < WRITES; i++) {
       a.board.scores[`a${i}`] = i
@@ -85,7 +86,7 @@ test('both write at once, one of them away for a while', () =>
       await new Promise((resolve) => setImmediate(resolve))
     }
     const sizeOf = ({ board }: ReturnType<typeof share>) => Object.keys(board.scores ?? {}).length
-    await waitFor('both have all', () => [a, b].every((side) => sizeOf(side) === 2 * WRITES + 1))
+    await until('both have all', () => [a, b].every((side) => sizeOf(side) === 2 * WRITES + 1))
     await comeToRest('both', () => a.via.sent + b.via.sent)
     assert.ok(areSame([a.doc, b.doc]))
     const [seen, shared] = bothOf(a)

@@ -9,9 +9,10 @@ import { Agent } from '../../src/agent.ts'
 import { Bridge } from '../../src/bridge/index.ts'
 import type { Failure } from '../../src/errors.ts'
 import { editor } from '../bridge/clients.ts'
-import { onStage, type Stage, waitFor } from '../helpers/provider.ts'
+import { onStage, type Stage } from '../helpers/provider.ts'
 import { Random } from '../helpers/random.ts'
 import { suite } from '../helpers/suite.ts'
+import { until } from '../helpers/until.ts'
 import { contentOf, edit, newDoc } from './edits.ts'
 import { areSame, CountingTransport, comeToRest, NO_ROUNDS, SWARM } from './swarm.ts'
 
@@ -110,7 +111,7 @@ test('a document in a loop of both agrees with all others, and all come to rest'
       edit(random.pick([looped, member, edited]), random)
       if (random.chance(0.2)) await new Promise((resolve) => setTimeout(resolve, 1))
     }
-    await waitFor('all agree', () => areSame(docs))
+    await until('all agree', () => areSame(docs))
     await comeToRest('all', () => loop.sent())
     assert.ok(areSame(docs))
     for (const doc of docs.slice(1)) assert.equal(contentOf(doc), contentOf(looped))
@@ -118,13 +119,13 @@ test('a document in a loop of both agrees with all others, and all come to rest'
     // One end is away and comes back while the other still carries everything.
     editors[0]!.disconnect()
     for (let i = 0; i < BURST; i++) edit(random.pick([looped, edited]), random)
-    await waitFor('by gossip alone', () => areSame(docs))
+    await until('by gossip alone', () => areSame(docs))
     editors[0]!.connect()
     providers[0]!.disconnect()
     for (let i = 0; i < BURST; i++) edit(random.pick([looped, member]), random)
-    await waitFor('by the bridge alone', () => areSame(docs))
+    await until('by the bridge alone', () => areSame(docs))
     providers[0]!.connect()
-    await waitFor('both again', () => providers[0]!.synced && editors[0]!.synced)
+    await until('both again', () => providers[0]!.synced && editors[0]!.synced)
     await comeToRest('all', () => loop.sent())
     assert.ok(areSame(docs))
     assert.equal(loop.trouble(), { cut: {}, refused: {}, problems: [] })
@@ -149,7 +150,7 @@ for (const isShared of [false, true]) {
         for (const one of ofLooped) one.setLocalState({ name: `looped ${turn}` })
         for (const [index, one] of others.entries()) one.setLocalState({ name: `${index} ${turn}` })
         const expected = [`0 ${turn}`, `1 ${turn}`, `looped ${turn}`]
-        await waitFor(`all see ${expected}`, () =>
+        await until(`all see ${expected}`, () =>
           all.every((one) => `${namesOf(one)}` === `${expected}`),
         )
       }

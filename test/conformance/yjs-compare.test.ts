@@ -11,9 +11,10 @@ import { compare, type User } from 'yjs/testHelper'
 import type { PilotGossipProvider } from '../../src/provider/index.ts'
 import { MemoryHub } from '../../src/transports/memory.ts'
 import { Network, seeded } from '../../src/transports/network.ts'
-import { onStage, QUICK, type Stage, waitFor } from '../helpers/provider.ts'
+import { onStage, QUICK, type Stage } from '../helpers/provider.ts'
 import { Random } from '../helpers/random.ts'
 import { suite } from '../helpers/suite.ts'
+import { until } from '../helpers/until.ts'
 import { edit, newDoc } from './edits.ts'
 import { areSame } from './swarm.ts'
 
@@ -83,7 +84,7 @@ const runSeed = async (stage: Stage, seed: number, gc: boolean): Promise<void> =
     await new Promise((resolve) => setTimeout(resolve, random.int(0, 20)))
   }
   for (const { provider } of all) provider.connect()
-  await waitFor('all agree', () => areSame(all.map(({ doc }) => doc)))
+  await until('all agree', () => areSame(all.map(({ doc }) => doc)))
   compare(all.map(userOf))
 }
 

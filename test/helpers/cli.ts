@@ -17,7 +17,6 @@ import { main } from '../../src/cli/main.ts'
 import { until } from './until.ts'
 
 export { temporaryFolder } from './folder.ts'
-export { until } from './until.ts'
 
 /** The project's folder, with a separator at its end. */
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url))

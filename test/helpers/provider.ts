@@ -6,7 +6,7 @@
  * await onStage(async (stage) => {
  *   const [a, b] = [stage.add('a'), stage.add('b')]
  *   a.doc.getText('t').insert(0, 'x')
- *   await waitFor('b has it', () => b.doc.getText('t').length === 1)
+ *   await until('b has it', () => b.doc.getText('t').length === 1)
  * })
  * ```
  */
@@ -15,8 +15,6 @@ import type { GossipConfig } from '../../src/gossip/index.ts'
 import { PilotGossipProvider, type ProviderOptions } from '../../src/provider/index.ts'
 import type { Transport } from '../../src/transport.ts'
 import { MemoryHub, MemoryTransport } from '../../src/transports/memory.ts'
-
-export { until as waitFor } from './until.ts'
 
 /** Rounds and second tries come soon, so that a test that loses messages is short. */
 export const QUICK: Partial<GossipConfig> = { intervalMs: 200, backoffMs: 50, askTimeoutMs: 300 }
