@@ -156,25 +156,30 @@ const entrantsOf = ({ engines, leaveOut }: B3Options): Engine[] =>
     return converges
   })
 
+/** What there is of one engine. */
+interface Sampled {
+  readonly engine: Engine
+  readonly samples: Sample[]
+  spentUs: number
+}
+
 const runTask = (options: B3Options, task: Task, entrants: readonly Engine[]): B3Row[] => {
   const { reference, n, runs, budget = BUDGET } = options
-  const samples = entrants.map((): Sample[] => [])
-  const spentUs = entrants.map(() => 0)
+  const sampled = entrants.map((engine): Sampled => ({ engine, samples: [], spentUs: 0 }))
   for (let run = 0; run < runs; run++) {
-    entrants.forEach((engine, index) => {
-      if (run > 0 && spentUs[index]! > budget * 1e6) return
+    for (const one of sampled) {
+      if (run > 0 && one.spentUs > budget * 1e6) continue
       collect('major')
       const start = now()
-      samples[index]!.push(sample(createFactory(engine), task, n))
-      spentUs[index]! += now() - start
-    })
+      one.samples.push(sample(createFactory(one.engine), task, n))
+      one.spentUs += now() - start
+    }
   }
-  const compared = samples[entrants.indexOf(reference)]
+  const compared = sampled.find(({ engine }) => engine === reference)?.samples
   /** Of the runs that both have had. */
   const ratioOf = (own: readonly Sample[], others: readonly Sample[]): number =>
     medianOf(others.slice(0, own.length).map(({ us }, run) => own[run]!.us / us))
-  return entrants.map((engine, index): B3Row => {
-    const own = samples[index]!
+  return sampled.map(({ engine, samples: own }): B3Row => {
     const { updateBytes, docBytes } = own[0]!
     return {
       id: task.id,

@@ -70,14 +70,9 @@ export const runBench = async (options: BenchOptions): Promise<BenchResult> => {
   const { keys, runs, b3N, b3Runs, heapKeys, startUpKeys, writers } = sizes
   const leftOut: LeftOut[] = []
   const leaveOut = (left: LeftOut) => void leftOut.push(left)
-  const ofEngines = {
-    engines,
-    reference,
-    seed,
-    leaveOut,
-    ...(progress && { progress }),
-  }
-  const common = { seed, dir, layouts: LAYOUTS, ...(progress && { progress }) }
+  const common = { seed, ...(progress && { progress }) }
+  const ofEngines = { ...common, engines, reference, leaveOut }
+  const ofLayouts = { ...common, dir, layouts: LAYOUTS }
   const asked = new Set(sections)
   const date = new Date().toISOString()
   return {
@@ -96,7 +91,7 @@ export const runBench = async (options: BenchOptions): Promise<BenchResult> => {
     ...(asked.has('heap') && { heap: await runHeap({ ...ofEngines, keys: heapKeys }) }),
     ...(asked.has('overwrites') && {
       overwrites: await runOverwrites({
-        ...common,
+        ...ofLayouts,
         writers: WRITERS,
         keys: KEYS,
         times: sizes.overwrites,
@@ -104,14 +99,14 @@ export const runBench = async (options: BenchOptions): Promise<BenchResult> => {
     }),
     ...(asked.has('start-up') && {
       startUp: await runRestarts({
-        ...common,
+        ...ofLayouts,
         kept: KEPT,
         keys: Math.max(startUpKeys, ...keys),
         runs,
       }),
     }),
     ...(asked.has('commits') && {
-      commits: await runCommits({ ...common, open: openLog, writers, ms: sizes.commitMs }),
+      commits: await runCommits({ ...common, dir, open: openLog, writers, ms: sizes.commitMs }),
     }),
     ...(leftOut.length > 0 && { leftOut }),
   }

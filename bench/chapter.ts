@@ -12,7 +12,7 @@ export interface Table {
   /** Above the table; empty for none. */
   readonly caption: string
   readonly head: readonly string[]
-  /** As long as `head`. Empty cells repeat the one above. */
+  /** As long as `head`. An empty cell at the left repeats the one above. */
   readonly rows: readonly (readonly string[])[]
   /** Columns of text at the left; the others are numbers. */
   readonly left: number
@@ -26,6 +26,13 @@ export interface Chapter {
   readonly note: string
   readonly tables: readonly Table[]
 }
+
+/** The rows, with the first cell empty where it repeats that of the row before. */
+export const grouped = (rows: readonly (readonly string[])[]): string[][] =>
+  rows.map(([first = '', ...others], index) => [
+    first === rows[index - 1]?.[0] ? '' : first,
+    ...others,
+  ])
 
 const showTable = ({ caption, head, rows, left }: Table): string =>
   `${caption && `\n${caption}\n`}${table([head, ...rows], left)}`

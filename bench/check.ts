@@ -20,11 +20,20 @@ const difference = (found: Entries, expected: Entries): string | undefined => {
   return found.size === expected.size ? undefined : `${found.size} keys, not ${expected.size}`
 }
 
+/** What is thrown for a wrong answer: `culprit` gave it. */
+export const wrongAnswer = (
+  where: string,
+  what: string,
+  culprit: 'engine' | 'store',
+  cause?: unknown,
+): Failure =>
+  new Failure('internal', `wrong answer: ${where}: ${what}`, {
+    hint: `its figures would say nothing: mend the ${culprit} first`,
+    cause,
+  })
+
 /** Throws a Failure (internal) that names the first difference; `where` says whose answer it is. */
 export const checkAnswer = (found: Entries, expected: Entries, where: string): void => {
   const wrong = difference(found, expected)
-  if (wrong === undefined) return
-  throw new Failure('internal', `wrong answer: ${where}: ${wrong}`, {
-    hint: 'its figures would say nothing: mend the engine first',
-  })
+  if (wrong !== undefined) throw wrongAnswer(where, wrong, 'engine')
 }

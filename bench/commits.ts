@@ -12,18 +12,19 @@
  * Elapsed time, unlike elsewhere in the bench: what is measured is waiting.
  */
 import * as Y from 'yjs'
-import { Failure } from '../src/errors.ts'
-import { DEFAULT_MAP, readEntries, writeEntry } from '../src/maps/index.ts'
+import type { Failure } from '../src/errors.ts'
+import { DEFAULT_MAP, writeEntry } from '../src/maps/index.ts'
 import type { Disk } from '../src/store/disk.ts'
 import { LogStore } from '../src/store/log-store.ts'
 import { Persistence } from '../src/store/persistence.ts'
 import { restore, type Store } from '../src/store/store.ts'
 import { Random } from '../test/helpers/random.ts'
-import { checkAnswer } from './check.ts'
+import { checkAnswer, wrongAnswer } from './check.ts'
 import { CountingDisk, type DiskFacts, readDisk } from './disk.ts'
-import type { Value } from './engine.ts'
+import type { Entry, Value } from './engine.ts'
 import { createEntries, overwrite } from './entries.ts'
 import { withFolder } from './folder.ts'
+import { readMap } from './layouts.ts'
 import { type Spread, spreadOf } from './stats.ts'
 
 export interface CommitOptions {
@@ -61,14 +62,8 @@ export const openLog = (dir: string, disk: Disk): Store => new LogStore({ dir, d
 /** Keys that are written, at random. */
 const KEYS = 100
 
-const wrong = (writers: number, what: string, cause?: unknown): Failure =>
-  new Failure('internal', `wrong answer: commits, ${writers} writers: ${what}`, {
-    hint: 'its figures would say nothing: mend the store first',
-    cause,
-  })
-
-const read = (doc: Y.Doc): ReadonlyMap<string, Value> =>
-  new Map(Object.entries(readEntries(doc, DEFAULT_MAP) as Record<string, Value>))
+const wrong = (writers: number, what: string, cause?: Failure): Failure =>
+  wrongAnswer(`commits, ${writers} writers`, what, 'store', cause)
 
 /** Throws a Failure (internal) unless the folder holds what was acknowledged. */
 const check = async (dir: string, expected: ReadonlyMap<string, Value>, writers: number) => {
@@ -77,7 +72,7 @@ const check = async (dir: string, expected: ReadonlyMap<string, Value>, writers:
   const [problem] = restore(doc, await store.load()).problems
   await store.close()
   if (problem) throw wrong(writers, problem.failure.message, problem.failure)
-  checkAnswer(read(doc), expected, `commits, ${writers} writers, after a restart`)
+  checkAnswer(readMap(doc), expected, `commits, ${writers} writers, after a restart`)
 }
 
 const measure = async (
@@ -95,7 +90,7 @@ const measure = async (
   await persistence.open()
   const waits: number[] = []
   const write = async (): Promise<void> => {
-    const [[key, value]] = overwrite(entries, 1, random) as [readonly [string, Value]]
+    const [[key, value]] = overwrite(entries, 1, random) as [Entry]
     const [start, flushes] = [performance.now(), disk.flushes]
     expected.set(key, value)
     writeEntry(doc, DEFAULT_MAP, key, value)

@@ -10,17 +10,15 @@ import { isDeepStrictEqual } from 'node:util'
 import { Random } from '../test/helpers/random.ts'
 import type { Base } from './base.ts'
 import { checkAnswer } from './check.ts'
-import { type Entry, freeAll, type Message, type Value } from './engine.ts'
+import type { EngineReplica, Entry, Message, Value } from './engine.ts'
 import { createEntries } from './entries.ts'
+import { freshStage, MOST_FRESH } from './fresh.ts'
 import type { Workload } from './workload.ts'
 
 const WRITERS = 50
 
 /** Keys that all of them write. */
 const CONTESTED = 10
-
-/** Replicas of all that is written, at a time. */
-const MOST_FRESH = 10
 
 /** Far from the receiver's and from one another. */
 const FIRST_WRITER = 1_000
@@ -100,17 +98,10 @@ export const concurrent: Workload = {
       lost,
       stage(merges) {
         const replicas = Array.from({ length: merges }, () => base.create())
-        return {
-          run: () => {
-            for (const replica of replicas) {
-              for (const message of messages) replica.receive(message)
-            }
-          },
-          check: () => {
-            for (const replica of replicas) checkAnswer(replica.read(), merged, where)
-          },
-          free: () => freeAll(replicas),
+        const merge = (replica: EngineReplica) => {
+          for (const message of messages) replica.receive(message)
         }
+        return freshStage(replicas, merge, (map) => checkAnswer(map, merged, where))
       },
     }
   },

@@ -9,13 +9,10 @@
  * rows[0]      // { engine: 'scalar', keys: 1000, bytes: 120000 }
  * ```
  */
-import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { Failure } from '../src/errors.ts'
 import { Random } from '../test/helpers/random.ts'
 import { Base } from './base.ts'
 import { checkAnswer } from './check.ts'
+import { runChild } from './child.ts'
 import { type Engine, type EngineReplica, freeAll, type Message } from './engine.ts'
 import { createEntries } from './entries.ts'
 import { collect } from './garbage.ts'
@@ -73,25 +70,13 @@ export const measureHeap = (engine: Engine, keys: number, seed: number, whole: M
   return { engine: engine.name, keys, bytes }
 }
 
-const CHILD = fileURLToPath(new URL('./heap-child.ts', import.meta.url))
-
-const exec = promisify(execFile)
-
 /** In a process of its own, which knows the engines of `engines/index.ts` by their names. */
-const measureApart = async (engine: Engine, keys: number, seed: number): Promise<Heap> => {
-  const base = new Base(engine, keys, seed)
-  const kind = typeof base.whole === 'string' ? 'text' : 'bytes'
-  const args = [...process.execArgv, CHILD, engine.name, `${keys}`, `${seed}`, kind]
-  try {
-    const running = exec(process.execPath, args)
-    running.child.stdin!.end(base.whole)
-    return JSON.parse((await running).stdout) as Heap
-  } catch (error) {
-    throw new Failure('internal', `heap, ${engine.name}, ${keys} keys: its process has failed`, {
-      hint: String(error),
-      cause: error,
-    })
-  }
+const measureApart = (engine: Engine, keys: number, seed: number): Promise<Heap> => {
+  const { whole } = new Base(engine, keys, seed)
+  const kind = typeof whole === 'string' ? 'text' : 'bytes'
+  const args = [engine.name, `${keys}`, `${seed}`, kind]
+  const failure = `heap, ${engine.name}, ${keys} keys: its process has failed`
+  return runChild('heap-child.ts', args, failure, whole)
 }
 
 /** By size, then engine. Throws a Failure (internal) where an answer is wrong. */

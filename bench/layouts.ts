@@ -7,7 +7,7 @@
  * ```
  */
 import type * as Y from 'yjs'
-import { DEFAULT_MAP, writeEntries, writeEntry } from '../src/maps/index.ts'
+import { DEFAULT_MAP, readEntries, writeEntries, writeEntry } from '../src/maps/index.ts'
 import type { Entry, Value } from './engine.ts'
 
 export interface Write {
@@ -53,6 +53,10 @@ export const hot: Layout = {
   writerKeys: HOT_WRITER_KEYS,
   laterWins: () => true,
 }
+
+/** The map of a document, whatever its layout. */
+export const readMap = (doc: Y.Doc): ReadonlyMap<string, Value> =>
+  new Map(Object.entries(readEntries(doc, DEFAULT_MAP) as Record<string, Value>))
 
 /** The layouts, in the order in which they take turns. */
 export const LAYOUTS: readonly Layout[] = [plain, hot]

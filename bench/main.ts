@@ -9,24 +9,20 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname } from 'node:path'
-import { parseArgs } from 'node:util'
-import { Failure, toFailure } from '../src/errors.ts'
+import { Failure } from '../src/errors.ts'
 import { type BenchResult, runBench } from './bench.ts'
+import { parseNames, parseWhole, parseWords, type Streams, tellFailure } from './command-line.ts'
 import type { Engine } from './engine.ts'
 import { REFERENCE } from './engines/index.ts'
 import { optionOf, parseEngines } from './engines/select.ts'
 import { createPage } from './html/page.ts'
 import { readResult, readSimulation } from './html/saved.ts'
 import { showResult } from './report.ts'
-import { parseSections, SECTIONS } from './section.ts'
+import { SECTIONS } from './section.ts'
 import { FULL, QUICK, type Sizes } from './sizes.ts'
 import { LEAST_KEYS } from './workloads.ts'
 
-export interface Streams {
-  out(text: string): void
-  err(text: string): void
-  /** Shows what is being measured; only where a person is looking. */
-  readonly progress?: (row: string) => void
+export interface BenchStreams extends Streams {
   /** The page's file where neither --html nor --json is given; without it there is no page then. */
   readonly page?: string
 }
@@ -68,26 +64,14 @@ const OPTIONS = {
   help: { type: 'boolean', default: false },
 } as const
 
-const parseNumber = (option: string, text: string, min: number, max: number): number => {
-  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
-  if (number >= min && number <= max) return number
-  throw new Failure('invalid_argument', `${option} "${text}" is not usable`, {
-    hint: `give whole numbers from ${min} to ${max}`,
-  })
-}
+const parse = (args: readonly string[]) => parseWords(args, OPTIONS, 'npm run bench')
 
-const parse = (args: readonly string[]) => {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: false }).values
-  } catch (error) {
-    throw new Failure('invalid_argument', (error as Error).message, {
-      hint: 'see: npm run bench -- --help',
-      cause: error,
-    })
-  }
-}
+type Values = ReturnType<typeof parse>
 
-const sizesOf = ({ quick, keys: list, runs }: ReturnType<typeof parse>): Sizes => {
+const parseNumber = (option: string, text: string, min: number, max: number): number =>
+  parseWhole(option, text, min, max, 'whole numbers')
+
+const sizesOf = ({ quick, keys: list, runs }: Values): Sizes => {
   const standard = quick ? QUICK : FULL
   const keys =
     list?.split(',').map((size) => parseNumber('--keys', size, LEAST_KEYS, MOST_KEYS)) ??
@@ -107,18 +91,16 @@ const checkDir = (dir: string): string => {
   })
 }
 
-type Values = ReturnType<typeof parse>
-
 const resultOf = async (
   values: Values,
   engines: readonly Engine[],
-  { progress }: Streams,
+  { progress }: BenchStreams,
 ): Promise<BenchResult> =>
   values.from === undefined
     ? await runBench({
         engines: values.engine === undefined ? engines : parseEngines(values.engine, engines),
         reference: REFERENCE,
-        sections: parseSections(values.only),
+        sections: parseNames('--only', values.only, SECTIONS, 'is no section'),
         sizes: sizesOf(values),
         seed: parseNumber('--seed', values.seed, 0, 2 ** 31),
         dir: checkDir(values.dir),
@@ -134,7 +116,7 @@ const checkPage = (path: string): string => {
   })
 }
 
-const run = async (args: readonly string[], engines: readonly Engine[], streams: Streams) => {
+const run = async (args: readonly string[], engines: readonly Engine[], streams: BenchStreams) => {
   const values = parse(args)
   const { help, json, simulation: saved } = values
   if (help) {
@@ -150,22 +132,15 @@ const run = async (args: readonly string[], engines: readonly Engine[], streams:
   if (page !== undefined && !json) streams.out(`\nthe same with plots: ${page}\n`)
 }
 
-const tell = ({ code, message, hint }: Failure, isJson: boolean): string =>
-  isJson
-    ? `${JSON.stringify({ status: 'error', code, message, hint })}\n`
-    : `bench: ${message}\n${hint === undefined ? '' : `hint: ${hint}\n`}`
-
 export const main = async (
   args: readonly string[],
   engines: readonly Engine[],
-  streams: Streams,
+  streams: BenchStreams,
 ): Promise<number> => {
   try {
     await run(args, engines, streams)
     return 0
   } catch (error) {
-    const failure = toFailure(error)
-    streams.err(tell(failure, args.includes('--json')))
-    return failure.code === 'invalid_argument' ? 2 : 1
+    return tellFailure(error, 'bench', args, streams)
   }
 }

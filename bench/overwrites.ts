@@ -4,7 +4,7 @@
  * random; several writers write without knowing of each other and exchange now and then.
  *
  * ```ts
- * const rows = await measureOverwrites({ layout, writers: 5, keys: 100, times: [1, 10] }, 1)
+ * const rows = await runOverwrites({ layouts: [hot], writers: [5], keys: 100, times: [1, 10], seed: 1 })
  * rows.at(-1)      // { times: 10, bytes: 9876, structs: 110, liveBytes: 7700, … }
  * ```
  */
@@ -13,19 +13,22 @@ import { DEFAULT_MAP, readEntries } from '../src/maps/index.ts'
 import { Random } from '../test/helpers/random.ts'
 import { checkAnswer } from './check.ts'
 import { now } from './clock.ts'
-import type { Value } from './engine.ts'
+import type { Entry } from './engine.ts'
 import { createEntries, overwrite } from './entries.ts'
 import { collect } from './garbage.ts'
-import type { Layout, Write } from './layouts.ts'
+import { type Layout, readMap, type Write } from './layouts.ts'
 import { Winners } from './winners.ts'
 import { Writers } from './writers.ts'
 
 export interface OverwriteOptions {
-  readonly layout: Layout
-  readonly writers: number
+  readonly layouts: readonly Layout[]
+  readonly writers: readonly number[]
   readonly keys: number
   /** Overwrites of a key, on average, at which there is a row; ascending. */
   readonly times: readonly number[]
+  readonly seed: number
+  /** Called before each document that is written. */
+  readonly progress?: (row: string) => void
 }
 
 export interface Overwrites {
@@ -48,7 +51,7 @@ export interface Overwrites {
   readonly exchangeUs: number | null
 }
 
-/** The keys that are overwritten, and by how many at a time. */
+/** The keys that are overwritten, and by how many writers at a time. */
 export const KEYS = 100
 export const WRITERS: readonly number[] = [1, 5]
 
@@ -61,32 +64,44 @@ const countStructs = (doc: Y.Doc): number => {
   return count
 }
 
-const read = (doc: Y.Doc): ReadonlyMap<string, Value> =>
-  new Map(Object.entries(readEntries(doc, DEFAULT_MAP) as Record<string, Value>))
-
 /** Throws a Failure (internal) where a replica, or one made of its bytes, has another map than it must. */
 const check = (docs: readonly Y.Doc[], bytes: Uint8Array, expected: Winners, where: string) => {
   docs.forEach((doc, index) => {
-    checkAnswer(read(doc), expected.values, `${where}, writer ${index + 1}`)
+    checkAnswer(readMap(doc), expected.values, `${where}, writer ${index + 1}`)
   })
   const copy = new Y.Doc()
   Y.applyUpdate(copy, bytes)
-  checkAnswer(read(copy), expected.values, `${where}, read from its bytes`)
+  checkAnswer(readMap(copy), expected.values, `${where}, read from its bytes`)
   copy.destroy()
 }
 
+/** What is left in a document that takes so many bytes. */
+const remainsOf = (doc: Y.Doc, bytes: number, keys: number) => {
+  const structs = countStructs(doc)
+  const liveBytes = Buffer.byteLength(JSON.stringify(readEntries(doc, DEFAULT_MAP)))
+  return { bytes, structs, liveBytes, byteRatio: bytes / liveBytes, structRatio: structs / keys }
+}
+
+interface Task extends Pick<OverwriteOptions, 'keys' | 'times' | 'seed'> {
+  readonly layout: Layout
+  readonly writers: number
+}
+
 /** A row for each of `times`. */
-export const measureOverwrites = async (
-  { layout, writers: count, keys, times }: OverwriteOptions,
-  seed: number,
-): Promise<Overwrites[]> => {
+const measure = async ({
+  layout,
+  writers: count,
+  keys,
+  times,
+  seed,
+}: Task): Promise<Overwrites[]> => {
   const random = new Random(seed)
   const writers = new Writers(count)
   const { docs } = writers
   const expected = new Winners(layout)
   const entries = createEntries(keys, random)
   const createWrite = (): Write => {
-    const [[key, value]] = overwrite(entries, 1, random) as [readonly [string, Value]]
+    const [[key, value]] = overwrite(entries, 1, random) as [Entry]
     return { writer: random.int(0, count - 1), key, value }
   }
   /** Microseconds of the writes, and of the exchange behind them. */
@@ -119,18 +134,12 @@ export const measureOverwrites = async (
     await writers.settle()
     const bytes = Y.encodeStateAsUpdate(docs[0]!)
     check(docs, bytes, expected, `${layout.name}, ${count} writers, ${time} overwrites a key`)
-    const structs = countStructs(docs[0]!)
-    const liveBytes = Buffer.byteLength(JSON.stringify(readEntries(docs[0]!, DEFAULT_MAP)))
     rows.push({
       layout: layout.name,
       writers: count,
       keys,
       times: time,
-      bytes: bytes.length,
-      structs,
-      liveBytes,
-      byteRatio: bytes.length / liveBytes,
-      structRatio: structs / keys,
+      ...remainsOf(docs[0]!, bytes.length, keys),
       writeUs: writeUs / (done - before),
       exchangeUs: count > 1 ? exchangeUs / (done - before) : null,
     })
@@ -141,26 +150,16 @@ export const measureOverwrites = async (
 /** Microseconds of a write mean little before V8 has compiled it. */
 const WARM_UP = { writers: 2, times: [10] }
 
-export interface OverwritesOptions {
-  readonly layouts: readonly Layout[]
-  readonly writers: readonly number[]
-  readonly keys: number
-  readonly times: readonly number[]
-  readonly seed: number
-  /** Called before each document that is written. */
-  readonly progress?: (row: string) => void
-}
-
 /** By writers, then layout, then how often. Throws a Failure (internal) where an answer is wrong. */
-export const runOverwrites = async (options: OverwritesOptions): Promise<Overwrites[]> => {
+export const runOverwrites = async (options: OverwriteOptions): Promise<Overwrites[]> => {
   const { layouts, writers, keys, times, seed, progress } = options
   progress?.('overwrites, warming up')
-  for (const layout of layouts) await measureOverwrites({ layout, keys, ...WARM_UP }, seed)
+  for (const layout of layouts) await measure({ layout, keys, seed, ...WARM_UP })
   const rows: Overwrites[] = []
   for (const count of writers) {
     for (const layout of layouts) {
       progress?.(`overwrites, ${layout.name}, ${count} writers`)
-      rows.push(...(await measureOverwrites({ layout, writers: count, keys, times }, seed)))
+      rows.push(...(await measure({ layout, writers: count, keys, times, seed })))
     }
   }
   return rows

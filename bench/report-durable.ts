@@ -1,10 +1,11 @@
 /** The chapters of what an agent keeps: overwrites, start-up and commits. */
-import type { Chapter, Table } from './chapter.ts'
+import { type Chapter, grouped, type Table } from './chapter.ts'
 import type { CommitResult } from './commits.ts'
 import { HOT_WRITER_KEYS } from './layouts.ts'
 import type { Overwrites } from './overwrites.ts'
 import type { Restarts } from './restarts.ts'
 import { showCount, showNumber, showRatio, showSpread } from './table.ts'
+import { unique } from './unique.ts'
 
 /** Bytes. */
 const MB = 1_000_000
@@ -25,22 +26,24 @@ const overwritesTable = (rows: readonly Overwrites[]): Table => {
       'a write (us)',
       'its exchange (us)',
     ],
-    rows: rows.map((row, index) => [
-      row.layout === rows[index - 1]?.layout ? '' : row.layout,
-      showCount(row.times),
-      showCount(row.bytes),
-      showRatio(row.byteRatio),
-      showCount(row.structs),
-      showRatio(row.structRatio),
-      showNumber(row.writeUs),
-      row.exchangeUs === null ? '-' : showNumber(row.exchangeUs),
-    ]),
+    rows: grouped(
+      rows.map((row) => [
+        row.layout,
+        showCount(row.times),
+        showCount(row.bytes),
+        showRatio(row.byteRatio),
+        showCount(row.structs),
+        showRatio(row.structRatio),
+        showNumber(row.writeUs),
+        row.exchangeUs === null ? '-' : showNumber(row.exchangeUs),
+      ]),
+    ),
     left: 1,
   }
 }
 
 export const overwritesChapter = (rows: readonly Overwrites[], clock: string): Chapter => {
-  const counts = [...new Set(rows.map(({ writers }) => writers))]
+  const counts = unique(rows.map(({ writers }) => writers))
   return {
     id: 'overwrites',
     title: 'overwrites',

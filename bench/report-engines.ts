@@ -1,10 +1,10 @@
 /** The chapters of B3.1 to B3.3, of memory, and of what was left out, each with its reason. */
 import type { B3Row } from './b3.ts'
-import type { Chapter } from './chapter.ts'
+import { type Chapter, grouped } from './chapter.ts'
 import type { Heap } from './heap.ts'
-import { unique } from './html/unique.ts'
 import type { LeftOut } from './runner.ts'
 import { showCount, showNumber, showRatio, showSpread } from './table.ts'
+import { unique } from './unique.ts'
 
 /** Microseconds. */
 const MS = 1_000
@@ -31,21 +31,23 @@ export const b3Chapter = (rows: readonly B3Row[], reference: string, clock: stri
           'parse (ms)',
           'samples',
         ],
-        rows: rows.map((row, index) => [
-          row.id === rows[index - 1]?.id ? '' : `${row.id} ${row.about}`,
-          row.engine,
-          showNumber(row.updateBytes),
-          showNumber(row.docBytes),
-          ...showSpread({
-            median: row.us.median / MS,
-            min: row.us.min / MS,
-            max: row.us.max / MS,
-          }),
-          row.ratio === null ? '-' : showRatio(row.ratio),
-          showNumber(row.encodeUs / MS),
-          showNumber(row.parseUs / MS),
-          showCount(row.samples),
-        ]),
+        rows: grouped(
+          rows.map((row) => [
+            `${row.id} ${row.about}`,
+            row.engine,
+            showNumber(row.updateBytes),
+            showNumber(row.docBytes),
+            ...showSpread({
+              median: row.us.median / MS,
+              min: row.us.min / MS,
+              max: row.us.max / MS,
+            }),
+            row.ratio === null ? '-' : showRatio(row.ratio),
+            showNumber(row.encodeUs / MS),
+            showNumber(row.parseUs / MS),
+            showCount(row.samples),
+          ]),
+        ),
         left: 2,
       },
     ],
@@ -60,29 +62,28 @@ export const heapChapter = (rows: readonly Heap[]): Chapter => ({
     {
       caption: '',
       head: ['keys', 'engine', 'kB', 'bytes a key'],
-      rows: rows.map(({ keys, engine, bytes }, index) => [
-        keys === rows[index - 1]?.keys ? '' : showCount(keys),
-        engine,
-        showNumber(bytes / 1_000),
-        showNumber(bytes / keys),
-      ]),
+      rows: grouped(
+        rows.map(({ keys, engine, bytes }) => [
+          showCount(keys),
+          engine,
+          showNumber(bytes / 1_000),
+          showNumber(bytes / keys),
+        ]),
+      ),
       left: 2,
     },
   ],
 })
 
-const isLike =
-  ({ engine, reason }: Pick<LeftOut, 'engine' | 'reason'>) =>
-  (other: LeftOut): boolean =>
-    other.engine === engine && other.reason === reason
-
 /** The same reason at several sizes, or for several workloads, is told once. */
 const leftOutRows = (rows: readonly LeftOut[]): string[][] => {
-  const firsts = rows.filter(
-    ({ engine, reason }, index) => rows.findIndex(isLike({ engine, reason })) === index,
-  )
-  return firsts.map(({ engine, reason }) => {
-    const group = rows.filter(isLike({ engine, reason }))
+  const groups = new Map<string, LeftOut[]>()
+  for (const row of rows) {
+    const key = JSON.stringify([row.engine, row.reason])
+    groups.set(key, [...(groups.get(key) ?? []), row])
+  }
+  return [...groups.values()].map((group) => {
+    const { engine, reason } = group[0]!
     const sizes = unique(group.flatMap(({ keys }) => keys ?? [])).sort((a, b) => a - b)
     const [first = 'all', ...more] = unique(group.flatMap(({ workload }) => workload ?? []))
     return [

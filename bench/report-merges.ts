@@ -1,9 +1,10 @@
 /** The chapters of merges and of lost writes. Bytes come before times: they are the same on every machine. */
 import type { BenchResult } from './bench.ts'
-import type { Chapter } from './chapter.ts'
+import { type Chapter, grouped } from './chapter.ts'
 import type { LostWrites, Swarm } from './lost-writes.ts'
 import { type Cell, MOST_TURNS, SLOW_TURNS } from './runner.ts'
 import { showCount, showNumber, showRatio, showSpread } from './table.ts'
+import { unique } from './unique.ts'
 
 export const mergesChapter = (merges: readonly Cell[], result: BenchResult): Chapter => {
   const { runs, reference, clock } = result
@@ -21,22 +22,22 @@ export const mergesChapter = (merges: readonly Cell[], result: BenchResult): Cha
   ]
   const tableOf = (size: number) => {
     const cells = merges.filter(({ keys }) => keys === size)
-    const rows = cells.map(({ workload, engine, bytes, us, ratio, lost }, index) => [
-      workload === cells[index - 1]?.workload ? '' : workload,
+    const rows = cells.map(({ workload, engine, bytes, us, ratio, lost }) => [
+      workload,
       engine,
       showNumber(bytes),
       ...showSpread(us),
       ratio === null ? '-' : showRatio(ratio),
       ...(hasLost ? [typeof lost === 'number' ? showCount(lost) : '-'] : []),
     ])
-    return { caption: `${showCount(size)} keys`, head, rows, left: 2 }
+    return { caption: `${showCount(size)} keys`, head, rows: grouped(rows), left: 2 }
   }
   return {
     id: 'merges',
     title: 'merges',
     note: `${Math.min(runs, SLOW_TURNS)} to ${runs * MOST_TURNS} runs with engines in turn; ${clock} of one merge, from message to map: the median,
 the least and the most; x is the median of the ratios to ${reference} within a run${hasLost ? '; lost: keys whose write is lost' : ''}`,
-    tables: [...new Set(merges.map(({ keys }) => keys))].map(tableOf),
+    tables: unique(merges.map(({ keys }) => keys)).map(tableOf),
   }
 }
 
@@ -51,13 +52,15 @@ export const lostChapter = (
     {
       caption: '',
       head: ['writes a round', 'engine', 'keys written', 'last writes lost', 'keys that differ'],
-      rows: rows.map(({ writes, engine, written, lost, differing }, index) => [
-        writes === rows[index - 1]?.writes ? '' : `${writes}`,
-        engine,
-        `${written}`,
-        `${lost} (${Math.round((100 * lost) / written)} %)`,
-        `${differing}`,
-      ]),
+      rows: grouped(
+        rows.map(({ writes, engine, written, lost, differing }) => [
+          `${writes}`,
+          engine,
+          `${written}`,
+          `${lost} (${Math.round((100 * lost) / written)} %)`,
+          `${differing}`,
+        ]),
+      ),
       left: 2,
     },
   ],

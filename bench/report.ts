@@ -12,13 +12,13 @@ import { b3Chapter, heapChapter, leftOutChapter } from './report-engines.ts'
 import { lostChapter, mergesChapter } from './report-merges.ts'
 import { table } from './table.ts'
 
-/** Engines and layouts that take part, each with what it is. */
-export const participantsOf = (result: BenchResult): BenchResult['engines'] => {
+/** Engines and layouts that take part: rows of a name and what it is. */
+export const participantsOf = (result: BenchResult): string[][] => {
   const { engines, layouts, merges, lostWrites, b3, heap, overwrites, startUp } = result
   return [
     ...(merges || lostWrites || b3 || heap ? engines : []),
     ...(overwrites || startUp ? layouts : []),
-  ]
+  ].map(({ name, about }) => [name, about])
 }
 
 /** One line: `Xeon, 2 cores, linux x64; node 20, …`. */
@@ -28,10 +28,7 @@ export const showMachine = ({ machine }: BenchResult): string => {
 }
 
 const headOf = (result: BenchResult): string => {
-  const list = table(
-    participantsOf(result).map(({ name, about }) => [name, about]),
-    2,
-  )
+  const list = table(participantsOf(result), 2)
   return `merge cost, ${result.date}
 ${showMachine(result)}
 seed ${result.seed}

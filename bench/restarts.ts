@@ -11,12 +11,12 @@
  * The files come from the system's cache, since they were written just before. The time for node
  * itself to start is not in it.
  */
-import { execFile } from 'node:child_process'
 import { mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { isDeepStrictEqual, promisify } from 'node:util'
-import { Failure } from '../src/errors.ts'
+import { isDeepStrictEqual } from 'node:util'
+import type { Failure } from '../src/errors.ts'
+import { wrongAnswer } from './check.ts'
+import { runChild } from './child.ts'
 import { withFolder } from './folder.ts'
 import { createWritten, type Kept, type Summary, summaryOf } from './kept.ts'
 import type { Layout } from './layouts.ts'
@@ -62,10 +62,6 @@ interface Folder {
   readonly starts: Restart[]
 }
 
-const CHILD = fileURLToPath(new URL('./restart-child.ts', import.meta.url))
-
-const exec = promisify(execFile)
-
 const sizeOf = async (dir: string): Promise<number> => {
   const names = await readdir(dir)
   const sizes = await Promise.all(names.map(async (name) => (await stat(join(dir, name))).size))
@@ -73,9 +69,7 @@ const sizeOf = async (dir: string): Promise<number> => {
 }
 
 const wrong = (where: string, what: string): Failure =>
-  new Failure('internal', `wrong answer: start-up, ${where}: ${what}`, {
-    hint: 'its figures would say nothing: mend the store first',
-  })
+  wrongAnswer(`start-up, ${where}`, what, 'store')
 
 /** Throws a Failure (internal) where the start brought something else than what was written. */
 const check = ({ layout, kept, expected }: Folder, { problems, summary }: Restart): void => {
@@ -85,21 +79,10 @@ const check = ({ layout, kept, expected }: Folder, { problems, summary }: Restar
   throw wrong(where, `${JSON.stringify(summary)}, not ${JSON.stringify(expected)}`)
 }
 
-const runChild = async ({ layout, kept, dir }: Folder): Promise<Restart> => {
-  try {
-    const { stdout } = await exec(process.execPath, [...process.execArgv, CHILD, dir])
-    return JSON.parse(stdout) as Restart
-  } catch (error) {
-    const where = `start-up, ${layout.name}, ${kept.name}`
-    throw new Failure('internal', `${where}: the process that starts has failed`, {
-      hint: String(error),
-      cause: error,
-    })
-  }
-}
-
 const restart = async (folder: Folder): Promise<void> => {
-  const start = await runChild(folder)
+  const { layout, kept, dir } = folder
+  const failure = `start-up, ${layout.name}, ${kept.name}: the process that starts has failed`
+  const start = await runChild<Restart>('restart-child.ts', [dir], failure)
   check(folder, start)
   folder.starts.push(start)
 }

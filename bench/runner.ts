@@ -17,6 +17,7 @@ import { now } from './clock.ts'
 import { bytesOf, type Engine } from './engine.ts'
 import { collect } from './garbage.ts'
 import { medianOf, type Spread, spreadOf } from './stats.ts'
+import { unique } from './unique.ts'
 import type { Scenario, Workload } from './workload.ts'
 import { LEAST_KEYS, WORKLOADS } from './workloads.ts'
 
@@ -280,7 +281,7 @@ export const runMerges = (options: MergeOptions): Cell[] => {
   progress?.('warming up')
   warmUpAll(options)
   // The largest first: it warms up the code best for the small ones, where compiling would show.
-  const sizes = [...new Set(keys)].sort((a, b) => b - a)
+  const sizes = unique(keys).sort((a, b) => b - a)
   return sizes
     .map((size) => runSize(options, size))
     .reverse()

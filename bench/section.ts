@@ -1,13 +1,4 @@
-/**
- * The parts of a bench run, in the order in which they are run and shown. A run may be of some
- * of them alone.
- *
- * ```ts
- * parseSections('overwrites,commits')     // ['overwrites', 'commits']
- * ```
- */
-import { Failure } from '../src/errors.ts'
-
+/** The parts of a bench run, in the order in which they are run and shown. A run may be of some of them alone. */
 export const SECTIONS = [
   'merges',
   'lost',
@@ -19,14 +10,3 @@ export const SECTIONS = [
 ] as const
 
 export type Section = (typeof SECTIONS)[number]
-
-const isSection = (name: string): name is Section => (SECTIONS as readonly string[]).includes(name)
-
-/** Names separated by commas. Throws a Failure (invalid_argument) for one that is none. */
-export const parseSections = (text: string): readonly Section[] =>
-  text.split(',').map((name) => {
-    if (isSection(name)) return name
-    throw new Failure('invalid_argument', `--only "${name}" is no section`, {
-      hint: `give some of ${SECTIONS.join(',')}`,
-    })
-  })

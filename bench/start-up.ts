@@ -9,13 +9,14 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { withFolder } from './folder.ts'
 import { type Machine, readMachine } from './machine.ts'
-import { spreadOf } from './stats.ts'
+import { medianOf, spreadOf } from './stats.ts'
 
 /** Of the whole process, beside node alone. */
 const BOUND = 1.5
@@ -27,7 +28,7 @@ const KEY = 'greeting'
 const VALUE = 'hello'
 
 interface Timed {
-  /** milliseconds */
+  /** Milliseconds. */
   readonly ms: number
   readonly stdout: string
 }
@@ -49,16 +50,9 @@ const check = (found: string, expected: string): void => {
 
 /** An agent over a mailbox of its own. Rejects where it does not start. */
 const startAgent = async (program: string, dir: string): Promise<ChildProcess> => {
-  const args = [
-    'run',
-    '--swarm',
-    'bench',
-    '--mailbox',
-    join(dir, 'mailbox'),
-    '--data',
-    join(dir, 'a'),
-  ]
-  const agent = spawn(process.execPath, [program, ...args, '--json'], {
+  const folders = ['--mailbox', join(dir, 'mailbox'), '--data', join(dir, 'a')]
+  const args = [program, 'run', '--swarm', 'bench', ...folders, '--json']
+  const agent = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const ended = once(agent, 'exit').then(([code]) => {
@@ -74,6 +68,38 @@ const round = (number: number, digits = 1): string => number.toFixed(digits)
 const describe = ({ cpu, cores, platform, node, load }: Machine): string =>
   `${cpu}, ${cores} cores, ${platform}, node ${node}, load ${load}`
 
+interface Pairs {
+  /** Milliseconds of node alone, and of `get` right after it. */
+  readonly bare: readonly number[]
+  readonly get: readonly number[]
+}
+
+/** Both in turn, beside an agent that has the key. Throws an Error where an answer is wrong. */
+const measure = async (program: string, pairs: number, dir: string): Promise<Pairs> => {
+  const agent = await startAgent(program, dir)
+  try {
+    const data = ['--data', join(dir, 'a')]
+    time([program, 'set', KEY, VALUE, ...data])
+    const bare: number[] = []
+    const get: number[] = []
+    for (let index = -WARM_UP; index < pairs; index++) {
+      const nothing = time(['-e', '0'])
+      const asked = time([program, 'get', KEY, ...data])
+      check(nothing.stdout, '')
+      check(asked.stdout, `${VALUE}\n`)
+      if (index < 0) continue
+      bare.push(nothing.ms)
+      get.push(asked.ms)
+    }
+    return { bare, get }
+  } finally {
+    if (agent.exitCode === null) {
+      agent.kill()
+      await once(agent, 'exit')
+    }
+  }
+}
+
 const { values } = parseArgs({
   options: { pairs: { type: 'string', default: '20' }, program: { type: 'string' } },
 })
@@ -83,35 +109,12 @@ if (!Number.isInteger(pairs) || pairs < 1)
   throw new TypeError(`--pairs ${values.pairs} is no number`)
 if (!existsSync(program)) throw new Error(`${program} is not there: npm run build`)
 
-const dir = mkdtempSync(join(tmpdir(), 'start-up-'))
-let agent: ChildProcess | undefined
-try {
-  agent = await startAgent(program, dir)
-  const data = ['--data', join(dir, 'a')]
-  time([program, 'set', KEY, VALUE, ...data])
-  const bare: number[] = []
-  const get: number[] = []
-  for (let index = -WARM_UP; index < pairs; index++) {
-    const nothing = time(['-e', '0'])
-    const asked = time([program, 'get', KEY, ...data])
-    check(nothing.stdout, '')
-    check(asked.stdout, `${VALUE}\n`)
-    if (index < 0) continue
-    bare.push(nothing.ms)
-    get.push(asked.ms)
-  }
-  const ratio = spreadOf(get.map((ms, index) => ms / bare[index]!))
-  const lines = [
-    describe(readMachine()),
-    `node -e 0          ${round(spreadOf(bare).median)} ms`,
-    `pilot-gossip get   ${round(spreadOf(get).median)} ms`,
-    `ratio              ${round(ratio.median, 2)} (${round(ratio.min, 2)} to ${round(ratio.max, 2)}; median of ${pairs} pairs; bound ${BOUND})`,
-  ]
-  process.stdout.write(`${lines.join('\n')}\n`)
-} finally {
-  if (agent?.exitCode === null) {
-    agent.kill()
-    await once(agent, 'exit')
-  }
-  rmSync(dir, { recursive: true, force: true, maxRetries: 5 })
-}
+const { bare, get } = await withFolder(tmpdir(), (dir) => measure(program, pairs, dir))
+const ratio = spreadOf(get.map((ms, index) => ms / bare[index]!))
+const lines = [
+  describe(readMachine()),
+  `node -e 0          ${round(medianOf(bare))} ms`,
+  `pilot-gossip get   ${round(medianOf(get))} ms`,
+  `ratio              ${round(ratio.median, 2)} (${round(ratio.min, 2)} to ${round(ratio.max, 2)}; median of ${pairs} pairs; bound ${BOUND})`,
+]
+process.stdout.write(`${lines.join('\n')}\n`)

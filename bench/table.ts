@@ -20,6 +20,9 @@ export const showNumber = (number: number): string =>
 /** Three digits. */
 export const showRatio = (ratio: number): string => digits.format(ratio)
 
+/** A share from 0 to 1 in percent: `0.25 %`. */
+export const showShare = (share: number): string => `${showRatio(share * 100)} %`
+
 /** Median, least and most: three cells. */
 export const showSpread = ({ median, min, max }: Spread): [string, string, string] => [
   showNumber(median),

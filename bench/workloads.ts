@@ -14,10 +14,9 @@ import type { Base } from './base.ts'
 import { checkAnswer } from './check.ts'
 import { concurrent } from './concurrent.ts'
 import { bytesOf, type EngineReplica, freeAll, type Message, type Value } from './engine.ts'
-import type { Workload } from './workload.ts'
+import { freshStage, MOST_FRESH } from './fresh.ts'
+import type { Scenario, Workload } from './workload.ts'
 
-/** Receivers made anew for each merge. */
-const MOST_FRESH = 10
 /** Different messages to one receiver. */
 const MOST_CHANGES = 200
 /** The same message to one receiver. */
@@ -44,15 +43,11 @@ const fresh = (
       most: MOST_FRESH,
       stage(merges) {
         const replicas = Array.from({ length: merges }, () => create(base))
-        return {
-          run: () => {
-            for (const replica of replicas) merge(base, replica)
-          },
-          check: () => {
-            for (const replica of replicas) check(replica.read(), expected)
-          },
-          free: () => freeAll(replicas),
-        }
+        return freshStage(
+          replicas,
+          (replica) => merge(base, replica),
+          (map) => check(map, expected),
+        )
       },
     }
   },
@@ -98,24 +93,34 @@ const receiveAll = (receiver: EngineReplica, messages: readonly Message[]) => ()
   for (const message of messages) receiver.receive(message)
 }
 
-/** Messages of `keys` overwritten keys each, from a peer that has the same state. */
+/**
+ * Messages of `keys` overwritten keys each, from a peer that has the same state; `each` of them are
+ * one merge.
+ */
+const createChanges = (
+  base: Base,
+  name: string,
+  keys: number,
+  { each, most }: { readonly each: number; readonly most: number },
+): Scenario => {
+  const check = checker(base, name)
+  const { first, peer, receiver, change, expected } = base.createPair(keys)
+  return {
+    messages: [first],
+    most,
+    stage: (merges) => ({
+      run: receiveAll(receiver, Array.from({ length: each * merges }, change)),
+      check: () => check(receiver.read(), expected),
+    }),
+    free: () => freeAll([peer, receiver]),
+  }
+}
+
 const changesOf = (keys: number): Workload => {
   const name = `delta of ${keys} ${keys === 1 ? 'key' : 'keys'}`
   return {
     name,
-    prepare(base) {
-      const check = checker(base, name)
-      const { first, peer, receiver, change, expected } = base.createPair(keys)
-      return {
-        messages: [first],
-        most: MOST_CHANGES,
-        stage: (merges) => ({
-          run: receiveAll(receiver, Array.from({ length: merges }, change)),
-          check: () => check(receiver.read(), expected),
-        }),
-        free: () => freeAll([peer, receiver]),
-      }
-    },
+    prepare: (base) => createChanges(base, name, keys, { each: 1, most: MOST_CHANGES }),
   }
 }
 
@@ -129,21 +134,10 @@ const LONGEST_CHANGE = 4_096
 const stream: Workload = {
   name: `${STREAM} deltas of 1 key`,
   prepare(base) {
-    const check = checker(base, this.name)
-    const { first, peer, receiver, change, expected } = base.createPair(1)
-    if (bytesOf(first) > LONGEST_CHANGE) {
-      freeAll([peer, receiver])
-      return 'it tells its whole state for each key'
-    }
-    return {
-      messages: [first],
-      most: 1,
-      stage: (merges) => ({
-        run: receiveAll(receiver, Array.from({ length: STREAM * merges }, change)),
-        check: () => check(receiver.read(), expected),
-      }),
-      free: () => freeAll([peer, receiver]),
-    }
+    const scenario = createChanges(base, this.name, 1, { each: STREAM, most: 1 })
+    if (scenario.messages.every((message) => bytesOf(message) <= LONGEST_CHANGE)) return scenario
+    scenario.free?.()
+    return 'it tells its whole state for each key'
   },
 }
 

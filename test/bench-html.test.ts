@@ -23,6 +23,7 @@ import { TARGET_KEYS, targetsTable } from '../bench/html/targets.ts'
 import { expectSpread } from '../bench/html/theory.ts'
 import { BYTES, MICROSECONDS, SHARE } from '../bench/html/unit.ts'
 import { main } from '../bench/main.ts'
+import { STANDARD } from '../bench/simulate/settings.ts'
 import type { Result as Simulation } from '../bench/simulate/simulate.ts'
 import { leftOutShare } from '../bench/simulate/theory.ts'
 import { rejects, suite } from './helpers/suite.ts'
@@ -115,7 +116,6 @@ const write = (loss: number) => ({
   leftOutAfterTwo: 0,
   repaired: 3,
   repairMs: 3_000,
-  repairRounds: 1,
   theory: {
     pushRounds: 8.2,
     pushPullRounds: 5,
@@ -127,22 +127,7 @@ const write = (loss: number) => ({
 })
 
 const simulation: Simulation = {
-  settings: {
-    sections: ['write'],
-    nodes: 1_000,
-    view: 100,
-    fanout: 3,
-    echo: 3,
-    losses: [0, 0.1],
-    latency: [10, 50],
-    sizes: [20],
-    writers: 1,
-    partition: [3, 2],
-    churn: 0.1,
-    seed: 1,
-    seeds: 3,
-    writes: 3,
-  },
+  settings: { ...STANDARD, sections: ['write'], sizes: [20] },
   writes: [write(0), write(0.1)],
   rates: [],
   faults: [],

@@ -2,21 +2,18 @@
  * Automerge 3, whose root is the map. A change is told as the change itself, a whole state as a
  * saved document. An empty replica loads it, which takes half of what merging it in takes.
  */
-import { createRequire } from 'node:module'
 import type * as Automerge from '@automerge/automerge'
 import { binaryOf, type Engine, type Value } from '../engine.ts'
+import { requireLibrary } from './library.ts'
 
 type Root = Record<string, Value>
-
-/** WebAssembly: 60 ms and 10 MB, for those who ask for it. Required, as `create` does not wait. */
-const load = () => createRequire(import.meta.url)('@automerge/automerge') as typeof Automerge
 
 export const automerge: Engine = {
   name: 'automerge',
   about: 'Automerge 3, load of a saved document, loadIncremental of changes',
   converges: true,
   create(writer) {
-    const A = load()
+    const A: typeof Automerge = requireLibrary('@automerge/automerge')
     const actor = writer.toString(16).padStart(32, '0')
     let doc = A.init<Root>({ actor })
     let isEmpty = true

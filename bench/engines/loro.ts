@@ -2,20 +2,18 @@
  * Loro: a LoroMap. A whole state is a snapshot, which Loro takes in as it is and decodes where it
  * is read; so the row `loading` compares it, those before it hardly do.
  */
-import { createRequire } from 'node:module'
 import type * as Loro from 'loro-crdt'
 import { DEFAULT_MAP } from '../../src/maps/index.ts'
 import { binaryOf, type Engine, type Value } from '../engine.ts'
-
-/** WebAssembly: 60 ms and 10 MB, for those who ask for it. Required, as `create` does not wait. */
-const load = () => createRequire(import.meta.url)('loro-crdt') as typeof Loro
+import { requireLibrary } from './library.ts'
 
 export const loro: Engine = {
   name: 'loro',
   about: 'Loro, import of a snapshot or an update; it decodes a snapshot where it is read',
   converges: true,
   create(writer) {
-    const doc = new (load().LoroDoc)()
+    const { LoroDoc }: typeof Loro = requireLibrary('loro-crdt')
+    const doc = new LoroDoc()
     doc.setPeerId(writer)
     const map = doc.getMap(DEFAULT_MAP)
     /** How much was written here: a number of operations. */

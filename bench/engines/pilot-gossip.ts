@@ -15,16 +15,10 @@ import {
   Replica,
   unpackUpdate,
 } from '../../crdt/index.ts'
-import {
-  DEFAULT_MAP,
-  deleteEntry,
-  hotNeedsOf,
-  readEntries,
-  useClock,
-} from '../../src/maps/index.ts'
+import { DEFAULT_MAP, deleteEntry, hotNeedsOf, useClock } from '../../src/maps/index.ts'
 import { nodePlatform as platform } from '../../src/platform.ts'
-import { type Engine, type EngineReplica, textOf, type Value } from '../engine.ts'
-import { hot, type Layout, plain } from '../layouts.ts'
+import { type Engine, type EngineReplica, textOf } from '../engine.ts'
+import { hot, type Layout, plain, readMap } from '../layouts.ts'
 
 const SWARM = 'bench'
 const DOCUMENT = 'kv'
@@ -78,7 +72,7 @@ const create = (layout: Layout, writer: number, now: () => number): EngineReplic
         }
       }
     },
-    read: () => new Map(Object.entries(readEntries(doc, DEFAULT_MAP) as Record<string, Value>)),
+    read: () => readMap(doc),
   }
 }
 

@@ -6,7 +6,7 @@
  * drawAxes({ title: 'keys', unit: COUNT, scale: x }, { title: 'bytes', unit: BYTES, scale: y })
  * ```
  */
-import { type Child, element } from './markup.ts'
+import { type Child, element, type Markup } from './markup.ts'
 import type { Scale, Tick } from './scale.ts'
 import type { Unit } from './unit.ts'
 
@@ -35,11 +35,11 @@ const titleOf = ({ title, scale }: Axis): string => (scale.isLog ? `${title} (lo
 const LETTER = 6.6
 
 /** Labels in their order, without those that would touch the one before. */
-const withRoom = ({ scale, unit }: Axis, isLevel: boolean): Tick[] => {
+const withRoom = ({ scale, unit }: Axis, isLevel: boolean, letter = LETTER): Tick[] => {
   let free = Number.NEGATIVE_INFINITY
   return scale.ticks.filter(({ value, isMain }) => {
     if (!isMain) return false
-    const half = isLevel ? (unit.show(value).length * LETTER) / 2 + 3 : 7
+    const half = isLevel ? (unit.show(value).length * letter) / 2 + 3 : 7
     const place = isLevel ? scale.place(value) : -scale.place(value)
     if (place - half < free) return false
     free = place + half
@@ -47,30 +47,40 @@ const withRoom = ({ scale, unit }: Axis, isLevel: boolean): Tick[] => {
   })
 }
 
+const classOf = ({ isMain }: Tick): string => (isMain ? 'grid' : 'fine')
+
+/** The line of the grid at a tick of the axis below, from one height to another. */
+export const drawUpright = ({ scale }: Axis, tick: Tick, from: number, to: number): Markup => {
+  const at = scale.place(tick.value)
+  return element('line', { class: classOf(tick), x1: at, x2: at, y1: from, y2: to })
+}
+
+/** The labels of the axis below, standing on the line at `y`; `letter` is that of an average one, in pixels. */
+export const drawLabelsBelow = (axis: Axis, y: number, letter?: number): Child =>
+  withRoom(axis, true, letter).map(({ value }) =>
+    element('text', { class: 'soft middle', x: axis.scale.place(value), y }, axis.unit.show(value)),
+  )
+
+/** The title of the axis below, standing on the line at `y`. */
+export const drawTitleBelow = (axis: Axis, y: number): Markup => {
+  const [left, right] = axis.scale.range
+  return element('text', { class: 'middle', x: (left + right) / 2, y }, titleOf(axis))
+}
+
 /** Both axes around the plot that their scales' ranges span. */
 export const drawAxes = (x: Axis, y: Axis): Child => {
   const [left, right] = x.scale.range
   const [bottom, top] = y.scale.range
-  const upright = ({ value, isMain }: Tick) => {
-    const at = x.scale.place(value)
-    return element('line', { class: isMain ? 'grid' : 'fine', x1: at, x2: at, y1: top, y2: bottom })
-  }
-  const level = ({ value, isMain }: Tick) => {
-    const at = y.scale.place(value)
-    return element('line', { class: isMain ? 'grid' : 'fine', x1: left, x2: right, y1: at, y2: at })
+  const upright = (tick: Tick) => drawUpright(x, tick, top, bottom)
+  const level = (tick: Tick) => {
+    const at = y.scale.place(tick.value)
+    return element('line', { class: classOf(tick), x1: left, x2: right, y1: at, y2: at })
   }
   // Fine lines first, so that they do not cut the others.
   const lines = [false, true].flatMap((isMain) => [
     ...x.scale.ticks.filter((tick) => tick.isMain === isMain).map(upright),
     ...y.scale.ticks.filter((tick) => tick.isMain === isMain).map(level),
   ])
-  const below = withRoom(x, true).map(({ value }) =>
-    element(
-      'text',
-      { class: 'soft middle', x: x.scale.place(value), y: bottom + GAP + 11 },
-      x.unit.show(value),
-    ),
-  )
   const beside = withRoom(y, false).map(({ value }) =>
     element(
       'text',
@@ -89,13 +99,9 @@ export const drawAxes = (x: Axis, y: Axis): Child => {
       width: right - left,
       height: bottom - top,
     }),
-    below,
+    drawLabelsBelow(x, bottom + GAP + 11),
     beside,
-    element(
-      'text',
-      { class: 'middle', x: (left + right) / 2, y: bottom + TITLE_BELOW },
-      titleOf(x),
-    ),
+    drawTitleBelow(x, bottom + TITLE_BELOW),
     element(
       'text',
       {

@@ -6,18 +6,17 @@
  * drawBarPlot({ title: 'lost', unit: SHARE, axis: 'writes lost', isLog: false, groups }, styles)
  * ```
  */
-
-import { drawMarker } from './mark.ts'
+import { drawLabelsBelow, drawTitleBelow, drawUpright } from './axes.ts'
+import { drawMarker, drawWhisker } from './mark.ts'
 import { type Child, element } from './markup.ts'
-import { MARGIN, type Picture, TITLE_HEIGHT } from './picture.ts'
-import { linearScale, logScale } from './scale.ts'
+import { LETTER, MARGIN, type Picture, TITLE_HEIGHT, WIDTH } from './picture.ts'
+import { createScale } from './scale.ts'
 import { type Styles, styleOf } from './style.ts'
 import type { Unit } from './unit.ts'
 
 export interface Bar {
+  /** To the left; it has the style of that name. */
   readonly name: string
-  /** Whose style it has; default `name`. */
-  readonly of?: string
   readonly value: number
   readonly low?: number
   readonly high?: number
@@ -39,19 +38,17 @@ export interface BarPlot {
   readonly groups: readonly BarGroup[]
 }
 
-const WIDTH = 580
+/** Pixels of height: a bar with the room around it, the bar alone, a group's name, the axis. */
 const ROW = 20
 const THICKNESS = 11
 const GROUP_HEAD = 24
 const BELOW = 44
-/** Pixels of an average letter. */
-const LETTER = 6.9
 
 const valuesOf = ({ value, low = value, high = value }: Bar): number[] => [value, low, high]
 
 /** Null where there is nothing to draw. */
 export const drawBarPlot = (plot: BarPlot, styles: Styles): Picture | null => {
-  const { title, axis, unit, isLog } = plot
+  const { title, unit, isLog } = plot
   const groups = plot.groups
     .map(({ name, bars }) => ({ name, bars: bars.filter(({ value }) => !isLog || value > 0) }))
     .filter(({ bars }) => bars.length > 0)
@@ -61,22 +58,17 @@ export const drawBarPlot = (plot: BarPlot, styles: Styles): Picture | null => {
   const longest = (texts: string[]): number => Math.max(...texts.map(({ length }) => length))
   const left = MARGIN + longest(bars.map(({ name }) => name)) * LETTER + 10
   const right = WIDTH - MARGIN - longest(bars.map(labelOf)) * LETTER - 10
-  const scale = (isLog ? logScale : linearScale)(bars.flatMap(valuesOf), [left, right])
+  const scale = createScale(isLog, bars.flatMap(valuesOf), [left, right])
+  const axis = { title: plot.axis, unit, scale }
 
   const drawBar = (bar: Bar, middle: number): Child => {
-    const style = styleOf(styles, bar.of ?? bar.name)
+    const style = styleOf(styles, bar.name)
     const { value, low, high } = bar
     const end = scale.place(value)
     const whisker =
       low === undefined || high === undefined
         ? []
-        : element('line', {
-            class: 'whisker',
-            x1: scale.place(low),
-            x2: scale.place(high),
-            y1: middle,
-            y2: middle,
-          })
+        : drawWhisker({ x: scale.place(low), y: middle }, { x: scale.place(high), y: middle })
     const tip = `${bar.name}: ${labelOf(bar)}`
     const shape = isLog
       ? [whisker, drawMarker({ x: end, y: middle }, style, tip)]
@@ -113,24 +105,8 @@ export const drawBarPlot = (plot: BarPlot, styles: Styles): Picture | null => {
     }
   }
   const grid = spans.flatMap(([from, to]) =>
-    scale.ticks.map(({ value, isMain }) => {
-      const at = scale.place(value)
-      return element('line', { class: isMain ? 'grid' : 'fine', x1: at, x2: at, y1: from, y2: to })
-    }),
+    scale.ticks.map((tick) => drawUpright(axis, tick, from, to)),
   )
-  let free = Number.NEGATIVE_INFINITY
-  const labels = scale.ticks.map(({ value, isMain }): Child => {
-    const at = scale.place(value)
-    const text = unit.show(value)
-    const half = (text.length * LETTER) / 2 + 3
-    if (!isMain || at - half < free) return []
-    free = at + half
-    return element('text', { class: 'soft middle', x: at, y: y + 16 }, text)
-  })
-  const about = element(
-    'text',
-    { class: 'middle', x: (left + right) / 2, y: y + 34 },
-    isLog ? `${axis} (log scale)` : axis,
-  )
-  return { title, width: WIDTH, height: y + BELOW, body: [grid, drawn, labels, about] }
+  const below = [drawLabelsBelow(axis, y + 16, LETTER), drawTitleBelow(axis, y + 34)]
+  return { title, width: WIDTH, height: y + BELOW, body: [grid, drawn, below] }
 }

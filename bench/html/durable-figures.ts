@@ -8,12 +8,12 @@
 import type { CommitResult } from '../commits.ts'
 import type { Overwrites } from '../overwrites.ts'
 import type { Restarts } from '../restarts.ts'
+import { unique } from '../unique.ts'
 import { drawBarPlot } from './bar-plot.ts'
 import { type Figure, figureOf } from './figure.ts'
 import { drawLinePlot } from './line-plot.ts'
 import { createStyles } from './style.ts'
-import { unique } from './unique.ts'
-import { BYTES, COUNT, MICROSECONDS } from './unit.ts'
+import { BYTES, COUNT, MICROSECONDS, MS } from './unit.ts'
 
 const nameOf = ({ layout, writers }: Overwrites): string =>
   `${layout}, ${writers} ${writers === 1 ? 'writer' : 'writers'}`
@@ -71,7 +71,7 @@ export const createOverwriteFigures = (rows: readonly Overwrites[]): Figure[] =>
   ]
 }
 
-const MICROSECONDS_OF_MS = 1_000
+const startOf = ({ layout, keys }: Restarts): string => `${layout}, ${COUNT.show(keys)} keys`
 
 export const createStartUpFigures = (rows: readonly Restarts[]): Figure[] =>
   figureOf(
@@ -86,13 +86,10 @@ export const createStartUpFigures = (rows: readonly Restarts[]): Figure[] =>
           name: kept,
           bars: rows
             .filter((row) => row.kept === kept)
-            .map(({ layout, keys, ms }) => ({
-              name: `${layout}, ${COUNT.show(keys)} keys`,
-              value: ms.median * MICROSECONDS_OF_MS,
-            })),
+            .map((row) => ({ name: startOf(row), value: row.ms.median * MS })),
         })),
       },
-      createStyles(unique(rows.map(({ layout, keys }) => `${layout}, ${COUNT.show(keys)} keys`))),
+      createStyles(rows.map(startOf)),
     ),
   )
 

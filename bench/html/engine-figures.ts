@@ -7,11 +7,11 @@
  */
 import type { B3Row } from '../b3.ts'
 import type { Heap } from '../heap.ts'
+import { unique } from '../unique.ts'
 import { drawBarPlot } from './bar-plot.ts'
 import { type Figure, figureOf } from './figure.ts'
 import { drawKeysPlot, type Quantity } from './keys-plot.ts'
 import type { Styles } from './style.ts'
-import { unique } from './unique.ts'
 import { BYTES, MICROSECONDS, type Unit } from './unit.ts'
 
 /** Time and bytes, a group for each of the three. */

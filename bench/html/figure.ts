@@ -8,7 +8,7 @@ export interface Figure {
 }
 
 /** `text` as it can stand in a file's name: `Delta of 1 key` is `delta-of-1-key`. */
-export const slugOf = (text: string): string =>
+const slugOf = (text: string): string =>
   text
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')

@@ -5,11 +5,12 @@
  * drawKeysPlot({ title: 'Bytes', axis: 'bytes of one message', unit: BYTES }, samples, styles)
  * ```
  */
+
+import { unique } from '../unique.ts'
 import { drawBarPlot } from './bar-plot.ts'
 import { drawLinePlot, type Point } from './line-plot.ts'
 import type { Picture } from './picture.ts'
 import type { Styles } from './style.ts'
-import { unique } from './unique.ts'
 import { COUNT, type Unit } from './unit.ts'
 
 export interface Quantity {

@@ -7,10 +7,10 @@
  * ```
  */
 import { BELOW_HEIGHT, drawAxes, LEFT_WIDTH } from './axes.ts'
-import { drawLine, drawMarker, drawSample, type Place, SAMPLE_WIDTH } from './mark.ts'
+import { drawLine, drawMarker, drawSample, drawWhisker, type Place, SAMPLE_WIDTH } from './mark.ts'
 import { type Child, element } from './markup.ts'
-import { MARGIN, type Picture, TITLE_HEIGHT } from './picture.ts'
-import { linearScale, logScale, type Scale } from './scale.ts'
+import { LETTER, MARGIN, type Picture, TITLE_HEIGHT, WIDTH } from './picture.ts'
+import { createScale } from './scale.ts'
 import { type Styles, styleOf } from './style.ts'
 import type { Unit } from './unit.ts'
 
@@ -43,20 +43,13 @@ export interface LinePlot {
   readonly series: readonly Series[]
 }
 
-const WIDTH = 580
 const HEIGHT = 330
 
 /** Pixels between two names. */
 const ROW = 17
 
-/** Pixels of an average letter of a name. */
-const LETTER = 6.9
-
 const canPlace = ({ x, y }: Point, plot: LinePlot): boolean =>
   Number.isFinite(x) && Number.isFinite(y) && (!plot.x.isLog || x > 0) && (!plot.y.isLog || y > 0)
-
-const scaleOf = ({ isLog }: PlotAxis, values: number[], range: readonly [number, number]): Scale =>
-  (isLog ? logScale : linearScale)(values, range)
 
 const valuesOf = ({ y, low = y, high = y }: Point): number[] => [y, low, high]
 
@@ -86,12 +79,9 @@ export const drawLinePlot = (plot: LinePlot, styles: Styles): Picture | null => 
   const left = LEFT_WIDTH + 4
   const right = WIDTH - MARGIN - SAMPLE_WIDTH - 20 - longest * LETTER
   const [top, bottom] = [TITLE_HEIGHT, HEIGHT - BELOW_HEIGHT]
-  const x = scaleOf(
-    plot.x,
-    points.map((point) => point.x),
-    [left, right],
-  )
-  const y = scaleOf(plot.y, points.flatMap(valuesOf), [bottom, top])
+  const xs = points.map((point) => point.x)
+  const x = createScale(plot.x.isLog, xs, [left, right])
+  const y = createScale(plot.y.isLog, points.flatMap(valuesOf), [bottom, top])
   const toPlace = (point: Point): Place => ({ x: x.place(point.x), y: y.place(point.y) })
   const drawSeries = ({ name, points: some, markEvery = 1 }: Series): Child => {
     const style = styleOf(styles, name)
@@ -99,13 +89,7 @@ export const drawLinePlot = (plot: LinePlot, styles: Styles): Picture | null => 
       const { low, high } = point
       const at = x.place(point.x)
       if (low === undefined || high === undefined || (plot.y.isLog && low <= 0)) return []
-      return element('line', {
-        class: 'whisker',
-        x1: at,
-        x2: at,
-        y1: y.place(low),
-        y2: y.place(high),
-      })
+      return drawWhisker({ x: at, y: y.place(low) }, { x: at, y: y.place(high) })
     })
     const marked = some.filter((_, index) => markEvery > 0 && index % markEvery === 0)
     const marks = marked.map((point) =>
@@ -123,13 +107,9 @@ export const drawLinePlot = (plot: LinePlot, styles: Styles): Picture | null => 
       marks,
     )
   }
-  const byEnd = [...series].sort(
-    (a, b) => toPlace(a.points.at(-1)!).y - toPlace(b.points.at(-1)!).y,
-  )
-  const heights = spreadOut(
-    byEnd.map(({ points: some }) => toPlace(some.at(-1)!).y),
-    [bottom - 6, top + 6],
-  )
+  const endOf = ({ points: some }: Series): number => toPlace(some.at(-1)!).y
+  const byEnd = [...series].sort((a, b) => endOf(a) - endOf(b))
+  const heights = spreadOut(byEnd.map(endOf), [bottom - 6, top + 6])
   const names = byEnd.map(({ name, markEvery }, index): Child => {
     const style = styleOf(styles, name)
     const height = heights[index]!

@@ -16,15 +16,18 @@ export interface Place {
 /** Pixels from a marker's middle to its side. */
 const SIZE = 3.5
 
+const SQUARE = 'M-3.2-3.2h6.4v6.4h-6.4z'
+const DIAMOND = 'M0-4.8 4.4 0 0 4.8-4.4 0z'
+
 const SHAPES: Readonly<Record<Exclude<Marker, 'circle' | 'ring'>, string>> = {
-  square: 'M-3.2-3.2h6.4v6.4h-6.4z',
+  square: SQUARE,
   up: 'M0-4.4 4.2 3.2h-8.4z',
-  diamond: 'M0-4.8 4.4 0 0 4.8-4.4 0z',
+  diamond: DIAMOND,
   down: 'M0 4.4 4.2-3.2h-8.4z',
   cross: 'M-3.4-3.4 3.4 3.4M-3.4 3.4 3.4-3.4',
   plus: 'M0-4.6V4.6M-4.6 0H4.6',
-  box: 'M-3.2-3.2h6.4v6.4h-6.4z',
-  hollow: 'M0-4.8 4.4 0 0 4.8-4.4 0z',
+  box: SQUARE,
+  hollow: DIAMOND,
 }
 
 /** Filled with what they lie on. */
@@ -40,6 +43,10 @@ export const drawMarker = ({ x, y }: Place, { marker }: Style, title?: string): 
   const transform = `translate(${x.toFixed(1)} ${y.toFixed(1)})`
   return element('path', { class: name, d: SHAPES[marker], transform }, about)
 }
+
+/** What a value spreads over. */
+export const drawWhisker = (from: Place, to: Place): Markup =>
+  element('line', { class: 'whisker', x1: from.x, x2: to.x, y1: from.y, y2: to.y })
 
 /** Through all places, in their order. */
 export const drawLine = (places: readonly Place[], { dashes, isOurs }: Style): Markup =>

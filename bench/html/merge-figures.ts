@@ -8,12 +8,12 @@
  */
 import type { LostWrites } from '../lost-writes.ts'
 import type { Cell } from '../runner.ts'
+import { unique } from '../unique.ts'
 import { drawBarPlot } from './bar-plot.ts'
 import { type Figure, figureOf } from './figure.ts'
 import { drawKeysPlot, type Quantity } from './keys-plot.ts'
 import type { Point } from './line-plot.ts'
 import type { Styles } from './style.ts'
-import { unique } from './unique.ts'
 import { BYTES, MICROSECONDS, SHARE } from './unit.ts'
 
 /** Its title stands before the name of the workload. */

@@ -82,7 +82,7 @@ const showChapter = ({ id, title, note, tables }: Chapter, figures: readonly Fig
 const participants = (result: BenchResult): Table => ({
   caption: '',
   head: ['name', 'what it is'],
-  rows: participantsOf(result).map(({ name, about }) => [name, about]),
+  rows: participantsOf(result),
   left: 2,
 })
 

@@ -24,6 +24,12 @@ export const TITLE_HEIGHT = 34
 
 export const MARGIN = 14
 
+/** Pixels of a plot: two of them stand side by side on the page. */
+export const WIDTH = 580
+
+/** Pixels of an average letter of a name: room is left by it, as nothing here can measure text. */
+export const LETTER = 6.9
+
 const draw = ({ title, width, height, body }: Picture, before: Child, isFile: boolean): Markup =>
   element(
     'svg',

@@ -13,12 +13,12 @@ import { participantsOf, showMachine } from '../report.ts'
 import type { Cell } from '../runner.ts'
 import type { Result as Simulation } from '../simulate/simulate.ts'
 import { showCount, showRatio } from '../table.ts'
+import { unique } from '../unique.ts'
 import type { Figure } from './figure.ts'
 import { createFigures } from './figures.ts'
 import { markdown } from './markdown.ts'
 import { writesTable } from './simulation-chapters.ts'
 import { TARGET_KEYS, targetsTable } from './targets.ts'
-import { unique } from './unique.ts'
 import { BYTES, MICROSECONDS } from './unit.ts'
 
 /** Where the pictures lie, as the README sees it. */
@@ -132,7 +132,7 @@ ${markdown({
 }
 
 const participantsText = (result: BenchResult): string => {
-  const rows = participantsOf(result).map(({ name, about }) => [name, about])
+  const rows = participantsOf(result)
   if (rows.length === 0) return ''
   return `
 <details><summary>Who takes part</summary>

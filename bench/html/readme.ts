@@ -14,7 +14,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { toFailure } from '../../src/errors.ts'
+import { tellFailure } from '../command-line.ts'
+import { TERMINAL } from '../terminal.ts'
 import { replacePart } from './marked.ts'
 import { toFile } from './picture.ts'
 import { createOverwritesText, createSection, PLOTS } from './readme-section.ts'
@@ -58,7 +59,6 @@ const run = ([result, simulation]: readonly string[]): void => {
 try {
   run(process.argv.slice(2))
 } catch (error) {
-  const { message, hint } = toFailure(error)
-  process.stderr.write(`bench:readme: ${message}\n${hint === undefined ? '' : `hint: ${hint}\n`}`)
+  tellFailure(error, 'bench:readme', [], TERMINAL)
   process.exitCode = 2
 }

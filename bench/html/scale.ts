@@ -107,3 +107,7 @@ export const linearScale = (values: readonly number[], range: Range): Scale => {
     place: placer([0, count * step], range, (value) => value),
   }
 }
+
+/** Either of them; throws as `logScale` does. */
+export const createScale = (isLog: boolean, values: readonly number[], range: Range): Scale =>
+  (isLog ? logScale : linearScale)(values, range)

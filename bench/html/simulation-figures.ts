@@ -9,13 +9,12 @@
 import { DEFAULTS } from '../../src/gossip/index.ts'
 import type { WriteRow } from '../simulate/rows.ts'
 import type { Result } from '../simulate/simulate.ts'
+import { unique } from '../unique.ts'
 import { type Figure, figureOf } from './figure.ts'
 import { drawLinePlot, type Point, type Series } from './line-plot.ts'
 import { createStyles } from './style.ts'
 import { expectSpread } from './theory.ts'
-import { COUNT, MICROSECONDS, SHARE } from './unit.ts'
-
-const MICROSECONDS_OF_MS = 1_000
+import { COUNT, MICROSECONDS, MS, SHARE } from './unit.ts'
 
 /** Points between two markers. */
 const MARK_EVERY = 9
@@ -68,7 +67,7 @@ const expected = ({ loss, update }: WriteRow, { settings }: Result, until: numbe
 const seriesOf = ({ name, markEvery, points }: Curve, of: (share: number) => number): Series => ({
   name,
   markEvery,
-  points: points.map(([ms, share]): Point => ({ x: ms * MICROSECONDS_OF_MS, y: of(share) })),
+  points: points.map(([ms, share]): Point => ({ x: ms * MS, y: of(share) })),
 })
 
 const createFigures = (rows: readonly WriteRow[], result: Result): Figure[] => {
@@ -82,30 +81,24 @@ const createFigures = (rows: readonly WriteRow[], result: Result): Figure[] => {
   )
   const x = { title: 'after the write, without a round', unit: MICROSECONDS, isLog: false }
   const what = `a write of ${COUNT.show(size)} characters, ${COUNT.show(result.settings.nodes)} nodes`
-  const reached = drawLinePlot(
-    {
-      title: `Reached: ${what}`,
-      x,
-      y: { title: 'share of the nodes that have it', unit: SHARE, isLog: false },
-      series: curves.map((curve) => seriesOf(curve, (share) => share)),
-    },
-    styles,
-  )
-  const missing = drawLinePlot(
-    {
-      title: `Not yet reached: ${what}`,
-      x,
-      y: { title: 'share of the nodes that lack it', unit: SHARE, isLog: true },
-      series: curves.map((curve) => seriesOf(curve, (share) => 1 - share)),
-    },
-    styles,
+  const plot = (title: string, axis: string, isLog: boolean, of: (share: number) => number) => {
+    const y = { title: axis, unit: SHARE, isLog }
+    const series = curves.map((curve) => seriesOf(curve, of))
+    return drawLinePlot({ title: `${title}: ${what}`, x, y, series }, styles)
+  }
+  const reached = plot('Reached', 'share of the nodes that have it', false, (share) => share)
+  const missing = plot(
+    'Not yet reached',
+    'share of the nodes that lack it',
+    true,
+    (share) => 1 - share,
   )
   return [...figureOf(`reached-${size}`, reached), ...figureOf(`missing-${size}`, missing)]
 }
 
 /** Two for each length of the value. */
 export const createSpreadFigures = (result: Result): Figure[] =>
-  [...new Set(result.writes.map(({ size }) => size))].flatMap((size) =>
+  unique(result.writes.map(({ size }) => size)).flatMap((size) =>
     createFigures(
       result.writes.filter((row) => row.size === size),
       result,

@@ -7,18 +7,22 @@
  * styles.get('yjs-v2')      // { colour: 1, dashes: '7 4', marker: 'square', isOurs: false }
  * ```
  */
+import { unique } from '../unique.ts'
 
-export type Marker =
-  | 'circle'
-  | 'square'
-  | 'up'
-  | 'diamond'
-  | 'down'
-  | 'cross'
-  | 'plus'
-  | 'ring'
-  | 'box'
-  | 'hollow'
+const MARKERS = [
+  'circle',
+  'square',
+  'up',
+  'diamond',
+  'down',
+  'cross',
+  'plus',
+  'ring',
+  'box',
+  'hollow',
+] as const
+
+export type Marker = (typeof MARKERS)[number]
 
 export interface Style {
   /** An index of `COLOURS`; the class of an element that has it is `c` and this. */
@@ -49,19 +53,6 @@ export const COLOURS: readonly string[] = [
 
 const DASHES: readonly string[] = ['', '7 4', '2 3', '9 3 2 3']
 
-const MARKERS: readonly Marker[] = [
-  'circle',
-  'square',
-  'up',
-  'diamond',
-  'down',
-  'cross',
-  'plus',
-  'ring',
-  'box',
-  'hollow',
-]
-
 /** The family whose lines are what the page is about; it has the first colour. */
 const OURS = 'pilot'
 
@@ -73,12 +64,12 @@ export const createStyles = (
   names: readonly string[],
   familyOf: (name: string) => string = firstWordOf,
 ): Styles => {
-  const unique = [...new Set(names)]
-  const others = [...new Set(unique.map(familyOf))].filter((family) => family !== OURS)
+  const once = unique(names)
+  const others = unique(once.map(familyOf)).filter((family) => family !== OURS)
   return new Map(
-    unique.map((name, index): [string, Style] => {
+    once.map((name, index): [string, Style] => {
       const family = familyOf(name)
-      const siblings = unique.filter((other) => familyOf(other) === family)
+      const siblings = once.filter((other) => familyOf(other) === family)
       // The first colour is kept for ours, which may be missing.
       const colour = family === OURS ? 0 : 1 + (others.indexOf(family) % (COLOURS.length - 1))
       return [

@@ -11,7 +11,7 @@ import type { Cell } from '../runner.ts'
 import type { Result as Simulation } from '../simulate/simulate.ts'
 import { unaskedOf, type Verdict } from '../simulate/verdicts.ts'
 import { showNumber, showRatio } from '../table.ts'
-import { unique } from './unique.ts'
+import { unique } from '../unique.ts'
 
 /** Keys of the map that the targets of merges are about. */
 export const TARGET_KEYS = 10_000

@@ -6,10 +6,10 @@
  * BYTES.show(331_000)      // '331 kB'
  * ```
  */
-import { showCount, showRatio } from '../table.ts'
+import { showCount, showRatio, showShare } from '../table.ts'
 
 export interface Unit {
-  /** What the axis is about, with its unit: `bytes of one message`. */
+  /** The number with its unit, as short as that goes. */
   readonly show: (value: number) => string
 }
 
@@ -36,6 +36,9 @@ export const BYTES: Unit = {
   ]),
 }
 
+/** Microseconds of a millisecond. */
+export const MS = 1_000
+
 /** Of microseconds. */
 export const MICROSECONDS: Unit = {
   show: stepped([
@@ -49,4 +52,4 @@ export const MICROSECONDS: Unit = {
 export const COUNT: Unit = { show: (value) => (value < 100 ? showRatio(value) : showCount(value)) }
 
 /** Of shares from 0 to 1; what is close to 0 keeps two digits. */
-export const SHARE: Unit = { show: (value) => `${showRatio(value * 100)} %` }
+export const SHARE: Unit = { show: showShare }

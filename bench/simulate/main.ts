@@ -7,18 +7,12 @@
  * process.exitCode = main(['--quick', '--json'], streams)
  * ```
  */
-import { Failure, toFailure } from '../../src/errors.ts'
+import { Failure } from '../../src/errors.ts'
+import { type Streams, tellFailure } from '../command-line.ts'
 import { HELP, parseOptions } from './options.ts'
 import { showCost, showResult } from './report.ts'
 import { simulate } from './simulate.ts'
 import type { Verdict } from './verdicts.ts'
-
-export interface Streams {
-  out(text: string): void
-  err(text: string): void
-  /** Shows what is being simulated; only where a person is looking. */
-  readonly progress?: (row: string) => void
-}
 
 /** Throws a Failure that names what is beyond its limit. */
 const checkLimits = (verdicts: readonly Verdict[]): void => {
@@ -47,18 +41,11 @@ const run = (args: readonly string[], streams: Streams): void => {
   if (isQuick) checkLimits(result.verdicts)
 }
 
-const tell = ({ code, message, hint }: Failure, isJson: boolean): string =>
-  isJson
-    ? `${JSON.stringify({ status: 'error', code, message, hint })}\n`
-    : `simulate: ${message}\n${hint === undefined ? '' : `hint: ${hint}\n`}`
-
 export const main = (args: readonly string[], streams: Streams): number => {
   try {
     run(args, streams)
     return 0
   } catch (error) {
-    const failure = toFailure(error)
-    streams.err(tell(failure, args.includes('--json')))
-    return failure.code === 'invalid_argument' ? 2 : 1
+    return tellFailure(error, 'simulate', args, streams)
   }
 }

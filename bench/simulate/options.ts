@@ -5,9 +5,8 @@
  * parseOptions(['--nodes', '200', '--loss', '0.3']).settings.losses      // [0.3]
  * ```
  */
-import { parseArgs } from 'node:util'
-import { Failure } from '../../src/errors.ts'
-import { QUICK, SECTIONS, type Section, type Settings, STANDARD, VIEW } from './settings.ts'
+import { parseNames, parseWhole, parseWords, unusable } from '../command-line.ts'
+import { QUICK, SECTIONS, type Settings, STANDARD, VIEW } from './settings.ts'
 
 /** Nodes. Each takes about 40 kB with the default view. */
 const MOST_NODES = 20_000
@@ -79,15 +78,6 @@ export interface Options {
   readonly isHelp: boolean
 }
 
-const unusable = (option: string, text: string, hint: string): Failure =>
-  new Failure('invalid_argument', `${option} "${text}" is not usable`, { hint })
-
-const parseCount = (option: string, text: string, min: number, max: number): number => {
-  const number = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
-  if (number >= min && number <= max) return number
-  throw unusable(option, text, `give a whole number from ${min} to ${max}`)
-}
-
 const parseShare = (option: string, text: string, max: number): number => {
   const number = /^(\d+(\.\d{1,9})?|\.\d{1,9})$/.test(text) ? Number(text) : Number.NaN
   if (number <= max) return number
@@ -111,35 +101,23 @@ const parsePartition = (text: string): readonly [number, number] => {
   throw unusable('--partition', text, 'give two shares, like 3+2 for 60 % and 40 %')
 }
 
-const isSection = (name: string): name is Section => (SECTIONS as readonly string[]).includes(name)
-
-const parseSections = (text: string): readonly Section[] =>
-  text.split(',').map((name) => {
-    if (isSection(name)) return name
-    throw unusable('--only', name, `give some of ${SECTIONS.join(',')}`)
-  })
-
-const split = (args: readonly string[]) => {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: false }).values
-  } catch (error) {
-    throw new Failure('invalid_argument', (error as Error).message, {
-      hint: 'see: npm run simulate -- --help',
-      cause: error,
-    })
-  }
-}
-
 /** Throws a Failure (invalid_argument) that quotes what is not usable. */
 export const parseOptions = (args: readonly string[]): Options => {
-  const { quick, json, help, only, latency, partition, loss, bytes, churn, ...counts } = split(args)
+  const { quick, json, help, only, latency, partition, loss, bytes, churn, ...counts } = parseWords(
+    args,
+    OPTIONS,
+    'npm run simulate',
+  )
   const standard = quick ? QUICK : STANDARD
   const count = (name: keyof typeof counts, min: number, max: number, otherwise: number): number =>
-    counts[name] === undefined ? otherwise : parseCount(`--${name}`, counts[name], min, max)
+    counts[name] === undefined ? otherwise : parseWhole(`--${name}`, counts[name], min, max)
   const nodes = count('nodes', 2, MOST_NODES, standard.nodes)
   const others = nodes - 1
   const settings: Settings = {
-    sections: only === undefined ? standard.sections : parseSections(only),
+    sections:
+      only === undefined
+        ? standard.sections
+        : parseNames('--only', only, SECTIONS, 'is not usable'),
     nodes,
     view: count('view', 1, others, Math.min(others, VIEW)),
     fanout: count('fanout', 1, others, Math.min(others, standard.fanout)),
@@ -147,7 +125,7 @@ export const parseOptions = (args: readonly string[]): Options => {
     losses: loss?.split(',').map((one) => parseShare('--loss', one, 0.9)) ?? standard.losses,
     latency: latency === undefined ? standard.latency : parseLatency(latency),
     sizes:
-      bytes?.split(',').map((size) => parseCount('--bytes', size, 0, MOST_SIZE)) ?? standard.sizes,
+      bytes?.split(',').map((size) => parseWhole('--bytes', size, 0, MOST_SIZE)) ?? standard.sizes,
     writers: count('writers', 0, MOST_WRITERS, standard.writers),
     partition: partition === undefined ? standard.partition : parsePartition(partition),
     churn: churn === undefined ? standard.churn : parseShare('--churn', churn, 0.9),

@@ -5,7 +5,7 @@
  * process.stdout.write(showResult(result))
  * ```
  */
-import { showCount, showNumber, showRatio, table } from '../table.ts'
+import { showCount, showNumber, showRatio, showShare, table } from '../table.ts'
 import { FAULT_MS } from './faults.ts'
 import { LOAD } from './rates.ts'
 import type { FaultRow, Finite, RateRow, WriteRow, WritersRow } from './rows.ts'
@@ -13,18 +13,16 @@ import type { Settings } from './settings.ts'
 import type { Result } from './simulate.ts'
 import { unaskedOf, type Verdict } from './verdicts.ts'
 
-const percent = (share: number): string => `${showRatio(share * 100)} %`
-
 const showMs = (ms: Finite): string => (ms === null ? 'never' : showNumber(Math.round(ms)))
 
 const writesText = (rows: readonly WriteRow[], { seeds, writes }: Settings): string => {
   const times = [
     ['loss', 'value', 'p50', 'p90', 'p99', 'all', 'left out', 'rounds', 'ms'],
     ...rows.map(({ loss, size, ms, leftOut, roundsMost, repairMs }) => [
-      percent(loss),
+      showShare(loss),
       showCount(size),
       ...ms.map(showMs),
-      percent(leftOut),
+      showShare(leftOut),
       `${roundsMost}`,
       repairMs === null ? '-' : showMs(repairMs),
     ]),
@@ -32,7 +30,7 @@ const writesText = (rows: readonly WriteRow[], { seeds, writes }: Settings): str
   const hops = [
     ['loss', 'value', 'p50', 'p90', 'p99', 'all', 'mean', 'most', 'push', 'push-pull'],
     ...rows.map(({ loss, size, hops, hopsMean, hopsMost, theory }) => [
-      percent(loss),
+      showShare(loss),
       showCount(size),
       ...hops.map(showNumber),
       showRatio(hopsMean),
@@ -44,7 +42,7 @@ const writesText = (rows: readonly WriteRow[], { seeds, writes }: Settings): str
   const costs = [
     ['loss', 'value', 'update', 'messages', 'copies', 'x update', 'bytes', 'payload', 'envelope'],
     ...rows.map(({ loss, size, update, messages, copies, times, bytes, payload }) => [
-      percent(loss),
+      showShare(loss),
       showCount(size),
       showCount(update),
       messages.toFixed(2),
@@ -60,10 +58,10 @@ const writesText = (rows: readonly WriteRow[], { seeds, writes }: Settings): str
     ...rows
       .filter(({ loss }, index) => loss !== rows[index - 1]?.loss)
       .map(({ loss, theory: of }) => [
-        percent(loss),
-        percent(of.leftOutByPush),
-        percent(of.leftOutByEcho),
-        percent(of.allReached),
+        showShare(loss),
+        showShare(of.leftOutByPush),
+        showShare(of.leftOutByEcho),
+        showShare(of.allReached),
         of.fetchedCopies.toFixed(3),
       ]),
   ]
@@ -90,7 +88,7 @@ ${table(
   [
     ['loss', 'idle msg', 'idle B', 'load msg', 'load B', '99 % ms', 'p99'],
     ...rows.map((row) => [
-      percent(row.loss),
+      showShare(row.loss),
       row.idleMessages.toFixed(2),
       showNumber(row.idleBytes),
       row.loadMessages.toFixed(1),
@@ -109,7 +107,7 @@ ${table(
   [
     ['loss', 'fault', 'nodes', 'writes', 'ms', 'most', 'rounds'],
     ...rows.map(({ loss, fault, nodes, writes, ms, msMost, rounds }) => [
-      percent(loss),
+      showShare(loss),
       fault,
       showCount(nodes),
       `${writes}`,
@@ -139,7 +137,7 @@ ${table(
 const marginOf = ({ value, target, isInside }: Verdict): string => {
   if (value === null || target === 0) return isInside ? '' : 'by all'
   const share = Math.abs(value - target) / target
-  return `by ${percent(share)}`
+  return `by ${showShare(share)}`
 }
 
 const verdictsText = ({ verdicts, settings }: Result): string => {

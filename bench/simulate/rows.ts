@@ -11,7 +11,7 @@ import type { Recovery } from './faults.ts'
 import type { Rates } from './rates.ts'
 import type { Settings } from './settings.ts'
 import { allReached, fetchedCopies, leftOutShare, pushPullRounds, pushRounds } from './theory.ts'
-import { SHARES, type Write } from './write.ts'
+import { type Cost, SHARES, type Write } from './write.ts'
 
 /** A number, or null where it would be infinite. */
 export type Finite = number | null
@@ -28,12 +28,10 @@ export interface Theory {
 }
 
 /** Writes of one length in swarms that lose so much. */
-export interface WriteRow {
+export interface WriteRow extends Cost {
   readonly loss: number
   /** Characters of the value. */
   readonly size: number
-  /** Bytes of V1 of the update. */
-  readonly update: number
   /** Writes measured. */
   readonly writes: number
   /** Milliseconds until 50, 90, 99 and 100 % had it, by pushes and echo alone. */
@@ -45,12 +43,6 @@ export interface WriteRow {
   /** Hops until all had it: their mean, and the most that 99 % of the writes took. */
   readonly hopsMean: number
   readonly hopsMost: number
-  /** Of one node. */
-  readonly messages: number
-  readonly copies: number
-  readonly bytes: number
-  readonly payload: number
-  readonly times: number
   /** Mean share of the nodes that pushes and echo left out. */
   readonly leftOut: number
   /** Of all writes. */
@@ -117,7 +109,7 @@ const meanOf = (numbers: readonly number[]): number => sumOf(numbers) / numbers.
 const mostOf = (numbers: readonly number[]): number =>
   [...numbers].sort((a, b) => a - b)[Math.ceil(0.99 * numbers.length) - 1]!
 
-export const theoryOf = ({ nodes, fanout, echo }: Settings, loss: number): Theory => ({
+const theoryOf = ({ nodes, fanout, echo }: Settings, loss: number): Theory => ({
   pushRounds: pushRounds(nodes, fanout, loss),
   pushPullRounds: pushPullRounds(nodes, fanout, loss),
   leftOutByPush: leftOutShare(fanout, loss),

@@ -64,8 +64,9 @@ export class Swarm {
   readonly simulation: Simulation
   readonly addresses: readonly string[]
   readonly traffic = new Traffic()
+  /** Milliseconds between two rounds of a node. */
+  readonly intervalMs = DEFAULTS.intervalMs
   readonly #views: ReadonlyMap<string, readonly string[]>
-  readonly #intervalMs = DEFAULTS.intervalMs
   /** Key → how it spreads. */
   readonly #spreads = new Map<string, Spread>()
   /** Who sent what is being received. */
@@ -106,11 +107,6 @@ export class Swarm {
     return this.simulation.now
   }
 
-  /** Milliseconds between two rounds of a node. */
-  get intervalMs(): number {
-    return this.#intervalMs
-  }
-
   /** Goes on for so many milliseconds, or until `done`; returns whether it is. */
   run(milliseconds: number, done?: () => boolean): boolean {
     return this.simulation.run(milliseconds, done)
@@ -139,7 +135,7 @@ export class Swarm {
   /** All begin a round, spread over the interval that follows. */
   startRounds(): void {
     for (const node of this.simulation.nodes.values()) {
-      this.simulation.round(node, this.now + this.random() * this.#intervalMs)
+      this.simulation.round(node, this.now + this.random() * this.intervalMs)
     }
   }
 
@@ -150,8 +146,8 @@ export class Swarm {
    */
   settle(spreads: readonly Spread[], what: string): number {
     const start = this.now
-    const hasAll = spreads.every(({ hasAll }) => hasAll)
-    const isThere = hasAll || this.run(SETTLE_MS, () => spreads.every(({ hasAll }) => hasAll))
+    const haveAll = () => spreads.every(({ hasAll }) => hasAll)
+    const isThere = haveAll() || this.run(SETTLE_MS, haveAll)
     const ms = this.now - start
     if (isThere) {
       this.run(QUIET_MS)
@@ -203,7 +199,7 @@ export class Swarm {
 
   #warmUp(): void {
     this.startRounds()
-    this.run(this.#intervalMs)
+    this.run(this.intervalMs)
     const spread = this.write(WARMING)
     for (let round = 0; !spread.hasAll; round++) {
       if (round >= WARMING_ROUNDS) {
@@ -213,7 +209,7 @@ export class Swarm {
       }
       this.run(QUIET_MS)
       this.startRounds()
-      this.run(this.#intervalMs)
+      this.run(this.intervalMs)
     }
     this.run(QUIET_MS)
     this.forget()

@@ -25,23 +25,27 @@ const TWO_ROUNDS = 2
 /** Milliseconds; virtual. Of a round's own conversations, which the next round does not wait for. */
 const CONVERSATION_MS = 1_000
 
-export interface Write {
+/** What a write costs until pushes and echo are over. */
+export interface Cost {
   /** Bytes of V1 of the update. */
   readonly update: number
+  /** Of a node: messages, copies of the update, and bytes of text. */
+  readonly messages: number
+  readonly copies: number
+  readonly bytes: number
+  /** The text that updates take, of a node. */
+  readonly payload: number
+  /** V1 bytes of all updates that were sent to one node on average, by those of the write. */
+  readonly times: number
+}
+
+export interface Write extends Cost {
   /** Milliseconds until 50, 90, 99 and 100 % had it, without rounds; infinity where they never had. */
   readonly ms: readonly number[]
   /** The same at each hundredth of the nodes. */
   readonly curve: readonly number[]
   /** Hops until these shares had it; those who were repaired too. */
   readonly hops: readonly number[]
-  /** Of a node: messages, copies of the update, and bytes of text, without rounds. */
-  readonly messages: number
-  readonly copies: number
-  readonly bytes: number
-  /** The text that updates take. */
-  readonly payload: number
-  /** V1 bytes of all updates that were sent to one node on average, by those of the write. */
-  readonly times: number
   /** Nodes that pushes and echo left out. */
   readonly leftOut: number
   /** Of those after two rounds of everybody. */
