@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
@@ -12,20 +20,28 @@ const NEVER = 1e9
 
 interface Kit {
   readonly base: string
-  /** Looks through `dir`; `looks` and `problems` are what it saw and told. */
+  /** Looks through `dir`; `looks`, `changes` and `problems` are what it saw and told. */
   start(
     dir: string,
     pollMs: number,
     look?: () => void | Promise<void>,
-  ): { folder: Folder; looks: (readonly string[])[]; problems: Failure[] }
+    seesChanges?: boolean,
+    onMissing?: () => void,
+  ): {
+    folder: Folder
+    looks: (readonly string[])[]
+    changes: (readonly string[])[]
+    problems: Failure[]
+  }
 }
 
 /** Runs `play` with a folder of its own, and closes what it started, also when it fails. */
 const inDir = (play: (kit: Kit) => Promise<void>) => async (): Promise<void> => {
   const base = mkdtempSync(join(tmpdir(), 'pilot-gossip-folder-'))
   const started: Folder[] = []
-  const start: Kit['start'] = (dir, pollMs, look) => {
+  const start: Kit['start'] = (dir, pollMs, look, seesChanges, onMissing) => {
     const looks: (readonly string[])[] = []
+    const changes: (readonly string[])[] = []
     const problems: Failure[] = []
     const folder = new Folder({
       dir,
@@ -34,10 +50,12 @@ const inDir = (play: (kit: Kit) => Promise<void>) => async (): Promise<void> => 
         looks.push(names)
         return look?.()
       },
+      ...(seesChanges && { lookAt: (names) => void changes.push(names) }),
+      ...(onMissing && { onMissing }),
       onProblem: (problem) => problems.push(problem),
     })
     started.push(folder)
-    return { folder, looks, problems }
+    return { folder, looks, changes, problems }
   }
   try {
     await play({ base, start })
@@ -46,6 +64,9 @@ const inDir = (play: (kit: Kit) => Promise<void>) => async (): Promise<void> => 
     rmSync(base, { recursive: true })
   }
 }
+
+const watchers = (): number =>
+  process.getActiveResourcesInfo().filter((kind) => kind === 'FSEventWrap').length
 
 const test = suite('folder')
 
@@ -131,6 +152,119 @@ test(
     rmSync(path)
     mkdirSync(path)
     await until('a look', () => looks.length > 0)
+  }),
+)
+
+test(
+  'looks at changes alone where it is asked to, and at all where the folder is another one',
+  inDir(async ({ base, start }) => {
+    const dir = join(base, 'box')
+    mkdirSync(dir)
+    for (const name of ['a', 'b']) writeFileSync(join(dir, name), '')
+    const { folder, looks, changes } = start(dir, NEVER, undefined, true)
+    await until('the first look', () => looks.length > 0)
+    writeFileSync(join(dir, 'c'), '')
+    await until('a look at c', () => changes.at(-1)?.includes('c'))
+    folder.wake(['z', 'y'])
+    await until('a look at those', () => changes.at(-1)?.includes('z'))
+    assert.equal(changes.at(-1)?.slice(-2), ['y', 'z'])
+    assert.is(changes.flat().includes('a'), false)
+    assert.equal(looks, [['a', 'b']])
+    renameSync(dir, join(base, 'old'))
+    mkdirSync(dir)
+    writeFileSync(join(dir, 'd'), '')
+    await until('a look at the new one', () => looks.at(-1)?.includes('d'))
+    assert.equal(looks.at(-1), ['d'])
+  }),
+)
+
+test(
+  'forgets no change that is told of while all is to be looked at',
+  inDir(async ({ base, start }) => {
+    const { folder, looks, changes } = start(base, NEVER, undefined, true)
+    await until('the first look', () => looks.length > 0)
+    folder.wake(['a'])
+    folder.wake(['b'])
+    folder.wake()
+    folder.wake(['c'])
+    await until('the second look', () => looks.length > 1)
+    assert.equal(changes.flat(), ['a', 'b', 'c'])
+  }),
+)
+
+test(
+  'looks at all where more has changed than it remembers',
+  inDir(async ({ base, start }) => {
+    const { folder, looks, changes } = start(base, NEVER, undefined, true)
+    await until('the first look', () => looks.length > 0)
+    folder.wake(['first']) // looked at already when the others come
+    folder.wake(Array.from({ length: 10_000 }, (_, index) => `${index}`))
+    folder.wake(['one more'])
+    await until('the second look', () => looks.length > 1)
+    assert.is(changes.flat().length, 10_001)
+  }),
+)
+
+test(
+  'looks at all where it finds another folder, or is told of the folder itself',
+  inDir(async ({ base, start }) => {
+    const dir = join(base, 'box')
+    for (const name of ['one', 'two']) mkdirSync(join(base, name))
+    writeFileSync(join(base, 'two', 'a'), '')
+    symlinkSync(join(base, 'one'), dir)
+    const { folder, looks } = start(dir, NEVER, undefined, true)
+    await until('the first look', () => looks.length > 0)
+    rmSync(dir)
+    symlinkSync(join(base, 'two'), dir) // which no watcher tells of
+    folder.wake(['x'])
+    await until('a look at the other', () => looks.at(-1)?.includes('a'))
+    const before = looks.length
+    utimesSync(dir, 1, 1)
+    await until('one more look', () => looks.length > before)
+  }),
+)
+
+test(
+  'finds a folder that comes late before the poll does',
+  inDir(async ({ base, start }) => {
+    const dir = join(base, 'late')
+    let asked = 0
+    const { looks } = start(dir, NEVER, undefined, false, () => asked++)
+    await until('that it is missed', () => asked > 0)
+    mkdirSync(dir)
+    await until('a look', () => looks.length > 0)
+    rmSync(dir, { recursive: true })
+    mkdirSync(dir)
+    await until('another', () => looks.length > 1)
+  }),
+)
+
+test(
+  'looks at all with the poll, however many changes come between',
+  inDir(async ({ base, start }) => {
+    const { looks, changes } = start(base, 100, undefined, true)
+    await until('several polls', () => {
+      writeFileSync(join(base, 'a'), '')
+      return looks.length > 3
+    })
+    assert.ok(changes.length > 0, 'no change was looked at')
+  }),
+)
+
+test(
+  'leaves nothing that keeps the process, whatever it was at when it closed',
+  inDir(async ({ base, start }) => {
+    const dir = join(base, 'box')
+    const looking = start(base, NEVER)
+    const missing = start(dir, NEVER)
+    await until('a look', () => looking.looks.length > 0)
+    assert.ok(watchers() > 0)
+    const starting = start(base, NEVER)
+    await Promise.all([looking, missing, starting].map(({ folder }) => folder.close()))
+    assert.is(watchers(), 0)
+    mkdirSync(dir)
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.is(missing.looks.length + starting.looks.length, 0)
   }),
 )
 

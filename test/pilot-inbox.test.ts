@@ -12,6 +12,8 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import fsPromises from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
@@ -413,6 +415,33 @@ test(
     }
     assert.is(asked, 3004)
     await until('the foreign ones alone', () => files().length === 3000)
+  }),
+)
+
+test(
+  'lists the folder once, however many messages come before the poll',
+  within(async ({ dir, put, open, files }) => {
+    put(fileOf('a task'))
+    let listings = 0
+    const { readdir } = fsPromises
+    fsPromises.readdir = ((path: string, ...rest: []) => {
+      if (path === dir) listings++
+      return readdir(path, ...rest)
+    }) as typeof readdir
+    syncBuiltinESMExports()
+    try {
+      const seen = recorder()
+      open(seen)
+      for (let round = 0; round < 10; round++) {
+        put(fileOf(`our ${round}`))
+        await until('ours', () => seen.has(`our ${round}`))
+      }
+      await until('the foreign one alone', () => files().length === 1)
+    } finally {
+      fsPromises.readdir = readdir
+      syncBuiltinESMExports()
+    }
+    assert.is(listings, 1)
   }),
 )
 
