@@ -202,8 +202,12 @@ export class Folder {
   #onWatchError(error: unknown): void {
     this.#unwatch()
     const { code, message } = toFailure(error)
+    const isOutOfWatches = code === 'disk_full' // the system has one code for both
     const hint = `changes are seen every ${this.#options.pollMs} ms only; is the limit of watches reached?`
-    this.#tell('watch', new Failure(code, message, { hint, cause: error }))
+    this.#tell(
+      'watch',
+      new Failure(isOutOfWatches ? 'internal' : code, message, { hint, cause: error }),
+    )
   }
 
   #onChange(name: string | null): void {
