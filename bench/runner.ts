@@ -67,7 +67,7 @@ export interface Cell {
 /** Microseconds that a sample should take. Shorter ones measure the clock and the collector; longer ones the patience. */
 const SAMPLE_US = 2_000
 
-/** Microseconds of warming up: by then V8 has compiled what is hot. */
+/** Microseconds of warming up: by then V8 has compiled most of what is hot. */
 const WARM_UP_US = 10_000
 
 /** Stages of warming up at most: those of the cheapest engines cost far more to check than to run. */
@@ -112,7 +112,8 @@ const warmUp = (scenario: Scenario, clock: Clock, endUs: number): Warm | undefin
   let merges = 1
   let each = 0
   let spent = 0
-  for (let stages = 0; stages < WARM_UP_STAGES && spent < WARM_UP_US; stages++) {
+  const { warmUpUs = WARM_UP_US } = scenario
+  for (let stages = 0; stages < WARM_UP_STAGES && spent < warmUpUs; stages++) {
     const us = sample(scenario, merges, clock)
     if (stages === 0 && clock() > endUs) return undefined
     spent += us

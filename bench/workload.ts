@@ -25,6 +25,8 @@ export interface Scenario {
   readonly most: number
   /** Keys whose write is lost in each merge; only where writers are concurrent. */
   readonly lost?: number
+  /** Microseconds of warming up, where it is to be as fast as it gets; absent: the usual. */
+  readonly warmUpUs?: number
   stage(merges: number): Stage
   /** Gives back the memory of what all its stages share. */
   free?(): void

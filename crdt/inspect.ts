@@ -162,6 +162,11 @@ const checkEnd = (what: 'clock_jump' | 'delete_jump', writer: number, end: numbe
   }
 }
 
+/** Notes that this clock of the writer must be known. */
+const need = (missing: Map<number, number>, writer: number, clock: number): void => {
+  if (clock > (missing.get(writer) ?? 0)) missing.set(writer, clock)
+}
+
 /**
  * Decodes and checks a V1 update against the document it is meant for. Throws a Refusal;
  * changes nothing. What it decoded is merged without decoding it again (`integrate.ts`).
@@ -169,12 +174,9 @@ const checkEnd = (what: 'clock_jump' | 'delete_jump', writer: number, end: numbe
 export const inspectUpdate = (doc: Y.Doc, bytes: Uint8Array, limits: Limits): Inspection => {
   const update = decodeUpdate(bytes, limits)
   const { structs, deletes: ds } = update
-  const known = (writer: number) => Y.getState(doc.store, writer)
+  const { store } = doc
   const runs = new Map<number, ClockRun>()
   const missing = new Map<number, number>()
-  const need = (writer: number, clock: number) => {
-    if (clock > (missing.get(writer) ?? 0)) missing.set(writer, clock)
-  }
   let hasNewStructs = false
   let hasTypes = false
   let isCrossing = false
@@ -188,7 +190,7 @@ export const inspectUpdate = (doc: Y.Doc, bytes: Uint8Array, limits: Limits): In
     if (client !== writer) {
       run = undefined
       writer = client
-      before = known(writer)
+      before = Y.getState(store, writer)
     }
     const end = clock + struct.length
     // Nobody writes these; as nothing they would be deleted, and the digests differ for ever.
@@ -202,7 +204,7 @@ export const inspectUpdate = (doc: Y.Doc, bytes: Uint8Array, limits: Limits): In
       hasNewStructs = true
     }
     // What comes after a hole (a Skip, or a start beyond what is known) needs what is in the hole.
-    if (clock > Math.max(before, run?.to ?? 0)) need(writer, clock)
+    if (clock > Math.max(before, run?.to ?? 0)) need(missing, writer, clock)
     if (run) run.to = end
     else {
       run = { from: clock, to: end }
@@ -219,24 +221,25 @@ export const inspectUpdate = (doc: Y.Doc, bytes: Uint8Array, limits: Limits): In
         if (id.clock < clock) return false
         throw new Refusal('malformed', `writer ${writer} refers to its own clock ${id.clock}`)
       }
-      if (id.clock < known(id.client)) return false
+      if (id.clock < Y.getState(store, id.client)) return false
       isCrossing = true
-      if (id.clock >= (runs.get(id.client)?.to ?? 0)) need(id.client, id.clock + 1)
+      if (id.clock >= (runs.get(id.client)?.to ?? 0)) need(missing, id.client, id.clock + 1)
       return false
     })
   }
   for (const [writer, deleted] of ds.clients) {
+    const known = Y.getState(store, writer)
+    const reach = Math.max(known, runs.get(writer)?.to ?? 0)
     for (const { clock, len } of deleted) {
       const end = clock + len
       // Nobody writes these; one at the end of what is known makes Yjs fail halfway.
       if (len === 0) throw new Refusal('malformed', `an empty run of deletes of writer ${writer}`)
-      const reach = Math.max(known(writer), runs.get(writer)?.to ?? 0)
       checkEnd('delete_jump', writer, end, reach + limits.deleteJump)
-      if (writer === doc.clientID && end > known(writer)) {
+      if (writer === doc.clientID && end > known) {
         throw new Refusal('own_clock', `deletes of our own writer ${writer} up to clock ${end}`)
       }
       // A delete waits for its insert: applied at once, the key would vanish before its successor came.
-      if (end > reach) need(writer, end)
+      if (end > reach) need(missing, writer, end)
     }
   }
   // What waits is looked at again when nothing is missing any more.

@@ -9,7 +9,7 @@
  */
 import * as Y from 'yjs'
 import type { DecodedUpdate, Struct } from './decoded.ts'
-import { type DeleteSet, emptyDeletes, hasDeletes } from './deletes.ts'
+import { type DeleteSet, emptyDeletes } from './deletes.ts'
 import { encodeDelta } from './delta.ts'
 import { type Inspection, inspectUpdate } from './inspect.ts'
 import { LIMITS } from './limits.ts'
@@ -61,49 +61,64 @@ const mergeNext = (transaction: Y.Transaction, row: Row): number | undefined => 
   return undefined
 }
 
-/** The runs of `deletes` that are not deleted yet; undefined where some are of structs that are not there. */
-const freshDeletes = (doc: Y.Doc, deletes: DeleteSet): DeleteSet | undefined => {
-  const fresh = emptyDeletes()
+/** Are all the structs there that `deletes` speaks of? */
+const hasAll = (doc: Y.Doc, deletes: DeleteSet): boolean => {
   for (const [writer, runs] of deletes.clients) {
-    const structs = doc.store.clients.get(writer) ?? []
     const known = Y.getState(doc.store, writer)
-    const list: typeof runs = []
-    for (const { clock, len } of runs) {
-      const end = clock + len
-      if (end > known) return undefined
-      for (let i = Y.findIndexSS(structs, clock); i < structs.length; i++) {
-        const { id, length, deleted } = structs[i]!
-        if (id.clock >= end) break
-        if (deleted) continue
-        const from = Math.max(clock, id.clock)
-        list.push({ clock: from, len: Math.min(end, id.clock + length) - from })
-      }
-    }
-    if (list.length > 0) fresh.clients.set(writer, list)
+    for (const { clock, len } of runs) if (clock + len > known) return false
   }
-  return fresh
+  return true
+}
+
+/** The parts of a run that are not deleted yet. */
+const freshParts = (structs: readonly (Y.Item | Y.GC)[], from: number, end: number) => {
+  const parts: { clock: number; len: number }[] = []
+  for (let i = Y.findIndexSS(structs as Y.Item[], from); i < structs.length; i++) {
+    const { id, length, deleted } = structs[i]!
+    if (id.clock >= end) break
+    if (deleted) continue
+    const clock = Math.max(from, id.clock)
+    parts.push({ clock, len: Math.min(end, id.clock + length) - clock })
+  }
+  return parts
+}
+
+const deleteItem = (transaction: Y.Transaction, struct: Y.Item | Y.GC): void => {
+  if (struct instanceof Y.Item && !struct.deleted) struct.delete(transaction)
 }
 
 /**
- * Merges the deletes alone. Those of structs that are there are done one by one: to encode them
- * for `Y.applyUpdate` costs as much again as a small update.
+ * Deletes one by one what is there: to encode the deletes for `Y.applyUpdate` costs as much again
+ * as a small update. That keeps those whose structs are not there.
  */
+const deleteAll = (transaction: Y.Transaction, deletes: DeleteSet): void => {
+  const { doc, origin } = transaction
+  if (!hasAll(doc, deletes)) {
+    Y.applyUpdate(doc, encodeDelta(doc, { structs: new Map(), deletes }), origin)
+    return
+  }
+  for (const [writer, runs] of deletes.clients) {
+    const structs = doc.store.clients.get(writer)!
+    for (const { clock, len } of runs) {
+      const struct = structs[Y.findIndexSS(structs, clock)]!
+      // Of a map's entries a run is mostly one struct, and nothing need be split.
+      if (struct.id.clock === clock && struct.length === len) {
+        deleteItem(transaction, struct)
+        continue
+      }
+      const fresh = emptyDeletes()
+      fresh.clients.set(writer, freshParts(structs, clock, clock + len))
+      Y.iterateDeletedStructs(transaction, fresh, (part) => deleteItem(transaction, part))
+    }
+  }
+}
+
+/** Merges the deletes alone. */
 export const applyDeletes = (
   doc: Y.Doc,
   { deletes }: Pick<DecodedUpdate, 'deletes'>,
   origin: unknown,
-): void => {
-  const fresh = freshDeletes(doc, deletes)
-  if (!fresh) {
-    Y.applyUpdate(doc, encodeDelta(doc, { structs: new Map(), deletes }), origin)
-    return
-  }
-  const apply = (transaction: Y.Transaction): void =>
-    Y.iterateDeletedStructs(transaction, fresh, (struct) => {
-      if (struct instanceof Y.Item && !struct.deleted) struct.delete(transaction)
-    })
-  Y.transact(doc, apply, origin, false)
-}
+): void => Y.transact(doc, (transaction) => deleteAll(transaction, deletes), origin, false)
 
 /**
  * Merges `update` in a transaction of `origin`, or in the one that runs. Throws a RangeError where
@@ -132,7 +147,7 @@ export const integrate = (doc: Y.Doc, update: DecodedUpdate, origin: unknown): v
     const { pendingStructs, pendingDs } = doc.store
     // Yjs looks meanwhile whether what waits in the document itself (of a damaged store) can be merged.
     if (pendingStructs || pendingDs) Y.applyUpdate(doc, NOTHING, origin)
-    if (hasDeletes(update.deletes)) applyDeletes(doc, update, origin)
+    deleteAll(transaction, update.deletes)
   }
   Y.transact(doc, merge, origin, false)
 }

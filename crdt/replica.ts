@@ -306,7 +306,7 @@ export class Replica {
     this.#merged = merged
     this.#mergeOrigin = origin
     try {
-      for (let next = steps; next.length > 0; next = this.#released(merged)) {
+      for (let next = steps; next.length > 0; next = this.#released()) {
         this.#transact(next, merged, thrown, origin)
       }
     } finally {
@@ -316,8 +316,8 @@ export class Replica {
     return { delta: merged.length === 0 ? emptyDelta() : mergeDeltas(merged), thrown }
   }
 
-  #released(merged: readonly Delta[]): Step[] {
-    if (merged.length === 0 && this.#gate.size === 0) return []
+  #released(): Step[] {
+    if (this.#gate.size === 0) return []
     return this.#gate.release(this.#clockOf).map(this.#step)
   }
 
