@@ -79,6 +79,9 @@ const SINGLE = 1
 /** Aim a little below the room there is, as pieces do not compress alike. */
 const PIECE_MARGIN = 0.85
 
+/** An address that no peer has: nothing is known to it. */
+const NOBODY = ''
+
 /** Base64 has four characters for three bytes. */
 const BASE64_GROWTH = 4 / 3
 
@@ -166,6 +169,13 @@ export class Composer {
       text = encodePush({ ...push, members: [] })
     }
     return { text, said, left, unsendable }
+  }
+
+  /** Does what came since that number ride along in a push? Else it is announced, and fetched. */
+  ridesAlong({ replica, rumors }: OpenDocument, since: number): boolean {
+    const rumor = rumors.deltaSince(since, NOBODY)
+    if (!rumor) return false
+    return isEmptyDelta(rumor) || Boolean(this.#rideAlong(replica, rumor, Number.POSITIVE_INFINITY))
   }
 
   /** Does what we know fit into a message? Else asking is in vain, and the others must ask us. */

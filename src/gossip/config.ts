@@ -17,7 +17,7 @@ export interface GossipConfig {
   readonly gatherMs: number
   /** Milliseconds without anything fresh after which the digest follows what was pushed. */
   readonly echoMs: number
-  /** Peers it goes to. */
+  /** Peers it goes to; a longer update is announced to them together with those of `fanout`. */
   readonly echoFanout: number
   /** Peers told of a document that is opened while they are known. */
   readonly announceFanout: number

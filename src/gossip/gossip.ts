@@ -87,6 +87,7 @@ export class Gossip {
     this.#spread = new Spread({
       peers: this.peers,
       sender: this.#sender,
+      composer: this.#composer,
       config: this.config,
       documents: this.#documents,
       random: options.random,

@@ -93,9 +93,10 @@ export class Rumors {
     return this.#rumors.every(({ knownTo }) => knownTo.has(peer))
   }
 
-  /** Is everything fresh known to that peer? */
-  isFreshKnownTo(peer: string): boolean {
-    return this.#rumors.slice(this.#fresh - this.#first).every(({ knownTo }) => knownTo.has(peer))
+  /** Is every change since that number known to that peer? */
+  isKnownTo(since: number, peer: string): boolean {
+    const told = this.#rumors.slice(Math.max(0, since - this.#first))
+    return told.every(({ knownTo }) => knownTo.has(peer))
   }
 
   /** Everything up to now is being told; returns the number of the first that was fresh. */

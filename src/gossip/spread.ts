@@ -3,11 +3,12 @@
  * them, rounds go on for ever, and a document that is opened is announced.
  *
  * ```ts
- * const spread = new Spread({ peers, sender, config, documents, random })
+ * const spread = new Spread({ peers, sender, composer, config, documents, random })
  * spread.changed(now)
  * if (spread.wakeAt <= now) spread.onTime(now)
  * ```
  */
+import type { Composer } from './compose.ts'
 import type { GossipConfig } from './config.ts'
 import type { SharedDocument } from './document.ts'
 import type { Peer, Peers } from './peers.ts'
@@ -16,6 +17,7 @@ import type { Sender } from './sender.ts'
 export interface SpreadOptions {
   readonly peers: Peers
   readonly sender: Sender
+  readonly composer: Composer
   readonly config: GossipConfig
   readonly documents: ReadonlyMap<string, SharedDocument>
   readonly random: () => number
@@ -103,14 +105,20 @@ export class Spread {
   }
 
   #flush(now: number): void {
-    const { config, documents, sender } = this.#options
+    const { composer, config, documents, sender } = this.#options
     this.#flushAt = Number.POSITIVE_INFINITY
     if (config.echoFanout > 0) this.#echoAt = now + config.echoMs
-    for (const [name, { rumors }] of documents) {
+    for (const [name, document] of documents) {
+      const { rumors } = document
       if (!rumors.hasFresh) continue
-      const isKnown: Skip = ({ address }) => rumors.isFreshKnownTo(address)
-      const targets = this.some(name, config.fanout, now, isKnown)
       const since = rumors.flush()
+      const isAnnounced = !composer.ridesAlong(document, since)
+      // What is too long is announced by the digest that would follow: to all at once, as each
+      // hop of it is three messages, and fewer hops are faster for as many messages.
+      if (isAnnounced) rumors.takeEcho()
+      const fanout = isAnnounced ? config.fanout + config.echoFanout : config.fanout
+      const isKnown: Skip = ({ address }) => rumors.isKnownTo(since, address)
+      const targets = this.some(name, fanout, now, isKnown)
       for (const peer of targets) sender.say(peer, name, { since })
     }
   }
