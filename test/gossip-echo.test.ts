@@ -59,6 +59,22 @@ for (const [shown, kinds] of [
   })
 }
 
+test('a long change is announced to those of the push and of the echo at once, and not again', () => {
+  const table = echoing({ fanout: 2, echoFanout: 3 })
+  const [a] = table.seat('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h')
+  write(table, a, 'k', 'x'.repeat(DEFAULTS.rideAlongBytes))
+  const told = table.advance(gatherMs, () => true)
+  assert.equal(told.map(kindOf), ['digest', 'digest', 'digest', 'digest', 'digest'])
+  assert.is(new Set(told.map(({ to }) => to)).size, 5)
+  assert.equal(
+    table.advance(60_000, () => true),
+    [],
+  )
+  write(table, a, 'k', 'short')
+  table.advance(gatherMs, () => true)
+  assert.is(table.advance(echoMs, () => true).length, 3, 'a short one is echoed as before')
+})
+
 test('it comes once, when nothing fresh has come for a while', () => {
   const table = echoing({ fanout: 1, echoFanout: 1 })
   const [a] = table.seat('a', 'b', 'c')
