@@ -64,7 +64,8 @@ test('the watcher sees a key vanish when what an update needs is not waited for'
       function (this: Replica, bytes) {
         return apply.call(this, bytes)
       },
-    [1, 2, 3, 4, 5, 6, 7, 8],
+    // Three of ten show it.
+    [10, 13, 24, 28],
   )
   assert.match(told, /^keep\d vanished at n\d+/)
   assert.match(told, REPLAY)
