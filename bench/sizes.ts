@@ -45,7 +45,7 @@ export const FULL: Sizes = {
 /** A minute and a half on two cores. */
 export const QUICK: Sizes = {
   keys: [100, 1_000],
-  runs: 3,
+  runs: 2,
   b3N: 25,
   b3Runs: 3,
   heapKeys: [1_000],

@@ -161,8 +161,8 @@ ${picturesText(pictures)}${participantsText(result)}
 Made on ${date.slice(0, 10)}: ${showMachine(result)}; seed ${seed}.
 The load is that of the last minute, in processes: above the number of cores, caches were shared.
 
-To repeat it: \`npm run bench\` prints all tables and writes a page with all plots in half an hour (\`-- --quick\`
-fewer in a good minute, \`-- --help\` for more), \`npm run simulate\` is the swarm, in four minutes. This section:
+To repeat it: \`npm run bench\` prints all tables and writes a page with all plots in twenty minutes (\`-- --quick\`
+fewer in less than two, \`-- --help\` for more), \`npm run simulate\` is the swarm, in four minutes. This section:
 
 \`\`\`
 npm run -s bench -- --json > bench.json
