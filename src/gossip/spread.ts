@@ -112,13 +112,16 @@ export class Spread {
       const { rumors } = document
       if (!rumors.hasFresh) continue
       const since = rumors.flush()
-      const isAnnounced = !composer.ridesAlong(document, since)
-      // What is too long is announced by the digest that would follow: to all at once, as each
-      // hop of it is three messages, and fewer hops are faster for as many messages.
-      if (isAnnounced) rumors.takeEcho()
-      const fanout = isAnnounced ? config.fanout + config.echoFanout : config.fanout
       const isKnown: Skip = ({ address }) => rumors.isKnownTo(since, address)
-      const targets = this.some(name, fanout, now, isKnown)
+      const targets = this.some(name, config.fanout, now, isKnown)
+      // To know how long it is it must be encoded: not where nobody is to be told.
+      if (targets.length > 0 && !composer.ridesAlong(document, since)) {
+        // What is too long is announced by the digest that would follow: to all at once, as each
+        // hop of it is three messages, and fewer hops are faster for as many messages.
+        rumors.takeEcho()
+        const isTold: Skip = (peer) => targets.includes(peer) || isKnown(peer)
+        targets.push(...this.some(name, config.echoFanout, now, isTold))
+      }
       for (const peer of targets) sender.say(peer, name, { since })
     }
   }
