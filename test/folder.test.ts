@@ -13,7 +13,8 @@ import * as assert from 'uvu/assert'
 import type { Failure } from '../src/errors.ts'
 import { Folder } from '../src/transports/folder.ts'
 import { suite } from './helpers/suite.ts'
-import { gate, until } from './transport-contract.ts'
+import { until } from './helpers/until.ts'
+import { gate } from './transport-contract.ts'
 
 /** Milliseconds no test waits for: where this is the poll, only the watcher can have seen it. */
 const NEVER = 1e9

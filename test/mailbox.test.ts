@@ -18,7 +18,8 @@ import type { Failure } from '../src/errors.ts'
 import type { TransportHooks } from '../src/transport.ts'
 import { type MailboxOptions, MailboxTransport } from '../src/transports/mailbox.ts'
 import { rejects, suite } from './helpers/suite.ts'
-import { gate, Recorder, transportContract, until } from './transport-contract.ts'
+import { until } from './helpers/until.ts'
+import { gate, Recorder, transportContract } from './transport-contract.ts'
 
 const createDir = (): string => mkdtempSync(join(tmpdir(), 'pilot-gossip-mailbox-'))
 

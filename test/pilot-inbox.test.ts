@@ -20,7 +20,8 @@ import * as assert from 'uvu/assert'
 import { Inbox } from '../src/pilot/inbox.ts'
 import type { TransportHooks } from '../src/transport.ts'
 import { suite } from './helpers/suite.ts'
-import { gate, Recorder, until } from './transport-contract.ts'
+import { until } from './helpers/until.ts'
+import { gate, Recorder } from './transport-contract.ts'
 
 const test = suite('pilot inbox')
 

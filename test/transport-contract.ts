@@ -15,8 +15,6 @@ import type { Incoming, Receive, Transport, TransportHooks } from '../src/transp
 import { rejects, suite } from './helpers/suite.ts'
 import { until } from './helpers/until.ts'
 
-export { until } from './helpers/until.ts'
-
 export interface World {
   /** A transport that is not open yet. The same name again has the same address. */
   transport(name: string): Promise<Transport>
