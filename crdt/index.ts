@@ -50,12 +50,15 @@ export { takePiece } from './piece.ts'
 export type { Platform } from './platform.ts'
 export { REFUSAL_REASONS, Refusal, type RefusalReason } from './refusal.ts'
 export {
+  type BatchOutcome,
   type EncodedUpdate,
   type Known,
   type Outcome,
+  type ReceivedUpdate,
   Replica,
   type ReplicaOptions,
   type Summary,
+  type UpdateOutcome,
 } from './replica.ts'
 export { deepMerge, type Json, type ScalarPush, ScalarReplica } from './scalar.ts'
 export { checkKey, checkValue, isPlainKey } from './values.ts'

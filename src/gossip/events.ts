@@ -10,9 +10,17 @@
  */
 import type { RefusalReason } from '../../crdt/index.ts'
 
+/** `from` is the address that the transport vouches for. */
+export interface ReceivedMessage {
+  readonly from: string
+  readonly text: string
+}
+
 export type GossipEvent =
   /** A transport brought `text`; `from` is the address the transport vouches for. */
   | { readonly type: 'message'; readonly from: string; readonly text: string }
+  /** Several at once, in the order in which they came: merged together, at the cost of one. */
+  | { readonly type: 'messages'; readonly messages: readonly ReceivedMessage[] }
   /** A document was changed here; what is new is asked of its replica. */
   | { readonly type: 'changed' }
   /** The send to that peer has ended well. */

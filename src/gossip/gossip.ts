@@ -29,8 +29,8 @@ import { Composer } from './compose.ts'
 import { DEFAULTS, type GossipConfig } from './config.ts'
 import { Counters } from './counters.ts'
 import { type DocumentStatus, type OpenOptions, SharedDocument } from './document.ts'
-import type { GossipEffect, GossipEvent } from './events.ts'
-import { Exchange } from './exchange.ts'
+import type { GossipEffect, GossipEvent, ReceivedMessage } from './events.ts'
+import { Exchange, type Heard } from './exchange.ts'
 import { type Peer, type PeerSource, Peers } from './peers.ts'
 import { Sender } from './sender.ts'
 import { Spread } from './spread.ts'
@@ -157,7 +157,10 @@ export class Gossip {
     this.#now = now
     switch (event.type) {
       case 'message':
-        this.#onMessage(event.from, event.text, now)
+        this.#onMessages([event], now)
+        break
+      case 'messages':
+        this.#onMessages(event.messages, now)
         break
       case 'sent':
         this.#sender.sent(event.to)
@@ -248,7 +251,14 @@ export class Gossip {
     return words
   }
 
-  #onMessage(from: string, text: string, now: number): void {
+  #onMessages(messages: readonly ReceivedMessage[], now: number): void {
+    const heard: Heard[] = []
+    for (const { from, text } of messages) this.#onMessage(from, text, now, heard)
+    this.#exchange.hear(heard, now)
+  }
+
+  /** Adds to `heard` what the message says of documents that are open here. */
+  #onMessage(from: string, text: string, now: number, heard: Heard[]): void {
     this.counters.pushesReceived++
     this.counters.bytesReceived += text.length
     let push: Push
@@ -267,7 +277,7 @@ export class Gossip {
     if (isNew) this.#spread.introduce(peer)
     for (const [name, state] of push.state) {
       const document = this.#documents.get(name)
-      if (document) this.#exchange.hear(peer, document, state, now)
+      if (document) heard.push({ peer, document, state })
       else this.#onUnknown(peer, name, state)
     }
     // It has told of more than it has: it has closed some, and will tell of those it kept.
