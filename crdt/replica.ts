@@ -305,7 +305,8 @@ export class Replica {
     held.forEach((update, i) => {
       if (!update || this.#gate.has(update)) return
       const ends = [...update.carried.structs].map(([writer, { to }]) => [writer, to] as const)
-      if (this.#hasNeeds(new Map(ends), NOTHING)) outcomes[i] = { ...waiting(update), status: 'new' }
+      if (this.#hasNeeds(new Map(ends), NOTHING))
+        outcomes[i] = { ...waiting(update), status: 'new' }
     })
     return { outcomes, freed, thrown }
   }

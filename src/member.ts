@@ -23,7 +23,7 @@ import {
 import { PeerSearch } from './peer-search.ts'
 import { nodePlatform } from './platform.ts'
 import { checkSwarm } from './swarm.ts'
-import type { Transport } from './transport.ts'
+import type { Incoming, Transport } from './transport.ts'
 
 /** Milliseconds to the next wake at the latest: a timer's own limit is 25 days. */
 const MOST_WAIT_MS = 60_000
@@ -136,12 +136,8 @@ export class Member {
   async open(): Promise<void> {
     await this.transport.open({
       accepts: (text) => isPushOf(text, this.swarm),
-      receive: async ({ from, text }) => {
-        await this.ready
-        this.take({ type: 'message', from, text })
-        // The transport forgets the message when this returns: what it brought must be kept by then.
-        await Promise.all([...this.#rooms.values()].map((room) => room.flushed()))
-      },
+      receive: (incoming) => this.#receive([incoming]),
+      receiveAll: (batch) => this.#receive(batch),
       onProblem: (failure) => this.#tell({ type: 'transport', failure }),
     })
     this.#gossip = new Gossip({
@@ -266,6 +262,13 @@ export class Member {
       this.#onIdle = undefined
     }
     if (thrown.length > 0) throw thrown[0]
+  }
+
+  /** The transport forgets the messages when this resolves: what they brought is kept by then. */
+  async #receive(messages: readonly Incoming[]): Promise<void> {
+    await this.ready
+    this.take({ type: 'messages', messages })
+    await Promise.all([...this.#rooms.values()].map((room) => room.flushed()))
   }
 
   #carryOut(effect: GossipEffect): void {

@@ -170,7 +170,12 @@ export class Exchange {
     const { name } = document
     const { digest, vector, awareness, answer, more } = state
     if (awareness && document.awareness)
-      this.#options.tell({ type: 'awareness', document: name, from: peer.address, bytes: awareness })
+      this.#options.tell({
+        type: 'awareness',
+        document: name,
+        from: peer.address,
+        bytes: awareness,
+      })
     if (vector) {
       this.#onVector(peer, document, state, now)
     } else if (digest !== undefined && !answer && isLast) {
@@ -219,7 +224,9 @@ export class Exchange {
     takeLocal(now)
     const { outcomes, freed, thrown } = replica.applyAll(updates)
     const groups = [...senders.values()]
-    outcomes.forEach((outcome, i) => this.#onMerged(document, groups[i]!, outcome, now))
+    for (const [i, outcome] of outcomes.entries()) {
+      this.#onMerged(document, groups[i]!, outcome, now)
+    }
     // What the updates freed from waiting has come from others: their senders may lack it.
     if (!isEmptyDelta(freed)) this.#isNew(document, freed, undefined, now)
     for (const error of thrown) this.#onThrown(groups[0]![0]!.peer, name, error)
