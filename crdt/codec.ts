@@ -80,9 +80,10 @@ export const unpackUpdate = (
   return bytes
 }
 
-const encodeUpdate = ({ needs, ...update }: PackedUpdate): Record<string, unknown> => ({
+const encodeUpdate = ({ needs, told, ...update }: PackedUpdate): Record<string, unknown> => ({
   ...update,
   ...(needs && { needs: toBase64(Y.encodeStateVector(new Map(needs))) }),
+  ...(told && told.length > 0 && { told }),
 })
 
 const encodeState = (state: DocState): Record<string, unknown> => {
@@ -189,7 +190,15 @@ const readClocks = (value: unknown, what: string): Clocks => {
   }
 }
 
-const readUpdate = (value: unknown): PackedUpdate => {
+const readMembers = (value: unknown, what: string, limits: Limits): string[] => {
+  if (value === undefined) return []
+  if (!Array.isArray(value))
+    throw new Refusal('malformed', `${what} is ${show(value)}, not an array`)
+  check(value.length <= limits.members, 'too_many', () => `${value.length} in ${what}`)
+  return value.map((member) => readName(member, 'member', limits))
+}
+
+const readUpdate = (value: unknown, limits: Limits): PackedUpdate => {
   if (!isObject(value)) throw new Refusal('malformed', `update is ${show(value)}, not an object`)
   const { encoding } = value
   if (encoding !== 'v1' && encoding !== 'v1+deflate') {
@@ -201,13 +210,14 @@ const readUpdate = (value: unknown): PackedUpdate => {
     length: readCount(value.length, 'update.length'),
     digest: readDigest(value.digest, 'update.digest'),
     ...(value.needs !== undefined && { needs: readClocks(value.needs, 'update.needs') }),
+    ...(value.told !== undefined && { told: readMembers(value.told, 'told', limits) }),
   }
 }
 
-const readState = (value: unknown): DocState => {
+const readState = (value: unknown, limits: Limits): DocState => {
   if (!isObject(value)) throw new Refusal('malformed', `state is ${show(value)}, not an object`)
   const state: DocState = {
-    ...(value.update !== undefined && { update: readUpdate(value.update) }),
+    ...(value.update !== undefined && { update: readUpdate(value.update, limits) }),
     ...(value.digest !== undefined && { digest: readDigest(value.digest, 'state digest') }),
     ...(value.vector !== undefined && { vector: readBytes(value.vector, 'vector') }),
     ...(value.deletes !== undefined && { deletes: readBytes(value.deletes, 'deletes') }),
@@ -231,16 +241,9 @@ const readStates = (value: unknown, limits: Limits): Map<string, DocState> => {
   for (const [name, state] of entries) {
     readName(name, 'document name', limits)
     check(isPlainKey(name), 'key_not_plain', () => `document "${name}"`)
-    states.set(name, readState(state))
+    states.set(name, readState(state, limits))
   }
   return states
-}
-
-const readMembers = (value: unknown, limits: Limits): string[] => {
-  if (value === undefined) return []
-  if (!Array.isArray(value)) throw new Refusal('malformed', `members are ${show(value)}`)
-  check(value.length <= limits.members, 'too_many', () => `${value.length} members`)
-  return value.map((member) => readName(member, 'member', limits))
 }
 
 const parse = (text: string, limits: Limits): Json => {
@@ -294,6 +297,6 @@ export const decodePush = (text: string, swarm: string, limits: Limits = LIMITS)
     timestamp: Number(value.timestamp),
     swarm,
     ...(value.documents !== undefined && { documents: readCount(value.documents, 'documents') }),
-    members: readMembers(value.members, limits),
+    members: readMembers(value.members, 'members', limits),
   }
 }

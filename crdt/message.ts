@@ -22,6 +22,8 @@ export interface PackedUpdate {
   readonly digest: string
   /** Writer → clock that the receiver must have, or get with it; absent where nothing is needed. */
   readonly needs?: Clocks
+  /** Members that the sender tells it too: it need not be passed on to them. */
+  readonly told?: readonly string[]
 }
 
 /** What a push says about one document; at least one of these is there. */

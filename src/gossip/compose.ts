@@ -20,6 +20,7 @@ import {
   type Summary,
   takePiece,
 } from '../../crdt/index.ts'
+import type { Fanouts } from './fanouts.ts'
 import type { Answer, Saying } from './outbox.ts'
 import type { Rumors } from './rumors.ts'
 
@@ -30,8 +31,8 @@ export interface ComposeOptions {
   /** UTF-8 bytes of the longest message. */
   readonly maxMessageBytes: number
   readonly random: () => number
-  /** Bytes of V1 up to which fresh changes ride along. */
-  readonly rideAlongBytes: number
+  /** By the number of peers: up to how many bytes fresh changes are pushed, and to whom. */
+  readonly fanouts: () => Fanouts
   /** Bytes of V1 that a peer takes in one update. */
   readonly maxUpdateBytes: number
 }
@@ -91,8 +92,10 @@ const utf8 = new TextEncoder()
 const jsonBytes = (text: string): number => utf8.encode(JSON.stringify(text)).length
 
 /** Characters of an update in a message, but for what any document's entry has. */
-const lengthOf = ({ data, needs }: PackedUpdate): number =>
-  data.length + (needs?.size ?? 0) * NEED_LENGTH
+const lengthOf = ({ data, needs, told = [] }: PackedUpdate): number =>
+  data.length +
+  (needs?.size ?? 0) * NEED_LENGTH +
+  told.reduce((sum, address) => sum + jsonBytes(address) + 1, 0)
 
 interface Part {
   readonly state: DocState
@@ -175,7 +178,11 @@ export class Composer {
   ridesAlong({ replica, rumors }: OpenDocument, since: number): boolean {
     const rumor = rumors.deltaSince(since, NOBODY)
     if (!rumor) return false
-    return isEmptyDelta(rumor) || Boolean(this.#rideAlong(replica, rumor, Number.POSITIVE_INFINITY))
+    const most = this.#inlineBytes(rumors, since)
+    return (
+      isEmptyDelta(rumor) ||
+      Boolean(this.#rideAlong(replica, rumor, Number.POSITIVE_INFINITY, most))
+    )
   }
 
   /** Does what we know fit into a message? Else asking is in vain, and the others must ask us. */
@@ -222,7 +229,10 @@ export class Composer {
       }
     }
     const rumor = since === undefined ? undefined : rumors.deltaSince(since, to)
-    const update = rumor && this.#rideAlong(replica, rumor, room - length)
+    const most = since === undefined ? 0 : this.#inlineBytes(rumors, since)
+    const packed = rumor && this.#rideAlong(replica, rumor, room - length, most)
+    const told = packed && since !== undefined ? this.#told(rumors, since, to) : []
+    const update = packed && { ...packed, ...(told.length > 0 && { told }) }
     // What is too long to ride along, or too long ago, is announced by the digest, and fetched.
     const isAnnounced = since !== undefined && (!rumor || (!isEmptyDelta(rumor) && !update))
     const state: DocState = {
@@ -235,6 +245,17 @@ export class Composer {
       length: length + (update ? lengthOf(update) : 0),
       ...(tooLong !== undefined && { unsendable: tooLong }),
     }
+  }
+
+  /** Bytes of V1 up to which what came since that number is pushed. */
+  #inlineBytes(rumors: Rumors, since: number): number {
+    const { inlineBytes, ownInlineBytes } = this.#options.fanouts()
+    return rumors.isOwnSince(since) ? ownInlineBytes : inlineBytes
+  }
+
+  /** In a small swarm: who else is told it, so that the peer need not pass it on to them. */
+  #told(rumors: Rumors, since: number, to: string): string[] {
+    return this.#options.fanouts().isSmall ? rumors.toldSince(since, to) : []
   }
 
   /**
@@ -254,14 +275,19 @@ export class Composer {
     return packUpdate(replica.encode(delta), this.#options.platform)
   }
 
-  #rideAlong(replica: Replica, rumor: Delta, room: number): PackedUpdate | undefined {
+  #rideAlong(
+    replica: Replica,
+    rumor: Delta,
+    room: number,
+    inlineBytes: number,
+  ): PackedUpdate | undefined {
     if (isEmptyDelta(rumor)) return undefined
     let packed = this.#packed.get(rumor)
     if (!packed) {
       packed = this.#pack(replica, rumor)
       this.#packed.set(rumor, packed)
     }
-    const fits = packed.length <= this.#options.rideAlongBytes && lengthOf(packed) <= room
+    const fits = packed.length <= inlineBytes && lengthOf(packed) <= room
     return fits ? packed : undefined
   }
 

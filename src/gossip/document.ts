@@ -11,7 +11,7 @@
  */
 import type { Delta, Replica } from '../../crdt/index.ts'
 import type { AwarenessSource, OpenDocument } from './compose.ts'
-import { Rumors } from './rumors.ts'
+import { Rumors, type Source } from './rumors.ts'
 import { Unconfirmed } from './unconfirmed.ts'
 
 export interface OpenOptions {
@@ -73,10 +73,10 @@ export class SharedDocument implements OpenDocument {
     this.unconfirmed.add(all, now)
   }
 
-  /** A fresh change to be passed on: made here, or come `from` a peer. */
-  changed(delta: Delta, now: number, from?: string): void {
-    this.rumors.add(delta, from)
-    this.#changed = { at: now, from }
+  /** A fresh change to be passed on: made here, or come from a peer. */
+  changed(delta: Delta, now: number, source?: Source): void {
+    this.rumors.add(delta, source)
+    this.#changed = { at: now, from: source?.from }
   }
 
   /** One that was made here. */

@@ -28,6 +28,7 @@ import type { Counters } from './counters.ts'
 import type { SharedDocument } from './document.ts'
 import type { GossipEffect } from './events.ts'
 import type { Peer, Peers } from './peers.ts'
+import type { Source } from './rumors.ts'
 import type { Sender } from './sender.ts'
 import type { Spread } from './spread.ts'
 
@@ -228,12 +229,12 @@ export class Exchange {
       this.#onMerged(document, groups[i]!, outcome, now)
     }
     // What the updates freed from waiting has come from others: their senders may lack it.
-    if (!isEmptyDelta(freed)) this.#isNew(document, freed, undefined, now)
+    if (!isEmptyDelta(freed)) this.#isNew(document, freed, {}, now)
     for (const error of thrown) this.#onThrown(groups[0]![0]!.peer, name, error)
   }
 
-  #isNew(document: SharedDocument, delta: Delta, from: string | undefined, now: number): void {
-    document.changed(delta, now, from)
+  #isNew(document: SharedDocument, delta: Delta, source: Source, now: number): void {
+    document.changed(delta, now, source)
     this.#options.spread.changed(now)
   }
 
@@ -259,7 +260,8 @@ export class Exchange {
     }
     if (status === 'known') counters.redundant++
     if (!isEmptyDelta(delta)) {
-      this.#isNew(document, delta, coversDelta(carried, delta) ? peer.address : undefined, now)
+      const source = { from: peer.address, told: update.told }
+      this.#isNew(document, delta, coversDelta(carried, delta) ? source : {}, now)
     }
     document.remember(update.digest, carried, config.remembered)
     for (const { peer } of senders) document.shown(carried, peer.address)

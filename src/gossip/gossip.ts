@@ -31,6 +31,7 @@ import { Counters } from './counters.ts'
 import { type DocumentStatus, type OpenOptions, SharedDocument } from './document.ts'
 import type { GossipEffect, GossipEvent, ReceivedMessage } from './events.ts'
 import { Exchange, type Heard } from './exchange.ts'
+import { fanoutsFor } from './fanouts.ts'
 import { type Peer, type PeerSource, Peers } from './peers.ts'
 import { Sender } from './sender.ts'
 import { Spread } from './spread.ts'
@@ -81,7 +82,7 @@ export class Gossip {
       // The others have our limits: what they would refuse need not be sent.
       maxMessageBytes: Math.min(options.maxMessageBytes, this.#limits.messageBytes),
       maxUpdateBytes: this.#limits.updateBytes,
-      rideAlongBytes: this.config.rideAlongBytes,
+      fanouts: () => fanoutsFor(this.config, this.peers.living),
     })
     this.#sender = new Sender(this.peers, this.#composer, this.config, this.counters)
     this.#spread = new Spread({
@@ -157,16 +158,16 @@ export class Gossip {
     this.#now = now
     switch (event.type) {
       case 'message':
-        this.#onMessages([event], now)
+        this.#onMessages([event], 0, now)
         break
       case 'messages':
-        this.#onMessages(event.messages, now)
+        this.#onMessages(event.messages, event.waiting ?? 0, now)
         break
       case 'sent':
-        this.#sender.sent(event.to)
+        if (this.#sender.sent(event.to, now)) this.#spread.round(now)
         break
       case 'failed':
-        if (this.#sender.failed(event.to, now)) this.#exchange.failed(event.to, now)
+        if (this.#sender.failed(event, now)) this.#exchange.failed(event.to, now)
         break
       case 'peers':
         this.#onPeers(event.addresses, event.source, now)
@@ -251,8 +252,9 @@ export class Gossip {
     return words
   }
 
-  #onMessages(messages: readonly ReceivedMessage[], now: number): void {
+  #onMessages(messages: readonly ReceivedMessage[], waiting: number, now: number): void {
     const heard: Heard[] = []
+    this.#sender.received(waiting, now)
     for (const { from, text } of messages) this.#onMessage(from, text, now, heard)
     this.#exchange.hear(heard, now)
   }
