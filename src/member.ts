@@ -12,7 +12,7 @@
  * ```
  */
 import { isPushOf, type RefusalReason, type Replica } from '../crdt/index.ts'
-import { type Failure, toFailure } from './errors.ts'
+import { Failure, toFailure } from './errors.ts'
 import {
   Gossip,
   type GossipConfig,
@@ -99,6 +99,10 @@ export class Member {
   #wake: NodeJS.Timeout | undefined
   readonly #search: PeerSearch
   #onIdle: (() => void) | undefined
+  /** Has our own side kept the last sends from leaving? */
+  #isCutOff = false
+  /** What the transport has reported last. */
+  #told: Failure | undefined
   /** Last words of rooms that have left, on their way. */
   readonly #parting = new Set<Promise<void>>()
 
@@ -136,16 +140,19 @@ export class Member {
   async open(): Promise<void> {
     await this.transport.open({
       accepts: (text) => isPushOf(text, this.swarm),
-      receive: (incoming) => this.#receive([incoming]),
-      receiveAll: (batch) => this.#receive(batch),
-      onProblem: (failure) => this.#tell({ type: 'transport', failure }),
+      receive: (incoming) => this.#receive([incoming], 0),
+      receiveAll: (batch, waiting) => this.#receive(batch, waiting),
+      onProblem: (failure) => {
+        this.#told = failure
+        this.#tell({ type: 'transport', failure })
+      },
     })
     this.#gossip = new Gossip({
       self: this.transport.address,
       swarm: this.swarm,
       platform: nodePlatform,
       random: Math.random,
-      maxMessageBytes: this.transport.maxMessageBytes,
+      maxMessageBytes: () => this.transport.maxMessageBytes,
       ...(this.#options.config && { config: this.#options.config }),
     })
   }
@@ -265,9 +272,9 @@ export class Member {
   }
 
   /** The transport forgets the messages when this resolves: what they brought is kept by then. */
-  async #receive(messages: readonly Incoming[]): Promise<void> {
+  async #receive(messages: readonly Incoming[], waiting: number): Promise<void> {
     await this.ready
-    this.take({ type: 'messages', messages })
+    this.take({ type: 'messages', messages, waiting })
     await Promise.all([...this.#rooms.values()].map((room) => room.flushed()))
   }
 
@@ -304,9 +311,14 @@ export class Member {
    */
   #publish(to: string, text: string): Promise<void> {
     const kept = [...this.#rooms.values()].flatMap((room) => room.publish() ?? [])
-    return kept.length > 0
-      ? Promise.all(kept).then(() => this.transport.send(to, text))
-      : this.transport.send(to, text)
+    if (kept.length === 0) return this.transport.send(to, text)
+    return Promise.all(kept).then(
+      () => this.transport.send(to, text),
+      (error) => {
+        const { code, message, hint } = toFailure(error)
+        throw new Failure(code, message, { hint, cause: error, isLocal: true })
+      },
+    )
   }
 
   /** A last word: its end is no event, as gossip does not know of it. */
@@ -317,13 +329,23 @@ export class Member {
     this.#parting.add(parting)
   }
 
+  #onSendFailed(to: string, failure: Failure): void {
+    const { code, message, hint, isLocal } = failure
+    const cause = isLocal ? 'local' : code === 'timeout' ? 'timeout' : 'peer'
+    // What keeps us from everybody is reported once, until something has left again.
+    if (!isLocal) this.#tell({ type: 'send', to, failure })
+    else if (!this.#isCutOff && this.#told !== failure) this.#tell({ type: 'transport', failure })
+    if (isLocal) this.#isCutOff = true
+    this.take({ type: 'failed', to, cause, failure: { code, message, hint } })
+  }
+
   #send(to: string, text: string): void {
     this.#publish(to, text).then(
-      () => this.take({ type: 'sent', to }),
-      (error) => {
-        this.#tell({ type: 'send', to, failure: toFailure(error) })
-        this.take({ type: 'failed', to })
+      () => {
+        this.#isCutOff = false
+        this.take({ type: 'sent', to })
       },
+      (error) => this.#onSendFailed(to, toFailure(error)),
     )
   }
 }

@@ -21,6 +21,12 @@ export interface PeerStatus {
   readonly inSync: boolean
   /** Sends that failed one after another. */
   readonly failures: number
+  /** Why the last of them did, and what to do about it; absent: none did. */
+  readonly failure?: {
+    readonly code: string
+    readonly message: string
+    readonly hint?: string | undefined
+  }
 }
 
 export interface AgentStatus {
@@ -57,6 +63,7 @@ export const describePeers = ({ name, replica, member }: Room): PeerStatus[] =>
       lastHeard: peer.lastHeard === undefined ? null : new Date(peer.lastHeard).toISOString(),
       inSync: peer.digests.get(name) === replica.digest,
       failures: peer.failures,
+      ...(peer.failure && { failure: peer.failure }),
     }))
     .sort((a, b) => (a.address < b.address ? -1 : 1))
 

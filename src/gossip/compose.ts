@@ -29,7 +29,7 @@ export interface ComposeOptions {
   readonly swarm: string
   readonly platform: Platform
   /** UTF-8 bytes of the longest message. */
-  readonly maxMessageBytes: number
+  readonly maxMessageBytes: () => number
   readonly random: () => number
   /** By the number of peers: up to how many bytes fresh changes are pushed, and to whom. */
   readonly fanouts: () => Fanouts
@@ -132,7 +132,8 @@ export class Composer {
     members: () => readonly string[],
     now: number,
   ): Composed {
-    const { self, swarm, maxMessageBytes } = this.#options
+    const { self, swarm } = this.#options
+    const maxMessageBytes = this.#options.maxMessageBytes()
     const state = new Map<string, DocState>()
     const said: [string, Saying][] = []
     const left: [string, Saying][] = []
@@ -187,7 +188,7 @@ export class Composer {
 
   /** Does what we know fit into a message? Else asking is in vain, and the others must ask us. */
   canAsk(replica: Replica): boolean {
-    const room = this.#options.maxMessageBytes - ENVELOPE_BYTES - STATE_BYTES
+    const room = this.#options.maxMessageBytes() - ENVELOPE_BYTES - STATE_BYTES
     return replica.summary().vector.length * BASE64_GROWTH <= room
   }
 

@@ -43,11 +43,14 @@ export interface GossipOptions {
   readonly platform: Platform
   /** Evenly distributed in [0, 1). */
   readonly random: () => number
-  /** UTF-8 bytes; the transport's. */
-  readonly maxMessageBytes: number
+  /** UTF-8 bytes; the transport's, asked before each message, as it may change. */
+  readonly maxMessageBytes: number | (() => number)
   readonly config?: Partial<GossipConfig>
   readonly limits?: Limits
 }
+
+const bytesOf = (most: number | (() => number)): number =>
+  typeof most === 'number' ? most : most()
 
 /** A message that is sent while another to the same peer may be on its way. */
 export interface LastWord {
@@ -80,7 +83,7 @@ export class Gossip {
       platform: options.platform,
       random: options.random,
       // The others have our limits: what they would refuse need not be sent.
-      maxMessageBytes: Math.min(options.maxMessageBytes, this.#limits.messageBytes),
+      maxMessageBytes: () => Math.min(bytesOf(options.maxMessageBytes), this.#limits.messageBytes),
       maxUpdateBytes: this.#limits.updateBytes,
       fanouts: () => fanoutsFor(this.config, this.peers.living),
     })
