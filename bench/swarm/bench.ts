@@ -9,39 +9,21 @@ import { readMachine } from '../machine.ts'
 import { Crew } from './crew.ts'
 import { Measurement } from './measurement.ts'
 import { medianRunOf } from './medians.ts'
+import type { Play, Progress } from './play.ts'
+import { IMPORT } from './plays/import.ts'
+import { LOAD } from './plays/load.ts'
+import { OUTAGE } from './plays/outage.ts'
+import { SWAP } from './plays/swap.ts'
 import type { Run, SwarmBench } from './result.ts'
 import type { Scenario, Settings } from './settings.ts'
-import { openWorld, type Place } from './world.ts'
+import { openWorld } from './world.ts'
 
-/** Shows what is being done. */
-export type Progress = (row: string) => void
-
-/** What a scenario needs. */
-export interface Stage {
-  readonly crew: Crew
-  readonly settings: Settings
-  readonly signal: AbortSignal
-  readonly progress: Progress
+const PLAYS: Readonly<Record<Scenario, Play>> = {
+  load: LOAD,
+  outage: OUTAGE,
+  swap: SWAP,
+  import: IMPORT,
 }
-
-/** One way to run a swarm. */
-export interface Play {
-  readonly run: (stage: Stage, measurement: Measurement) => Promise<Run>
-  /** Another pilotctl than the place's own, for an agent. */
-  readonly pilotctlOf?: (place: Place, at: number, settings: Settings) => string | undefined
-}
-
-const load: Play = {
-  run: async ({ settings, progress }, measurement) => {
-    progress(`writing for ${settings.seconds} s`)
-    await measurement.load()
-    progress('waiting for the replicas to be equal')
-    await measurement.settle()
-    return measurement.end()
-  },
-}
-
-const PLAYS: Readonly<Record<Scenario, Play>> = { load, outage: load, swap: load, import: load }
 
 const runOnce = async (
   settings: Settings,

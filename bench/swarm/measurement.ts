@@ -47,6 +47,7 @@ export class Measurement {
   #sampler: Sampler | undefined
   #idle: Measured['idle'] = { messagesPerSecond: 0, bytesPerSecond: 0 }
   #before: readonly AgentStatus[] = []
+  #after: readonly AgentStatus[] = []
   #usage: Usage | null = null
   #daemons: readonly number[] = []
   #problems: Readonly<Record<string, number>> = {}
@@ -115,7 +116,7 @@ export class Measurement {
     await pauseUntil(performance.now() + LAST_PAUSE, this.#signal)
     const samples = this.#sampler?.stop() ?? []
     const used = usedSince(this.#usage, this.#readUsage())
-    const after = await this.#crew.statuses()
+    this.#after = await this.#crew.statuses()
     const { writes } = this.journal
     const lost = await findLost(this.#crew.agents, this.journal.expected())
     return {
@@ -133,7 +134,7 @@ export class Measurement {
         isMeasured,
       ),
       acknowledgement: acknowledgementsOf(writes),
-      traffic: trafficOf(this.#before, after, writes.length),
+      traffic: trafficOf(this.#before, this.#after, writes.length),
       idle: this.#idle,
       processorSeconds: used,
       memory: memoryOf(samples),
@@ -145,6 +146,12 @@ export class Measurement {
       problems: grownOf(this.#problems, this.#crew.problems()),
       samples,
     }
+  }
+
+  /** Of one agent, once the measurement has ended. */
+  bytesSentBy(agent: number): number {
+    const of = (statuses: readonly AgentStatus[]): AgentStatus[] => statuses.slice(agent, agent + 1)
+    return trafficOf(of(this.#before), of(this.#after), 0).bytesSent
   }
 
   /** Lets go of the agents; to be called however it ended. */

@@ -5,9 +5,10 @@
  * streams.out(showBench(await benchSwarm(STANDARD)))
  * ```
  */
-import { showNumber, showShare, table } from '../table.ts'
+import { showCount, showNumber, showRatio, showShare, table } from '../table.ts'
 import type { Quantiles } from './quantiles.ts'
 import type { MedianRun, SwarmBench } from './result.ts'
+import type { Settings } from './settings.ts'
 
 type Row = readonly [name: string, show: (run: MedianRun) => string]
 
@@ -57,12 +58,52 @@ const ROWS: readonly Row[] = [
   ['problems', ({ problems }) => showProblems(problems)],
 ]
 
+/** Milliseconds of each peer. */
+const showArrivals = (arrived: readonly (number | null)[]): string =>
+  arrived.map((ms) => (ms === null ? 'never' : showNumber(ms))).join(' / ')
+
+const showSwaps = ({ swaps = [] }: MedianRun): string => {
+  if (swaps.length === 0) return ''
+  const rows = swaps.map(({ version, arrived }) => [version, showArrivals(arrived)])
+  return `\n${table([['pilotctl', 'arrived at each peer after ms'], ...rows], 1)}`
+}
+
+const showImport = ({ import: imported }: MedianRun): string => {
+  if (!imported) return ''
+  const { entries, bytes, seconds, growth, sentPerPeer, sentByAllPerPeer } = imported
+  const head = ['peer', 'first keys', 'whole', 'longest pause']
+  const rows = growth.map(({ name, firstSeconds, wholeSeconds, pauseSeconds }) => [
+    name,
+    ...[firstSeconds, wholeSeconds, pauseSeconds].map(showSeconds),
+  ])
+  return [
+    '\n',
+    `${showCount(entries)} values of ${showMegabytes(bytes)} in all, imported in ${showSeconds(seconds)};`,
+    ` sent by peer ${showRatio(sentPerPeer)} times that, by all agents ${showRatio(sentByAllPerPeer)} times\n`,
+    table([head, ...rows], 1),
+  ].join('')
+}
+
+const describe = (settings: Settings): string => {
+  const { scenario, rate, seconds, outageSeconds, swaps, entries, entryBytes } = settings
+  switch (scenario) {
+    case 'load':
+      return `${rate} writes/s for ${seconds} s`
+    case 'outage':
+      return `${rate} writes/s while one is without its daemon for ${outageSeconds} s`
+    case 'swap':
+      return `pilotctl becomes ${swaps.join(', ')} under one`
+    case 'import':
+      return `${rate} writes/s while one imports ${entries} values of ${entryBytes} bytes`
+  }
+}
+
 const showHead = ({ machine, settings }: SwarmBench): string => {
-  const { scenario, transport, agents, rate, seconds, versions, isBuilt } = settings
+  const { transport, agents, versions, isBuilt } = settings
   const over = transport === 'pilot' ? `Pilot ${versions.join(', ')}` : 'a mailbox folder'
   return [
     `${machine.cpu}, ${machine.cores} cores, ${machine.platform}, Node ${machine.node}, yjs ${machine.yjs}; load before ${machine.load}`,
-    `${scenario}: ${agents} agents from ${isBuilt ? 'dist' : 'sources'} over ${over}, ${rate} writes/s for ${seconds} s`,
+    `${agents} agents from ${isBuilt ? 'dist' : 'sources'} over ${over}: ${describe(settings)}`,
     '',
   ]
     .map((line) => `${line}\n`)
@@ -75,5 +116,6 @@ export const showBench = (bench: SwarmBench): string => {
   const columns: MedianRun[] = isOne ? [...runs] : [...runs, median]
   const names = isOne ? ['run'] : [...runs.map((_, at) => `run ${at + 1}`), 'median']
   const rows = ROWS.map(([name, show]) => [name, ...columns.map(show)])
-  return `${showHead(bench)}${table([['', ...names], ...rows], 1)}`
+  const more = `${showSwaps(columns.at(-1)!)}${showImport(columns.at(-1)!)}`
+  return `${showHead(bench)}${table([['', ...names], ...rows], 1)}${more}`
 }

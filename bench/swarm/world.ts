@@ -52,8 +52,8 @@ const placeOf = (node: Node): Place => ({
   node,
 })
 
-const overDaemons = async ({ agents, versions }: Settings): Promise<World> => {
-  const reason = available(versions)
+const overDaemons = async ({ agents, versions, scenario, swaps }: Settings): Promise<World> => {
+  const reason = available(scenario === 'swap' ? [...versions, ...swaps] : versions)
   if (reason !== undefined) {
     throw new Failure('not_found', reason, { hint: 'or measure without: --transport mailbox' })
   }
