@@ -6,8 +6,14 @@
  * ```
  */
 import type { ControlClient } from '../../src/control/client.ts'
-import type { Agent } from './agent.ts'
 import { MAP } from './journal.ts'
+import type { Place } from './world.ts'
+
+/** An agent, or what answers like one. */
+interface Holder {
+  readonly client: ControlClient
+  readonly place: Pick<Place, 'name'>
+}
 
 /** Keys that are missing or have another value. */
 const missingAt = async (
@@ -24,7 +30,7 @@ const missingAt = async (
 
 /** Each agent and key where it is not so; one agent after another, for their answers may be long. */
 export const findLost = async (
-  agents: readonly Agent[],
+  agents: readonly Holder[],
   expected: ReadonlyMap<string, string>,
   map = MAP,
 ): Promise<string[]> => {

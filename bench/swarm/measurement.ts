@@ -24,8 +24,6 @@ import { trafficOf } from './traffic.ts'
 import { Watcher } from './watcher.ts'
 import { Writer } from './writer.ts'
 
-/** Milliseconds without a write before the load: a round of each agent at its default interval. */
-const IDLE = 5_000
 /** Milliseconds for watchers to be told, and for inboxes to be emptied, once all replicas are equal. */
 const LAST_TIMEOUT = 10_000
 /** Milliseconds after that: what follows a change by a timer of the agents is a part of its cost. */
@@ -77,7 +75,7 @@ export class Measurement {
   /** Has that agent write now. */
   write(agent: number, due = performance.now()): Write {
     this.#crew.check()
-    this.#lateness.push(performance.now() - due)
+    this.#lateness.push(Math.max(0, performance.now() - due))
     const write = this.journal.issue(agent, due)
     this.#writers[agent]?.write(write)
     return write
@@ -163,10 +161,13 @@ export class Measurement {
 
   async #measureIdle(): Promise<void> {
     const before = await this.#crew.statuses()
-    await pauseUntil(performance.now() + IDLE, this.#signal)
+    const { idleSeconds } = this.#settings
+    await pauseUntil(performance.now() + idleSeconds * 1000, this.#signal)
     const { sent, bytesSent } = trafficOf(before, await this.#crew.statuses(), 0)
-    const seconds = IDLE / 1000
-    this.#idle = { messagesPerSecond: sent / seconds, bytesPerSecond: bytesSent / seconds }
+    this.#idle = {
+      messagesPerSecond: sent / idleSeconds,
+      bytesPerSecond: Math.round(bytesSent / idleSeconds),
+    }
   }
 
   #readUsage(): Usage | null {

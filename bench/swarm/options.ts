@@ -34,6 +34,7 @@ hold all that was acknowledged.
   --transport NAME  ${TRANSPORTS.join(' or ')}  (default ${STANDARD.transport})
   --versions LIST   of Pilot, one for each node, in turn  (default ${STANDARD.versions})
   --settle N        seconds the replicas may take to become equal  (default ${STANDARD.settleSeconds})
+  --idle N          seconds without a write before  (default ${STANDARD.idleSeconds})
   --runs N          runs; medians follow  (default ${STANDARD.runs})
   --interval TIME   of the agents, like 5s; --fanout N too  (default: their own)
   --built           agents from dist (npm run build) instead of from the sources
@@ -61,6 +62,7 @@ const OPTIONS = {
   transport: { type: 'string' },
   versions: { type: 'string' },
   settle: { type: 'string' },
+  idle: { type: 'string' },
   runs: { type: 'string' },
   interval: { type: 'string' },
   fanout: { type: 'string' },
@@ -122,15 +124,21 @@ const checkTogether = ({ scenario, transport, isHot, agents }: Settings): void =
   }
 }
 
+type Whole =
+  | 'agents'
+  | 'seconds'
+  | 'value'
+  | 'idle'
+  | 'settle'
+  | 'runs'
+  | 'outage'
+  | 'entries'
+  | 'entry-bytes'
+
 /** Throws a Failure (invalid_argument) that quotes what is not usable. */
 export const parseOptions = (args: readonly string[]): Options => {
   const values = parseWords(args, OPTIONS, 'npm run bench:swarm')
-  const whole = (
-    name: 'agents' | 'seconds' | 'value' | 'settle' | 'runs' | 'outage' | 'entries' | 'entry-bytes',
-    min: number,
-    max: number,
-    otherwise: number,
-  ): number => {
+  const whole = (name: Whole, min: number, max: number, otherwise: number): number => {
     const text = values[name]
     return text === undefined ? otherwise : parseWhole(`--${name}`, text, min, max)
   }
@@ -150,6 +158,7 @@ export const parseOptions = (args: readonly string[]): Options => {
     valueBytes: whole('value', 1, MOST_VALUE, STANDARD.valueBytes),
     isHot: values.hot,
     settleSeconds: whole('settle', 1, MOST_SECONDS, STANDARD.settleSeconds),
+    idleSeconds: whole('idle', 1, MOST_SECONDS, STANDARD.idleSeconds),
     runs: whole('runs', 1, MOST_RUNS, STANDARD.runs),
     isBuilt: values.built,
     ...(interval !== undefined && { interval: parseInterval(interval) }),

@@ -25,6 +25,8 @@ export interface Settings {
   readonly valueBytes: number
   /** Does each agent overwrite one key, in the layout for such keys, instead of writing new ones? */
   readonly isHot: boolean
+  /** How long nobody writes before, so that the traffic of rounds alone is known. */
+  readonly idleSeconds: number
   /** How long the replicas may take to become equal after the last write. */
   readonly settleSeconds: number
   readonly runs: number
@@ -51,6 +53,8 @@ export const STANDARD: Settings = {
   seconds: 30,
   valueBytes: 20,
   isHot: false,
+  // A round of each agent at its default interval.
+  idleSeconds: 5,
   settleSeconds: 120,
   runs: 1,
   isBuilt: false,
