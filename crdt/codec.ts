@@ -16,8 +16,10 @@ import { DIGEST_PATTERN, digestBytes } from './digest.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import {
   type DocState,
+  type Fragment,
   MESSAGE_FORMAT,
   MESSAGE_TYPE,
+  type Missing,
   type PackedUpdate,
   type Push,
 } from './message.ts'
@@ -111,6 +113,8 @@ export const encodePush = (push: Push): string =>
     format: MESSAGE_FORMAT,
     ...(push.documents !== undefined && push.documents > 1 && { documents: push.documents }),
     ...(push.members.length > 0 && { members: push.members }),
+    ...(push.fragment && { fragment: push.fragment }),
+    ...(push.missing && { missing: push.missing }),
   })
 
 type Json = Record<string, unknown>
@@ -172,12 +176,13 @@ const readDigest = (value: unknown, what: string): string => {
   return value as string
 }
 
-/** Bytes of base64. A vector of 100,000 writers takes about 1 MB: 25 times what a large swarm has. */
-const SUMMARY_LENGTH = 1_500_000
-
 const readBytes = (value: unknown, what: string): Uint8Array => {
   const text = readBase64(value, what)
-  check(text.length <= SUMMARY_LENGTH, 'too_large', () => `${what} has ${text.length} characters`)
+  check(
+    text.length <= LIMITS.summaryLength,
+    'too_large',
+    () => `${what} has ${text.length} characters`,
+  )
   return fromBase64(text)
 }
 
@@ -246,6 +251,32 @@ const readStates = (value: unknown, limits: Limits): Map<string, DocState> => {
   return states
 }
 
+const readFragment = (value: unknown, limits: Limits): Fragment => {
+  if (!isObject(value)) throw new Refusal('malformed', `fragment is ${show(value)}, not an object`)
+  const { data } = value
+  const index = readCount(value.index, 'fragment.index')
+  const count = readCount(value.count, 'fragment.count')
+  const bytes = readCount(value.bytes, 'fragment.bytes')
+  check(count <= limits.fragments, 'too_many', () => `${count} fragments`)
+  check(bytes <= limits.messageBytes, 'too_large', () => `fragments of ${bytes} bytes`)
+  check(index < count, 'malformed', () => `fragment ${index} of ${count}`)
+  if (typeof data !== 'string' || data === '') {
+    throw new Refusal('malformed', `fragment.data is ${show(data)}, not a text`)
+  }
+  return { of: readDigest(value.of, 'fragment.of'), index, count, bytes, data }
+}
+
+const readMissing = (value: unknown, limits: Limits): Missing => {
+  if (!isObject(value)) throw new Refusal('malformed', `missing is ${show(value)}, not an object`)
+  const { indexes } = value
+  if (!Array.isArray(indexes)) throw new Refusal('malformed', `missing.indexes is ${show(indexes)}`)
+  check(indexes.length <= limits.fragments, 'too_many', () => `${indexes.length} missing fragments`)
+  return {
+    of: readDigest(value.of, 'missing.of'),
+    indexes: indexes.map((index) => readCount(index, 'missing.indexes')),
+  }
+}
+
 const parse = (text: string, limits: Limits): Json => {
   // A character takes one to three bytes, so hardly any text needs counting.
   const isShort = text.length * 3 <= limits.messageBytes
@@ -298,5 +329,7 @@ export const decodePush = (text: string, swarm: string, limits: Limits = LIMITS)
     swarm,
     ...(value.documents !== undefined && { documents: readCount(value.documents, 'documents') }),
     members: readMembers(value.members, 'members', limits),
+    ...(value.fragment !== undefined && { fragment: readFragment(value.fragment, limits) }),
+    ...(value.missing !== undefined && { missing: readMissing(value.missing, limits) }),
   }
 }

@@ -10,7 +10,6 @@
  */
 import {
   coversDelta,
-  type Delta,
   type DocState,
   isEmptyDelta,
   type Limits,
@@ -28,7 +27,6 @@ import type { Counters } from './counters.ts'
 import type { SharedDocument } from './document.ts'
 import type { GossipEffect } from './events.ts'
 import type { Peer, Peers } from './peers.ts'
-import type { Source } from './rumors.ts'
 import type { Sender } from './sender.ts'
 import type { Spread } from './spread.ts'
 
@@ -90,6 +88,11 @@ export class Exchange {
   /** A message to that peer did not leave: what it was asked, others are. */
   failed(address: string, now: number): void {
     this.#askNext(this.#asks.failed(address), now)
+  }
+
+  /** The peer is sending a long message in parts: what it was asked may be in it. */
+  isComing({ address }: Peer, now: number): void {
+    this.#asks.extend(address, now)
   }
 
   /** The document is shared no more. */
@@ -184,6 +187,7 @@ export class Exchange {
       else this.#ask(name, peer.address, digest, now)
     }
     if (answer) {
+      if (!more && document.rumors.hasFresh) this.#options.spread.changed(now)
       const { next, since } = this.#asks.answered(name, peer.address, more === true, now)
       if (since !== undefined && !vector) document.answered(peer.address, since)
       if (since !== undefined && document.replica.waiting.updates === 0) document.syncs++
@@ -229,13 +233,11 @@ export class Exchange {
       this.#onMerged(document, groups[i]!, outcome, now)
     }
     // What the updates freed from waiting has come from others: their senders may lack it.
-    if (!isEmptyDelta(freed)) this.#isNew(document, freed, {}, now)
+    if (!isEmptyDelta(freed)) {
+      document.changed(freed, now, {})
+      this.#options.spread.changed(now)
+    }
     for (const error of thrown) this.#onThrown(groups[0]![0]!.peer, name, error)
-  }
-
-  #isNew(document: SharedDocument, delta: Delta, source: Source, now: number): void {
-    document.changed(delta, now, source)
-    this.#options.spread.changed(now)
   }
 
   /** One update of those that were merged, and those who sent it. */
@@ -261,7 +263,9 @@ export class Exchange {
     if (status === 'known') counters.redundant++
     if (!isEmptyDelta(delta)) {
       const source = { from: peer.address, told: update.told }
-      this.#isNew(document, delta, coversDelta(carried, delta) ? source : {}, now)
+      document.changed(delta, now, coversDelta(carried, delta) ? source : {})
+      // A part of a long answer is passed on with the last, not each by itself.
+      if (!hasMore) this.#options.spread.changed(now)
     }
     document.remember(update.digest, carried, config.remembered)
     for (const { peer } of senders) document.shown(carried, peer.address)

@@ -18,6 +18,8 @@
 import {
   type DocState,
   decodePush,
+  digestBytes,
+  type Fragment,
   LIMITS,
   type Limits,
   type Platform,
@@ -25,6 +27,7 @@ import {
   Refusal,
   type Replica,
 } from '../../crdt/index.ts'
+import { Assembly } from './assembly.ts'
 import { Composer } from './compose.ts'
 import { DEFAULTS, type GossipConfig } from './config.ts'
 import { Counters } from './counters.ts'
@@ -49,6 +52,8 @@ export interface GossipOptions {
   readonly limits?: Limits
 }
 
+const utf8 = new TextEncoder()
+
 const bytesOf = (most: number | (() => number)): number =>
   typeof most === 'number' ? most : most()
 
@@ -69,6 +74,7 @@ export class Gossip {
   readonly #sender: Sender
   readonly #spread: Spread
   readonly #exchange: Exchange
+  readonly #assembly: Assembly
   #now = Number.NEGATIVE_INFINITY
   #effects: GossipEffect[] = []
 
@@ -85,7 +91,14 @@ export class Gossip {
       // The others have our limits: what they would refuse need not be sent.
       maxMessageBytes: () => Math.min(bytesOf(options.maxMessageBytes), this.#limits.messageBytes),
       maxUpdateBytes: this.#limits.updateBytes,
+      maxTextBytes: this.#limits.messageBytes,
       fanouts: () => fanoutsFor(this.config, this.peers.living),
+    })
+    this.#assembly = new Assembly({
+      digestOf: (text) => digestBytes(utf8.encode(text), options.platform),
+      // Well before whoever waits for the answer asks for all of it again.
+      patienceMs: this.config.askTimeoutMs / 3,
+      maxLength: 2 * this.#limits.messageBytes,
     })
     this.#sender = new Sender(this.peers, this.#composer, this.config, this.counters)
     this.#spread = new Spread({
@@ -147,7 +160,12 @@ export class Gossip {
 
   /** When to send a `wake` at the latest: milliseconds on the clock of `handle`. */
   get wakeAt(): number {
-    return Math.min(this.#spread.wakeAt, this.#exchange.wakeAt, this.#sender.wakeAt(this.#now))
+    return Math.min(
+      this.#spread.wakeAt,
+      this.#exchange.wakeAt,
+      this.#assembly.wakeAt,
+      this.#sender.wakeAt(this.#now),
+    )
   }
 
   /** Messages on their way. */
@@ -194,6 +212,7 @@ export class Gossip {
     this.#spread.announce(now)
     this.#spread.onTime(now)
     this.#exchange.onTime(now)
+    if (this.#assembly.wakeAt <= now) this.#askForFragments(now)
     this.#effects.push(...this.#sender.pump(now, this.#documents))
     return this.#effects
   }
@@ -280,6 +299,8 @@ export class Gossip {
     for (const member of push.members) this.peers.add(member, 'named')
     // Somebody unknown to us knows few others: tell it some, with our digest.
     if (isNew) this.#spread.introduce(peer)
+    if (push.missing) this.#sender.again(peer, push.missing)
+    if (push.fragment) this.#onFragment(peer, push.fragment, now, heard)
     for (const [name, state] of push.state) {
       const document = this.#documents.get(name)
       if (document) heard.push({ peer, document, state })
@@ -289,6 +310,32 @@ export class Gossip {
     if (peer.digests.size > peer.documents)
       for (const name of [...peer.digests.keys()])
         if (!push.state.has(name)) peer.digests.delete(name)
+  }
+
+  /** The last fragment of a message makes it whole: then it counts as if it had come so. */
+  #onFragment(peer: Peer, fragment: Fragment, now: number, heard: Heard[]): void {
+    let text: string | undefined
+    try {
+      text = this.#assembly.take(peer.address, fragment, now)
+    } catch (error) {
+      this.#refuse(peer.address, error)
+      return
+    }
+    if (text === undefined) {
+      // What is being answered comes, if slowly.
+      this.#exchange.isComing(peer, now)
+      return
+    }
+    this.#onMessage(peer.address, text, now, heard)
+  }
+
+  #askForFragments(now: number): void {
+    for (const { from, missing } of this.#assembly.overdue(now)) {
+      const peer = this.peers.get(from)
+      if (!peer) continue
+      this.#sender.ask(peer, missing)
+      this.#exchange.isComing(peer, now)
+    }
   }
 
   /** Others may have documents that we have not: it is no fault to tell of them. */

@@ -8,8 +8,10 @@
  * for (const peer of peers.forRound(3, now)) peer.outbox.say('kv', { digest: true })
  * ```
  */
+import type { Fragment, Missing } from '../../crdt/index.ts'
 import type { GossipConfig } from './config.ts'
 import { Outbox, type Saying } from './outbox.ts'
+import type { Parcel } from './parcel.ts'
 import { Turns } from './turns.ts'
 
 /** How a peer came to be known, from the weakest word to the strongest. */
@@ -39,6 +41,10 @@ export interface Peer {
   readonly outbox: Outbox
   /** What is on its way to it; undefined when nothing is. */
   sending: Sending | undefined
+  /** A long message that goes to it in fragments; kept for a while when all were sent. */
+  parcel: Parcel | undefined
+  /** Fragments that it has sent only in part: to be asked for. */
+  missing: Missing | undefined
 }
 
 /** Why a peer cannot be reached, as the transport says it. */
@@ -56,6 +62,8 @@ export interface Sending {
   readonly length: number
   /** Might it not be there? */
   readonly suspect: boolean
+  /** Where it is a part of a long message: which. */
+  readonly fragment?: Fragment | undefined
 }
 
 /** What only some peers need is made when it is asked for: a peer that was never met takes 150 bytes, not 700. */
@@ -71,6 +79,8 @@ class KnownPeer implements Peer {
   isIntroduced = false
   documents: number | undefined = undefined
   sending: Sending | undefined = undefined
+  parcel: Parcel | undefined = undefined
+  missing: Missing | undefined = undefined
   #digests: Map<string, string> | undefined
   #outbox: Outbox | undefined
 

@@ -11,6 +11,7 @@
  * effects.push(...sender.pump(now, documents))
  * ```
  */
+import type { Fragment, Missing } from '../../crdt/index.ts'
 import type { Composer, OpenDocument } from './compose.ts'
 import type { GossipConfig } from './config.ts'
 import type { Counters } from './counters.ts'
@@ -41,6 +42,8 @@ export class Sender {
   readonly #window: SendWindow
   /** Peers to whom something is to be said, in the order in which it came up. */
   readonly #ready = new Set<Peer>()
+  /** Peers to whom a fragment went last, while something else is to be said to them. */
+  readonly #isTurnOfWords = new Set<Peer>()
   #sending = 0
   #suspectsSending = 0
   /** The last sends that ended well: to whom, and whether late. */
@@ -124,6 +127,10 @@ export class Sender {
     if (cause === 'timeout') this.#window.ended(sending.at, true, now)
     if (!isOurs) this.#peers.fail(peer, now, failure)
     if (cause === 'local') this.#pause(now)
+    if (sending.fragment && peer.parcel?.of === sending.fragment.of) {
+      peer.parcel.failed(sending.fragment)
+      this.#ready.add(peer)
+    }
     for (const [document, { since, digest }] of sending.said) {
       // An answer is not kept: who asked will ask again, and may lack less by then.
       if (since === undefined && !digest) continue
@@ -168,15 +175,44 @@ export class Sender {
     return others.length > 0 && others.filter(({ late }) => late).length * 2 >= others.length
   }
 
+  /** The peer lacks some fragments of what was sent to it, as it says. */
+  again(peer: Peer, missing: Missing): void {
+    if (peer.parcel?.of !== missing.of) return
+    peer.parcel.again(missing)
+    this.#ready.add(peer)
+  }
+
+  /** Fragments of the peer's have not come: they are asked for. */
+  ask(peer: Peer, missing: Missing): void {
+    peer.missing = missing
+    this.#ready.add(peer)
+  }
+
+  /**
+   * One message: what is to be said, or the next fragment of what was too long for one. They take
+   * turns, so that a long value holds up nothing that is short.
+   */
   #send(peer: Peer, now: number, documents: ReadonlyMap<string, OpenDocument>): GossipEffect[] {
+    const { parcel, missing } = peer
+    if (missing) {
+      peer.missing = undefined
+      this.#ready.add(peer)
+      return [this.#begin(peer, this.#composer.wrap({ missing }, documents.size, now), [], now)]
+    }
+    const isUnderWay = parcel !== undefined && !parcel.isSent
+    if (isUnderWay && !this.#isTurnOfWords.has(peer))
+      return this.#sendFragment(peer, documents, now)
+    this.#isTurnOfWords.delete(peer)
     const { text, said, left, unsendable } = this.#composer.compose(
       peer.address,
       peer.outbox.drain(),
       documents,
       () => this.#members(peer, now),
       now,
+      !isUnderWay,
     )
     for (const [document, saying] of left) this.say(peer, document, saying)
+    if (text === undefined && isUnderWay) return this.#sendFragment(peer, documents, now)
     const effects: GossipEffect[] = unsendable.map(([document, bytes]) => ({
       type: 'unsendable',
       to: peer.address,
@@ -184,13 +220,44 @@ export class Sender {
       bytes,
     }))
     if (text === undefined) return effects
+    if (this.#composer.isTooLong(text)) {
+      peer.parcel = this.#composer.split(text)
+      return [...effects, ...this.#sendFragment(peer, documents, now)]
+    }
+    if (isUnderWay) this.#ready.add(peer)
+    return [...effects, this.#begin(peer, text, said, now)]
+  }
+
+  #sendFragment(
+    peer: Peer,
+    documents: ReadonlyMap<string, OpenDocument>,
+    now: number,
+  ): GossipEffect[] {
+    const fragment = peer.parcel?.next()
+    if (!fragment) return []
+    if (!peer.parcel?.isSent) this.#ready.add(peer)
+    if (!peer.outbox.isEmpty) {
+      this.#ready.add(peer)
+      this.#isTurnOfWords.add(peer)
+    }
+    const text = this.#composer.wrap({ fragment }, documents.size, now)
+    return [this.#begin(peer, text, [], now, fragment)]
+  }
+
+  #begin(
+    peer: Peer,
+    text: string,
+    said: Sending['said'],
+    now: number,
+    fragment?: Fragment,
+  ): GossipEffect {
     const suspect = isSuspect(peer)
-    peer.sending = { said, suspect, at: now, length: text.length }
+    peer.sending = { said, suspect, at: now, length: text.length, fragment }
     this.#sending++
     if (suspect) this.#suspectsSending++
     this.#counters.pushesSent++
     this.#counters.bytesSent += text.length
-    return [...effects, { type: 'send', to: peer.address, text }]
+    return { type: 'send', to: peer.address, text }
   }
 
   /** Some members, to be named to the peer. */
