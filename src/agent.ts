@@ -12,6 +12,7 @@
  */
 import * as Y from 'yjs'
 import { Failure } from './errors.ts'
+import { limitValues } from './maps/index.ts'
 import { Member, type MemberOptions } from './member.ts'
 import { newWriter, Room } from './room.ts'
 import { checkRoomName } from './room-name.ts'
@@ -31,6 +32,8 @@ export interface AgentOptions extends MemberOptions {
   readonly doc?: Y.Doc
   /** Where the document is kept, and who remembers its writer id; default: nowhere and nobody. */
   readonly keep?: Keep
+  /** UTF-8 bytes of a value's JSON that may be written to its document; default 8 MiB, at most 15. */
+  readonly maxValueBytes?: number
 }
 
 export class Agent {
@@ -50,7 +53,8 @@ export class Agent {
     this.swarm = this.member.swarm
     this.doc = options.doc ?? new Y.Doc()
     if (options.doc === undefined) this.doc.clientID = newWriter()
-    const { keep, onProblem } = options
+    const { keep, maxValueBytes, onProblem } = options
+    if (maxValueBytes !== undefined) limitValues(this.doc, maxValueBytes)
     this.room = new Room({
       name: this.swarm,
       doc: this.doc,

@@ -36,6 +36,8 @@ export interface OpenMapOptions {
   readonly map?: string
   /** Write in the layout for keys that are overwritten all day; default false. */
   readonly hot?: boolean
+  /** UTF-8 bytes of a value's JSON that may be written; default 8 MiB, at most 15. */
+  readonly maxValueBytes?: number
   readonly config?: Partial<GossipConfig>
   /** Told of trouble: refused messages, an unreachable daemon. Called often in bad times. */
   readonly onProblem?: (problem: Problem) => void
@@ -68,7 +70,7 @@ const transportOf = ({ transport, mailbox, name, swarm }: OpenMapOptions): Trans
 export const openMap = async <T extends Json = Json>(
   options: OpenMapOptions,
 ): Promise<OpenedMap<T>> => {
-  const { swarm, peers, data, map = DEFAULT_MAP, hot, config, onProblem } = options
+  const { swarm, peers, data, map = DEFAULT_MAP, hot, config, maxValueBytes, onProblem } = options
   const agent = new Agent({
     swarm,
     transport: transportOf(options),
@@ -79,6 +81,7 @@ export const openMap = async <T extends Json = Json>(
   })
   const opened = new SharedMap<T>(agent.doc, map, {
     ...(hot !== undefined && { hot }),
+    ...(maxValueBytes !== undefined && { maxValueBytes }),
     flushed: () => agent.flushed(),
     close: () => agent.stop(),
   })

@@ -129,6 +129,7 @@ export const live = async (
     peers: plan.peers,
     config: plan.config,
     keep: keepIn(plan.dir),
+    ...(plan.maxValueBytes !== undefined && { maxValueBytes: plan.maxValueBytes }),
     onProblem: (problem) => problems.add(problem),
   })
   const ending = awaitEnding()

@@ -30,6 +30,7 @@ export { DEFAULT_MAP } from './names.ts'
 export { hotNeedsOf } from './needs.ts'
 export { type EntryChange, type ObserveOptions, observeEntries } from './observe.ts'
 export { readPath, writePath } from './path.ts'
+export { DEFAULT_VALUE_BYTES, limitValues, MAX_VALUE_BYTES, valueLimitOf } from './value-limit.ts'
 export {
   appendEntry,
   deleteEntry,
