@@ -49,7 +49,7 @@ export class Agent {
 
   constructor(options: AgentOptions) {
     this.#options = options
-    this.member = new Member(options)
+    this.member = new Member({ ...options, isPatient: true })
     this.swarm = this.member.swarm
     this.doc = options.doc ?? new Y.Doc()
     if (options.doc === undefined) this.doc.clientID = newWriter()
@@ -70,8 +70,10 @@ export class Agent {
   }
 
   /**
-   * Opens the transport, resolves the peers and makes the first round. Rejects with a Failure
-   * when the transport cannot be opened or a given peer does not exist.
+   * Loads the document, opens the transport, resolves the peers and makes the first round. Where
+   * the transport cannot be opened yet (no daemon, a slow pilotctl) the document is served all the
+   * same, `member.waitsFor` says why, and opening is tried again and again. Rejects with a Failure
+   * that no waiting mends, and when none of the given peers exists.
    */
   async start(): Promise<void> {
     await this.member.open()
@@ -104,7 +106,7 @@ export class Agent {
    * cannot be used, when there are too many, and when the disk refuses.
    */
   async openRoom(name: string): Promise<Room> {
-    if (!this.member.isStarted) {
+    if (!this.member.isStarted && !this.member.waitsFor) {
       throw new Failure('closed', `room "${name}": the agent does not run`, {
         hint: 'start it first',
       })

@@ -20,6 +20,7 @@ import {
   type GossipEvent,
   type OpenOptions,
 } from './gossip/index.ts'
+import { PatientOpening } from './patient-opening.ts'
 import { PeerSearch } from './peer-search.ts'
 import { nodePlatform } from './platform.ts'
 import { checkSwarm } from './swarm.ts'
@@ -37,6 +38,8 @@ export interface MemberOptions {
   /** Names or addresses of peers; names are resolved by the transport. */
   readonly peers?: readonly string[]
   readonly config?: Partial<GossipConfig>
+  /** Does `open` wait, in the background, for what may pass: a daemon that is not up yet? Default false. */
+  readonly isPatient?: boolean
   /** Told of trouble: refused messages, an unreachable daemon. Called often in bad times. */
   readonly onProblem?: (problem: Problem) => void
 }
@@ -101,8 +104,11 @@ export class Member {
   #onIdle: (() => void) | undefined
   /** Has our own side kept the last sends from leaving? */
   #isCutOff = false
-  /** What the transport has reported last. */
+  /** What was reported last of our own side. */
   #told: Failure | undefined
+  readonly #opening: PatientOpening
+  /** Was `start` called? */
+  #isWanted = false
   /** Last words of rooms that have left, on their way. */
   readonly #parting = new Set<Promise<void>>()
 
@@ -116,6 +122,11 @@ export class Member {
       countKnown: () => this.#gossip?.peers.size ?? 0,
       onPeers: (addresses, source) => this.take({ type: 'peers', addresses, source }),
       onFailure: (failure) => this.#tell({ type: 'transport', failure }),
+    })
+    this.#opening = new PatientOpening({
+      open: () => this.#openTransport(),
+      onOpen: () => this.#onOpen(),
+      onWaiting: (failure) => this.#tell({ type: 'transport', failure }),
     })
     this.ready = new Promise((resolve) => {
       this.#tellReady = resolve
@@ -136,9 +147,24 @@ export class Member {
     return this.#isStarted && !this.#isStopped
   }
 
-  /** Opens the transport; messages wait until `start`. Rejects with a Failure. */
+  /** Why the transport is not open yet, while it waits for what may pass; undefined: it does not. */
+  get waitsFor(): Failure | undefined {
+    return this.#opening.waitsFor
+  }
+
+  /**
+   * Opens the transport; messages wait until `start`. Rejects with a Failure. A patient member
+   * resolves also when the transport cannot be opened yet, and goes on trying.
+   */
   async open(): Promise<void> {
-    await this.transport.open({
+    if (!this.#options.isPatient) {
+      await this.#openTransport()
+      this.#onOpen()
+    } else await this.#opening.start()
+  }
+
+  #openTransport(): Promise<void> {
+    return this.transport.open({
       accepts: (text) => isPushOf(text, this.swarm),
       receive: (incoming) => this.#receive([incoming], 0),
       receiveAll: (batch, waiting) => this.#receive(batch, waiting),
@@ -147,7 +173,10 @@ export class Member {
         this.#tell({ type: 'transport', failure })
       },
     })
-    this.#gossip = new Gossip({
+  }
+
+  #onOpen(): void {
+    const gossip = new Gossip({
       self: this.transport.address,
       swarm: this.swarm,
       platform: nodePlatform,
@@ -155,11 +184,25 @@ export class Member {
       maxMessageBytes: () => this.transport.maxMessageBytes,
       ...(this.#options.config && { config: this.#options.config }),
     })
+    this.#gossip = gossip
+    for (const room of this.#rooms.values()) this.#share(gossip, room)
+    if (this.#isWanted && !this.#isStarted) {
+      this.#begin().catch((error) => this.#tell({ type: 'transport', failure: toFailure(error) }))
+    }
   }
 
-  /** Resolves the peers and makes the first round. Rejects with a Failure when a given peer does not exist. */
+  /**
+   * Resolves the peers and makes the first round, or does so when the transport has opened. Rejects
+   * with a Failure when none of the given peers exists.
+   */
   async start(): Promise<void> {
+    this.#isWanted = true
+    if (this.#gossip) await this.#begin()
+  }
+
+  async #begin(): Promise<void> {
     const given = await this.#search.resolve()
+    if (this.#isStopped) return
     this.#isStarted = true
     this.#tellReady()
     this.take({ type: 'peers', addresses: given, source: 'given' })
@@ -174,11 +217,26 @@ export class Member {
     await this.#search.invite(peers)
   }
 
-  /** Shares a room from now on. Throws a TypeError before `open`, and where its name is taken. */
+  /**
+   * Shares a room from now on, or from when the transport has opened. Throws a TypeError before
+   * `open`, and where its name is taken.
+   */
   attach(room: Attachable): void {
-    if (!this.#gossip) throw new TypeError('attach was called before open, or after close')
-    this.#gossip.open(room.name, room.replica, room.openOptions)
+    const gossip = this.#gossip
+    if (this.#isStopped || (!gossip && !this.waitsFor)) {
+      throw new TypeError('attach was called before open, or after close')
+    }
+    if (this.#rooms.has(room.name)) {
+      throw new TypeError(`document "${room.name}" is open already`)
+    }
     this.#rooms.set(room.name, room)
+    // What is changed while nobody can be told is no news: peers learn of it by its digest.
+    if (gossip) this.#share(gossip, room)
+    else room.replica.onLocal = () => void room.replica.takeLocal()
+  }
+
+  #share(gossip: Gossip, room: Attachable): void {
+    gossip.open(room.name, room.replica, room.openOptions)
     room.replica.takeLocal()
     room.replica.onLocal = () => this.take({ type: 'changed' })
     if (this.#isStarted) this.take({ type: 'changed' })
@@ -228,6 +286,7 @@ export class Member {
   async close(): Promise<void> {
     if (this.#isStopped) return
     this.#isStopped = true
+    this.#opening.stop()
     this.#search.stop()
     for (const room of this.#rooms.values()) room.onClosing()
     await this.drain()
@@ -241,9 +300,10 @@ export class Member {
 
   /** Feeds one event to the core. Events that come meanwhile (from an observer) wait their turn. */
   take(event: GossipEvent): void {
-    this.#events.push(event)
     const gossip = this.#gossip
-    if (!gossip || !this.#isStarted || this.#isHandling) return
+    if (!gossip) return // what there is then is told by the first round
+    this.#events.push(event)
+    if (!this.#isStarted || this.#isHandling) return
     // Listeners of a program are called here. One that throws must not keep what follows from
     // being done: an effect that is left out would be waited for without end.
     const thrown: unknown[] = []
@@ -316,7 +376,10 @@ export class Member {
       () => this.transport.send(to, text),
       (error) => {
         const { code, message, hint } = toFailure(error)
-        throw new Failure(code, message, { hint, cause: error, isLocal: true })
+        const failure = new Failure(code, message, { hint, cause: error, isLocal: true })
+        this.#told = failure
+        this.#tell({ type: 'send', to, failure })
+        throw failure
       },
     )
   }
@@ -324,7 +387,9 @@ export class Member {
   /** A last word: its end is no event, as gossip does not know of it. */
   #part(to: string, text: string): void {
     const parting = this.#publish(to, text)
-      .catch((error) => this.#tell({ type: 'send', to, failure: toFailure(error) }))
+      .catch((error) => {
+        if (this.#told !== error) this.#tell({ type: 'send', to, failure: toFailure(error) })
+      })
       .finally(() => this.#parting.delete(parting))
     this.#parting.add(parting)
   }

@@ -52,6 +52,12 @@ export interface AgentStatus {
   }
   /** Updates that wait for their predecessors. */
   readonly waiting: number
+  /** Why the transport is not open yet, and what to do; absent: it is. */
+  readonly waitsFor?: {
+    readonly code: string
+    readonly message: string
+    readonly hint?: string | undefined
+  }
 }
 
 /** The peers that may have the room, by address; none while it has joined no member. */
@@ -68,7 +74,8 @@ export const describePeers = ({ name, replica, member }: Room): PeerStatus[] =>
     .sort((a, b) => (a.address < b.address ? -1 : 1))
 
 /** The status of an agent that takes part with this member, of its own room. */
-export const describeAgent = (room: Room, { swarm, transport, gossip }: Member): AgentStatus => {
+export const describeAgent = (room: Room, member: Member): AgentStatus => {
+  const { swarm, transport, gossip, waitsFor } = member
   const { digest, version, waiting } = room.replica
   const counters = gossip?.counters ?? new Counters()
   return {
@@ -81,5 +88,8 @@ export const describeAgent = (room: Room, { swarm, transport, gossip }: Member):
     peers: describePeers(room),
     counters: { ...counters, rejected: { ...counters.rejected } },
     waiting: waiting.updates,
+    ...(waitsFor && {
+      waitsFor: { code: waitsFor.code, message: waitsFor.message, hint: waitsFor.hint },
+    }),
   }
 }

@@ -172,7 +172,8 @@ export const live = async (
     tellStarted()
     if (!isStopping) {
       await attempt(writePid)
-      await onStarted(describeStart(plan, agent.address, served?.url))
+      const { waitsFor } = agent.status()
+      await onStarted(describeStart(plan, agent.address, served?.url, waitsFor))
     }
     await stopped
   } catch (error) {

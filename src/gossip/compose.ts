@@ -399,8 +399,8 @@ export class Composer {
     const delta = replica.lacking(answer.known)
     if (isEmptyDelta(delta)) return {}
     // What is long is never encoded as a whole: it would hold up all that waits meanwhile.
-    const isLong = !fitsPiece(replica.doc, delta, PART_BYTES)
-    let bytes = answer.pieceBytes ?? (isLong ? PART_BYTES : undefined)
+    let bytes = answer.pieceBytes
+    if (bytes === undefined && !fitsPiece(replica.doc, delta, PART_BYTES)) bytes = PART_BYTES
     for (;;) {
       const { piece, rest } =
         bytes === undefined

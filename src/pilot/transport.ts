@@ -114,8 +114,8 @@ export class PilotTransport implements Transport {
 
   /**
    * Asks the daemon who it is, tags the node, and starts to watch the inbox. Rejects with
-   * `not_running` without a daemon and `not_found` without the program; may be tried again
-   * with a new transport. An inbox folder that is not there yet is waited for.
+   * `not_running` without a daemon and `not_found` without the program; may then be tried
+   * again. An inbox folder that is not there yet is waited for.
    */
   async open(hooks: TransportHooks): Promise<void> {
     if (this.#state === 'closed') throw closed()
@@ -140,7 +140,7 @@ export class PilotTransport implements Transport {
       )
       this.#inbox.start()
     } catch (error) {
-      await this.close()
+      if (this.#isOpening()) this.#state = 'new'
       throw toFailure(error)
     }
   }
@@ -225,6 +225,10 @@ export class PilotTransport implements Transport {
   // A method, since the compiler would else take the state of before an await for that after it.
   #isClosed(): boolean {
     return this.#state === 'closed'
+  }
+
+  #isOpening(): boolean {
+    return this.#state === 'opening'
   }
 
   #mustBeOpen(): void {
