@@ -31,7 +31,7 @@ const FINE: Run = {
   acknowledgement: times,
   traffic: trafficOf([], [], 4),
   idle: { messagesPerSecond: 1, bytesPerSecond: 200 },
-  processorSeconds: { agents: 1, pilotctl: 2, daemons: 3, bench: 4 },
+  processorSeconds: { agents: 1, pilotctl: 2, daemons: 3, bench: 4, others: 5 },
   memory: { start: 1e6, middle: 2e6, end: 3e6 },
   backlog: { max: 5, last: 0 },
   equal: { isEqual: true, seconds: 1.5 },
@@ -204,6 +204,7 @@ test('processor: children that have ended count as pilotctl, and nothing is coun
   const used = usedSince(before, readUsage([process.pid], [process.pid]))
   assert.ok(used!.pilotctl >= 0.15, `${used!.pilotctl} s of children`)
   assert.ok(used!.daemons >= used!.pilotctl, 'a daemon counts with its children')
+  assert.ok(usedSince(before, readUsage([], []))!.others >= 0.15, 'whose it is not is of others')
   assert.is(usedSince(before, null), null)
 })
 
