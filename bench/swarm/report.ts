@@ -45,7 +45,7 @@ const ROWS: readonly Row[] = [
   ['messages a second when idle', ({ idle }) => showNumber(idle.messagesPerSecond)],
   ['unread in one inbox, at most', ({ backlog }) => showNumber(backlog.max)],
   ['unread in all at the end', ({ backlog }) => showNumber(backlog.last)],
-  ...(['agents', 'pilotctl', 'daemons', 'bench'] as const).map(
+  ...(['agents', 'pilotctl', 'daemons', 'bench', 'others'] as const).map(
     (part): Row => [
       `processor of ${part}`,
       ({ processorSeconds }) =>
