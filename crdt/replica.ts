@@ -197,6 +197,11 @@ export class Replica {
     return clocks
   }
 
+  /** All that is deleted; computed once for each state. */
+  get deletes(): DeleteSet {
+    return this.#current().deletes
+  }
+
   /** 32 hex digits over state vector and deletes; computed once for each state. */
   get digest(): string {
     return this.#current().digest
