@@ -87,7 +87,9 @@ export const converse = (socket: Socket, handle: Handle): void => {
 
   const answer = async (line: string): Promise<void> => {
     try {
-      const result = await handle(decodeRequest(line))
+      // While it waits for us it is not idle: a flush, or a busy agent, may take long.
+      socket.setTimeout(0)
+      const result = await handle(decodeRequest(line)).finally(() => socket.setTimeout(IDLE_MS))
       if (result instanceof Subscription) return watch(result)
       if (result instanceof Rows) return await writeRows(result)
       if (!(result instanceof Farewell)) return await write(encodeAnswer(result))

@@ -32,9 +32,9 @@ const CALM: Settings = {
  * third, and each of the three sends its digest to both others: ten, and some for a digest that
  * overtakes the update.
  */
-const MOST_MESSAGES_A_WRITE = 12
+const MOST_MESSAGES_A_WRITE = 8
 /** Of the updates that come. Each of the two receivers gets it from the other once more. */
-const MOST_REDUNDANT = 0.5
+const MOST_REDUNDANT = 0.2
 
 /** Nothing refused, lost or left behind, whatever the messages were. */
 const checkAnswer = ({ runs: [run] }: SwarmBench, writes: number): void => {
