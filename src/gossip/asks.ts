@@ -40,6 +40,8 @@ interface Ask {
   readonly others: Map<string, string | undefined>
   /** Is its answer not all here, or did it not close a gap? */
   hasGap: boolean
+  /** Was something refused that this peer sent? Then its answer is not all that it has. */
+  isRefused: boolean
 }
 
 export interface Next {
@@ -52,7 +54,7 @@ export interface Next {
 export interface Answered {
   /** Those to ask next. */
   readonly next: readonly Next[]
-  /** When was asked what has now been answered to the end; undefined where it has not. */
+  /** When was asked what has now been answered to the end, and taken; undefined where it has not. */
   readonly since: number | undefined
 }
 
@@ -97,9 +99,24 @@ export class Asks {
     const others = ask?.others ?? new Map<string, string | undefined>()
     others.delete(peer)
     const until = now + this.#waitMs(repeated)
-    const asked = { peer, digest, since: now, until, repeated, others, hasGap: false }
+    const asked = {
+      peer,
+      digest,
+      since: now,
+      until,
+      repeated,
+      others,
+      hasGap: false,
+      isRefused: false,
+    }
     this.#asks.set(document, asked)
     return true
+  }
+
+  /** Something that the peer sent was refused: whatever it answers now, we do not have all of it. */
+  refused(document: string, peer: string): void {
+    const ask = this.#asks.get(document)
+    if (ask?.peer === peer) ask.isRefused = true
   }
 
   /** A part of the answer came, or its last part. */
@@ -113,7 +130,7 @@ export class Asks {
       ask.until = now + this.#timeoutMs
       return NOT_ENDED
     }
-    return { next: this.#end(document, ask), since: ask.since }
+    return { next: this.#end(document, ask), since: ask.isRefused ? undefined : ask.since }
   }
 
   /** The peer cannot be reached; returns those to ask next, by document. */

@@ -94,6 +94,12 @@ const jsonBytes = (text: string): number => utf8.encode(JSON.stringify(text)).le
 const lengthOf = ({ data, needs }: PackedUpdate): number =>
   data.length + (needs?.size ?? 0) * NEED_LENGTH
 
+/** Characters that an update of that document may take in a message that says nothing else. */
+export const updateRoom = (document: string, maxMessageBytes: number): number => {
+  const room = Math.max(LEAST_PIECE_BYTES, maxMessageBytes - ENVELOPE_BYTES)
+  return Math.max(LEAST_PIECE_BYTES, room - jsonBytes(document) - STATE_BYTES)
+}
+
 interface Part {
   readonly state: DocState
   /** Characters it takes. */

@@ -153,6 +153,7 @@ export class Exchange {
     try {
       outcome = replica.apply(unpackUpdate(packed, platform, limits), packed.needs)
     } catch (error) {
+      this.#asks.refused(name, peer.address)
       refuse(peer.address, error, name)
       return
     }
@@ -234,7 +235,9 @@ export class Exchange {
 
   /** A refusal of what had waited, or an observer's own error: told, as it cannot be thrown here. */
   #onThrown(peer: Peer, document: string, error: unknown): void {
-    if (error instanceof Refusal) this.#options.refuse(peer.address, error, document)
-    else this.#options.tell({ type: 'observer_failed', document, error })
+    if (error instanceof Refusal) {
+      this.#asks.refused(document, peer.address)
+      this.#options.refuse(peer.address, error, document)
+    } else this.#options.tell({ type: 'observer_failed', document, error })
   }
 }

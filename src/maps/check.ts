@@ -8,7 +8,7 @@
  * const mine = keepable('k', { list: [1] })       // a copy
  * ```
  */
-import { isPlainKey, LIMITS } from '../../crdt/index.ts'
+import { isPlainKey } from '../../crdt/index.ts'
 import type { Failure } from '../errors.ts'
 import { checkNames, invalid, isBroken, quote } from './names.ts'
 
@@ -18,8 +18,8 @@ import { checkNames, invalid, isBroken, quote } from './names.ts'
  */
 const MAX_VALUE_BYTES = 64 * 1024
 
-/** Levels of nesting. Peers refuse more than `LIMITS.depth`, and a hot entry is an array around its value. */
-const MAX_DEPTH = LIMITS.depth - 1
+/** Levels of nesting. Agents of former versions take 64, and a hot entry is an array around its value. */
+const MAX_DEPTH = 63
 
 /** Bytes of JSON that a number, true, false or null takes at most, and those around an item. */
 const MAX_SCALAR_BYTES = 24
