@@ -172,6 +172,7 @@ export class Replica {
     })
     this.#guard = guardTransactions(doc, {
       onBegin: () => this.#recoverLater(),
+      onThrown: (error) => this.onThrown?.(error),
       onEnding: (transaction) => {
         // What comes through `apply` was looked at before.
         if (!this.#isMerge(transaction)) this.#check.look(transaction)
@@ -233,7 +234,7 @@ export class Replica {
    * `later` is given this happens by itself.
    */
   recover(): void {
-    for (const error of this.#guard.recover()) this.onThrown?.(error)
+    this.#guard.recover()
   }
 
   /** What was changed here since it was asked last. */

@@ -23,6 +23,8 @@ export interface TransactionUser {
   readonly onEnding?: (transaction: Y.Transaction) => void
   /** The first transaction of several begins, or one alone. */
   readonly onBegin?: () => void
+  /** Told of what listeners threw and no caller is there to be thrown at. */
+  readonly onThrown?: (error: unknown) => void
 }
 
 export interface GuardedTransactions {
@@ -31,12 +33,13 @@ export interface GuardedTransactions {
    * `thrown`. What observers of types throw comes out of it, as ever.
    */
   collect(thrown: unknown[], run: () => void): void
+  /** Runs a transaction of which no caller knows: whatever is thrown, `onThrown` is told. */
+  run(run: () => void): void
   /**
    * Ends transactions that Yjs has left open: because a listener threw before this guard began, or
-   * because Yjs itself failed. To be called where none can be running: never in a listener. Returns
-   * what listeners threw meanwhile.
+   * because Yjs itself failed. To be called where none can be running: never in a listener.
    */
-  recover(): unknown[]
+  recover(): void
   end(): void
 }
 
@@ -61,6 +64,14 @@ const STAGE = Symbol('stage')
 type Listener = (...args: readonly unknown[]) => void
 type Emit = (name: string, args: readonly unknown[]) => void
 
+const attempt = (run: () => void, thrown: unknown[]): void => {
+  try {
+    run()
+  } catch (error) {
+    thrown.push(error)
+  }
+}
+
 class Guard {
   readonly #doc: Y.Doc
   /** How the document emits by itself. */
@@ -80,13 +91,23 @@ class Guard {
     this.#users.add(user)
     return {
       collect: (thrown, run) => this.#collect(thrown, run),
-      recover: () => this.#recover(),
+      run: (run) => {
+        const thrown: unknown[] = []
+        attempt(() => this.#collect(thrown, run), thrown)
+        this.#report(thrown)
+      },
+      recover: () => this.#report(this.#recover()),
       end: () => this.#remove(user),
     }
   }
 
   #remove(user: TransactionUser): void {
     this.#users.delete(user)
+    // What listeners of a transaction that runs have thrown is still to be thrown.
+    if (this.#doc._transactionCleanups.length === 0) this.#endUnused()
+  }
+
+  #endUnused(): void {
     if (this.#users.size > 0 || guards.get(this.#doc) !== this) return
     guards.delete(this.#doc)
     if (this.#doc.emit !== (this.#emit as Y.Doc['emit'])) return // another has taken the place
@@ -97,7 +118,8 @@ class Guard {
   /** In the place of the document's `emit`. */
   readonly #emit: Emit = (name, args) => {
     if (!EVENTS.has(name)) {
-      this.#before.call(this.#doc, name, args)
+      const thrown = this.#tell(name, args)
+      if (thrown.length > 0) throw thrown[0]
       return
     }
     if (name === 'beforeAllTransactions') this.#each(({ onBegin }) => onBegin?.())
@@ -106,33 +128,35 @@ class Guard {
       transaction.meta.set(STAGE, name)
       if (name === 'beforeObserverCalls') this.#each(({ onEnding }) => onEnding?.(transaction))
     }
-    this.#tell(name, args)
-    if (name === 'afterAllTransactions') this.#release(this.#sink)
+    this.#thrown.push(...this.#tell(name, args))
+    if (name === 'afterAllTransactions') {
+      this.#endUnused()
+      this.#release(this.#sink)
+    }
     // A listener has taken the transaction away, so that Yjs has nothing to go on with.
     else if (BEGINNING.has(name) && this.#doc._transaction === null) this.#release()
   }
 
-  #tell(name: string, args: readonly unknown[]): void {
+  /** Calls all listeners, and returns what they threw. */
+  #tell(name: string, args: readonly unknown[]): unknown[] {
+    const thrown: unknown[] = []
     // A document of a program's own class may emit in a way of its own.
     if (this.#before !== (Y.Doc.prototype.emit as Emit)) {
-      this.#attempt(() => this.#before.call(this.#doc, name, args))
-      return
+      attempt(() => this.#before.call(this.#doc, name, args), thrown)
+      return thrown
     }
     const listeners = this.#doc._observers.get(name)
-    if (!listeners) return
-    for (const listener of [...listeners] as Listener[]) this.#attempt(() => listener(...args))
+    if (listeners)
+      for (const listener of [...listeners] as Listener[]) attempt(() => listener(...args), thrown)
+    return thrown
   }
 
   #each(call: (user: TransactionUser) => void): void {
-    for (const user of this.#users) this.#attempt(() => call(user))
+    for (const user of this.#users) attempt(() => call(user), this.#thrown)
   }
 
-  #attempt(run: () => void): void {
-    try {
-      run()
-    } catch (error) {
-      this.#thrown.push(error)
-    }
+  #report(thrown: readonly unknown[]): void {
+    for (const error of thrown) for (const { onThrown } of this.#users) onThrown?.(error)
   }
 
   /** All is over: only now may anything be thrown into Yjs, unless there is a `sink` for it. */
@@ -156,6 +180,7 @@ class Guard {
     }
   }
 
+  /** Returns what listeners threw meanwhile. */
   #recover(): unknown[] {
     const doc = this.#doc
     const thrown: unknown[] = []
@@ -168,9 +193,9 @@ class Guard {
       const unended: Y.Transaction[] = []
       for (const transaction of left) {
         if (stageOf(transaction) === 'open') unended.push(transaction)
-        else if (stageOf(transaction) === 'untold') this.#attempt(() => tellUpdate(transaction))
+        else if (stageOf(transaction) === 'untold') attempt(() => tellUpdate(transaction), thrown)
       }
-      this.#attempt(() => endAll(doc, unended))
+      attempt(() => endAll(doc, unended), thrown)
     }
     thrown.push(...this.#thrown)
     this.#thrown = []

@@ -280,6 +280,15 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     }
   }
 
+  /** Calls listeners of the document: what they throw stops nothing either. */
+  #attempt(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.#onProblem({ type: 'observer_failed', error })
+    }
+  }
+
   async #destroy(): Promise<void> {
     this.doc.off('destroy', this.#onDestroy)
     const subdocs = this.#subdocs?.destroy()
@@ -308,7 +317,8 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
 
   async #load(): Promise<void> {
     await this.#room.load('')
-    if (this.#options.store && !this.doc.isLoaded) this.doc.emit('load', [this.doc])
+    if (this.#options.store && !this.doc.isLoaded)
+      this.#attempt(() => this.doc.emit('load', [this.doc]))
   }
 
   #onProblem(problem: Problem): void {
@@ -359,7 +369,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     if (isSynced) this.#tellSynced()
     this.emit('synced', [isSynced])
     this.emit('sync', [isSynced])
-    this.doc.emit('sync', [isSynced, this.doc])
+    this.#attempt(() => this.doc.emit('sync', [isSynced, this.doc]))
   }
 
   #pendingSince(): number | undefined {
