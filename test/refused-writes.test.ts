@@ -11,7 +11,7 @@ import { LogStore, type PilotGossipProvider } from '../src/index.ts'
 import { MemoryHub } from '../src/transports/memory.ts'
 import { inFolder } from './helpers/folder.ts'
 import { type AddOptions, onStage, type Stage } from './helpers/provider.ts'
-import { suite } from './helpers/suite.ts'
+import { rejects, suite } from './helpers/suite.ts'
 import { until } from './helpers/until.ts'
 
 const test = suite('refused writes')
@@ -421,6 +421,29 @@ test('what is written in the tick in which a provider begins is looked at by the
     },
     new MemoryHub({ maxMessageBytes: 64 * 1024 }),
   ))
+
+test('what is refused all the same, as of another version: no sync, not green, and forceSync says why', () =>
+  onStage(async (stage) => {
+    const a = stage.add('a')
+    await until('a is there', () => a.connected)
+    const value: unknown[] = []
+    a.doc.getMap('m').set('k', value)
+    // Nobody can see this: Yjs keeps the very object that it was given.
+    value.push(TOO_DEEP)
+    const b = stage.add('b')
+    const problems = problemsOf(b)
+    await until('b has refused it', () => problems.length > 0)
+    b.doc.getMap('m').set('mine', 1)
+    await until('a has what b has', () => a.doc.getMap('m').has('mine'))
+    await rejects(
+      () => b.forceSync({ timeoutMs: 800 }),
+      /timeout what "a" has in room "room" was refused: .*nested more than/,
+    )
+    assert.is(b.synced, false)
+    assert.is(b.doc.getMap('m').has('k'), false)
+    assert.is(a.syncStatus.status, 'yellow')
+    assert.ok(problems.every(({ type }) => type === 'refused'))
+  }))
 
 test('a long text is cut, and what deflates is sent, however long', () =>
   onStage(

@@ -173,6 +173,7 @@ export class Asks {
   #end(document: string, ask: Ask): Next[] {
     this.#asks.delete(document)
     const next = [...ask.others].map(([peer, digest]) => ({ peer, digest }))
-    return ask.hasGap ? [{ peer: ask.peer, digest: undefined }, ...next] : next
+    if (!ask.hasGap || ask.isRefused) return next
+    return [{ peer: ask.peer, digest: undefined }, ...next]
   }
 }

@@ -153,14 +153,15 @@ export class Exchange {
     try {
       outcome = replica.apply(unpackUpdate(packed, platform, limits), packed.needs)
     } catch (error) {
-      this.#asks.refused(name, peer.address)
+      this.#onRefused(peer, document)
       refuse(peer.address, error, name)
       return
     }
     const { status, delta, carried, thrown } = outcome
     if (status === 'waiting' && !hasMore) {
       counters.gaps++
-      this.#ask(name, peer.address, undefined, now)
+      // Who sent what was refused would send it again, at once and without end.
+      if (!document.refused.has(peer.address)) this.#ask(name, peer.address, undefined, now)
     }
     if (status === 'known') counters.redundant++
     if (!isEmptyDelta(delta)) {
@@ -172,7 +173,13 @@ export class Exchange {
       document.remember(packed.digest, carried, config.remembered)
       document.shown(carried, peer.address)
     }
-    for (const error of thrown) this.#onThrown(peer, name, error)
+    for (const error of thrown) this.#onThrown(peer, document, error)
+  }
+
+  /** What the peer says and does not say from now on is read with that in mind, and ours too. */
+  #onRefused(peer: Peer, document: SharedDocument): void {
+    this.#asks.refused(document.name, peer.address)
+    document.refused.add(peer.address)
   }
 
   #onVector(peer: Peer, document: SharedDocument, state: DocState, now: number): void {
@@ -185,8 +192,13 @@ export class Exchange {
       unconfirmed.knownTo(known)
       // Also an empty answer is given: it says that there is nothing, and ends the ask.
       this.#options.sender.say(peer, name, { answer: { known } })
-      if (!replica.isBehind(known)) document.syncs++
-      else if (!state.answer) this.#ask(name, peer.address, state.digest, now)
+      if (!replica.isBehind(known)) {
+        document.syncs++
+        return
+      }
+      if (!state.answer) this.#ask(name, peer.address, state.digest, now)
+      // A silent answer would be taken for a proof that we have all that the peer has.
+      if (document.refused.size > 0) this.#options.sender.say(peer, name, { ask: true })
     } catch (error) {
       this.#options.refuse(peer.address, error, name)
     }
@@ -234,10 +246,11 @@ export class Exchange {
   }
 
   /** A refusal of what had waited, or an observer's own error: told, as it cannot be thrown here. */
-  #onThrown(peer: Peer, document: string, error: unknown): void {
+  #onThrown(peer: Peer, document: SharedDocument, error: unknown): void {
+    const { name } = document
     if (error instanceof Refusal) {
-      this.#asks.refused(document, peer.address)
-      this.#options.refuse(peer.address, error, document)
-    } else this.#options.tell({ type: 'observer_failed', document, error })
+      this.#onRefused(peer, document)
+      this.#options.refuse(peer.address, error, name)
+    } else this.#options.tell({ type: 'observer_failed', document: name, error })
   }
 }
