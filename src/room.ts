@@ -14,11 +14,11 @@
 import { randomInt } from 'node:crypto'
 import { type Awareness, removeAwarenessStates } from 'y-protocols/awareness'
 import * as Y from 'yjs'
-import { Refusal, Replica } from '../crdt/index.ts'
+import { LIMITS, packUpdate, Refusal, Replica } from '../crdt/index.ts'
 import { AwarenessGossip } from './awareness/awareness-gossip.ts'
 import { SwarmAwareness } from './awareness/swarm-awareness.ts'
 import { type Failure, toFailure } from './errors.ts'
-import type { DocumentStatus, OpenOptions } from './gossip/index.ts'
+import { type DocumentStatus, type OpenOptions, updateRoom } from './gossip/index.ts'
 import { hotNeedsOf } from './maps/index.ts'
 import type { Attachable, Member, Problem } from './member.ts'
 import { nodePlatform } from './platform.ts'
@@ -71,6 +71,10 @@ export class Room implements Attachable {
   /** Updates that were read and wait for others. */
   #held: readonly Uint8Array[] = []
   #isChangingWriter = false
+  /** Of the member it joined last. */
+  #address = ''
+  /** Of the document's writer: what it writes from this clock on has not been shared yet. */
+  #unsent: number
 
   constructor(options: RoomOptions) {
     const { name, doc, keep, awareness } = options
@@ -81,8 +85,18 @@ export class Room implements Attachable {
     if (awareness) this.#awareness = awareness
     this.replica = new Replica(doc, nodePlatform, {
       needs: (delta) => hotNeedsOf(doc, delta),
+      fits: (bytes, encode) => {
+        const room = updateRoom(name, LIMITS.messageBytes)
+        return bytes * 2 <= room || packUpdate(encode(), nodePlatform).data.length <= room
+      },
+      later: queueMicrotask,
       ...('origin' in options && { origin: options.origin }),
     })
+    this.replica.onRefused = (refused) => {
+      this.onProblem({ type: 'refused', from: this.#address, document: name, ...refused })
+    }
+    this.replica.onThrown = (error) => this.onProblem({ type: 'observer_failed', error })
+    this.#unsent = this.#ownClock()
     this.#forget()
   }
 
@@ -133,11 +147,14 @@ export class Room implements Attachable {
     const node = address === '' ? undefined : nodeNumber(address)
     const { writer } = await keep.identity.take(node, clocks)
     this.doc.clientID = writer
+    this.#unsent = this.#ownClock()
   }
 
   /** Shares it with the swarm. Throws a TypeError where the member has a room of that name. */
   join(member: Member): void {
     if (this.#member) throw new TypeError(`room "${this.name}" has joined a member already`)
+    this.#address = member.address
+    this.replica.examine(this.#unsent)
     member.attach(this)
     this.#member = member
     // They wait for what a peer may bring, as anything does that came too early.
@@ -154,6 +171,7 @@ export class Room implements Attachable {
 
   /** Pushes what is fresh and shares it no more; the document is kept as before. */
   leave(): void {
+    if (this.#member) this.#unsent = this.#ownClock()
     this.#member?.take({ type: 'flush' })
     this.#sayGoodbye()
     this.#member?.detach(this)
@@ -227,6 +245,10 @@ export class Room implements Attachable {
   onProblem(problem: Problem): void {
     this.#options.onProblem?.(problem)
     if (problem.type === 'refused' && problem.reason === 'own_clock') void this.#changeWriter()
+  }
+
+  #ownClock(): number {
+    return Y.getState(this.doc.store, this.doc.clientID)
   }
 
   #fail(failure: Failure): void {

@@ -113,6 +113,12 @@ const lengthOf = ({ data, needs, told = [] }: PackedUpdate): number =>
   (needs?.size ?? 0) * NEED_LENGTH +
   told.reduce((sum, address) => sum + jsonBytes(address) + 1, 0)
 
+/** Characters that an update of that document may take in a message that says nothing else. */
+export const updateRoom = (document: string, maxMessageBytes: number): number => {
+  const room = Math.max(LEAST_PIECE_BYTES, maxMessageBytes - ENVELOPE_BYTES)
+  return Math.max(LEAST_PIECE_BYTES, room - jsonBytes(document) - STATE_BYTES)
+}
+
 interface Part {
   readonly state: DocState
   /** Characters it takes. */

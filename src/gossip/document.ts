@@ -43,6 +43,8 @@ export class SharedDocument implements OpenDocument {
   /** Milliseconds; when a peer is to be asked whether it has those, or has more than we. */
   confirmAt = Number.POSITIVE_INFINITY
   syncs = 0
+  /** The peers of whom something was refused, since one had exactly what we have. */
+  readonly refused = new Set<string>()
   readonly #confirmMs: number
   /** Digest of an update → what it carried. All of it has been merged, so it need not be looked at again. */
   readonly #merged = new Map<string, Delta>()
@@ -101,6 +103,7 @@ export class SharedDocument implements OpenDocument {
     this.rumors.knowsAll(address)
     this.unconfirmed.confirm()
     this.syncs++
+    this.refused.clear()
   }
 
   /**

@@ -1,5 +1,5 @@
 /** The gossip protocol, free of clocks and sockets. */
-export type { AwarenessSource } from './compose.ts'
+export { type AwarenessSource, updateRoom } from './compose.ts'
 export { DEFAULTS, type GossipConfig } from './config.ts'
 export { Counters } from './counters.ts'
 export type { DocumentStatus, OpenOptions } from './document.ts'
