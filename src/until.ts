@@ -35,7 +35,7 @@ const closed = (): Failure =>
   })
 
 const late = (timeout: number): Failure =>
-  new Failure('timeout', `what was waited for did not come within ${timeout} ms`, {
+  new Failure('timeout', `what was waited for did not come within ${Math.ceil(timeout)} ms`, {
     hint: 'Wait longer, or see which peers the agent knows, and when they were last heard.',
   })
 

@@ -1,6 +1,7 @@
 /** The everyday commands with an agent of this process: what they print, and how they end. */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
+import { stringify } from '../src/control/deep-json.ts'
 import { MemoryHub } from '../src/transports/memory.ts'
 import { dataOf, type Ended, failureOf, inProcess } from './helpers/cli.ts'
 import { closeAll, type Served, serve } from './helpers/control.ts'
@@ -31,6 +32,46 @@ const tell = (...args: string[]): Promise<Ended> => home.tell('a', ...args)
 /** Runs it, and expects that it prints this and ends well. */
 const prints = async (args: readonly string[], stdout: string): Promise<void> =>
   assert.equal(await tell(...args), { code: 0, stdout, stderr: '' })
+
+test('JSON of any depth is refused by the agent, by name and with what to do', async () => {
+  const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
+  const objects = (depth: number): string => '{"a":'.repeat(depth) + 'null' + '}'.repeat(depth)
+  const stderr =
+    'pilot-gossip: value of "deep" is nested more than 63 deep\nhint: split it over several keys\n'
+  for (const value of [nested(3_000), nested(5_000), nested(200_000), objects(50_000)]) {
+    assert.equal(await tell('set', 'deep', value), { code: 2, stdout: '', stderr })
+  }
+  for (const args of [
+    ['append', 'deep', nested(50_000)],
+    ['set', 'deep', nested(50_000), '--path', '/a'],
+  ])
+    assert.equal(await tell(...args), { code: 2, stdout: '', stderr })
+  const file = folder('deep.ndjson')
+  writeFileSync(file, `{"key":"ok","value":1}\n{"key":"deep","value":${nested(50_000)}}\n`)
+  const imported = await tell('import', file)
+  assert.equal([imported.code, imported.stdout], [2, ''])
+  assert.match(
+    imported.stderr,
+    /^pilot-gossip: line 2: value of "deep" is nested more than 63 deep/,
+  )
+  const json = folder('deep.json')
+  writeFileSync(json, `{"deep":${objects(20_000)}}`)
+  const whole = await tell('import', json)
+  assert.is(whole.code, 2)
+  assert.match(whole.stderr, /^pilot-gossip: entry "deep": value of "deep" is nested more than 63/)
+  await prints(['delete', 'ok'], 'deleted ok\n')
+})
+
+test('a deep value is written as the same JSON as a flat one', () => {
+  const value = { a: [1, 'x"', null, true, {}, []], 'b c': { d: -1.5, gone: undefined } }
+  let deep: unknown = value
+  for (let depth = 0; depth < 20_000; depth++) deep = { in: [deep] }
+  assert.is(
+    stringify(deep),
+    `${'{"in":['.repeat(20_000)}${JSON.stringify(value)}${']}'.repeat(20_000)}`,
+  )
+  assert.is(stringify(value), JSON.stringify(value))
+})
 
 test('set, get and delete of parts', async () => {
   await prints(
@@ -259,7 +300,7 @@ test('where no agent runs, each command says how to start one', async () => {
     assert.equal(await inProcess([...args, '--data', dir], { env }), {
       code: 1,
       stdout: '',
-      stderr: `pilot-gossip: no agent runs on "${dir}"\nhint: start one with: pilot-gossip run --swarm NAME --data ${dir}\n`,
+      stderr: `pilot-gossip: no agent runs on "${dir}"\nhint: start one with: pilot-gossip run --swarm NAME --data ${dir} --detach\n`,
     })
   }
 })

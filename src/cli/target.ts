@@ -69,7 +69,7 @@ export const findTarget = async (
   const [dir, ...others] = await findRunning(root)
   if (dir === undefined) {
     throw new Failure('not_running', `no agent runs below "${root}"`, {
-      hint: 'start one with: pilot-gossip run --swarm NAME, or name its folder with --data DIR',
+      hint: 'start one with: pilot-gossip run --swarm NAME --detach, or name its folder with --data DIR',
     })
   }
   if (others.length === 0) return { dir }

@@ -15,6 +15,7 @@
  * How a request is looked at before it is believed: see `requests.ts`.
  */
 import { Failure, type FailureCode, type FailureOptions } from '../errors.ts'
+import { stringify } from './deep-json.ts'
 
 /**
  * Bytes of a request. A value of 64 KiB is the longest that is kept; the rest is room in
@@ -127,7 +128,7 @@ export const parseLine = (line: string): unknown => {
   }
 }
 
-export const encodeRequest = (request: Request): string => `${JSON.stringify(request)}\n`
+export const encodeRequest = (request: Request): string => `${stringify(request)}\n`
 
 /** Peers may keep a bigint, which JSON has no word for: it is told as a string. */
 const bigintAsText = (_: string, value: unknown): unknown =>

@@ -219,7 +219,7 @@ const closed = (): Failure =>
   new Failure('closed', 'the transport is closed', { hint: 'open a new one' })
 
 const late = (timeoutMs: number): Failure =>
-  new Failure('timeout', `pilotctl gave no answer within ${timeoutMs} ms`, {
+  new Failure('timeout', `pilotctl gave no answer within ${Math.ceil(timeoutMs)} ms`, {
     hint: 'a message may have arrived all the same; sending it again does no harm',
   })
 
