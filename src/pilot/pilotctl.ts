@@ -39,7 +39,7 @@ export interface PilotctlOptions {
   /** the program's path or name; default `pilotctl`, looked up in PATH */
   readonly program?: string | undefined
   /** added to this process's environment: HOME, PILOT_SOCKET, PILOT_REGISTRY */
-  readonly env?: NodeJS.ProcessEnv | undefined
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined
   /** milliseconds a call waits for one of the 16 places; default 10,000 */
   readonly queueMs?: number
 }
@@ -64,7 +64,7 @@ interface Running {
 
 export class Pilotctl {
   readonly program: string
-  readonly #env: NodeJS.ProcessEnv
+  readonly #env: Readonly<Record<string, string | undefined>>
   readonly #queueMs: number
   readonly #running = new Set<Running>()
   readonly #waiting = new Set<Waiting>()
