@@ -194,7 +194,7 @@ test('status tells all that the agent knows', async () => {
   const people = await tell('a', 'status')
   assert.match(people.stdout, /^swarm {5}kv\nnode {6}agent-[0-9a-f]{8} \(mailbox\)\ndata /)
   assert.match(people.stdout, /\n\nMAP {4}KEYS\nother {2}2\nstate /)
-  assert.match(people.stdout, /\n\nPEER +KNOWN +HEARD +IN SYNC +FAILURES\nagent-/)
+  assert.match(people.stdout, /\n\nPEER +STATE +HEARD +KNOWN +FAILURES\nagent-/)
 })
 
 /** What a running agent refuses: the command, the exit code, code and message. */
@@ -311,9 +311,10 @@ test('kill -9: the folder is taken over, and the agent catches up', async () => 
 test('for people: a block with what to try, by swarm alone; Ctrl-C ends with code 0', async () => {
   const home = homeEnv(folder('home'))
   mkdirSync(folder('home'))
-  const agent = start(['run', '--swarm', 'people', '--mailbox', folder('m2')], home)
-  await agent.shows(/Ctrl-C stops the agent\.\n$/)
   const dir = join(folder('home'), 'state', 'pilot-gossip', 'people')
+  const args = ['run', '--swarm', 'people', '--mailbox', folder('m2'), '--peer', mailboxName(dir)]
+  const agent = start(args, home)
+  await agent.shows(/Ctrl-C stops the agent\.\n$/)
   assert.is(
     agent.stdout(),
     `swarm    people

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { stringify } from '../src/control/deep-json.ts'
+import { readEntry } from '../src/maps/index.ts'
 import { MemoryHub } from '../src/transports/memory.ts'
 import { dataOf, type Ended, failureOf, inProcess } from './helpers/cli.ts'
 import { closeAll, type Served, serve } from './helpers/control.ts'
@@ -162,6 +163,31 @@ test('append: the new length', async () => {
   assert.is(piped.stdout, 'log has 3 items\n')
   const bad = await tell('append', 'task', '1')
   assert.equal([bad.code, bad.stdout], [2, ''])
+})
+
+test('equal peers never differ, also right after a write; status says what peers says', async () => {
+  const tables = async (): Promise<string[]> => {
+    const outputs = await Promise.all(
+      ['peers', 'status'].flatMap((command) =>
+        [a, b].map(({ dir }) => inProcess([command, '--data', dir], { env })),
+      ),
+    )
+    return outputs.map(({ stdout }) => stdout.slice(stdout.indexOf('PEER ')))
+  }
+  const areInSync = async (): Promise<boolean> =>
+    (await tables()).every((table) => table.includes('  in sync  '))
+  await until('both to be in sync', areInSync)
+  for (const n of [1, 2, 3]) {
+    await tell('set', 'fresh', String(n))
+    await until('b to have it', () => readEntry(b.agent.doc, 'state', 'fresh') === n)
+    const told = await tables()
+    for (const table of told) {
+      assert.match(table, /^PEER {2}STATE +HEARD +KNOWN +FAILURES\n[ab] +(in sync|pending) +\d/)
+    }
+    const { peers } = dataOf(await tell('peers', '--json'))
+    assert.ok((peers as { inSync: unknown }[]).every(({ inSync }) => inSync !== false))
+    await until('both to be in sync', areInSync)
+  }
 })
 
 test('peers: a table for people, all for programs', async () => {

@@ -171,7 +171,7 @@ export const live = async (
     tellStarted()
     if (!isStopping) {
       await attempt(writePid)
-      await onStarted(describeStart(plan, agent.address, served?.url))
+      await onStarted(describeStart(plan, agent.member, served?.url))
     }
     await stopped
   } catch (error) {

@@ -43,6 +43,8 @@ export class SharedDocument implements OpenDocument {
   /** Milliseconds; when a peer is to be asked whether it has those, or has more than we. */
   confirmAt = Number.POSITIVE_INFINITY
   syncs = 0
+  /** Peers that have told their digest since the document was changed last. */
+  readonly #told = new Set<string>()
   readonly #confirmMs: number
   /** Digest of an update → what it carried. All of it has been merged, so it need not be looked at again. */
   readonly #merged = new Map<string, Delta>()
@@ -76,6 +78,7 @@ export class SharedDocument implements OpenDocument {
   /** A fresh change to be passed on: made here, or come `from` a peer. */
   changed(delta: Delta, now: number, from?: string): void {
     this.rumors.add(delta, from)
+    this.#told.clear()
     this.#changed = { at: now, from }
   }
 
@@ -94,6 +97,16 @@ export class SharedDocument implements OpenDocument {
     this.confirmAt = isOver ? Number.POSITIVE_INFINITY : now + this.#confirmMs
     if (isOver) return undefined
     return isPending ? 'pending' : 'unsynced'
+  }
+
+  /** The peer told its digest. */
+  told(address: string): void {
+    this.#told.add(address)
+  }
+
+  /** Is the digest that the peer told last no older than what we have? */
+  hasTold(address: string): boolean {
+    return this.#told.has(address)
   }
 
   /** The peer has exactly what we have. */

@@ -130,6 +130,8 @@ export class Exchange {
       if (digest === document.replica.digest) document.equals(peer.address)
       this.#askNext([[name, next]], now)
     }
+    // What came with it is merged by now, and is no change that the peer has not seen.
+    if (digest !== undefined) document.told(peer.address)
   }
 
   /** Merges what the peer sent, and passes on what was new. */
