@@ -79,7 +79,8 @@ test('its own state: no event by leaving, one by its end', () =>
     for (const event of ['change', 'update'] as const) {
       a.awareness.on(event, (changes: Record<'added' | 'updated' | 'removed', number[]>) => {
         for (const [what, clients] of Object.entries(changes))
-          for (const client of clients) told.push(`${event} ${what} ${client === own ? 'own' : 'b'}`)
+          for (const client of clients)
+            told.push(`${event} ${what} ${client === own ? 'own' : 'b'}`)
       })
     }
     for (const round of [1, 2]) {

@@ -36,7 +36,7 @@ const prints = async (args: readonly string[], stdout: string): Promise<void> =>
 
 test('JSON of any depth is refused by the agent, by name and with what to do', async () => {
   const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
-  const objects = (depth: number): string => '{"a":'.repeat(depth) + 'null' + '}'.repeat(depth)
+  const objects = (depth: number): string => `${'{"a":'.repeat(depth)}null${'}'.repeat(depth)}`
   const stderr =
     'pilot-gossip: value of "deep" is nested more than 63 deep\nhint: split it over several keys\n'
   for (const value of [nested(3_000), nested(5_000), nested(200_000), objects(50_000)]) {

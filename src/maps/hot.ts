@@ -45,6 +45,7 @@ const attach = (doc: Y.Doc): Hot => {
     index.absorb(transaction)
     const touched = index.takeTouched()
     for (const watcher of hot.watchers) watcher(transaction, touched)
+    for (const cell of touched) cell.settle()
     for (const cell of [...touched, ...cellsOver(index, transaction)]) {
       if (losersOf(index, cell).length === 0) continue
       if (losing.size === 0) queueMicrotask(sweepLater)
