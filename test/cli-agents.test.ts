@@ -434,6 +434,63 @@ test('over pilotctl: agents find each other by trust and tag', async () => {
   for (const { ended } of agents) assert.is((await ended).code, 0)
 })
 
+test('doctor beside agents of a mailbox: their peers are asked, and nothing of Pilot', async () => {
+  const named = await inProcess(['doctor', '--data', folder('a'), '--json'], { env })
+  const { checks } = dataOf(named) as { checks: { name: string; level: string; detail: string }[] }
+  assert.equal(
+    checks.map(({ name, level }) => `${name} ${level}`),
+    ['node ok', 'data ok', 'agent ok', 'peers ok'],
+  )
+  assert.match(checks[3]?.detail ?? '', /^\d+ peers, [1-9] heard: agent-/)
+  // Nothing is named: it is about those that run below the user's own folder.
+  const home = homeEnv(folder('home2'))
+  mkdirSync(folder('home2'))
+  const alone = start(['run', '--swarm', 'alone', '--mailbox', folder('m7')], home)
+  await alone.shows(/Ctrl-C stops the agent\.\n$/)
+  const { code, stdout } = await inProcess(['doctor'], { env: home })
+  assert.is(code, 0)
+  assert.match(stdout, /\nok +agent +runs on .*\/alone\n/)
+  assert.match(stdout, /\nwarning +peers +the agent of the swarm "alone" knows no peers yet\n/)
+  assert.not.match(stdout, /pilotctl/)
+  alone.child.kill('SIGTERM')
+  assert.is((await alone.ended).code, 0)
+})
+
+test('doctor tries peers: over Pilot by an echo, unless its agent hears them', async () => {
+  const examine = async ({ args, env }: ReturnType<typeof pilot>): Promise<string> =>
+    (await inProcess(['doctor', ...args], { env })).stdout
+  const peersOf = (told: string): string => /^\w+ +peers .*$/m.exec(told)?.[0] ?? told
+  const six = pilot(6, { trusted: [7] })
+  const seven = pilot(7, { trusted: [], tags: ['swarm:kv'] })
+  const node = '0:0000.0000.0007'
+  const trusted = `1 trusted node, of the swarm "kv": ${node}`
+  assert.match(peersOf(await examine(six)), new RegExp(`^ok +peers +${trusted}$`))
+  fake.set('down-7', true)
+  for (const version of ['1.7.2', '1.18.0']) {
+    const told = await examine({ ...six, env: { ...six.env, FAKE_VERSION: version } })
+    assert.match(peersOf(told), new RegExp(`^warning +peers +${trusted}; none answers: .*0*7`))
+  }
+  fake.set('down-7', false)
+  // Seven trusts nobody, and is called by six.
+  assert.match(peersOf(await examine(seven)), /^warning +peers +0 trusted nodes, none of the swarm/)
+  const agents = [
+    start(['run', ...seven.args, '--json'], seven.env),
+    start(['run', ...six.args, '--peer', '7', '--json'], six.env),
+  ]
+  for (const agent of agents) await agent.shows(/"transport":"pilot"/)
+  const client = new ControlClient(folder('pilot7'))
+  await until('six to be heard', async () => {
+    const { peers } = await client.ask({ command: 'peers' })
+    return (peers as unknown[]).length > 0
+  })
+  assert.match(
+    peersOf(await examine(seven)),
+    /^ok +peers +0 trusted nodes; the agent hears 0:0000\.0000\.0006$/,
+  )
+  for (const { child } of agents) child.kill('SIGTERM')
+  for (const { ended } of agents) assert.is((await ended).code, 0)
+})
+
 test('a signal while it starts ends it with code 0 too', async () => {
   const five = pilot(5)
   fake.set('lost-5', true)

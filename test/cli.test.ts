@@ -539,16 +539,20 @@ test('doctor without pilotctl: a problem and code 1; over a mailbox none is need
   const home = { HOME: temporary.dir, XDG_STATE_HOME: temporary.dir }
   const args = ['doctor', '--swarm', 'kv', '--json']
   const pilot = await inProcess([...args, '--pilotctl', '/no/pilotctl'], { env: home })
-  assert.equal([pilot.code, pilot.stderr], [1, ''])
-  const { checks } = JSON.parse(pilot.stdout).data
+  assert.is(pilot.code, 1)
+  const { status, code, message, hint, data } = failureOf(pilot)
+  assert.equal([status, code], ['error', 'not_found'])
+  assert.is(message, 'pilotctl: pilotctl was not found at "/no/pilotctl"')
+  const { checks } = data as { checks: { name: string; ok: boolean; hint?: string }[] }
   assert.equal(
-    checks.map(({ name, ok }: { name: string; ok: boolean }) => `${name} ${ok}`),
+    checks.map(({ name, ok }) => `${name} ${ok}`),
     ['node true', 'data true', 'agent true', 'pilotctl false'],
   )
-  assert.is(
-    checks[3].hint,
-    'install it (pip install pilotprotocol) or give the path of the program',
-  )
+  assert.is(hint, 'install it (pip install pilotprotocol) or give the path of the program')
+  assert.is(checks[3]?.hint, hint)
+  const both = ['doctor', '--data', '/proc/no', '--pilotctl', '/no/pilotctl', '--json']
+  const two = failureOf(await inProcess(both, { env: home }))
+  assert.match(String(two.message), /^data: \/proc\/no cannot be written: .*; 1 more problem$/)
   const mailbox = await inProcess([...args, '--mailbox', join(temporary.dir, 'm')], { env: home })
   assert.is(mailbox.code, 0)
   const people = await inProcess(['doctor', '--mailbox', '/proc/no'], { env: home })

@@ -39,7 +39,7 @@ export const namedFolder = (options: TargetOptions, env: NodeJS.ProcessEnv): str
 }
 
 /** The folders below the root on which an agent runs. */
-const findRunning = async (root: string): Promise<string[]> => {
+export const findRunning = async (root: string): Promise<string[]> => {
   let names: string[]
   try {
     names = await readdir(root)

@@ -56,6 +56,11 @@ interface Writing {
   readonly hot?: boolean
 }
 
+interface Asking extends Common {
+  /** Ask a peer first, and wait some seconds for any of them to be heard. */
+  readonly ask?: boolean
+}
+
 /** What each command takes. */
 interface Takes {
   readonly set: OfPart & Writing & { readonly value: unknown }
@@ -71,7 +76,7 @@ interface Takes {
   readonly watch: OfMap & { readonly key?: string }
   readonly history: OfKey
   readonly status: Common
-  readonly peers: Common
+  readonly peers: Asking
   readonly stop: Common
 }
 
@@ -152,11 +157,11 @@ export const encodeAnswer = (data: unknown): string =>
 export const encodeRows = (rows: readonly string[]): string =>
   `{"status":"ok","data":{"rows":[${rows.join(',')}]}}\n`
 
-/** One line, with its line break. */
-export const encodeFailure = (failure: Failure): string => {
+/** One line, with its line break; `data` is what is known all the same. */
+export const encodeFailure = (failure: Failure, data?: unknown): string => {
   const { code, message, hint } = failure
   const entry = failure instanceof EntryFailure ? failure.entry : undefined
-  return `${JSON.stringify({ status: 'error', code, message, hint, entry })}\n`
+  return `${JSON.stringify({ status: 'error', code, message, hint, entry, data })}\n`
 }
 
 const failureOf = ({ code, message, hint, entry }: Fields): Failure => {

@@ -161,6 +161,15 @@ export const readNode = (data: Fields): NodeInfo => {
  */
 export const isAcknowledged = (data: Fields): boolean => textOf(data.ack).startsWith('ACK')
 
+/** Of `ping`: did the node answer? Undefined where it does; else why not, as far as it is told. */
+export const readPingError = (data: Fields): string | undefined => {
+  const results = list(data.results).filter(isFields)
+  if (results.some(({ rtt_ms: rtt }) => typeof rtt === 'number')) return undefined
+  return quote(
+    results.map(({ error }) => textOf(error)).find((error) => error !== '') ?? 'no answer',
+  )
+}
+
 /** Node ids of `trust`. */
 export const readTrusted = (data: Fields): readonly number[] =>
   list(data.trusted).map(nodeIdOf).filter(isKnown)
