@@ -16,8 +16,10 @@ import { DIGEST_PATTERN, digestBytes } from './digest.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import {
   type DocState,
+  type Fragment,
   MESSAGE_FORMAT,
   MESSAGE_TYPE,
+  type Missing,
   type PackedUpdate,
   type Push,
 } from './message.ts'
@@ -80,9 +82,10 @@ export const unpackUpdate = (
   return bytes
 }
 
-const encodeUpdate = ({ needs, ...update }: PackedUpdate): Record<string, unknown> => ({
+const encodeUpdate = ({ needs, told, ...update }: PackedUpdate): Record<string, unknown> => ({
   ...update,
   ...(needs && { needs: toBase64(Y.encodeStateVector(new Map(needs))) }),
+  ...(told && told.length > 0 && { told }),
 })
 
 const encodeState = (state: DocState): Record<string, unknown> => {
@@ -110,6 +113,8 @@ export const encodePush = (push: Push): string =>
     format: MESSAGE_FORMAT,
     ...(push.documents !== undefined && push.documents > 1 && { documents: push.documents }),
     ...(push.members.length > 0 && { members: push.members }),
+    ...(push.fragment && { fragment: push.fragment }),
+    ...(push.missing && { missing: push.missing }),
   })
 
 type Json = Record<string, unknown>
@@ -171,12 +176,13 @@ const readDigest = (value: unknown, what: string): string => {
   return value as string
 }
 
-/** Bytes of base64. A vector of 100,000 writers takes about 1 MB: 25 times what a large swarm has. */
-const SUMMARY_LENGTH = 1_500_000
-
 const readBytes = (value: unknown, what: string): Uint8Array => {
   const text = readBase64(value, what)
-  check(text.length <= SUMMARY_LENGTH, 'too_large', () => `${what} has ${text.length} characters`)
+  check(
+    text.length <= LIMITS.summaryLength,
+    'too_large',
+    () => `${what} has ${text.length} characters`,
+  )
   return fromBase64(text)
 }
 
@@ -189,7 +195,15 @@ const readClocks = (value: unknown, what: string): Clocks => {
   }
 }
 
-const readUpdate = (value: unknown): PackedUpdate => {
+const readMembers = (value: unknown, what: string, limits: Limits): string[] => {
+  if (value === undefined) return []
+  if (!Array.isArray(value))
+    throw new Refusal('malformed', `${what} is ${show(value)}, not an array`)
+  check(value.length <= limits.members, 'too_many', () => `${value.length} in ${what}`)
+  return value.map((member) => readName(member, 'member', limits))
+}
+
+const readUpdate = (value: unknown, limits: Limits): PackedUpdate => {
   if (!isObject(value)) throw new Refusal('malformed', `update is ${show(value)}, not an object`)
   const { encoding } = value
   if (encoding !== 'v1' && encoding !== 'v1+deflate') {
@@ -201,13 +215,14 @@ const readUpdate = (value: unknown): PackedUpdate => {
     length: readCount(value.length, 'update.length'),
     digest: readDigest(value.digest, 'update.digest'),
     ...(value.needs !== undefined && { needs: readClocks(value.needs, 'update.needs') }),
+    ...(value.told !== undefined && { told: readMembers(value.told, 'told', limits) }),
   }
 }
 
-const readState = (value: unknown): DocState => {
+const readState = (value: unknown, limits: Limits): DocState => {
   if (!isObject(value)) throw new Refusal('malformed', `state is ${show(value)}, not an object`)
   const state: DocState = {
-    ...(value.update !== undefined && { update: readUpdate(value.update) }),
+    ...(value.update !== undefined && { update: readUpdate(value.update, limits) }),
     ...(value.digest !== undefined && { digest: readDigest(value.digest, 'state digest') }),
     ...(value.vector !== undefined && { vector: readBytes(value.vector, 'vector') }),
     ...(value.deletes !== undefined && { deletes: readBytes(value.deletes, 'deletes') }),
@@ -231,16 +246,35 @@ const readStates = (value: unknown, limits: Limits): Map<string, DocState> => {
   for (const [name, state] of entries) {
     readName(name, 'document name', limits)
     check(isPlainKey(name), 'key_not_plain', () => `document "${name}"`)
-    states.set(name, readState(state))
+    states.set(name, readState(state, limits))
   }
   return states
 }
 
-const readMembers = (value: unknown, limits: Limits): string[] => {
-  if (value === undefined) return []
-  if (!Array.isArray(value)) throw new Refusal('malformed', `members are ${show(value)}`)
-  check(value.length <= limits.members, 'too_many', () => `${value.length} members`)
-  return value.map((member) => readName(member, 'member', limits))
+const readFragment = (value: unknown, limits: Limits): Fragment => {
+  if (!isObject(value)) throw new Refusal('malformed', `fragment is ${show(value)}, not an object`)
+  const { data } = value
+  const index = readCount(value.index, 'fragment.index')
+  const count = readCount(value.count, 'fragment.count')
+  const bytes = readCount(value.bytes, 'fragment.bytes')
+  check(count <= limits.fragments, 'too_many', () => `${count} fragments`)
+  check(bytes <= limits.messageBytes, 'too_large', () => `fragments of ${bytes} bytes`)
+  check(index < count, 'malformed', () => `fragment ${index} of ${count}`)
+  if (typeof data !== 'string' || data === '') {
+    throw new Refusal('malformed', `fragment.data is ${show(data)}, not a text`)
+  }
+  return { of: readDigest(value.of, 'fragment.of'), index, count, bytes, data }
+}
+
+const readMissing = (value: unknown, limits: Limits): Missing => {
+  if (!isObject(value)) throw new Refusal('malformed', `missing is ${show(value)}, not an object`)
+  const { indexes } = value
+  if (!Array.isArray(indexes)) throw new Refusal('malformed', `missing.indexes is ${show(indexes)}`)
+  check(indexes.length <= limits.fragments, 'too_many', () => `${indexes.length} missing fragments`)
+  return {
+    of: readDigest(value.of, 'missing.of'),
+    indexes: indexes.map((index) => readCount(index, 'missing.indexes')),
+  }
 }
 
 const parse = (text: string, limits: Limits): Json => {
@@ -294,6 +328,8 @@ export const decodePush = (text: string, swarm: string, limits: Limits = LIMITS)
     timestamp: Number(value.timestamp),
     swarm,
     ...(value.documents !== undefined && { documents: readCount(value.documents, 'documents') }),
-    members: readMembers(value.members, limits),
+    members: readMembers(value.members, 'members', limits),
+    ...(value.fragment !== undefined && { fragment: readFragment(value.fragment, limits) }),
+    ...(value.missing !== undefined && { missing: readMissing(value.missing, limits) }),
   }
 }

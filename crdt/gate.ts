@@ -75,6 +75,11 @@ export class CausalGate {
     return this.#dropped
   }
 
+  /** Does that update wait here? */
+  has(update: HeldUpdate): boolean {
+    return this.#waiting.includes(update)
+  }
+
   /**
    * Keeps an update. When there is no room the oldest go: they have waited longest in vain.
    * One too large for the gate goes itself. Several peers may bring the same: it is kept once.

@@ -40,22 +40,27 @@ export { mergeOwn } from './integrate.ts'
 export { LIMITS, type Limits } from './limits.ts'
 export {
   type DocState,
+  type Fragment,
   MESSAGE_FORMAT,
   MESSAGE_TYPE,
+  type Missing,
   type PackedUpdate,
   type Push,
 } from './message.ts'
 export { needsOf } from './needs.ts'
-export { takePiece } from './piece.ts'
+export { fitsPiece, takePiece } from './piece.ts'
 export type { Platform } from './platform.ts'
 export { REFUSAL_REASONS, Refusal, type RefusalReason } from './refusal.ts'
 export {
+  type BatchOutcome,
   type EncodedUpdate,
   type Known,
   type Outcome,
+  type ReceivedUpdate,
   Replica,
   type ReplicaOptions,
   type Summary,
+  type UpdateOutcome,
 } from './replica.ts'
 export { deepMerge, type Json, type ScalarPush, ScalarReplica } from './scalar.ts'
 export { checkKey, checkValue, isPlainKey } from './values.ts'

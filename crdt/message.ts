@@ -22,6 +22,8 @@ export interface PackedUpdate {
   readonly digest: string
   /** Writer → clock that the receiver must have, or get with it; absent where nothing is needed. */
   readonly needs?: Clocks
+  /** Members that the sender tells it too: it need not be passed on to them. */
+  readonly told?: readonly string[]
 }
 
 /** What a push says about one document; at least one of these is there. */
@@ -55,6 +57,28 @@ export interface Push {
   readonly documents?: number
   /** Some members the sender knows. */
   readonly members: readonly string[]
+  /** A part of the text of a push that is longer than a message may be. */
+  readonly fragment?: Fragment
+  /** Parts of such a text that have not come, and are to be sent again. */
+  readonly missing?: Missing
+}
+
+/** One of the parts into which the text of a push is cut. */
+export interface Fragment {
+  /** Digest of the whole text, which names it: 32 hex digits. */
+  readonly of: string
+  /** Which part, from 0. */
+  readonly index: number
+  /** How many there are. */
+  readonly count: number
+  /** UTF-8 bytes of the whole text. */
+  readonly bytes: number
+  readonly data: string
+}
+
+export interface Missing {
+  readonly of: string
+  readonly indexes: readonly number[]
 }
 
 export const MESSAGE_TYPE = 'gossip_push'

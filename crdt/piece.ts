@@ -11,7 +11,7 @@
  */
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
-import { emptyDeletes, hasDeletes } from './deletes.ts'
+import { countRuns, emptyDeletes, hasDeletes } from './deletes.ts'
 import { type ClockRun, type Delta, isEmptyDelta } from './delta.ts'
 
 export interface Cut {
@@ -116,6 +116,16 @@ const takeDeletes = (delta: Delta, maxBytes: number): Cut => {
     piece: { structs, deletes: taken },
     rest: hasDeletes(left) ? { structs, deletes: left } : undefined,
   }
+}
+
+/** Bytes of a run of deletes, at most nearly always. */
+const RUN_BYTES = 8
+
+/** Does all of `delta` take no more than about `maxBytes` bytes of V1? Costs no more than to encode so many. */
+export const fitsPiece = (doc: Y.Doc, delta: Delta, maxBytes: number): boolean => {
+  if (countRuns(delta.deletes) * RUN_BYTES > maxBytes) return false
+  const reached = takeStructs(doc, delta, maxBytes)
+  return [...delta.structs].every(([writer, { to }]) => reached.get(writer) === to)
 }
 
 /**

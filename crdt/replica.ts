@@ -37,6 +37,7 @@ import { applyDeletes, integrate } from './integrate.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import { needsOf } from './needs.ts'
 import type { Platform } from './platform.ts'
+import { Progress } from './progress.ts'
 import { Refusal } from './refusal.ts'
 
 /** Bytes. A delete set up to this length travels with the vector that asks; a longer one is left out, and the answer then carries all deletes. */
@@ -70,6 +71,27 @@ export interface Outcome {
   readonly thrown: readonly unknown[]
 }
 
+/** One update of those that are merged together. */
+export interface ReceivedUpdate {
+  /** V1. */
+  readonly bytes: Uint8Array
+  /** What it needs (see `needs.ts`); absent: nothing. */
+  readonly needs?: Clocks | undefined
+}
+
+/** Of one update among several: what was new by it alone, or why it was refused. */
+export type UpdateOutcome = Omit<Outcome, 'thrown'> | Refusal
+
+/** What became of updates that were merged together. */
+export interface BatchOutcome {
+  /** For each update, in their order. */
+  readonly outcomes: readonly UpdateOutcome[]
+  /** What had waited for these and was merged with them. */
+  readonly freed: Delta
+  /** What observers of the document threw, and Refusals of updates that had waited. */
+  readonly thrown: readonly unknown[]
+}
+
 /** An update as it is sent. */
 export interface EncodedUpdate {
   readonly bytes: Uint8Array
@@ -92,9 +114,23 @@ const highest = (all: readonly Clocks[]): Clocks => {
 }
 
 /** One update's part in a merge; what went wrong with it alone is added to `thrown`. */
-type Step = (thrown: unknown[]) => void
+type Step = (thrown: unknown[], transaction: Y.Transaction) => void
 
-type Merged = Pick<Outcome, 'delta' | 'thrown'>
+interface Merged extends Pick<Outcome, 'delta' | 'thrown'> {
+  /** The part of the delta that the steps had set free. */
+  readonly freed: Delta
+}
+
+const NOTHING = emptyDelta()
+
+const together = (deltas: readonly Delta[]): Delta =>
+  deltas.length === 0 ? emptyDelta() : mergeDeltas(deltas)
+
+const waiting = ({ carried }: HeldUpdate): Exclude<UpdateOutcome, Refusal> => ({
+  status: 'waiting',
+  delta: emptyDelta(),
+  carried,
+})
 
 interface State {
   readonly clocks: Clocks
@@ -249,6 +285,33 @@ export class Replica {
   }
 
   /**
+   * Merges several V1 updates from the network in one transaction, in their order: observers, the
+   * store and the digest see one change. Each is checked like one that comes alone, and refused
+   * without the others. Not to be called in a transaction or an observer (TypeError).
+   */
+  applyAll(updates: readonly ReceivedUpdate[]): BatchOutcome {
+    this.#checkIdle()
+    const outcomes: UpdateOutcome[] = []
+    const held: (HeldUpdate | undefined)[] = []
+    const batch: Step = (_, transaction) => {
+      for (const update of updates) {
+        const taken = this.#takeOne(transaction, update)
+        held.push('missing' in taken ? taken : undefined)
+        outcomes.push('missing' in taken ? waiting(taken) : taken)
+      }
+    }
+    const { freed, thrown } = this.#merge([batch], this.origin)
+    // What waited for another of the batch only has come with what that one set free.
+    held.forEach((update, i) => {
+      if (!update || this.#gate.has(update)) return
+      const ends = [...update.carried.structs].map(([writer, { to }]) => [writer, to] as const)
+      if (this.#hasNeeds(new Map(ends), NOTHING))
+        outcomes[i] = { ...waiting(update), status: 'new' }
+    })
+    return { outcomes, freed, thrown }
+  }
+
+  /**
    * The same for an update of a program that writes through this replica: what it brings is told
    * by `takeLocal`, as if it had been changed here. `origin` is that of the transaction.
    */
@@ -261,10 +324,37 @@ export class Replica {
     return outcome
   }
 
-  #take(bytes: Uint8Array, needs: Clocks, origin: unknown): Outcome {
+  #checkIdle(): void {
     if (this.doc._transactionCleanups.length > 0) {
       throw new TypeError('apply was called in a transaction or an observer: call it afterwards')
     }
+  }
+
+  /** Merges one update in the transaction that runs; returns it where it must wait. */
+  #takeOne(
+    transaction: Y.Transaction,
+    { bytes, needs = NO_CLOCKS }: ReceivedUpdate,
+  ): UpdateOutcome | HeldUpdate {
+    try {
+      const { delta: carried, missing, hasNewStructs, update } = this.#inspect(bytes)
+      if (missing.size > 0 || !this.#hasNeeds(needs, carried)) {
+        const held = { bytes, missing, needs, carried }
+        this.#gate.hold(held)
+        return held
+      }
+      const progress = new Progress(transaction, carried)
+      if (hasNewStructs) integrate(this.doc, update, transaction.origin)
+      else applyDeletes(this.doc, update, transaction.origin)
+      const delta = progress.delta()
+      return { status: isEmptyDelta(delta) ? 'known' : 'new', delta, carried }
+    } catch (error) {
+      if (error instanceof Refusal) return error
+      return new Refusal('apply_failed', `Yjs failed: ${(error as Error).message}`, error)
+    }
+  }
+
+  #take(bytes: Uint8Array, needs: Clocks, origin: unknown): Outcome {
+    this.#checkIdle()
     const { delta: carried, missing, hasNewStructs, update } = this.#inspect(bytes)
     if (missing.size === 0 && this.#hasNeeds(needs, carried)) {
       // Without new structs only the deletes can be new, and they cost far less to apply.
@@ -276,12 +366,12 @@ export class Replica {
     this.#gate.hold(held)
     const free = this.#gate.release(this.#clockOf)
     const merged = this.#merge(free.map(this.#step), origin)
-    return free.includes(held)
-      ? this.#outcome(carried, merged)
-      : { status: 'waiting', carried, ...merged }
+    if (free.includes(held)) return this.#outcome(carried, merged)
+    const { delta, thrown } = merged
+    return { status: 'waiting', carried, delta, thrown }
   }
 
-  #outcome(carried: Delta, { delta, thrown }: Merged): Outcome {
+  #outcome(carried: Delta, { delta, thrown }: Pick<Merged, 'delta' | 'thrown'>): Outcome {
     return { status: isEmptyDelta(delta) ? 'known' : 'new', delta, carried, thrown }
   }
 
@@ -305,15 +395,17 @@ export class Replica {
     const thrown: unknown[] = []
     this.#merged = merged
     this.#mergeOrigin = origin
+    let own: number | undefined
     try {
       for (let next = steps; next.length > 0; next = this.#released()) {
         this.#transact(next, merged, thrown, origin)
+        own ??= merged.length
       }
     } finally {
       this.#merged = undefined
       this.#mergeOrigin = undefined
     }
-    return { delta: merged.length === 0 ? emptyDelta() : mergeDeltas(merged), thrown }
+    return { delta: together(merged), freed: together(merged.slice(own)), thrown }
   }
 
   #released(): Step[] {
@@ -348,8 +440,8 @@ export class Replica {
     try {
       Y.transact(
         this.doc,
-        () => {
-          for (const step of steps) step(thrown)
+        (transaction) => {
+          for (const step of steps) step(thrown, transaction)
         },
         origin,
         false,

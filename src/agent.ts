@@ -12,6 +12,7 @@
  */
 import * as Y from 'yjs'
 import { Failure } from './errors.ts'
+import { limitValues } from './maps/index.ts'
 import { Member, type MemberOptions } from './member.ts'
 import { newWriter, Room } from './room.ts'
 import { checkRoomName } from './room-name.ts'
@@ -31,6 +32,8 @@ export interface AgentOptions extends MemberOptions {
   readonly doc?: Y.Doc
   /** Where the document is kept, and who remembers its writer id; default: nowhere and nobody. */
   readonly keep?: Keep
+  /** UTF-8 bytes of a value's JSON that may be written to its document; default 8 MiB, at most 15. */
+  readonly maxValueBytes?: number
 }
 
 export class Agent {
@@ -46,11 +49,12 @@ export class Agent {
 
   constructor(options: AgentOptions) {
     this.#options = options
-    this.member = new Member(options)
+    this.member = new Member({ ...options, isPatient: true })
     this.swarm = this.member.swarm
     this.doc = options.doc ?? new Y.Doc()
     if (options.doc === undefined) this.doc.clientID = newWriter()
-    const { keep, onProblem } = options
+    const { keep, maxValueBytes, onProblem } = options
+    if (maxValueBytes !== undefined) limitValues(this.doc, maxValueBytes)
     this.room = new Room({
       name: this.swarm,
       doc: this.doc,
@@ -66,8 +70,10 @@ export class Agent {
   }
 
   /**
-   * Opens the transport, resolves the peers and makes the first round. Rejects with a Failure
-   * when the transport cannot be opened or a given peer does not exist.
+   * Loads the document, opens the transport, resolves the peers and makes the first round. Where
+   * the transport cannot be opened yet (no daemon, a slow pilotctl) the document is served all the
+   * same, `member.waitsFor` says why, and opening is tried again and again. Rejects with a Failure
+   * that no waiting mends, and when none of the given peers exists.
    */
   async start(): Promise<void> {
     await this.member.open()
@@ -100,7 +106,7 @@ export class Agent {
    * cannot be used, when there are too many, and when the disk refuses.
    */
   async openRoom(name: string): Promise<Room> {
-    if (!this.member.isStarted) {
+    if (!this.member.isStarted && !this.member.waitsFor) {
       throw new Failure('closed', `room "${name}": the agent does not run`, {
         hint: 'start it first',
       })

@@ -43,17 +43,22 @@ export interface FailureOptions {
   /** what to do next, one sentence */
   readonly hint?: string | undefined
   readonly cause?: unknown
+  /** Is it trouble of this side, whoever was to be reached? Default false. */
+  readonly isLocal?: boolean
 }
 
 export class Failure extends Error {
   override readonly name = 'Failure'
   readonly code: FailureCode
   readonly hint: string | undefined
+  /** Trouble of this side: no peer is to blame, and others would meet the same. */
+  readonly isLocal: boolean
 
   constructor(code: FailureCode, message: string, options: FailureOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.hint = options.hint
+    this.isLocal = options.isLocal ?? false
   }
 }
 

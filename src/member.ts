@@ -12,7 +12,7 @@
  * ```
  */
 import { isPushOf, type RefusalReason, type Replica } from '../crdt/index.ts'
-import { type Failure, toFailure } from './errors.ts'
+import { Failure, toFailure } from './errors.ts'
 import {
   Gossip,
   type GossipConfig,
@@ -20,10 +20,11 @@ import {
   type GossipEvent,
   type OpenOptions,
 } from './gossip/index.ts'
+import { PatientOpening } from './patient-opening.ts'
 import { PeerSearch } from './peer-search.ts'
 import { nodePlatform } from './platform.ts'
 import { checkSwarm } from './swarm.ts'
-import type { Transport } from './transport.ts'
+import type { Incoming, Transport } from './transport.ts'
 
 /** Milliseconds to the next wake at the latest: a timer's own limit is 25 days. */
 const MOST_WAIT_MS = 60_000
@@ -37,6 +38,8 @@ export interface MemberOptions {
   /** Names or addresses of peers; names are resolved by the transport. */
   readonly peers?: readonly string[]
   readonly config?: Partial<GossipConfig>
+  /** Does `open` wait, in the background, for what may pass: a daemon that is not up yet? Default false. */
+  readonly isPatient?: boolean
   /** Told of trouble: refused messages, an unreachable daemon. Called often in bad times. */
   readonly onProblem?: (problem: Problem) => void
 }
@@ -99,6 +102,13 @@ export class Member {
   #wake: NodeJS.Timeout | undefined
   readonly #search: PeerSearch
   #onIdle: (() => void) | undefined
+  /** Has our own side kept the last sends from leaving? */
+  #isCutOff = false
+  /** What was reported last of our own side. */
+  #told: Failure | undefined
+  readonly #opening: PatientOpening
+  /** Was `start` called? */
+  #isWanted = false
   /** Last words of rooms that have left, on their way. */
   readonly #parting = new Set<Promise<void>>()
 
@@ -112,6 +122,11 @@ export class Member {
       countKnown: () => this.#gossip?.peers.size ?? 0,
       onPeers: (addresses, source) => this.take({ type: 'peers', addresses, source }),
       onFailure: (failure) => this.#tell({ type: 'transport', failure }),
+    })
+    this.#opening = new PatientOpening({
+      open: () => this.#openTransport(),
+      onOpen: () => this.#onOpen(),
+      onWaiting: (failure) => this.#tell({ type: 'transport', failure }),
     })
     this.ready = new Promise((resolve) => {
       this.#tellReady = resolve
@@ -137,31 +152,62 @@ export class Member {
     return this.#isStarted && !this.#isStopped
   }
 
-  /** Opens the transport; messages wait until `start`. Rejects with a Failure. */
+  /** Why the transport is not open yet, while it waits for what may pass; undefined: it does not. */
+  get waitsFor(): Failure | undefined {
+    return this.#opening.waitsFor
+  }
+
+  /**
+   * Opens the transport; messages wait until `start`. Rejects with a Failure. A patient member
+   * resolves also when the transport cannot be opened yet, and goes on trying.
+   */
   async open(): Promise<void> {
-    await this.transport.open({
+    if (!this.#options.isPatient) {
+      await this.#openTransport()
+      this.#onOpen()
+    } else await this.#opening.start()
+  }
+
+  #openTransport(): Promise<void> {
+    return this.transport.open({
       accepts: (text) => isPushOf(text, this.swarm),
-      receive: async ({ from, text }) => {
-        await this.ready
-        this.take({ type: 'message', from, text })
-        // The transport forgets the message when this returns: what it brought must be kept by then.
-        await Promise.all([...this.#rooms.values()].map((room) => room.flushed()))
+      receive: (incoming) => this.#receive([incoming], 0),
+      receiveAll: (batch, waiting) => this.#receive(batch, waiting),
+      onProblem: (failure) => {
+        this.#told = failure
+        this.#tell({ type: 'transport', failure })
       },
-      onProblem: (failure) => this.#tell({ type: 'transport', failure }),
     })
-    this.#gossip = new Gossip({
+  }
+
+  #onOpen(): void {
+    const gossip = new Gossip({
       self: this.transport.address,
       swarm: this.swarm,
       platform: nodePlatform,
       random: Math.random,
-      maxMessageBytes: this.transport.maxMessageBytes,
+      maxMessageBytes: () => this.transport.maxMessageBytes,
       ...(this.#options.config && { config: this.#options.config }),
     })
+    this.#gossip = gossip
+    for (const room of this.#rooms.values()) this.#share(gossip, room)
+    if (this.#isWanted && !this.#isStarted) {
+      this.#begin().catch((error) => this.#tell({ type: 'transport', failure: toFailure(error) }))
+    }
   }
 
-  /** Resolves the peers and makes the first round. Rejects with a Failure when a given peer does not exist. */
+  /**
+   * Resolves the peers and makes the first round, or does so when the transport has opened. Rejects
+   * with a Failure when none of the given peers exists.
+   */
   async start(): Promise<void> {
+    this.#isWanted = true
+    if (this.#gossip) await this.#begin()
+  }
+
+  async #begin(): Promise<void> {
     const given = await this.#search.resolve()
+    if (this.#isStopped) return
     this.#isStarted = true
     this.#tellReady()
     this.take({ type: 'peers', addresses: given, source: 'given' })
@@ -176,11 +222,26 @@ export class Member {
     await this.#search.invite(peers)
   }
 
-  /** Shares a room from now on. Throws a TypeError before `open`, and where its name is taken. */
+  /**
+   * Shares a room from now on, or from when the transport has opened. Throws a TypeError before
+   * `open`, and where its name is taken.
+   */
   attach(room: Attachable): void {
-    if (!this.#gossip) throw new TypeError('attach was called before open, or after close')
-    this.#gossip.open(room.name, room.replica, room.openOptions)
+    const gossip = this.#gossip
+    if (this.#isStopped || (!gossip && !this.waitsFor)) {
+      throw new TypeError('attach was called before open, or after close')
+    }
+    if (this.#rooms.has(room.name)) {
+      throw new TypeError(`document "${room.name}" is open already`)
+    }
     this.#rooms.set(room.name, room)
+    // What is changed while nobody can be told is no news: peers learn of it by its digest.
+    if (gossip) this.#share(gossip, room)
+    else room.replica.onLocal = () => void room.replica.takeLocal()
+  }
+
+  #share(gossip: Gossip, room: Attachable): void {
+    gossip.open(room.name, room.replica, room.openOptions)
     room.replica.takeLocal()
     room.replica.onLocal = () => this.take({ type: 'changed' })
     if (this.#isStarted) this.take({ type: 'changed' })
@@ -230,6 +291,7 @@ export class Member {
   async close(): Promise<void> {
     if (this.#isStopped) return
     this.#isStopped = true
+    this.#opening.stop()
     this.#search.stop()
     for (const room of this.#rooms.values()) room.onClosing()
     await this.drain()
@@ -243,9 +305,10 @@ export class Member {
 
   /** Feeds one event to the core. Events that come meanwhile (from an observer) wait their turn. */
   take(event: GossipEvent): void {
-    this.#events.push(event)
     const gossip = this.#gossip
-    if (!gossip || !this.#isStarted || this.#isHandling) return
+    if (!gossip) return // what there is then is told by the first round
+    this.#events.push(event)
+    if (!this.#isStarted || this.#isHandling) return
     // Listeners of a program are called here. One that throws must not keep what follows from
     // being done: an effect that is left out would be waited for without end.
     const thrown: unknown[] = []
@@ -271,6 +334,13 @@ export class Member {
       this.#onIdle = undefined
     }
     if (thrown.length > 0) throw thrown[0]
+  }
+
+  /** The transport forgets the messages when this resolves: what they brought is kept by then. */
+  async #receive(messages: readonly Incoming[], waiting: number): Promise<void> {
+    await this.ready
+    this.take({ type: 'messages', messages, waiting })
+    await Promise.all([...this.#rooms.values()].map((room) => room.flushed()))
   }
 
   #carryOut(effect: GossipEffect): void {
@@ -306,26 +376,46 @@ export class Member {
    */
   #publish(to: string, text: string): Promise<void> {
     const kept = [...this.#rooms.values()].flatMap((room) => room.publish() ?? [])
-    return kept.length > 0
-      ? Promise.all(kept).then(() => this.transport.send(to, text))
-      : this.transport.send(to, text)
+    if (kept.length === 0) return this.transport.send(to, text)
+    return Promise.all(kept).then(
+      () => this.transport.send(to, text),
+      (error) => {
+        const { code, message, hint } = toFailure(error)
+        const failure = new Failure(code, message, { hint, cause: error, isLocal: true })
+        this.#told = failure
+        this.#tell({ type: 'send', to, failure })
+        throw failure
+      },
+    )
   }
 
   /** A last word: its end is no event, as gossip does not know of it. */
   #part(to: string, text: string): void {
     const parting = this.#publish(to, text)
-      .catch((error) => this.#tell({ type: 'send', to, failure: toFailure(error) }))
+      .catch((error) => {
+        if (this.#told !== error) this.#tell({ type: 'send', to, failure: toFailure(error) })
+      })
       .finally(() => this.#parting.delete(parting))
     this.#parting.add(parting)
   }
 
+  #onSendFailed(to: string, failure: Failure): void {
+    const { code, message, hint, isLocal } = failure
+    const cause = isLocal ? 'local' : code === 'timeout' ? 'timeout' : 'peer'
+    // What keeps us from everybody is reported once, until something has left again.
+    if (!isLocal) this.#tell({ type: 'send', to, failure })
+    else if (!this.#isCutOff && this.#told !== failure) this.#tell({ type: 'transport', failure })
+    if (isLocal) this.#isCutOff = true
+    this.take({ type: 'failed', to, cause, failure: { code, message, hint } })
+  }
+
   #send(to: string, text: string): void {
     this.#publish(to, text).then(
-      () => this.take({ type: 'sent', to }),
-      (error) => {
-        this.#tell({ type: 'send', to, failure: toFailure(error) })
-        this.take({ type: 'failed', to })
+      () => {
+        this.#isCutOff = false
+        this.take({ type: 'sent', to })
       },
+      (error) => this.#onSendFailed(to, toFailure(error)),
     )
   }
 }

@@ -37,6 +37,8 @@ export interface OpenMapOptions {
   readonly map?: string
   /** Write in the layout for keys that are overwritten all day; default false. */
   readonly hot?: boolean
+  /** UTF-8 bytes of a value's JSON that may be written; default 8 MiB, at most 15. */
+  readonly maxValueBytes?: number
   readonly config?: Partial<GossipConfig>
   /** Told of trouble: refused messages, an unreachable daemon. Called often in bad times. */
   readonly onProblem?: (problem: Problem) => void
@@ -69,7 +71,7 @@ const transportOf = ({ transport, mailbox, name, swarm }: OpenMapOptions): Trans
 export const openMap = async <T extends Keepable<T> = Json>(
   options: OpenMapOptions,
 ): Promise<OpenedMap<T>> => {
-  const { swarm, peers, data, map = DEFAULT_MAP, hot, config, onProblem } = options
+  const { swarm, peers, data, map = DEFAULT_MAP, hot, config, maxValueBytes, onProblem } = options
   const agent = new Agent({
     swarm,
     transport: transportOf(options),
@@ -80,6 +82,7 @@ export const openMap = async <T extends Keepable<T> = Json>(
   })
   const opened = new SharedMap<T>(agent.doc, map, {
     ...(hot !== undefined && { hot }),
+    ...(maxValueBytes !== undefined && { maxValueBytes }),
     flushed: () => agent.flushed(),
     close: () => agent.stop(),
   })

@@ -49,12 +49,14 @@ export class PeerSearch {
 
   /**
    * The addresses of those given peers that have one; the others stay for later. Rejects with a
-   * Failure (not_found, invalid_argument) when one does not exist.
+   * Failure: invalid_argument when one cannot be a name, not_found when none of them exists. One
+   * of several that does not exist is reported, and looked up again later.
    */
   async resolve(): Promise<string[]> {
     const { transport, onFailure } = this.#options
     const addresses: string[] = []
     const failed: string[] = []
+    const unknown: Failure[] = []
     for (const name of this.#unresolved) {
       try {
         const address = await transport.resolve(name)
@@ -62,11 +64,15 @@ export class PeerSearch {
         else addresses.push(address)
       } catch (error) {
         const failure = toFailure(error)
-        if (failure.code === 'not_found' || failure.code === 'invalid_argument') throw failure
-        onFailure(failure)
+        if (failure.code === 'invalid_argument') throw failure
+        if (failure.code === 'not_found' && !failure.isLocal) unknown.push(failure)
+        else onFailure(failure)
         failed.push(name)
       }
     }
+    const [first] = unknown
+    if (first && unknown.length === this.#unresolved.length) throw first
+    for (const failure of unknown) onFailure(failure)
     this.#unresolved = failed
     return addresses
   }

@@ -130,7 +130,8 @@ export class Room implements Attachable {
     this.#held = held
     if (!keep?.identity) return
     const clocks = Y.decodeStateVector(Y.encodeStateVector(this.doc))
-    const { writer } = await keep.identity.take(nodeNumber(address), clocks)
+    const node = address === '' ? undefined : nodeNumber(address)
+    const { writer } = await keep.identity.take(node, clocks)
     this.doc.clientID = writer
   }
 

@@ -28,6 +28,7 @@ import {
   hasEntry,
   incrementEntry,
   keysOf,
+  limitValues,
   type ObserveOptions,
   observeEntries,
   readEntry,
@@ -57,6 +58,8 @@ export interface SharedMapOptions {
   readonly hot?: boolean
   /** What `flushed` waits for; default nothing. */
   readonly flushed?: () => Promise<void>
+  /** UTF-8 bytes of a value's JSON that programs on this document may write; default 8 MiB. */
+  readonly maxValueBytes?: number
   /** What `close` does besides ending all observers; default nothing. */
   readonly close?: () => Promise<void>
 }
@@ -79,6 +82,7 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
    */
   constructor(doc: Y.Doc, name: string, options: SharedMapOptions = {}) {
     checkEntry(name, 'k', null) // for the name's sake
+    if (options.maxValueBytes !== undefined) limitValues(doc, options.maxValueBytes)
     this.doc = doc
     this.name = name
     this.#options = options
@@ -102,7 +106,7 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
   /**
    * Writes a value. Throws a TypeError that names the place of what JSON cannot keep
    * (`value.items[3].at is a Date, which JSON cannot keep`), and a Failure (invalid_argument) for
-   * a key that cannot be used or a value of more than 64 KiB.
+   * a key that cannot be used or a value that is longer than `maxValueBytes`.
    */
   set(key: string, value: T): this {
     writeEntry(this.doc, this.name, key, value, { hot: this.#options.hot ?? false })

@@ -21,6 +21,12 @@ export interface PeerStatus {
   readonly inSync: boolean | null
   /** Sends that failed one after another. */
   readonly failures: number
+  /** Why the last of them did, and what to do about it; absent: none did. */
+  readonly failure?: {
+    readonly code: string
+    readonly message: string
+    readonly hint?: string | undefined
+  }
 }
 
 export interface AgentStatus {
@@ -46,6 +52,12 @@ export interface AgentStatus {
   }
   /** Updates that wait for their predecessors. */
   readonly waiting: number
+  /** Why the transport is not open yet, and what to do; absent: it is. */
+  readonly waitsFor?: {
+    readonly code: string
+    readonly message: string
+    readonly hint?: string | undefined
+  }
 }
 
 const isInSync = ({ name, replica, member }: Room, peer: Peer): boolean | null => {
@@ -62,11 +74,13 @@ export const describePeers = (room: Room): PeerStatus[] =>
       lastHeard: peer.lastHeard === undefined ? null : new Date(peer.lastHeard).toISOString(),
       inSync: isInSync(room, peer),
       failures: peer.failures,
+      ...(peer.failure && { failure: peer.failure }),
     }))
     .sort((a, b) => (a.address < b.address ? -1 : 1))
 
 /** The status of an agent that takes part with this member, of its own room. */
-export const describeAgent = (room: Room, { swarm, transport, gossip }: Member): AgentStatus => {
+export const describeAgent = (room: Room, member: Member): AgentStatus => {
+  const { swarm, transport, gossip, waitsFor } = member
   const { digest, version, waiting } = room.replica
   const counters = gossip?.counters ?? new Counters()
   return {
@@ -79,5 +93,8 @@ export const describeAgent = (room: Room, { swarm, transport, gossip }: Member):
     peers: describePeers(room),
     counters: { ...counters, rejected: { ...counters.rejected } },
     waiting: waiting.updates,
+    ...(waitsFor && {
+      waitsFor: { code: waitsFor.code, message: waitsFor.message, hint: waitsFor.hint },
+    }),
   }
 }

@@ -14,6 +14,9 @@
  *   only after `receive` has returned (or its promise has resolved): a crash before that
  *   leaves it where it waits. When `receive` throws, the error is told through `onProblem`
  *   and the message is consumed: a poisonous message must not come back for ever.
+ * - A receiver with `receiveAll` gets all that waits at once instead, one batch at a time and in
+ *   the order in which the messages of one sender came. What was just said of `receive` holds for
+ *   the batch: its messages are consumed together, after `receiveAll` has resolved.
  * - After `close` has resolved nothing is received, `send` rejects with `closed`, and no
  *   timer, watcher or child process of the transport is left.
  *
@@ -35,6 +38,12 @@ export type Receive = (incoming: Incoming) => void | Promise<void>
 export interface TransportHooks {
   /** Called for each message that is ours. */
   readonly receive: Receive
+  /**
+   * Called in its place, where it is given, with all that has come meanwhile: a thousand waiting
+   * messages then cost the receiver one merge and one flush. `waiting`: how many further messages
+   * wait behind them, as far as the transport knows.
+   */
+  readonly receiveAll?: (batch: readonly Incoming[], waiting: number) => void | Promise<void>
   /**
    * Is this waiting message for us? Asked by transports whose inbox is shared with
    * others; what is refused here is never touched. Must not throw.

@@ -164,9 +164,12 @@ const badLines: readonly (readonly [string | Buffer, RegExp])[] = [
   ['{"key":"__proto__","value":1}', /^line 5001: key "__proto__" is reserved/],
   ['{"key":"","value":1}', /^line 5001: the key is empty/],
   ['{"key":"k","value":"\\ud800"}', /^line 5001: value is .*lone surrogate/],
-  [`{"key":"k","value":"${'x'.repeat(66_000)}"}`, /^line 5001: value of "k" takes 66002 bytes/],
-  [`{"key":"k","value":"${'x'.repeat(1_048_540)}"}`, /^line 5001: key and value take \d+ bytes/],
-  [`{"key":"k","value":"${'x'.repeat(1_100_000)}"}`, /^line 5001: the line is longer than/],
+  [
+    `{"key":"k","value":"${'x'.repeat(8_400_000)}"}`,
+    /^line 5001: value of "k" takes 8400002 bytes/,
+  ],
+  [`{"key":"k","value":"${'x'.repeat(16_777_180)}"}`, /^line 5001: key and value take \d+ bytes/],
+  [`{"key":"k","value":"${'x'.repeat(17_000_000)}"}`, /^line 5001: the line is longer than/],
   [Buffer.from([0x22, 0xff, 0x22]), /^line 5001: the line is no UTF-8/],
 ]
 

@@ -262,7 +262,7 @@ test('answers, failures and defects reach the client', async () => {
   await rejects(() => client.ask({ command: 'get', key: 'bug' }), /internal a defect/)
   await rejects(
     () => client.ask({ command: 'set', key: 'k', value: 'x'.repeat(MAX_REQUEST_BYTES) }),
-    /invalid_argument key and value take 1048615 bytes/,
+    /invalid_argument key and value take 16777255 bytes/,
   )
 })
 
@@ -370,7 +370,7 @@ test('a line of 100 MB is refused without being kept, and others are served mean
   await until('the end', () => socket.destroyed)
   const [answer] = answersOf(told())
   assert.is(answer?.code, 'too_large')
-  assert.is(answer?.message, 'the line is longer than 1048576 bytes')
+  assert.is(answer?.message, 'the line is longer than 16777216 bytes')
   assert.ok(sent > 1, 'nothing was sent')
 })
 

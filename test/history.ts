@@ -154,7 +154,7 @@ const run = (seed: number): HistoryReport => {
       intervalMs: 1_000,
       gatherMs: below(random, 50),
       askTimeoutMs: 600,
-      rideAlongBytes: pick(random, [64, 512, 4_096]),
+      inlineBytes: pick(random, [64, 512, 4_096]),
       fanout: 1 + below(random, 3),
       echoMs: below(random, 500),
       echoFanout: below(random, 4),

@@ -6,6 +6,8 @@ import { type Failure, isFailure } from '../src/errors.ts'
 import {
   checkEntry,
   incrementEntry,
+  limitValues,
+  MAX_VALUE_BYTES,
   readEntries,
   readEntry,
   readPath,
@@ -16,6 +18,7 @@ import {
   writePath,
 } from '../src/maps/index.ts'
 import { nodePlatform } from '../src/platform.ts'
+import { SharedMap } from '../src/shared-map.ts'
 import { suite } from './helpers/suite.ts'
 
 const test = suite('maps: what may be written')
@@ -144,8 +147,8 @@ const refused: readonly (readonly [what: string, run: () => unknown, message: Re
   ['depth', () => checkEntry('state', 'k', nested(LIMITS.depth)), /nested more than 63 deep/],
   [
     'length',
-    () => checkEntry('state', 'k', 'é'.repeat(32 * 1024)),
-    /^value of "k" takes 65538 bytes, at most 65536 can be kept$/,
+    () => checkEntry('state', 'k', 'é'.repeat(4 * 1024 * 1024)),
+    /^value of "k" takes 8388610 bytes, at most 8388608 can be kept$/,
   ],
   [
     'another shared type',
@@ -167,13 +170,27 @@ for (const [what, run, message] of refused) {
 }
 
 test('the longest and deepest values are taken by a peer in both layouts', () => {
-  for (const value of [nested(LIMITS.depth - 1), 'x'.repeat(64 * 1024 - 2)]) {
+  for (const value of [nested(LIMITS.depth - 1), 'x'.repeat(8 * 1024 * 1024 - 2)]) {
     const doc = new Y.Doc()
     writeEntry(doc, 'state', 'plain', value)
     writeEntry(doc, 'state', 'hot', value, { hot: true })
     const peer = new Replica(new Y.Doc(), nodePlatform)
     peer.apply(Y.encodeStateAsUpdate(doc))
     assert.equal(readEntries(peer.doc, 'state'), { hot: value, plain: value })
+  }
+})
+
+test('a document may allow longer values, or only shorter ones', () => {
+  const doc = new Y.Doc()
+  const map = new SharedMap(doc, 'state', { maxValueBytes: 100 })
+  map.set('k', 'x'.repeat(98))
+  assert.throws(() => map.set('k', 'x'.repeat(99)), /takes 101 bytes, at most 100 can be kept/)
+  assert.throws(() => map.append('l', 'x'.repeat(99)), /at most 100/)
+  limitValues(doc, MAX_VALUE_BYTES)
+  map.set('k', 'x'.repeat(9_000_000))
+  assert.is((map.get('k') as string).length, 9_000_000)
+  for (const bytes of [0, -1, 1.5, Number.NaN, MAX_VALUE_BYTES + 1]) {
+    assert.throws(() => limitValues(doc, bytes), /give a whole number from 1 to/)
   }
 })
 

@@ -42,8 +42,8 @@ const simulated = ({ loss, curve }: WriteRow): Curve => ({
 
 const expected = ({ loss, update }: WriteRow, { settings }: Result, until: number): Curve => {
   const { nodes, fanout, echo, latency } = settings
-  const { gatherMs, echoMs, rideAlongBytes } = DEFAULTS
-  const isFetched = update > rideAlongBytes
+  const { gatherMs, echoMs, inlineBytes } = DEFAULTS
+  const isFetched = update > inlineBytes
   const shares = expectSpread({
     nodes,
     fanout,

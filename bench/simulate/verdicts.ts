@@ -106,7 +106,7 @@ const judgeWrite = (row: WriteRow, settings: Settings): Verdict[] => {
   const { loss, size, theory } = row
   const arriving = 1 - loss
   const of = `loss ${percent(loss)}, ${size} characters`
-  const isLong = row.update > DEFAULTS.rideAlongBytes
+  const isLong = row.update > DEFAULTS.inlineBytes
   const targetMs = isTimed(settings) ? TARGET_MS.get(loss) : undefined
   const hops = theory.pushRounds + HOPS
   const longTimes = loss === 0 ? LONG_TIMES : LONG_TIMES_LOSS / arriving
@@ -191,7 +191,7 @@ export const judge = (
 export const unaskedOf = (settings: Settings): Unasked[] => {
   const { sections, losses, sizes } = settings
   const unasked: Unasked[] = []
-  const isLong = (size: number): boolean => size >= DEFAULTS.rideAlongBytes
+  const isLong = (size: number): boolean => size >= DEFAULTS.inlineBytes
   const add = (name: string, isAsked: boolean, needs: string): void => {
     if (!isAsked) unasked.push({ name, needs })
   }

@@ -129,6 +129,7 @@ export const live = async (
     peers: plan.peers,
     config: plan.config,
     keep: keepIn(plan.dir),
+    ...(plan.maxValueBytes !== undefined && { maxValueBytes: plan.maxValueBytes }),
     onProblem: (problem) => problems.add(problem),
   })
   const ending = awaitEnding()
@@ -171,7 +172,8 @@ export const live = async (
     tellStarted()
     if (!isStopping) {
       await attempt(writePid)
-      await onStarted(describeStart(plan, agent.member, served?.url))
+      const { waitsFor } = agent.status()
+      await onStarted(describeStart(plan, agent.member, served?.url, waitsFor))
     }
     await stopped
   } catch (error) {

@@ -32,6 +32,26 @@ export const parseDuration = (option: string, text: string): number => {
   throw invalid(option, text, 'give a time from 100ms to 24h, with its unit: 500ms, 5s, 1m')
 }
 
+const BYTES_PER_UNIT: Readonly<Record<string, number>> = {
+  '': 1,
+  kB: 1e3,
+  KiB: 1024,
+  MB: 1e6,
+  MiB: 1_048_576,
+}
+
+/** Bytes, from 1 to `max`. */
+export const parseBytes = (option: string, text: string, max: number): number => {
+  const [, number = '', unit = ''] = /^(\d{1,9}(?:\.\d{1,6})?) ?(kB|KiB|MB|MiB|)$/.exec(text) ?? []
+  const bytes = Math.floor(Number(number || 'NaN') * (BYTES_PER_UNIT[unit] ?? Number.NaN))
+  if (bytes >= 1 && bytes <= max) return bytes
+  throw invalid(
+    option,
+    text,
+    `give a size up to ${Math.floor(max / 1_048_576)}MiB: 65536, 64KiB, 8MiB`,
+  )
+}
+
 const parseInteger = (
   option: string,
   text: string,

@@ -76,6 +76,7 @@ export const COMMANDS: readonly Command[] = [
       mailbox: { value: 'DIR', about: 'gossip over this folder, without Pilot' },
       name: { value: 'NAME', about: "own name there (default: from the data folder's path)" },
       fanout: { value: 'N', about: 'peers that a push goes to (default: 3)' },
+      'max-value': { value: 'SIZE', about: 'longest value that may be written (default: 8MiB)' },
       interval: { value: 'TIME', about: 'between two rounds: 500ms, 5s, 1m (default: 5s)' },
       pilotctl,
       network: { value: 'ID', about: 'a Pilot network whose members are all of the swarm' },

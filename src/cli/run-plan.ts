@@ -10,8 +10,9 @@ import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
 import { defaultFolder } from '../control/folder.ts'
 import { Failure } from '../errors.ts'
+import { MAX_VALUE_BYTES } from '../maps/value-limit.ts'
 import { checkRoomName } from '../room-name.ts'
-import { parseDuration, parseFanout, parseNetwork } from './parse.ts'
+import { parseBytes, parseDuration, parseFanout, parseNetwork } from './parse.ts'
 import { namedFolder, optionOr } from './target.ts'
 
 export interface RunOptions {
@@ -22,6 +23,7 @@ export interface RunOptions {
   readonly name?: string
   readonly fanout?: string
   readonly interval?: string
+  readonly 'max-value'?: string
   readonly data?: string
   readonly pilotctl?: string
   readonly network?: string
@@ -58,6 +60,8 @@ export interface RunPlan {
   readonly rooms: readonly string[]
   readonly bridge?: BridgePlan
   readonly config: { readonly fanout?: number; readonly intervalMs?: number }
+  /** UTF-8 bytes of a value's JSON. */
+  readonly maxValueBytes?: number
 }
 
 const invalid = (message: string, hint: string): Failure =>
@@ -126,7 +130,7 @@ export const planRun = (options: RunOptions, env: NodeJS.ProcessEnv): RunPlan =>
   }
   const standard = defaultFolder(swarm, env)
   const dir = namedFolder({ data: options.data, swarm }, env) ?? standard
-  const { peer = [], room = [], fanout, interval } = options
+  const { peer = [], room = [], fanout, interval, 'max-value': maxValue } = options
   const bridge = planBridge(options)
   if (peer.includes('')) throw invalid('--peer "" is not usable', 'give an address or a name')
   return {
@@ -137,6 +141,9 @@ export const planRun = (options: RunOptions, env: NodeJS.ProcessEnv): RunPlan =>
     transport: planTransport(options, dir),
     rooms: room.map(checkRoomName),
     ...(bridge && { bridge }),
+    ...(maxValue !== undefined && {
+      maxValueBytes: parseBytes('--max-value', maxValue, MAX_VALUE_BYTES),
+    }),
     config: {
       ...(fanout !== undefined && { fanout: parseFanout('--fanout', fanout) }),
       ...(interval !== undefined && { intervalMs: parseDuration('--interval', interval) }),
@@ -149,7 +156,7 @@ export const planRun = (options: RunOptions, env: NodeJS.ProcessEnv): RunPlan =>
  * pilotctl program is looked up in PATH where its name is no path.
  */
 export const argsOf = (plan: RunPlan): string[] => {
-  const { swarm, dir, peers, transport, rooms, bridge, config } = plan
+  const { swarm, dir, peers, transport, rooms, bridge, config, maxValueBytes } = plan
   const { fanout, intervalMs } = config
   const more =
     transport.kind === 'mailbox'
@@ -165,6 +172,7 @@ export const argsOf = (plan: RunPlan): string[] => {
     ...more,
     fanout,
     interval: intervalMs && `${intervalMs}ms`,
+    'max-value': maxValueBytes,
     ws: bridge?.port,
     'ws-host': bridge?.host,
   }

@@ -21,6 +21,8 @@ export interface StartReport {
   /** The data folder. */
   readonly data: string
   readonly peers: readonly string[]
+  /** Why it does not talk to peers yet. */
+  readonly waitsFor?: { readonly message: string; readonly hint?: string | undefined }
   /** Where y-websocket clients connect. */
   readonly ws?: string
   readonly pid: number
@@ -29,13 +31,19 @@ export interface StartReport {
 }
 
 /** The report of the agent in this process; `ws` is where its bridge listens. */
-export const describeStart = (plan: RunPlan, member: Member, ws?: string): StartReport => ({
+export const describeStart = (
+  plan: RunPlan,
+  member: Member,
+  ws?: string,
+  waitsFor?: StartReport['waitsFor'],
+): StartReport => ({
   swarm: plan.swarm,
   node: member.address,
   transport: plan.transport.kind,
   ...(plan.transport.kind === 'mailbox' && { mailbox: plan.transport.dir }),
   data: plan.dir,
   peers: member.given,
+  ...(waitsFor && { waitsFor }),
   ...(ws !== undefined && { ws }),
   pid: process.pid,
 })
@@ -44,17 +52,23 @@ export const describeStart = (plan: RunPlan, member: Member, ws?: string): Start
 export const targetOf = (plan: RunPlan): string =>
   plan.isDefaultDir ? `--swarm ${plan.swarm}` : `--data ${shellQuote(plan.dir)}`
 
+const reasonOf = ({ message, hint }: NonNullable<StartReport['waitsFor']>): string =>
+  hint === undefined ? message : `${message} (${hint})`
+
 /** For people, with what to try next. */
 export const showStart = ({ hasColors }: Io, plan: RunPlan, report: StartReport): string => {
   const style = styler(hasColors)
-  const { node, transport, mailbox, peers, ws, pid, log } = report
+  const { node, transport, mailbox, peers, waitsFor, ws, pid, log } = report
   const folder = mailbox === undefined ? '' : ` in ${mailbox}`
   const found = mailbox === undefined ? 'those it finds' : 'those in the mailbox folder'
   const to = targetOf(plan)
   const tries = ['set greeting hello', 'get greeting', 'watch', 'status']
   const lines = [
     `swarm    ${style('bold', report.swarm)}`,
-    `address  ${style('bold', printable(node))} (${transport}${printable(folder)})`,
+    node === ''
+      ? `address  not known yet (${transport}${printable(folder)})`
+      : `address  ${style('bold', printable(node))} (${transport}${printable(folder)})`,
+    ...(waitsFor === undefined ? [] : [`waits    ${printable(reasonOf(waitsFor))}`]),
     `data     ${printable(report.data)}`,
     `peers    ${peers.length > 0 ? printable(peers.join(', ')) : found}`,
     ...(ws === undefined ? [] : [`editors  ${ws}/${report.swarm}`]),

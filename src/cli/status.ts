@@ -34,10 +34,11 @@ const showStatus = ({ io }: Context, dir: string, status: AgentStatus): string =
   const maps = status.maps.map(({ name, keys }) => [showKey(name), String(keys)])
   const head = [
     `swarm     ${status.swarm}`,
-    `node      ${printable(status.node)} (${status.transport})`,
+    `node      ${printable(status.node || 'not known yet')} (${status.transport})`,
     `data      ${printable(dir)}`,
     `version   ${status.version}`,
     `digest    ${status.digest}`,
+    ...(status.waitsFor ? [`waits     ${printable(status.waitsFor.message)}`] : []),
   ]
   return [
     [...head, ...showCounters(status)].map((line) => `${line}\n`).join(''),

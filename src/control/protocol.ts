@@ -18,11 +18,10 @@ import { Failure, type FailureCode, type FailureOptions } from '../errors.ts'
 import { stringify } from './deep-json.ts'
 
 /**
- * Bytes of a request. A value of 64 KiB is the longest that is kept; the rest is room in
- * which a value that is too long still gets the message that says so. A client that sends
- * more costs the agent this much memory.
+ * Bytes of a request. A value of 15 MiB is the longest that can be allowed; the rest is room for
+ * key and names. A client that sends more costs the agent this much memory.
  */
-export const MAX_REQUEST_BYTES = 1024 * 1024
+export const MAX_REQUEST_BYTES: number = 16 * 1024 * 1024
 
 /** Bytes of an answer: a map of some million entries. A client holds them two or three times. */
 export const MAX_ANSWER_BYTES = 256 * 1024 * 1024

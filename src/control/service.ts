@@ -23,6 +23,7 @@ import {
   readEntry,
   readPath,
   toArgumentFailure,
+  valueLimitOf,
   writeEntries,
   writeEntry,
   writePath,
@@ -199,7 +200,7 @@ class Service {
     try {
       writeEntries(this.#agent.doc, map, entries, hot === undefined ? {} : { hot })
     } catch (error) {
-      throw whichOf(map, entries, error)
+      throw whichOf(map, entries, error, valueLimitOf(this.#agent.doc))
     }
     return { map, count: entries.length }
   }
@@ -253,10 +254,15 @@ class Service {
 }
 
 /** The failure with the place of the entry that it is about, where it is about one. */
-const whichOf = (map: string, entries: readonly Entry[], error: unknown): unknown => {
+const whichOf = (
+  map: string,
+  entries: readonly Entry[],
+  error: unknown,
+  maxBytes: number,
+): unknown => {
   for (const [index, [key, value]] of entries.entries()) {
     try {
-      checkEntry(map, key, value)
+      checkEntry(map, key, value, maxBytes)
     } catch (cause) {
       const { code, message, hint } = toFailure(toArgumentFailure(cause))
       return new EntryFailure(index, code, message, { hint, cause })

@@ -31,6 +31,8 @@ interface Ask {
   /** Milliseconds; when it was asked. */
   readonly since: number
   until: number
+  /** When it was asked, or the last part of its answer came. */
+  heardAt: number
   /** How often the same was asked before in vain. */
   readonly repeated: number
   /**
@@ -97,7 +99,7 @@ export class Asks {
     const others = ask?.others ?? new Map<string, string | undefined>()
     others.delete(peer)
     const until = now + this.#waitMs(repeated)
-    const asked = { peer, digest, since: now, until, repeated, others, hasGap: false }
+    const asked = { peer, digest, since: now, until, heardAt: now, repeated, others, hasGap: false }
     this.#asks.set(document, asked)
     return true
   }
@@ -110,10 +112,19 @@ export class Asks {
     if (more) {
       // Should the rest not come, the same peer is asked again: it need not repeat what came.
       ask.hasGap = true
-      ask.until = now + this.#timeoutMs
+      // The next may take as long as this one did, and some more.
+      ask.until = now + Math.max(this.#timeoutMs, PATIENCE * (now - ask.heardAt))
+      ask.heardAt = now
       return NOT_ENDED
     }
     return { next: this.#end(document, ask), since: ask.since }
+  }
+
+  /** Something of that peer's answers is on its way. */
+  extend(peer: string, now: number): void {
+    for (const ask of this.#asks.values()) {
+      if (ask.peer === peer) ask.until = Math.max(ask.until, now + this.#timeoutMs)
+    }
   }
 
   /** The peer cannot be reached; returns those to ask next, by document. */

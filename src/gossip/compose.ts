@@ -10,17 +10,22 @@
 import {
   type Delta,
   type DocState,
+  digestBytes,
   encodePush,
+  fitsPiece,
   isEmptyDelta,
   LIMITS,
   type PackedUpdate,
   type Platform,
+  type Push,
   packUpdate,
   type Replica,
   type Summary,
   takePiece,
 } from '../../crdt/index.ts'
+import type { Fanouts } from './fanouts.ts'
 import type { Answer, Saying } from './outbox.ts'
+import { Parcel } from './parcel.ts'
 import type { Rumors } from './rumors.ts'
 
 export interface ComposeOptions {
@@ -28,12 +33,14 @@ export interface ComposeOptions {
   readonly swarm: string
   readonly platform: Platform
   /** UTF-8 bytes of the longest message. */
-  readonly maxMessageBytes: number
+  readonly maxMessageBytes: () => number
   readonly random: () => number
-  /** Bytes of V1 up to which fresh changes ride along. */
-  readonly rideAlongBytes: number
+  /** By the number of peers: up to how many bytes fresh changes are pushed, and to whom. */
+  readonly fanouts: () => Fanouts
   /** Bytes of V1 that a peer takes in one update. */
   readonly maxUpdateBytes: number
+  /** UTF-8 bytes of the longest text that a peer takes, whether whole or in fragments. */
+  readonly maxTextBytes: number
 }
 
 /** A document as gossip keeps it. */
@@ -64,6 +71,15 @@ export interface Composed {
 /** Bytes kept for all of a message but its documents: names, punctuation, members where they fit. */
 const ENVELOPE_BYTES = 2_048
 
+/**
+ * Bytes of V1 of one part of a long answer. A part takes the sender 40 ms, and what comes first is
+ * shown first; shorter ones cost a message each, longer ones hold up what is short.
+ */
+const PART_BYTES = 1_048_576
+
+/** Bytes kept for all of a message but the data of a fragment. */
+const FRAGMENT_BYTES = 1_024
+
 /** Bytes of a document's entry without its name, update, needs and vector: digests, punctuation. */
 const STATE_BYTES = 256
 
@@ -91,8 +107,10 @@ const utf8 = new TextEncoder()
 const jsonBytes = (text: string): number => utf8.encode(JSON.stringify(text)).length
 
 /** Characters of an update in a message, but for what any document's entry has. */
-const lengthOf = ({ data, needs }: PackedUpdate): number =>
-  data.length + (needs?.size ?? 0) * NEED_LENGTH
+const lengthOf = ({ data, needs, told = [] }: PackedUpdate): number =>
+  data.length +
+  (needs?.size ?? 0) * NEED_LENGTH +
+  told.reduce((sum, address) => sum + jsonBytes(address) + 1, 0)
 
 interface Part {
   readonly state: DocState
@@ -128,8 +146,10 @@ export class Composer {
     documents: ReadonlyMap<string, OpenDocument>,
     members: () => readonly string[],
     now: number,
+    canSplit = true,
   ): Composed {
-    const { self, swarm, maxMessageBytes } = this.#options
+    const { self, swarm } = this.#options
+    const maxMessageBytes = this.#options.maxMessageBytes()
     const state = new Map<string, DocState>()
     const said: [string, Saying][] = []
     const left: [string, Saying][] = []
@@ -143,10 +163,12 @@ export class Composer {
         left.push([name, saying])
         continue
       }
-      const part = this.#part(to, document, saying, room - jsonBytes(name))
+      // What does not fit into any message goes alone, and in fragments.
+      const mayBeLong = canSplit && state.size === 0
+      const part = this.#part(to, document, saying, room - jsonBytes(name), mayBeLong)
       const length = part.length + jsonBytes(name)
       const isTooLong = length > room || part.unsendable !== undefined
-      if (isTooLong && state.size > 0) {
+      if (isTooLong && (state.size > 0 || !canSplit)) {
         left.push([name, saying])
         continue
       }
@@ -164,24 +186,55 @@ export class Composer {
     const timestamp = Math.floor(now / 1000)
     const push = { version, state, sender: self, timestamp, swarm, documents: documents.size }
     let text = encodePush({ ...push, members: speaksOfState ? members() : [] })
-    // Only long names of members make it longer than was reckoned: better none than no message.
-    if (text.length * 3 > maxMessageBytes && utf8.encode(text).length > maxMessageBytes) {
-      text = encodePush({ ...push, members: [] })
-    }
+    // Only long names of members make it longer than was reckoned: better none than in fragments.
+    if (this.isTooLong(text)) text = encodePush({ ...push, members: [] })
     return { text, said, left, unsendable }
+  }
+
+  /** Is the text longer than one message may be? */
+  isTooLong(text: string): boolean {
+    const most = this.#options.maxMessageBytes()
+    return text.length * 3 > most && utf8.encode(text).length > most
+  }
+
+  /** Cuts a text that is too long for one message. */
+  split(text: string): Parcel {
+    const { platform } = this.#options
+    const room = this.#options.maxMessageBytes() - FRAGMENT_BYTES
+    return new Parcel(text, digestBytes(utf8.encode(text), platform), room)
+  }
+
+  /** A message that carries nothing but a fragment, or the wish for some. */
+  wrap(content: Pick<Push, 'fragment' | 'missing'>, documents: number, now: number): string {
+    const { self, swarm } = this.#options
+    const timestamp = Math.floor(now / 1000)
+    const state: Push['state'] = new Map()
+    return encodePush({
+      version: 0,
+      state,
+      sender: self,
+      timestamp,
+      swarm,
+      documents,
+      members: [],
+      ...content,
+    })
   }
 
   /** Does what came since that number ride along in a push? Else it is announced, and fetched. */
   ridesAlong({ replica, rumors }: OpenDocument, since: number): boolean {
     const rumor = rumors.deltaSince(since, NOBODY)
     if (!rumor) return false
-    return isEmptyDelta(rumor) || Boolean(this.#rideAlong(replica, rumor, Number.POSITIVE_INFINITY))
+    const most = this.#inlineBytes(rumors, since)
+    return (
+      isEmptyDelta(rumor) ||
+      Boolean(this.#rideAlong(replica, rumor, Number.POSITIVE_INFINITY, most))
+    )
   }
 
   /** Does what we know fit into a message? Else asking is in vain, and the others must ask us. */
   canAsk(replica: Replica): boolean {
-    const room = this.#options.maxMessageBytes - ENVELOPE_BYTES - STATE_BYTES
-    return replica.summary().vector.length * BASE64_GROWTH <= room
+    return replica.summary().vector.length * BASE64_GROWTH <= LIMITS.summaryLength
   }
 
   /** It takes what room the rest leaves: it need not arrive. */
@@ -192,11 +245,19 @@ export class Composer {
   }
 
   /** What is said about one document, within `room` characters. */
-  #part(to: string, document: OpenDocument, saying: Saying, room: number): Part {
+  #part(
+    to: string,
+    document: OpenDocument,
+    saying: Saying,
+    room: number,
+    mayBeLong: boolean,
+  ): Part {
     const { replica, rumors } = document
     const { since, ask, answer } = saying
-    const { summary, asked, tooLong } = ask ? this.#summary(replica, room) : NOT_ASKED
+    const { summary, asked, tooLong } = ask ? this.#summary(replica, room, mayBeLong) : NOT_ASKED
     const length = STATE_BYTES + asked
+    const ahead = answer && !ask && this.#overtake(to, document, saying, answer, room)
+    if (ahead) return ahead
     if (answer && asked * 2 > room) {
       // A long ask goes before the answer. It is a part of it all the same: a plain ask could be
       // answered by another, and that one again.
@@ -205,7 +266,8 @@ export class Composer {
     }
     if (answer) {
       const left = Math.max(LEAST_PIECE_BYTES, room - length)
-      const { update, rest, unsendable } = this.#cut(replica, answer, left)
+      const { update, rest, unsendable } = this.#cut(replica, answer, left, mayBeLong)
+      if (!update && rest === answer) return { state: {}, length: 0, rest: saying }
       const state: DocState = {
         digest: replica.digest,
         ...summary,
@@ -222,7 +284,10 @@ export class Composer {
       }
     }
     const rumor = since === undefined ? undefined : rumors.deltaSince(since, to)
-    const update = rumor && this.#rideAlong(replica, rumor, room - length)
+    const most = since === undefined ? 0 : this.#inlineBytes(rumors, since)
+    const packed = rumor && this.#rideAlong(replica, rumor, room - length, most)
+    const told = packed && since !== undefined ? this.#told(rumors, since, to) : []
+    const update = packed && { ...packed, ...(told.length > 0 && { told }) }
     // What is too long to ride along, or too long ago, is announced by the digest, and fetched.
     const isAnnounced = since !== undefined && (!rumor || (!isEmptyDelta(rumor) && !update))
     const state: DocState = {
@@ -238,30 +303,85 @@ export class Composer {
   }
 
   /**
+   * A short change that is fresh goes before the next part of a long answer, where the peer has
+   * all that it follows on.
+   */
+  #overtake(
+    to: string,
+    { replica, rumors }: OpenDocument,
+    { since, awareness }: Saying,
+    answer: Answer,
+    room: number,
+  ): Part | undefined {
+    if (answer.pieceBytes === undefined || since === undefined) return undefined
+    const rumor = rumors.deltaSince(since, to)
+    if (!rumor) return undefined
+    const { clocks } = answer.known
+    for (const [writer, { from }] of rumor.structs) {
+      if (from > (clocks.get(writer) ?? 0)) return undefined
+    }
+    const { inlineBytes } = this.#options.fanouts()
+    const packed = this.#rideAlong(replica, rumor, room - STATE_BYTES, inlineBytes)
+    if (!packed) return undefined
+    const told = this.#told(rumors, since, to)
+    const update = { ...packed, ...(told.length > 0 && { told }) }
+    const known = replica.knownWith(answer.known, rumor)
+    return {
+      state: { update },
+      length: STATE_BYTES + lengthOf(update),
+      rest: { answer: { ...answer, known }, ...(awareness !== undefined && { awareness }) },
+    }
+  }
+
+  /** Bytes of V1 up to which what came since that number is pushed. */
+  #inlineBytes(rumors: Rumors, since: number): number {
+    const { inlineBytes, ownInlineBytes } = this.#options.fanouts()
+    return rumors.isOwnSince(since) ? ownInlineBytes : inlineBytes
+  }
+
+  /** In a small swarm: who else is told it, so that the peer need not pass it on to them. */
+  #told(rumors: Rumors, since: number, to: string): string[] {
+    return this.#options.fanouts().isSmall ? rumors.toldSince(since, to) : []
+  }
+
+  /**
    * What we know, to ask for the rest; without the deletes where they do not fit. What waits is
    * counted as known every other time: what it waits for may be nowhere any more.
    */
-  #summary(replica: Replica, room: number): Asked {
+  #summary(replica: Replica, room: number, mayBeLong: boolean): Asked {
     const { vector, deletes } = replica.summary(this.#options.random() < 0.5)
     const asked = vector.length * BASE64_GROWTH
     const both = asked + (deletes?.length ?? 0) * BASE64_GROWTH
     if (deletes && both <= room - STATE_BYTES) return { summary: { vector, deletes }, asked: both }
-    if (asked <= room - STATE_BYTES) return { summary: { vector }, asked }
+    const isLong = asked > room - STATE_BYTES
+    if (!isLong || (mayBeLong && asked <= LIMITS.summaryLength))
+      return { summary: { vector }, asked }
     return { asked: 0, tooLong: vector.length }
+  }
+
+  /** May a message in fragments hold it? */
+  #canSplit(update: PackedUpdate): boolean {
+    const { maxUpdateBytes, maxTextBytes } = this.#options
+    return update.length <= maxUpdateBytes && lengthOf(update) <= maxTextBytes - ENVELOPE_BYTES
   }
 
   #pack(replica: Replica, delta: Delta): PackedUpdate {
     return packUpdate(replica.encode(delta), this.#options.platform)
   }
 
-  #rideAlong(replica: Replica, rumor: Delta, room: number): PackedUpdate | undefined {
+  #rideAlong(
+    replica: Replica,
+    rumor: Delta,
+    room: number,
+    inlineBytes: number,
+  ): PackedUpdate | undefined {
     if (isEmptyDelta(rumor)) return undefined
     let packed = this.#packed.get(rumor)
     if (!packed) {
       packed = this.#pack(replica, rumor)
       this.#packed.set(rumor, packed)
     }
-    const fits = packed.length <= this.#options.rideAlongBytes && lengthOf(packed) <= room
+    const fits = packed.length <= inlineBytes && lengthOf(packed) <= room
     return fits ? packed : undefined
   }
 
@@ -274,10 +394,13 @@ export class Composer {
     replica: Replica,
     answer: Answer,
     room: number,
+    mayBeLong: boolean,
   ): { update?: PackedUpdate; rest?: Answer; unsendable?: number } {
     const delta = replica.lacking(answer.known)
     if (isEmptyDelta(delta)) return {}
+    // What is long is never encoded as a whole: it would hold up all that waits meanwhile.
     let bytes = answer.pieceBytes
+    if (bytes === undefined && !fitsPiece(replica.doc, delta, PART_BYTES)) bytes = PART_BYTES
     for (;;) {
       const { piece, rest } =
         bytes === undefined
@@ -288,13 +411,16 @@ export class Composer {
       const fits = length <= room && update.length <= this.#options.maxUpdateBytes
       const fitting = Math.floor((update.length * room * PIECE_MARGIN) / length)
       if (fits || bytes === SINGLE) {
+        // A single value that is longer than a message goes in fragments, when its turn comes.
+        const isFragmented = !fits && this.#canSplit(update)
+        if (isFragmented && !mayBeLong) return { rest: answer }
         return {
-          ...(fits ? { update } : { unsendable: update.length }),
+          ...(fits || isFragmented ? { update } : { unsendable: update.length }),
           ...(rest && {
             rest: {
               known: replica.knownWith(answer.known, piece),
               // One long struct must not make all further parts as short as the one it is in.
-              pieceBytes: Math.max(LEAST_PIECE_BYTES, fitting),
+              pieceBytes: Math.min(PART_BYTES, Math.max(LEAST_PIECE_BYTES, fitting)),
             },
           }),
         }

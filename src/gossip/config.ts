@@ -22,14 +22,18 @@ export interface GossipConfig {
   /** Peers told of a document that is opened while they are known. */
   readonly announceFanout: number
   /** Bytes of V1. A longer update is announced by the state's digest and fetched. */
-  readonly rideAlongBytes: number
+  readonly inlineBytes: number
+  /** The same in a small swarm for a change made here: its writer tells everybody. */
+  readonly smallInlineBytes: number
   /** Milliseconds without an answer after which somebody else is asked. */
   readonly askTimeoutMs: number
   /** Milliseconds a peer is left alone after its first failure; doubled by each further one. */
   readonly backoffMs: number
   /** The most that grows to. */
   readonly maxBackoffMs: number
-  /** Messages under way at one time. */
+  /** Milliseconds between two tries while nothing can be sent from here, whoever it is for. */
+  readonly pauseMs: number
+  /** Messages under way at one time, at most: fewer while sends are late (see `send-window.ts`). */
   readonly maxSends: number
   /** Members named in a round's push. */
   readonly membersNamed: number
@@ -61,7 +65,9 @@ export const DEFAULTS: GossipConfig = {
   announceFanout: 50,
   // A push meets peers that have the update already about 2 times of 3: up to here that costs
   // less than the two messages of a fetch. Larger costs its length twice more a node.
-  rideAlongBytes: 4_096,
+  inlineBytes: 4_096,
+  // Nobody is told it twice there. It fits, as base64, into the one argument of an old pilotctl.
+  smallInlineBytes: 65_536,
   // Ten round trips over pilotctl (50 ms each way) and a large state being encoded; each part of an
   // answer gives as much again. Longer delays repair after a loss, shorter fetches twice on a busy host.
   askTimeoutMs: 1_500,
@@ -69,6 +75,8 @@ export const DEFAULTS: GossipConfig = {
   backoffMs: 1_000,
   // A peer that comes back is heard at its first round, so waiting long costs nothing but the probes saved.
   maxBackoffMs: 300_000,
+  // A try is one process. Longer delays everything when the daemon answers again.
+  pauseMs: 1_000,
   // More processes at once are slower on two cores (measured: 4 to 8 are best).
   maxSends: 8,
   // Twenty bytes each. More hardly helps: a newcomer is named to others as soon as it is heard.

@@ -11,7 +11,7 @@
  */
 import type { Delta, Replica } from '../../crdt/index.ts'
 import type { AwarenessSource, OpenDocument } from './compose.ts'
-import { Rumors } from './rumors.ts'
+import { Rumors, type Source } from './rumors.ts'
 import { Unconfirmed } from './unconfirmed.ts'
 
 export interface OpenOptions {
@@ -75,11 +75,11 @@ export class SharedDocument implements OpenDocument {
     this.unconfirmed.add(all, now)
   }
 
-  /** A fresh change to be passed on: made here, or come `from` a peer. */
-  changed(delta: Delta, now: number, from?: string): void {
-    this.rumors.add(delta, from)
+  /** A fresh change to be passed on: made here, or come from a peer. */
+  changed(delta: Delta, now: number, source?: Source): void {
+    this.rumors.add(delta, source)
     this.#told.clear()
-    this.#changed = { at: now, from }
+    this.#changed = { at: now, from: source?.from }
   }
 
   /** One that was made here. */

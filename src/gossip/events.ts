@@ -9,16 +9,39 @@
  * ```
  */
 import type { RefusalReason } from '../../crdt/index.ts'
+import type { SendFailure } from './peers.ts'
+
+/** `from` is the address that the transport vouches for. */
+export interface ReceivedMessage {
+  readonly from: string
+  readonly text: string
+}
 
 export type GossipEvent =
   /** A transport brought `text`; `from` is the address the transport vouches for. */
   | { readonly type: 'message'; readonly from: string; readonly text: string }
+  /** Several at once, in the order in which they came: merged together, at the cost of one. */
+  | {
+      readonly type: 'messages'
+      readonly messages: readonly ReceivedMessage[]
+      /** Further ones that are known to wait behind them; default 0. */
+      readonly waiting?: number
+    }
   /** A document was changed here; what is new is asked of its replica. */
   | { readonly type: 'changed' }
   /** The send to that peer has ended well. */
   | { readonly type: 'sent'; readonly to: string }
   /** The send to that peer has failed; what it carried may have arrived all the same. */
-  | { readonly type: 'failed'; readonly to: string }
+  | {
+      readonly type: 'failed'
+      readonly to: string
+      /**
+       * `peer` (default): it cannot be reached. `timeout`: there was no answer in time, which may
+       * be our own doing. `local`: nothing can be sent from here, whoever it is for.
+       */
+      readonly cause?: 'peer' | 'timeout' | 'local'
+      readonly failure?: SendFailure
+    }
   /** Somebody names peers: the user (`given`) or the transport's discovery (`found`). */
   | {
       readonly type: 'peers'

@@ -4,7 +4,7 @@
  * what its sender lacks.
  *
  * ```js
- * exchange.hear(peer, document, state, now)   // one document of a message
+ * exchange.hear([{ peer, document, state }], now)   // all that some messages say
  * if (exchange.wakeAt <= now) exchange.onTime(now)
  * ```
  */
@@ -13,10 +13,11 @@ import {
   type DocState,
   isEmptyDelta,
   type Limits,
-  type Outcome,
   type PackedUpdate,
   type Platform,
+  type ReceivedUpdate,
   Refusal,
+  type UpdateOutcome,
   unpackUpdate,
 } from '../../crdt/index.ts'
 import { Asks, type Next } from './asks.ts'
@@ -46,6 +47,21 @@ export interface ExchangeOptions {
   readonly tell: (effect: GossipEffect) => void
 }
 
+/** What one message says of one document that we share. */
+export interface Heard {
+  readonly peer: Peer
+  readonly document: SharedDocument
+  readonly state: DocState
+}
+
+/** An update, and the peer that sent it. */
+interface Sent {
+  readonly peer: Peer
+  readonly update: PackedUpdate
+  /** Do further parts of the same answer follow? */
+  readonly hasMore: boolean
+}
+
 /** In place of the digest of a peer that has a document and has not told its state. */
 const UNTOLD = ''
 
@@ -72,6 +88,11 @@ export class Exchange {
   /** A message to that peer did not leave: what it was asked, others are. */
   failed(address: string, now: number): void {
     this.#askNext(this.#asks.failed(address), now)
+  }
+
+  /** The peer is sending a long message in parts: what it was asked may be in it. */
+  isComing({ address }: Peer, now: number): void {
+    this.#asks.extend(address, now)
   }
 
   /** The document is shared no more. */
@@ -105,75 +126,153 @@ export class Exchange {
    * A conversation has four messages at most: a digest; the vector of one who differs; the
    * answer, with a vector if that one lacks something too; the answer to it. For an answer is
    * never answered, but for the vector it carries, and that one without a vector.
+   *
+   * All updates are merged before anything else is looked at, those of one document in one
+   * transaction: digests are compared with what the document has become by then.
    */
-  hear(peer: Peer, document: SharedDocument, state: DocState, now: number): void {
-    const { peers, sender, tell } = this.#options
+  hear(heard: readonly Heard[], now: number): void {
+    /** Document → the updates for it, each with who sent it. */
+    const updates = new Map<SharedDocument, Sent[]>()
+    /** Peer and document → the last that the peer says of its state. */
+    const last = new Map<Peer, Map<SharedDocument, DocState>>()
+    for (const { peer, document, state } of heard) {
+      this.#meet(peer, document, state)
+      if (state.update) {
+        const sent = updates.get(document) ?? []
+        updates.set(document, sent)
+        sent.push({ peer, update: state.update, hasMore: state.more === true })
+      }
+      if (state.digest === undefined) continue
+      const ofPeer = last.get(peer) ?? new Map<SharedDocument, DocState>()
+      last.set(peer, ofPeer.set(document, state))
+    }
+    for (const [document, sent] of updates) this.#onUpdates(document, sent, now)
+    for (const { peer, document, state } of heard) {
+      const isLast = last.get(peer)?.get(document) === state
+      this.#reply(peer, document, state, isLast, now)
+    }
+  }
+
+  /** Notes that the peer has the document. */
+  #meet(peer: Peer, document: SharedDocument, { digest }: DocState): void {
+    const { peers, sender } = this.#options
     const { name } = document
-    const { digest, update, vector, awareness, answer, more } = state
     // Who is there may have been told before anybody knew that it has the document.
     if (document.awareness && !peer.digests.has(name)) sender.say(peer, name, { awareness: 0 })
-    if (digest !== undefined) peer.digests.set(name, digest)
-    else if (!peers.mayHave(peer, name)) peer.digests.set(name, UNTOLD)
-    if (update) this.#onUpdate(peer, document, update, more === true, now)
+    if (digest !== undefined) {
+      peer.digests.set(name, digest)
+      document.told(peer.address)
+    } else if (!peers.mayHave(peer, name)) peer.digests.set(name, UNTOLD)
+  }
+
+  /** `isLast`: the peer says nothing newer of its state in the same batch. */
+  #reply(
+    peer: Peer,
+    document: SharedDocument,
+    state: DocState,
+    isLast: boolean,
+    now: number,
+  ): void {
+    const { name } = document
+    const { digest, vector, awareness, answer, more } = state
     if (awareness && document.awareness)
-      tell({ type: 'awareness', document: name, from: peer.address, bytes: awareness })
+      this.#options.tell({
+        type: 'awareness',
+        document: name,
+        from: peer.address,
+        bytes: awareness,
+      })
     if (vector) {
       this.#onVector(peer, document, state, now)
-    } else if (digest !== undefined && !answer) {
+    } else if (digest !== undefined && !answer && isLast) {
       if (digest === document.replica.digest) document.equals(peer.address)
       else this.#ask(name, peer.address, digest, now)
     }
     if (answer) {
+      if (!more && document.rumors.hasFresh) this.#options.spread.changed(now)
       const { next, since } = this.#asks.answered(name, peer.address, more === true, now)
       if (since !== undefined && !vector) document.answered(peer.address, since)
       if (since !== undefined && document.replica.waiting.updates === 0) document.syncs++
       if (digest === document.replica.digest) document.equals(peer.address)
       this.#askNext([[name, next]], now)
     }
-    // What came with it is merged by now, and is no change that the peer has not seen.
-    if (digest !== undefined) document.told(peer.address)
+    // What came with the digest is merged by now, and is no change that the peer has not seen.
+    if (digest !== undefined && state.update) document.told(peer.address)
   }
 
-  /** Merges what the peer sent, and passes on what was new. */
-  #onUpdate(
-    peer: Peer,
+  /** Merges what peers sent for one document, and passes on what was new. */
+  #onUpdates(document: SharedDocument, sent: readonly Sent[], now: number): void {
+    const { counters, limits, platform, refuse, takeLocal } = this.#options
+    const { name, replica } = document
+    /** Digest → those who sent that update; only the first is unpacked. */
+    const senders = new Map<string, Sent[]>()
+    const updates: ReceivedUpdate[] = []
+    for (const one of sent) {
+      const { digest } = one.update
+      const merged = document.merged(digest)
+      if (merged) {
+        counters.redundant++
+        document.shown(merged, one.peer.address)
+        continue
+      }
+      const same = senders.get(digest)
+      if (same) {
+        counters.redundant++
+        same.push(one)
+        continue
+      }
+      try {
+        const bytes = unpackUpdate(one.update, platform, limits)
+        updates.push({ bytes, needs: one.update.needs })
+        senders.set(digest, [one])
+      } catch (error) {
+        refuse(one.peer.address, error, name)
+      }
+    }
+    if (updates.length === 0) return
+    takeLocal(now)
+    const { outcomes, freed, thrown } = replica.applyAll(updates)
+    const groups = [...senders.values()]
+    for (const [i, outcome] of outcomes.entries()) {
+      this.#onMerged(document, groups[i]!, outcome, now)
+    }
+    // What the updates freed from waiting has come from others: their senders may lack it.
+    if (!isEmptyDelta(freed)) {
+      document.changed(freed, now, {})
+      this.#options.spread.changed(now)
+    }
+    for (const error of thrown) this.#onThrown(groups[0]![0]!.peer, name, error)
+  }
+
+  /** One update of those that were merged, and those who sent it. */
+  #onMerged(
     document: SharedDocument,
-    packed: PackedUpdate,
-    hasMore: boolean,
+    senders: readonly Sent[],
+    outcome: UpdateOutcome,
     now: number,
   ): void {
-    const { config, counters, limits, platform, refuse, spread, takeLocal } = this.#options
-    const { name, replica } = document
-    const merged = document.merged(packed.digest)
-    if (merged) {
-      counters.redundant++
-      document.shown(merged, peer.address)
+    const { config, counters, refuse } = this.#options
+    const [{ peer, update, hasMore }] = senders as readonly [Sent, ...Sent[]]
+    if (outcome instanceof Refusal) {
+      refuse(peer.address, outcome, document.name)
       return
     }
-    takeLocal(now)
-    let outcome: Outcome
-    try {
-      outcome = replica.apply(unpackUpdate(packed, platform, limits), packed.needs)
-    } catch (error) {
-      refuse(peer.address, error, name)
-      return
-    }
-    const { status, delta, carried, thrown } = outcome
-    if (status === 'waiting' && !hasMore) {
+    const { status, delta, carried } = outcome
+    if (status === 'waiting') {
+      if (hasMore) return
       counters.gaps++
-      this.#ask(name, peer.address, undefined, now)
+      this.#ask(document.name, peer.address, undefined, now)
+      return
     }
     if (status === 'known') counters.redundant++
     if (!isEmptyDelta(delta)) {
-      // What the update freed from waiting has come from others: its sender may lack it.
-      document.changed(delta, now, coversDelta(carried, delta) ? peer.address : undefined)
-      spread.changed(now)
+      const source = { from: peer.address, told: update.told }
+      document.changed(delta, now, coversDelta(carried, delta) ? source : {})
+      // A part of a long answer is passed on with the last, not each by itself.
+      if (!hasMore) this.#options.spread.changed(now)
     }
-    if (status !== 'waiting') {
-      document.remember(packed.digest, carried, config.remembered)
-      document.shown(carried, peer.address)
-    }
-    for (const error of thrown) this.#onThrown(peer, name, error)
+    document.remember(update.digest, carried, config.remembered)
+    for (const { peer } of senders) document.shown(carried, peer.address)
   }
 
   #onVector(peer: Peer, document: SharedDocument, state: DocState, now: number): void {

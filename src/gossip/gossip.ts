@@ -18,6 +18,8 @@
 import {
   type DocState,
   decodePush,
+  digestBytes,
+  type Fragment,
   LIMITS,
   type Limits,
   type Platform,
@@ -25,12 +27,14 @@ import {
   Refusal,
   type Replica,
 } from '../../crdt/index.ts'
+import { Assembly } from './assembly.ts'
 import { Composer } from './compose.ts'
 import { DEFAULTS, type GossipConfig } from './config.ts'
 import { Counters } from './counters.ts'
 import { type DocumentStatus, type OpenOptions, SharedDocument } from './document.ts'
-import type { GossipEffect, GossipEvent } from './events.ts'
-import { Exchange } from './exchange.ts'
+import type { GossipEffect, GossipEvent, ReceivedMessage } from './events.ts'
+import { Exchange, type Heard } from './exchange.ts'
+import { fanoutsFor } from './fanouts.ts'
 import { type Peer, type PeerSource, Peers } from './peers.ts'
 import { Sender } from './sender.ts'
 import { Spread } from './spread.ts'
@@ -42,11 +46,16 @@ export interface GossipOptions {
   readonly platform: Platform
   /** Evenly distributed in [0, 1). */
   readonly random: () => number
-  /** UTF-8 bytes; the transport's. */
-  readonly maxMessageBytes: number
+  /** UTF-8 bytes; the transport's, asked before each message, as it may change. */
+  readonly maxMessageBytes: number | (() => number)
   readonly config?: Partial<GossipConfig>
   readonly limits?: Limits
 }
+
+const utf8 = new TextEncoder()
+
+const bytesOf = (most: number | (() => number)): number =>
+  typeof most === 'number' ? most : most()
 
 /** A message that is sent while another to the same peer may be on its way. */
 export interface LastWord {
@@ -65,6 +74,7 @@ export class Gossip {
   readonly #sender: Sender
   readonly #spread: Spread
   readonly #exchange: Exchange
+  readonly #assembly: Assembly
   #now = Number.NEGATIVE_INFINITY
   #effects: GossipEffect[] = []
 
@@ -79,9 +89,16 @@ export class Gossip {
       platform: options.platform,
       random: options.random,
       // The others have our limits: what they would refuse need not be sent.
-      maxMessageBytes: Math.min(options.maxMessageBytes, this.#limits.messageBytes),
+      maxMessageBytes: () => Math.min(bytesOf(options.maxMessageBytes), this.#limits.messageBytes),
       maxUpdateBytes: this.#limits.updateBytes,
-      rideAlongBytes: this.config.rideAlongBytes,
+      maxTextBytes: this.#limits.messageBytes,
+      fanouts: () => fanoutsFor(this.config, this.peers.living),
+    })
+    this.#assembly = new Assembly({
+      digestOf: (text) => digestBytes(utf8.encode(text), options.platform),
+      // Well before whoever waits for the answer asks for all of it again.
+      patienceMs: this.config.askTimeoutMs / 3,
+      maxLength: 2 * this.#limits.messageBytes,
     })
     this.#sender = new Sender(this.peers, this.#composer, this.config, this.counters)
     this.#spread = new Spread({
@@ -148,7 +165,12 @@ export class Gossip {
 
   /** When to send a `wake` at the latest: milliseconds on the clock of `handle`. */
   get wakeAt(): number {
-    return Math.min(this.#spread.wakeAt, this.#exchange.wakeAt, this.#sender.wakeAt(this.#now))
+    return Math.min(
+      this.#spread.wakeAt,
+      this.#exchange.wakeAt,
+      this.#assembly.wakeAt,
+      this.#sender.wakeAt(this.#now),
+    )
   }
 
   /** Messages on their way. */
@@ -162,13 +184,16 @@ export class Gossip {
     this.#now = now
     switch (event.type) {
       case 'message':
-        this.#onMessage(event.from, event.text, now)
+        this.#onMessages([event], 0, now)
+        break
+      case 'messages':
+        this.#onMessages(event.messages, event.waiting ?? 0, now)
         break
       case 'sent':
-        this.#sender.sent(event.to)
+        if (this.#sender.sent(event.to, now)) this.#spread.round(now)
         break
       case 'failed':
-        if (this.#sender.failed(event.to, now)) this.#exchange.failed(event.to, now)
+        if (this.#sender.failed(event, now)) this.#exchange.failed(event.to, now)
         break
       case 'peers':
         this.#onPeers(event.addresses, event.source, now)
@@ -192,6 +217,7 @@ export class Gossip {
     this.#spread.announce(now)
     this.#spread.onTime(now)
     this.#exchange.onTime(now)
+    if (this.#assembly.wakeAt <= now) this.#askForFragments(now)
     this.#effects.push(...this.#sender.pump(now, this.#documents))
     return this.#effects
   }
@@ -253,7 +279,15 @@ export class Gossip {
     return words
   }
 
-  #onMessage(from: string, text: string, now: number): void {
+  #onMessages(messages: readonly ReceivedMessage[], waiting: number, now: number): void {
+    const heard: Heard[] = []
+    this.#sender.received(waiting, now)
+    for (const { from, text } of messages) this.#onMessage(from, text, now, heard)
+    this.#exchange.hear(heard, now)
+  }
+
+  /** Adds to `heard` what the message says of documents that are open here. */
+  #onMessage(from: string, text: string, now: number, heard: Heard[]): void {
     this.counters.pushesReceived++
     this.counters.bytesReceived += text.length
     let push: Push
@@ -270,15 +304,43 @@ export class Gossip {
     for (const member of push.members) this.peers.add(member, 'named')
     // Somebody unknown to us knows few others: tell it some, with our digest.
     if (isNew) this.#spread.introduce(peer)
+    if (push.missing) this.#sender.again(peer, push.missing)
+    if (push.fragment) this.#onFragment(peer, push.fragment, now, heard)
     for (const [name, state] of push.state) {
       const document = this.#documents.get(name)
-      if (document) this.#exchange.hear(peer, document, state, now)
+      if (document) heard.push({ peer, document, state })
       else this.#onUnknown(peer, name, state)
     }
     // It has told of more than it has: it has closed some, and will tell of those it kept.
     if (peer.digests.size > peer.documents)
       for (const name of [...peer.digests.keys()])
         if (!push.state.has(name)) peer.digests.delete(name)
+  }
+
+  /** The last fragment of a message makes it whole: then it counts as if it had come so. */
+  #onFragment(peer: Peer, fragment: Fragment, now: number, heard: Heard[]): void {
+    let text: string | undefined
+    try {
+      text = this.#assembly.take(peer.address, fragment, now)
+    } catch (error) {
+      this.#refuse(peer.address, error)
+      return
+    }
+    if (text === undefined) {
+      // What is being answered comes, if slowly.
+      this.#exchange.isComing(peer, now)
+      return
+    }
+    this.#onMessage(peer.address, text, now, heard)
+  }
+
+  #askForFragments(now: number): void {
+    for (const { from, missing } of this.#assembly.overdue(now)) {
+      const peer = this.peers.get(from)
+      if (!peer) continue
+      this.#sender.ask(peer, missing)
+      this.#exchange.isComing(peer, now)
+    }
   }
 
   /** Others may have documents that we have not: it is no fault to tell of them. */

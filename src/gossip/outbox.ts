@@ -48,6 +48,10 @@ export class Outbox {
     this.#sayings.set(document, saying)
   }
 
+  get isEmpty(): boolean {
+    return this.#sayings === undefined || this.#sayings.size === 0
+  }
+
   /** Takes everything out. */
   drain(): [string, Saying][] {
     const all = this.#sayings ? [...this.#sayings] : []

@@ -8,8 +8,10 @@
  * for (const peer of peers.forRound(3, now)) peer.outbox.say('kv', { digest: true })
  * ```
  */
+import type { Fragment, Missing } from '../../crdt/index.ts'
 import type { GossipConfig } from './config.ts'
 import { Outbox, type Saying } from './outbox.ts'
+import type { Parcel } from './parcel.ts'
 import { Turns } from './turns.ts'
 
 /** How a peer came to be known, from the weakest word to the strongest. */
@@ -20,6 +22,10 @@ export interface Peer {
   source: PeerSource
   /** Sends that failed one after another. */
   failures: number
+  /** Why the last of them did; undefined when none did. */
+  failure: SendFailure | undefined
+  /** Milliseconds that a send to it takes at best, as of late; undefined before the first. */
+  bestMs: number | undefined
   /** Milliseconds; until then it is left alone. */
   retryAt: number
   /** Milliseconds; when its last valid push came. */
@@ -35,12 +41,29 @@ export interface Peer {
   readonly outbox: Outbox
   /** What is on its way to it; undefined when nothing is. */
   sending: Sending | undefined
+  /** A long message that goes to it in fragments; kept for a while when all were sent. */
+  parcel: Parcel | undefined
+  /** Fragments that it has sent only in part: to be asked for. */
+  missing: Missing | undefined
+}
+
+/** Why a peer cannot be reached, as the transport says it. */
+export interface SendFailure {
+  readonly code: string
+  readonly message: string
+  readonly hint?: string | undefined
 }
 
 export interface Sending {
   readonly said: readonly [string, Saying][]
+  /** Milliseconds; when it began. */
+  readonly at: number
+  /** UTF-16 units of the message. */
+  readonly length: number
   /** Might it not be there? */
   readonly suspect: boolean
+  /** Where it is a part of a long message: which. */
+  readonly fragment?: Fragment | undefined
 }
 
 /** What only some peers need is made when it is asked for: a peer that was never met takes 150 bytes, not 700. */
@@ -48,12 +71,16 @@ class KnownPeer implements Peer {
   readonly address: string
   source: PeerSource
   failures = 0
+  failure: SendFailure | undefined = undefined
+  bestMs: number | undefined = undefined
   retryAt = 0
   lastHeard: number | undefined = undefined
   isProven = false
   isIntroduced = false
   documents: number | undefined = undefined
   sending: Sending | undefined = undefined
+  parcel: Parcel | undefined = undefined
+  missing: Missing | undefined = undefined
   #digests: Map<string, string> | undefined
   #outbox: Outbox | undefined
 
@@ -92,6 +119,8 @@ export class Peers {
   readonly #heardAt: number[] = []
   /** How many of them are no news any more. */
   #old = 0
+  /** How many could not be reached when they were tried last. */
+  #failing = 0
   readonly #roundTurns: Turns
   readonly #rumorTurns: Turns
 
@@ -105,6 +134,11 @@ export class Peers {
 
   get size(): number {
     return this.#all.size
+  }
+
+  /** How many live, as far as is known. */
+  get living(): number {
+    return this.#all.size - this.#failing
   }
 
   get(address: string): Peer | undefined {
@@ -144,18 +178,36 @@ export class Peers {
     return peer
   }
 
-  /** It lives: what failed before counts no more. */
+  /**
+   * It lives: what failed before counts no more. Nor does it for the others when none could be
+   * reached: it was this side that was cut off.
+   */
   reach(peer: Peer): void {
+    const wasCutOff = this.#failing === this.#all.size
     peer.isProven = true
+    if (peer.failures > 0) this.#forgive(peer)
+    if (wasCutOff) this.forgiveAll()
+  }
+
+  /** All may be tried at once: what failed was our own side. */
+  forgiveAll(): void {
+    if (this.#failing > 0) for (const peer of this) this.#forgive(peer)
+  }
+
+  #forgive(peer: Peer): void {
+    if (peer.failures > 0) this.#failing--
     peer.failures = 0
+    peer.failure = undefined
     peer.retryAt = 0
   }
 
   /** A send to it failed: leaves it alone, with some jitter so that not all come back to it at once. */
-  fail(peer: Peer, now: number): void {
+  fail(peer: Peer, now: number, failure?: SendFailure): void {
     const { backoffMs, maxBackoffMs } = this.#config
     const wait = Math.min(maxBackoffMs, backoffMs * 2 ** Math.min(peer.failures, 30))
+    if (peer.failures === 0) this.#failing++
     peer.failures++
+    peer.failure = failure
     peer.retryAt = now + wait * (0.75 + this.#random() / 2)
   }
 

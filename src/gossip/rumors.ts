@@ -5,7 +5,8 @@
  * now. It must reach up to now, as the document is encoded as it is: an older delta would
  * carry a value as overwritten without the value that took its place.
  *
- * Each change knows who is known to have it, so that it is not passed on to them.
+ * Each change knows who is known to have it, and who is being told it by us or by the peer it
+ * came from, so that it is not passed on to them.
  *
  * ```js
  * rumors.add(delta, from)
@@ -16,10 +17,10 @@
 import { coversDelta, type Delta, emptyDelta, mergeDeltas } from '../../crdt/index.ts'
 
 /**
- * Changes kept. Gathered for 30 ms each, these are two seconds of constant writing; a peer
- * that has been busy for longer is told the digest instead. Each costs some 200 bytes.
+ * Changes kept. What twenty busy peers send in several seconds; a peer that has been busy for
+ * longer is told the digest instead, and asks. Each costs some 300 bytes.
  */
-const KEPT = 64
+const KEPT = 512
 
 /**
  * Peers known to have a change. A push brings it to each node three times on average, so where
@@ -30,8 +31,24 @@ const WIDELY = 5
 interface Rumor {
   /** One, once it has been flushed. */
   deltas: Delta[]
+  /** Peers that have shown it. */
   readonly knownTo: Set<string>
+  /** Peers that are told it, by us or by the one it came from. */
+  readonly toldTo: Set<string>
+  /** Was it made here? */
+  readonly isOwn: boolean
 }
+
+/** Where a change came from that was not made here. */
+export interface Source {
+  /** The peer that has it; undefined where several had parts of it. */
+  readonly from?: string | undefined
+  /** Peers that `from` tells it too, as it says. */
+  readonly told?: readonly string[] | undefined
+}
+
+const isSameSet = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean =>
+  a.size === b.size && [...a].every((one) => b.has(one))
 
 export class Rumors {
   #rumors: Rumor[] = []
@@ -48,18 +65,38 @@ export class Rumors {
     return this.#fresh < this.#first + this.#rumors.length
   }
 
-  /** Adds a change made here, or one that came `from` a peer. */
-  add(delta: Delta, from?: string): void {
+  /** Adds a change made here, or one that came from a peer. */
+  add(delta: Delta, source?: Source): void {
     this.#made.clear()
     const last = this.#rumors.at(-1)
-    // Fresh ones that the same peer has, or nobody, are one.
+    const knownTo = new Set(source?.from === undefined ? [] : [source.from])
+    const toldTo = new Set(source?.told)
+    // Fresh ones that the same peers have are one.
     const isSame =
       last !== undefined &&
       this.hasFresh &&
-      last.knownTo.size === (from === undefined ? 0 : 1) &&
-      (from === undefined || last.knownTo.has(from))
+      last.isOwn === (source === undefined) &&
+      isSameSet(last.knownTo, knownTo) &&
+      isSameSet(last.toldTo, toldTo)
     if (isSame) last.deltas.push(delta)
-    else this.#rumors.push({ deltas: [delta], knownTo: new Set(from === undefined ? [] : [from]) })
+    else this.#rumors.push({ deltas: [delta], knownTo, toldTo, isOwn: source === undefined })
+  }
+
+  /** Everything since that number is being told to these peers. */
+  tell(since: number, peers: readonly string[]): void {
+    for (const { toldTo } of this.#since(since)) for (const peer of peers) toldTo.add(peer)
+  }
+
+  /** Was all that came since that number made here? */
+  isOwnSince(since: number): boolean {
+    return this.#since(since).every(({ isOwn }) => isOwn)
+  }
+
+  /** Who else has, or is told, all that came since that number and is not known to `peer`. */
+  toldSince(since: number, peer: string): string[] {
+    const news = this.#since(since).filter(({ knownTo }) => !knownTo.has(peer))
+    const [first, ...others] = news.map(({ knownTo, toldTo }) => new Set([...knownTo, ...toldTo]))
+    return [...(first ?? [])].filter((one) => one !== peer && others.every((set) => set.has(one)))
   }
 
   /** The peer showed that it has `carried`. */
@@ -84,8 +121,7 @@ export class Rumors {
 
   /** Is each change since that number known to so many peers already that most others know it too? */
   isWidelyKnown(since: number): boolean {
-    const told = this.#rumors.slice(Math.max(0, since - this.#first))
-    return told.every(({ knownTo }) => knownTo.size >= WIDELY)
+    return this.#since(since).every(({ knownTo }) => knownTo.size >= WIDELY)
   }
 
   /** Is every change kept here known to that peer? */
@@ -93,10 +129,13 @@ export class Rumors {
     return this.#rumors.every(({ knownTo }) => knownTo.has(peer))
   }
 
-  /** Is every change since that number known to that peer? */
+  /** Does the peer have every change since that number, or is it told them? */
   isKnownTo(since: number, peer: string): boolean {
-    const told = this.#rumors.slice(Math.max(0, since - this.#first))
-    return told.every(({ knownTo }) => knownTo.has(peer))
+    return this.#since(since).every(({ knownTo, toldTo }) => knownTo.has(peer) || toldTo.has(peer))
+  }
+
+  #since(since: number): Rumor[] {
+    return this.#rumors.slice(Math.max(0, since - this.#first))
   }
 
   /** Everything up to now is being told; returns the number of the first that was fresh. */

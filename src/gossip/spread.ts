@@ -11,6 +11,7 @@
 import type { Composer } from './compose.ts'
 import type { GossipConfig } from './config.ts'
 import type { SharedDocument } from './document.ts'
+import { fanoutsFor } from './fanouts.ts'
 import type { Peer, Peers } from './peers.ts'
 import type { Sender } from './sender.ts'
 
@@ -105,7 +106,8 @@ export class Spread {
   }
 
   #flush(now: number): void {
-    const { composer, config, documents, sender } = this.#options
+    const { composer, config, documents, peers, sender } = this.#options
+    const { isSmall, push, echo } = fanoutsFor(config, peers.living)
     this.#flushAt = Number.POSITIVE_INFINITY
     if (config.echoFanout > 0) this.#echoAt = now + config.echoMs
     for (const [name, document] of documents) {
@@ -113,15 +115,22 @@ export class Spread {
       if (!rumors.hasFresh) continue
       const since = rumors.flush()
       const isKnown: Skip = ({ address }) => rumors.isKnownTo(since, address)
-      const targets = this.some(name, config.fanout, now, isKnown)
+      const targets = this.some(name, push, now, isKnown)
+      // Whoever sent it has told everybody, and its digest follows.
+      if (isSmall && targets.length === 0) rumors.takeEcho()
       // To know how long it is it must be encoded: not where nobody is to be told.
       if (targets.length > 0 && !composer.ridesAlong(document, since)) {
         // What is too long is announced by the digest that would follow: to all at once, as each
         // hop of it is three messages, and fewer hops are faster for as many messages.
         rumors.takeEcho()
         const isTold: Skip = (peer) => targets.includes(peer) || isKnown(peer)
-        targets.push(...this.some(name, config.echoFanout, now, isTold))
+        targets.push(...this.some(name, echo, now, isTold))
       }
+      if (isSmall)
+        rumors.tell(
+          since,
+          targets.map(({ address }) => address),
+        )
       for (const peer of targets) sender.say(peer, name, { since })
     }
   }
@@ -131,14 +140,16 @@ export class Spread {
    * them: who lacks something asks, and need not wait for a round.
    */
   #echo(now: number): void {
-    const { config, documents, sender } = this.#options
+    const { config, documents, peers, sender } = this.#options
+    const { isSmall, echo } = fanoutsFor(config, peers.living)
     this.#echoAt = Number.POSITIVE_INFINITY
     for (const [name, { rumors }] of documents) {
       const since = rumors.takeEcho()
       if (since === undefined) continue
-      let again = rumors.isWidelyKnown(since) ? 0 : 1
+      // Where everybody was told a further copy is nearly always one too many.
+      let again = isSmall || rumors.isWidelyKnown(since) ? 0 : 1
       const isKnown: Skip = ({ address }) => rumors.isAllKnownTo(address)
-      for (const peer of this.some(name, config.echoFanout, now, isKnown)) {
+      for (const peer of this.some(name, echo, now, isKnown)) {
         sender.say(peer, name, again-- > 0 ? { digest: true, since } : { digest: true })
       }
     }
@@ -148,7 +159,7 @@ export class Spread {
     const { config, documents, peers, random, sender } = this.#options
     const swing = (random() * 2 - 1) * config.jitter
     this.#roundAt = now + config.intervalMs * (1 + swing)
-    const targets = peers.forRound(config.fanout, now)
+    const targets = peers.forRound(fanoutsFor(config, peers.living).round, now)
     for (const peer of targets) {
       for (const name of documents.keys()) sender.say(peer, name, { digest: true })
     }

@@ -11,12 +11,7 @@
 import { isPlainKey, LIMITS } from '../../crdt/index.ts'
 import type { Failure } from '../errors.ts'
 import { checkNames, invalid, isBroken, quote } from './names.ts'
-
-/**
- * UTF-8 bytes of the value's JSON. A value cannot be cut, and must fit into the one argument
- * that a pilotctl before 1.17 can be given (131,071 bytes), in base64, even when it does not compress.
- */
-const MAX_VALUE_BYTES = 64 * 1024
+import { DEFAULT_VALUE_BYTES } from './value-limit.ts'
 
 /** Levels of nesting. Peers refuse more than `LIMITS.depth`, and a hot entry is an array around its value. */
 const MAX_DEPTH = LIMITS.depth - 1
@@ -143,7 +138,11 @@ class Copier {
  * the place of what JSON cannot keep, and a Failure (invalid_argument) for what is too deep or
  * too long.
  */
-export const keepable = (key: string, value: unknown): unknown => {
+export const keepable = (
+  key: string,
+  value: unknown,
+  maxBytes: number = DEFAULT_VALUE_BYTES,
+): unknown => {
   const copier = new Copier(() =>
     invalid(
       `value of ${quote(key)} is nested more than ${MAX_DEPTH} deep`,
@@ -151,11 +150,11 @@ export const keepable = (key: string, value: unknown): unknown => {
     ),
   )
   const copied = copier.copy(value)
-  if (copier.bytes <= MAX_VALUE_BYTES) return copied
+  if (copier.bytes <= maxBytes) return copied
   const bytes = Buffer.byteLength(JSON.stringify(copied))
-  if (bytes > MAX_VALUE_BYTES) {
+  if (bytes > maxBytes) {
     throw invalid(
-      `value of ${quote(key)} takes ${bytes} bytes, at most ${MAX_VALUE_BYTES} can be kept`,
+      `value of ${quote(key)} takes ${bytes} bytes, at most ${maxBytes} can be kept`,
       'split it over several keys',
     )
   }
@@ -167,7 +166,7 @@ export const keepable = (key: string, value: unknown): unknown => {
  * which JSON cannot keep`), and a Failure (invalid_argument) for a name that cannot be used or a
  * value that is too long or too deep.
  */
-export const checkEntry = (map: string, key: string, value: unknown): void => {
+export const checkEntry = (map: string, key: string, value: unknown, maxBytes?: number): void => {
   checkNames(map, key)
-  keepable(key, value)
+  keepable(key, value, maxBytes)
 }

@@ -24,6 +24,7 @@ import type { HotIndex } from './hot-index.ts'
 import { appendElements, deleteElements } from './hot-writer.ts'
 import { checkNames, invalid, quote, textOf } from './names.ts'
 import { makePlainRoot, plainEntry, plainRoot, toJson } from './plain.ts'
+import { valueLimitOf } from './value-limit.ts'
 
 export interface WriteOptions {
   /** For keys that are overwritten all day: what was overwritten leaves nothing behind. Other Yjs programs cannot read it. */
@@ -73,7 +74,7 @@ export const writeEntries = (
     checkNames(map, key)
     const view = viewEntry(doc, map, key)
     const isHot = hot || (view !== undefined && layoutOf(view) !== 'plain')
-    ;(isHot ? asHot : plain).set(key, keepable(key, value))
+    ;(isHot ? asHot : plain).set(key, keepable(key, value, valueLimitOf(doc)))
   }
   plainRoot(doc, map)
   if (asHot.size > 0 || plain.size > 1) {
@@ -180,7 +181,7 @@ const readSum = (doc: Y.Doc, map: string, key: string): number => {
  */
 export const appendEntry = (doc: Y.Doc, map: string, key: string, item: unknown): number => {
   checkNames(map, key)
-  const value = keepable(key, item)
+  const value = keepable(key, item, valueLimitOf(doc))
   const view = viewEntry(doc, map, key)
   const { value: list, id: base } = baseOf(view)
   const isList = view === undefined || Array.isArray(list) || view.items.length > 0

@@ -55,10 +55,18 @@ const quote = (text: string): string => {
   return line.length > MAX_QUOTE ? `${line.slice(0, MAX_QUOTE)}...` : line
 }
 
+interface Meaning {
+  readonly code: FailureCode
+  readonly hint?: string
+  /** Would it be the same with any peer? */
+  readonly isLocal?: boolean
+}
+
 /** What each of pilotctl's codes is to us, and what to do about it. */
-const CODES: Readonly<Record<string, { readonly code: FailureCode; readonly hint: string }>> = {
+const CODES: Readonly<Record<string, Meaning>> = {
   not_running: {
     code: 'not_running',
+    isLocal: true,
     hint: 'start the daemon with: pilotctl daemon start',
   },
   not_found: {
@@ -83,10 +91,12 @@ const CODES: Readonly<Record<string, { readonly code: FailureCode; readonly hint
   },
   invalid_argument: {
     code: 'invalid_argument',
+    isLocal: true,
     hint: 'this version of pilotctl may not know the command; see: pilotctl --json version',
   },
   permission_denied: {
     code: 'permission_denied',
+    isLocal: true,
     hint: 'check who owns the daemon socket and the folder .pilot',
   },
   already_exists: { code: 'already_exists', hint: 'choose another name' },
@@ -109,9 +119,11 @@ const failureOf = (error: Fields): Failure => {
   // A node that the registry does not know is told as no connection, or as no trust.
   const isUnknown =
     /^(connection_failed|trust_required)$/.test(told) && /\bnot found\b/.test(message)
-  const { code, hint } = (isUnknown ? CODES.not_found : known) ?? { code: 'internal' as const }
+  const meaning: Meaning = (isUnknown ? CODES.not_found : known) ?? { code: 'internal' }
+  const { code, isLocal = false } = meaning
   const theirs = quote(textOf(error.hint))
-  return new Failure(code, `pilotctl: ${message}`, { hint: theirs === '' ? hint : theirs })
+  const hint = theirs === '' ? meaning.hint : theirs
+  return new Failure(code, `pilotctl: ${message}`, { hint, isLocal })
 }
 
 /**
@@ -126,6 +138,7 @@ export const readAnswer = ({ stdout, stderr }: Output): Fields => {
   const told = quote(stdout === '' ? stderr : stdout)
   throw new Failure('internal', `pilotctl answered "${told}", which is no JSON answer`, {
     hint: 'check that the program is pilotctl 1.7.2 or later: pilotctl --json version',
+    isLocal: true,
   })
 }
 
@@ -168,6 +181,15 @@ export const readPingError = (data: Fields): string | undefined => {
   return quote(
     results.map(({ error }) => textOf(error)).find((error) => error !== '') ?? 'no answer',
   )
+}
+
+/**
+ * The bytes that the receiver acknowledged: `ACK JSON 79 bytes`. Undefined where it does not say.
+ * Fewer than were sent mean that pilotctl read another message than ours.
+ */
+export const readAcknowledgedBytes = (data: Fields): number | undefined => {
+  const [, bytes] = /\b(\d{1,15}) bytes\b/.exec(textOf(data.ack)) ?? []
+  return bytes === undefined ? undefined : Number(bytes)
 }
 
 /** Node ids of `trust`. */

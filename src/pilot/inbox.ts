@@ -4,8 +4,8 @@
  * touched, and not read again.
  *
  * It may hold thousands of those: what the watcher tells of is looked at alone, and the whole
- * folder with the poll. A file is deleted only after `receive` is through with it: after a
- * crash it is still there.
+ * folder with the poll. Files are read in parallel and handed over as one batch. They are deleted
+ * only after the receiver is through with them: after a crash they are still there.
  *
  * ```ts
  * const inbox = new Inbox({ dir: '/home/me/.pilot/inbox', pollMs: 5000 }, hooks)
@@ -15,7 +15,8 @@
 import { unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure, toFailure } from '../errors.ts'
-import type { TransportHooks } from '../transport.ts'
+import type { Incoming, TransportHooks } from '../transport.ts'
+import { accepted, deliver, MAX_BATCH, MAX_BATCH_BYTES } from '../transports/delivery.ts'
 import { Folder } from '../transports/folder.ts'
 import { readInboxFile } from './answers.ts'
 import { isSameFile, readSnapshot, readStamp, type Snapshot, type Stamp } from './file.ts'
@@ -27,6 +28,12 @@ import { Seen } from './seen.ts'
  */
 const PARTIAL_DELAY = 50
 
+/**
+ * Files looked at, read or deleted at a time. On two cores 32 empty an inbox six times as fast as
+ * one after the other; more only hold more in memory.
+ */
+const READ_AT_ONCE = 32
+
 /** Milliseconds that `close` waits for a `receive` that is running. */
 const CLOSE_WAIT = 2000
 
@@ -37,6 +44,20 @@ export interface InboxOptions {
   readonly dir: string
   /** milliseconds between two looks without the watcher's word */
   readonly pollMs: number
+}
+
+/** A file, and how it was found; without a stamp it is gone, or no file. */
+interface Stamped {
+  readonly name: string
+  readonly path: string
+  readonly stamp: Stamp | undefined
+}
+
+/** A file that is a message. */
+interface Found extends Incoming {
+  readonly name: string
+  readonly path: string
+  readonly snapshot: Snapshot
 }
 
 const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code
@@ -101,12 +122,58 @@ export class Inbox {
     this.#gone = true
   }
 
+  /**
+   * Reads what is there in parallel, and hands it over in the order in which it came: of many
+   * waiting messages each would else wait for the files before it, one system call at a time.
+   */
   async #visitAll(names: string[]): Promise<void> {
-    for (const name of names.sort(byArrival)) {
-      if (this.#closed) return
-      await this.#visit(name)
+    const sorted = names.sort(byArrival)
+    let batch: Found[] = []
+    let bytes = 0
+    for (let at = 0; at < sorted.length && !this.#closed; ) {
+      const stamped = await this.#stampNext(sorted.slice(at, at + READ_AT_ONCE))
+      at += stamped.length
+      const found = await Promise.all(stamped.map((file) => this.#visit(file)))
+      for (const one of found) {
+        if (one === undefined || !this.#isOurs(one)) continue
+        batch.push(one)
+        bytes += one.text.length
+      }
+      const isFull = batch.length + READ_AT_ONCE > MAX_BATCH || bytes >= MAX_BATCH_BYTES
+      if (!isFull && at < sorted.length) continue
+      await this.#handOver(batch, sorted.length - at)
+      batch = []
+      bytes = 0
     }
     this.#lookAgain()
+  }
+
+  /** Those of the next files that may be read at once: as many as their sizes allow, one at least. */
+  async #stampNext(names: readonly string[]): Promise<Stamped[]> {
+    const all = await Promise.all(names.map((name) => this.#stamp(name)))
+    let bytes = 0
+    let count = 0
+    for (const { stamp } of all) {
+      bytes += Number(stamp?.size ?? 0)
+      if (count > 0 && bytes > MAX_BATCH_BYTES) break
+      count++
+    }
+    return all.slice(0, count)
+  }
+
+  async #stamp(name: string): Promise<Stamped> {
+    const path = join(this.#dir, name)
+    return { name, path, stamp: await this.#attempt(() => readStamp(path)) }
+  }
+
+  async #handOver(batch: readonly Found[], waiting: number): Promise<void> {
+    const incoming = batch.map(({ from, text }) => ({ from, text }))
+    const taken = await deliver(this.#hooks, incoming, waiting, () => this.#closed)
+    if (this.#gone) return
+    for (let at = 0; at < taken; at += READ_AT_ONCE) {
+      const files = batch.slice(at, Math.min(taken, at + READ_AT_ONCE))
+      await Promise.all(files.map((file) => this.#attempt(() => this.#consume(file))))
+    }
   }
 
   /** What does not parse yet is looked at soon, whatever the watcher tells. */
@@ -117,49 +184,56 @@ export class Inbox {
     this.#again = setTimeout(() => this.#folder?.wake(partial), PARTIAL_DELAY)
   }
 
-  async #visit(name: string): Promise<void> {
+  /** Trouble with one file is reported, each kind once, and keeps nobody from the others. */
+  async #attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
     try {
-      const path = join(this.#dir, name)
-      const stamp = await readStamp(path)
-      if (stamp === undefined) this.#seen.forget(name)
-      else if (!this.#seen.leaveAgain(name, stamp)) await this.#read(name, path, stamp)
+      return await work()
     } catch (error) {
       const code = codeOf(error)
       if (!this.#told.has(code)) this.#tell(toFailure(error))
       this.#told.add(code)
+      return undefined
     }
   }
 
-  async #read(name: string, path: string, stamp: Stamp): Promise<void> {
+  /** Looks at one file; returns it where it is a message. */
+  async #visit({ name, path, stamp }: Stamped): Promise<Found | undefined> {
+    if (stamp === undefined) {
+      this.#seen.forget(name)
+      return undefined
+    }
+    if (this.#seen.leaveAgain(name, stamp)) return undefined
+    return this.#attempt(() => this.#read(name, path, stamp))
+  }
+
+  async #read(name: string, path: string, stamp: Stamp): Promise<Found | undefined> {
+    const leave = (isPartial: boolean): undefined => {
+      this.#seen.leave(name, stamp, isPartial)
+    }
     let snapshot: Snapshot
     try {
       snapshot = await readSnapshot(path, stamp)
     } catch (error) {
-      // Unreadable (another user's, say): told, and left alone until it changes.
+      // Unreadable (another user's, say): reported, and left alone until it changes.
       this.#seen.settle(name, stamp)
       throw error
     }
-    if (snapshot.kind === 'too large') return this.#seen.settle(name, stamp)
-    if (snapshot.kind === 'changing') return this.#seen.leave(name, stamp, true)
-    const file = readInboxFile(snapshot.content)
-    if (file.kind === 'partial') return this.#seen.leave(name, stamp, true)
-    if (file.kind === 'foreign' || !this.#accepts(file.text))
-      return this.#seen.leave(name, stamp, false)
-    try {
-      await this.#hooks.receive({ from: file.from, text: file.text })
-    } catch (error) {
-      this.#hooks.onProblem(toFailure(error))
+    if (snapshot.kind === 'too large') {
+      this.#seen.settle(name, stamp)
+      return undefined
     }
-    if (!this.#gone) await this.#consume(name, path, snapshot)
+    if (snapshot.kind === 'changing') return leave(true)
+    const file = readInboxFile(snapshot.content)
+    if (file.kind === 'partial') return leave(true)
+    if (file.kind === 'foreign') return leave(false)
+    return { name, path, snapshot, from: file.from, text: file.text }
   }
 
-  #accepts(text: string): boolean {
-    try {
-      return this.#hooks.accepts(text)
-    } catch (error) {
-      this.#hooks.onProblem(toFailure(error))
-      return false
-    }
+  /** What is not ours is left where it is. */
+  #isOurs({ name, text, snapshot }: Found): boolean {
+    const isOurs = accepted(this.#hooks, text)
+    if (!isOurs) this.#seen.leave(name, snapshot.stamp, false)
+    return isOurs
   }
 
   /**
@@ -168,7 +242,7 @@ export class Inbox {
    * and the unlink: a message of 1.7.2 that comes in it, with the same millisecond in its
    * name, is lost. Later versions never reuse a name.
    */
-  async #consume(name: string, path: string, snapshot: Snapshot): Promise<void> {
+  async #consume({ name, path, snapshot }: Found): Promise<void> {
     this.#seen.forget(name)
     try {
       if (await isSameFile(path, snapshot)) await unlink(path)

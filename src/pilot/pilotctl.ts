@@ -1,7 +1,6 @@
 /**
- * Runs the `pilotctl` program: the only module that starts a process. Every call is bounded
- * in time and output and settles by itself, whatever the program does: it may hang, print
- * nonsense, ignore its input, or leave a child behind that holds its streams open.
+ * Runs the `pilotctl` program. Every call is bounded in time and output and settles by itself,
+ * whatever the program does (see `process.ts`), and no more than 16 run at once.
  *
  * ```ts
  * const pilotctl = new Pilotctl({ program: 'pilotctl' })
@@ -9,28 +8,17 @@
  * await pilotctl.close()
  * ```
  */
-import { execa } from 'execa'
 import { Failure } from '../errors.ts'
 import { type Output, readAnswer } from './answers.ts'
 import type { Arguments } from './commands.ts'
+import { Launcher } from './launcher.ts'
+import { MAX_ANSWER, type Running, runProcess } from './process.ts'
 
 /**
  * Processes at once, for safety only: callers bound themselves, and two cores are slower
  * with 16 than with 8. Each costs about 15 MB while it runs.
  */
 const MAX_PROCESSES = 16
-
-/**
- * Characters of one answer. `trust` takes 150 for each node; more than 50,000 of them are
- * not expected. The process is killed beyond it.
- */
-const MAX_ANSWER = 8 * 1024 * 1024
-
-/**
- * Milliseconds that a killed process has to be gone and to let go of its streams. After it
- * the call settles without: a wrapper script that was killed leaves its child running.
- */
-const KILL_GRACE = 1000
 
 /** Milliseconds a call waits for a free place before it is given up; nothing was started then. */
 const QUEUE_WAIT = 10_000
@@ -42,6 +30,8 @@ export interface PilotctlOptions {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
   /** milliseconds a call waits for one of the 16 places; default 10,000 */
   readonly queueMs?: number
+  /** will there be many calls? Then a helper process makes them, and this one's loop stays free; default false */
+  readonly isBusy?: boolean
 }
 
 export interface CallOptions {
@@ -57,22 +47,20 @@ interface Waiting {
   readonly refuse: (failure: Failure) => void
 }
 
-interface Running {
-  readonly stop: () => void
-  readonly done: Promise<unknown>
-}
-
 export class Pilotctl {
   readonly program: string
   readonly #env: Readonly<Record<string, string | undefined>>
   readonly #queueMs: number
+  readonly #launcher: Launcher | undefined
   readonly #running = new Set<Running>()
   readonly #waiting = new Set<Waiting>()
   #places = MAX_PROCESSES
   #closed = false
 
-  constructor({ program = 'pilotctl', env = {}, queueMs = QUEUE_WAIT }: PilotctlOptions = {}) {
+  constructor(options: PilotctlOptions = {}) {
+    const { program = 'pilotctl', env = {}, queueMs = QUEUE_WAIT, isBusy = false } = options
     this.program = program
+    this.#launcher = isBusy ? new Launcher() : undefined
     this.#env = env
     this.#queueMs = queueMs
   }
@@ -103,7 +91,8 @@ export class Pilotctl {
     for (const waiting of this.#waiting) waiting.refuse(closed())
     const running = [...this.#running]
     for (const { stop } of running) stop()
-    await Promise.allSettled(running.map(({ done }) => done))
+    await Promise.all(running.map(({ ended }) => ended))
+    await this.#launcher?.close()
   }
 
   /** Resolves with a place taken, in order of arrival. */
@@ -129,7 +118,10 @@ export class Pilotctl {
           new Failure(
             'connection_failed',
             `${MAX_PROCESSES} calls of pilotctl ran for ${this.#queueMs} ms without an end`,
-            { hint: 'start fewer sends at once, 8 are as fast; nothing was sent by this one' },
+            {
+              hint: 'start fewer sends at once, 8 are as fast; nothing was sent by this one',
+              isLocal: true,
+            },
           ),
         )
       const timer = setTimeout(onLate, this.#queueMs)
@@ -138,51 +130,26 @@ export class Pilotctl {
   }
 
   async #spawn(args: Arguments, { timeoutMs, input }: CallOptions): Promise<Output> {
-    const child = execa(this.program, args, {
-      env: this.#env,
-      ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
-      reject: false,
-      maxBuffer: MAX_ANSWER,
-      killSignal: 'SIGKILL',
-      windowsHide: true,
-      // Ctrl-C in a terminal goes to the whole process group: the last pushes must still leave.
-      detached: true,
-    })
-    let reason: 'late' | 'closed' | undefined
-    let giveUp: (() => void) | undefined
-    const abandoned = new Promise<undefined>((resolve) => {
-      giveUp = () => resolve(undefined)
-    })
-    let grace: NodeJS.Timeout | undefined
-    const stop = (why: 'late' | 'closed'): void => {
-      if (reason !== undefined) return
-      reason = why
-      child.kill()
-      grace = setTimeout(() => {
-        for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy()
-        giveUp?.()
-      }, KILL_GRACE)
-    }
-    const timer = setTimeout(() => stop('late'), timeoutMs)
-    const done = Promise.race([child, abandoned])
-    const running: Running = { stop: () => stop('closed'), done }
+    const { program } = this
+    const job = { program, args, env: this.#env, timeoutMs, input }
+    const running = this.#launcher?.run(job) ?? runProcess(job)
     this.#running.add(running)
-    try {
-      const result = await done
-      if (reason === 'closed') throw closed()
-      if (reason === 'late' || result === undefined) throw late(timeoutMs)
-      if (result.isMaxBuffer) throw tooLong()
-      if (result.exitCode === undefined)
-        throw this.#notRun(result.code, result.signal, result.originalMessage)
-      return { stdout: result.stdout, stderr: result.stderr }
-    } finally {
-      clearTimeout(timer)
-      clearTimeout(grace)
-      this.#running.delete(running)
+    const ended = await running.ended
+    this.#running.delete(running)
+    switch (ended.kind) {
+      case 'done':
+        return ended
+      case 'stopped':
+        throw closed()
+      case 'late':
+        throw late(timeoutMs)
+      case 'too long':
+        throw tooLong()
+      case 'not run':
+        throw this.#notRun(ended.code, ended.signal, ended.message)
     }
   }
 
-  /** execa's own message and cause hold every argument, the payload too: neither is passed on. */
   #notRun(
     code: string | undefined,
     signal: string | undefined,
@@ -192,10 +159,12 @@ export class Pilotctl {
     if (code === 'ENOENT')
       return new Failure('not_found', `pilotctl was not found at "${program}"`, {
         hint: 'install it (pip install pilotprotocol) or give the path of the program',
+        isLocal: true,
       })
     if (code === 'EACCES' || code === 'EPERM')
       return new Failure('permission_denied', `"${program}" may not be run`, {
         hint: `set its run bit: chmod +x ${program}`,
+        isLocal: true,
       })
     if (code === 'E2BIG')
       return new Failure('too_large', 'the message is longer than one argument may be', {
@@ -204,19 +173,21 @@ export class Pilotctl {
     if (signal !== undefined)
       return new Failure('internal', `pilotctl was ended by ${signal}`, {
         hint: 'look into the system log: was memory short?',
+        isLocal: true,
       })
     return new Failure(
       'internal',
       `pilotctl did not run: ${code ?? message ?? 'no reason given'}`,
       {
         hint: `try it by hand: ${program} --json info`,
+        isLocal: true,
       },
     )
   }
 }
 
 const closed = (): Failure =>
-  new Failure('closed', 'the transport is closed', { hint: 'open a new one' })
+  new Failure('closed', 'the transport is closed', { hint: 'open a new one', isLocal: true })
 
 const late = (timeoutMs: number): Failure =>
   new Failure('timeout', `pilotctl gave no answer within ${Math.ceil(timeoutMs)} ms`, {

@@ -14,15 +14,19 @@ import { join } from 'node:path'
 import { Failure, isFailure, toFailure } from '../errors.ts'
 import type { Transport, TransportHooks } from '../transport.ts'
 import { backboneAddress, isNodeId } from './address.ts'
-import { isAcknowledged, type NodeInfo, readNode } from './answers.ts'
+import { isAcknowledged, type NodeInfo, readAcknowledgedBytes, readNode } from './answers.ts'
 import * as commands from './commands.ts'
 import { Discovery, hasTag } from './discovery.ts'
 import { Inbox } from './inbox.ts'
+import { Patience } from './patience.ts'
 import { Pilotctl } from './pilotctl.ts'
 import { type Abilities, needsHelp, readAbilities } from './version.ts'
 
 /** Milliseconds for a call, and for a short message with its dialling. A live peer takes 20 to 50; a dead one costs all of it. */
 const DEFAULT_TIMEOUT = 3000
+
+/** The most that grows to where calls take longer by their own. A guess: a host that is this slow is past help. */
+const MAX_TIMEOUT = 10_000
 
 /** Milliseconds between two looks at an inbox whose watcher is silent. A look costs a listing. */
 const DEFAULT_POLL = 5000
@@ -79,6 +83,10 @@ export class PilotTransport implements Transport {
   #hooks: TransportHooks | undefined
   #inbox: Inbox | undefined
   #isDown = false
+  /** May pilotctl be another one than the abilities are of? */
+  #isDoubtful = false
+  #refreshing: Promise<void> | undefined
+  readonly #patience: Patience
   #closing: Promise<void> | undefined
 
   /** Throws `invalid_argument` for a swarm's name that cannot be a tag, and for times that are none. */
@@ -86,12 +94,13 @@ export class PilotTransport implements Transport {
     const { swarm, network, env = {}, tag = true } = options
     this.#pollMs = checkPositive('pollMs', options.pollMs ?? DEFAULT_POLL)
     this.#timeoutMs = checkPositive('timeoutMs', options.timeoutMs ?? DEFAULT_TIMEOUT)
+    this.#patience = new Patience(this.#timeoutMs, MAX_TIMEOUT)
     this.#mustTag = tag
     this.#tags = commands.swarmTags(swarm)
     this.swarm = swarm
     const home = env.HOME ?? process.env.HOME ?? ''
     this.#inboxDir = options.inbox ?? join(home === '' ? homedir() : home, '.pilot', 'inbox')
-    this.#pilotctl = new Pilotctl({ program: options.pilotctl, env })
+    this.#pilotctl = new Pilotctl({ program: options.pilotctl, env, isBusy: true })
     this.#discovery = new Discovery({ ask: (args) => this.#ask(args), swarm, network })
   }
 
@@ -105,8 +114,8 @@ export class PilotTransport implements Transport {
 
   /**
    * Asks the daemon who it is, tags the node, and starts to watch the inbox. Rejects with
-   * `not_running` without a daemon and `not_found` without the program; may be tried again
-   * with a new transport. An inbox folder that is not there yet is waited for.
+   * `not_running` without a daemon and `not_found` without the program; may then be tried
+   * again. An inbox folder that is not there yet is waited for.
    */
   async open(hooks: TransportHooks): Promise<void> {
     if (this.#state === 'closed') throw closed()
@@ -131,7 +140,7 @@ export class PilotTransport implements Transport {
       )
       this.#inbox.start()
     } catch (error) {
-      await this.close()
+      if (this.#isOpening()) this.#state = 'new'
       throw toFailure(error)
     }
   }
@@ -143,22 +152,43 @@ export class PilotTransport implements Transport {
    */
   async send(to: string, text: string): Promise<void> {
     this.#mustBeOpen()
+    if (this.#isDoubtful) await this.#refresh()
+    const acknowledged = await this.#sendOnce(to, text)
+    if (acknowledged === undefined || acknowledged === Buffer.byteLength(text)) return
+    // Another pilotctl has taken its name, which reads the message from elsewhere than this one did.
+    await this.#refresh()
+    const again = await this.#sendOnce(to, text)
+    if (again === undefined || again === Buffer.byteLength(text)) return
+    throw new Failure(
+      'internal',
+      `${to} acknowledged ${again} of ${Buffer.byteLength(text)} bytes, by pilotctl ${this.#abilities.version}`,
+      { hint: 'check which pilotctl this is: pilotctl --json version', isLocal: true },
+    )
+  }
+
+  /** Resolves to the bytes that were acknowledged, where the answer says how many. */
+  async #sendOnce(to: string, text: string): Promise<number | undefined> {
+    this.#mustBeOpen()
     const bytes = Buffer.byteLength(text)
     const { stdin, maxMessageBytes, version } = this.#abilities
     if (bytes > maxMessageBytes)
       throw new Failure(
         'too_large',
         `a message of ${bytes} bytes is longer than the ${maxMessageBytes} that pilotctl ${version} carries`,
-        { hint: 'send it in parts' },
+        { hint: 'send it in parts', isLocal: true },
       )
     if (text === '' || (!stdin && text.includes('\0')))
       throw new Failure('invalid_argument', 'pilotctl carries no empty message and no NUL', {
         hint: 'encode the message as JSON',
       })
-    const timeoutMs = this.#timeoutMs + (bytes / MIB) * TIMEOUT_PER_MIB
+    const timeoutMs = this.#patience.ms + (bytes / MIB) * TIMEOUT_PER_MIB
     const args = commands.sendMessage({ to, timeoutMs, payload: stdin ? undefined : text })
+    const began = performance.now()
     const data = await this.#ask(args, timeoutMs + KILL_MARGIN, stdin ? text : undefined)
-    if (isAcknowledged(data)) return
+    if (isAcknowledged(data)) {
+      this.#patience.took(performance.now() - began - (bytes / MIB) * TIMEOUT_PER_MIB)
+      return readAcknowledgedBytes(data)
+    }
     throw new Failure('timeout', `${to} did not acknowledge the message`, {
       hint: 'it may have arrived all the same; sending it again does no harm',
     })
@@ -166,6 +196,8 @@ export class PilotTransport implements Transport {
 
   async discover(): Promise<readonly string[]> {
     this.#mustBeOpen()
+    // Once a minute: a newer pilotctl carries more, and nothing else would show it.
+    await this.#refresh()
     const found = await this.#discovery.find()
     return found.filter((address) => address !== this.#address)
   }
@@ -195,8 +227,25 @@ export class PilotTransport implements Transport {
     return this.#state === 'closed'
   }
 
+  #isOpening(): boolean {
+    return this.#state === 'opening'
+  }
+
   #mustBeOpen(): void {
     if (this.#state !== 'open') throw closed()
+  }
+
+  /** Reads the abilities anew; calls at one time share one look. */
+  #refresh(): Promise<void> {
+    this.#refreshing ??= this.#findAbilities()
+      .then((abilities) => {
+        this.#abilities = abilities
+        this.#isDoubtful = false
+      })
+      .finally(() => {
+        this.#refreshing = undefined
+      })
+    return this.#refreshing
   }
 
   async #findAbilities(): Promise<Abilities> {
@@ -222,6 +271,8 @@ export class PilotTransport implements Transport {
       if (isFailure(failure, 'not_running')) {
         if (!this.#isDown) this.#tell(failure)
         this.#isDown = true
+        // A daemon that comes back may be of another version, and its pilotctl with it.
+        this.#isDoubtful = true
       }
       throw failure
     }
@@ -278,4 +329,4 @@ export class PilotTransport implements Transport {
 }
 
 const closed = (): Failure =>
-  new Failure('closed', 'the transport is not open', { hint: 'open a new one' })
+  new Failure('closed', 'the transport is not open', { hint: 'open a new one', isLocal: true })

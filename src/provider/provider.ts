@@ -409,7 +409,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   #gather(bytes: number): void {
     this.#gathered += bytes
     const { member } = this.#room
-    const most = member?.gossip?.config.rideAlongBytes ?? Number.POSITIVE_INFINITY
+    const most = member?.gossip?.config.inlineBytes ?? Number.POSITIVE_INFINITY
     if (this.#gathered * 2 >= most) member?.take({ type: 'flush' })
   }
 

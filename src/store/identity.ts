@@ -26,6 +26,7 @@ import { toDiskFailure } from './disk-failure.ts'
 import { newerFormat } from './head.ts'
 import {
   judgeWriter,
+  NODES,
   nextIncarnation,
   type RandomBelow,
   type WriterReason,
@@ -114,12 +115,14 @@ export class Identity {
   }
 
   /**
-   * The id under which `node` may write now. `clocks` is the state vector of the document as it
+   * The id under which `node` may write now; undefined while it is not known, as no daemon has
+   * said: then the one of before goes on, or one by lot. `clocks` is the state vector of the document as it
    * was read from disk, before anything came from a peer.
    */
-  async take(node: number, clocks: ReadonlyMap<number, number>): Promise<Taken> {
+  async take(known: number | undefined, clocks: ReadonlyMap<number, number>): Promise<Taken> {
     this.#checkOpen()
     const found = await this.#read()
+    const node = known ?? (typeof found === 'string' ? this.#random(NODES) : found.node)
     const judged =
       found === 'first' || found === 'unreadable' ? found : judgeWriter(found, node, clocks)
     const reason = judged === 'same' && this.#isDistrusted ? 'lost' : judged

@@ -11,7 +11,7 @@
  */
 
 /** One more than the largest node number: 32 bits, as in a Pilot address. */
-const NODES = 2 ** 32
+export const NODES: number = 2 ** 32
 
 /** One more than the largest incarnation: the 21 bits that are left. 0 is not given out. */
 export const INCARNATIONS: number = 2 ** 21

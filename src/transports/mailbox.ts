@@ -15,8 +15,9 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure, isFailure, toFailure } from '../errors.ts'
-import type { Transport, TransportHooks } from '../transport.ts'
+import type { Incoming, Transport, TransportHooks } from '../transport.ts'
 import { Box } from './box.ts'
+import { accepted, deliver, MAX_BATCH, MAX_BATCH_BYTES } from './delivery.ts'
 import { Folder } from './folder.ts'
 import { isHeld, Lock } from './lock.ts'
 import { FileNames, MAX_MESSAGE_BYTES, parseName, readMessage } from './message-file.ts'
@@ -45,6 +46,24 @@ const validateAddress = (address: string): string => {
   throw new Failure('invalid_argument', `"${address}" cannot be the name of a mailbox`, {
     hint: 'Use 1 to 64 letters, digits, dots, underscores and dashes, with no dot in front.',
   })
+}
+
+/** Files read or removed at a time. More only hold more in memory. */
+const READ_AT_ONCE = 32
+
+/** A file that is a message. */
+interface Found extends Incoming {
+  readonly name: string
+}
+
+/** As many of the names, first to last, as one batch may hold of bytes; one at least. */
+const nextBatch = (names: readonly string[]): readonly string[] => {
+  let bytes = 0
+  const end = names.findIndex((name, i) => {
+    bytes += parseName(name)?.bytes ?? 0
+    return i > 0 && bytes > MAX_BATCH_BYTES
+  })
+  return end < 0 ? names : names.slice(0, end)
 }
 
 const codeOf = (error: unknown): unknown => (error as NodeJS.ErrnoException).code
@@ -216,10 +235,11 @@ export class MailboxTransport implements Transport {
       if (codeOf(error) === 'ENOENT') return // all of it is gone: onMissing comes next
       throw error
     }
-    for (const name of names) {
-      if (this.#state !== 'open') return
-      if (!this.#passed.has(name)) await this.#consume(name, hooks)
-    }
+    await this.#consumeAll(
+      names.filter((name) => !this.#passed.has(name)),
+      hooks,
+    )
+    if (this.#state !== 'open') return
     const present = new Set(names)
     for (const kept of [this.#passed, this.#unread]) {
       for (const name of kept) if (!present.has(name)) kept.delete(name)
@@ -227,29 +247,55 @@ export class MailboxTransport implements Transport {
     if (this.#box.isToSweep) await this.#box.sweep()
   }
 
-  /** Hands one message on and removes it, whatever is wrong with it: the next must get its turn. */
-  async #consume(name: string, hooks: TransportHooks): Promise<void> {
+  /** Reads in parallel, hands on in the order of sending, and removes what was handed on. */
+  async #consumeAll(names: readonly string[], hooks: TransportHooks): Promise<void> {
+    for (let at = 0; at < names.length && this.#state === 'open'; ) {
+      const next = nextBatch(names.slice(at, at + MAX_BATCH))
+      at += next.length
+      const found: Found[] = []
+      for (let i = 0; i < next.length; i += READ_AT_ONCE) {
+        const read = next.slice(i, i + READ_AT_ONCE).map((name) => this.#read(name, hooks))
+        for (const one of await Promise.all(read))
+          if (one && this.#isOurs(one, hooks)) found.push(one)
+      }
+      const batch = found.map(({ from, text }) => ({ from, text }))
+      const isOver = (): boolean => this.#state !== 'open'
+      const taken = await deliver(hooks, batch, names.length - at, isOver)
+      for (let i = 0; i < taken; i += READ_AT_ONCE) {
+        const files = found.slice(i, Math.min(taken, i + READ_AT_ONCE))
+        await Promise.all(files.map(({ name }) => this.#remove(name, hooks)))
+      }
+    }
+  }
+
+  /** The message in a file; what is no message is put aside. */
+  async #read(name: string, hooks: TransportHooks): Promise<Found | undefined> {
     const named = parseName(name)
     let text: string | undefined
     try {
       if (named) text = await readMessage(join(this.#box.inbox, name), named.bytes)
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return
+      if (codeOf(error) === 'ENOENT') return undefined
       if (!this.#unread.has(name)) hooks.onProblem(toFailure(error))
       this.#unread.add(name)
-      return
+      return undefined
     }
-    if (this.#state !== 'open') return
-    if (!named || text === undefined) return this.#putAside(name, hooks)
-    try {
-      if (!hooks.accepts(text)) {
-        this.#passed.add(name)
-        return
-      }
-      await hooks.receive({ from: named.from, text })
-    } catch (error) {
-      hooks.onProblem(toFailure(error))
+    if (this.#state !== 'open') return undefined
+    if (!named || text === undefined) {
+      await this.#putAside(name, hooks)
+      return undefined
     }
+    return { name, from: named.from, text }
+  }
+
+  /** What is not ours stays where it is, and is asked for once. */
+  #isOurs({ name, text }: Found, hooks: TransportHooks): boolean {
+    const isOurs = accepted(hooks, text)
+    if (!isOurs) this.#passed.add(name)
+    return isOurs
+  }
+
+  async #remove(name: string, hooks: TransportHooks): Promise<void> {
     await this.#take(name, hooks, () => this.#box.remove(name))
   }
 

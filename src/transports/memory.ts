@@ -13,8 +13,9 @@
  * A lost message looks like a sent one. A send to an address that nobody opened, or that
  * a partition hides, rejects with `connection_failed`, as a call to a dead host would.
  */
-import { Failure, toFailure } from '../errors.ts'
-import type { Incoming, Transport, TransportHooks } from '../transport.ts'
+import { Failure } from '../errors.ts'
+import type { Transport, TransportHooks } from '../transport.ts'
+import { accepted, deliver, MAX_BATCH } from './delivery.ts'
 import { Network } from './network.ts'
 
 /** Bytes. Far above any push of ours; a larger cap costs a receiver that much memory a message. */
@@ -44,12 +45,20 @@ const byTimer: Schedule = (run, ms) => {
   return () => clearTimeout(timer)
 }
 
-/** What waits for one address: a line for each sender, worked off one message at a time. */
+interface Waiting {
+  readonly from: string
+  readonly bytes: Buffer
+}
+
+/**
+ * What waits for one address. A receiver that takes all at once has one line; else each sender has
+ * one, worked off message by message.
+ */
 class Inbox {
   /** messages on the way or unread */
   waiting = 0
   readonly #hooks: TransportHooks
-  readonly #lines = new Map<string, Buffer[]>()
+  readonly #lines = new Map<string, Waiting[]>()
   readonly #underway = new Set<() => void>()
   #closed = false
 
@@ -76,30 +85,26 @@ class Inbox {
 
   #arrive(from: string, bytes: Buffer): void {
     if (this.#closed) return
-    const line = this.#lines.get(from)
+    const key = this.#hooks.receiveAll ? '' : from
+    const line = this.#lines.get(key)
     if (line) {
-      line.push(bytes)
+      line.push({ from, bytes })
     } else {
-      const started = [bytes]
-      this.#lines.set(from, started)
-      void this.#work(from, started)
+      const started = [{ from, bytes }]
+      this.#lines.set(key, started)
+      void this.#work(key, started)
     }
   }
 
-  async #work(from: string, line: Buffer[]): Promise<void> {
-    for (let bytes = line.shift(); bytes && !this.#closed; bytes = line.shift()) {
-      await this.#hand({ from, text: bytes.toString('utf8') })
-      this.waiting--
+  async #work(key: string, line: Waiting[]): Promise<void> {
+    while (line.length > 0 && !this.#closed) {
+      const batch = line.splice(0, this.#hooks.receiveAll ? MAX_BATCH : 1)
+      const incoming = batch.map(({ from, bytes }) => ({ from, text: bytes.toString('utf8') }))
+      const ours = incoming.filter(({ text }) => accepted(this.#hooks, text))
+      await deliver(this.#hooks, ours, line.length, () => this.#closed)
+      this.waiting -= batch.length
     }
-    this.#lines.delete(from)
-  }
-
-  async #hand(incoming: Incoming): Promise<void> {
-    try {
-      if (this.#hooks.accepts(incoming.text)) await this.#hooks.receive(incoming)
-    } catch (error) {
-      this.#hooks.onProblem(toFailure(error))
-    }
+    this.#lines.delete(key)
   }
 }
 

@@ -33,6 +33,8 @@ export interface Node extends Caller {
   /** where the daemon lays received messages */
   readonly inbox: string
   readonly running: boolean
+  /** of the daemon's process while it runs */
+  readonly pid: number | undefined
   /** Ends the daemon in an orderly way. May be called when it is down. */
   stop(): Promise<void>
   /** Starts it again, with the identity it had. */
@@ -127,6 +129,10 @@ export class Daemon implements Node {
 
   get running(): boolean {
     return this.#child !== undefined
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid
   }
 
   log(): string {

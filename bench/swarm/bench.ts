@@ -1,0 +1,69 @@
+/**
+ * Runs of a scenario, each with a swarm of its own, and their medians.
+ *
+ * ```ts
+ * const { runs, median } = await benchSwarm(STANDARD, signal)
+ * ```
+ */
+import { readMachine } from '../machine.ts'
+import { Crew } from './crew.ts'
+import { Measurement } from './measurement.ts'
+import { medianRunOf } from './medians.ts'
+import type { Play, Progress } from './play.ts'
+import { IMPORT } from './plays/import.ts'
+import { LOAD } from './plays/load.ts'
+import { OUTAGE } from './plays/outage.ts'
+import { SWAP } from './plays/swap.ts'
+import type { Run, SwarmBench } from './result.ts'
+import type { Scenario, Settings } from './settings.ts'
+import { openWorld } from './world.ts'
+
+const PLAYS: Readonly<Record<Scenario, Play>> = {
+  load: LOAD,
+  outage: OUTAGE,
+  swap: SWAP,
+  import: IMPORT,
+}
+
+const runOnce = async (
+  settings: Settings,
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<Run> => {
+  const play = PLAYS[settings.scenario]
+  let crew: Crew | undefined
+  let measurement: Measurement | undefined
+  progress('starting daemons')
+  const world = await openWorld(settings)
+  try {
+    signal.throwIfAborted()
+    progress(`starting ${settings.agents} agents`)
+    crew = await Crew.start(world, settings, signal, (place, at) =>
+      play.pilotctlOf?.(place, at, settings),
+    )
+    progress('agents get to know one another')
+    await crew.meet()
+    await crew.rest()
+    measurement = await Measurement.begin(crew, settings, signal)
+    return await play.run({ crew, settings, signal, progress }, measurement)
+  } finally {
+    measurement?.close()
+    await crew?.stop()
+    await world.close()
+  }
+}
+
+/** Rejects with a Failure when a swarm cannot be had, and when `signal` aborts. Nothing is left running. */
+export const benchSwarm = async (
+  settings: Settings,
+  signal: AbortSignal = new AbortController().signal,
+  progress: Progress = () => undefined,
+): Promise<SwarmBench> => {
+  const machine = readMachine()
+  const runs: Run[] = []
+  for (let at = 1; at <= settings.runs; at++) {
+    const of = settings.runs > 1 ? `run ${at} of ${settings.runs}: ` : ''
+    runs.push(await runOnce(settings, signal, (row) => progress(`${of}${row}`)))
+  }
+  return { machine, settings, runs, median: medianRunOf(runs) }
+}

@@ -1,0 +1,43 @@
+/**
+ * The run in the middle of several: each of its numbers is the median of that number in all runs.
+ *
+ * ```ts
+ * medianRunOf(runs).lag.each.p50
+ * ```
+ */
+import { medianOf } from '../stats.ts'
+import type { MedianRun, Run } from './result.ts'
+
+/** Stands for null while numbers are put in order: what never came is later than what came late. */
+const NEVER = Number.POSITIVE_INFINITY
+
+const isNumberOrNull = (value: unknown): value is number | null =>
+  value === null || typeof value === 'number'
+
+const medianOfNumbers = (numbers: readonly (number | null)[]): number | null => {
+  const median = medianOf(numbers.map((number) => number ?? NEVER))
+  return Number.isFinite(median) ? median : null
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null
+
+/** Of values of one shape. What a record of counts lacks is 0; what is no number is that of the first run. */
+const medianOfValues = (values: readonly unknown[]): unknown => {
+  const given = values.map((value) => (value === undefined ? 0 : value))
+  if (given.every(isNumberOrNull)) return medianOfNumbers(given)
+  const [first] = values
+  if (typeof first === 'boolean') return values.every((value) => value === true)
+  if (Array.isArray(first)) {
+    return first.map((_, at) => medianOfValues(values.map((value) => (value as unknown[])[at])))
+  }
+  if (!values.every(isRecord)) return first
+  const names = new Set(values.flatMap((value) => Object.keys(value)))
+  return Object.fromEntries(
+    [...names].map((name) => [name, medianOfValues(values.map((value) => value[name]))]),
+  )
+}
+
+/** Without the samples of the runs, which have no common time. */
+export const medianRunOf = (runs: readonly Run[]): MedianRun =>
+  medianOfValues(runs.map(({ samples: _, ...run }) => run)) as MedianRun

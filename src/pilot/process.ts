@@ -1,0 +1,101 @@
+/**
+ * Runs one program to its end: the only module that starts a process. It is bounded in time and
+ * output and settles by itself, whatever the program does: it may hang, print nonsense, ignore its
+ * input, or leave a child behind that holds its streams open. How it ended is plain data, so that
+ * it can be told by one process to another (see `launcher.ts`).
+ *
+ * ```ts
+ * const { ended, stop } = runProcess({ program: 'pilotctl', args: ['--json', 'info'], env: {}, timeoutMs: 3_000 })
+ * const { kind } = await ended // 'done', 'late', 'stopped', 'too long', 'not run'
+ * ```
+ */
+import { execa } from 'execa'
+
+/**
+ * Characters of one answer. `trust` takes 150 for each node; more than 50,000 of them are
+ * not expected. The process is killed beyond it.
+ */
+export const MAX_ANSWER = 8 * 1024 * 1024
+
+/**
+ * Milliseconds that a killed process has to be gone and to let go of its streams. After it
+ * the call settles without: a wrapper script that was killed leaves its child running.
+ */
+export const KILL_GRACE = 1000
+
+export interface Job {
+  /** Path or name of the program. */
+  readonly program: string
+  readonly args: readonly string[]
+  /** Added to the environment. */
+  readonly env: NodeJS.ProcessEnv
+  /** Milliseconds; after this the process is killed. */
+  readonly timeoutMs: number
+  /** What the program reads from its standard input; else it has none. */
+  readonly input?: string | undefined
+}
+
+export type Ended =
+  | { readonly kind: 'done'; readonly stdout: string; readonly stderr: string }
+  | { readonly kind: 'late' | 'stopped' | 'too long' }
+  /** The program could not be started, or was ended by a signal. */
+  | {
+      readonly kind: 'not run'
+      readonly code?: string | undefined
+      readonly signal?: string | undefined
+      readonly message?: string | undefined
+    }
+
+export interface Running {
+  readonly ended: Promise<Ended>
+  /** Kills it; `ended` resolves soon after, with `stopped`. */
+  stop(): void
+}
+
+/** `ended` never rejects. */
+export const runProcess = ({ program, args, env, timeoutMs, input }: Job): Running => {
+  const child = execa(program, args, {
+    env,
+    ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
+    reject: false,
+    maxBuffer: MAX_ANSWER,
+    killSignal: 'SIGKILL',
+    windowsHide: true,
+    // Ctrl-C in a terminal goes to the whole process group: the last pushes must still leave.
+    detached: true,
+  })
+  let reason: 'late' | 'stopped' | undefined
+  let giveUp: () => void = () => undefined
+  const abandoned = new Promise<undefined>((resolve) => {
+    giveUp = () => resolve(undefined)
+  })
+  let grace: NodeJS.Timeout | undefined
+  const stop = (why: 'late' | 'stopped'): void => {
+    if (reason !== undefined) return
+    reason = why
+    child.kill()
+    grace = setTimeout(() => {
+      for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy()
+      giveUp()
+    }, KILL_GRACE)
+  }
+  const timer = setTimeout(() => stop('late'), timeoutMs)
+  const wait = async (): Promise<Ended> => {
+    try {
+      const result = await Promise.race([child, abandoned])
+      if (reason !== undefined) return { kind: reason }
+      if (result === undefined) return { kind: 'late' }
+      if (result.isMaxBuffer) return { kind: 'too long' }
+      if (result.exitCode !== undefined) {
+        return { kind: 'done', stdout: result.stdout, stderr: result.stderr }
+      }
+      // execa's own message and cause hold every argument, the payload too: neither is passed on.
+      const { code, signal, originalMessage: message } = result
+      return { kind: 'not run', code, signal, message }
+    } finally {
+      clearTimeout(timer)
+      clearTimeout(grace)
+    }
+  }
+  return { ended: wait(), stop: () => stop('stopped') }
+}

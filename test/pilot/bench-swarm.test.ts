@@ -1,0 +1,162 @@
+/**
+ * A short run of the bench over real agents and daemons. Counts are asserted, times are not: they
+ * are the machine's.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import * as assert from 'uvu/assert'
+import { benchSwarm } from '../../bench/swarm/bench.ts'
+import { main } from '../../bench/swarm/main.ts'
+import type { SwarmBench } from '../../bench/swarm/result.ts'
+import { type Settings, STANDARD } from '../../bench/swarm/settings.ts'
+import { inFolder } from '../helpers/folder.ts'
+import { suite } from '../helpers/suite.ts'
+import { available } from './programs.ts'
+
+const test = suite('bench of a swarm')
+
+/** Milliseconds for one test: agents start from sources, and the machine may be busy. */
+const LONG = { timeout: 300_000 }
+
+/** One write at a time, and no round among them: each is counted by itself. */
+const CALM: Settings = {
+  ...STANDARD,
+  agents: 3,
+  rate: 1,
+  seconds: 6,
+  interval: '60s',
+  idleSeconds: 1,
+}
+
+/**
+ * Messages for each write in a swarm of three. Its writer pushes to two, each passes it on to the
+ * third, and each of the three sends its digest to both others: ten, and some for a digest that
+ * overtakes the update.
+ */
+const MOST_MESSAGES_A_WRITE = 12
+/** Of the updates that come. Each of the two receivers gets it from the other once more. */
+const MOST_REDUNDANT = 0.5
+
+/** Nothing refused, lost or left behind, whatever the messages were. */
+const checkAnswer = ({ runs: [run] }: SwarmBench, writes: number): void => {
+  const { issued, acknowledged, failed, lost, unseen } = run!.writes
+  assert.equal(
+    { issued, acknowledged, failed, lost, unseen },
+    { issued: writes, acknowledged: writes, failed: 0, lost: 0, unseen: 0 },
+  )
+  assert.is(run!.equal.isEqual, true)
+  assert.is(run!.backlog.last, 0)
+  assert.equal(run!.traffic.counters.sendsFailed, 0)
+}
+
+/** Agents and daemons that this process has started and that have not ended. */
+const children = (): string[] =>
+  readdirSync('/proc').flatMap((pid) => {
+    if (!/^\d+$/.test(pid)) return []
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      const [, name, parent] = /\((.*)\) \S (\d+)/.exec(stat) ?? []
+      return Number(parent) === process.pid && /^(node|pilot)/.test(name!) ? [`${pid} ${name}`] : []
+    } catch {
+      return [] // it has just ended
+    }
+  })
+
+/** Exit code and output of the program, in this process, which is interrupted when it shows `until`. */
+const play = async (args: readonly string[], until = '', look = () => {}) => {
+  const interrupt = new AbortController()
+  const told = { out: '', err: '' }
+  const code = await main(
+    args,
+    {
+      out: (text) => {
+        told.out += text
+      },
+      err: (text) => {
+        told.err += text
+      },
+      progress: (row) => {
+        if (until === '' || !row.includes(until)) return
+        look()
+        interrupt.abort()
+      },
+    },
+    interrupt.signal,
+  )
+  return { code, ...told }
+}
+
+const overDaemons: [string, () => Promise<void>][] = [
+  [
+    'messages: a write costs a bounded number, none fails, and nothing is lost',
+    async () => {
+      const bench = await benchSwarm(CALM)
+      checkAnswer(bench, CALM.rate * CALM.seconds)
+      const { perWrite, redundantShare, received } = bench.runs[0]!.traffic
+      assert.ok(received > 0, 'no message was counted')
+      assert.ok(perWrite <= MOST_MESSAGES_A_WRITE, `${perWrite} messages a write`)
+      assert.ok(redundantShare <= MOST_REDUNDANT, `${redundantShare} of what came was redundant`)
+      const { processorSeconds, lag } = bench.median
+      assert.ok(processorSeconds!.agents > 0 && processorSeconds!.pilotctl > 0)
+      assert.ok(processorSeconds!.daemons > 0)
+      assert.is(lag.each.count, 2 * CALM.rate * CALM.seconds)
+    },
+  ],
+  [
+    'interrupt: whatever was started is stopped, and its folder is gone',
+    () =>
+      inFolder(async (dir) => {
+        const { TMPDIR = '/tmp' } = process.env
+        process.env.TMPDIR = dir
+        try {
+          let during = 0
+          const { code, out } = await play(['--agents', '2'], 'get to know', () => {
+            during = children().length
+          })
+          assert.equal({ code, out, during }, { code: 130, out: '', during: 4 })
+          assert.equal({ children: children(), left: readdirSync(dir) }, { children: [], left: [] })
+        } finally {
+          process.env.TMPDIR = TMPDIR
+        }
+      }),
+  ],
+]
+
+const reason = available(STANDARD.versions)
+for (const [name, run] of overDaemons) {
+  if (reason === undefined) test(name, run, LONG)
+  else test.skip(name, reason)
+}
+
+test(
+  'mailbox: the program prints what it measured, and exits with 0',
+  async () => {
+    const words =
+      '--agents 2 --transport mailbox --rate 10 --seconds 1 --idle 1 --runs 2 --hot --json'
+    const { code, out, err } = await play(words.split(' '))
+    assert.equal({ code, err }, { code: 0, err: '' })
+    const { status, data } = JSON.parse(out) as { status: string; data: SwarmBench }
+    assert.is(status, 'ok')
+    assert.is(data.runs.length, 2)
+    checkAnswer(data, 10)
+    assert.is(data.median.writes.acknowledged, 10)
+  },
+  LONG,
+)
+
+test(
+  'import: all values cross, and small writes beside them',
+  async () => {
+    const words = '--agents 2 --transport mailbox --scenario import --entries 40 --idle 1 --json'
+    const { code, out, err } = await play(words.split(' '))
+    assert.equal({ code, err }, { code: 0, err: '' })
+    const { runs } = (JSON.parse(out) as { data: SwarmBench }).data
+    const { entries, bytes, growth } = runs[0]!.import!
+    assert.equal({ entries, peers: growth.length }, { entries: 40, peers: 1 })
+    assert.ok(bytes > 40 * STANDARD.entryBytes)
+    assert.is(growth[0]!.keys.at(-1)![1], 40)
+    assert.ok(runs[0]!.writes.acknowledged > 0)
+  },
+  LONG,
+)
+
+test.run()
