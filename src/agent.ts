@@ -148,6 +148,11 @@ export class Agent {
     this.member.take({ type: 'round' })
   }
 
+  /** Asks a peer for what it has; it is heard when it answers. */
+  ask(): void {
+    this.member.take({ type: 'ask', document: this.swarm })
+  }
+
   /** Whom it knows. */
   peers(): readonly PeerStatus[] {
     return describePeers(this.room)

@@ -35,6 +35,7 @@ export {
   type Peer,
   type PeerSource,
 } from './gossip/index.ts'
+export type { Keepable, ReadonlyJson } from './keepable.ts'
 export {
   appendEntry,
   checkEntry,
@@ -91,4 +92,4 @@ export {
   type Schedule,
 } from './transports/memory.ts'
 export { Network, type NetworkOptions, seeded } from './transports/network.ts'
-export type { UntilOptions } from './until.ts'
+export type { Signal, UntilOptions } from './until.ts'

@@ -144,6 +144,11 @@ export class Member {
     return this.transport.address
   }
 
+  /** The names or addresses of peers that it was given, without its own once it has started. */
+  get given(): readonly string[] {
+    return this.#search.given
+  }
+
   /** Undefined before `open` and after `close`. */
   get gossip(): Gossip | undefined {
     return this.#gossip

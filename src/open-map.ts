@@ -13,6 +13,7 @@
 import type { Json } from '../crdt/index.ts'
 import { Agent, type Problem } from './agent.ts'
 import type { GossipConfig } from './gossip/index.ts'
+import type { Keepable } from './keepable.ts'
 import { DEFAULT_MAP } from './maps/index.ts'
 import { PilotTransport } from './pilot/transport.ts'
 import { SharedMap } from './shared-map.ts'
@@ -43,7 +44,7 @@ export interface OpenMapOptions {
   readonly onProblem?: (problem: Problem) => void
 }
 
-export interface OpenedMap<T extends Json = Json> extends SharedMap<T> {
+export interface OpenedMap<T extends Keepable<T> = Json> extends SharedMap<T> {
   /** Who shares it; `close` stops it. */
   readonly agent: Agent
 }
@@ -67,7 +68,7 @@ const transportOf = ({ transport, mailbox, name, swarm }: OpenMapOptions): Trans
  * started; and what `Agent.start` meets: `not_running` without a daemon, `already_exists` while
  * another agent has the name or the folder. A TypeError where the options contradict each other.
  */
-export const openMap = async <T extends Json = Json>(
+export const openMap = async <T extends Keepable<T> = Json>(
   options: OpenMapOptions,
 ): Promise<OpenedMap<T>> => {
   const { swarm, peers, data, map = DEFAULT_MAP, hot, config, maxValueBytes, onProblem } = options

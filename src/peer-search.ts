@@ -32,12 +32,19 @@ export class PeerSearch {
   readonly #options: PeerSearchOptions
   /** Peers that were given and have no address yet. */
   #unresolved: readonly string[]
+  /** Names and addresses that were given and turned out to be our own. */
+  readonly #ours = new Set<string>()
   #timer: NodeJS.Timeout | undefined
   #isStopped = false
 
   constructor(options: PeerSearchOptions) {
     this.#options = options
     this.#unresolved = options.peers
+  }
+
+  /** The peers that were given at first, without ourselves: agents may all be given one list. */
+  get given(): readonly string[] {
+    return this.#options.peers.filter((name) => !this.#ours.has(name))
   }
 
   /**
@@ -52,7 +59,9 @@ export class PeerSearch {
     const unknown: Failure[] = []
     for (const name of this.#unresolved) {
       try {
-        addresses.push(await transport.resolve(name))
+        const address = await transport.resolve(name)
+        if (address === transport.address) this.#ours.add(name)
+        else addresses.push(address)
       } catch (error) {
         const failure = toFailure(error)
         if (failure.code === 'invalid_argument') throw failure

@@ -66,8 +66,8 @@ export class Room implements Attachable {
   #member: Member | undefined
   #awareness: Awareness | undefined
   #gossiped: AwarenessGossip | undefined
-  /** Our own state, which is put back when we have left; there from when others are told so. */
-  #goodbye: { readonly local: ReturnType<Awareness['getLocalState']> } | undefined
+  /** Have others been told that we leave? */
+  #hasSaidGoodbye = false
   /** Updates that were read and wait for others. */
   #held: readonly Uint8Array[] = []
   #isChangingWriter = false
@@ -184,7 +184,7 @@ export class Room implements Attachable {
   async close(): Promise<void> {
     this.leave()
     this.replica.destroy()
-    if (this.#options.awareness === undefined) this.#awareness?.destroy()
+    if (this.#options.awareness === undefined) this.#watched(() => this.#awareness?.destroy())
     await this.#persistence?.close()
     await this.#options.keep?.identity?.close()
   }
@@ -257,23 +257,31 @@ export class Room implements Attachable {
 
   /** We are gone for the others. It is encoded when it leaves, so what tells it stays until then. */
   #sayGoodbye(): void {
-    const awareness = this.#awareness
-    if (!awareness || !this.#gossiped || this.#goodbye) return
-    this.#goodbye = { local: awareness.getLocalState() }
+    if (!this.#gossiped || this.#hasSaidGoodbye) return
+    this.#hasSaidGoodbye = true
     // Somebody else's awareness is told to others by others.
-    if (this.#options.awareness === undefined) awareness.setLocalState(null)
-    this.#gossiped.destroy()
+    if (this.#options.awareness === undefined) this.#gossiped.sayGoodbye()
+    else this.#gossiped.destroy()
   }
 
-  /** The others are gone for us. */
+  /** The others are gone for us. Our own state stays: we may come back. */
   #endAwareness(): void {
     const awareness = this.#awareness
-    const goodbye = this.#goodbye
-    this.#goodbye = undefined
+    this.#hasSaidGoodbye = false
+    if (!this.#gossiped) return
     this.#gossiped = undefined
-    if (!awareness || !goodbye || this.#options.awareness !== undefined) return
-    removeAwarenessStates(awareness, [...awareness.states.keys()], this)
-    awareness.setLocalState(goodbye.local)
+    if (!awareness || this.#options.awareness !== undefined) return
+    const others = [...awareness.states.keys()].filter((client) => client !== awareness.clientID)
+    this.#watched(() => removeAwarenessStates(awareness, others, this))
+  }
+
+  /** Runs what calls listeners of the program: one that throws keeps nothing of ours from being done. */
+  #watched(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.onProblem({ type: 'observer_failed', error })
+    }
   }
 
   /** What is changed while it has joined nobody is no news: peers learn of it by its digest. */

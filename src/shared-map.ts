@@ -13,13 +13,13 @@
  * const claims = tasks.sibling<string>('claims', { hot: true })
  * ```
  *
- * The type is a promise of this program: a peer may have written anything. Use a `type` for it,
- * as TypeScript counts no `interface` among JSON values.
+ * The type is a promise of this program: a peer may have written anything.
  *
  * Values are copies, going in and coming out: what is done to them changes nothing in the map.
  */
 import type * as Y from 'yjs'
 import type { Json } from '../crdt/index.ts'
+import type { Keepable } from './keepable.ts'
 import {
   appendEntry,
   checkEntry,
@@ -67,7 +67,7 @@ export interface SharedMapOptions {
 const copyOf = <T>(value: T): T =>
   typeof value === 'object' && value !== null ? structuredClone(value) : value
 
-export class SharedMap<T extends Json = Json> implements Iterable<[key: string, value: T]> {
+export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: string, value: T]> {
   readonly doc: Y.Doc
   readonly name: string
   readonly #options: SharedMapOptions
@@ -211,7 +211,7 @@ export class SharedMap<T extends Json = Json> implements Iterable<[key: string, 
    * Another map of the same document and agent; `flushed` waits for the same disk. Its `close`
    * ends its own observers and waits, no more; those that are left end with the map it came from.
    */
-  sibling<U extends Json = Json>(
+  sibling<U extends Keepable<U> = Json>(
     name: string,
     { hot = false }: Pick<SharedMapOptions, 'hot'> = {},
   ): SharedMap<U> {

@@ -3,10 +3,10 @@
  *
  * ```ts
  * const { digest, peers } = agent.status()
- * peers.filter(({ inSync }) => !inSync)
+ * peers.filter(({ inSync }) => inSync === false)
  * ```
  */
-import { Counters } from './gossip/index.ts'
+import { Counters, type Peer } from './gossip/index.ts'
 import { listMaps } from './maps/index.ts'
 import type { Member } from './member.ts'
 import type { Room } from './room.ts'
@@ -17,8 +17,8 @@ export interface PeerStatus {
   readonly source: string
   /** When its last push came, ISO 8601; null: never. */
   readonly lastHeard: string | null
-  /** Was the last state it told the one we have now? */
-  readonly inSync: boolean
+  /** Is the last state it told the one we have now? Null: it has told none since ours was changed. */
+  readonly inSync: boolean | null
   /** Sends that failed one after another. */
   readonly failures: number
   /** Why the last of them did, and what to do about it; absent: none did. */
@@ -60,14 +60,19 @@ export interface AgentStatus {
   }
 }
 
+const isInSync = ({ name, replica, member }: Room, peer: Peer): boolean | null => {
+  if (peer.digests.get(name) === replica.digest) return true
+  return member?.gossip?.hasTold(name, peer.address) ? false : null
+}
+
 /** The peers that may have the room, by address; none while it has joined no member. */
-export const describePeers = ({ name, replica, member }: Room): PeerStatus[] =>
-  [...(member?.gossip?.peersOf(name) ?? [])]
+export const describePeers = (room: Room): PeerStatus[] =>
+  [...(room.member?.gossip?.peersOf(room.name) ?? [])]
     .map((peer) => ({
       address: peer.address,
       source: peer.source,
       lastHeard: peer.lastHeard === undefined ? null : new Date(peer.lastHeard).toISOString(),
-      inSync: peer.digests.get(name) === replica.digest,
+      inSync: isInSync(room, peer),
       failures: peer.failures,
       ...(peer.failure && { failure: peer.failure }),
     }))

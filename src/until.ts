@@ -13,11 +13,19 @@ import { Failure } from './errors.ts'
 /** Milliseconds. Node's timers end at once when they are given more. */
 const MAX_TIMEOUT = 2 ** 31 - 1
 
+/** What is used of an `AbortSignal`, whose own type is the DOM's or Node's: a program may have neither. */
+export interface Signal {
+  readonly aborted: boolean
+  readonly reason: unknown
+  addEventListener(type: 'abort', listener: () => void): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
 export interface UntilOptions {
   /** Milliseconds, 0 to 2^31 - 1; default without end. */
   readonly timeout?: number | undefined
   /** Aborting it ends the wait. */
-  readonly signal?: AbortSignal | undefined
+  readonly signal?: Signal | undefined
 }
 
 export interface Wait {
@@ -35,7 +43,7 @@ const closed = (): Failure =>
   })
 
 const late = (timeout: number): Failure =>
-  new Failure('timeout', `what was waited for did not come within ${timeout} ms`, {
+  new Failure('timeout', `what was waited for did not come within ${Math.ceil(timeout)} ms`, {
     hint: 'Wait longer, or see which peers the agent knows, and when they were last heard.',
   })
 

@@ -68,6 +68,58 @@ for (const end of ['disconnect', 'destroy'] as const) {
     }))
 }
 
+test('its own state: no event by leaving, one by its end', () =>
+  onStage(async (stage) => {
+    const [a, b] = [stage.add('a'), stage.add('b')]
+    enter(a, 'Ada')
+    enter(b, 'Bob')
+    await until('they see each other', () => seenBy(b, a) === 'Ada' && seenBy(a, b) === 'Bob')
+    const told: string[] = []
+    const own = a.doc.clientID
+    for (const event of ['change', 'update'] as const) {
+      a.awareness.on(event, (changes: Record<'added' | 'updated' | 'removed', number[]>) => {
+        for (const [what, clients] of Object.entries(changes))
+          for (const client of clients)
+            told.push(`${event} ${what} ${client === own ? 'own' : 'b'}`)
+      })
+    }
+    for (const round of [1, 2]) {
+      a.disconnect()
+      assert.equal(told.splice(0), ['change removed b', 'update removed b'], `${round}`)
+      await until('b sees it go', () => seenBy(b, a) === undefined)
+      a.connect()
+      await until('they see each other', () => seenBy(b, a) === 'Ada' && seenBy(a, b) === 'Bob')
+      told.length = 0
+    }
+    await a.destroy()
+    await until('b sees it go', () => seenBy(b, a) === undefined)
+    assert.equal(told, [
+      'change removed b',
+      'update removed b',
+      'change removed own',
+      'update removed own',
+    ])
+  }))
+
+test('listeners that throw when it leaves keep nothing from ending', () =>
+  onStage(async (stage) => {
+    const [a, b] = [stage.add('a'), stage.add('b')]
+    enter(a, 'Ada')
+    enter(b, 'Bob')
+    await until('they see each other', () => seenBy(b, a) === 'Ada' && seenBy(a, b) === 'Bob')
+    const told = tellsOf(a)
+    let thrown = 0
+    a.awareness.on('update', () => {
+      thrown++
+      throw new Error('of a listener')
+    })
+    await a.destroy()
+    assert.ok(thrown >= 2)
+    assert.is(told.filter((line) => line === 'problem observer_failed').length, thrown)
+    assert.equal(stage.hub.addresses, ['b'])
+    await until('b sees it go', () => seenBy(b, a) === undefined)
+  }))
+
 test('is seen over a network that loses a third', () =>
   onStage(
     async (stage) => {

@@ -194,7 +194,7 @@ test('status tells all that the agent knows', async () => {
   const people = await tell('a', 'status')
   assert.match(people.stdout, /^swarm {5}kv\nnode {6}agent-[0-9a-f]{8} \(mailbox\)\ndata /)
   assert.match(people.stdout, /\n\nMAP {4}KEYS\nother {2}2\nstate /)
-  assert.match(people.stdout, /\n\nPEER +KNOWN +HEARD +IN SYNC +FAILURES\nagent-/)
+  assert.match(people.stdout, /\n\nPEER +STATE +HEARD +KNOWN +FAILURES\nagent-/)
 })
 
 /** What a running agent refuses: the command, the exit code, code and message. */
@@ -311,9 +311,10 @@ test('kill -9: the folder is taken over, and the agent catches up', async () => 
 test('for people: a block with what to try, by swarm alone; Ctrl-C ends with code 0', async () => {
   const home = homeEnv(folder('home'))
   mkdirSync(folder('home'))
-  const agent = start(['run', '--swarm', 'people', '--mailbox', folder('m2')], home)
-  await agent.shows(/Ctrl-C stops the agent\.\n$/)
   const dir = join(folder('home'), 'state', 'pilot-gossip', 'people')
+  const args = ['run', '--swarm', 'people', '--mailbox', folder('m2'), '--peer', mailboxName(dir)]
+  const agent = start(args, home)
+  await agent.shows(/Ctrl-C stops the agent\.\n$/)
   assert.is(
     agent.stdout(),
     `swarm    people
@@ -429,6 +430,63 @@ test('over pilotctl: agents find each other by trust and tag', async () => {
   assert.is(told.daemon, 'up, 0:0000.0000.0001 (n1)')
   assert.is(told.tag, 'this node is tagged for "kv"')
   assert.is(told.peers, '1 trusted node, of the swarm "kv": 0:0000.0000.0002')
+  for (const { child } of agents) child.kill('SIGTERM')
+  for (const { ended } of agents) assert.is((await ended).code, 0)
+})
+
+test('doctor beside agents of a mailbox: their peers are asked, and nothing of Pilot', async () => {
+  const named = await inProcess(['doctor', '--data', folder('a'), '--json'], { env })
+  const { checks } = dataOf(named) as { checks: { name: string; level: string; detail: string }[] }
+  assert.equal(
+    checks.map(({ name, level }) => `${name} ${level}`),
+    ['node ok', 'data ok', 'agent ok', 'peers ok'],
+  )
+  assert.match(checks[3]?.detail ?? '', /^\d+ peers, [1-9] heard: agent-/)
+  // Nothing is named: it is about those that run below the user's own folder.
+  const home = homeEnv(folder('home2'))
+  mkdirSync(folder('home2'))
+  const alone = start(['run', '--swarm', 'alone', '--mailbox', folder('m7')], home)
+  await alone.shows(/Ctrl-C stops the agent\.\n$/)
+  const { code, stdout } = await inProcess(['doctor'], { env: home })
+  assert.is(code, 0)
+  assert.match(stdout, /\nok +agent +runs on .*\/alone\n/)
+  assert.match(stdout, /\nwarning +peers +the agent of the swarm "alone" knows no peers yet\n/)
+  assert.not.match(stdout, /pilotctl/)
+  alone.child.kill('SIGTERM')
+  assert.is((await alone.ended).code, 0)
+})
+
+test('doctor tries peers: over Pilot by an echo, unless its agent hears them', async () => {
+  const examine = async ({ args, env }: ReturnType<typeof pilot>): Promise<string> =>
+    (await inProcess(['doctor', ...args], { env })).stdout
+  const peersOf = (told: string): string => /^\w+ +peers .*$/m.exec(told)?.[0] ?? told
+  const six = pilot(6, { trusted: [7] })
+  const seven = pilot(7, { trusted: [], tags: ['swarm:kv'] })
+  const node = '0:0000.0000.0007'
+  const trusted = `1 trusted node, of the swarm "kv": ${node}`
+  assert.match(peersOf(await examine(six)), new RegExp(`^ok +peers +${trusted}$`))
+  fake.set('down-7', true)
+  for (const version of ['1.7.2', '1.18.0']) {
+    const told = await examine({ ...six, env: { ...six.env, FAKE_VERSION: version } })
+    assert.match(peersOf(told), new RegExp(`^warning +peers +${trusted}; none answers: .*0*7`))
+  }
+  fake.set('down-7', false)
+  // Seven trusts nobody, and is called by six.
+  assert.match(peersOf(await examine(seven)), /^warning +peers +0 trusted nodes, none of the swarm/)
+  const agents = [
+    start(['run', ...seven.args, '--json'], seven.env),
+    start(['run', ...six.args, '--peer', '7', '--json'], six.env),
+  ]
+  for (const agent of agents) await agent.shows(/"transport":"pilot"/)
+  const client = new ControlClient(folder('pilot7'))
+  await until('six to be heard', async () => {
+    const { peers } = await client.ask({ command: 'peers' })
+    return (peers as unknown[]).length > 0
+  })
+  assert.match(
+    peersOf(await examine(seven)),
+    /^ok +peers +0 trusted nodes; the agent hears 0:0000\.0000\.0006$/,
+  )
   for (const { child } of agents) child.kill('SIGTERM')
   for (const { ended } of agents) assert.is((await ended).code, 0)
 })

@@ -1,6 +1,8 @@
 /** The everyday commands with an agent of this process: what they print, and how they end. */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
+import { stringify } from '../src/control/deep-json.ts'
+import { readEntry } from '../src/maps/index.ts'
 import { MemoryHub } from '../src/transports/memory.ts'
 import { dataOf, type Ended, failureOf, inProcess } from './helpers/cli.ts'
 import { closeAll, type Served, serve } from './helpers/control.ts'
@@ -31,6 +33,46 @@ const tell = (...args: string[]): Promise<Ended> => home.tell('a', ...args)
 /** Runs it, and expects that it prints this and ends well. */
 const prints = async (args: readonly string[], stdout: string): Promise<void> =>
   assert.equal(await tell(...args), { code: 0, stdout, stderr: '' })
+
+test('JSON of any depth is refused by the agent, by name and with what to do', async () => {
+  const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
+  const objects = (depth: number): string => `${'{"a":'.repeat(depth)}null${'}'.repeat(depth)}`
+  const stderr =
+    'pilot-gossip: value of "deep" is nested more than 63 deep\nhint: split it over several keys\n'
+  for (const value of [nested(3_000), nested(5_000), nested(200_000), objects(50_000)]) {
+    assert.equal(await tell('set', 'deep', value), { code: 2, stdout: '', stderr })
+  }
+  for (const args of [
+    ['append', 'deep', nested(50_000)],
+    ['set', 'deep', nested(50_000), '--path', '/a'],
+  ])
+    assert.equal(await tell(...args), { code: 2, stdout: '', stderr })
+  const file = folder('deep.ndjson')
+  writeFileSync(file, `{"key":"ok","value":1}\n{"key":"deep","value":${nested(50_000)}}\n`)
+  const imported = await tell('import', file)
+  assert.equal([imported.code, imported.stdout], [2, ''])
+  assert.match(
+    imported.stderr,
+    /^pilot-gossip: line 2: value of "deep" is nested more than 63 deep/,
+  )
+  const json = folder('deep.json')
+  writeFileSync(json, `{"deep":${objects(20_000)}}`)
+  const whole = await tell('import', json)
+  assert.is(whole.code, 2)
+  assert.match(whole.stderr, /^pilot-gossip: entry "deep": value of "deep" is nested more than 63/)
+  await prints(['delete', 'ok'], 'deleted ok\n')
+})
+
+test('a deep value is written as the same JSON as a flat one', () => {
+  const value = { a: [1, 'x"', null, true, {}, []], 'b c': { d: -1.5, gone: undefined } }
+  let deep: unknown = value
+  for (let depth = 0; depth < 20_000; depth++) deep = { in: [deep] }
+  assert.is(
+    stringify(deep),
+    `${'{"in":['.repeat(20_000)}${JSON.stringify(value)}${']}'.repeat(20_000)}`,
+  )
+  assert.is(stringify(value), JSON.stringify(value))
+})
 
 test('set, get and delete of parts', async () => {
   await prints(
@@ -121,6 +163,31 @@ test('append: the new length', async () => {
   assert.is(piped.stdout, 'log has 3 items\n')
   const bad = await tell('append', 'task', '1')
   assert.equal([bad.code, bad.stdout], [2, ''])
+})
+
+test('equal peers never differ, also right after a write; status says what peers says', async () => {
+  const tables = async (): Promise<string[]> => {
+    const outputs = await Promise.all(
+      ['peers', 'status'].flatMap((command) =>
+        [a, b].map(({ dir }) => inProcess([command, '--data', dir], { env })),
+      ),
+    )
+    return outputs.map(({ stdout }) => stdout.slice(stdout.indexOf('PEER ')))
+  }
+  const areInSync = async (): Promise<boolean> =>
+    (await tables()).every((table) => table.includes('  in sync  '))
+  await until('both to be in sync', areInSync)
+  for (const n of [1, 2, 3]) {
+    await tell('set', 'fresh', String(n))
+    await until('b to have it', () => readEntry(b.agent.doc, 'state', 'fresh') === n)
+    const told = await tables()
+    for (const table of told) {
+      assert.match(table, /^PEER {2}STATE +HEARD +KNOWN +FAILURES\n[ab] +(in sync|pending) +\d/)
+    }
+    const { peers } = dataOf(await tell('peers', '--json'))
+    assert.ok((peers as { inSync: unknown }[]).every(({ inSync }) => inSync !== false))
+    await until('both to be in sync', areInSync)
+  }
 })
 
 test('peers: a table for people, all for programs', async () => {
@@ -259,7 +326,7 @@ test('where no agent runs, each command says how to start one', async () => {
     assert.equal(await inProcess([...args, '--data', dir], { env }), {
       code: 1,
       stdout: '',
-      stderr: `pilot-gossip: no agent runs on "${dir}"\nhint: start one with: pilot-gossip run --swarm NAME --data ${dir}\n`,
+      stderr: `pilot-gossip: no agent runs on "${dir}"\nhint: start one with: pilot-gossip run --swarm NAME --data ${dir} --detach\n`,
     })
   }
 })

@@ -400,7 +400,7 @@ test('the agent is killed in the middle: what was told to be imported is there a
   assert.ok(imported > 0 && imported < sent, stderr)
   assert.match(
     stderr,
-    /\nhint: start it again with: pilot-gossip run .*; to import it again does no harm\n$/,
+    /\nhint: start it again with: pilot-gossip run .* --detach; to import it again does no harm\n$/,
   )
   const again = start(run)
   await again.shows(/\n/)

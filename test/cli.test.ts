@@ -1,19 +1,20 @@
 /** The command line without an agent: what is parsed, refused and printed. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { checkNode } from '../src/cli/checks.ts'
 import { asksForJson } from '../src/cli/main.ts'
 import { parseDuration, parseFanout, parseNetwork } from '../src/cli/parse.ts'
+import { showAge } from '../src/cli/peer-table.ts'
 import { ProblemLog, type Told } from '../src/cli/problems.ts'
 import { argsOf, mailboxName, planRun } from '../src/cli/run-plan.ts'
-import { showAge } from '../src/cli/status.ts'
 import { findTarget, namedFolder } from '../src/cli/target.ts'
 import { cut, printable, showJson, showKey, styler, table } from '../src/cli/text.ts'
-import { parseValue, trimLineBreak } from '../src/cli/value.ts'
+import { parseJson, parseValue, trimLineBreak } from '../src/cli/value.ts'
+import { widthOf } from '../src/cli/width.ts'
 import { ControlServer } from '../src/control/server.ts'
 import { Failure } from '../src/errors.ts'
-import { failureOf, inProcess } from './helpers/cli.ts'
+import { failureOf, inProcess, ROOT } from './helpers/cli.ts'
 import { temporaryFolder } from './helpers/folder.ts'
 import { rejects, suite } from './helpers/suite.ts'
 
@@ -60,6 +61,37 @@ test('a number that would change is refused', async () => {
   await rejects(() => parseValue('1e400'), /number 1e400 cannot/)
   await rejects(() => parseValue(`1${'0'.repeat(400)}`), /number 10{39}\u2026 cannot/)
   await rejects(() => parseValue('18446744073709551615'), /18446744073709551615/)
+})
+
+test('a number so small that it would become 0 or lose digits is refused', async () => {
+  const refused = [
+    '1e-400',
+    '-1e-400',
+    '1E-324',
+    '2.4e-324',
+    '4.9e-324',
+    '1.23456789e-320',
+    `0.${'0'.repeat(400)}1`,
+    `1e-${'9'.repeat(30)}`,
+    '{"a":["1e-400",1e-400]}',
+  ]
+  for (const text of refused) await rejects(() => parseValue(text), /cannot be kept exactly/)
+  const kept: readonly (readonly [string, number])[] = [
+    ['0e-400', 0],
+    ['-0.0e-400', -0],
+    ['5e-324', 5e-324],
+    ['0.5e-323', 5e-324],
+    ['1.0e-310', 1e-310],
+    ['2.2250738585072014e-308', 2.2250738585072014e-308],
+    ['1.2345678901234567890123e-300', 1.2345678901234568e-300],
+  ]
+  for (const [text, value] of kept) assert.is(parseValue(text), value, text)
+  assert.is(parseValue('1e-400 apples'), '1e-400 apples')
+})
+
+test('long strings beside a long number are no trouble, whatever they hold', () => {
+  const string = JSON.stringify('\n"1e999\\'.repeat(2_000_000))
+  assert.is((parseJson(`[${string},1e5]`) as unknown[])[1], 1e5)
 })
 
 test('standard input loses one line break', () => {
@@ -205,6 +237,7 @@ test('with nothing named, the only agent that runs is meant', async () => {
   const root = join(temporary.dir, 'only', 'pilot-gossip')
   const none = (await rejects(() => findTarget({}, here), /not_running/)) as Failure
   assert.is(none.message, `no agent runs below "${root}"`)
+  assert.match(none.hint ?? '', 'pilot-gossip run --swarm NAME --detach')
   mkdirSync(join(root, 'dead'), { recursive: true })
   writeFileSync(join(root, 'file'), '')
   const one = new ControlServer({ dir: join(root, 'one'), handle: () => ({}) })
@@ -246,6 +279,52 @@ test('tables are as wide as what is in them, or as they may be', () => {
   assert.is(cut('abc', 3), 'abc')
   assert.is(styler(false)('red', 'x'), 'x')
   assert.is(styler(true)('red', 'x'), '\x1b[31mx\x1b[0m')
+})
+
+test('columns are counted as a terminal shows them', () => {
+  const widths: readonly (readonly [string, number])[] = [
+    ['', 0],
+    ['plain ~', 7],
+    ['gr\u00fc\u00df', 4],
+    ['日本', 4],
+    ['ｶﾅ', 2],
+    ['ｶﾞ', 2],
+    ['Ａ\u3000', 4],
+    ['한국', 4],
+    ['\u1112\u1161\u11ab', 2], // the first of the two before, in parts
+    ['e\u0301\u0308x', 2],
+    ['\u0301', 0],
+    ['a\u200bb\ufeff', 2],
+    ['\u{1f600}', 2],
+    ['\u{1f469}\u{1f3fd}\u200d\u{1f680}', 2], // an astronaut
+    ['\u{1f1e9}\u{1f1ea}\u{1f1ea}\u{1f1f8}', 4], // two flags
+    ['\u2764', 1],
+    ['\u2764\ufe0f', 2],
+    ['1\ufe0f\u20e3', 2],
+    ['\u{20bb7}', 2],
+    ['\u0928\u092e\u0938\u094d\u0924\u0947', 4],
+    ['\u05e9\u05c1', 1],
+    ['→ ½ α я', 7],
+  ]
+  for (const [text, width] of widths) assert.is(widthOf(text), width, JSON.stringify(text))
+})
+
+test('tables of any script have straight columns, and cut no character in two', () => {
+  const rows = [
+    ['日本', '東京'],
+    ['\u{1f469}\u200d\u{1f680}', 'e\u0301'],
+    ['a', '1'],
+  ]
+  assert.is(
+    table(['KEY', 'V'], rows),
+    'KEY   V\n日本  東京\n\u{1f469}\u200d\u{1f680}    e\u0301\na     1\n',
+  )
+  const long = ['key', '東京都港区']
+  assert.is(table(['K', 'V'], [long], { width: 10 }), 'K    V\nkey  東京…\n')
+  assert.is(table(['K', 'V'], [long], { width: 11 }), 'K    V\nkey  東京…\n')
+  assert.is(table(['K', 'V'], [long], { width: 15 }), 'K    V\nkey  東京都港区\n')
+  assert.is(cut('\u{1f1e9}\u{1f1ea}\u{1f1ea}\u{1f1f8}', 3), '\u{1f1e9}\u{1f1ea}…')
+  assert.is(cut('e\u0301e\u0301e\u0301', 2), 'e\u0301…')
 })
 
 test('ages are told in the unit that fits', () => {
@@ -417,7 +496,7 @@ test('where no agent runs, each command says so with code 1', async () => {
     assert.equal(await inProcess([...args, '--data', dir]), {
       code: 1,
       stdout: '',
-      stderr: `pilot-gossip: no agent runs on "${dir}"\nhint: start one with: pilot-gossip run --swarm NAME --data ${dir}\n`,
+      stderr: `pilot-gossip: no agent runs on "${dir}"\nhint: start one with: pilot-gossip run --swarm NAME --data ${dir} --detach\n`,
     })
   }
 })
@@ -449,20 +528,31 @@ test('failures: run cannot use the folder, or has no pilotctl', async () => {
   })
 })
 
+test('what a language model reads starts agents in the background', () => {
+  const skill = readFileSync(join(ROOT, 'SKILL.md'), 'utf8')
+  const starts = [...skill.matchAll(/pilot-gossip run [^`\n]*/g)].map(([start]) => start)
+  assert.is(starts.length, 2)
+  for (const start of starts) assert.match(start, / --detach\b/)
+})
+
 test('doctor without pilotctl: a problem and code 1; over a mailbox none is needed', async () => {
   const home = { HOME: temporary.dir, XDG_STATE_HOME: temporary.dir }
   const args = ['doctor', '--swarm', 'kv', '--json']
   const pilot = await inProcess([...args, '--pilotctl', '/no/pilotctl'], { env: home })
-  assert.equal([pilot.code, pilot.stderr], [1, ''])
-  const { checks } = JSON.parse(pilot.stdout).data
+  assert.is(pilot.code, 1)
+  const { status, code, message, hint, data } = failureOf(pilot)
+  assert.equal([status, code], ['error', 'not_found'])
+  assert.is(message, 'pilotctl: pilotctl was not found at "/no/pilotctl"')
+  const { checks } = data as { checks: { name: string; ok: boolean; hint?: string }[] }
   assert.equal(
-    checks.map(({ name, ok }: { name: string; ok: boolean }) => `${name} ${ok}`),
+    checks.map(({ name, ok }) => `${name} ${ok}`),
     ['node true', 'data true', 'agent true', 'pilotctl false'],
   )
-  assert.is(
-    checks[3].hint,
-    'install it (pip install pilotprotocol) or give the path of the program',
-  )
+  assert.is(hint, 'install it (pip install pilotprotocol) or give the path of the program')
+  assert.is(checks[3]?.hint, hint)
+  const both = ['doctor', '--data', '/proc/no', '--pilotctl', '/no/pilotctl', '--json']
+  const two = failureOf(await inProcess(both, { env: home }))
+  assert.match(String(two.message), /^data: \/proc\/no cannot be written: .*; 1 more problem$/)
   const mailbox = await inProcess([...args, '--mailbox', join(temporary.dir, 'm')], { env: home })
   assert.is(mailbox.code, 0)
   const people = await inProcess(['doctor', '--mailbox', '/proc/no'], { env: home })

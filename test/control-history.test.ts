@@ -11,6 +11,7 @@ import {
 import {
   appendEntry,
   deleteEntry,
+  historyOf,
   incrementEntry,
   type Version,
   writeEntries,
@@ -195,28 +196,106 @@ test('times are told as what they are: when it was written, and when it was seen
     { writer: 7, clock: 4, current: true, kind: 'increment', value: 3, at: 1_000 },
   ]
   const changes: SeenChange[] = [
-    { at: 2_000, action: 'increment', value: 30, writer: 7, clock: 4 },
-    { at: 1_500, action: 'increment', value: 29, writer: 7, clock: 2 },
+    { at: 2_000, action: 'increment', value: 30, total: 3, before: 2, writer: 7, clock: 4 },
+    { at: 1_500, action: 'increment', value: 29, total: 9, writer: 7, clock: 2 },
   ]
   assert.equal(mergeHistory(versions, changes), [
     {
       action: 'increment',
-      value: 3,
+      value: 30,
+      by: 1,
       writer: 7,
       clock: 4,
       isCurrent: true,
       written: '1970-01-01T00:00:01.000Z',
       seen: '1970-01-01T00:00:02.000Z',
     },
+    { action: 'increment', by: 2, isTotal: true, writer: 7, isCurrent: true },
     {
       action: 'increment',
       value: 29,
+      by: 9,
       writer: 7,
       clock: 2,
       isCurrent: false,
       seen: '1970-01-01T00:00:01.500Z',
     },
   ])
+})
+
+/** The history of a counter, as one line for each change, newest first. */
+const countedIn = (doc: Y.Doc, log: HistoryLog): string[] =>
+  mergeHistory(historyOf(doc, 'm', 'n'), log.of('m', 'n')).map(
+    ({ action, by, value, isTotal, isCurrent }) =>
+      [action, by, isTotal ? 'in all' : `-> ${value}`, isCurrent ? '(now)' : ''].join(' ').trim(),
+  )
+
+test('a counter is told in steps, each with its sum; none is lost, also not of decrements', () => {
+  const { doc, log } = startLog()
+  writeEntry(doc, 'm', 'n', 5)
+  for (const by of [1, 4, -3, 0.1, 0.2, -8.3, 1]) incrementEntry(doc, 'm', 'n', by)
+  assert.equal(countedIn(doc, log), [
+    'increment 1 -> 0 (now)',
+    'increment -8.3 -> -1 (now)',
+    'increment 0.2 -> 7.300000000000001 (now)', // as it was read then
+    'increment 0.1 -> 7.1 (now)',
+    'increment -3 -> 7 (now)',
+    'increment 4 -> 10 (now)',
+    'increment 1 -> 6 (now)',
+    'set  -> 5 (now)',
+  ])
+  writeEntry(doc, 'm', 'n', 100)
+  incrementEntry(doc, 'm', 'n', -1)
+  assert.equal(countedIn(doc, log).slice(0, 4), [
+    'increment -1 -> 99 (now)',
+    'set  -> 100 (now)',
+    'increment 1 -> 0',
+    'increment -8.3 -> -1',
+  ])
+})
+
+test('steps of others, those that came as one, and those of one transaction', () => {
+  const { doc, log } = startLog()
+  const peer = new Y.Doc()
+  const meet = (): void => {
+    Y.applyUpdate(doc, Y.encodeStateAsUpdate(peer, Y.encodeStateVector(doc)))
+    Y.applyUpdate(peer, Y.encodeStateAsUpdate(doc, Y.encodeStateVector(peer)))
+  }
+  incrementEntry(doc, 'm', 'n', 2)
+  meet()
+  incrementEntry(peer, 'm', 'n', 10)
+  meet()
+  incrementEntry(peer, 'm', 'n', 20)
+  incrementEntry(peer, 'm', 'n', -5)
+  meet()
+  doc.transact(() => {
+    incrementEntry(doc, 'm', 'n', -7)
+    incrementEntry(doc, 'm', 'n', 1)
+  })
+  assert.equal(countedIn(doc, log), [
+    'increment 1 -> 21 (now)',
+    'increment -7 -> 20 (now)',
+    'increment 15 -> 27 (now)',
+    'increment 10 -> 12 (now)',
+    'increment 2 -> 2 (now)',
+  ])
+})
+
+test('what was added before the log began stands as one change, and the steps add up', () => {
+  const doc = new Y.Doc()
+  for (const by of [5, -2]) incrementEntry(doc, 'm', 'n', by)
+  const log = new HistoryLog(doc)
+  assert.equal(countedIn(doc, log), ['increment 3 in all (now)'])
+  incrementEntry(doc, 'm', 'n', -4)
+  assert.equal(countedIn(doc, log), ['increment -4 -> -1 (now)', 'increment 3 in all (now)'])
+  const all = new Y.Doc({ gc: false })
+  for (const by of [5, -2, 7]) incrementEntry(all, 'm', 'n', by)
+  const late = new HistoryLog(all)
+  incrementEntry(all, 'm', 'n', 1)
+  assert.equal(
+    mergeHistory(historyOf(all, 'm', 'n'), late.of('m', 'n')).map(({ by }) => by),
+    [1, 7, -2, 5],
+  )
 })
 
 test.run()

@@ -243,7 +243,7 @@ test('where no agent runs, the client says how to start one', async () => {
   const ask = () => new ControlClient(dir).ask({ command: 'status' })
   const failure = (await rejects(ask, /not_running/)) as Failure
   assert.is(failure.message, `no agent runs on "${dir}"`)
-  assert.is(failure.hint, `start one with: pilot-gossip run --swarm NAME --data ${dir}`)
+  assert.is(failure.hint, `start one with: pilot-gossip run --swarm NAME --data ${dir} --detach`)
   mkdirSync(dir)
   await rejects(ask, /not_running/)
   writeFileSync(join(dir, 'agent.sock'), 'no socket')

@@ -435,4 +435,35 @@ test('counters tell what was done', () => {
   assert.is(b.gossip.counters.redundant, 1)
 })
 
+test('a digest that was told before our last change says nothing about a peer', () => {
+  const table = new Table()
+  const [a, b] = table.seat('a', 'b')
+  const told = (): [boolean, boolean] => [
+    a.gossip.hasTold(DOC, 'b'),
+    a.gossip.peers.get('b')?.digests.get(DOC) === a.replica.digest,
+  ]
+  assert.equal(told(), [false, false])
+  table.round(b)
+  table.settle()
+  assert.equal(told(), [true, true])
+  a.map.set('k', 1)
+  table.change(a)
+  table.advance(GATHER)
+  assert.is(b.map.get('k'), 1)
+  assert.equal(told(), [false, false], 'they are equal, and b has not said so')
+  table.round(b)
+  table.settle()
+  assert.equal(told(), [true, true])
+  b.map.set('k', 2)
+  b.replica.takeLocal() // never pushed
+  const [digest] = table.round(b)
+  table.post.pop()
+  table.deliver(digest!)
+  assert.equal(told(), [true, false], 'b has told that it has something else')
+  table.settle()
+  assert.is(a.map.get('k'), 2)
+  assert.equal(told(), [true, true], 'what comes with a digest is no change after it')
+  assert.is(a.gossip.hasTold('unknown', 'b'), false)
+})
+
 test.run()

@@ -136,6 +136,8 @@ test(
   'gives up a program that takes too long, though it ignores signals',
   withScript('trap "" TERM INT HUP; while :; do sleep 1; done', async (pilotctl) => {
     await rejects(() => pilotctl.ask(commands.info(), SHORT), /timeout .*within 300 ms/)
+    const fraction = { timeoutMs: 300.3395080566406 } // that of a message of any length
+    await rejects(() => pilotctl.ask(commands.info(), fraction), /timeout .*within 301 ms/)
   }),
 )
 

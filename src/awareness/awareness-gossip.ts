@@ -75,6 +75,8 @@ export class AwarenessGossip implements AwarenessSource {
   /** Milliseconds, of Date. */
   #toldAt = 0
   #asks = ASKS
+  /** The clock under which others learn that our own client has gone; undefined: it has not. */
+  #goneAt: number | undefined
   /** Milliseconds, of Date. */
   #raisedAt = Number.NEGATIVE_INFINITY
   #forgotAt = Number.NEGATIVE_INFINITY
@@ -86,6 +88,22 @@ export class AwarenessGossip implements AwarenessSource {
     awareness.on('update', this.#onUpdate)
     this.#untold = 1
     this.#tellSoon()
+  }
+
+  /**
+   * Stops, and has others learn that our own client has gone. For ourselves it stays: whoever
+   * watches the awareness here sees no change that the program did not make.
+   */
+  sayGoodbye(): void {
+    const { clientID, meta, states } = this.#awareness
+    const own = meta.get(clientID)
+    if (own && states.has(clientID)) {
+      this.#goneAt = own.clock + 1
+      // When it comes back it is later than its own end.
+      meta.set(clientID, { ...own, clock: own.clock + 2 })
+      this.#note([clientID])
+    }
+    this.destroy()
   }
 
   /** Stops; what was changed last is told at once. */
@@ -189,6 +207,8 @@ export class AwarenessGossip implements AwarenessSource {
     const { states, meta } = this.#awareness
     const known = meta.get(client)
     if (!known) return undefined
+    if (client === this.#awareness.clientID && this.#goneAt !== undefined)
+      return { client, clock: this.#goneAt, age: 0, state: null }
     const state = states.get(client) ?? null
     return { client, clock: known.clock, age: now - known.lastUpdated, state }
   }
@@ -198,13 +218,18 @@ export class AwarenessGossip implements AwarenessSource {
     const told = origin === 'timeout' ? [...added, ...updated] : [...added, ...updated, ...removed]
     if (origin === 'timeout') for (const client of removed) this.#numbers.delete(client)
     if (told.length === 0) return
+    this.#note(told)
+    this.#tellSoon()
+  }
+
+  /** Others are to be told of them. */
+  #note(clients: readonly number[]): void {
     this.#untold ??= this.#next
-    for (const client of told) {
+    for (const client of clients) {
       // In order of its number: the newest is the last.
       this.#numbers.delete(client)
       this.#numbers.set(client, this.#next++)
     }
-    this.#tellSoon()
   }
 
   #tellSoon(): void {

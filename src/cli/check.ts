@@ -1,5 +1,5 @@
 /** What one look of `doctor` has found. */
-import { toFailure } from '../errors.ts'
+import { type FailureCode, toFailure } from '../errors.ts'
 
 /** Peers that are named; more fill no screen. */
 export const MAX_SHOWN = 20
@@ -11,10 +11,12 @@ export interface Check {
   readonly detail: string
   /** What to do. */
   readonly hint?: string | undefined
+  /** Of the error that was met, where it was one; else `internal`. */
+  readonly code?: FailureCode
 }
 
 /** A problem, told as the error that was met. */
 export const problemOf = (name: string, error: unknown): Check => {
-  const { message, hint } = toFailure(error)
-  return { name, level: 'problem', detail: message, hint }
+  const { code, message, hint } = toFailure(error)
+  return { name, level: 'problem', detail: message, hint, code }
 }

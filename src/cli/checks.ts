@@ -11,11 +11,11 @@ import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { ControlClient } from '../control/client.ts'
 import { stateRoot } from '../control/folder.ts'
 import { Failure, toFailure } from '../errors.ts'
-import { type Check, MAX_SHOWN, problemOf } from './check.ts'
-import { namedFolder, optionOr, type TargetOptions } from './target.ts'
+import { checkAgent, checkPeersOf, type RunningAgent } from './agent-checks.ts'
+import { type Check, MAX_SHOWN } from './check.ts'
+import { findRunning, namedFolder, optionOr, type TargetOptions } from './target.ts'
 import { count } from './text.ts'
 
 /** The oldest Node.js this runs on, as package.json says. */
@@ -63,16 +63,6 @@ const checkFolder = async (name: string, dir: string): Promise<Check> => {
   }
 }
 
-const checkAgent = async (dir: string): Promise<Check> => {
-  try {
-    const isRunning = await new ControlClient(dir).isRunning()
-    const detail = isRunning ? `runs on ${dir}` : 'does not run'
-    return { name: 'agent', level: 'ok', detail }
-  } catch (error) {
-    return { ...problemOf('agent', error), level: 'warning' }
-  }
-}
-
 /** Names of agents that ever used the mailbox folder. */
 const checkMailbox = async (dir: string): Promise<Check[]> => {
   const folder = await checkFolder('mailbox', dir)
@@ -83,7 +73,23 @@ const checkMailbox = async (dir: string): Promise<Check[]> => {
   return [folder, { name: 'peers', level: 'ok', detail }]
 }
 
-/** Everything, in the order in which things depend on each other. */
+/** The agents that are meant: that of the folder, else all of this user that run. */
+const checkAgents = async (
+  named: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<{ checks: Check[]; agents: RunningAgent[] }> => {
+  const dirs = named === undefined ? await findRunning(stateRoot(env)) : [named]
+  const all = await Promise.all(dirs.map(checkAgent))
+  return {
+    checks: all.flatMap(({ checks }) => checks),
+    agents: all.flatMap(({ agent }) => agent ?? []),
+  }
+}
+
+/**
+ * Everything, in the order in which things depend on each other. Pilot is looked at where it is
+ * asked for, or in use, or where nothing says that it is not.
+ */
 export const examine = async (
   options: DoctorOptions,
   env: NodeJS.ProcessEnv,
@@ -93,11 +99,16 @@ export const examine = async (
   const named = namedFolder(options, env)
   const checks = [checkNode(process.versions.node)]
   checks.push(await checkFolder('data', named ?? stateRoot(env)))
-  if (named !== undefined) checks.push(await checkAgent(named))
+  const { checks: ofAgents, agents } = await checkAgents(named, env)
+  checks.push(...ofAgents)
   if (mailbox !== undefined) checks.push(...(await checkMailbox(resolve(mailbox))))
-  if (mailbox === undefined || pilotctl !== undefined) {
+  const overPilot = agents.filter(({ transport }) => transport === 'pilot')
+  const others = agents.filter((agent) => !overPilot.includes(agent))
+  if (mailbox === undefined) checks.push(...others.map(checkPeersOf))
+  const isPilotMeant = mailbox === undefined && (overPilot.length > 0 || agents.length === 0)
+  if (pilotctl !== undefined || isPilotMeant) {
     const { checkPilot } = await import('./pilot-checks.ts')
-    checks.push(...(await checkPilot({ pilotctl, swarm, env })))
+    checks.push(...(await checkPilot({ pilotctl, swarm, env, agents: overPilot })))
   }
   return checks
 }

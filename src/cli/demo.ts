@@ -40,6 +40,8 @@ const whole = (text: string, name: string, least: number, most: number): number 
 }
 
 const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(0)} kB`
+/** With one digit behind the point at most: 0.07 * 100 is more than 7. */
+const percent = (share: number): string => `${Math.round(share * 1_000) / 10} %`
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
 
 const bar = (share: number): string => {
@@ -50,7 +52,7 @@ const bar = (share: number): string => {
 const headOf = ({ now, writes, rounds, isSplit, isWriting }: Frame, loss: number): string => {
   const network = isSplit ? 'split in two' : 'whole'
   const what = isWriting ? 'all write at once' : 'nobody writes any more'
-  return `${seconds(now).padStart(7)}  round ${rounds}  ${writes} writes  ${what}; network ${network}, ${loss * 100} % lost`
+  return `${seconds(now).padStart(7)}  round ${rounds}  ${writes} writes  ${what}; network ${network}, ${percent(loss)} lost`
 }
 
 const picture = (frame: Frame, loss: number, width: number): string => {

@@ -1,10 +1,11 @@
 /**
  * The command `doctor`: looks at all that `run` needs, and says what to do where it is missing.
  */
+import { Failure } from '../errors.ts'
 import type { Check } from './check.ts'
 import { type DoctorOptions, examine } from './checks.ts'
-import { type Context, report } from './report.ts'
-import { printable, styler } from './text.ts'
+import { type Context, report, reportFailure } from './report.ts'
+import { count, printable, styler } from './text.ts'
 
 const LEVELS = {
   ok: { style: 'green', word: 'ok     ' },
@@ -24,14 +25,31 @@ const showChecks = ({ io }: Context, checks: readonly Check[]): string => {
     .join('')
 }
 
-/** The exit code: 1 where something makes `run` impossible. */
+/** What a check says of itself in JSON. */
+const tell = ({ name, level, detail, hint }: Check) => ({
+  name,
+  ok: level !== 'problem',
+  level,
+  detail,
+  ...(hint !== undefined && { hint }),
+})
+
+/**
+ * The exit code: 1 where something makes `run` impossible. In JSON that is an error as of any other
+ * command, that of the first problem; what was looked at is in its `data`.
+ */
 export const doctor = async (context: Context, options: DoctorOptions): Promise<number> => {
   const checks = await examine(options, context.io.env)
-  const told = checks.map(({ name, ...check }) => ({
-    name,
-    ok: check.level !== 'problem',
-    ...check,
-  }))
-  report(context, { checks: told }, () => showChecks(context, checks))
-  return told.every(({ ok }) => ok) ? 0 : 1
+  const data = { checks: checks.map(tell) }
+  const problems = checks.filter(({ level }) => level === 'problem')
+  const [problem] = problems
+  if (problem === undefined || !context.isJson) {
+    report(context, data, () => showChecks(context, checks))
+    return problem === undefined ? 0 : 1
+  }
+  const { name, code = 'internal', detail, hint } = problem
+  const others = problems.length === 1 ? '' : `; ${count(problems.length - 1, 'more problem')}`
+  const failure = new Failure(code, `${name}: ${detail}${others}`, { hint })
+  reportFailure(context, failure, data)
+  return 1
 }

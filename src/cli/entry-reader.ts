@@ -7,15 +7,20 @@
  * ```
  */
 import type { Readable } from 'node:stream'
+import { stringify } from '../control/deep-json.ts'
 import { Lines } from '../control/lines.ts'
 import { isFields, MAX_REQUEST_BYTES } from '../control/protocol.ts'
 import { Failure, isFailure } from '../errors.ts'
 import type { PlacedEntry } from './batches.ts'
 import { printable, showJson } from './text.ts'
 import { parseJson } from './value.ts'
+import { cut } from './width.ts'
 
 /** Bytes of a file with one JSON object. It is held whole, as text and as what it says: some ten times as much. */
 const MAX_JSON_BYTES = 64 * 1024 * 1024
+
+/** Of a line that is no entry. */
+const MAX_SHOWN_COLUMNS = 61
 
 /** The lines with their numbers, from 1. Rejects, past those before it, at one that is too long or no UTF-8. */
 async function* linesOf(input: Readable): AsyncGenerator<readonly [line: string, number: number]> {
@@ -63,8 +68,7 @@ const entryOf = (line: string, place: string): PlacedEntry => {
   })
 }
 
-const cutText = (text: string): string =>
-  printable(text.length > 60 ? `${text.slice(0, 60)}…` : text)
+const cutText = (text: string): string => printable(cut(text, MAX_SHOWN_COLUMNS))
 
 /** NDJSON: an entry a line; empty lines count, and are passed over. Rejects with a Failure that names the line. */
 export async function* readLines(input: Readable): AsyncGenerator<PlacedEntry> {
@@ -111,4 +115,4 @@ export async function* readObject(input: Readable): AsyncGenerator<PlacedEntry> 
   }
 }
 
-const sizeOf = (value: unknown): number => JSON.stringify(value).length
+const sizeOf = (value: unknown): number => stringify(value).length

@@ -15,8 +15,16 @@ const showWhen = ({ written, seen }: Told): string => {
   return seen === undefined ? 'unknown' : `seen ${showTime(seen)}`
 }
 
-const showWhat = ({ action, value, isCurrent, count: many = 1 }: Told): string => {
-  const shown = value === undefined ? '' : ` ${showJson(value)}`
+/** `increment by 2 to 7`; `increment by 7 in all` of what was added before anybody looked. */
+const showAdded = ({ by, value, isTotal }: Told): string => {
+  const to = value === undefined ? '' : ` to ${showJson(value)}`
+  return ` by ${by}${isTotal ? ' in all' : to}`
+}
+
+const showWhat = (change: Told): string => {
+  const { action, value, by, isCurrent, count: many = 1 } = change
+  const plain = value === undefined ? '' : ` ${showJson(value)}`
+  const shown = by === undefined ? plain : showAdded(change)
   const times = many > 1 ? ` ${many} times` : ''
   return `${action}${shown}${times}${isCurrent ? ' (now)' : ''}`
 }

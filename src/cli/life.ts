@@ -173,7 +173,7 @@ export const live = async (
     if (!isStopping) {
       await attempt(writePid)
       const { waitsFor } = agent.status()
-      await onStarted(describeStart(plan, agent.address, served?.url, waitsFor))
+      await onStarted(describeStart(plan, agent.member, served?.url, waitsFor))
     }
     await stopped
   } catch (error) {

@@ -3,22 +3,31 @@ import { access, constants } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Failure, toFailure } from '../errors.ts'
-import { type NodeInfo, readNode, readTrusted } from '../pilot/answers.ts'
+import { type NodeInfo, readNode, readPingError, readTrusted } from '../pilot/answers.ts'
 import * as commands from '../pilot/commands.ts'
 import { Discovery, hasTag } from '../pilot/discovery.ts'
 import { Pilotctl } from '../pilot/pilotctl.ts'
 import { needsHelp, readAbilities } from '../pilot/version.ts'
+import { heardBy, type RunningAgent } from './agent-checks.ts'
 import { type Check, MAX_SHOWN, problemOf } from './check.ts'
 import { count } from './text.ts'
 
 /** Milliseconds for a call: it takes 20, and one that asks the registry some hundred. */
 const TIMEOUT_MS = 5_000
 
+/** Milliseconds for an echo packet. A live node takes up to one second and a half, key exchange included. */
+const TRY_MS = 3_000
+
+/** Peers that are tried, at once: one that answers is enough. */
+const MOST_TRIED = 4
+
 export interface PilotOptions {
   readonly pilotctl: string | undefined
   readonly swarm: string | undefined
   /** pilotctl's, which finds daemon and inbox by it. */
   readonly env: NodeJS.ProcessEnv
+  /** Those that run over it. */
+  readonly agents: readonly RunningAgent[]
 }
 
 type Ask = (args: commands.Arguments) => Promise<Readonly<Record<string, unknown>>>
@@ -60,29 +69,65 @@ const checkInbox = async (dir: string): Promise<Check> => {
   }
 }
 
+/** Why that node does not answer; undefined where it does, and where this pilotctl cannot ask it. */
+const whySilent = async (ask: Ask, address: string): Promise<string | undefined> => {
+  try {
+    return readPingError(await ask(commands.ping(address, TRY_MS)))
+  } catch (error) {
+    const { code, message } = toFailure(error)
+    return code === 'internal' || code === 'invalid_argument' ? undefined : message
+  }
+}
+
+/** Peers that are there, of which the first few are tried unless the agent hears some. */
+const tryPeers = async (
+  ask: Ask,
+  detail: string,
+  peers: readonly string[],
+  heard: readonly string[],
+): Promise<Check> => {
+  const name = 'peers'
+  if (heard.length > 0) return { name, level: 'ok', detail }
+  const tried = await Promise.all(peers.slice(0, MOST_TRIED).map((peer) => whySilent(ask, peer)))
+  const [why] = tried
+  if (why === undefined || tried.includes(undefined)) return { name, level: 'ok', detail }
+  return {
+    name,
+    level: 'warning',
+    detail: `${detail}; none answers: ${why}`,
+    hint: 'see whether their daemons run, and whether they trust this node',
+  }
+}
+
 const checkPeers = async (
   ask: Ask,
   self: NodeInfo,
   swarm: string | undefined,
-): Promise<Check[]> => {
+  heard: readonly string[],
+): Promise<Check> => {
   const name = 'peers'
   const hint = 'trust a node with "pilotctl handshake NODE", or name peers with run --peer'
   try {
     const trusted = readTrusted(await ask(commands.trust()))
     const told = count(trusted.length, 'trusted node')
-    if (swarm === undefined) {
-      const level = trusted.length > 0 ? 'ok' : 'warning'
-      const more = 'add --swarm NAME to see which are of the swarm'
-      return [{ name, level, detail: told, hint: trusted.length > 0 ? more : hint }]
-    }
-    const found = await new Discovery({ ask, swarm }).find()
+    const found = swarm === undefined ? [] : await new Discovery({ ask, swarm }).find()
     const others = found.filter((address) => address !== self.address)
-    const shown = others.slice(0, MAX_SHOWN).join(', ')
-    return others.length > 0
-      ? [{ name, level: 'ok', detail: `${told}, of the swarm "${swarm}": ${shown}` }]
-      : [{ name, level: 'warning', detail: `${told}, none of the swarm "${swarm}"`, hint }]
+    const shown = (all: readonly string[]): string => all.slice(0, MAX_SHOWN).join(', ')
+    if (others.length > 0) {
+      return tryPeers(ask, `${told}, of the swarm "${swarm}": ${shown(others)}`, others, heard)
+    }
+    // It needs no trust of ours to be reached by others.
+    if (heard.length > 0) {
+      return { name, level: 'ok', detail: `${told}; the agent hears ${shown(heard)}` }
+    }
+    if (swarm !== undefined) {
+      return { name, level: 'warning', detail: `${told}, none of the swarm "${swarm}"`, hint }
+    }
+    const level = trusted.length > 0 ? 'ok' : 'warning'
+    const more = 'add --swarm NAME to see which are of the swarm'
+    return { name, level, detail: told, hint: trusted.length > 0 ? more : hint }
   } catch (error) {
-    return [{ ...problemOf(name, error), level: 'warning' }]
+    return { ...problemOf(name, error), level: 'warning' }
   }
 }
 
@@ -114,9 +159,11 @@ export const checkPilot = async (options: PilotOptions): Promise<Check[]> => {
     }
     const named = self.hostname === '' ? '' : ` (${self.hostname})`
     const daemon: Check = { name: 'daemon', level: 'ok', detail: `up, ${self.address}${named}` }
-    const { swarm } = options
+    const { agents } = options
+    const swarm = options.swarm ?? agents[0]?.swarm
+    const heard = agents.flatMap(heardBy)
     const tag = swarm === undefined ? [] : [await checkTag(ask, self, swarm)]
-    return [program, daemon, inbox, ...tag, ...(await checkPeers(ask, self, swarm))]
+    return [program, daemon, inbox, ...tag, await checkPeers(ask, self, swarm, heard)]
   } finally {
     await pilotctl.close()
   }

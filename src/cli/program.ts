@@ -46,6 +46,9 @@ const VALUE = { name: 'VALUE', about: 'JSON, a string, or - for standard input' 
 const VALUE_HELP =
   'VALUE is JSON where it parses, else a string. "-" reads standard input, without the line break at its end. Put "--" before a string that begins with a dash.'
 
+const PEERS_HELP =
+  'STATE of a peer: "in sync", "differs", or "pending" until it tells its state after the last change here (inSync in JSON: true, false, null); "not heard" and "failing" where nothing came from it, or nothing goes to it.'
+
 const PATH_HELP =
   'POINTER is a JSON Pointer (RFC 6901): a slash before each name or index; "-" is the place behind the end of an array.'
 
@@ -115,6 +118,7 @@ export const COMMANDS: readonly Command[] = [
     about: 'print what the agent knows: maps, peers, counters',
     args: [],
     options: target,
+    more: [PEERS_HELP],
     examples: ['pilot-gossip status', 'pilot-gossip status --swarm kv --json'],
     alike: ['info', 'stats', 'ps'],
     load: async () => {
@@ -275,6 +279,7 @@ export const COMMANDS: readonly Command[] = [
     about: 'print the other agents that this one knows',
     args: [],
     options: target,
+    more: [PEERS_HELP],
     examples: ['pilot-gossip peers', 'pilot-gossip peers --json'],
     alike: ['members', 'nodes', 'agents', 'who'],
     load: async () => (await import('./peers.ts')).peers,

@@ -20,9 +20,12 @@ export interface Context {
 export const report = ({ io, isJson }: Context, data: unknown, show: () => string): void =>
   io.out(isJson ? encodeAnswer(data) : show())
 
-export const reportFailure = ({ io, isJson }: Context, failure: Failure): void => {
+/** `data` is what is known all the same; it is for programs. */
+export const reportFailure = ({ io, isJson }: Context, failure: Failure, data?: unknown): void => {
   const hint = failure.hint === undefined ? '' : `hint: ${printable(failure.hint)}\n`
-  io.err(isJson ? encodeFailure(failure) : `pilot-gossip: ${printable(failure.message)}\n${hint}`)
+  io.err(
+    isJson ? encodeFailure(failure, data) : `pilot-gossip: ${printable(failure.message)}\n${hint}`,
+  )
 }
 
 /** 2: the caller must change what was given. 1: it failed all the same. */

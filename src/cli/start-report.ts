@@ -2,11 +2,12 @@
  * What `run` tells when its agent has started: the same whether it stays in the foreground or not.
  *
  * ```ts
- * const started = describeStart(plan, agent.address) // { swarm: 'kv', node: 'agent-1b2c3d4e', …, pid: 123 }
+ * const started = describeStart(plan, agent.member) // { swarm: 'kv', node: 'agent-1b2c3d4e', …, pid: 123 }
  * io.out(showStart(io, plan, started))
  * ```
  */
 import { shellQuote } from '../control/client.ts'
+import type { Member } from '../member.ts'
 import type { Io } from './io.ts'
 import type { RunPlan } from './run-plan.ts'
 import { printable, styler } from './text.ts'
@@ -29,19 +30,19 @@ export interface StartReport {
   readonly log?: string
 }
 
-/** The report of the agent in this process. */
+/** The report of the agent in this process; `ws` is where its bridge listens. */
 export const describeStart = (
   plan: RunPlan,
-  address: string,
+  member: Member,
   ws?: string,
   waitsFor?: StartReport['waitsFor'],
 ): StartReport => ({
   swarm: plan.swarm,
-  node: address,
+  node: member.address,
   transport: plan.transport.kind,
   ...(plan.transport.kind === 'mailbox' && { mailbox: plan.transport.dir }),
   data: plan.dir,
-  peers: plan.peers,
+  peers: member.given,
   ...(waitsFor && { waitsFor }),
   ...(ws !== undefined && { ws }),
   pid: process.pid,

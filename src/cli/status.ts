@@ -2,6 +2,7 @@
 
 import { ControlClient } from '../control/client.ts'
 import type { AgentStatus } from '../status.ts'
+import { showPeers } from './peer-table.ts'
 import { type Context, report } from './report.ts'
 import { findTarget, type TargetOptions } from './target.ts'
 import { count, printable, showKey, styler, table } from './text.ts'
@@ -13,17 +14,6 @@ export const status = async (context: Context, options: TargetOptions): Promise<
     ...(swarm !== undefined && { swarm }),
   })
   report(context, data, () => showStatus(context, dir, data as unknown as AgentStatus))
-}
-
-/** `3 s ago`, `2 h ago`; `never`. */
-export const showAge = (time: string | null, now: number): string => {
-  if (time === null) return 'never'
-  const seconds = Math.max(0, Math.round((now - Date.parse(time)) / 1000))
-  if (seconds < 60) return `${seconds} s ago`
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`
-  return seconds < 86_400
-    ? `${Math.floor(seconds / 3600)} h ago`
-    : `${count(Math.floor(seconds / 86_400), 'day')} ago`
 }
 
 const showCounters = ({ counters, waiting }: AgentStatus): string[] => {
@@ -42,13 +32,6 @@ const showStatus = ({ io }: Context, dir: string, status: AgentStatus): string =
   const style = styler(io.hasColors)
   const options = { head: (line: string) => style('bold', line) }
   const maps = status.maps.map(({ name, keys }) => [showKey(name), String(keys)])
-  const peers = status.peers.map((peer) => [
-    showKey(peer.address),
-    printable(peer.source),
-    showAge(peer.lastHeard, Date.now()),
-    peer.inSync ? 'yes' : 'no',
-    String(peer.failures),
-  ])
   const head = [
     `swarm     ${status.swarm}`,
     `node      ${printable(status.node || 'not known yet')} (${status.transport})`,
@@ -60,8 +43,6 @@ const showStatus = ({ io }: Context, dir: string, status: AgentStatus): string =
   return [
     [...head, ...showCounters(status)].map((line) => `${line}\n`).join(''),
     maps.length > 0 ? table(['MAP', 'KEYS'], maps, options) : 'no maps yet\n',
-    peers.length > 0
-      ? table(['PEER', 'KNOWN', 'HEARD', 'IN SYNC', 'FAILURES'], peers, options)
-      : 'no peers yet\n',
+    status.peers.length > 0 ? showPeers(io, status.peers, Date.now()) : 'no peers yet\n',
   ].join('\n')
 }

@@ -39,7 +39,7 @@ export const namedFolder = (options: TargetOptions, env: NodeJS.ProcessEnv): str
 }
 
 /** The folders below the root on which an agent runs. */
-const findRunning = async (root: string): Promise<string[]> => {
+export const findRunning = async (root: string): Promise<string[]> => {
   let names: string[]
   try {
     names = await readdir(root)
@@ -69,7 +69,7 @@ export const findTarget = async (
   const [dir, ...others] = await findRunning(root)
   if (dir === undefined) {
     throw new Failure('not_running', `no agent runs below "${root}"`, {
-      hint: 'start one with: pilot-gossip run --swarm NAME, or name its folder with --data DIR',
+      hint: 'start one with: pilot-gossip run --swarm NAME --detach, or name its folder with --data DIR',
     })
   }
   if (others.length === 0) return { dir }

@@ -7,6 +7,9 @@
  * table(['KEY', 'VALUE'], [['k', '1']], { bold })     // 'KEY  VALUE\nk    1\n'
  * ```
  */
+import { cut, widthOf } from './width.ts'
+
+export { cut } from './width.ts'
 
 // Control characters, and those that turn the direction of writing.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -38,14 +41,8 @@ export const styler =
   (style: Style, text: string): string =>
     hasColors ? `\x1b[${CODES[style]}m${text}\x1b[0m` : text
 
-const lengthOf = (text: string): number => [...text].length
-
-/** Cuts to `width` characters, the last of them an ellipsis. */
-export const cut = (text: string, width: number): string =>
-  lengthOf(text) <= width ? text : `${[...text].slice(0, Math.max(0, width - 1)).join('')}…`
-
 export interface TableOptions {
-  /** Longest line; default no bound. */
+  /** Columns of the longest line; default no bound. */
   readonly width?: number | undefined
   readonly head?: (line: string) => string
 }
@@ -58,11 +55,11 @@ export const table = (
 ): string => {
   const all = [names, ...rows]
   const widths = names.map((_, column) =>
-    all.reduce((most, row) => Math.max(most, lengthOf(row[column] ?? '')), 0),
+    all.reduce((most, row) => Math.max(most, widthOf(row[column] ?? '')), 0),
   )
   const lines = all.map((row) => {
     const cells = row.map((cell, column) =>
-      column === row.length - 1 ? cell : cell + ' '.repeat((widths[column] ?? 0) - lengthOf(cell)),
+      column === row.length - 1 ? cell : cell + ' '.repeat((widths[column] ?? 0) - widthOf(cell)),
     )
     return cut(cells.join('  ').trimEnd(), width)
   })

@@ -8,15 +8,52 @@
  */
 import { Failure } from '../errors.ts'
 
-const STRING = /"(?:\\.|[^"\\])*"/g
 const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
+
+const PARTS = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
+
+/** The smallest number that keeps all its digits: the smaller one below it, the fewer are left. */
+const LEAST_WHOLE = 2 ** -1022
+
+/** Its digits without the zeros around them, and the power of ten of the last one: `150` is `15e1`. */
+const normalize = (number: string): string => {
+  const [, whole = '', fraction = '', exponent = '0'] = PARTS.exec(number) ?? []
+  const digits = (whole + fraction).replace(/^0+/, '')
+  const kept = digits.replace(/0+$/, '')
+  return `${kept}e${kept === '' ? 0 : Number(exponent) - fraction.length + digits.length - kept.length}`
+}
+
+const isChanged = (number: string): boolean => {
+  const parsed = Number(number)
+  if (!Number.isFinite(parsed)) return true
+  if (/^-?\d+$/.test(number)) return BigInt(number) !== BigInt(parsed)
+  return Math.abs(parsed) < LEAST_WHOLE && normalize(number) !== normalize(String(parsed))
+}
+
+/** Is the quote at that place part of the string around it? */
+const isEscaped = (json: string, quote: number): boolean => {
+  let first = quote
+  while (json[first - 1] === '\\') first--
+  return (quote - first) % 2 === 1
+}
+
+/** Valid JSON without its strings. No regular expression: on a long string one runs out of stack. */
+function* outsideStrings(json: string): Generator<string> {
+  let start = 0
+  for (let open = json.indexOf('"'); open >= 0; open = json.indexOf('"', start)) {
+    yield json.slice(start, open)
+    let close = open
+    do close = json.indexOf('"', close + 1)
+    while (isEscaped(json, close))
+    start = close + 1
+  }
+  yield json.slice(start)
+}
 
 /** A number of valid JSON that would become another one; undefined where all stay as they are. */
 const findChanged = (json: string): string | undefined => {
-  for (const [number] of json.replace(STRING, '""').matchAll(NUMBER)) {
-    const parsed = Number(number)
-    if (!Number.isFinite(parsed)) return number
-    if (/^-?\d+$/.test(number) && BigInt(number) !== BigInt(parsed)) return number
+  for (const part of outsideStrings(json)) {
+    for (const [number] of part.matchAll(NUMBER)) if (isChanged(number)) return number
   }
   return undefined
 }
@@ -26,8 +63,8 @@ const SUSPECT = /\d{16}|\d[eE]/
 
 /**
  * Throws a Failure (invalid_argument) for a number that would not stay what it is: an integer
- * beyond 2^53 that is rounded, one that becomes infinite. Fractions are rounded as always.
- * Throws a SyntaxError for what is no JSON.
+ * beyond 2^53 that is rounded, one that becomes infinite, or one so small that it becomes 0 or
+ * loses digits. Other fractions are rounded as always. Throws a SyntaxError for what is no JSON.
  */
 export const parseJson = (text: string): unknown => {
   const value: unknown = JSON.parse(text)

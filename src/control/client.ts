@@ -170,7 +170,7 @@ export class ControlClient {
 
   #notRunning(): Failure {
     return new Failure('not_running', `no agent runs on "${this.#dir}"`, {
-      hint: `start one with: pilot-gossip run --swarm NAME --data ${shellQuote(this.#dir)}`,
+      hint: `start one with: pilot-gossip run --swarm NAME --data ${shellQuote(this.#dir)} --detach`,
     })
   }
 }

@@ -34,7 +34,7 @@ export const shellQuote = (text: string): string =>
 
 export const hasStopped = (dir: string): Failure =>
   new Failure('not_running', `the agent on "${dir}" has stopped`, {
-    hint: `start it again with: pilot-gossip run --swarm NAME --data ${shellQuote(dir)}`,
+    hint: `start it again with: pilot-gossip run --swarm NAME --data ${shellQuote(dir)} --detach`,
   })
 
 export const isLate = (dir: string): Failure =>

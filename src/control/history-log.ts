@@ -10,7 +10,13 @@
  */
 import * as Y from 'yjs'
 import { isFailure } from '../errors.ts'
-import { describeEntry, type EntryInfo, watchTransactions } from '../maps/index.ts'
+import {
+  type Cell,
+  describeEntry,
+  type EntryInfo,
+  stepsOf,
+  watchTransactions,
+} from '../maps/index.ts'
 
 /** Changes that are remembered, of all keys together. Some 200 bytes each beside key and value. */
 export const MAX_CHANGES = 4_096
@@ -24,6 +30,9 @@ export interface SeenChange {
   readonly action: 'set' | 'increment' | 'append' | 'delete'
   /** What the key had then; absent for `delete`, and for a list, which has it still. */
   readonly value?: unknown
+  /** Of an increment: all that its writer had added by it, and before it; `before` is absent where that was nothing. */
+  readonly total?: number
+  readonly before?: number | undefined
   /** Absent where another agent has deleted it: the document does not say who. */
   readonly writer?: number
   readonly clock?: number
@@ -36,16 +45,19 @@ interface Kept {
   readonly at: number
   readonly action: SeenChange['action']
   readonly value: unknown
+  readonly total: number | undefined
+  readonly before: number | undefined
   readonly writer: number | undefined
   readonly clock: number | undefined
   readonly characters: number
 }
 
-const ACTIONS = { plain: 'set', hot: 'set', counter: 'increment', list: 'append' } as const
+/** With the cell of the key where its hot elements changed. */
+type Changed = readonly [map: string, key: string, cell?: Cell]
 
 /** The keys that changed, by map; a nested shared type's changes are not ours. */
-const changedKeys = ({ changed }: Y.Transaction): [map: string, key: string][] => {
-  const found: [string, string][] = []
+const changedKeys = ({ changed }: Y.Transaction): Changed[] => {
+  const found: Changed[] = []
   for (const [type, keys] of changed) {
     if (type._item !== null) continue
     const map = Y.findRootTypeKey(type)
@@ -84,11 +96,11 @@ export class HistoryLog {
     this.#doc = doc
     this.#now = now
     watchTransactions(doc, (transaction, touched) => {
-      const hot = [...touched].map(({ map, key }): [string, string] => [map, key])
+      const hot = [...touched].map((cell): Changed => [cell.map, cell.key, cell])
       const plain = changedKeys(transaction)
       const isBoth = hot.length > 0 && plain.length > 0
       const changed = isBoth ? unique([...hot, ...plain]) : [...hot, ...plain]
-      for (const [map, key] of changed.slice(-MAX_CHANGES)) this.#add(map, key, transaction.local)
+      for (const each of changed.slice(-MAX_CHANGES)) this.#add(each, transaction.local)
     })
   }
 
@@ -98,11 +110,13 @@ export class HistoryLog {
     for (let number = this.#next - 1; number >= this.#oldest; number--) {
       const kept = this.#kept[number % MAX_CHANGES]
       if (kept?.map !== map || kept.key !== key) continue
-      const { at, action, value, writer, clock } = kept
+      const { at, action, value, total, before, writer, clock } = kept
       found.push({
         at,
         action,
         ...(value !== undefined && { value }),
+        ...(total !== undefined && { total }),
+        ...(before !== undefined && { before }),
         ...(writer !== undefined && { writer }),
         ...(clock !== undefined && { clock }),
       })
@@ -110,23 +124,39 @@ export class HistoryLog {
     return found
   }
 
-  #add(map: string, key: string, isLocal: boolean): void {
+  #add([map, key, cell]: Changed, isLocal: boolean): void {
     const info = describe(this.#doc, map, key)
     if (info === undefined) return
-    const isGone = info === 'none'
-    const action = isGone ? 'delete' : ACTIONS[info.layout]
-    // A list has all its items still, and to keep it again for each would cost its length each time.
-    const value = isGone || action === 'append' ? undefined : info.value
-    this.#keep({
-      map,
-      key,
-      at: this.#now(),
-      action,
-      value,
-      writer: isGone ? (isLocal ? this.#doc.clientID : undefined) : info.writer,
-      clock: isGone ? undefined : info.clock,
-      characters: key.length + charactersOf(value),
-    })
+    if (info === 'none') {
+      const { clientID: writer } = this.#doc
+      this.#note(map, key, { action: 'delete', ...(isLocal && { writer }) })
+    } else if (info.layout === 'counter') {
+      this.#addCounter(map, key, cell)
+    } else {
+      const action = info.layout === 'list' ? 'append' : 'set'
+      const { writer, clock } = info
+      // A list has all its items still, and to keep it again for each would cost its length each time.
+      this.#note(map, key, {
+        action,
+        value: action === 'set' ? info.value : undefined,
+        writer,
+        clock,
+      })
+    }
+  }
+
+  /** Each step by itself, after the value that they go on from where that is new. */
+  #addCounter(map: string, key: string, cell: Cell | undefined): void {
+    const { base, steps } = stepsOf(this.#doc, map, key, cell)
+    if (base) this.#note(map, key, { action: 'set', ...base })
+    for (const step of steps) this.#note(map, key, { action: 'increment', ...step })
+  }
+
+  #note(map: string, key: string, change: Omit<SeenChange, 'at'>): void {
+    const { action, value, total, before, writer, clock } = change
+    const characters = key.length + charactersOf(value)
+    const at = this.#now()
+    this.#keep({ map, key, at, action, value, total, before, writer, clock, characters })
   }
 
   #keep(change: Kept): void {
@@ -143,7 +173,12 @@ export class HistoryLog {
   }
 }
 
-/** Each pair once: a key that was plain and becomes hot is touched as both. */
-const unique = (pairs: readonly [string, string][]): [string, string][] => [
-  ...new Map(pairs.map((pair) => [JSON.stringify(pair), pair])).values(),
-]
+/** Each key once, with its cell: one that was plain and becomes hot is touched as both. */
+const unique = (changed: readonly Changed[]): Changed[] => {
+  const found = new Map<string, Changed>()
+  for (const each of changed) {
+    const id = JSON.stringify([each[0], each[1]])
+    if (!found.has(id)) found.set(id, each)
+  }
+  return [...found.values()]
+}

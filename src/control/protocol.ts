@@ -15,6 +15,7 @@
  * How a request is looked at before it is believed: see `requests.ts`.
  */
 import { Failure, type FailureCode, type FailureOptions } from '../errors.ts'
+import { stringify } from './deep-json.ts'
 
 /**
  * Bytes of a request. A value of 15 MiB is the longest that can be allowed; the rest is room for
@@ -54,6 +55,11 @@ interface Writing {
   readonly hot?: boolean
 }
 
+interface Asking extends Common {
+  /** Ask a peer first, and wait some seconds for any of them to be heard. */
+  readonly ask?: boolean
+}
+
 /** What each command takes. */
 interface Takes {
   readonly set: OfPart & Writing & { readonly value: unknown }
@@ -69,7 +75,7 @@ interface Takes {
   readonly watch: OfMap & { readonly key?: string }
   readonly history: OfKey
   readonly status: Common
-  readonly peers: Common
+  readonly peers: Asking
   readonly stop: Common
 }
 
@@ -126,7 +132,7 @@ export const parseLine = (line: string): unknown => {
   }
 }
 
-export const encodeRequest = (request: Request): string => `${JSON.stringify(request)}\n`
+export const encodeRequest = (request: Request): string => `${stringify(request)}\n`
 
 /** Peers may keep a bigint, which JSON has no word for: it is told as a string. */
 const bigintAsText = (_: string, value: unknown): unknown =>
@@ -150,11 +156,11 @@ export const encodeAnswer = (data: unknown): string =>
 export const encodeRows = (rows: readonly string[]): string =>
   `{"status":"ok","data":{"rows":[${rows.join(',')}]}}\n`
 
-/** One line, with its line break. */
-export const encodeFailure = (failure: Failure): string => {
+/** One line, with its line break; `data` is what is known all the same. */
+export const encodeFailure = (failure: Failure, data?: unknown): string => {
   const { code, message, hint } = failure
   const entry = failure instanceof EntryFailure ? failure.entry : undefined
-  return `${JSON.stringify({ status: 'error', code, message, hint, entry })}\n`
+  return `${JSON.stringify({ status: 'error', code, message, hint, entry, data })}\n`
 }
 
 const failureOf = ({ code, message, hint, entry }: Fields): Failure => {

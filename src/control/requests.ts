@@ -62,7 +62,7 @@ const COMMANDS: Readonly<Record<Command, readonly Field[]>> = {
   export: OF_MAP,
   watch: [...OF_MAP, takes('key', TEXT)],
   status: [SWARM],
-  peers: [SWARM],
+  peers: [SWARM, takes('ask', FLAG)],
   stop: [SWARM],
 }
 

@@ -29,6 +29,7 @@ import {
   writePath,
 } from '../maps/index.ts'
 import { type Answer, Farewell, type Handle, Rows, Subscription } from './answers.ts'
+import { hearPeer } from './hear-peer.ts'
 import { mergeHistory } from './history.ts'
 import { HistoryLog } from './history-log.ts'
 import {
@@ -47,6 +48,9 @@ const MAX_HISTORY = 1_000
 
 /** Commands that change something. */
 type Changing = 'set' | 'delete' | 'increment' | 'append' | 'put' | 'stop'
+
+/** Commands that are answered at once. */
+type Reading = Exclude<Command, Changing | 'peers'>
 
 export interface ServiceOptions {
   /** Told that the agent is to stop, once who asked for it has the answer. Without it nobody may ask. */
@@ -94,19 +98,17 @@ class Service {
         return this.#kept(this.#put(request))
       case 'stop':
         return this.#stop()
+      case 'peers':
+        if (request.ask) await hearPeer(this.#agent)
+        return this.#peers()
       default:
         return this.#read(request)
     }
   }
 
-  #read(request: RequestOf<Exclude<Command, Changing>>): Answer {
+  #read(request: RequestOf<Reading>): Answer {
     const { doc } = this.#agent
     if (request.command === 'status') return { ...this.#agent.status() }
-    if (request.command === 'peers') {
-      const { swarm, address: node } = this.#agent
-      const peers = this.#agent.peers()
-      return { swarm, node, peers }
-    }
     const { map = DEFAULT_MAP } = request
     switch (request.command) {
       case 'get':
@@ -124,6 +126,11 @@ class Service {
       case 'watch':
         return this.#watch(map, request.key)
     }
+  }
+
+  #peers(): Fields {
+    const { swarm, address: node } = this.#agent
+    return { swarm, node, peers: this.#agent.peers() }
   }
 
   /** The answer, once what was written for it is on disk. */

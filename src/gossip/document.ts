@@ -45,6 +45,8 @@ export class SharedDocument implements OpenDocument {
   syncs = 0
   /** The peers of whom something was refused, since one had exactly what we have. */
   readonly refused = new Set<string>()
+  /** Peers that have told their digest since the document was changed last. */
+  readonly #told = new Set<string>()
   readonly #confirmMs: number
   /** Digest of an update → what it carried. All of it has been merged, so it need not be looked at again. */
   readonly #merged = new Map<string, Delta>()
@@ -78,6 +80,7 @@ export class SharedDocument implements OpenDocument {
   /** A fresh change to be passed on: made here, or come from a peer. */
   changed(delta: Delta, now: number, source?: Source): void {
     this.rumors.add(delta, source)
+    this.#told.clear()
     this.#changed = { at: now, from: source?.from }
   }
 
@@ -96,6 +99,16 @@ export class SharedDocument implements OpenDocument {
     this.confirmAt = isOver ? Number.POSITIVE_INFINITY : now + this.#confirmMs
     if (isOver) return undefined
     return isPending ? 'pending' : 'unsynced'
+  }
+
+  /** The peer told its digest. */
+  told(address: string): void {
+    this.#told.add(address)
+  }
+
+  /** Is the digest that the peer told last no older than what we have? */
+  hasTold(address: string): boolean {
+    return this.#told.has(address)
   }
 
   /** The peer has exactly what we have. */

@@ -159,8 +159,10 @@ export class Exchange {
     const { name } = document
     // Who is there may have been told before anybody knew that it has the document.
     if (document.awareness && !peer.digests.has(name)) sender.say(peer, name, { awareness: 0 })
-    if (digest !== undefined) peer.digests.set(name, digest)
-    else if (!peers.mayHave(peer, name)) peer.digests.set(name, UNTOLD)
+    if (digest !== undefined) {
+      peer.digests.set(name, digest)
+      document.told(peer.address)
+    } else if (!peers.mayHave(peer, name)) peer.digests.set(name, UNTOLD)
   }
 
   /** `isLast`: the peer says nothing newer of its state in the same batch. */
@@ -194,6 +196,8 @@ export class Exchange {
       if (digest === document.replica.digest) document.equals(peer.address)
       this.#askNext([[name, next]], now)
     }
+    // What came with the digest is merged by now, and is no change that the peer has not seen.
+    if (digest !== undefined && state.update) document.told(peer.address)
   }
 
   /** Merges what peers sent for one document, and passes on what was new. */

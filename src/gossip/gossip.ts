@@ -153,6 +153,11 @@ export class Gossip {
     return this.#documents.get(document)?.status
   }
 
+  /** Has the peer told its digest of that document since this one was changed last? */
+  hasTold(document: string, address: string): boolean {
+    return this.#documents.get(document)?.hasTold(address) ?? false
+  }
+
   /** The peers that have, or may have, that document. */
   *peersOf(document: string): IterableIterator<Peer> {
     for (const peer of this.peers) if (this.peers.mayHave(peer, document)) yield peer

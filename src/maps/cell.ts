@@ -26,6 +26,13 @@ export interface View {
   readonly items: readonly HotItem[]
 }
 
+/** One time that a counter was added to, as far as it came to be known by itself. */
+export interface Step {
+  readonly part: HotPart
+  /** All that the same writer had added to the same value before; undefined: nothing. */
+  readonly before: number | undefined
+}
+
 const NOTHING: readonly never[] = []
 
 export class Cell {
@@ -34,6 +41,9 @@ export class Cell {
   readonly elements = new Set<HotElement>()
   /** Made when it is asked for, of that plain entry's id. */
   #view: View | undefined
+  /** Values and parts that came, and parts that went, since `settle`; of most keys there are none. */
+  #came: (HotValue | HotPart)[] | undefined
+  #went: HotPart[] | undefined
 
   constructor(map: string, key: string) {
     this.map = map
@@ -42,6 +52,10 @@ export class Cell {
 
   add(element: HotElement): void {
     this.elements.add(element)
+    if (element.kind !== '>') {
+      this.#came ??= []
+      this.#came.push(element)
+    }
     if (!this.#view || !isNextItem(element, this.#view)) this.#view = undefined
     // A list grows at its end nearly always: to sort it all again would cost its length each time.
     else (this.#view.items as HotItem[]).push(element)
@@ -49,7 +63,44 @@ export class Cell {
 
   remove(element: HotElement): void {
     this.elements.delete(element)
+    if (element.kind === '+') {
+      this.#went ??= []
+      this.#went.push(element)
+    }
     this.#view = undefined
+  }
+
+  /** Is the value that is seen one that came since `settle`? */
+  get hasNewValue(): boolean {
+    const hot = this.#view?.hot
+    return hot !== undefined && (this.#came?.includes(hot) ?? false)
+  }
+
+  /**
+   * What was added, since `settle`, to the value that is seen now; in the order of the stamps. A
+   * writer's steps that came as one are one.
+   */
+  steps(view: View): Step[] {
+    const { hot, plain, parts } = view
+    if (parts.length === 0 || this.#came === undefined) return []
+    const isHere = (element: HotElement): element is HotPart =>
+      element.kind === '+' && addsTo(element, hot ?? plain)
+    const came = this.#came.filter(isHere).sort(compareElements)
+    const all = [...this.elements, ...(this.#went ?? [])].filter(isHere)
+    return came.map((part) => {
+      let before: HotPart | undefined
+      for (const other of all) {
+        if (other.client !== part.client || other.clock >= part.clock) continue
+        if (!before || before.clock < other.clock) before = other
+      }
+      return { part, before: before?.value }
+    })
+  }
+
+  /** What came and went is known by now. */
+  settle(): void {
+    this.#came = undefined
+    this.#went = undefined
   }
 
   /** What is seen where `plain` is the plain entry of that key. */

@@ -11,7 +11,7 @@ import * as Y from 'yjs'
 import type { View } from './cell.ts'
 import { viewEntry } from './entries.ts'
 import { hotOf } from './hot.ts'
-import { compareElements, decodeElement, type HotElement } from './hot-element.ts'
+import { compareElements, decodeElement, type HotElement, type HotPart } from './hot-element.ts'
 import type { HotIndex } from './hot-index.ts'
 import { msOfStamp } from './hybrid-clock.ts'
 import { plainRoot, toJson } from './plain.ts'
@@ -24,6 +24,8 @@ export interface Version {
   readonly kind: 'set' | 'increment' | 'append'
   /** What was set, all that this writer has added, or the item; absent where it is forgotten. */
   readonly value?: unknown
+  /** Of an increment: what this writer had added before it; absent where that was nothing, or is forgotten. */
+  readonly before?: number
   /** Unix milliseconds of the writer's clock; a plain entry does not say. */
   readonly at?: number
   /** Versions of one writer, one after another, that are known only as that many; absent: one. */
@@ -49,12 +51,32 @@ function* elementsOf(index: HotIndex, map: string, key: string): Generator<HotEl
   }
 }
 
-const hotVersion = (element: HotElement, view: View | undefined): Version => ({
+/** What each part has replaced, where the document still has that. */
+const partsBefore = (elements: readonly HotElement[]): ReadonlyMap<HotElement, HotPart> => {
+  const before = new Map<HotElement, HotPart>()
+  /** By writer and value that is added to. */
+  const last = new Map<string, HotPart>()
+  for (const element of elements.toSorted((a, b) => a.clock - b.clock)) {
+    if (element.kind !== '+') continue
+    const id = `${element.client} ${element.base}`
+    const replaced = last.get(id)
+    if (replaced) before.set(element, replaced)
+    last.set(id, element)
+  }
+  return before
+}
+
+const hotVersion = (
+  element: HotElement,
+  view: View | undefined,
+  before: HotPart | undefined,
+): Version => ({
   writer: element.client,
   clock: element.clock,
   current: view !== undefined && isCurrent(view, element),
   kind: KINDS[element.kind],
   value: element.value,
+  ...(before && { before: before.value }),
   at: msOfStamp(element.stamp),
 })
 
@@ -71,9 +93,11 @@ const valueOfItem = ({ content, deleted, length }: Y.Item): { value?: unknown } 
  */
 export const historyOf = (doc: Y.Doc, map: string, key: string): Version[] => {
   const view = viewEntry(doc, map, key)
-  const versions = [...elementsOf(hotOf(doc), map, key)]
-    .sort((a, b) => compareElements(b, a))
-    .map((element) => hotVersion(element, view))
+  const elements = [...elementsOf(hotOf(doc), map, key)]
+  const before = partsBefore(elements)
+  const versions = elements
+    .toSorted((a, b) => compareElements(b, a))
+    .map((element) => hotVersion(element, view, before.get(element)))
   const isAdded = view !== undefined && view.hot === undefined
   const first = plainRoot(doc, map)?._map.get(key) ?? null
   for (let item = first; item !== null; item = item.left) {

@@ -41,7 +41,7 @@ export class HotIndex {
     for (const array of this.arrays()) {
       for (let item = array._start; item !== null; item = item.right) this.#addItem(item)
     }
-    this.#touched.clear()
+    for (const cell of this.takeTouched()) cell.settle()
   }
 
   /** Takes the time from another clock. */

@@ -58,6 +58,7 @@ const attach = (doc: Y.Doc): Hot => {
         thrown.push(error)
       }
     }
+    for (const cell of touched) cell.settle()
     for (const cell of [...touched, ...cellsOver(index, transaction)]) {
       if (losersOf(index, cell).length === 0) continue
       if (losing.size === 0) queueMicrotask(sweepLater)

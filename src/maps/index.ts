@@ -12,6 +12,7 @@
  * readEntries(doc, 'state')     // { 'beat:a': …, done: 1, 'task:7': { owner: 'a' } }
  * ```
  */
+export type { Cell } from './cell.ts'
 export { checkEntry, toArgumentFailure, UnkeepableError } from './check.ts'
 export {
   describeEntry,
@@ -30,6 +31,7 @@ export { DEFAULT_MAP } from './names.ts'
 export { hotNeedsOf } from './needs.ts'
 export { type EntryChange, type ObserveOptions, observeEntries } from './observe.ts'
 export { readPath, writePath } from './path.ts'
+export { type Added, addedBy, type CounterChange, type CounterStep, stepsOf } from './steps.ts'
 export { DEFAULT_VALUE_BYTES, limitValues, MAX_VALUE_BYTES, valueLimitOf } from './value-limit.ts'
 export {
   appendEntry,

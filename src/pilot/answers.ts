@@ -174,6 +174,15 @@ export const readNode = (data: Fields): NodeInfo => {
  */
 export const isAcknowledged = (data: Fields): boolean => textOf(data.ack).startsWith('ACK')
 
+/** Of `ping`: did the node answer? Undefined where it does; else why not, as far as it is told. */
+export const readPingError = (data: Fields): string | undefined => {
+  const results = list(data.results).filter(isFields)
+  if (results.some(({ rtt_ms: rtt }) => typeof rtt === 'number')) return undefined
+  return quote(
+    results.map(({ error }) => textOf(error)).find((error) => error !== '') ?? 'no answer',
+  )
+}
+
 /**
  * The bytes that the receiver acknowledged: `ACK JSON 79 bytes`. Undefined where it does not say.
  * Fewer than were sent mean that pilotctl read another message than ours.

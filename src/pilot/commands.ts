@@ -53,6 +53,22 @@ export const find = (hostname: string): Arguments => {
   return ['--json', 'find', hostname]
 }
 
+const addressOf = (text: string): string => {
+  const address = backboneAddress(text)
+  if (address !== undefined) return address
+  throw new Failure('invalid_argument', `"${text.slice(0, 80)}" is not a Pilot address`, {
+    hint: 'an address looks like 0:0000.0000.000A; resolve() finds it for a hostname or node id',
+  })
+}
+
+/** One echo packet to a node; no message comes of it. Throws `invalid_argument` for what is no address. */
+export const ping = (to: string, timeoutMs: number): Arguments => [
+  '--json',
+  'ping',
+  addressOf(to),
+  ...['--count', '1', '--timeout', `${Math.ceil(timeoutMs)}ms`],
+]
+
 /** Replaces all tags of the own node. 1.7.2 knows the command by its bare name only, later versions below `extras` only. */
 export const setTags = (tags: readonly string[], place: 'extras' | 'core'): Arguments => [
   '--json',
@@ -72,15 +88,10 @@ export interface Send {
 
 /** One message of type JSON. Throws `invalid_argument` for what is no address. */
 export const sendMessage = ({ to, timeoutMs, payload }: Send): Arguments => {
-  const address = backboneAddress(to)
-  if (address === undefined)
-    throw new Failure('invalid_argument', `"${to.slice(0, 80)}" is not a Pilot address`, {
-      hint: 'an address looks like 0:0000.0000.000A; resolve() finds it for a hostname or node id',
-    })
   return [
     '--json',
     'send-message',
-    address,
+    addressOf(to),
     '--type',
     'json',
     '--timeout',

@@ -27,7 +27,7 @@ export interface PilotctlOptions {
   /** the program's path or name; default `pilotctl`, looked up in PATH */
   readonly program?: string | undefined
   /** added to this process's environment: HOME, PILOT_SOCKET, PILOT_REGISTRY */
-  readonly env?: NodeJS.ProcessEnv | undefined
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined
   /** milliseconds a call waits for one of the 16 places; default 10,000 */
   readonly queueMs?: number
   /** will there be many calls? Then a helper process makes them, and this one's loop stays free; default false */
@@ -49,7 +49,7 @@ interface Waiting {
 
 export class Pilotctl {
   readonly program: string
-  readonly #env: NodeJS.ProcessEnv
+  readonly #env: Readonly<Record<string, string | undefined>>
   readonly #queueMs: number
   readonly #launcher: Launcher | undefined
   readonly #running = new Set<Running>()
@@ -190,7 +190,7 @@ const closed = (): Failure =>
   new Failure('closed', 'the transport is closed', { hint: 'open a new one', isLocal: true })
 
 const late = (timeoutMs: number): Failure =>
-  new Failure('timeout', `pilotctl gave no answer within ${timeoutMs} ms`, {
+  new Failure('timeout', `pilotctl gave no answer within ${Math.ceil(timeoutMs)} ms`, {
     hint: 'a message may have arrived all the same; sending it again does no harm',
   })
 

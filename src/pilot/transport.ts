@@ -55,7 +55,7 @@ export interface PilotTransportOptions {
   /** milliseconds for one call, more for long messages; default 3000 */
   readonly timeoutMs?: number | undefined
   /** added to the environment: HOME, PILOT_SOCKET, PILOT_REGISTRY */
-  readonly env?: NodeJS.ProcessEnv | undefined
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined
   /** tag the own node, so that those who trust it find it; default true */
   readonly tag?: boolean | undefined
 }

@@ -1,0 +1,76 @@
+/**
+ * The checks of `doctor` that ask running agents: who runs, and whether its peers answer.
+ *
+ * ```ts
+ * const { checks, agent } = await checkAgent('/var/lib/kv')
+ * // [{ name: 'agent', level: 'ok', detail: 'runs on /var/lib/kv' }]
+ * checkPeersOf(agent)    // { name: 'peers', level: 'ok', detail: '2 peers, 2 heard: a, b' }
+ * ```
+ */
+import { ControlClient } from '../control/client.ts'
+import type { PeerStatus } from '../status.ts'
+import { type Check, MAX_SHOWN, problemOf } from './check.ts'
+import { count } from './text.ts'
+
+/** What a running agent says of itself. */
+export interface RunningAgent {
+  readonly swarm: string
+  readonly transport: string
+  readonly peers: readonly PeerStatus[]
+}
+
+export interface AgentChecks {
+  readonly checks: readonly Check[]
+  /** Undefined where none runs, or it gave no answer. */
+  readonly agent: RunningAgent | undefined
+}
+
+/** Asks the agent on that folder, and has it ask a peer. */
+export const checkAgent = async (dir: string): Promise<AgentChecks> => {
+  const name = 'agent'
+  const client = new ControlClient(dir)
+  try {
+    if (!(await client.isRunning())) {
+      return { checks: [{ name, level: 'ok', detail: 'does not run' }], agent: undefined }
+    }
+    const { swarm, transport } = await client.ask({ command: 'status' })
+    const { peers } = await client.ask({ command: 'peers', ask: true })
+    const agent = { swarm, transport, peers } as RunningAgent
+    return { checks: [{ name, level: 'ok', detail: `runs on ${dir}` }], agent }
+  } catch (error) {
+    return { checks: [{ ...problemOf(name, error), level: 'warning' }], agent: undefined }
+  }
+}
+
+const isHeard = ({ lastHeard, failures }: PeerStatus): boolean =>
+  lastHeard !== null && failures === 0
+
+/** The peers that the agent hears, and can send to. */
+export const heardBy = ({ peers }: RunningAgent): string[] =>
+  peers.filter(isHeard).map(({ address }) => address)
+
+export const checkPeersOf = (agent: RunningAgent): Check => {
+  const name = 'peers'
+  const heard = heardBy(agent)
+  const all = count(agent.peers.length, 'peer')
+  if (heard.length > 0) {
+    const shown = heard.slice(0, MAX_SHOWN).join(', ')
+    return { name, level: 'ok', detail: `${all}, ${heard.length} heard: ${shown}` }
+  }
+  return agent.peers.length === 0
+    ? {
+        name,
+        level: 'warning',
+        detail: `the agent of the swarm "${agent.swarm}" knows no peers yet`,
+        hint: 'start another agent of that swarm, or name a peer with run --peer',
+      }
+    : {
+        name,
+        level: 'warning',
+        detail: `${all}, none of which answers: ${agent.peers
+          .slice(0, MAX_SHOWN)
+          .map(({ address }) => address)
+          .join(', ')}`,
+        hint: 'see whether they run',
+      }
+}

@@ -1,0 +1,46 @@
+/**
+ * The peers of an agent as a table: the commands `peers` and `status` say the same of them.
+ *
+ * ```ts
+ * showPeers(io, agent.peers(), Date.now())
+ * // PEER  STATE    HEARD    KNOWN  FAILURES
+ * // b     in sync  2 s ago  heard  0
+ * ```
+ */
+import type { PeerStatus } from '../status.ts'
+import type { Io } from './io.ts'
+import { count, printable, showKey, styler, table } from './text.ts'
+
+/** `3 s ago`, `2 h ago`; `never`. */
+export const showAge = (time: string | null, now: number): string => {
+  if (time === null) return 'never'
+  const seconds = Math.max(0, Math.round((now - Date.parse(time)) / 1000))
+  if (seconds < 60) return `${seconds} s ago`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`
+  return seconds < 86_400
+    ? `${Math.floor(seconds / 3600)} h ago`
+    : `${count(Math.floor(seconds / 86_400), 'day')} ago`
+}
+
+/** What is most worth knowing of a peer. `pending`: it has told no state since ours was changed. */
+const stateOf = ({ failures, lastHeard, inSync }: PeerStatus): string => {
+  if (failures > 0) return 'failing'
+  if (lastHeard === null) return 'not heard'
+  if (inSync === null) return 'pending'
+  return inSync ? 'in sync' : 'differs'
+}
+
+/** `now` in Unix milliseconds. */
+export const showPeers = (io: Io, peers: readonly PeerStatus[], now: number): string => {
+  const style = styler(io.hasColors)
+  const rows = peers.map((peer) => [
+    showKey(peer.address),
+    stateOf(peer),
+    showAge(peer.lastHeard, now),
+    printable(peer.source),
+    String(peer.failures),
+  ])
+  return table(['PEER', 'STATE', 'HEARD', 'KNOWN', 'FAILURES'], rows, {
+    head: (line) => style('bold', line),
+  })
+}

@@ -1,0 +1,76 @@
+/**
+ * The package as a project that installed it has it: built, in a folder outside of this one, beside
+ * its dependencies and with nothing else.
+ *
+ * ```ts
+ * const project = await installPackage()
+ * project.write('a.ts', "import { openMap } from 'pilot-gossip'")
+ * project.diagnose('a.ts')          // what the compiler has against it
+ * project.remove()
+ * ```
+ */
+import { execFile } from 'node:child_process'
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import ts from 'typescript'
+import { ROOT } from './cli.ts'
+import { temporaryFolder } from './folder.ts'
+
+export interface Project {
+  readonly dir: string
+  /** Writes a file of the project. */
+  write(name: string, text: string): void
+  /** Runs it with Node; resolves to what it printed, and rejects where it fails. */
+  run(name: string): Promise<string>
+  /** `a.ts:1: message`, as a strict compiler says it that checks declarations too. */
+  diagnose(...names: readonly string[]): string[]
+  remove(): void
+}
+
+const run = promisify(execFile)
+
+/** Of a program that is no page and has not installed `@types/node`. The DOM is for yjs, whose types name it. */
+const OPTIONS: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2023,
+  lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'],
+  module: ts.ModuleKind.NodeNext,
+  types: [],
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  skipLibCheck: false,
+  noEmit: true,
+}
+
+export const installPackage = async (): Promise<Project> => {
+  const { dir, remove } = temporaryFolder()
+  const modules = join(dir, 'node_modules')
+  const own = join(modules, 'pilot-gossip')
+  mkdirSync(own, { recursive: true })
+  const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
+  await run(process.execPath, [
+    compiler,
+    ...['-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(own, 'dist')],
+  ])
+  cpSync(join(ROOT, 'package.json'), join(own, 'package.json'))
+  for (const name of ['yjs', 'lib0', 'y-protocols', 'execa', 'ws'])
+    symlinkSync(join(ROOT, 'node_modules', name), join(modules, name))
+  writeFileSync(join(dir, 'package.json'), '{"type":"module"}')
+  return {
+    dir,
+    write: (name, text) => writeFileSync(join(dir, name), text),
+    run: async (name) => (await run(process.execPath, [join(dir, name)], { cwd: dir })).stdout,
+    diagnose: (...names) => {
+      const program = ts.createProgram(
+        names.map((name) => join(dir, name)),
+        OPTIONS,
+      )
+      return ts.getPreEmitDiagnostics(program).map(({ file, start, messageText }) => {
+        const line = file && file.getLineAndCharacterOfPosition(start ?? 0).line + 1
+        const text = ts.flattenDiagnosticMessageText(messageText, ' ')
+        return `${file?.fileName.replace(`${dir}/`, '')}:${line}: ${text}`
+      })
+    },
+    remove,
+  }
+}
