@@ -164,13 +164,10 @@ export class Agent {
       ...(store && { keep: { store } }),
       ...(onProblem && { onProblem }),
     })
-    await room.load(this.address)
-    // Of an agent that was stopped meanwhile nothing is to stay open.
-    if (this.#isStopped) {
-      await room.close()
-      throw new Failure('closed', `room "${name}": the agent was stopped`)
-    }
     try {
+      await room.load(this.address)
+      // Of an agent that was stopped meanwhile nothing is to stay open.
+      if (this.#isStopped) throw new Failure('closed', `room "${name}": the agent was stopped`)
       room.join(this.member)
     } catch (error) {
       await room.close()

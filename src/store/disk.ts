@@ -8,6 +8,7 @@
  */
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { FolderLock } from './folder-lock.ts'
 
 export interface Disk {
   /** Makes the folder and those above it, durably; does nothing where it exists. */
@@ -23,6 +24,8 @@ export interface Disk {
   remove(path: string): Promise<void>
   /** Makes creations and renames in the folder durable. */
   syncDir(dir: string): Promise<void>
+  /** What keeps other stores out of the folder; absent where no other can get there. */
+  lock?(dir: string): FolderLock
 }
 
 export interface DiskFile {
@@ -81,6 +84,7 @@ export const nodeDisk: Disk = {
   rename,
   remove: (path) => rm(path, { force: true }),
   syncDir,
+  lock: (dir) => new FolderLock(dir),
 }
 
 /** What a file is called while it is being written. Each has one: leftovers are overwritten. */
