@@ -16,7 +16,7 @@ import { Lock } from '../transports/lock.ts'
 import type { Handle } from './answers.ts'
 import { ControlClient } from './client.ts'
 import { converse } from './conversation.ts'
-import { folderFailure, makeFolder, socketPath } from './folder.ts'
+import { folderFailure, forgetSocket, makeFolder, noteSocket, socketPath } from './folder.ts'
 import { encodeFailure } from './protocol.ts'
 
 /** Clients at a time. Each may cost up to a request and an answer of memory; further ones are told so and let go. */
@@ -42,6 +42,8 @@ export class ControlServer {
   #clients = 0
   #server: Server | undefined
   #lock: Lock | undefined
+  /** Where it listens, once that is noted. */
+  #path: string | undefined
 
   constructor(options: ControlServerOptions) {
     this.#dir = options.dir
@@ -62,7 +64,10 @@ export class ControlServer {
       this.#lock = lock
       // The lock knows the processes of this host alone; an agent in a container answers here.
       if (await new ControlClient(this.#dir).isRunning()) throw this.#taken()
-      await this.#listen(await socketPath(this.#dir))
+      const path = await socketPath(this.#dir)
+      await this.#listen(path)
+      await noteSocket(this.#dir, path)
+      this.#path = path
     } catch (error) {
       await this.close()
       if (isFailure(error, 'already_exists')) throw this.#taken()
@@ -82,8 +87,10 @@ export class ControlServer {
   /** Stops to listen and gives the folder to others; may be called twice. */
   async close(): Promise<void> {
     await this.stopListening()
-    const lock = this.#lock
+    const [lock, path] = [this.#lock, this.#path]
     this.#lock = undefined
+    this.#path = undefined
+    if (path !== undefined) await forgetSocket(this.#dir, path)
     await lock?.release()
   }
 
