@@ -31,6 +31,11 @@ export interface AgentOptions extends MemberOptions {
   readonly doc?: Y.Doc
   /** Where the document is kept, and who remembers its writer id; default: nowhere and nobody. */
   readonly keep?: Keep
+  /**
+   * Called once when the data folder was removed, moved or replaced: what is written from then on
+   * is in memory alone, `flushed` rejects, and nothing more is published.
+   */
+  readonly onGone?: (failure: Failure) => void
 }
 
 export class Agent {
@@ -50,13 +55,14 @@ export class Agent {
     this.swarm = this.member.swarm
     this.doc = options.doc ?? new Y.Doc()
     if (options.doc === undefined) this.doc.clientID = newWriter()
-    const { keep, onProblem } = options
+    const { keep, onProblem, onGone } = options
     this.room = new Room({
       name: this.swarm,
       doc: this.doc,
       isBystander: true,
       ...(keep && { keep }),
       ...(onProblem && { onProblem }),
+      ...(onGone && { onGone }),
     })
   }
 

@@ -23,6 +23,7 @@ import { Failure } from '../errors.ts'
 import { Lock } from '../transports/lock.ts'
 import { type Disk, nodeDisk, writeWhole } from './disk.ts'
 import { toDiskFailure } from './disk-failure.ts'
+import { FolderWatch } from './folder-watch.ts'
 import { newerFormat } from './head.ts'
 import {
   judgeWriter,
@@ -79,6 +80,7 @@ export class Identity {
   readonly #random: RandomBelow
   readonly #lock: Lock
   #isOpen = false
+  #watch: FolderWatch | undefined
   #isDistrusted = false
   #record: WriterRecord | undefined
   /** The highest clock that `publish` was asked for, for the writer of now. */
@@ -102,6 +104,16 @@ export class Identity {
       throw toDiskFailure(error, `lock "${this.#dir}"`)
     }
     this.#isOpen = true
+  }
+
+  /**
+   * Calls `onGone` once when the folder is removed, moved or replaced, until `close`: what is
+   * written from then on is kept nowhere.
+   */
+  watch(onGone: (failure: Failure) => void): void {
+    this.#checkOpen()
+    this.#watch?.stop()
+    this.#watch = new FolderWatch(() => this.#lock.checkFolder(), onGone)
   }
 
   /**
@@ -162,6 +174,7 @@ export class Identity {
   async close(): Promise<void> {
     if (!this.#isOpen) return
     this.#isOpen = false
+    this.#watch?.stop()
     await this.#writing
     try {
       await this.#lock.release()
@@ -198,6 +211,8 @@ export class Identity {
   async #write(record: WriterRecord): Promise<void> {
     const text = `${JSON.stringify({ format: FORMAT, ...record }, null, 2)}\n`
     try {
+      // Never into a folder that took the place of ours.
+      await this.#lock.check()
       await writeWhole(this.#disk, this.#dir, FILE, new TextEncoder().encode(text))
     } catch (error) {
       throw toDiskFailure(error, `write "${join(this.#dir, FILE)}"`)

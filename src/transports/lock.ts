@@ -114,11 +114,17 @@ export class Lock {
    */
   async check(): Promise<void> {
     if (isSame(this.#file, await fileIdOf(this.#path))) return
-    if (!this.#folder || isSame(this.#folder, await fileIdOf(dirname(this.#path)))) {
-      await this.hold()
-      return
-    }
+    await this.checkFolder()
+    await this.hold()
+  }
+
+  /**
+   * Rejects with `not_found` when the folder was removed, moved away or replaced by another since
+   * it was locked; with the system's error when that cannot be seen.
+   */
+  async checkFolder(): Promise<void> {
     const dir = dirname(this.#path)
+    if (!this.#folder || isSame(this.#folder, await fileIdOf(dir))) return
     throw new Failure('not_found', `"${dir}" was removed, moved or replaced while in use`, {
       hint: 'Stop what uses it, see that the folder is the right one, and start again.',
     })
