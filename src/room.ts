@@ -39,6 +39,8 @@ export interface RoomOptions {
   readonly awareness?: Awareness | false
   /** Told of trouble: refused messages, a disk. */
   readonly onProblem?: (problem: Problem) => void
+  /** The folder in which it is kept was removed, moved or replaced: nothing is kept any more. */
+  readonly onGone?: (failure: Failure) => void
   /** Are only others there, and nobody on our own behalf, until a state is set? Default false. */
   readonly isBystander?: boolean
   /** Milliseconds after which a peer is asked whether it has a change made here; absent: never. */
@@ -75,6 +77,8 @@ export class Room implements Attachable {
   #address = ''
   /** Of the document's writer: what it writes from this clock on has not been shared yet. */
   #unsent: number
+  /** Why nothing is kept any more. */
+  #gone: Failure | undefined
 
   constructor(options: RoomOptions) {
     const { name, doc, keep, awareness } = options
@@ -138,6 +142,7 @@ export class Room implements Attachable {
   async load(address: string): Promise<void> {
     const { keep } = this.#options
     await keep?.identity?.open()
+    keep?.identity?.watch((failure) => this.#onGone(failure))
     if (!this.#persistence) return
     const { problems, held } = await this.#persistence.open()
     for (const { failure } of problems) this.#fail(failure)
@@ -201,8 +206,12 @@ export class Room implements Attachable {
     }
   }
 
-  /** Resolves when all that was written or received so far is on disk, at once without a store. */
+  /**
+   * Resolves when all that was written or received so far is on disk, at once without a store.
+   * Rejects with a Failure when the disk refuses, and from when its folder is gone.
+   */
   async flushed(): Promise<void> {
+    if (this.#gone) throw this.#gone
     await this.#persistence?.flushed()
   }
 
@@ -249,6 +258,12 @@ export class Room implements Attachable {
 
   #ownClock(): number {
     return Y.getState(this.doc.store, this.doc.clientID)
+  }
+
+  #onGone(failure: Failure): void {
+    this.#gone = failure
+    this.#fail(failure)
+    this.#options.onGone?.(failure)
   }
 
   #fail(failure: Failure): void {
