@@ -98,7 +98,16 @@ test('the plot shows the agents that were tried at the most rates, on logarithmi
 })
 
 test('the command in the README measures the same loads again', () => {
-  for (const all of [loads, readSwarm(join(RESULTS, 'swarm.jsonl')).loads]) {
+  const odd = benchOf({
+    transport: 'mailbox',
+    valueBytes: 9,
+    isHot: true,
+    isBuilt: true,
+    fanout: 2,
+  })
+  const versions = benchOf({ versions: ['1.7.2', '1.18.0'], interval: '2s', settleSeconds: 9 })
+  const kept = readSwarm(join(RESULTS, 'swarm.jsonl')).loads
+  for (const all of [loads, [odd], [versions], kept]) {
     const [command, ...words] = repeatSwarm(all).split(' -- ')
     assert.is(command, 'npm run -s bench:swarm')
     const args = words.join(' ').replace(' > swarm.json', '').split(' ')
@@ -115,7 +124,7 @@ test('the command in the README measures the same loads again', () => {
 test('without real agents the section says nothing of them, and with them it has all parts', () => {
   const result = readResult(join(RESULTS, 'bench.jsonl'))
   const before = createSection(result)
-  assert.not.match(before.text, /real|swarm\.json|swarm-lag/i)
+  assert.not.match(before.text, /real agents|swarm\.json|swarm-lag/i)
   const { text, pictures } = createSection(result, undefined, { loads })
   for (const part of [swarmText(loads), repeatSwarm(loads), 'bench/plots/swarm-lag.svg']) {
     assert.ok(text.includes(part), part)

@@ -8,7 +8,7 @@
  */
 import { showMachine } from '../report.ts'
 import type { SwarmBench } from '../swarm/result.ts'
-import type { Settings } from '../swarm/settings.ts'
+import { type Settings, STANDARD } from '../swarm/settings.ts'
 import { showNumber } from '../table.ts'
 import { unique } from '../unique.ts'
 import { markdown } from './markdown.ts'
@@ -75,22 +75,35 @@ Made on ${date.slice(0, 10)}: ${showMachine(first)} before the first load.
 `
 }
 
-/** The command that measures the same loads again. */
+/** Options beside the loads, as words; those that are as by default are not said. */
+const OPTIONS: readonly (readonly [name: string, of: (settings: Settings) => unknown])[] = [
+  ['transport', ({ transport }) => transport],
+  ['versions', ({ versions }) => versions.join(',')],
+  ['value', ({ valueBytes }) => valueBytes],
+  ['hot', ({ isHot }) => isHot],
+  ['settle', ({ settleSeconds }) => settleSeconds],
+  ['idle', ({ idleSeconds }) => idleSeconds],
+  ['interval', ({ interval }) => interval],
+  ['fanout', ({ fanout }) => fanout],
+  ['built', ({ isBuilt }) => isBuilt],
+]
+
+const optionsOf = (settings: Settings): string[] =>
+  OPTIONS.filter(([, of]) => of(settings) !== of(STANDARD)).map(([name, of]) => {
+    const value = of(settings)
+    return value === true ? ` --${name}` : ` --${name} ${value}`
+  })
+
+/** The command that measures the same loads again; empty without a load. */
 export const repeatSwarm = (loads: readonly SwarmBench[]): string => {
   const [first] = loads
   if (first === undefined) return ''
-  const { transport, versions, isBuilt, runs } = first.settings
   const usual = secondsOf(loads)
   const list = loads.map(
     ({ settings: { agents, rate, seconds } }) =>
       `${agents}@${rate}${seconds === usual ? '' : `:${seconds}`}`,
   )
-  return [
-    'npm run -s bench:swarm --',
-    `--loads ${list.join(',')}`,
-    `--seconds ${usual} --runs ${runs}`,
-    transport === 'pilot' ? `--versions ${versions.join(',')}` : `--transport ${transport}`,
-    ...(isBuilt ? ['--built'] : []),
-    '--json > swarm.json',
-  ].join(' ')
+  const words = `--loads ${list.join(',')} --seconds ${usual} --runs ${first.settings.runs}`
+  const others = optionsOf(first.settings).join('')
+  return `npm run -s bench:swarm -- ${words}${others} --json > swarm.json`
 }
