@@ -86,7 +86,13 @@ test('the plot shows the agents that were tried at the most rates, on logarithmi
   const [figure, ...more] = createSwarmFigures(loads)
   assert.equal([figure!.id, more], ['swarm-lag', []])
   const svg = toFile(figure!.picture)
-  for (const part of ['5 agents', 'all agents (log scale)', 'replica (log scale)', 'p50', 'p99']) {
+  for (const part of [
+    '5 real agents',
+    'all agents (log scale)',
+    'replica (log scale)',
+    'p50',
+    'p99',
+  ]) {
     assert.match(svg, part)
   }
   assert.match(svg, 'p50: 501 ms at 1 writes')

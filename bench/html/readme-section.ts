@@ -110,7 +110,7 @@ What was to be reached; merges at ${showCount(TARGET_KEYS)} keys${
     ? `, writes among ${showCount(simulation.settings.nodes)} simulated nodes (of one name: each that is missed,
 and the one nearest to its target of those that are met)`
     : ''
-}${swarm ? ', real agents over real daemons' : ''}:
+}${swarm ? ', real agents' : ''}:
 
 ${markdown(targetsTable(merges, simulation, swarm))}`
 

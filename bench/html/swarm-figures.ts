@@ -51,6 +51,6 @@ export const createSwarmFigures = (loads: readonly SwarmBench[]): Figure[] => {
   const styles = createStyles(QUANTILES, () => 'pilot')
   const x = { title: 'writes a second, of all agents', unit: COUNT, isLog: true }
   const y = { title: 'from write to another replica', unit: MICROSECONDS, isLog: true }
-  const title = `Lag of a write to each replica: ${agents} agents, real daemons`
+  const title = `Lag of a write to each replica: ${agents} real agents`
   return figureOf('swarm-lag', drawLinePlot({ title, x, y, series }, styles))
 }

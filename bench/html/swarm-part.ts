@@ -71,7 +71,7 @@ takes to each other replica, and what it costs. ${lengthsText(loads)}; ${
   }.
 
 ${markdown({ head: HEAD, rows: loads.map(rowOf), left: 0 })}
-Made on ${date.slice(0, 10)}: ${showMachine(first)} before the first load.
+Made on ${date.slice(0, 10)}: ${showMachine(first)} before the first of them.
 `
 }
 
