@@ -80,6 +80,8 @@ export default {
     'Disk',
     'Outbox',
     'Sending',
+    'SendFailure',
+    'Parcel',
     'DecodedUpdate',
   ],
   treatWarningsAsErrors: true,

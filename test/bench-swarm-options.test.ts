@@ -43,6 +43,16 @@ test('options: those of the issue, and defaults that a scenario changes', () => 
   assert.is(parseOptions(['--scenario', 'outage', '--rate', '3']).settings.rate, 3)
 })
 
+test('options: of several loads each has its agents, its rate and its time', () => {
+  const { loads } = parseOptions('--loads 5@1,20@0.5:120 --seconds 9 --runs 3 --built'.split(' '))
+  const common = { ...STANDARD, runs: 3, isBuilt: true }
+  assert.equal(loads, [
+    { ...common, agents: 5, rate: 1, seconds: 9 },
+    { ...common, agents: 20, rate: 0.5, seconds: 120 },
+  ])
+  assert.is(parseOptions([]).loads, undefined)
+})
+
 const unusable: [words: string, quoted: string][] = [
   ['--agents 1', '--agents "1"'],
   ['--agents five', '--agents "five"'],
@@ -61,6 +71,15 @@ const unusable: [words: string, quoted: string][] = [
   ['--scenario outage --transport mailbox', '--scenario "outage"'],
   ['--scenario outage --agents 2', '--agents "2"'],
   ['--scenario import --hot', '--scenario "import"'],
+  ['--loads five', '--loads "five"'],
+  ['--loads 5@1,', '--loads ""'],
+  ['--loads 5@1:2:3', '--loads "5@1:2:3"'],
+  ['--loads 1@5', '--loads "1"'],
+  ['--loads 5@0', '--loads "0"'],
+  ['--loads 5@1:0', '--loads "0"'],
+  ['--loads 5@1 --agents 5', '--agents "5"'],
+  ['--loads 5@1 --rate 7', '--rate "7"'],
+  ['--loads 5@1 --scenario import', '--scenario "import"'],
   ['--interval soon', '--interval "soon"'],
   ['--fanout 0', '--fanout "0"'],
   ['--runs 99', '--runs "99"'],
@@ -84,7 +103,7 @@ test('options: help names each of them', async () => {
   assert.is(code, 0)
   for (const {
     groups,
-  } of 'agents rate seconds value hot transport versions settle idle runs interval fanout built scenario outage swaps entries entry-bytes json help'.matchAll(
+  } of 'agents rate seconds loads value hot transport versions settle idle runs interval fanout built scenario outage swaps entries entry-bytes json help'.matchAll(
     /(?<name>\S+)/g,
   )) {
     assert.ok(out.includes(`--${groups!.name}`), groups!.name)

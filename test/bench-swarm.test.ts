@@ -12,32 +12,14 @@ import { medianRunOf } from '../bench/swarm/medians.ts'
 import { readUsage, usedSince } from '../bench/swarm/processor.ts'
 import { quantilesOf } from '../bench/swarm/quantiles.ts'
 import { showBench } from '../bench/swarm/report.ts'
-import type { Run } from '../bench/swarm/result.ts'
-import { STANDARD } from '../bench/swarm/settings.ts'
 import { randomText } from '../bench/swarm/texts.ts'
 import { trafficOf } from '../bench/swarm/traffic.ts'
-import { checkRuns } from '../bench/swarm/verdict.ts'
+import { checkLoads, checkRuns } from '../bench/swarm/verdict.ts'
 import type { AgentStatus } from '../src/status.ts'
+import { benchOf, FINE } from './helpers/fine-run.ts'
 import { rejects, suite } from './helpers/suite.ts'
 
 const test = suite('bench of a swarm, its parts')
-
-const times = { count: 4, p50: 2, p99: 4, max: 4 }
-
-/** A run in which all is well. */
-const FINE: Run = {
-  writes: { issued: 4, acknowledged: 4, failed: 0, lost: 0, unseen: 0, lateness: times },
-  lag: { each: times, all: times },
-  acknowledgement: times,
-  traffic: trafficOf([], [], 4),
-  idle: { messagesPerSecond: 1, bytesPerSecond: 200 },
-  processorSeconds: { agents: 1, pilotctl: 2, daemons: 3, bench: 4, others: 5 },
-  memory: { start: 1e6, middle: 2e6, end: 3e6 },
-  backlog: { max: 5, last: 0 },
-  equal: { isEqual: true, seconds: 1.5 },
-  problems: {},
-  samples: [],
-}
 
 test('quantiles: each is one of the times, and of none all are 0', () => {
   const hundred = Array.from({ length: 100 }, (_, at) => 100 - at)
@@ -132,6 +114,15 @@ test('verdict: what is lost, refused or not equal fails the run, and names it', 
   await rejects(() => checkRuns([differing]), /not equal/)
 })
 
+test('verdict: of several loads the one that is wrong is named', async () => {
+  const wrong = { ...FINE, writes: { ...FINE.writes, lost: 3 } }
+  checkLoads([benchOf(), benchOf({ agents: 20, rate: 50 })])
+  await rejects(
+    () => checkLoads([benchOf(), benchOf({ agents: 20, rate: 50 }, [FINE, wrong])]),
+    /^internal 20 agents at 50\/s, run 2: 3 of what was acknowledged is lost$/,
+  )
+})
+
 test('medians: of each number by itself; never is later than late', () => {
   const never = { ...FINE, equal: { isEqual: false, seconds: null }, problems: { timeout: 6 } }
   const slow = { ...FINE, equal: { isEqual: true, seconds: 9 }, backlog: { max: 50, last: 7 } }
@@ -209,9 +200,7 @@ test('processor: children that have ended count as pilotctl, and nothing is coun
 })
 
 test('report: one column for each run and one for medians, with what a scenario adds', () => {
-  const machine = { cpu: 'A', cores: 2, platform: 'p', node: '20', yjs: '13', lib0: '0', load: 0.5 }
-  const settings = { ...STANDARD, runs: 2 }
-  const bench = { machine, settings, runs: [FINE, FINE], median: medianRunOf([FINE, FINE]) }
+  const bench = benchOf({}, [FINE, FINE])
   const shown = showBench(bench)
   assert.match(
     shown,

@@ -64,11 +64,12 @@ export const benchSwarm = async (
   progress: Progress = () => undefined,
 ): Promise<SwarmBench> => {
   const machine = readMachine()
+  const date = new Date().toISOString()
   setMaxListeners(0, signal) // each agent listens
   const runs: Run[] = []
   for (let at = 1; at <= settings.runs; at++) {
     const of = settings.runs > 1 ? `run ${at} of ${settings.runs}: ` : ''
     runs.push(await runOnce(settings, signal, (row) => progress(`${of}${row}`)))
   }
-  return { machine, settings, runs, median: medianRunOf(runs) }
+  return { date, machine, settings, runs, median: medianRunOf(runs) }
 }

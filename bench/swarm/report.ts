@@ -98,6 +98,9 @@ const describe = (settings: Settings): string => {
   }
 }
 
+/** A load in a few words: `5 agents at 20/s`. */
+export const nameOf = ({ agents, rate }: Settings): string => `${agents} agents at ${rate}/s`
+
 const showHead = ({ machine, settings }: SwarmBench): string => {
   const { transport, agents, versions, isBuilt } = settings
   const over = transport === 'pilot' ? `Pilot ${versions.join(', ')}` : 'a mailbox folder'

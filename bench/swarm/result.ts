@@ -111,9 +111,17 @@ export interface Run extends Measured {
 /** The figures of a run in the middle of several: each number is a median of its own. */
 export type MedianRun = Omit<Run, 'samples'>
 
+/** One load. */
 export interface SwarmBench {
+  /** When it began, as in ISO 8601. */
+  readonly date: string
   readonly machine: Machine
   readonly settings: Settings
   readonly runs: readonly Run[]
   readonly median: MedianRun
+}
+
+/** What `--loads` measures, one after another. */
+export interface SwarmBenches {
+  readonly loads: readonly SwarmBench[]
 }
