@@ -50,5 +50,6 @@ export const showPeers = (io: Io, peers: readonly PeerStatus[], now: number): st
 const showFailure = ({ address, failure }: PeerStatus): string => {
   if (!failure) return ''
   const { message, hint } = failure
-  return printable(`${address}: ${message}${hint === undefined ? '' : ` (${hint})`}`) + '\n'
+  const advice = hint === undefined ? '' : ` (${hint})`
+  return `${printable(`${address}: ${message}${advice}`)}\n`
 }
