@@ -27,7 +27,7 @@ import { keepIn } from '../src/store/keep.ts'
 import { isAlive as isOwnerAlive } from '../src/transports/lock.ts'
 import { MailboxTransport } from '../src/transports/mailbox.ts'
 import { FAKE, type FakeSwarm, fakeSwarm } from './fixtures/pilot/fake.ts'
-import { BIN, dataOf, failureOf, inProcess, runCli, type Started } from './helpers/cli.ts'
+import { BIN, dataOf, failureOf, inProcess, ROOT, runCli, type Started } from './helpers/cli.ts'
 import { createHome } from './helpers/home.ts'
 import { rejects, suite } from './helpers/suite.ts'
 import { until } from './helpers/until.ts'
@@ -409,6 +409,34 @@ const hasProgram = (name: string): boolean => {
   } catch {
     return false // not installed: the test says so
   }
+}
+
+const FULL_START = 'a disk that is full at the start: reported, and waited for'
+if (hasProgram('prlimit')) {
+  test(FULL_START, async () => {
+    const dir = folder('full-start')
+    const args = [process.execPath, '--import', 'tsx', BIN, ...agentArgs('full-start')]
+    const child = spawn('prlimit', ['--fsize=0:', ...args], { cwd: ROOT, env })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk
+    })
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk
+    })
+    await until('what it waits for', () => /pilot-gossip: .*\n/.test(stderr))
+    assert.is(stdout, '')
+    assert.is(child.exitCode, null)
+    execFileSync('prlimit', ['--pid', String(child.pid), '--fsize=unlimited:'])
+    await until('the agent', () => stdout.includes('Ctrl-C'))
+    assert.is((await inProcess(['set', 'k', '1', '--data', dir], { env })).code, 0)
+    child.kill('SIGTERM')
+    await until('its end', () => child.exitCode !== null)
+    assert.is(child.exitCode, 0)
+  })
+} else {
+  test.skip(FULL_START, 'prlimit (util-linux) is not installed')
 }
 
 const FULL = 'a disk that is full: told, reading goes on, and writing when there is space again'

@@ -12,6 +12,7 @@
  * ```
  */
 import { constants } from 'node:os'
+import { setTimeout } from 'node:timers/promises'
 import { Agent } from '../agent.ts'
 import type { Bridge } from '../bridge/index.ts'
 import { Farewell } from '../control/answers.ts'
@@ -100,11 +101,38 @@ const awaitEnding = (): Ending => {
   return { come, ask, free }
 }
 
+/** Milliseconds between two starts on a disk that is full. A start costs some files. */
+const FULL_DISK_MS = 2_000
+
 /**
  * Resolves when the agent has stopped: what it wrote is on disk and was pushed, socket and locks
- * are gone. Rejects with a Failure where it could not start, and when its data folder is gone.
+ * are gone. Rejects with a Failure where it could not start, and when its data folder is gone. A
+ * disk that is full is reported and waited for: without a lock and a log nothing can be served.
  */
-export const live = async (
+export const live = async (plan: RunPlan, options: LifeOptions): Promise<void> => {
+  const problems = new ProblemLog(options.onProblem)
+  const abandoned = options.abandoned?.then(() => true)
+  let hasStarted = false
+  const onStarted: LifeOptions['onStarted'] = (report) => {
+    hasStarted = true
+    return options.onStarted(report)
+  }
+  for (;;) {
+    try {
+      return await liveOnce(plan, { ...options, onStarted })
+    } catch (error) {
+      const failure = toFailure(error)
+      if (hasStarted || failure.code !== 'disk_full') throw failure
+      problems.add({ type: 'store', failure })
+      const isAbandoned = await Promise.race([setTimeout(FULL_DISK_MS, false), abandoned ?? NEVER])
+      if (isAbandoned) throw failure
+    }
+  }
+}
+
+const NEVER = new Promise<never>(() => undefined)
+
+const liveOnce = async (
   plan: RunPlan,
   { env, abandoned, onStarted, onProblem }: LifeOptions,
 ): Promise<void> => {
