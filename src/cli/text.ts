@@ -7,9 +7,6 @@
  * table(['KEY', 'VALUE'], [['k', '1']], { bold })     // 'KEY  VALUE\nk    1\n'
  * ```
  */
-import { cut, widthOf } from './width.ts'
-
-export { cut } from './width.ts'
 
 // Control characters, and those that turn the direction of writing.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -40,32 +37,6 @@ export const styler =
   (hasColors: boolean) =>
   (style: Style, text: string): string =>
     hasColors ? `\x1b[${CODES[style]}m${text}\x1b[0m` : text
-
-export interface TableOptions {
-  /** Columns of the longest line; default no bound. */
-  readonly width?: number | undefined
-  readonly head?: (line: string) => string
-}
-
-/** Columns that are as wide as their longest cell, two spaces apart; the last is cut where it is too wide. */
-export const table = (
-  names: readonly string[],
-  rows: readonly (readonly string[])[],
-  { width = Number.POSITIVE_INFINITY, head = (line) => line }: TableOptions = {},
-): string => {
-  const all = [names, ...rows]
-  const widths = names.map((_, column) =>
-    all.reduce((most, row) => Math.max(most, widthOf(row[column] ?? '')), 0),
-  )
-  const lines = all.map((row) => {
-    const cells = row.map((cell, column) =>
-      column === row.length - 1 ? cell : cell + ' '.repeat((widths[column] ?? 0) - widthOf(cell)),
-    )
-    return cut(cells.join('  ').trimEnd(), width)
-  })
-  const [first = '', ...others] = lines
-  return [head(first), ...others].map((line) => `${line}\n`).join('')
-}
 
 /** `1 push`, `2 pushes`. */
 export const count = (number: number, thing: string, things = `${thing}s`): string =>
