@@ -8,6 +8,7 @@
  * ```
  */
 import {
+  countEntries,
   type Delta,
   type DocState,
   encodePush,
@@ -34,6 +35,8 @@ export interface ComposeOptions {
   readonly rideAlongBytes: number
   /** Bytes of V1 that a peer takes in one update. */
   readonly maxUpdateBytes: number
+  /** Structs and runs of deletes that a peer takes in one update. */
+  readonly maxEntries: number
 }
 
 /** A document as gossip keeps it. */
@@ -291,7 +294,12 @@ export class Composer {
           : takePiece(replica.doc, delta, bytes)
       const update = this.#pack(replica, piece)
       const length = lengthOf(update)
-      const fits = length <= room && update.length <= this.#options.maxUpdateBytes
+      const { maxUpdateBytes, maxEntries } = this.#options
+      const fits =
+        length <= room &&
+        update.length <= maxUpdateBytes &&
+        // Two bytes are the least that one takes: no need to count what is certainly few.
+        (update.length <= maxEntries * 2 || countEntries(replica.doc, piece) <= maxEntries)
       const fitting = Math.floor((update.length * room * PIECE_MARGIN) / length)
       if (fits || bytes === SINGLE) {
         return {

@@ -81,6 +81,7 @@ export class Gossip {
       // The others have our limits: what they would refuse need not be sent.
       maxMessageBytes: Math.min(options.maxMessageBytes, this.#limits.messageBytes),
       maxUpdateBytes: this.#limits.updateBytes,
+      maxEntries: this.#limits.entries,
       rideAlongBytes: this.config.rideAlongBytes,
     })
     this.#sender = new Sender(this.peers, this.#composer, this.config, this.counters)
