@@ -12,6 +12,7 @@
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
 import {
+  countRuns,
   type DeleteSet,
   emptyDeletes,
   encodeDeletes,
@@ -97,6 +98,19 @@ type Struct = Y.Item | Y.GC
 const structIndexes = (structs: readonly Struct[], run: ClockRun): [number, number] => {
   const list = structs as Struct[]
   return [Y.findIndexSS(list, run.from), Y.findIndexSS(list, run.to - 1)]
+}
+
+/** How many structs and runs of deletes the delta is, encoded. */
+export const countEntries = (doc: Y.Doc, delta: Delta): number => {
+  let entries = countRuns(delta.deletes)
+  for (const [writer, run] of delta.structs) {
+    const structs = doc.store.clients.get(writer)
+    if (!structs) continue
+    const [first, last] = structIndexes(structs, run)
+    entries += last - first + 1
+  }
+  // Each writer counts for one, in both parts.
+  return entries + delta.structs.size + delta.deletes.clients.size
 }
 
 /**

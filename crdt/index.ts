@@ -24,6 +24,7 @@ export {
 export {
   type ClockRun,
   type Clocks,
+  countEntries,
   coversDelta,
   type Delta,
   deltaOfTransaction,

@@ -9,6 +9,7 @@
  */
 import * as Y from 'yjs'
 import type { DecodedUpdate, Struct } from './decoded.ts'
+import { deleteItem, integrateOver } from './deep-delete.ts'
 import { type DeleteSet, emptyDeletes } from './deletes.ts'
 import { encodeDelta } from './delta.ts'
 import { type Inspection, inspectUpdate } from './inspect.ts'
@@ -55,7 +56,9 @@ const mergeNext = (transaction: Y.Transaction, row: Row): number | undefined => 
     }
     const before = struct.getMissing(transaction, doc.store)
     if (before !== null) return before
-    struct.integrate(transaction, known)
+    if (struct instanceof Y.Item)
+      integrateOver(transaction, struct, () => struct.integrate(transaction, known))
+    else struct.integrate(transaction, known)
   }
   row.next++
   return undefined
@@ -83,8 +86,8 @@ const freshParts = (structs: readonly (Y.Item | Y.GC)[], from: number, end: numb
   return parts
 }
 
-const deleteItem = (transaction: Y.Transaction, struct: Y.Item | Y.GC): void => {
-  if (struct instanceof Y.Item && !struct.deleted) struct.delete(transaction)
+const deleteStruct = (transaction: Y.Transaction, struct: Y.Item | Y.GC): void => {
+  if (struct instanceof Y.Item) deleteItem(transaction, struct)
 }
 
 /**
@@ -103,12 +106,12 @@ const deleteAll = (transaction: Y.Transaction, deletes: DeleteSet): void => {
       const struct = structs[Y.findIndexSS(structs, clock)]!
       // Of a map's entries a run is mostly one struct, and nothing need be split.
       if (struct.id.clock === clock && struct.length === len) {
-        deleteItem(transaction, struct)
+        deleteStruct(transaction, struct)
         continue
       }
       const fresh = emptyDeletes()
       fresh.clients.set(writer, freshParts(structs, clock, clock + len))
-      Y.iterateDeletedStructs(transaction, fresh, (part) => deleteItem(transaction, part))
+      Y.iterateDeletedStructs(transaction, fresh, (part) => deleteStruct(transaction, part))
     }
   }
 }

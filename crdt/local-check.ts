@@ -9,9 +9,11 @@
  * check.lookAtAll()            // at what was in the document before
  * ```
  */
+import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
+import type { Struct } from './decoded.ts'
 import { Refusal, type RefusalReason } from './refusal.ts'
-import { takeOut } from './take-out.ts'
+import { isWritableKey, takeOut } from './take-out.ts'
 import { checkValue } from './values.ts'
 
 /** A change made here that no peer would take. It has been taken out of the document. */
@@ -23,8 +25,8 @@ export interface RefusedChange {
   readonly path: readonly (string | number)[]
 }
 
-/** Can what takes `bytes` at most be sent, the clock `id` alone? */
-export type Fits = (id: Y.ID, bytes: number) => boolean
+/** Can an update of at most `bytes` bytes be sent, which `encode` makes? */
+export type Fits = (bytes: number, encode: () => Uint8Array) => boolean
 
 export interface LocalCheckOptions {
   /** Default: all of it can. */
@@ -32,8 +34,8 @@ export interface LocalCheckOptions {
   readonly tell: (refused: RefusedChange) => void
 }
 
-/** Bytes of a struct besides its content and its key. */
-const STRUCT_BYTES = 64
+/** Bytes of an update of one struct, besides its content and its key. */
+const UPDATE_BYTES = 64
 
 /** UTF-8 bytes of one UTF-16 unit, at most. */
 const UNIT_BYTES = 3
@@ -66,6 +68,35 @@ const checkContent = ({ content }: Y.Item, index: number): number => {
 const countOf = ({ content, length }: Y.Item): number =>
   content instanceof Y.ContentAny || content instanceof Y.ContentJSON ? length : 1
 
+const tooLong = (): Refusal => new Refusal('too_large', 'too long for a message')
+
+/** An update of that clock of the item alone. */
+const encodeClock = (item: Y.Item, index: number): Uint8Array => {
+  const { origin, rightOrigin, parent, parentSub, content } = item
+  const id = Y.createID(item.id.client, item.id.clock + index)
+  const alone =
+    content instanceof Y.ContentAny
+      ? new Y.Item(
+          id,
+          null,
+          origin,
+          null,
+          rightOrigin,
+          parent,
+          parentSub,
+          new Y.ContentAny([content.arr[index]]),
+        )
+      : item
+  const encoder = new Y.UpdateEncoderV1()
+  encoding.writeVarUint(encoder.restEncoder, 1) // writers
+  encoding.writeVarUint(encoder.restEncoder, 1) // structs
+  encoder.writeClient(id.client)
+  encoding.writeVarUint(encoder.restEncoder, id.clock)
+  alone.write(encoder, 0)
+  encoding.writeVarUint(encoder.restEncoder, 0) // deletes
+  return encoder.toUint8Array()
+}
+
 const placeInList = (item: Y.Item): number => {
   let place = 0
   for (let left = item.left; left !== null; left = left.left) {
@@ -79,7 +110,8 @@ const pathOf = (item: Y.Item, index: number): (string | number)[] => {
   for (let at: Y.Item | null = item; at; ) {
     const parent: Y.Item['parent'] = at.parent
     const { parentSub } = at
-    path.unshift(parentSub ?? placeInList(at) + (at === item ? index : 0))
+    if (parentSub === null) path.unshift(placeInList(at) + (at === item ? index : 0))
+    else path.unshift(String(parentSub))
     if (!(parent instanceof Y.AbstractType)) break
     if (parent._item === null) path.unshift(Y.findRootTypeKey(parent))
     at = parent._item
@@ -116,6 +148,16 @@ export class LocalCheck {
   constructor(doc: Y.Doc, options: LocalCheckOptions) {
     this.#doc = doc
     this.#options = options
+  }
+
+  /** Throws a Refusal where a struct of an update could not be sent on; all else is looked at elsewhere. */
+  lookAtUpdate(structs: readonly Struct[]): void {
+    for (const item of structs) {
+      if (!(item instanceof Y.Item) || this.#isKnown(item)) continue
+      for (let index = 0; index < countOf(item); index++) {
+        if (!this.#fits(item, index, checkContent(item, index))) throw tooLong()
+      }
+    }
   }
 
   /** What the transaction has written, before anybody is told of it. */
@@ -164,6 +206,9 @@ export class LocalCheck {
   }
 
   #refusalOf(item: Y.Item, index: number, unsent: number): Refusal | undefined {
+    if (!isWritableKey(item.parentSub)) {
+      return new Refusal('malformed', `a key that is no text: ${String(item.parentSub)}`)
+    }
     let bytes: number
     try {
       bytes = checkContent(item, index)
@@ -172,12 +217,20 @@ export class LocalCheck {
       // A getter of the value, or a proxy.
       return new Refusal('malformed', `cannot be read: ${(error as Error).message}`, error)
     }
-    const { fits } = this.#options
-    const id = Y.createID(item.id.client, item.id.clock + index)
+    const { client, clock } = item.id
     // What others may have already they can pass on, by messages that are longer than ours.
-    if (!fits || id.client !== this.#doc.clientID || id.clock < unsent) return undefined
-    bytes += STRUCT_BYTES + (item.parentSub?.length ?? 0) * UNIT_BYTES
-    if (fits(id, bytes)) return undefined
-    return new Refusal('too_large', 'too long for a message')
+    if (client !== this.#doc.clientID || clock + index < unsent) return undefined
+    return this.#fits(item, index, bytes) ? undefined : tooLong()
+  }
+
+  #fits(item: Y.Item, index: number, bytes: number): boolean {
+    const { fits } = this.#options
+    if (!fits) return true
+    const most = bytes + UPDATE_BYTES + (item.parentSub?.length ?? 0) * UNIT_BYTES
+    return fits(most, () => encodeClock(item, index))
+  }
+
+  #isKnown({ id, length }: Y.Item): boolean {
+    return id.clock + length <= Y.getState(this.#doc.store, id.client)
   }
 }

@@ -10,6 +10,7 @@
  * ```
  */
 import * as Y from 'yjs'
+import type { DecodedUpdate } from './decoded.ts'
 import {
   countRuns,
   type DeleteSet,
@@ -21,7 +22,6 @@ import {
   subtractDeletes,
 } from './deletes.ts'
 import {
-  type ClockRun,
   type Clocks,
   type Delta,
   deltaOfTransaction,
@@ -36,7 +36,7 @@ import { CausalGate, type HeldUpdate } from './gate.ts'
 import { type Inspection, inspectUpdate } from './inspect.ts'
 import { applyDeletes, integrate } from './integrate.ts'
 import { LIMITS, type Limits } from './limits.ts'
-import { LocalCheck, type RefusedChange } from './local-check.ts'
+import { type Fits, LocalCheck, type RefusedChange } from './local-check.ts'
 import { needsOf } from './needs.ts'
 import type { Platform } from './platform.ts'
 import { Progress } from './progress.ts'
@@ -116,11 +116,6 @@ const highest = (all: readonly Clocks[]): Clocks => {
   return clocks
 }
 
-const deltaOfRun = (writer: number, run: ClockRun): Delta => ({
-  structs: new Map([[writer, run]]),
-  deletes: emptyDeletes(),
-})
-
 /** Also where one was left open. */
 const isInTransaction = (doc: Y.Doc): boolean =>
   doc._transaction !== null || doc._transactionCleanups.length > 0
@@ -157,7 +152,7 @@ export interface ReplicaOptions {
   /** What else a delta needs, of what only the program knows that it belongs together (see `needs.ts`). */
   readonly needs?: (delta: Delta) => Clocks
   /** Can a change of at most `bytes` bytes be sent, alone in a message? Default: any can. */
-  readonly fits?: (bytes: number, encode: () => EncodedUpdate) => boolean
+  readonly fits?: Fits
   /** Runs something when no transaction can be running, as `queueMicrotask` does; see `recover`. */
   readonly later?: (run: () => void) => void
 }
@@ -201,10 +196,7 @@ export class Replica {
     const { fits } = options
     this.#check = new LocalCheck(doc, {
       tell: (refused) => this.#refused.push(refused),
-      ...(fits && {
-        fits: ({ client, clock }, bytes) =>
-          fits(bytes, () => this.encode(deltaOfRun(client, { from: clock, to: clock + 1 }))),
-      }),
+      ...(fits && { fits }),
     })
     this.#guard = guardTransactions(doc, {
       onBegin: () => this.#recoverLater(),
@@ -387,7 +379,9 @@ export class Replica {
    * by `takeLocal`, as if it had been changed here. `origin` is that of the transaction.
    */
   accept(bytes: Uint8Array, origin: unknown): Outcome {
-    const outcome = this.#take(bytes, NO_CLOCKS, origin)
+    const outcome = this.#take(bytes, NO_CLOCKS, origin, ({ structs }) =>
+      this.#check.lookAtUpdate(structs),
+    )
     if (!isEmptyDelta(outcome.delta)) {
       this.#local.push(outcome.delta)
       this.onLocal?.()
@@ -424,9 +418,15 @@ export class Replica {
     }
   }
 
-  #take(bytes: Uint8Array, needs: Clocks, origin: unknown): Outcome {
+  #take(
+    bytes: Uint8Array,
+    needs: Clocks,
+    origin: unknown,
+    look?: (update: DecodedUpdate) => void,
+  ): Outcome {
     this.#checkIdle()
     const { delta: carried, missing, hasNewStructs, update } = this.#inspect(bytes)
+    look?.(update)
     if (missing.size === 0 && this.#hasNeeds(needs, carried)) {
       // Without new structs only the deletes can be new, and they cost far less to apply.
       const merge: Step = () =>

@@ -72,6 +72,18 @@ const single = (transaction: Y.Transaction, id: Y.ID): Y.Item => {
   return Y.getItem(transaction.doc.store, id) as Y.Item
 }
 
+/** Can Yjs write the key? A program without types may have used anything for one. */
+export const isWritableKey = (key: unknown): boolean => key !== undefined && typeof key !== 'symbol'
+
+/** An item whose key cannot be written is nowhere: as what is collected, it needs none. */
+const forgetKey = (transaction: Y.Transaction, { id, length, parent, parentSub }: Y.Item): void => {
+  const structs = transaction.doc.store.clients.get(id.client) as (Y.Item | Y.GC)[]
+  structs[Y.findIndexSS(structs, id.clock)] = new Y.GC(id, length)
+  if (!(parent instanceof Y.AbstractType)) return
+  parent._map.delete(parentSub as string)
+  transaction.changed.get(parent)?.delete(parentSub)
+}
+
 /** Takes out the clock `id`, in its own transaction as that ends, or in a later one. */
 export const takeOut = (transaction: Y.Transaction, id: Y.ID): void => {
   const { store } = transaction.doc
@@ -79,6 +91,11 @@ export const takeOut = (transaction: Y.Transaction, id: Y.ID): void => {
   const { parent, parentSub, left } = item
   item.delete(transaction)
   item.content = new Y.ContentDeleted(item.length)
+  if (!isWritableKey(parentSub)) {
+    forgetKey(transaction, item)
+    sortDeletes(transaction)
+    return
+  }
   if (parent instanceof Y.AbstractType) {
     // Yjs's memory of places in a list, which is wrong from now on.
     if (parent._searchMarker) parent._searchMarker.length = 0

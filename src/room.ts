@@ -91,7 +91,9 @@ export class Room implements Attachable {
       needs: (delta) => hotNeedsOf(doc, delta),
       fits: (bytes, encode) => {
         const room = updateRoom(name, LIMITS.messageBytes)
-        return bytes * 2 <= room || packUpdate(encode(), nodePlatform).data.length <= room
+        if (bytes * 2 <= room) return true
+        const update = { bytes: encode(), digest: '', needs: new Map() }
+        return packUpdate(update, nodePlatform).data.length <= room
       },
       later: queueMicrotask,
       ...('origin' in options && { origin: options.origin }),

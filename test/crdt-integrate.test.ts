@@ -7,7 +7,7 @@ import * as Y from 'yjs'
 import { decodeUpdate } from '../crdt/decoded.ts'
 import { applyDeletes, integrate } from '../crdt/integrate.ts'
 import { LIMITS } from '../crdt/limits.ts'
-import { change, docOf } from './helpers/docs.ts'
+import { change, docOf, forge, forged } from './helpers/docs.ts'
 import { eachSeed } from './helpers/random.ts'
 import { suite } from './helpers/suite.ts'
 
@@ -139,6 +139,74 @@ test('merges the deletes alone, and leaves the structs', () => {
   source.getMap('map').set('other', 1)
   applyDeletes(doc, decodeUpdate(Y.encodeStateAsUpdate(source), LIMITS), 'net')
   assert.equal(doc.getMap('map').toJSON(), {})
+})
+
+/** Maps in one another, with a list and a text beside each. */
+const tree = (writer: number, depth: number): Y.Doc => {
+  const doc = docOf(writer)
+  doc.transact(() => {
+    let map = doc.getMap<unknown>('map')
+    for (let i = 0; i < depth; i++) {
+      const child = new Y.Map<unknown>()
+      map.set('child', child)
+      if (i % 50 === 0) {
+        child.set('list', Y.Array.from([i, [i]]))
+        child.set('text', new Y.Text(`${i}`))
+      }
+      map = child
+    }
+  })
+  return doc
+}
+
+const ends = {
+  deleted: () => forge([], [[1, 0, 1]]),
+  overwritten: () => forge([{ writer: 2, structs: [forged.any({ origin: [1, 0] }, [5])] }]),
+} as const
+
+for (const [how, bytes] of Object.entries(ends)) {
+  for (const gc of [true, false]) {
+    test(`types 1,500 deep are ${how} as Yjs does it, ${gc ? 'and' : 'not'} collected`, () => {
+      const whole = Y.encodeStateAsUpdate(tree(1, 1_500))
+      const docs = [docOf(9, { gc }), docOf(9, { gc })]
+      const told: unknown[][] = [[], []]
+      docs.forEach((doc, i) => {
+        Y.applyUpdate(doc, whole)
+        const map = doc.getMap<Y.Map<unknown>>('map')
+        map.observeDeep((events) => told[i]!.push(events.map(({ keys }) => [...keys])))
+        map.get('child')!.observe(() => told[i]!.push('a type that is gone'))
+        doc.on('update', (update) => told[i]!.push([...update]))
+      })
+      const [ours, theirs] = docs
+      Y.applyUpdate(theirs!, bytes(), 'net')
+      integrate(ours!, decodeUpdate(bytes(), LIMITS), 'net')
+      assert.is(JSON.stringify(told[0]), JSON.stringify(told[1]))
+      assert.ok(told[0]!.length > 0)
+      assert.is(JSON.stringify(structsOf(ours!)), JSON.stringify(structsOf(theirs!)))
+    })
+  }
+
+  test(`types 50,000 deep are ${how}, which Yjs cannot`, () => {
+    const source = tree(1, 50_000)
+    const doc = docOf(9)
+    integrate(doc, decodeUpdate(Y.encodeStateAsUpdate(source), LIMITS), 'net')
+    integrate(doc, decodeUpdate(bytes(), LIMITS), 'net')
+    const { clients } = Y.snapshot(doc).ds
+    const runs = clients.get(1)?.map(({ clock, len }) => [clock, len])
+    assert.equal(runs, [[0, Y.getState(source.store, 1)]])
+    assert.is(doc.getMap('map').get('child'), how === 'deleted' ? undefined : 5)
+    assert.is(doc._transactionCleanups.length, 0)
+  })
+}
+
+test('one that loses to what lies there leaves it, however deep', () => {
+  const doc = docOf(9)
+  integrate(doc, decodeUpdate(Y.encodeStateAsUpdate(tree(7, 3_000)), LIMITS), 'net')
+  const losing = forge([{ writer: 2, structs: [forged.any({ key: 'child' }, [5])] }])
+  integrate(doc, decodeUpdate(losing, LIMITS), 'net')
+  let depth = 0
+  for (let map: unknown = doc.getMap('map'); map instanceof Y.Map; map = map.get('child')) depth++
+  assert.is(depth, 3_001)
 })
 
 test.run()

@@ -86,6 +86,19 @@ test('what all others refuse is told by nobody to be with them', () => {
   for (const name of ['b', 'c', 'd']) assert.is(table.get(name).map.size, 1)
 })
 
+test('an answer of more entries than a peer takes in one goes in parts', () => {
+  const limits = { ...LIMITS, entries: 100 }
+  const table = new Table({ limits })
+  const [a, b] = table.seat('a', 'b')
+  for (let i = 0; i < 1_000; i++) a.map.set(`k${i}`, i)
+  for (let i = 0; i < 1_000; i += 2) a.map.delete(`k${i}`)
+  table.round(a)
+  table.advance(5_000)
+  assert.equal(refusalsOf(b), [])
+  assert.is(b.map.size, 500)
+  assert.is(a.replica.digest, b.replica.digest)
+})
+
 test('another peer whose answer is taken makes it synced', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')

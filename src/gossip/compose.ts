@@ -8,6 +8,7 @@
  * ```
  */
 import {
+  countEntries,
   type Delta,
   type DocState,
   digestBytes,
@@ -42,6 +43,8 @@ export interface ComposeOptions {
   readonly maxUpdateBytes: number
   /** UTF-8 bytes of the longest text that a peer takes, whether whole or in fragments. */
   readonly maxTextBytes: number
+  /** Structs and runs of deletes that a peer takes in one update. */
+  readonly maxEntries: number
 }
 
 /** A document as gossip keeps it. */
@@ -418,7 +421,12 @@ export class Composer {
       const pack = (): PackedUpdate => this.#pack(replica, piece)
       const update = isPart ? this.#parts.get(replica, replica.deletes, piece, pack) : pack()
       const length = lengthOf(update)
-      const fits = length <= room && update.length <= this.#options.maxUpdateBytes
+      const { maxUpdateBytes, maxEntries } = this.#options
+      const fits =
+        length <= room &&
+        update.length <= maxUpdateBytes &&
+        // Two bytes are the least that one takes: no need to count what is certainly few.
+        (update.length <= maxEntries * 2 || countEntries(replica.doc, piece) <= maxEntries)
       const fitting = Math.floor((update.length * room * PIECE_MARGIN) / length)
       if (fits || bytes === SINGLE) {
         // A single value that is longer than a message goes in fragments, when its turn comes.

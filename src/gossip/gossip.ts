@@ -92,6 +92,7 @@ export class Gossip {
       maxMessageBytes: () => Math.min(bytesOf(options.maxMessageBytes), this.#limits.messageBytes),
       maxUpdateBytes: this.#limits.updateBytes,
       maxTextBytes: this.#limits.messageBytes,
+      maxEntries: this.#limits.entries,
       fanouts: () => fanoutsFor(this.config, this.peers.living),
     })
     this.#assembly = new Assembly({
