@@ -81,6 +81,8 @@ export default {
     'Disk',
     'Outbox',
     'Sending',
+    'SendFailure',
+    'Parcel',
     'DecodedUpdate',
   ],
   treatWarningsAsErrors: true,

@@ -22,7 +22,7 @@ export const participantsOf = (result: BenchResult): string[][] => {
 }
 
 /** One line: `Xeon, 2 cores, linux x64; node 20, …`. */
-export const showMachine = ({ machine }: BenchResult): string => {
+export const showMachine = ({ machine }: Pick<BenchResult, 'machine'>): string => {
   const { cpu, cores, platform, node, yjs, lib0, load } = machine
   return `${cpu}, ${cores} cores, ${platform}; node ${node}, yjs ${yjs}, lib0 ${lib0}; load ${load}`
 }

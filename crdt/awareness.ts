@@ -60,7 +60,7 @@ const readEntry = (decoder: decoding.Decoder): AwarenessEntry => {
   if (typeof state !== 'object' || Array.isArray(state)) {
     throw new Refusal('malformed', `awareness state is ${text.slice(0, 60)}, not an object`)
   }
-  checkValue(state, 0)
+  checkValue(state)
   return { client, clock, age, state: state as AwarenessEntry['state'] }
 }
 

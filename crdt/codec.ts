@@ -26,7 +26,6 @@ import {
 import type { Platform } from './platform.ts'
 import { Refusal, type RefusalReason } from './refusal.ts'
 import type { EncodedUpdate } from './replica.ts'
-import { isPlainKey } from './values.ts'
 
 /** Bytes. Shorter updates gain nothing from DEFLATE but the time it takes. */
 const DEFLATE_FROM = 512
@@ -245,7 +244,6 @@ const readStates = (value: unknown, limits: Limits): Map<string, DocState> => {
   const states = new Map<string, DocState>()
   for (const [name, state] of entries) {
     readName(name, 'document name', limits)
-    check(isPlainKey(name), 'key_not_plain', () => `document "${name}"`)
     states.set(name, readState(state, limits))
   }
   return states

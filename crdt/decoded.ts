@@ -10,8 +10,9 @@
 import * as decoding from 'lib0/decoding'
 import * as Y from 'yjs'
 import type { DeleteSet } from './deletes.ts'
-import type { Limits } from './limits.ts'
+import { LIMITS, type Limits } from './limits.ts'
 import { Refusal } from './refusal.ts'
+import { setOwn, tooDeep } from './values.ts'
 
 export type Struct = Y.Item | Y.GC | Y.Skip
 
@@ -21,6 +22,33 @@ export interface DecodedUpdate {
   readonly deletes: DeleteSet
 }
 
+/** The types of lib0's encoding of any value that hold others. */
+const OBJECT = 118
+const ARRAY = 117
+
+/**
+ * `readAny` of lib0, but for two things: a key `__proto__` becomes an entry of its object and not
+ * its prototype, so that what is encoded again is what was read; and `left` bounds the levels.
+ */
+const readValue = (decoder: decoding.Decoder, left: number): unknown => {
+  const type = decoding.peekUint8(decoder)
+  if (type !== OBJECT && type !== ARRAY) return decoding.readAny(decoder)
+  if (left === 0) throw tooDeep()
+  decoding.skip8(decoder)
+  const length = decoding.readVarUint(decoder)
+  if (type === ARRAY) {
+    const array: unknown[] = []
+    for (let i = 0; i < length; i++) array.push(readValue(decoder, left - 1))
+    return array
+  }
+  const object: Record<string, unknown> = {}
+  for (let i = 0; i < length; i++) {
+    const key = decoding.readVarString(decoder)
+    setOwn(object, key, readValue(decoder, left - 1))
+  }
+  return object
+}
+
 /** How many entries may still be read. Decoding is synchronous, so one for all decoders does. */
 let entriesLeft = 0
 /** The decoder of the update that is being read. */
@@ -28,7 +56,8 @@ let reading: CheckedDecoder | undefined
 
 /**
  * Yjs's decoder, which also counts entries while it reads, as millions of them deflate to
- * nothing, and refuses what Yjs's two readers of updates understand differently.
+ * nothing, refuses what Yjs's two readers of updates understand differently, and reads values
+ * whatever their keys.
  */
 class CheckedDecoder extends Y.UpdateDecoderV1 {
   readonly #writers = new Set<number>()
@@ -55,6 +84,10 @@ class CheckedDecoder extends Y.UpdateDecoderV1 {
   override readInfo(): number {
     this.#count()
     return super.readInfo()
+  }
+
+  override readAny(): unknown {
+    return readValue(this.restDecoder as decoding.Decoder, LIMITS.depth)
   }
 
   /** Once for each run of deletes. */

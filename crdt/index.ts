@@ -38,6 +38,7 @@ export { CausalGate, type HeldUpdate } from './gate.ts'
 export { type Inspection, inspectUpdate } from './inspect.ts'
 export { mergeOwn } from './integrate.ts'
 export { LIMITS, type Limits } from './limits.ts'
+export type { RefusedChange } from './local-check.ts'
 export {
   type DocState,
   type Fragment,
@@ -63,4 +64,5 @@ export {
   type UpdateOutcome,
 } from './replica.ts'
 export { deepMerge, type Json, type ScalarPush, ScalarReplica } from './scalar.ts'
-export { checkKey, checkValue, isPlainKey } from './values.ts'
+export { type GuardedTransactions, guardTransactions } from './transaction-guard.ts'
+export { checkValue, isPlainKey, setOwn } from './values.ts'

@@ -13,7 +13,7 @@ import { type DecodedUpdate, decodeUpdate, type Struct } from './decoded.ts'
 import type { ClockRun, Delta } from './delta.ts'
 import type { Limits } from './limits.ts'
 import { Refusal } from './refusal.ts'
-import { checkKey, checkValue } from './values.ts'
+import { checkValue } from './values.ts'
 
 export interface Inspection {
   /** What the update carries, known or not. */
@@ -25,25 +25,11 @@ export interface Inspection {
   readonly update: DecodedUpdate
 }
 
-const checkContent = (item: Y.Item): void => {
-  const content = item.content
-  if (content instanceof Y.ContentAny || content instanceof Y.ContentJSON) {
-    for (const value of content.arr) checkValue(value, 0)
-  } else if (content instanceof Y.ContentEmbed) {
-    checkValue(content.embed, 0)
-  } else if (content instanceof Y.ContentFormat) {
-    checkKey(content.key)
-    checkValue(content.value, 0)
-  } else if (content instanceof Y.ContentDoc) {
-    checkValue(content.opts, 0)
-  }
-}
-
-const checkItem = (item: Y.Item): void => {
-  if (item.parentSub !== null) checkKey(item.parentSub)
-  const parent: unknown = item.parent
-  if (typeof parent === 'string') checkKey(parent)
-  checkContent(item)
+/** What lies in the update as JSON. All other values were looked at when they were decoded. */
+const checkContent = ({ content }: Y.Item): void => {
+  if (content instanceof Y.ContentEmbed) checkValue(content.embed)
+  else if (content instanceof Y.ContentFormat) checkValue(content.value)
+  else if (content instanceof Y.ContentJSON) for (const value of content.arr) checkValue(value)
 }
 
 /** Is one of the ids that an item cannot be integrated without as `test` says? The first such. */
@@ -106,53 +92,6 @@ const checkOrder = (doc: Y.Doc, lists: Structs): void => {
   }
 }
 
-/**
- * How deep shared types are nested once the update is applied, of which nothing is missing.
- * Only items that are types themselves count; one without a parent of its own has that of
- * its neighbour.
- */
-const checkNesting = (doc: Y.Doc, structs: readonly Struct[], lists: Structs, limit: number) => {
-  const find = (id: Y.ID): Y.Item | undefined => {
-    const fresh = id.clock >= Y.getState(doc.store, id.client)
-    const list = fresh ? lists.get(id.client) : doc.store.clients.get(id.client)
-    const structs = list as (Y.Item | Y.GC)[]
-    const struct = structs[Y.findIndexSS(structs, id.clock)]
-    return struct instanceof Y.Item ? struct : undefined
-  }
-  const holders = new Map<Y.Item, Y.Item | undefined>()
-  /** The item that holds `item`: through its parent, else through a neighbour's. */
-  const holder = (item: Y.Item): Y.Item | undefined => {
-    const row: Y.Item[] = []
-    let held: Y.Item | undefined
-    for (let at: Y.Item | undefined = item; at; ) {
-      held = holders.get(at)
-      if (held || holders.has(at)) break
-      row.push(at)
-      const parent: unknown = at.parent
-      if (parent instanceof Y.AbstractType) held = parent._item ?? undefined
-      else if (parent instanceof Y.ID) held = find(parent)
-      if (parent !== null) break
-      const beside: Y.ID | null = at.origin ?? at.rightOrigin
-      at = beside ? find(beside) : undefined
-    }
-    for (const at of row) holders.set(at, held)
-    return held
-  }
-  const depths = new Map<Y.Item, number>()
-  for (const struct of structs) {
-    if (!(struct instanceof Y.Item && struct.content instanceof Y.ContentType)) continue
-    const path: Y.Item[] = []
-    let at: Y.Item | undefined = struct
-    while (at && !depths.has(at) && path.length <= limit) {
-      path.push(at)
-      at = holder(at)
-    }
-    let depth = at ? (depths.get(at) ?? 0) : 0
-    for (const item of path.reverse()) depths.set(item, ++depth)
-    if (depth > limit) throw new Refusal('too_deep', `shared types nested more than ${limit} deep`)
-  }
-}
-
 const checkEnd = (what: 'clock_jump' | 'delete_jump', writer: number, end: number, max: number) => {
   if (!Number.isSafeInteger(writer) || !Number.isSafeInteger(end)) {
     throw new Refusal('malformed', `writer ${writer}, clock ${end} are beyond 2^53`)
@@ -178,7 +117,6 @@ export const inspectUpdate = (doc: Y.Doc, bytes: Uint8Array, limits: Limits): In
   const runs = new Map<number, ClockRun>()
   const missing = new Map<number, number>()
   let hasNewStructs = false
-  let hasTypes = false
   let isCrossing = false
 
   // The structs of a writer come in one row.
@@ -210,11 +148,10 @@ export const inspectUpdate = (doc: Y.Doc, bytes: Uint8Array, limits: Limits): In
       run = { from: clock, to: end }
       runs.set(writer, run)
     }
-    if (struct instanceof Y.Item) checkItem(struct)
+    if (struct instanceof Y.Item) checkContent(struct)
   }
   for (const struct of structs) {
     if (!(struct instanceof Y.Item)) continue
-    if (struct.content instanceof Y.ContentType) hasTypes = true
     const { client: writer, clock } = struct.id
     findDependency(struct, (id) => {
       if (id.client === writer) {
@@ -243,11 +180,7 @@ export const inspectUpdate = (doc: Y.Doc, bytes: Uint8Array, limits: Limits): In
     }
   }
   // What waits is looked at again when nothing is missing any more.
-  if (missing.size === 0 && (hasTypes || isCrossing)) {
-    const lists = byWriter(structs)
-    if (isCrossing) checkOrder(doc, lists)
-    if (hasTypes) checkNesting(doc, structs, lists, limits.depth)
-  }
+  if (missing.size === 0 && isCrossing) checkOrder(doc, byWriter(structs))
   const delta = { structs: runs, deletes: Y.mergeDeleteSets([ds]) }
   return { delta, missing, hasNewStructs, update }
 }

@@ -30,8 +30,6 @@ export const REFUSAL_REASONS = [
   'delete_jump',
   /** structs or deletes under our own writer id that we never wrote */
   'own_clock',
-  /** a key such as `__proto__` */
-  'key_not_plain',
   /** a document that is not open here */
   'unknown_document',
   /** Yjs failed on an update that had passed every check */

@@ -21,6 +21,7 @@ import {
   subtractDeletes,
 } from './deletes.ts'
 import {
+  type ClockRun,
   type Clocks,
   type Delta,
   deltaOfTransaction,
@@ -35,10 +36,12 @@ import { CausalGate, type HeldUpdate } from './gate.ts'
 import { type Inspection, inspectUpdate } from './inspect.ts'
 import { applyDeletes, integrate } from './integrate.ts'
 import { LIMITS, type Limits } from './limits.ts'
+import { LocalCheck, type RefusedChange } from './local-check.ts'
 import { needsOf } from './needs.ts'
 import type { Platform } from './platform.ts'
 import { Progress } from './progress.ts'
 import { Refusal } from './refusal.ts'
+import { type GuardedTransactions, guardTransactions } from './transaction-guard.ts'
 
 /** Bytes. A delete set up to this length travels with the vector that asks; a longer one is left out, and the answer then carries all deletes. */
 const DELETES_WITH_VECTOR = 4096
@@ -113,6 +116,15 @@ const highest = (all: readonly Clocks[]): Clocks => {
   return clocks
 }
 
+const deltaOfRun = (writer: number, run: ClockRun): Delta => ({
+  structs: new Map([[writer, run]]),
+  deletes: emptyDeletes(),
+})
+
+/** Also where one was left open. */
+const isInTransaction = (doc: Y.Doc): boolean =>
+  doc._transaction !== null || doc._transactionCleanups.length > 0
+
 /** One update's part in a merge; what went wrong with it alone is added to `thrown`. */
 type Step = (thrown: unknown[], transaction: Y.Transaction) => void
 
@@ -144,6 +156,10 @@ export interface ReplicaOptions {
   readonly origin?: unknown
   /** What else a delta needs, of what only the program knows that it belongs together (see `needs.ts`). */
   readonly needs?: (delta: Delta) => Clocks
+  /** Can a change of at most `bytes` bytes be sent, alone in a message? Default: any can. */
+  readonly fits?: (bytes: number, encode: () => EncodedUpdate) => boolean
+  /** Runs something when no transaction can be running, as `queueMicrotask` does; see `recover`. */
+  readonly later?: (run: () => void) => void
 }
 
 export class Replica {
@@ -152,11 +168,21 @@ export class Replica {
   readonly origin: unknown
   /** Called after each transaction that did not come through `apply`; `takeLocal` tells what it was. */
   onLocal: (() => void) | undefined
+  /** Called after a transaction of which peers would refuse something: it has been taken out. */
+  onRefused: ((refused: RefusedChange) => void) | undefined
+  /** Called with what listeners of the document threw and no caller is there to be given. */
+  onThrown: ((error: unknown) => void) | undefined
   readonly #platform: Platform
   readonly #limits: Limits
   readonly #gate: CausalGate
   readonly #needs: ReplicaOptions['needs']
   readonly #listener: (transaction: Y.Transaction) => void
+  readonly #guard: GuardedTransactions
+  readonly #check: LocalCheck
+  /** What was taken out and has not been reported. */
+  #refused: RefusedChange[] = []
+  readonly #later: ReplicaOptions['later']
+  #isRecovering = false
   #state: State | undefined
   /** What the merge under way has brought so far. */
   #merged: Delta[] | undefined
@@ -171,14 +197,35 @@ export class Replica {
     this.#platform = platform
     this.#limits = options.limits ?? LIMITS
     this.#gate = new CausalGate(this.#limits)
+    this.#later = options.later
+    const { fits } = options
+    this.#check = new LocalCheck(doc, {
+      tell: (refused) => this.#refused.push(refused),
+      ...(fits && {
+        fits: ({ client, clock }, bytes) =>
+          fits(bytes, () => this.encode(deltaOfRun(client, { from: clock, to: clock + 1 }))),
+      }),
+    })
+    this.#guard = guardTransactions(doc, {
+      onBegin: () => this.#recoverLater(),
+      onThrown: (error) => this.onThrown?.(error),
+      onEnding: (transaction) => {
+        // What comes through `apply` was looked at before.
+        if (!this.#isMerge(transaction)) this.#check.look(transaction)
+      },
+    })
     this.#listener = (transaction) => this.#onTransaction(transaction)
     doc.on('afterTransaction', this.#listener)
+    if (isInTransaction(doc)) this.#recoverLater()
   }
 
   /** Stops listening; the document stays. */
   destroy(): void {
     this.doc.off('afterTransaction', this.#listener)
+    this.#guard.end()
     this.onLocal = undefined
+    this.onRefused = undefined
+    this.onThrown = undefined
   }
 
   /** The sum of the state vector's clocks: how much has ever been written. Decides nothing. */
@@ -197,6 +244,11 @@ export class Replica {
     return clocks
   }
 
+  /** All that is deleted; computed once for each state. */
+  get deletes(): DeleteSet {
+    return this.#current().deletes
+  }
+
   /** 32 hex digits over state vector and deletes; computed once for each state. */
   get digest(): string {
     return this.#current().digest
@@ -205,6 +257,25 @@ export class Replica {
   /** Updates that wait for their predecessors, and what became of others. */
   get waiting(): { readonly updates: number; readonly bytes: number; readonly dropped: number } {
     return { updates: this.#gate.size, bytes: this.#gate.bytes, dropped: this.#gate.dropped }
+  }
+
+  /**
+   * Looks at all that the document holds, as some of it may be older than this replica. What no
+   * peer would take is taken out, and reported. Of its own writer the clocks from `unsent` on are
+   * with nobody else: they are looked at again as to whether they can be sent.
+   */
+  examine(unsent: number): void {
+    this.#check.lookAtAll(this, unsent)
+    this.#tellRefused()
+  }
+
+  /**
+   * Ends transactions that were left open (see `transaction-guard.ts`), so that what they changed
+   * is reported and updates can be merged again. To be called where none can be running; where
+   * `later` is given this happens by itself.
+   */
+  recover(): void {
+    this.#guard.recover()
   }
 
   /** What was changed here since it was asked last. */
@@ -325,7 +396,7 @@ export class Replica {
   }
 
   #checkIdle(): void {
-    if (this.doc._transactionCleanups.length > 0) {
+    if (isInTransaction(this.doc)) {
       throw new TypeError('apply was called in a transaction or an observer: call it afterwards')
     }
   }
@@ -437,34 +508,61 @@ export class Replica {
     origin: unknown,
   ): void {
     const before = merged.length
-    try {
-      Y.transact(
-        this.doc,
-        (transaction) => {
-          for (const step of steps) step(thrown, transaction)
-        },
-        origin,
-        false,
-      )
-    } catch (error) {
-      this.#state = undefined
-      // Yjs ends the transaction whatever observers do: if something was merged, one of them threw.
-      const hasMerged = merged.length > before
-      const failed = new Refusal('apply_failed', `Yjs failed: ${(error as Error).message}`, error)
-      if (!hasMerged && before === 0) throw failed
-      thrown.push(hasMerged ? error : failed)
+    // Undefined: it was not even begun.
+    let end: { readonly failure?: { readonly error: unknown } } | undefined
+    const merge = (transaction: Y.Transaction): void => {
+      end = {}
+      try {
+        for (const step of steps) step(thrown, transaction)
+      } catch (error) {
+        end = { failure: { error } }
+      }
     }
+    try {
+      this.#guard.collect(thrown, () => Y.transact(this.doc, merge, origin, false))
+    } catch (error) {
+      // Yjs ends a transaction whatever observers do: it was one of them who threw.
+      if (end) thrown.push(error)
+      else end = { failure: { error } }
+    }
+    if (!end?.failure) return
+    this.#state = undefined
+    const { error } = end.failure
+    const failed = new Refusal('apply_failed', `Yjs failed: ${(error as Error).message}`, error)
+    if (merged.length === 0 && before === 0) throw failed
+    thrown.push(failed)
+  }
+
+  #isMerge({ origin }: Y.Transaction): boolean {
+    return this.#merged !== undefined && origin === this.#mergeOrigin
+  }
+
+  #recoverLater(): void {
+    if (!this.#later || this.#isRecovering) return
+    this.#isRecovering = true
+    this.#later(() => {
+      this.#isRecovering = false
+      this.recover()
+    })
+  }
+
+  #tellRefused(): void {
+    const all = this.#refused
+    if (all.length === 0) return
+    this.#refused = []
+    for (const refused of all) this.onRefused?.(refused)
   }
 
   #onTransaction(transaction: Y.Transaction): void {
     const delta = deltaOfTransaction(transaction)
     if (isEmptyDelta(delta)) return
     this.#state = undefined
-    if (this.#merged && transaction.origin === this.#mergeOrigin) {
-      this.#merged.push(delta)
+    if (this.#isMerge(transaction)) {
+      this.#merged?.push(delta)
     } else {
       this.#local.push(delta)
       this.onLocal?.()
+      this.#tellRefused()
     }
   }
 

@@ -1,45 +1,87 @@
 /**
- * Keys and values a shared map can keep. The same rules hold for what is written here and
- * for what arrives: a value that one replica accepts is accepted by all.
+ * Values that a document can keep: what every replica can decode. The same rules hold for what is
+ * written here and for what arrives, so a value that one replica accepts is accepted by all.
+ *
+ * Keys are free: `constructor`, and `__proto__` too, is an entry like others wherever values are
+ * read into own properties (see `setOwn`).
  *
  * ```js
- * checkKey('__proto__')        // throws a Refusal, key_not_plain
- * checkValue({ a: [1, 2] }, 0)
+ * checkValue({ a: [1, 2] })      // bytes at most; throws a Refusal, too_deep
+ * setOwn(copy, '__proto__', 1)   // an own property; the prototype stays
  * ```
  */
 import { LIMITS } from './limits.ts'
 import { Refusal } from './refusal.ts'
 
-/** Keys that change an object's behaviour instead of becoming an entry of it. */
-const NOT_PLAIN: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
-
-export const isPlainKey = (key: string): boolean => key.length < 9 || !NOT_PLAIN.has(key)
-
-export const checkKey = (key: string): void => {
-  if (!isPlainKey(key)) {
-    throw new Refusal('key_not_plain', `key "${key}" is reserved by JavaScript: choose another`)
-  }
-}
+/** Assigning to it changes an object's prototype, and leaves no entry. */
+const PROTOTYPE = '__proto__'
 
 /**
- * Throws a Refusal when `value` (of decoded JSON, or of Yjs's own encoding) is nested deeper
- * than `LIMITS.depth`, counted from `depth`, or has a key that is not plain.
+ * Is it a key that also a reader with less care than we can keep in an object? What we write
+ * ourselves has no other; what comes is taken whatever its keys.
  */
-export const checkValue = (value: unknown, depth: number): void => {
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return
-  if (depth >= LIMITS.depth) {
-    throw new Refusal('too_deep', `a value nested more than ${LIMITS.depth} deep`)
+export const isPlainKey = (key: string): boolean => key !== PROTOTYPE
+
+/** Sets an entry of an object that keeps values by key, whatever the key. */
+export const setOwn = (object: Record<string, unknown>, key: string, value: unknown): void => {
+  if (isPlainKey(key)) object[key] = value
+  else
+    Object.defineProperty(object, key, {
+      value,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    })
+}
+
+export const tooDeep = (): Refusal =>
+  new Refusal('too_deep', `a value nested more than ${LIMITS.depth} deep`)
+
+/** Bytes of a number, boolean or null in Yjs's encoding, and those around a string, at most. */
+const SCALAR_BYTES = 10
+/** UTF-8 bytes of one UTF-16 unit, at most. */
+const UNIT_BYTES = 3
+
+const scalarBytes = (value: unknown): number =>
+  typeof value === 'string' ? value.length * UNIT_BYTES + SCALAR_BYTES : SCALAR_BYTES
+
+const holds = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !(value instanceof Uint8Array)
+
+/**
+ * How many bytes the value (of decoded JSON, or of Yjs's own encoding) takes at most. Throws a
+ * Refusal when it is nested deeper than `LIMITS.depth`. It keeps its own stack, so that no value
+ * can exhaust the program's.
+ */
+export const checkValue = (value: unknown): number => {
+  if (value instanceof Uint8Array) return value.length + SCALAR_BYTES
+  if (!holds(value)) return scalarBytes(value)
+  let bytes = SCALAR_BYTES
+  /** What each level holds, and how many of that have been looked at. */
+  const levels: (readonly unknown[])[] = []
+  const looked: number[] = []
+  const enter = (held: object): void => {
+    if (levels.length >= LIMITS.depth) throw tooDeep()
+    bytes += SCALAR_BYTES
+    if (Array.isArray(held)) levels.push(held)
+    else {
+      for (const key of Object.keys(held)) bytes += scalarBytes(key)
+      levels.push(Object.values(held))
+    }
+    looked.push(0)
   }
-  if (Array.isArray(value)) {
-    for (const item of value) checkValue(item, depth + 1)
-    return
+  enter(value)
+  for (let top = 0; top >= 0; top = levels.length - 1) {
+    const index = looked[top]!++
+    const level = levels[top]!
+    if (index >= level.length) {
+      levels.pop()
+      looked.pop()
+      continue
+    }
+    const item = level[index]
+    if (holds(item)) enter(item)
+    else bytes += item instanceof Uint8Array ? item.length + SCALAR_BYTES : scalarBytes(item)
   }
-  // Decoding writes `object['__proto__'] = …`, which leaves no key but another prototype.
-  if (Object.getPrototypeOf(value) !== Object.prototype) checkKey('__proto__')
-  // Every value that arrives passes here: a loop over entries would cost three times as much.
-  for (const key in value) {
-    checkKey(key)
-    const item = (value as Readonly<Record<string, unknown>>)[key]
-    if (typeof item === 'object') checkValue(item, depth + 1)
-  }
+  return bytes
 }

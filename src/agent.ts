@@ -34,6 +34,11 @@ export interface AgentOptions extends MemberOptions {
   readonly keep?: Keep
   /** UTF-8 bytes of a value's JSON that may be written to its document; default 8 MiB, at most 15. */
   readonly maxValueBytes?: number
+  /**
+   * Called once when the data folder was removed, moved or replaced: what is written from then on
+   * is in memory alone, `flushed` rejects, and nothing more is published.
+   */
+  readonly onGone?: (failure: Failure) => void
 }
 
 export class Agent {
@@ -53,7 +58,7 @@ export class Agent {
     this.swarm = this.member.swarm
     this.doc = options.doc ?? new Y.Doc()
     if (options.doc === undefined) this.doc.clientID = newWriter()
-    const { keep, maxValueBytes, onProblem } = options
+    const { keep, maxValueBytes, onProblem, onGone } = options
     if (maxValueBytes !== undefined) limitValues(this.doc, maxValueBytes)
     this.room = new Room({
       name: this.swarm,
@@ -61,6 +66,7 @@ export class Agent {
       isBystander: true,
       ...(keep && { keep }),
       ...(onProblem && { onProblem }),
+      ...(onGone && { onGone }),
     })
   }
 
@@ -175,13 +181,10 @@ export class Agent {
       ...(store && { keep: { store } }),
       ...(onProblem && { onProblem }),
     })
-    await room.load(this.address)
-    // Of an agent that was stopped meanwhile nothing is to stay open.
-    if (this.#isStopped) {
-      await room.close()
-      throw new Failure('closed', `room "${name}": the agent was stopped`)
-    }
     try {
+      await room.load(this.address)
+      // Of an agent that was stopped meanwhile nothing is to stay open.
+      if (this.#isStopped) throw new Failure('closed', `room "${name}": the agent was stopped`)
       room.join(this.member)
     } catch (error) {
       await room.close()

@@ -34,6 +34,7 @@ export {
   type OpenOptions,
   type Peer,
   type PeerSource,
+  type ReceivedMessage,
 } from './gossip/index.ts'
 export type { Keepable, ReadonlyJson } from './keepable.ts'
 export {

@@ -50,11 +50,17 @@ export type Problem =
   | { readonly type: 'send'; readonly to: string; readonly failure: Failure }
   | {
       readonly type: 'refused'
+      /** Who sent it; our own address (empty while there is none) for what was written here. */
       readonly from: string
       /** Absent where the message as a whole is refused. */
       readonly document?: string
       readonly reason: RefusalReason
       readonly message: string
+      /**
+       * Where it was written here: the name of the root type, then keys and places in lists. It has
+       * been taken out of the document, as peers would refuse it with all that comes after it.
+       */
+      readonly path?: readonly (string | number)[]
     }
   | { readonly type: 'unsendable'; readonly to: string; readonly bytes: number }
   | { readonly type: 'observer_failed'; readonly error: unknown }

@@ -1,4 +1,4 @@
-/** What a room may be called: what a message can carry, and an object can hold as a key. */
+/** What a room may be called: what a message can carry, and any object can hold as a key. */
 import { isPlainKey, LIMITS } from '../crdt/index.ts'
 import { Failure } from './errors.ts'
 

@@ -14,11 +14,11 @@
 import { randomInt } from 'node:crypto'
 import { type Awareness, removeAwarenessStates } from 'y-protocols/awareness'
 import * as Y from 'yjs'
-import { Refusal, Replica } from '../crdt/index.ts'
+import { LIMITS, packUpdate, Refusal, Replica } from '../crdt/index.ts'
 import { AwarenessGossip } from './awareness/awareness-gossip.ts'
 import { SwarmAwareness } from './awareness/swarm-awareness.ts'
 import { type Failure, toFailure } from './errors.ts'
-import type { DocumentStatus, OpenOptions } from './gossip/index.ts'
+import { type DocumentStatus, type OpenOptions, updateRoom } from './gossip/index.ts'
 import { hotNeedsOf } from './maps/index.ts'
 import type { Attachable, Member, Problem } from './member.ts'
 import { nodePlatform } from './platform.ts'
@@ -39,6 +39,8 @@ export interface RoomOptions {
   readonly awareness?: Awareness | false
   /** Told of trouble: refused messages, a disk. */
   readonly onProblem?: (problem: Problem) => void
+  /** The folder in which it is kept was removed, moved or replaced: nothing is kept any more. */
+  readonly onGone?: (failure: Failure) => void
   /** Are only others there, and nobody on our own behalf, until a state is set? Default false. */
   readonly isBystander?: boolean
   /** Milliseconds after which a peer is asked whether it has a change made here; absent: never. */
@@ -71,6 +73,12 @@ export class Room implements Attachable {
   /** Updates that were read and wait for others. */
   #held: readonly Uint8Array[] = []
   #isChangingWriter = false
+  /** Of the member it joined last. */
+  #address = ''
+  /** Of the document's writer: what it writes from this clock on has not been shared yet. */
+  #unsent: number
+  /** Why nothing is kept any more. */
+  #gone: Failure | undefined
 
   constructor(options: RoomOptions) {
     const { name, doc, keep, awareness } = options
@@ -81,8 +89,18 @@ export class Room implements Attachable {
     if (awareness) this.#awareness = awareness
     this.replica = new Replica(doc, nodePlatform, {
       needs: (delta) => hotNeedsOf(doc, delta),
+      fits: (bytes, encode) => {
+        const room = updateRoom(name, LIMITS.messageBytes)
+        return bytes * 2 <= room || packUpdate(encode(), nodePlatform).data.length <= room
+      },
+      later: queueMicrotask,
       ...('origin' in options && { origin: options.origin }),
     })
+    this.replica.onRefused = (refused) => {
+      this.onProblem({ type: 'refused', from: this.#address, document: name, ...refused })
+    }
+    this.replica.onThrown = (error) => this.onProblem({ type: 'observer_failed', error })
+    this.#unsent = this.#ownClock()
     this.#forget()
   }
 
@@ -124,6 +142,7 @@ export class Room implements Attachable {
   async load(address: string): Promise<void> {
     const { keep } = this.#options
     await keep?.identity?.open()
+    keep?.identity?.watch((failure) => this.#onGone(failure))
     if (!this.#persistence) return
     const { problems, held } = await this.#persistence.open()
     for (const { failure } of problems) this.#fail(failure)
@@ -133,11 +152,14 @@ export class Room implements Attachable {
     const node = address === '' ? undefined : nodeNumber(address)
     const { writer } = await keep.identity.take(node, clocks)
     this.doc.clientID = writer
+    this.#unsent = this.#ownClock()
   }
 
   /** Shares it with the swarm. Throws a TypeError where the member has a room of that name. */
   join(member: Member): void {
     if (this.#member) throw new TypeError(`room "${this.name}" has joined a member already`)
+    this.#address = member.address
+    this.replica.examine(this.#unsent)
     member.attach(this)
     this.#member = member
     // They wait for what a peer may bring, as anything does that came too early.
@@ -154,6 +176,7 @@ export class Room implements Attachable {
 
   /** Pushes what is fresh and shares it no more; the document is kept as before. */
   leave(): void {
+    if (this.#member) this.#unsent = this.#ownClock()
     this.#member?.take({ type: 'flush' })
     this.#sayGoodbye()
     this.#member?.detach(this)
@@ -183,8 +206,12 @@ export class Room implements Attachable {
     }
   }
 
-  /** Resolves when all that was written or received so far is on disk, at once without a store. */
+  /**
+   * Resolves when all that was written or received so far is on disk, at once without a store.
+   * Rejects with a Failure when the disk refuses, and from when its folder is gone.
+   */
   async flushed(): Promise<void> {
+    if (this.#gone) throw this.#gone
     await this.#persistence?.flushed()
   }
 
@@ -227,6 +254,16 @@ export class Room implements Attachable {
   onProblem(problem: Problem): void {
     this.#options.onProblem?.(problem)
     if (problem.type === 'refused' && problem.reason === 'own_clock') void this.#changeWriter()
+  }
+
+  #ownClock(): number {
+    return Y.getState(this.doc.store, this.doc.clientID)
+  }
+
+  #onGone(failure: Failure): void {
+    this.#gone = failure
+    this.#fail(failure)
+    this.#options.onGone?.(failure)
   }
 
   #fail(failure: Failure): void {

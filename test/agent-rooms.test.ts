@@ -101,7 +101,7 @@ test('of a name that cannot be used, of too many, and of an agent that does not 
   const agent = inMemory()
   await rejects(() => agent.openRoom('notes'), /closed/)
   await running([agent], async () => {
-    for (const name of ['', '__proto__', 'constructor', 'x'.repeat(257), '\udc00'])
+    for (const name of ['', '__proto__', 'x'.repeat(257), '\udc00'])
       await rejects(() => agent.openRoom(name), /invalid_argument/)
     for (let i = 0; i < 100; i++) await agent.openRoom(`room ${i}`)
     await rejects(() => agent.openRoom('one more'), /invalid_argument.*100 rooms/)

@@ -16,7 +16,7 @@ import { escapeText, render } from '../bench/html/markup.ts'
 import { createPage } from '../bench/html/page.ts'
 import { toFile } from '../bench/html/picture.ts'
 import { createOverwritesText, createSection, PLOTS } from '../bench/html/readme-section.ts'
-import { readResult, readSimulation } from '../bench/html/saved.ts'
+import { readResult, readSimulation, readSwarm } from '../bench/html/saved.ts'
 import { linearScale, logScale } from '../bench/html/scale.ts'
 import { COLOURS, createStyles } from '../bench/html/style.ts'
 import { TARGET_KEYS, targetsTable } from '../bench/html/targets.ts'
@@ -438,11 +438,15 @@ test('the README has its markers, and a section is replaced between them', async
 })
 
 test('the section and its pictures are those of the results that are kept', () => {
-  const kept = join(root, 'bench/results/simulation.jsonl')
+  const keptOf = <T>(name: string, readIt: (path: string) => T): T | undefined => {
+    const path = join(root, 'bench/results', name)
+    return existsSync(path) ? readIt(path) : undefined
+  }
   const saved = readResult(join(root, 'bench/results/bench.jsonl'))
   const { text, pictures } = createSection(
     saved,
-    existsSync(kept) ? readSimulation(kept) : undefined,
+    keptOf('simulation.jsonl', readSimulation),
+    keptOf('swarm.jsonl', readSwarm),
   )
   const hint = 'run `npm run bench:readme`'
   assert.is(readPart(read('README.md'), 'performance'), text, hint)

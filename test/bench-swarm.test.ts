@@ -1,137 +1,25 @@
 /**
- * The parts of the bench of a swarm by themselves: what its options may be, how figures are made
- * of what was seen, and that a wrong answer is noticed. Whole runs are in pilot/bench-swarm.test.ts.
+ * The parts of the bench of a swarm by themselves: how figures are made of what was seen, and that
+ * a wrong answer is noticed. Whole runs are in pilot/bench-swarm.test.ts.
  */
 import { spawnSync } from 'node:child_process'
 import * as assert from 'uvu/assert'
-import { findLost } from '../bench/swarm/check.ts'
 import { describeGrowth } from '../bench/swarm/growth.ts'
 import { Journal, type Write } from '../bench/swarm/journal.ts'
 import { acknowledgementsOf, lagsOf } from '../bench/swarm/lags.ts'
 import { runLoad } from '../bench/swarm/load.ts'
-import { main } from '../bench/swarm/main.ts'
 import { medianRunOf } from '../bench/swarm/medians.ts'
-import { parseOptions } from '../bench/swarm/options.ts'
 import { readUsage, usedSince } from '../bench/swarm/processor.ts'
 import { quantilesOf } from '../bench/swarm/quantiles.ts'
 import { showBench } from '../bench/swarm/report.ts'
-import type { Run } from '../bench/swarm/result.ts'
-import { STANDARD } from '../bench/swarm/settings.ts'
 import { randomText } from '../bench/swarm/texts.ts'
 import { trafficOf } from '../bench/swarm/traffic.ts'
-import { checkRuns } from '../bench/swarm/verdict.ts'
-import { Writer } from '../bench/swarm/writer.ts'
-import { type Handle, Rows } from '../src/control/answers.ts'
-import { ControlClient } from '../src/control/client.ts'
-import { ControlServer } from '../src/control/server.ts'
-import { Failure } from '../src/errors.ts'
+import { checkLoads, checkRuns } from '../bench/swarm/verdict.ts'
 import type { AgentStatus } from '../src/status.ts'
-import { inFolder } from './helpers/folder.ts'
+import { benchOf, FINE } from './helpers/fine-run.ts'
 import { rejects, suite } from './helpers/suite.ts'
-import { until } from './helpers/until.ts'
 
 const test = suite('bench of a swarm, its parts')
-
-/** Exit code and output of the program for options that end it at once. */
-const play = async (...args: string[]) => {
-  const told = { out: '', err: '' }
-  const streams = {
-    out: (text: string) => {
-      told.out += text
-    },
-    err: (text: string) => {
-      told.err += text
-    },
-  }
-  return { code: await main(args, streams, new AbortController().signal), ...told }
-}
-
-const times = { count: 4, p50: 2, p99: 4, max: 4 }
-
-/** A run in which all is well. */
-const FINE: Run = {
-  writes: { issued: 4, acknowledged: 4, failed: 0, lost: 0, unseen: 0, lateness: times },
-  lag: { each: times, all: times },
-  acknowledgement: times,
-  traffic: trafficOf([], [], 4),
-  idle: { messagesPerSecond: 1, bytesPerSecond: 200 },
-  processorSeconds: { agents: 1, pilotctl: 2, daemons: 3, bench: 4 },
-  memory: { start: 1e6, middle: 2e6, end: 3e6 },
-  backlog: { max: 5, last: 0 },
-  equal: { isEqual: true, seconds: 1.5 },
-  problems: {},
-  samples: [],
-}
-
-test('options: those of the issue, and defaults that a scenario changes', () => {
-  const { settings, isJson } = parseOptions(
-    '--agents 7 --rate 0.5 --seconds 9 --versions 1.7.2,1.18.0 --hot --json'.split(' '),
-  )
-  assert.equal(
-    { settings, isJson },
-    {
-      settings: {
-        ...STANDARD,
-        agents: 7,
-        rate: 0.5,
-        seconds: 9,
-        versions: ['1.7.2', '1.18.0'],
-        isHot: true,
-      },
-      isJson: true,
-    },
-  )
-  assert.is(parseOptions(['--scenario', 'outage']).settings.rate, 1)
-  assert.is(parseOptions(['--scenario', 'outage', '--rate', '3']).settings.rate, 3)
-})
-
-const unusable: [words: string, quoted: string][] = [
-  ['--agents 1', '--agents "1"'],
-  ['--agents five', '--agents "five"'],
-  ['--rate 0', '--rate "0"'],
-  ['--rate -1', 'ambiguous'],
-  ['--rate 1e9', '--rate "1e9"'],
-  ['--rate 1001', '--rate "1001"'],
-  ['--seconds 0.5', '--seconds "0.5"'],
-  ['--value 0', '--value "0"'],
-  ['--versions 1.18.0,newest', '--versions "1.18.0,newest"'],
-  ['--versions ../..', '--versions "../.."'],
-  ['--transport carrier', '--transport "carrier"'],
-  ['--transport pilot,mailbox', '--transport "pilot,mailbox"'],
-  ['--scenario nap', '--scenario "nap"'],
-  ['--scenario swap --transport mailbox', '--scenario "swap"'],
-  ['--scenario outage --transport mailbox', '--scenario "outage"'],
-  ['--scenario outage --agents 2', '--agents "2"'],
-  ['--scenario import --hot', '--scenario "import"'],
-  ['--interval soon', '--interval "soon"'],
-  ['--fanout 0', '--fanout "0"'],
-  ['--runs 99', '--runs "99"'],
-  ['--swift', '--swift'],
-  ['swift', 'swift'],
-]
-
-for (const [words, quoted] of unusable) {
-  test(`options: ${words} ends with 2, says why, and what to do`, async () => {
-    const { code, out, err } = await play(...words.split(' '))
-    assert.equal({ code, out }, { code: 2, out: '' })
-    assert.ok(err.startsWith('bench:swarm: ') && err.includes(quoted), err)
-    assert.match(err, /\nhint: /)
-    const json = await play(...words.split(' '), '--json')
-    assert.is(JSON.parse(json.err).code, 'invalid_argument')
-  })
-}
-
-test('options: help names each of them', async () => {
-  const { code, out } = await play('--help')
-  assert.is(code, 0)
-  for (const {
-    groups,
-  } of 'agents rate seconds value hot transport versions settle idle runs interval fanout built scenario outage swaps entries entry-bytes json help'.matchAll(
-    /(?<name>\S+)/g,
-  )) {
-    assert.ok(out.includes(`--${groups!.name}`), groups!.name)
-  }
-})
 
 test('quantiles: each is one of the times, and of none all are 0', () => {
   const hundred = Array.from({ length: 100 }, (_, at) => 100 - at)
@@ -213,100 +101,6 @@ test('load: each write is due by the rate alone, and the agents take turns', asy
   )
 })
 
-/** A control socket that answers with `handle`, and a client of it. */
-const within = (handle: Handle, run: (client: ControlClient) => Promise<void>): Promise<void> =>
-  inFolder(async (dir) => {
-    const server = new ControlServer({ dir, handle })
-    await server.open()
-    try {
-      await run(new ControlClient(dir))
-    } finally {
-      await server.close()
-    }
-  })
-
-test('writer: a write is issued while the answer to an earlier one is awaited', async () => {
-  const asked: string[] = []
-  let release: (() => void) | undefined
-  const handle: Handle = async (request) => {
-    if (request.command === 'set') asked.push(request.key)
-    if (asked.length === 1) await new Promise<void>((resolve) => (release = resolve))
-    return {}
-  }
-  await within(handle, async (client) => {
-    const writer = new Writer(client, { isHot: false })
-    const journal = journalOf()
-    const [first, second] = [journal.issue(0, 0), journal.issue(0, 0)]
-    writer.write(first)
-    await until('the first to be asked', () => asked.length === 1)
-    writer.write(second)
-    await until('the second to be answered', () => second.acknowledged !== undefined)
-    assert.equal([first.acknowledged, writer.open], [undefined, 1])
-    release!()
-    await until('all to be answered', () => writer.open === 0)
-    assert.ok(first.acknowledged !== undefined)
-    writer.close()
-  })
-})
-
-test('writer: writes of one key keep their order', async () => {
-  const asked: unknown[] = []
-  const handle: Handle = async (request) => {
-    if (request.command === 'set') asked.push(request.value)
-    await new Promise((resolve) => setTimeout(resolve, 1))
-    return {}
-  }
-  await within(handle, async (client) => {
-    const writer = new Writer(client, { isHot: true })
-    const journal = journalOf(true)
-    const writes = Array.from({ length: 20 }, () => journal.issue(0, 0))
-    for (const write of writes) writer.write(write)
-    await until('all to be answered', () => writer.open === 0)
-    assert.equal(
-      asked,
-      writes.map(({ value }) => value),
-    )
-    writer.close()
-  })
-})
-
-test('writer: a refused write is noted with its code, and the next goes on', async () => {
-  const handle: Handle = (request) => {
-    if (request.command === 'set' && request.key === 'w0:0') throw new Failure('disk_full', 'full')
-    return {}
-  }
-  await within(handle, async (client) => {
-    const writer = new Writer(client, { isHot: false })
-    const journal = journalOf()
-    const [first, second] = [journal.issue(0, 0), journal.issue(0, 0)]
-    writer.write(first)
-    await until('the first to be answered', () => writer.open === 0)
-    writer.write(second)
-    await until('the second to be answered', () => writer.open === 0)
-    assert.equal(
-      [first.failed, first.acknowledged, second.failed],
-      ['disk_full', undefined, undefined],
-    )
-    assert.ok(second.acknowledged !== undefined)
-    writer.close()
-  })
-})
-
-test('check: a key that is missing or has another value is found at its agent', async () => {
-  const handle: Handle = () =>
-    new Rows(['["a","1"]', '["b","old"]', '["more",1]'], { map: 'bench' })
-  await within(handle, async (client) => {
-    const agents = [{ client, place: { name: 'n1' } }]
-    const expected = new Map([
-      ['a', '1'],
-      ['b', 'new'],
-      ['c', '3'],
-    ])
-    assert.equal(await findLost(agents, expected), ['n1 b', 'n1 c'])
-    assert.equal(await findLost(agents, new Map([['a', '1']])), [])
-  })
-})
-
 test('verdict: what is lost, refused or not equal fails the run, and names it', async () => {
   checkRuns([FINE, FINE])
   const lost = { ...FINE, writes: { ...FINE.writes, lost: 3 } }
@@ -318,6 +112,15 @@ test('verdict: what is lost, refused or not equal fails the run, and names it', 
   await rejects(() => checkRuns([refused]), /1 writes were refused/)
   const differing = { ...FINE, equal: { isEqual: false, seconds: null } }
   await rejects(() => checkRuns([differing]), /not equal/)
+})
+
+test('verdict: of several loads the one that is wrong is named', async () => {
+  const wrong = { ...FINE, writes: { ...FINE.writes, lost: 3 } }
+  checkLoads([benchOf(), benchOf({ agents: 20, rate: 50 })])
+  await rejects(
+    () => checkLoads([benchOf(), benchOf({ agents: 20, rate: 50 }, [FINE, wrong])]),
+    /^internal 20 agents at 50\/s, run 2: 3 of what was acknowledged is lost$/,
+  )
 })
 
 test('medians: of each number by itself; never is later than late', () => {
@@ -392,13 +195,12 @@ test('processor: children that have ended count as pilotctl, and nothing is coun
   const used = usedSince(before, readUsage([process.pid], [process.pid]))
   assert.ok(used!.pilotctl >= 0.15, `${used!.pilotctl} s of children`)
   assert.ok(used!.daemons >= used!.pilotctl, 'a daemon counts with its children')
+  assert.ok(usedSince(before, readUsage([], []))!.others >= 0.15, 'whose it is not is of others')
   assert.is(usedSince(before, null), null)
 })
 
 test('report: one column for each run and one for medians, with what a scenario adds', () => {
-  const machine = { cpu: 'A', cores: 2, platform: 'p', node: '20', yjs: '13', lib0: '0', load: 0.5 }
-  const settings = { ...STANDARD, runs: 2 }
-  const bench = { machine, settings, runs: [FINE, FINE], median: medianRunOf([FINE, FINE]) }
+  const bench = benchOf({}, [FINE, FINE])
   const shown = showBench(bench)
   assert.match(
     shown,

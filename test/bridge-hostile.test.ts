@@ -97,12 +97,12 @@ test(
     const { doc } = rooms.room('r')
     doc.getMap('m').set('k', 1)
     const before = Y.encodeStateAsUpdate(doc)
-    const key = [...Buffer.from('__proto__')]
-    // An item (any) below a key of the root `m`.
-    const proto = update(9, 0, 0x28, 1, 1, 0x6d, key.length, ...key, 1, 0x7d, 1)
+    // An item (any) below the key `k` of the root `m`: lists in one another.
+    const lists = Array.from({ length: 3_000 }, () => [117, 1]).flat()
+    const deep = update(9, 0, 0x28, 1, 1, 0x6d, 1, 0x6b, 1, ...lists, 0x7d, 1)
     const hostile: readonly (readonly [Uint8Array, string])[] = [
       [update(doc.clientID, 1, 0, 1), 'own_clock'],
-      [proto, 'key_not_plain'],
+      [deep, 'too_deep'],
       // A GC of a length that uses up the writer's clocks.
       [update(9, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x07), 'clock_jump'],
       [update(9, 0, 0, 0), 'malformed'],

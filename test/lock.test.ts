@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { isAlive, isHeld, Lock, readOwner } from '../src/transports/lock.ts'
+import { ownProcess, startByPs } from '../src/transports/owner.ts'
 import { inFolder } from './helpers/folder.ts'
 import { rejects, suite } from './helpers/suite.ts'
 import { until } from './helpers/until.ts'
@@ -123,5 +124,61 @@ test('a process that has ended and was not asked how is dead', async () => {
   parent.kill('SIGKILL')
   await once(parent, 'exit')
 })
+
+const hasPs = startByPs(process.pid) !== ''
+
+const psTest = (name: string, run: () => unknown): void =>
+  hasPs ? test(name, run) : test.skip(name, 'there is no ps')
+
+psTest('where there is no /proc, ps tells a process from one that had its id before', async () => {
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
+  const pid = child.pid as number
+  const start = startByPs(pid)
+  assert.match(start, /^\w{3} \w{3} \d+ \d\d:\d\d:\d\d \d{4}$/)
+  assert.ok(isAlive({ pid, start }))
+  assert.not.ok(isAlive({ pid, start: 'Thu Jan 1 00:00:00 1970' }))
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  assert.is(startByPs(pid), '')
+  assert.not.ok(isAlive({ pid, start }))
+})
+
+test('a lock of before the host was started anew is of no process, whatever its process id', () =>
+  inFolder(async (dir) => {
+    const path = join(dir, 'lock')
+    const own = ownProcess()
+    assert.ok(isAlive(own))
+    if (own.boot === undefined) return // not told there
+    const before = { ...own, boot: 'another' }
+    assert.not.ok(isAlive(before))
+    writeFileSync(path, JSON.stringify(before))
+    const lock = new Lock(path)
+    await lock.hold()
+    await lock.release()
+  }))
+
+test('is checked before a write: a lock that was removed comes back, one of another does not', () =>
+  inFolder(async (root) => {
+    const dir = join(root, 'folder')
+    mkdirSync(dir)
+    const path = join(dir, 'lock')
+    const lock = new Lock(path)
+    await lock.hold()
+    await lock.check()
+    rmSync(path)
+    await lock.check()
+    assert.equal(filesIn(dir), ['lock'])
+    rmSync(path)
+    const other = new Lock(path)
+    await other.hold()
+    await rejects(() => lock.check(), /^already_exists/)
+    await other.check()
+    renameSync(dir, join(root, 'away'))
+    await rejects(() => other.check(), /^not_found .*removed, moved or replaced/)
+    mkdirSync(dir)
+    await rejects(() => other.check(), /^not_found .*removed, moved or replaced/)
+    assert.equal(filesIn(dir), [])
+    await other.release()
+  }))
 
 test.run()

@@ -204,9 +204,12 @@ test('a crash at each step of a compaction loses nothing', async () => {
     const { store, ...loaded } = await load(dir)
     assert.equal(loaded.problems, [])
     assert.is(digestOf(docOf(loaded)), digestOf(doc))
-    const names = readdirSync(dir).sort()
+    const names = readdirSync(dir).filter((name) => name !== 'store.lock')
     const isDone = 'state-000002.bin' in files
-    assert.equal(names, isDone ? ['log-000002.bin', 'state-000002.bin'] : [LOG, 'log-000002.bin'])
+    assert.equal(
+      names.sort(),
+      isDone ? ['log-000002.bin', 'state-000002.bin'] : [LOG, 'log-000002.bin'],
+    )
     await store.compact(doc)
     await store.close()
     assert.equal(readdirSync(dir).sort(), ['log-000003.bin', 'state-000003.bin'])

@@ -260,6 +260,101 @@ export const transportContract = (
     timeout,
   )
 
+  test(
+    'hands over what waits as one batch at a time, each sender in order, and consumes it after',
+    inWorld(async (open) => {
+      const batches: (readonly Incoming[])[] = []
+      const hold = gate()
+      let busy = 0
+      const seen = new Recorder(() => {
+        throw new Error('one by one')
+      })
+      const hooks: TransportHooks = {
+        accepts: seen.accepts,
+        receive: seen.receive,
+        onProblem: seen.onProblem,
+        receiveAll: async (batch, waiting) => {
+          assert.is(++busy, 1, 'two batches at once')
+          assert.ok(Number.isInteger(waiting) && waiting >= 0)
+          batches.push(batch)
+          if (batches.length === 1) await hold.promise
+          busy--
+        },
+      }
+      const b = await open('b', hooks)
+      const senders = [await open('a'), await open('c')]
+      const all = () => batches.flat()
+      const first = senders[0]!
+      await deliver(first, b.address, wrap('first'), () => batches.length > 0)
+      // While the first is being taken in, more comes, which must not be lost, nor come alone.
+      const count = slow ? 4 : 40
+      for (let index = 0; index < count; index++) {
+        for (const sender of senders) await sender.send(b.address, wrap(`${index}`))
+      }
+      const other = new Recorder()
+      const d = await open('d', other)
+      await deliver(first, d.address, wrap('between'), () => other.has(wrap('between')))
+      hold.open()
+      const expected = (sender: Transport): string[] =>
+        all()
+          .filter(({ from }) => from === sender.address)
+          .map(({ text }) => text)
+          .filter((text) => text !== wrap('first'))
+      const wanted = Array.from({ length: count }, (_, index) => wrap(`${index}`))
+      await until(
+        'all of them',
+        async () => {
+          const isThere = senders.every((sender) =>
+            wanted.every((text) => expected(sender).includes(text)),
+          )
+          if (lossy && !isThere) {
+            for (const sender of senders) {
+              for (const text of wanted) await sender.send(b.address, text)
+            }
+          }
+          return isThere
+        },
+        bound,
+      )
+      if (!lossy) for (const sender of senders) assert.equal(expected(sender), wanted)
+      assert.equal(seen.received, [])
+      if (!lossy) assert.ok(batches.length < 2 * count, `${batches.length} batches`)
+      if (!persistent) return
+      await b.close()
+      const later = new Recorder()
+      const again = await open('b', later)
+      await deliver(first, again.address, wrap('after'), () => later.has(wrap('after')))
+      assert.equal(later.texts, [wrap('after')], 'what was consumed came back')
+    }),
+    timeout,
+  )
+
+  test(
+    'reports when receiveAll throws, consumes the batch, and goes on',
+    inWorld(async (open) => {
+      const seen: Incoming[] = []
+      const problems: Failure[] = []
+      const hooks: TransportHooks = {
+        accepts: () => true,
+        receive: () => assert.unreachable(),
+        receiveAll: (batch) => {
+          seen.push(...batch)
+          if (batch.some(({ text }) => text === wrap('bad'))) throw new Error('poison')
+        },
+        onProblem: (problem) => problems.push(problem),
+      }
+      const a = await open('a')
+      const b = await open('b', hooks)
+      await deliver(a, b.address, wrap('bad'), () => problems.length > 0)
+      assert.match(problems[0]?.message ?? '', 'poison')
+      await deliver(a, b.address, wrap('good'), () =>
+        seen.some(({ text }) => text === wrap('good')),
+      )
+      if (!lossy) assert.is(seen.filter(({ text }) => text === wrap('bad')).length, 1)
+    }),
+    timeout,
+  )
+
   const poisons: readonly (readonly [string, () => void | Promise<void>])[] = [
     [
       'throws',

@@ -7,6 +7,7 @@
  */
 import type { BenchResult } from '../bench.ts'
 import type { Result as Simulation } from '../simulate/simulate.ts'
+import type { SwarmBenches } from '../swarm/result.ts'
 import {
   createCommitFigures,
   createOverwriteFigures,
@@ -17,10 +18,12 @@ import type { Figure } from './figure.ts'
 import { createLostFigures, createMergeFigures } from './merge-figures.ts'
 import { createSpreadFigures } from './simulation-figures.ts'
 import { createStyles } from './style.ts'
+import { createSwarmFigures } from './swarm-figures.ts'
 
 export const createFigures = (
   result: BenchResult,
   simulation?: Simulation,
+  swarm?: SwarmBenches,
 ): ReadonlyMap<string, readonly Figure[]> => {
   const { engines, merges = [], lostWrites = [], overwrites = [], startUp = [], commits } = result
   const { b3 = [], heap = [] } = result
@@ -35,5 +38,6 @@ export const createFigures = (
     ['start-up', createStartUpFigures(startUp)],
     ['commits', commits ? createCommitFigures(commits) : []],
     ['simulation', simulation ? createSpreadFigures(simulation) : []],
+    ['swarm', swarm ? createSwarmFigures(swarm.loads) : []],
   ])
 }

@@ -3,7 +3,7 @@
  * alone. The same results give the same text, to the last byte.
  *
  * ```ts
- * const { text, pictures } = createSection(result, simulation)
+ * const { text, pictures } = createSection(result, simulation, swarm)
  * writeFileSync('README.md', replacePart(readme, 'performance', text))
  * ```
  */
@@ -12,12 +12,14 @@ import type { Overwrites } from '../overwrites.ts'
 import { participantsOf, showMachine } from '../report.ts'
 import type { Cell } from '../runner.ts'
 import type { Result as Simulation } from '../simulate/simulate.ts'
+import type { SwarmBenches } from '../swarm/result.ts'
 import { showCount, showRatio } from '../table.ts'
 import { unique } from '../unique.ts'
 import type { Figure } from './figure.ts'
 import { createFigures } from './figures.ts'
 import { markdown } from './markdown.ts'
 import { writesTable } from './simulation-chapters.ts'
+import { repeatSwarm, swarmText } from './swarm-part.ts'
 import { TARGET_KEYS, targetsTable } from './targets.ts'
 import { BYTES, MICROSECONDS } from './unit.ts'
 
@@ -41,6 +43,7 @@ const SHOWN: readonly string[] = [
   'lost-writes',
   'reached-',
   'missing-',
+  'swarm-lag',
 ]
 
 export interface Section {
@@ -97,15 +100,19 @@ and 99 % of them have it, and who is left to the next round. Medians of ${writes
 ${markdown({ head: SIMULATED, rows: rows.map((row) => at.map((column) => row[column]!)), left: 0 })}`
 }
 
-const targetsText = (merges: readonly Cell[], simulation?: Simulation): string => `
+const targetsText = (
+  merges: readonly Cell[],
+  simulation?: Simulation,
+  swarm?: SwarmBenches,
+): string => `
 What was to be reached; merges at ${showCount(TARGET_KEYS)} keys${
   simulation
     ? `, writes among ${showCount(simulation.settings.nodes)} simulated nodes (of one name: each that is missed,
 and the one nearest to its target of those that are met)`
     : ''
-}:
+}${swarm ? ', real agents' : ''}:
 
-${markdown(targetsTable(merges, simulation))}`
+${markdown(targetsTable(merges, simulation, swarm))}`
 
 /** The other part: what is left of keys after as many overwrites as were tried. */
 export const createOverwritesText = (all: readonly Overwrites[]): string => {
@@ -150,25 +157,36 @@ const picturesText = (pictures: readonly Figure[]): string =>
     )
     .join('')
 
-export const createSection = (result: BenchResult, simulation?: Simulation): Section => {
-  const figures = [...createFigures(result, simulation).values()].flat()
-  const pictures = SHOWN.flatMap((start) => figures.find(({ id }) => id.startsWith(start)) ?? [])
-  const { merges = [], date, seed } = result
-  const text = `${merges.length > 0 ? mergesText(merges, result) : ''}${
-    simulation && simulation.writes.length > 0 ? simulationText(simulation) : ''
-  }${merges.length > 0 || simulation ? targetsText(merges, simulation) : ''}
-${picturesText(pictures)}${participantsText(result)}
-Made on ${date.slice(0, 10)}: ${showMachine(result)}; seed ${seed}.
-The load is that of the last minute, in processes: above the number of cores, caches were shared.
-
+/** How to make the section again. */
+const repeatText = (swarm?: SwarmBenches): string => `
 To repeat it: \`npm run bench\` prints all tables and writes a page with all plots in twenty minutes (\`-- --quick\`
-fewer in less than two, \`-- --help\` for more), \`npm run simulate\` is the swarm, in four minutes. This section:
+fewer in less than two, \`-- --help\` for more), \`npm run simulate\` is the swarm, in four minutes${
+  swarm ? ',\n`npm run bench:swarm` the real agents' : ''
+}. This section:
 
 \`\`\`
 npm run -s bench -- --json > bench.json
 npm run -s simulate -- --json > simulation.json
-npm run bench:readme bench.json simulation.json
+${swarm ? `${repeatSwarm(swarm.loads)}\n` : ''}npm run bench:readme bench.json simulation.json${swarm ? ' swarm.json' : ''}
 \`\`\`
 `
+
+export const createSection = (
+  result: BenchResult,
+  simulation?: Simulation,
+  swarm?: SwarmBenches,
+): Section => {
+  const figures = [...createFigures(result, simulation, swarm).values()].flat()
+  const pictures = SHOWN.flatMap((start) => figures.find(({ id }) => id.startsWith(start)) ?? [])
+  const { merges = [], date, seed } = result
+  const text = `${merges.length > 0 ? mergesText(merges, result) : ''}${
+    simulation && simulation.writes.length > 0 ? simulationText(simulation) : ''
+  }${swarm ? swarmText(swarm.loads) : ''}${
+    merges.length > 0 || simulation || swarm ? targetsText(merges, simulation, swarm) : ''
+  }
+${picturesText(pictures)}${participantsText(result)}
+Made on ${date.slice(0, 10)}: ${showMachine(result)}; seed ${seed}.
+The load is that of the last minute, in processes: above the number of cores, caches were shared.
+${repeatText(swarm)}`
   return { text, pictures }
 }

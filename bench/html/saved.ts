@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs'
 import { Failure } from '../../src/errors.ts'
 import type { BenchResult } from '../bench.ts'
 import type { Result as Simulation } from '../simulate/simulate.ts'
+import type { SwarmBenches } from '../swarm/result.ts'
 
 const refuse = (path: string, why: string, cause?: unknown): Failure =>
   new Failure('invalid_argument', `"${path}" ${why}`, {
@@ -56,3 +57,10 @@ export const readResult = (path: string): BenchResult =>
 /** Of `npm run simulate -- --json`. */
 export const readSimulation = (path: string): Simulation =>
   readSaved<Simulation>(path, ['settings', 'writes', 'rates', 'faults', 'writers', 'verdicts'])
+
+/** Of `npm run bench:swarm -- --loads … --json`. */
+export const readSwarm = (path: string): SwarmBenches => {
+  const swarm = readSaved<SwarmBenches>(path, ['loads'])
+  if (Array.isArray(swarm.loads) && swarm.loads.length > 0) return swarm
+  throw refuse(path, 'has no load in "data.loads"')
+}

@@ -10,8 +10,11 @@ import type { Table } from '../chapter.ts'
 import type { Cell } from '../runner.ts'
 import type { Result as Simulation } from '../simulate/simulate.ts'
 import { unaskedOf, type Verdict } from '../simulate/verdicts.ts'
+import type { SwarmBenches } from '../swarm/result.ts'
 import { showNumber, showRatio } from '../table.ts'
 import { unique } from '../unique.ts'
+import { stateOf } from './state.ts'
+import { swarmRows } from './swarm-targets.ts'
 
 /** Keys of the map that the targets of merges are about. */
 export const TARGET_KEYS = 10_000
@@ -86,8 +89,6 @@ const TARGETS: readonly Target[] = [
   },
 ]
 
-const stateOf = (isMet: boolean): string => (isMet ? 'met' : '**missed**')
-
 const mergeRow = (cells: readonly Cell[], target: Target): string[] => {
   const { name, workload, isMost, bound, other, of } = target
   const find = (engine: string | undefined) =>
@@ -122,10 +123,11 @@ const verdictRows = (verdicts: readonly Verdict[]): string[][] =>
     ]
   })
 
-/** Of merges at `TARGET_KEYS`, and of the simulation where there is one. */
+/** Of merges at `TARGET_KEYS`, and of the simulation and the real agents where there are such. */
 export const targetsTable = (
   merges: readonly Cell[],
   simulation?: Simulation,
+  swarm?: SwarmBenches,
 ): Omit<Table, 'caption'> => {
   const cells = merges.filter(({ keys }) => keys === TARGET_KEYS)
   return {
@@ -138,6 +140,7 @@ export const targetsTable = (
             ...unaskedOf(simulation.settings).map(({ name }) => [name, '', '-', 'not measured']),
           ]
         : []),
+      ...(swarm ? swarmRows(swarm.loads) : []),
     ],
     left: 1,
   }

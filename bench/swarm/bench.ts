@@ -5,6 +5,7 @@
  * const { runs, median } = await benchSwarm(STANDARD, signal)
  * ```
  */
+import { setMaxListeners } from 'node:events'
 import { readMachine } from '../machine.ts'
 import { Crew } from './crew.ts'
 import { Measurement } from './measurement.ts'
@@ -46,6 +47,9 @@ const runOnce = async (
     await crew.rest()
     measurement = await Measurement.begin(crew, settings, signal)
     return await play.run({ crew, settings, signal, progress }, measurement)
+  } catch (error) {
+    crew?.check() // an agent that has ended says why; what failed for that reason does not
+    throw error
   } finally {
     measurement?.close()
     await crew?.stop()
@@ -60,10 +64,12 @@ export const benchSwarm = async (
   progress: Progress = () => undefined,
 ): Promise<SwarmBench> => {
   const machine = readMachine()
+  const date = new Date().toISOString()
+  setMaxListeners(0, signal) // each agent listens
   const runs: Run[] = []
   for (let at = 1; at <= settings.runs; at++) {
     const of = settings.runs > 1 ? `run ${at} of ${settings.runs}: ` : ''
     runs.push(await runOnce(settings, signal, (row) => progress(`${of}${row}`)))
   }
-  return { machine, settings, runs, median: medianRunOf(runs) }
+  return { date, machine, settings, runs, median: medianRunOf(runs) }
 }

@@ -104,7 +104,7 @@ export class Crew {
       const isKnown = known.every((count) => count >= others)
       return isKnown
     })
-    // What none of them has written would be equal though nobody reached anybody.
+    // Replicas that no agent has written to would be equal even if no message arrived.
     if (met) await Promise.all(this.agents.map((agent, at) => agent.client.ask(greetingOf(at))))
     if (met && (await within(MEET_TIMEOUT, this.#signal, () => this.areEqual()))) return
     throw new Failure('timeout', `${others + 1} agents did not become one swarm`, {

@@ -9,20 +9,48 @@
 import { type Streams, tellFailure } from '../command-line.ts'
 import { benchSwarm } from './bench.ts'
 import { HELP, parseOptions } from './options.ts'
-import { showBench } from './report.ts'
-import { checkRuns } from './verdict.ts'
+import { nameOf, showBench } from './report.ts'
+import type { SwarmBench, SwarmBenches } from './result.ts'
+import type { Settings } from './settings.ts'
+import { checkLoads, checkRuns } from './verdict.ts'
 
 /** As a shell has it for what SIGINT ended. */
 const INTERRUPTED = 130
 
+const toJson = (data: SwarmBench | SwarmBenches): string =>
+  `${JSON.stringify({ status: 'ok', data })}\n`
+
+/** Each in turn. A load that fails ends it, and the figures of those before are shown all the same. */
+const runLoads = async (
+  all: readonly Settings[],
+  isJson: boolean,
+  { out, progress }: Streams,
+  signal: AbortSignal,
+): Promise<void> => {
+  const loads: SwarmBench[] = []
+  try {
+    for (const settings of all) {
+      const show = (row: string): void => progress?.(`${nameOf(settings)}: ${row}`)
+      loads.push(await benchSwarm(settings, signal, show))
+    }
+  } finally {
+    if (loads.length > 0) out(isJson ? toJson({ loads }) : loads.map(showBench).join('\n'))
+  }
+  checkLoads(loads)
+}
+
 const run = async (args: readonly string[], streams: Streams, signal: AbortSignal) => {
-  const { settings, isJson, isHelp } = parseOptions(args)
+  const { settings, loads, isJson, isHelp } = parseOptions(args)
   if (isHelp) {
     streams.out(HELP)
     return
   }
+  if (loads) {
+    await runLoads(loads, isJson, streams, signal)
+    return
+  }
   const bench = await benchSwarm(settings, signal, streams.progress)
-  streams.out(isJson ? `${JSON.stringify({ status: 'ok', data: bench })}\n` : showBench(bench))
+  streams.out(isJson ? toJson(bench) : showBench(bench))
   checkRuns(bench.runs)
 }
 

@@ -110,7 +110,11 @@ export class Measurement {
   /** What was measured. `isMeasured` leaves replicas and their writes out of the lags. */
   async end(isMeasured: (agent: number) => boolean = () => true): Promise<Measured> {
     const now = performance.now()
-    await within(LAST_TIMEOUT, this.#signal, () => this.#sampler?.look().backlog === 0)
+    let unread = 0
+    await within(LAST_TIMEOUT, this.#signal, () => {
+      unread = this.#sampler?.look().backlog ?? 0
+      return unread === 0
+    })
     await pauseUntil(performance.now() + LAST_PAUSE, this.#signal)
     const samples = this.#sampler?.stop() ?? []
     const used = usedSince(this.#usage, this.#readUsage())
@@ -138,7 +142,7 @@ export class Measurement {
       memory: memoryOf(samples),
       backlog: {
         max: Math.max(...samples.map(({ most }) => most)),
-        last: samples.at(-1)?.backlog ?? 0,
+        last: unread,
       },
       equal: this.#equal,
       problems: grownOf(this.#problems, this.#crew.problems()),

@@ -3,6 +3,7 @@
  *
  * ```ts
  * parseOptions(['--agents', '3', '--rate', '0.5']).settings.rate // 0.5
+ * parseOptions(['--loads', '5@1,20@50:120']).loads![1]!.seconds // 120
  * ```
  */
 import { Failure } from '../../src/errors.ts'
@@ -29,6 +30,8 @@ hold all that was acknowledged.
   --rate N          writes a second, of all agents together, each in time whatever the answers
                     take  (default ${STANDARD.rate}; in an outage ${RATES.outage})
   --seconds N       how long they write  (default ${STANDARD.seconds})
+  --loads LIST      of AGENTS@RATE or AGENTS@RATE:SECONDS, like 5@1,20@50:120: each in turn, with
+                    --runs swarms each
   --value BYTES     of a value  (default ${STANDARD.valueBytes})
   --hot             each agent overwrites one key, in the layout for such keys
   --transport NAME  ${TRANSPORTS.join(' or ')}  (default ${STANDARD.transport})
@@ -39,7 +42,8 @@ hold all that was acknowledged.
   --interval TIME   of the agents, like 5s; --fanout N too  (default: their own)
   --built           agents from dist (npm run build) instead of from the sources
   --scenario NAME   ${SCENARIOS.join(', ')}  (default ${STANDARD.scenario})
-  --json            one line of JSON: {"status":"ok","data":{...}}
+  --json            one line of JSON: {"status":"ok","data":{...}}; with --loads the data are
+                    {"loads":[{...},...]}
   --help            this text
 
 Scenarios beside the plain load, over pilot alone but for the import:
@@ -57,6 +61,7 @@ const OPTIONS = {
   agents: { type: 'string' },
   rate: { type: 'string' },
   seconds: { type: 'string' },
+  loads: { type: 'string' },
   value: { type: 'string' },
   hot: { type: 'boolean', default: false },
   transport: { type: 'string' },
@@ -78,14 +83,16 @@ const OPTIONS = {
 
 export interface Options {
   readonly settings: Settings
+  /** Settings of each of `--loads`; undefined without that option. */
+  readonly loads: readonly Settings[] | undefined
   readonly isJson: boolean
   readonly isHelp: boolean
 }
 
-const parseRate = (text: string): number => {
+const parseRate = (option: string, text: string): number => {
   const number = /^\d{1,4}(\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN
   if (number > 0 && number <= MOST_RATE) return number
-  throw unusable('--rate', text, `give writes a second, above 0 to ${MOST_RATE}, like 5 or 0.5`)
+  throw unusable(option, text, `give writes a second, above 0 to ${MOST_RATE}, like 5 or 0.5`)
 }
 
 const parseVersions = (option: string, text: string): string[] =>
@@ -124,6 +131,37 @@ const checkTogether = ({ scenario, transport, isHot, agents }: Settings): void =
   }
 }
 
+/** A load by itself, `AGENTS@RATE` or `AGENTS@RATE:SECONDS`. */
+const parseLoad = (text: string): Partial<Settings> => {
+  const [, agents, rate, seconds] = /^([^@:]+)@([^@:]+)(?::([^@:]+))?$/.exec(text) ?? []
+  if (agents === undefined || rate === undefined) {
+    throw unusable('--loads', text, 'give AGENTS@RATE or AGENTS@RATE:SECONDS, like 5@1,20@50:120')
+  }
+  return {
+    agents: parseWhole('--loads', agents, 2, MOST_AGENTS, 'agents, a whole number'),
+    rate: parseRate('--loads', rate),
+    ...(seconds !== undefined && {
+      seconds: parseWhole('--loads', seconds, 1, MOST_SECONDS, 'seconds, a whole number'),
+    }),
+  }
+}
+
+/** Throws a Failure (invalid_argument) for what `--loads` says itself, or what it means nothing to. */
+const checkLoads = ({ scenario }: Settings, values: { agents?: string; rate?: string }): void => {
+  const { agents, rate } = values
+  const [name, text] = agents === undefined ? ['rate', rate] : ['agents', agents]
+  if (text !== undefined) {
+    throw new Failure('invalid_argument', `--${name} "${text}" does not go with --loads`, {
+      hint: 'give agents and writes a second in --loads alone, like 5@1,20@50',
+    })
+  }
+  if (scenario !== 'load') {
+    throw new Failure('invalid_argument', `--loads means nothing to --scenario "${scenario}"`, {
+      hint: 'leave --loads out',
+    })
+  }
+}
+
 type Whole =
   | 'agents'
   | 'seconds'
@@ -153,7 +191,7 @@ export const parseOptions = (args: readonly string[]): Options => {
         : parseName('--transport', transport, TRANSPORTS),
     versions: versions === undefined ? STANDARD.versions : parseVersions('--versions', versions),
     agents: whole('agents', 2, MOST_AGENTS, STANDARD.agents),
-    rate: rate === undefined ? RATES[scenario] : parseRate(rate),
+    rate: rate === undefined ? RATES[scenario] : parseRate('--rate', rate),
     seconds: whole('seconds', 1, MOST_SECONDS, STANDARD.seconds),
     valueBytes: whole('value', 1, MOST_VALUE, STANDARD.valueBytes),
     isHot: values.hot,
@@ -169,5 +207,7 @@ export const parseOptions = (args: readonly string[]): Options => {
     entryBytes: whole('entry-bytes', 1, MOST_VALUE, STANDARD.entryBytes),
   }
   checkTogether(settings)
-  return { settings, isJson: values.json, isHelp: values.help }
+  if (values.loads !== undefined) checkLoads(settings, values)
+  const loads = values.loads?.split(',').map((text) => ({ ...settings, ...parseLoad(text) }))
+  return { settings, loads, isJson: values.json, isHelp: values.help }
 }

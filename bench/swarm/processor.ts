@@ -23,10 +23,14 @@ export interface Used {
   readonly daemons: number
   /** This process: it writes, watches, and stands in for registry and beacon. */
   readonly bench: number
+  /** All else on this machine: with much of it the figures are not those of the swarm alone. */
+  readonly others: number
 }
 
 /** One reading: seconds since each process began. */
-export interface Usage extends Omit<Used, 'daemons'> {
+export interface Usage extends Omit<Used, 'daemons' | 'others'> {
+  /** Of all processes. */
+  readonly machine: number
   /** By process. */
   readonly daemons: ReadonlyMap<number, number>
 }
@@ -86,6 +90,17 @@ const treeOf = (all: ReadonlyMap<number, Process>, roots: readonly number[]): Pr
   return tree
 }
 
+/** Seconds that all processors have worked, or were taken by the host of a virtual one. */
+const readMachine = (): number => {
+  const [line = ''] = readFileSync('/proc/stat', 'utf8').split('\n')
+  const [user, nice, system, , , irq, softirq, steal] = line
+    .trim()
+    .split(/\s+/)
+    .slice(1)
+    .map(Number)
+  return sum([user, nice, system, irq, softirq, steal].map((ticks) => ticks ?? 0)) / TICKS
+}
+
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)
 
 /**
@@ -107,6 +122,7 @@ export const readUsage = (agents: readonly number[], daemons: readonly number[])
         .map((pid) => [pid, sum(treeOf(all, [pid]).map(({ own, children }) => own + children))]),
     ),
     bench: (user + system) / 1e6,
+    machine: readMachine(),
   }
 }
 
@@ -119,11 +135,20 @@ export const usedSince = (before: Usage | null, after: Usage | null): Used | nul
     const old = before.daemons.get(pid)
     return old === undefined ? 0 : seconds - old
   })
+  const ours = {
+    agents: after.agents - before.agents,
+    pilotctl: after.pilotctl - before.pilotctl,
+    daemons: sum(daemons),
+    bench: after.bench - before.bench,
+  }
+  // The machine's ticks and those of processes are read at different moments.
+  const others = Math.max(0, after.machine - before.machine - sum(Object.values(ours)))
   return {
-    agents: toHundredth(after.agents - before.agents),
-    pilotctl: toHundredth(after.pilotctl - before.pilotctl),
-    daemons: toHundredth(sum(daemons)),
-    bench: toHundredth(after.bench - before.bench),
+    agents: toHundredth(ours.agents),
+    pilotctl: toHundredth(ours.pilotctl),
+    daemons: toHundredth(ours.daemons),
+    bench: toHundredth(ours.bench),
+    others: toHundredth(others),
   }
 }
 

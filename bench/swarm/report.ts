@@ -45,7 +45,7 @@ const ROWS: readonly Row[] = [
   ['messages a second when idle', ({ idle }) => showNumber(idle.messagesPerSecond)],
   ['unread in one inbox, at most', ({ backlog }) => showNumber(backlog.max)],
   ['unread in all at the end', ({ backlog }) => showNumber(backlog.last)],
-  ...(['agents', 'pilotctl', 'daemons', 'bench'] as const).map(
+  ...(['agents', 'pilotctl', 'daemons', 'bench', 'others'] as const).map(
     (part): Row => [
       `processor of ${part}`,
       ({ processorSeconds }) =>
@@ -97,6 +97,9 @@ const describe = (settings: Settings): string => {
       return `${rate} writes/s while one imports ${entries} values of ${entryBytes} bytes`
   }
 }
+
+/** A load in a few words: `5 agents at 20/s`. */
+export const nameOf = ({ agents, rate }: Settings): string => `${agents} agents at ${rate}/s`
 
 const showHead = ({ machine, settings }: SwarmBench): string => {
   const { transport, agents, versions, isBuilt } = settings

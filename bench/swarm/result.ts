@@ -35,7 +35,7 @@ export interface Measured {
   readonly acknowledgement: Quantiles
   /** From the first write until the replicas were equal and their inboxes empty. */
   readonly traffic: Traffic
-  /** Before the load, when nobody writes. */
+  /** Before the load, while no agent writes. */
   readonly idle: {
     readonly messagesPerSecond: number
     readonly bytesPerSecond: number
@@ -48,7 +48,7 @@ export interface Measured {
     readonly middle: number | null
     readonly end: number | null
   }
-  /** Messages unread in one inbox: the most, and in all at the last look. */
+  /** Messages unread: the most in one inbox, and in all when they should have been read, 10 s after all. */
   readonly backlog: {
     readonly max: number
     readonly last: number
@@ -111,9 +111,17 @@ export interface Run extends Measured {
 /** The figures of a run in the middle of several: each number is a median of its own. */
 export type MedianRun = Omit<Run, 'samples'>
 
+/** One load. */
 export interface SwarmBench {
+  /** When it began, as in ISO 8601. */
+  readonly date: string
   readonly machine: Machine
   readonly settings: Settings
   readonly runs: readonly Run[]
   readonly median: MedianRun
+}
+
+/** What `--loads` measures, one after another. */
+export interface SwarmBenches {
+  readonly loads: readonly SwarmBench[]
 }

@@ -25,7 +25,7 @@ export interface Settings {
   readonly valueBytes: number
   /** Does each agent overwrite one key, in the layout for such keys, instead of writing new ones? */
   readonly isHot: boolean
-  /** How long nobody writes before, so that the traffic of rounds alone is known. */
+  /** How long no agent writes before, so that the traffic of rounds alone is known. */
   readonly idleSeconds: number
   /** How long the replicas may take to become equal after the last write. */
   readonly settleSeconds: number

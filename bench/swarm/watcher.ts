@@ -6,13 +6,16 @@
  * watcher.stop()
  * ```
  */
+import { setMaxListeners } from 'node:events'
 import type { Agent } from './agent.ts'
 import { type Journal, MAP } from './journal.ts'
 
 export class Watcher {
   readonly #end = new AbortController()
 
-  private constructor() {}
+  private constructor() {
+    setMaxListeners(0, this.#end.signal) // each agent's watch listens
+  }
 
   /** Resolves when all agents say that they tell of changes from now on. */
   static async start(agents: readonly Agent[], journal: Journal): Promise<Watcher> {

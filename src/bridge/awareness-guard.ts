@@ -67,7 +67,7 @@ const readState = ({ json }: Entry): State | undefined => {
   const value: unknown = reading('awareness', () => JSON.parse(utf8.decode(json)))
   if (typeof value !== 'object' || Array.isArray(value)) return undefined
   try {
-    checkValue(value, 0)
+    checkValue(value)
   } catch (error) {
     if (error instanceof Refusal) return undefined
     throw error

@@ -18,7 +18,7 @@ import { Farewell } from '../control/answers.ts'
 import { makeFolder } from '../control/folder.ts'
 import { ControlServer } from '../control/server.ts'
 import { serveAgent } from '../control/service.ts'
-import { type Failure, toFailure } from '../errors.ts'
+import { Failure, toFailure } from '../errors.ts'
 import { keepIn } from '../store/keep.ts'
 import type { Transport } from '../transport.ts'
 import { tellOwner } from './owner.ts'
@@ -102,7 +102,7 @@ const awaitEnding = (): Ending => {
 
 /**
  * Resolves when the agent has stopped: what it wrote is on disk and was pushed, socket and locks
- * are gone. Rejects with a Failure where it could not start.
+ * are gone. Rejects with a Failure where it could not start, and when its data folder is gone.
  */
 export const live = async (
   plan: RunPlan,
@@ -111,6 +111,8 @@ export const live = async (
   const transport = await createTransport(plan.transport, plan.swarm, env)
   let hasStarted = false
   let isStopping = false
+  /** Why it ends by itself. */
+  let gone: Failure | undefined
   const problems = new ProblemLog((told) => {
     // That a start is broken off is no news to who did it.
     if (hasStarted || !isStopping) onProblem(told)
@@ -131,6 +133,14 @@ export const live = async (
     keep: keepIn(plan.dir),
     ...(plan.maxValueBytes !== undefined && { maxValueBytes: plan.maxValueBytes }),
     onProblem: (problem) => problems.add(problem),
+    onGone: () => {
+      gone = new Failure(
+        'not_found',
+        `the data folder "${plan.dir}" was removed, moved or replaced: the agent ends`,
+        { hint: 'run it again on the right folder; what its peers have comes back from them' },
+      )
+      ending.ask()
+    },
   })
   const ending = awaitEnding()
   let tellStarted: () => void = () => undefined
@@ -188,4 +198,5 @@ export const live = async (
       ending.free()
     }
   }
+  if (gone) throw gone
 }

@@ -40,7 +40,16 @@ export const showPeers = (io: Io, peers: readonly PeerStatus[], now: number): st
     printable(peer.source),
     String(peer.failures),
   ])
-  return table(['PEER', 'STATE', 'HEARD', 'KNOWN', 'FAILURES'], rows, {
+  const shown = table(['PEER', 'STATE', 'HEARD', 'KNOWN', 'FAILURES'], rows, {
     head: (line) => style('bold', line),
   })
+  return shown + peers.map(showFailure).join('')
+}
+
+/** A line below the table for each peer that fails: why, and what to do. */
+const showFailure = ({ address, failure }: PeerStatus): string => {
+  if (!failure) return ''
+  const { message, hint } = failure
+  const advice = hint === undefined ? '' : ` (${hint})`
+  return `${printable(`${address}: ${message}${advice}`)}\n`
 }

@@ -17,7 +17,7 @@ import {
   shellQuote,
   TIMEOUT_MS,
 } from './connection.ts'
-import { socketPath } from './folder.ts'
+import { socketPaths } from './folder.ts'
 import type { Entry, Fields, RequestOf } from './protocol.ts'
 
 export { shellQuote } from './connection.ts'
@@ -137,20 +137,25 @@ export class ControlClient {
   }
 
   async #connect(): Promise<Socket> {
-    let path: string
+    let paths: string[]
     try {
-      path = await socketPath(this.#dir)
+      paths = await socketPaths(this.#dir)
     } catch (error) {
       throw isFailure(error, 'not_found') ? this.#notRunning() : error
     }
-    const socket = connect(path)
-    try {
-      await connected(socket, () => isLate(this.#dir))
-      return socket
-    } catch (error) {
-      socket.destroy()
-      throw this.#connectFailure(error)
+    for (const path of paths) {
+      const socket = connect(path)
+      try {
+        await connected(socket, () => isLate(this.#dir))
+        return socket
+      } catch (error) {
+        socket.destroy()
+        const failure = this.#connectFailure(error)
+        // What a dead agent left; a living one may listen at the next.
+        if (failure.code !== 'not_running') throw failure
+      }
     }
+    throw this.#notRunning()
   }
 
   #connectFailure(error: unknown): Failure {

@@ -87,13 +87,17 @@ export const converse = (socket: Socket, handle: Handle): void => {
 
   const answer = async (line: string): Promise<void> => {
     try {
+      // While it waits for us it is not idle: a flush, or a busy agent, may take long.
+      socket.setTimeout(0)
       const result = await handle(decodeRequest(line))
+      socket.setTimeout(IDLE_MS)
       if (result instanceof Subscription) return watch(result)
       if (result instanceof Rows) return await writeRows(result)
       if (!(result instanceof Farewell)) return await write(encodeAnswer(result))
       await write(encodeAnswer(result.data))
       result.leave()
     } catch (error) {
+      socket.setTimeout(IDLE_MS)
       await write(encodeFailure(toFailure(error)))
     }
   }

@@ -8,9 +8,9 @@
  * await socketPath(dir)                        // …/kv/agent.sock
  * ```
  */
-import { lstat, mkdir, realpath, stat } from 'node:fs/promises'
+import { lstat, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { homedir, tmpdir, userInfo } from 'node:os'
-import { dirname, isAbsolute, join } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { Failure, toFailure } from '../errors.ts'
 import { checkSwarm } from '../swarm.ts'
 
@@ -79,34 +79,130 @@ export const makeFolder = async (what: string, dir: string, mode = 0o777): Promi
 const userId = (): number => userInfo().uid
 
 /**
- * The folder for sockets whose own would be too long a path. It lies where everyone may
- * write: somebody else's is not used, since its owner could answer in the agent's place.
+ * Folders in which a socket may lie whose own would be too long a path: the first that fits is
+ * used. A TMPDIR may itself be long.
  */
-const shortFolder = async (): Promise<string> => {
-  const dir = join(tmpdir(), `pilot-gossip-${userId()}`)
-  await mkdir(dir, { recursive: true, mode: 0o700 })
+const shortRoots = (env: NodeJS.ProcessEnv): string[] => {
+  const runtime = env.XDG_RUNTIME_DIR ?? ''
+  return [...new Set([resolve(tmpdir()), ...(isAbsolute(runtime) ? [runtime] : []), '/tmp'])]
+}
+
+/** Where the sockets of this user lie in `root`. */
+const shortFolder = (root: string): string => join(root, `pilot-gossip-${userId()}`)
+
+/**
+ * Rejects unless the folder is this user's alone: it lies where everyone may write, and another
+ * one's is not used, since its owner could answer in the agent's place.
+ */
+const checkPrivate = async (dir: string): Promise<void> => {
   const found = await lstat(dir)
-  if (found.isDirectory() && found.uid === userId() && (found.mode & 0o077) === 0) return dir
+  if (found.isDirectory() && found.uid === userId() && (found.mode & 0o077) === 0) return
   throw new Failure('permission_denied', `"${dir}" is not this user's alone`, {
     hint: 'remove it, or give a data folder with a shorter path',
   })
 }
 
-/**
- * The path of the agent's socket; the folder must exist (`not_found`). All paths to one folder
- * give the same, unless TMPDIR differs and the folder's path is longer than some 90 bytes.
- */
-export const socketPath = async (dir: string): Promise<string> => {
+const fits = (path: string): boolean => Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES
+
+/** The paths at which the socket of that folder may lie outside of it, best first. */
+const shortPaths = async (real: string): Promise<string[]> => {
+  // Loaded where it is needed: it takes as long as all the rest of a command.
+  const { createHash } = await import('node:crypto')
+  const name = createHash('sha256').update(real).digest('hex').slice(0, 16)
+  return shortRoots(process.env)
+    .map((root) => join(shortFolder(root), `${name}.sock`))
+    .filter(fits)
+}
+
+/** The folder by its own path. Rejects with a Failure that names it. */
+const realFolder = async (dir: string): Promise<string> => {
   try {
-    const real = await realpath(dir)
-    const path = join(real, SOCKET)
-    if (Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES) return path
-    // Loaded where it is needed: it takes as long as all the rest of a command.
-    const { createHash } = await import('node:crypto')
-    const name = createHash('sha256').update(real).digest('hex').slice(0, 16)
-    return join(await shortFolder(), `${name}.sock`)
+    return await realpath(dir)
   } catch (error) {
-    if (error instanceof Failure) throw error
     throw folderFailure('the data folder', dir, error)
   }
+}
+
+/**
+ * Where the agent is to listen; the folder must exist (`not_found`). All paths to one folder give
+ * the same. Where the folder's path is longer than some 90 bytes it lies in the folder for
+ * temporary files, or another where its path is short enough.
+ */
+export const socketPath = async (dir: string): Promise<string> => {
+  const real = await realFolder(dir)
+  const path = join(real, SOCKET)
+  if (fits(path)) return path
+  const why: Failure[] = []
+  for (const short of await shortPaths(real)) {
+    try {
+      await mkdir(dirname(short), { recursive: true, mode: 0o700 })
+      await checkPrivate(dirname(short))
+      return short
+    } catch (error) {
+      why.push(toFailure(error))
+    }
+  }
+  const reasons = why.map(({ message }) => message).join('; ')
+  throw new Failure(
+    why[0]?.code ?? 'invalid_argument',
+    `there is no place for the socket of the agent on "${dir}": the path of that folder is too long for one (${Buffer.byteLength(path)} bytes, at most ${MAX_SOCKET_PATH_BYTES})${reasons === '' ? '' : `, and elsewhere it cannot lie: ${reasons}`}`,
+    { hint: 'give a data folder with a shorter path, or set TMPDIR to a folder of this user' },
+  )
+}
+
+/** In the data folder where the socket is not: its path. TMPDIR may be another for each command. */
+const NOTE = `${SOCKET}.path`
+
+/** Notes where the agent listens. */
+export const noteSocket = async (dir: string, path: string): Promise<void> => {
+  const note = join(dir, NOTE)
+  if (path === join(await realFolder(dir), SOCKET)) {
+    await rm(note, { force: true }) // of a former agent
+    return
+  }
+  await writeFile(`${note}.tmp`, `${path}\n`, { mode: 0o600 })
+  await rename(`${note}.tmp`, note)
+}
+
+/** Removes the note where it is of that path. */
+export const forgetSocket = async (dir: string, path: string): Promise<void> => {
+  if ((await readNote(dir)) === path) await rm(join(dir, NOTE), { force: true })
+}
+
+/** Undefined where there is none, or no path in it. */
+const readNote = async (dir: string): Promise<string | undefined> => {
+  let text: string
+  try {
+    text = (await readFile(join(dir, NOTE), 'utf8')).trimEnd()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw folderFailure('the data folder', dir, error)
+  }
+  return isAbsolute(text) && fits(text) ? text : undefined
+}
+
+/**
+ * Where an agent may listen, best first: in the folder, where it has noted, and where agents do
+ * that leave no note. Rejects with `not_found` where there is no such folder, with
+ * `permission_denied` where a socket lies in a folder that is not this user's alone.
+ */
+export const socketPaths = async (dir: string): Promise<string[]> => {
+  const real = await realFolder(dir)
+  const note = await readNote(real)
+  const own = join(real, SOCKET)
+  const elsewhere = [...(note ? [note] : []), ...(fits(own) ? [] : await shortPaths(real))]
+  const paths = fits(own) ? [own] : []
+  for (const path of new Set(elsewhere)) {
+    try {
+      await lstat(path)
+      await checkPrivate(dirname(path))
+      paths.push(path)
+    } catch (error) {
+      if (error instanceof Failure) throw error
+      const { code } = error as NodeJS.ErrnoException
+      if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'EACCES') throw toFailure(error)
+    }
+  }
+  return paths
 }

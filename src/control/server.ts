@@ -8,15 +8,16 @@
  * await server.close()
  * ```
  */
-import { chmod, realpath, rm } from 'node:fs/promises'
+import { chmod, realpath, rename, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { Failure, isFailure, toFailure } from '../errors.ts'
+import { type FileId, fileIdOf, isSameFile } from '../file-id.ts'
 import { Lock } from '../transports/lock.ts'
 import type { Handle } from './answers.ts'
 import { ControlClient } from './client.ts'
 import { converse } from './conversation.ts'
-import { folderFailure, makeFolder, socketPath } from './folder.ts'
+import { folderFailure, forgetSocket, makeFolder, noteSocket, socketPath } from './folder.ts'
 import { encodeFailure } from './protocol.ts'
 
 /** Clients at a time. Each may cost up to a request and an answer of memory; further ones are told so and let go. */
@@ -42,6 +43,10 @@ export class ControlServer {
   #clients = 0
   #server: Server | undefined
   #lock: Lock | undefined
+  /** The file at which clients connect. */
+  #socket: { readonly path: string; readonly id: FileId | undefined } | undefined
+  /** Where it listens, once that is noted. */
+  #path: string | undefined
 
   constructor(options: ControlServerOptions) {
     this.#dir = options.dir
@@ -62,7 +67,10 @@ export class ControlServer {
       this.#lock = lock
       // The lock knows the processes of this host alone; an agent in a container answers here.
       if (await new ControlClient(this.#dir).isRunning()) throw this.#taken()
-      await this.#listen(await socketPath(this.#dir))
+      const path = await socketPath(this.#dir)
+      await this.#listen(path)
+      await noteSocket(this.#dir, path)
+      this.#path = path
     } catch (error) {
       await this.close()
       if (isFailure(error, 'already_exists')) throw this.#taken()
@@ -76,32 +84,50 @@ export class ControlServer {
     this.#server = undefined
     if (!server) return
     for (const socket of this.#sockets) socket.destroy()
-    await new Promise<void>((resolve) => server.close(() => resolve()))
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+    await Promise.all([closed, this.#removeSocket()])
   }
 
   /** Stops to listen and gives the folder to others; may be called twice. */
   async close(): Promise<void> {
     await this.stopListening()
-    const lock = this.#lock
+    const [lock, path] = [this.#lock, this.#path]
     this.#lock = undefined
+    this.#path = undefined
+    if (path !== undefined) await forgetSocket(this.#dir, path)
     await lock?.release()
   }
 
+  /**
+   * By another name first: node removes the file of that name when it closes, whoever's it is by
+   * then. So what lies at `path` is removed by us, where it is ours.
+   */
   async #listen(path: string): Promise<void> {
-    await rm(path, { force: true })
+    const made = `${path}~`
+    await rm(made, { force: true })
     // Half open: a client may say that it sends no more, and still wait for its answer.
     const server = createServer({ allowHalfOpen: true }, (socket) => this.#welcome(socket))
     server.maxConnections = MAX_CLIENTS + MAX_REFUSED
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen(path, () => {
+      server.listen(made, () => {
         server.off('error', reject)
         resolve()
       })
     })
     server.on('error', (error) => this.#options.onProblem?.(toFailure(error)))
     this.#server = server
-    await chmod(path, 0o600)
+    await chmod(made, 0o600)
+    await rename(made, path)
+    this.#socket = { path, id: await fileIdOf(path) }
+  }
+
+  async #removeSocket(): Promise<void> {
+    const { path, id } = this.#socket ?? {}
+    this.#socket = undefined
+    if (path === undefined || id === undefined) return
+    const found = await fileIdOf(path)
+    if (found && isSameFile(found, id)) await rm(path, { force: true })
   }
 
   #welcome(socket: Socket): void {

@@ -42,6 +42,8 @@ interface Ask {
   readonly others: Map<string, string | undefined>
   /** Is its answer not all here, or did it not close a gap? */
   hasGap: boolean
+  /** Was something refused that this peer sent? Then its answer is not all that it has. */
+  isRefused: boolean
 }
 
 export interface Next {
@@ -54,7 +56,7 @@ export interface Next {
 export interface Answered {
   /** Those to ask next. */
   readonly next: readonly Next[]
-  /** When was asked what has now been answered to the end; undefined where it has not. */
+  /** When was asked what has now been answered to the end, and taken; undefined where it has not. */
   readonly since: number | undefined
 }
 
@@ -99,9 +101,25 @@ export class Asks {
     const others = ask?.others ?? new Map<string, string | undefined>()
     others.delete(peer)
     const until = now + this.#waitMs(repeated)
-    const asked = { peer, digest, since: now, until, heardAt: now, repeated, others, hasGap: false }
+    const asked = {
+      peer,
+      digest,
+      since: now,
+      until,
+      heardAt: now,
+      repeated,
+      others,
+      hasGap: false,
+      isRefused: false,
+    }
     this.#asks.set(document, asked)
     return true
+  }
+
+  /** Something that the peer sent was refused: whatever it answers now, we do not have all of it. */
+  refused(document: string, peer: string): void {
+    const ask = this.#asks.get(document)
+    if (ask?.peer === peer) ask.isRefused = true
   }
 
   /** A part of the answer came, or its last part. */
@@ -117,7 +135,7 @@ export class Asks {
       ask.heardAt = now
       return NOT_ENDED
     }
-    return { next: this.#end(document, ask), since: ask.since }
+    return { next: this.#end(document, ask), since: ask.isRefused ? undefined : ask.since }
   }
 
   /** Something of that peer's answers is on its way. */
@@ -167,6 +185,7 @@ export class Asks {
   #end(document: string, ask: Ask): Next[] {
     this.#asks.delete(document)
     const next = [...ask.others].map(([peer, digest]) => ({ peer, digest }))
-    return ask.hasGap ? [{ peer: ask.peer, digest: undefined }, ...next] : next
+    if (!ask.hasGap || ask.isRefused) return next
+    return [{ peer: ask.peer, digest: undefined }, ...next]
   }
 }

@@ -26,6 +26,7 @@ import {
 import type { Fanouts } from './fanouts.ts'
 import type { Answer, Saying } from './outbox.ts'
 import { Parcel } from './parcel.ts'
+import { PartCache } from './part-cache.ts'
 import type { Rumors } from './rumors.ts'
 
 export interface ComposeOptions {
@@ -112,6 +113,12 @@ const lengthOf = ({ data, needs, told = [] }: PackedUpdate): number =>
   (needs?.size ?? 0) * NEED_LENGTH +
   told.reduce((sum, address) => sum + jsonBytes(address) + 1, 0)
 
+/** Characters that an update of that document may take in a message that says nothing else. */
+export const updateRoom = (document: string, maxMessageBytes: number): number => {
+  const room = Math.max(LEAST_PIECE_BYTES, maxMessageBytes - ENVELOPE_BYTES)
+  return Math.max(LEAST_PIECE_BYTES, room - jsonBytes(document) - STATE_BYTES)
+}
+
 interface Part {
   readonly state: DocState
   /** Characters it takes. */
@@ -134,6 +141,7 @@ export class Composer {
   readonly #options: ComposeOptions
   /** Several peers are told the same: encode and compress it once. */
   readonly #packed = new WeakMap<Delta, PackedUpdate>()
+  readonly #parts = new PartCache()
 
   constructor(options: ComposeOptions) {
     this.#options = options
@@ -406,7 +414,9 @@ export class Composer {
         bytes === undefined
           ? { piece: delta, rest: undefined }
           : takePiece(replica.doc, delta, bytes)
-      const update = this.#pack(replica, piece)
+      const isPart = bytes !== undefined && bytes !== SINGLE
+      const pack = (): PackedUpdate => this.#pack(replica, piece)
+      const update = isPart ? this.#parts.get(replica, replica.deletes, piece, pack) : pack()
       const length = lengthOf(update)
       const fits = length <= room && update.length <= this.#options.maxUpdateBytes
       const fitting = Math.floor((update.length * room * PIECE_MARGIN) / length)

@@ -43,6 +43,8 @@ export class SharedDocument implements OpenDocument {
   /** Milliseconds; when a peer is to be asked whether it has those, or has more than we. */
   confirmAt = Number.POSITIVE_INFINITY
   syncs = 0
+  /** The peers of whom something was refused, since one had exactly what we have. */
+  readonly refused = new Set<string>()
   /** Peers that have told their digest since the document was changed last. */
   readonly #told = new Set<string>()
   readonly #confirmMs: number
@@ -114,6 +116,7 @@ export class SharedDocument implements OpenDocument {
     this.rumors.knowsAll(address)
     this.unconfirmed.confirm()
     this.syncs++
+    this.refused.clear()
   }
 
   /**

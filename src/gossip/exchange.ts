@@ -226,6 +226,7 @@ export class Exchange {
         updates.push({ bytes, needs: one.update.needs })
         senders.set(digest, [one])
       } catch (error) {
+        this.#onRefused(one.peer, document)
         refuse(one.peer.address, error, name)
       }
     }
@@ -241,7 +242,7 @@ export class Exchange {
       document.changed(freed, now, {})
       this.#options.spread.changed(now)
     }
-    for (const error of thrown) this.#onThrown(groups[0]![0]!.peer, name, error)
+    for (const error of thrown) this.#onThrown(groups[0]![0]!.peer, document, error)
   }
 
   /** One update of those that were merged, and those who sent it. */
@@ -254,6 +255,7 @@ export class Exchange {
     const { config, counters, refuse } = this.#options
     const [{ peer, update, hasMore }] = senders as readonly [Sent, ...Sent[]]
     if (outcome instanceof Refusal) {
+      for (const { peer } of senders) this.#onRefused(peer, document)
       refuse(peer.address, outcome, document.name)
       return
     }
@@ -261,7 +263,10 @@ export class Exchange {
     if (status === 'waiting') {
       if (hasMore) return
       counters.gaps++
-      this.#ask(document.name, peer.address, undefined, now)
+      // Who sent what was refused would send it again, at once and without end.
+      if (!document.refused.has(peer.address)) {
+        this.#ask(document.name, peer.address, undefined, now)
+      }
       return
     }
     if (status === 'known') counters.redundant++
@@ -275,6 +280,12 @@ export class Exchange {
     for (const { peer } of senders) document.shown(carried, peer.address)
   }
 
+  /** What the peer says and does not say from now on is read with that in mind, and ours too. */
+  #onRefused(peer: Peer, document: SharedDocument): void {
+    this.#asks.refused(document.name, peer.address)
+    document.refused.add(peer.address)
+  }
+
   #onVector(peer: Peer, document: SharedDocument, state: DocState, now: number): void {
     const { name, replica, unconfirmed } = document
     try {
@@ -285,8 +296,13 @@ export class Exchange {
       unconfirmed.knownTo(known)
       // Also an empty answer is given: it says that there is nothing, and ends the ask.
       this.#options.sender.say(peer, name, { answer: { known } })
-      if (!replica.isBehind(known)) document.syncs++
-      else if (!state.answer) this.#ask(name, peer.address, state.digest, now)
+      if (!replica.isBehind(known)) {
+        document.syncs++
+        return
+      }
+      if (!state.answer) this.#ask(name, peer.address, state.digest, now)
+      // A silent answer would be taken for a proof that we have all that the peer has.
+      if (document.refused.size > 0) this.#options.sender.say(peer, name, { ask: true })
     } catch (error) {
       this.#options.refuse(peer.address, error, name)
     }
@@ -334,8 +350,11 @@ export class Exchange {
   }
 
   /** A refusal of what had waited, or an observer's own error: told, as it cannot be thrown here. */
-  #onThrown(peer: Peer, document: string, error: unknown): void {
-    if (error instanceof Refusal) this.#options.refuse(peer.address, error, document)
-    else this.#options.tell({ type: 'observer_failed', document, error })
+  #onThrown(peer: Peer, document: SharedDocument, error: unknown): void {
+    const { name } = document
+    if (error instanceof Refusal) {
+      this.#onRefused(peer, document)
+      this.#options.refuse(peer.address, error, name)
+    } else this.#options.tell({ type: 'observer_failed', document: name, error })
   }
 }

@@ -1,8 +1,8 @@
 /** The gossip protocol, free of clocks and sockets. */
-export type { AwarenessSource } from './compose.ts'
+export { type AwarenessSource, updateRoom } from './compose.ts'
 export { DEFAULTS, type GossipConfig } from './config.ts'
 export { Counters } from './counters.ts'
 export type { DocumentStatus, OpenOptions } from './document.ts'
-export type { GossipEffect, GossipEvent } from './events.ts'
+export type { GossipEffect, GossipEvent, ReceivedMessage } from './events.ts'
 export { Gossip, type GossipOptions } from './gossip.ts'
 export type { Peer, PeerSource } from './peers.ts'

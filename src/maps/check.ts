@@ -8,13 +8,13 @@
  * const mine = keepable('k', { list: [1] })       // a copy
  * ```
  */
-import { isPlainKey, LIMITS } from '../../crdt/index.ts'
+import { isPlainKey } from '../../crdt/index.ts'
 import type { Failure } from '../errors.ts'
 import { checkNames, invalid, isBroken, quote } from './names.ts'
 import { DEFAULT_VALUE_BYTES } from './value-limit.ts'
 
-/** Levels of nesting. Peers refuse more than `LIMITS.depth`, and a hot entry is an array around its value. */
-const MAX_DEPTH = LIMITS.depth - 1
+/** Levels of nesting. Agents of former versions take 64, and a hot entry is an array around its value. */
+const MAX_DEPTH = 63
 
 /** Bytes of JSON that a number, true, false or null takes at most, and those around an item. */
 const MAX_SCALAR_BYTES = 24

@@ -7,11 +7,12 @@
  * ```
  */
 import type * as Y from 'yjs'
+import { guardTransactions } from '../../crdt/index.ts'
 import type { Cell } from './cell.ts'
 import { HotIndex } from './hot-index.ts'
 import { losersOf, sweep } from './sweep.ts'
 
-/** Called at the end of each transaction, before any observer, with the keys whose hot elements changed. Must not throw. */
+/** Called at the end of each transaction, before any observer, with the keys whose hot elements changed. */
 export type Watcher = (transaction: Y.Transaction, touched: ReadonlySet<Cell>) => void
 
 interface Hot {
@@ -39,18 +40,31 @@ const attach = (doc: Y.Doc): Hot => {
   const sweepLater = (): void => {
     const cells = [...losing]
     losing.clear()
-    if (!doc.isDestroyed) sweep(index, cells)
+    if (doc.isDestroyed) return
+    // No caller is there for what listeners throw.
+    const guard = guardTransactions(doc)
+    guard.run(() => sweep(index, cells))
+    guard.end()
   }
   doc.on('beforeObserverCalls', (transaction: Y.Transaction) => {
     index.absorb(transaction)
     const touched = index.takeTouched()
-    for (const watcher of hot.watchers) watcher(transaction, touched)
+    // What one throws keeps neither the others from their work nor this index.
+    const thrown: unknown[] = []
+    for (const watcher of hot.watchers) {
+      try {
+        watcher(transaction, touched)
+      } catch (error) {
+        thrown.push(error)
+      }
+    }
     for (const cell of touched) cell.settle()
     for (const cell of [...touched, ...cellsOver(index, transaction)]) {
       if (losersOf(index, cell).length === 0) continue
       if (losing.size === 0) queueMicrotask(sweepLater)
       losing.add(cell)
     }
+    if (thrown.length > 0) throw thrown[0]
   })
   // Yjs forgets all listeners then, though the document can still be used.
   doc.on('destroy', () => hots.delete(doc))

@@ -7,7 +7,7 @@
  * checkNames('state', '__proto__')     // throws a Failure, invalid_argument
  * ```
  */
-import { checkKey, isPlainKey, Refusal } from '../../crdt/index.ts'
+import { isPlainKey } from '../../crdt/index.ts'
 import { Failure } from '../errors.ts'
 
 /** The map that commands use unless they name another. Short, as V1 repeats it in every entry. */
@@ -71,11 +71,8 @@ const checkName = (what: string, name: string): void => {
     )
   }
   if (isBroken(name)) throw invalid(`${what} ${quote(name)} has half a character`)
-  try {
-    checkKey(name)
-  } catch (error) {
-    if (error instanceof Refusal) throw invalid(error.message, undefined, error)
-    throw error
+  if (!isPlainKey(name)) {
+    throw invalid(`${what} ${quote(name)} is reserved by JavaScript`, 'choose another')
   }
 }
 

@@ -73,7 +73,9 @@ export class Launcher {
     const timer = setTimeout(() => helper.kill('SIGKILL'), END_MS)
     await gone
     clearTimeout(timer)
-    await setImmediate() // the system's handle of it is gone after a turn of the loop
+    // The system's handle of it is gone after two turns of the loop.
+    await setImmediate()
+    await setImmediate()
   }
 
   #start(): void {

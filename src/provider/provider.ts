@@ -18,7 +18,7 @@ import { ObservableV2 } from 'lib0/observable'
 import type * as Y from 'yjs'
 import type { Agent } from '../agent.ts'
 import { Failure, toFailure } from '../errors.ts'
-import { now } from '../member.ts'
+import { now, type Problem } from '../member.ts'
 import { Room } from '../room.ts'
 import { checkRoomName } from '../room-name.ts'
 import { describePeers, type PeerStatus } from '../status.ts'
@@ -73,6 +73,8 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   #gathered = 0
   #waiting = 0
   #destroying: Promise<void> | undefined
+  /** What of a peer could not be taken last. */
+  #refused: (Problem & { readonly type: 'refused' }) | undefined
 
   /**
    * `via` is a transport that is not open yet, or an agent. Throws a Failure (invalid_argument)
@@ -95,7 +97,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
       onStep: () => this.#onStep(),
       // The member has closed by itself: the agent was stopped.
       onClosed: () => this.#leave(),
-      onProblem: (problem) => this.emit('problem', [problem]),
+      onProblem: (problem) => this.#onProblem(problem),
     })
     this.#membership = new Membership(via, room, options, (problem) =>
       this.emit('problem', [problem]),
@@ -229,12 +231,13 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
 
   /**
    * Resolves when a peer has given everything it had and has been asked for now. Rejects with a
-   * Failure: `closed` where it is not connected, `timeout` where nobody answers within
-   * `timeoutMs` milliseconds.
+   * Failure: `closed` where it is not connected, `timeout` where no answer came within `timeoutMs`
+   * milliseconds, or none that could be taken.
    */
   async forceSync({ timeoutMs = FORCE_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
     const { member, status } = this.#room
     if (!member) throw this.#notConnected()
+    this.#refused = undefined
     const isAnswered = await this.#questions.ask(
       () => this.#room.status.syncs > status.syncs,
       timeoutMs,
@@ -277,6 +280,15 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     }
   }
 
+  /** Calls listeners of the document: what they throw stops nothing either. */
+  #attempt(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.#onProblem({ type: 'observer_failed', error })
+    }
+  }
+
   async #destroy(): Promise<void> {
     this.doc.off('destroy', this.#onDestroy)
     const subdocs = this.#subdocs?.destroy()
@@ -305,7 +317,13 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
 
   async #load(): Promise<void> {
     await this.#room.load('')
-    if (this.#options.store && !this.doc.isLoaded) this.doc.emit('load', [this.doc])
+    if (this.#options.store && !this.doc.isLoaded)
+      this.#attempt(() => this.doc.emit('load', [this.doc]))
+  }
+
+  #onProblem(problem: Problem): void {
+    if (problem.type === 'refused' && problem.path === undefined) this.#refused = problem
+    this.emit('problem', [problem])
   }
 
   #tellFailed(error: unknown): void {
@@ -329,6 +347,11 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   }
 
   #unanswered(): Failure {
+    if (this.#refused) {
+      const { from, message } = this.#refused
+      const told = `what "${from}" has in room "${this.room}" was refused: ${message}`
+      return new Failure('timeout', told, { hint: 'see that all peers run the same version' })
+    }
     const known = this.#room.member?.gossip?.peers.size ?? 0
     return new Failure('timeout', `nobody of ${known} peers answered in room "${this.room}"`, {
       hint: known === 0 ? 'give peers, or wait until some are found' : 'see whether they run',
@@ -346,7 +369,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     if (isSynced) this.#tellSynced()
     this.emit('synced', [isSynced])
     this.emit('sync', [isSynced])
-    this.doc.emit('sync', [isSynced, this.doc])
+    this.#attempt(() => this.doc.emit('sync', [isSynced, this.doc]))
   }
 
   #pendingSince(): number | undefined {

@@ -6,8 +6,10 @@
  * await writeWhole(nodeDisk, dir, 'writer.json', bytes)
  * ```
  */
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { FolderLock } from './folder-lock.ts'
+import type { Inode } from './place.ts'
 
 export interface Disk {
   /** Makes the folder and those above it, durably; does nothing where it exists. */
@@ -23,6 +25,10 @@ export interface Disk {
   remove(path: string): Promise<void>
   /** Makes creations and renames in the folder durable. */
   syncDir(dir: string): Promise<void>
+  /** What keeps other stores out of the folder; absent where no other can get there. */
+  lock?(dir: string): FolderLock
+  /** Which inode the path stands for; absent where there are none. */
+  inodeOf?(path: string): Promise<Inode>
 }
 
 export interface DiskFile {
@@ -32,6 +38,8 @@ export interface DiskFile {
   /** Makes what was written durable, and the length needed to read it. */
   sync(): Promise<void>
   close(): Promise<void>
+  /** Absent where files have none. */
+  inode?(): Promise<Inode>
 }
 
 /** Only the owner: a document may be private. */
@@ -50,6 +58,7 @@ const openFile = async (path: string, flags: string): Promise<DiskFile> => {
     truncate: (length) => handle.truncate(length),
     sync: () => handle.datasync(),
     close: () => handle.close(),
+    inode: () => handle.stat({ bigint: true }),
   }
 }
 
@@ -81,6 +90,8 @@ export const nodeDisk: Disk = {
   rename,
   remove: (path) => rm(path, { force: true }),
   syncDir,
+  lock: (dir) => new FolderLock(dir),
+  inodeOf: (path) => stat(path, { bigint: true }),
 }
 
 /** What a file is called while it is being written. Each has one: leftovers are overwritten. */
@@ -88,20 +99,21 @@ export const TEMPORARY = '.tmp'
 
 /**
  * Puts a file there in one step, durably: after a crash there is the old one or the new one,
- * never a part. `check` looks at what was written before it gets its name, and may throw.
+ * never a part. The bytes may depend on the file they are written to. `check` looks at what was
+ * written before it gets its name, and may throw.
  */
 export const writeWhole = async (
   disk: Disk,
   dir: string,
   name: string,
-  bytes: Uint8Array,
+  bytes: Uint8Array | ((file: DiskFile) => Promise<Uint8Array>),
   check?: (readBack: Uint8Array) => void,
 ): Promise<void> => {
   const made = join(dir, name + TEMPORARY)
   try {
     const file = await disk.create(made)
     try {
-      await file.write(bytes, 0)
+      await file.write(typeof bytes === 'function' ? await bytes(file) : bytes, 0)
       await file.sync()
     } finally {
       await file.close()

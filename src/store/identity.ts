@@ -14,16 +14,19 @@
  *
  * - An id is on disk before it is given out, and a published clock before it is published: after
  *   a crash `take` can tell whether the store still has all that others may have seen.
- * - A folder that was copied or restored as a whole cannot know that it is old: there a peer
- *   tells, and `mustChange` gives a new id. What was written under the old one stays valid.
+ * - A folder that was copied, or restored from a copy, is noticed by where it lies (`place.ts`) and
+ *   gets a new id. One that cannot know that it is old (a disk or a virtual machine that was set
+ *   back) a peer tells, and `mustChange` gives a new id. What was written under the old one stays valid.
  */
 import { randomInt } from 'node:crypto'
 import { join } from 'node:path'
 import { Failure } from '../errors.ts'
 import { Lock } from '../transports/lock.ts'
-import { type Disk, nodeDisk, writeWhole } from './disk.ts'
+import { type Disk, type DiskFile, nodeDisk, writeWhole } from './disk.ts'
 import { toDiskFailure } from './disk-failure.ts'
+import { FolderWatch } from './folder-watch.ts'
 import { newerFormat } from './head.ts'
+import { type Inode, isAt, type Place, parsePlace, placeOf, readHost } from './place.ts'
 import {
   judgeWriter,
   NODES,
@@ -49,13 +52,20 @@ export interface IdentityOptions {
   readonly random?: RandomBelow
 }
 
+/** What lies in `writer.json`. */
+interface Kept {
+  readonly record: WriterRecord
+  /** Absent in a former format, and on a disk without inodes. */
+  readonly place: Place | undefined
+}
+
 export interface Taken {
   readonly writer: number
   readonly reason: WriterReason
 }
 
 /** Undefined for what no Identity wrote. Throws a Failure for a newer format. */
-const parseRecord = (bytes: Uint8Array, path: string): WriterRecord | undefined => {
+const parseKept = (bytes: Uint8Array, path: string): Kept | undefined => {
   let value: { readonly [key: string]: unknown }
   try {
     value = JSON.parse(new TextDecoder().decode(bytes)) ?? {}
@@ -71,7 +81,8 @@ const parseRecord = (bytes: Uint8Array, path: string): WriterRecord | undefined 
   } catch {
     return undefined // out of range: damaged
   }
-  return { node, incarnation, published: published as number }
+  const record = { node, incarnation, published: published as number }
+  return { record, place: parsePlace(value.place) }
 }
 
 export class Identity {
@@ -79,7 +90,9 @@ export class Identity {
   readonly #disk: Disk
   readonly #random: RandomBelow
   readonly #lock: Lock
+  readonly #host = readHost()
   #isOpen = false
+  #watch: FolderWatch | undefined
   #isDistrusted = false
   #record: WriterRecord | undefined
   /** The highest clock that `publish` was asked for, for the writer of now. */
@@ -106,6 +119,16 @@ export class Identity {
   }
 
   /**
+   * Calls `onGone` once when the folder is removed, moved or replaced, until `close`: what is
+   * written from then on is kept nowhere.
+   */
+  watch(onGone: (failure: Failure) => void): void {
+    this.#checkOpen()
+    this.#watch?.stop()
+    this.#watch = new FolderWatch(() => this.#lock.checkFolder(), onGone)
+  }
+
+  /**
    * What was read from disk is not all that may ever be read again: a file that is unreadable
    * today may hold own entries that were never published, and give them back tomorrow. The clock
    * alone does not show that, so the next `take` gives a new id.
@@ -122,12 +145,13 @@ export class Identity {
   async take(known: number | undefined, clocks: ReadonlyMap<number, number>): Promise<Taken> {
     this.#checkOpen()
     const found = await this.#read()
-    const node = known ?? (typeof found === 'string' ? this.#random(NODES) : found.node)
-    const judged =
-      found === 'first' || found === 'unreadable' ? found : judgeWriter(found, node, clocks)
-    const reason = judged === 'same' && this.#isDistrusted ? 'lost' : judged
-    const before = typeof found === 'string' ? undefined : found
-    if (reason === 'same' && before) {
+    const node = known ?? (typeof found === 'string' ? this.#random(NODES) : found.record.node)
+    if (typeof found === 'string') return this.#change(node, clocks, undefined, found)
+    const { record: before, place } = found
+    const reason = await this.#judge(before, place, node, clocks)
+    if (reason === 'same') {
+      // A former format: from now on copies of this folder can be told from it.
+      if (place === undefined && this.#disk.inodeOf) await this.#inTurn(() => this.#write(before))
       this.#record = before
       return { writer: writerId(node, before.incarnation), reason }
     }
@@ -165,6 +189,7 @@ export class Identity {
   async close(): Promise<void> {
     if (!this.#isOpen) return
     this.#isOpen = false
+    this.#watch?.stop()
     await this.#writing
     try {
       await this.#lock.release()
@@ -173,10 +198,33 @@ export class Identity {
     }
   }
 
-  async #read(): Promise<WriterRecord | 'first' | 'unreadable'> {
+  async #judge(
+    record: WriterRecord,
+    place: Place | undefined,
+    node: number,
+    clocks: ReadonlyMap<number, number>,
+  ): Promise<WriterReason> {
+    const judged = judgeWriter(record, node, clocks)
+    if (judged !== 'same') return judged
+    if (this.#isDistrusted) return 'lost'
+    const folder = await this.#inodeOf(this.#dir)
+    const file = await this.#inodeOf(join(this.#dir, FILE))
+    if (place && folder && file && !isAt(place, folder, file, this.#host)) return 'copied'
+    return 'same'
+  }
+
+  async #inodeOf(path: string): Promise<Inode | undefined> {
+    try {
+      return await this.#disk.inodeOf?.(path)
+    } catch (error) {
+      throw toDiskFailure(error, `look at "${path}"`)
+    }
+  }
+
+  async #read(): Promise<Kept | 'first' | 'unreadable'> {
     const path = join(this.#dir, FILE)
     try {
-      return parseRecord(await this.#disk.read(path), path) ?? 'unreadable'
+      return parseKept(await this.#disk.read(path), path) ?? 'unreadable'
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'first'
       throw toDiskFailure(error, `read "${path}"`)
@@ -199,9 +247,16 @@ export class Identity {
   }
 
   async #write(record: WriterRecord): Promise<void> {
-    const text = `${JSON.stringify({ format: FORMAT, ...record }, null, 2)}\n`
+    const encode = async (file: DiskFile): Promise<Uint8Array> => {
+      const [folder, own] = [await this.#disk.inodeOf?.(this.#dir), await file.inode?.()]
+      const place = folder && own && placeOf(folder, own, this.#host)
+      const kept = { format: FORMAT, ...record, ...(place && { place }) }
+      return new TextEncoder().encode(`${JSON.stringify(kept, null, 2)}\n`)
+    }
     try {
-      await writeWhole(this.#disk, this.#dir, FILE, new TextEncoder().encode(text))
+      // Never into a folder that took the place of ours.
+      await this.#lock.check()
+      await writeWhole(this.#disk, this.#dir, FILE, encode)
     } catch (error) {
       throw toDiskFailure(error, `write "${join(this.#dir, FILE)}"`)
     }

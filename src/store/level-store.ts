@@ -27,11 +27,12 @@
  *
  * What is deleted takes space until LevelDB has rewritten the tables: up to 4 MiB more.
  */
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import * as Y from 'yjs'
 import { Failure } from '../errors.ts'
 import type { Sizes } from './compaction.ts'
 import { nodeDisk, writeWhole } from './disk.ts'
+import { FolderLock } from './folder-lock.ts'
 import { newerFormat } from './head.ts'
 import {
   type LevelDatabase,
@@ -97,6 +98,7 @@ const sizeOf = (payloads: readonly Uint8Array[]): number =>
 
 class LevelMedium implements Medium {
   readonly dir: string
+  readonly lock: FolderLock
   readonly #folder: string
   readonly #open: OpenLevel
   readonly #onIncomplete: (() => void) | undefined
@@ -110,8 +112,11 @@ class LevelMedium implements Medium {
   #hasDamage = false
 
   constructor(options: LevelStoreOptions) {
-    this.dir = options.dir
-    this.#folder = join(options.dir, 'db')
+    // Whole: the program may change its working folder meanwhile.
+    this.dir = resolve(options.dir)
+    // LevelDB has a lock of its own, which is free for a moment after each failure.
+    this.lock = new FolderLock(this.dir)
+    this.#folder = join(this.dir, 'db')
     this.#open = options.open ?? openLevel
     this.#onIncomplete = options.onIncomplete
   }

@@ -18,12 +18,13 @@
  * A file that the system refuses to read goes through all of that unharmed (`kept-…`).
  */
 import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type * as Y from 'yjs'
 import type { Failure } from '../errors.ts'
 import type { Sizes } from './compaction.ts'
 import { type Disk, type DiskFile, nodeDisk, writeWhole } from './disk.ts'
 import { toDiskFailure } from './disk-failure.ts'
+import type { FolderLock } from './folder-lock.ts'
 import { encodeHead, headBytes, MARKER_BYTES } from './head.ts'
 import { type FileName, fileName, parseName } from './names.ts'
 import { type Medium, QueuedStore } from './queued-store.ts'
@@ -55,6 +56,7 @@ export class LogStore extends QueuedStore {
 
 class LogMedium implements Medium {
   readonly dir: string
+  readonly lock?: FolderLock
   readonly #disk: Disk
   readonly #onIncomplete: (() => void) | undefined
 
@@ -72,8 +74,11 @@ class LogMedium implements Medium {
   #unreadable: FileName[] = []
 
   constructor(options: LogStoreOptions) {
-    this.dir = options.dir
+    // Whole: the program may change its working folder meanwhile.
+    this.dir = resolve(options.dir)
     this.#disk = options.disk ?? nodeDisk
+    const lock = this.#disk.lock?.(this.dir)
+    if (lock) this.lock = lock
     this.#onIncomplete = options.onIncomplete
   }
 

@@ -11,6 +11,7 @@
 import type * as Y from 'yjs'
 import { Failure } from '../errors.ts'
 import { isDueForCompaction, type Moment, type Sizes } from './compaction.ts'
+import type { FolderLock } from './folder-lock.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { Loaded, Store, StoreStats } from './store.ts'
 
@@ -18,6 +19,8 @@ import type { Loaded, Store, StoreStats } from './store.ts'
 export interface Medium {
   /** The folder, for messages. */
   readonly dir: string
+  /** Held from before `load` until after `close`; absent on a disk that no other process sees. */
+  readonly lock?: FolderLock
   load(): Promise<Loaded>
   /** Makes the updates durable, in order. One call at a time. */
   commit(updates: readonly Uint8Array[]): Promise<void>
@@ -40,13 +43,17 @@ export class QueuedStore implements Store {
   readonly #medium: Medium
   readonly #queue: GroupCommit
   #state: 'new' | 'loading' | 'loaded' = 'new'
+  #loading: Promise<Loaded> | undefined
   #compacting: Promise<void> | undefined
   #closing: Promise<void> | undefined
 
   constructor(medium: Medium) {
     this.#medium = medium
     this.#queue = new GroupCommit({
-      commit: (updates) => medium.commit(updates),
+      commit: async (updates) => {
+        await medium.lock?.check()
+        await medium.commit(updates)
+      },
       describe: (error) => medium.describe(error, `write to the store in "${medium.dir}"`),
     })
   }
@@ -55,14 +62,8 @@ export class QueuedStore implements Store {
     if (this.#state !== 'new') throw new TypeError('load was called twice')
     if (this.#closing) throw this.#closed()
     this.#state = 'loading'
-    try {
-      const loaded = await this.#medium.load()
-      this.#state = 'loaded'
-      return loaded
-    } catch (error) {
-      this.#state = 'new'
-      throw this.#medium.describe(error, `read the store in "${this.#medium.dir}"`)
-    }
+    this.#loading = this.#load()
+    return this.#loading
   }
 
   append(update: Uint8Array): Promise<void> {
@@ -93,22 +94,54 @@ export class QueuedStore implements Store {
     return this.#closing
   }
 
-  async #compact(doc: Y.Doc): Promise<void> {
+  async #load(): Promise<Loaded> {
+    const { lock } = this.#medium
     try {
-      await this.#medium.compact(doc, (task) => this.#queue.run(task))
+      await lock?.take()
+      const loaded = await this.#medium.load()
+      if (this.#closing) throw this.#closed()
+      this.#state = 'loaded'
+      return loaded
+    } catch (error) {
+      this.#state = 'new'
+      // The first error is the one that says why.
+      await Promise.allSettled([lock?.release()])
+      throw this.#medium.describe(error, `read the store in "${this.#medium.dir}"`)
+    }
+  }
+
+  async #compact(doc: Y.Doc): Promise<void> {
+    const { lock } = this.#medium
+    const inTurn = (task: () => Promise<void>): Promise<void> =>
+      this.#queue.run(async () => {
+        await lock?.check()
+        await task()
+      })
+    try {
+      await this.#medium.compact(doc, inTurn)
     } catch (error) {
       throw this.#medium.describe(error, `compact the store in "${this.#medium.dir}"`)
     }
   }
 
   async #close(): Promise<void> {
-    // Who asked for the compaction is told of its failure.
-    await Promise.allSettled([this.#compacting])
+    // Who asked for the compaction, or to load, is told of its failure.
+    await Promise.allSettled([this.#loading, this.#compacting])
     await this.#queue.idle()
     try {
       await this.#medium.close()
     } catch (error) {
       throw this.#medium.describe(error, `close the store in "${this.#medium.dir}"`)
+    } finally {
+      await this.#release()
+    }
+  }
+
+  async #release(): Promise<void> {
+    try {
+      await this.#medium.lock?.release()
+    } catch (error) {
+      throw this.#medium.describe(error, `unlock the store in "${this.#medium.dir}"`)
     }
   }
 

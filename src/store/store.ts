@@ -12,8 +12,10 @@
  *
  * The contract, which `test/store-contract.ts` runs over every implementation:
  *
- * - One store object, of one process, has a folder at a time. The store does not see to that
- *   itself: the owner holds the lock (see `identity.ts`) from before `load` until after `close`.
+ * - One store object, of one process, has a folder at a time: `load` locks it, and rejects with
+ *   `already_exists` and who has it while another is open there, in this process or another of
+ *   this host, by whatever path. `close` gives it back, also while it loads, and so does a `load`
+ *   that fails. A folder that is removed or replaced meanwhile is not written to.
  * - `load` comes first and once; `append` and `compact` before it has resolved throw a TypeError. It gives back
  *   each update whose `append` was acknowledged, as long as its bytes can be read, in the order
  *   of the calls. An update that was not acknowledged may be there too, whole or not at all.

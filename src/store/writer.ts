@@ -33,9 +33,10 @@ export interface WriterRecord {
 /**
  * `same`: everything published is here. A new incarnation, because: `first`: the folder has none,
  * `unreadable`: what it has is damaged, `moved`: it belonged to another node, `lost`: less can be
- * read than was published, or than may be read one day, `taken`: a peer has more of this writer than we do.
+ * read than was published, or than may be read one day, `copied`: the folder is a copy, or was
+ * restored from one, `taken`: a peer has more of this writer than we do.
  */
-export type WriterReason = 'same' | 'first' | 'unreadable' | 'moved' | 'lost' | 'taken'
+export type WriterReason = 'same' | 'first' | 'unreadable' | 'moved' | 'lost' | 'copied' | 'taken'
 
 /** Throws a TypeError for a node that is not of 32 bits, or an incarnation not of 1 to 2^21 - 1. */
 export const writerId = (node: number, incarnation: number): number => {

@@ -8,74 +8,25 @@
  * ```ts
  * const lock = new Lock(join(dir, 'lock'))
  * await lock.hold() // rejects with `already_exists` while another owner lives
+ * await lock.check() // before a write: rejects when the folder or the lock is not ours any more
  * (await readOwner(join(dir, 'lock')))?.pid // who has it, where somebody does
  * await isHeld(join(dir, 'lock')) // true, too, where another host has it and none can tell
  * await lock.release()
  * ```
  */
 import { randomUUID } from 'node:crypto'
-import { readFileSync, readlinkSync } from 'node:fs'
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { dirname } from 'node:path'
 import { Failure } from '../errors.ts'
+import { type FileId, fileIdOf, isSameFile } from '../file-id.ts'
+import { describeOwner, hostOf, isAlive, type Owner, ownProcess, parseOwner } from './owner.ts'
+
+export { isAlive, type Owner } from './owner.ts'
 
 /** Times. Each failed try means that another process took or left the lock in between. */
 const TRIES = 5
 
-export interface Owner {
-  readonly pid: number
-  /** when the process started, in clock ticks since the host did; empty where nobody tells */
-  readonly start: string
-  /** among whose processes the id was given out; absent in locks of older versions */
-  readonly host?: string
-}
-
-/** This host, or the container: two that share a name still count their processes apart. */
-const hostOf = (): string => {
-  try {
-    return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`
-  } catch {
-    return hostname() // no such file system
-  }
-}
-
 const codeOf = (error: unknown): unknown => (error as NodeJS.ErrnoException).code
-
-/** For when a process started that has ended, and whose parent has not asked how. */
-const DEAD = 'dead'
-
-/** The 22nd field of /proc/PID/stat; empty on systems without. */
-const startOf = (pid: number): string => {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const [state, ...rest] = fields.slice(fields.lastIndexOf(')') + 2).split(' ')
-    return state === 'Z' ? DEAD : (rest[18] ?? '')
-  } catch {
-    return '' // no such file system or no such process: the caller asks by signal too
-  }
-}
-
-/** Does that very process live, and not another that was given its id since? */
-export const isAlive = ({ pid, start }: Owner): boolean => {
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    if (codeOf(error) === 'ESRCH') return false // EPERM: it lives, as somebody else's
-  }
-  const now = startOf(pid)
-  return now !== DEAD && (start === '' || now === '' || now === start)
-}
-
-/** Undefined for what no Lock wrote: such a file belongs to nobody. */
-const parseOwner = (text: string): Owner | undefined => {
-  try {
-    const { pid, start, host } = JSON.parse(text) as Partial<Record<keyof Owner, unknown>>
-    if (typeof pid !== 'number' || !(pid > 0) || typeof start !== 'string') return undefined
-    return { pid, start, ...(typeof host === 'string' && { host }) }
-  } catch {
-    return undefined // not JSON
-  }
-}
 
 const readLock = async (path: string): Promise<string | undefined> => {
   try {
@@ -106,46 +57,92 @@ export const isHeld = async (path: string): Promise<boolean> => {
   }
 }
 
+export interface LockOptions {
+  /** The Failure (`already_exists`) for a lock that another has; `holder` is a sentence. */
+  readonly taken?: (holder: string) => Failure
+}
+
+const isSame = (before: FileId | undefined, now: FileId | undefined): boolean =>
+  before !== undefined && now !== undefined && isSameFile(before, now)
+
 export class Lock {
   readonly #path: string
+  readonly #taken: (holder: string) => Failure
   /** Unlike any other lock's, also of this process. */
-  readonly #text = JSON.stringify({
-    pid: process.pid,
-    start: startOf(process.pid),
-    host: hostOf(),
-    lock: randomUUID(),
-  })
+  #text: string | undefined
+  /** Of the lock and of its folder, as they were when it was taken. */
+  #file: FileId | undefined
+  #folder: FileId | undefined
 
-  constructor(path: string) {
+  constructor(path: string, options: LockOptions = {}) {
     this.#path = path
+    this.#taken =
+      options.taken ??
+      ((holder) =>
+        new Failure('already_exists', `"${path}" is taken: ${holder}`, {
+          hint: 'Stop the other agent, or choose another folder or name for this one.',
+        }))
   }
 
   /** Takes the lock, or makes sure that it is still ours; `already_exists` while another owner lives. */
   async hold(): Promise<void> {
+    // Made when it is needed: to ask for the own start costs a process on some systems.
+    this.#text ??= JSON.stringify({ ...ownProcess(), lock: randomUUID() })
     for (let left = TRIES; left > 0; left--) {
       const found = await readLock(this.#path)
-      if (found === this.#text) return
+      if (found === this.#text) {
+        this.#file = await fileIdOf(this.#path)
+        this.#folder = await fileIdOf(dirname(this.#path))
+        return
+      }
       if (found === undefined) {
-        await this.#place()
+        await this.#place(this.#text)
         continue
       }
       const owner = parseOwner(found)
-      if (owner && isAlive(owner)) throw this.#taken(`process ${owner.pid} has it`)
+      if (owner && isAlive(owner)) throw this.#taken(describeOwner(owner))
       await this.#remove(found)
     }
     throw this.#taken('several processes want it at once')
   }
 
+  /**
+   * Makes sure that the folder is the one that was locked, and that the lock is ours: cheap, for
+   * use before each write. A lock that was removed by hand is put back. Rejects with
+   * `already_exists` where another has it by now, with `not_found` where the folder was removed,
+   * moved away or replaced by another.
+   */
+  async check(): Promise<void> {
+    if (isSame(this.#file, await fileIdOf(this.#path))) return
+    await this.checkFolder()
+    await this.hold()
+  }
+
+  /**
+   * Rejects with `not_found` when the folder was removed, moved away or replaced by another since
+   * it was locked; with the system's error when that cannot be seen.
+   */
+  async checkFolder(): Promise<void> {
+    const dir = dirname(this.#path)
+    if (!this.#folder || isSame(this.#folder, await fileIdOf(dir))) return
+    throw new Failure('not_found', `"${dir}" was removed, moved or replaced while in use`, {
+      hint: 'Stop what uses it, see that the folder is the right one, and start again.',
+    })
+  }
+
   /** Gives the lock back where it is still ours. */
   async release(): Promise<void> {
-    if ((await readLock(this.#path)) === this.#text) await this.#remove(this.#text)
+    const text = this.#text
+    this.#file = undefined
+    this.#folder = undefined
+    if (text !== undefined && (await readLock(this.#path)) === text) await this.#remove(text)
   }
 
   /** Puts our lock there unless one is: `link` does both in one step, and with all its text. */
-  async #place(): Promise<void> {
+  async #place(text: string): Promise<void> {
     const made = `${this.#path}.${randomUUID()}`
     try {
-      await writeFile(made, this.#text, { flag: 'wx' })
+      await writeFile(made, text, { flag: 'wx' })
       await link(made, this.#path)
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error
@@ -168,11 +165,5 @@ export class Lock {
     } finally {
       await rm(away, { force: true })
     }
-  }
-
-  #taken(why: string): Failure {
-    return new Failure('already_exists', `"${this.#path}" is taken: ${why}`, {
-      hint: 'Stop the other agent, or choose another folder or name for this one.',
-    })
   }
 }

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { benchSwarm } from '../../bench/swarm/bench.ts'
 import { main } from '../../bench/swarm/main.ts'
-import type { SwarmBench } from '../../bench/swarm/result.ts'
+import type { SwarmBench, SwarmBenches } from '../../bench/swarm/result.ts'
 import { type Settings, STANDARD } from '../../bench/swarm/settings.ts'
 import { inFolder } from '../helpers/folder.ts'
 import { suite } from '../helpers/suite.ts'
@@ -17,13 +17,13 @@ const test = suite('bench of a swarm')
 /** Milliseconds for one test: agents start from sources, and the machine may be busy. */
 const LONG = { timeout: 300_000 }
 
-/** One write at a time, and no round among them: each is counted by itself. */
+/** One write at a time, and hardly a round among them: each is counted by itself. */
 const CALM: Settings = {
   ...STANDARD,
   agents: 3,
   rate: 1,
   seconds: 6,
-  interval: '60s',
+  interval: '15s',
   idleSeconds: 1,
 }
 
@@ -32,9 +32,9 @@ const CALM: Settings = {
  * third, and each of the three sends its digest to both others: ten, and some for a digest that
  * overtakes the update.
  */
-const MOST_MESSAGES_A_WRITE = 12
+const MOST_MESSAGES_A_WRITE = 8
 /** Of the updates that come. Each of the two receivers gets it from the other once more. */
-const MOST_REDUNDANT = 0.5
+const MOST_REDUNDANT = 0.2
 
 /** Nothing refused, lost or left behind, whatever the messages were. */
 const checkAnswer = ({ runs: [run] }: SwarmBench, writes: number): void => {
@@ -139,6 +139,38 @@ test(
     assert.is(data.runs.length, 2)
     checkAnswer(data, 10)
     assert.is(data.median.writes.acknowledged, 10)
+  },
+  LONG,
+)
+
+const LOADS = '--loads 2@10,3@20:2 --transport mailbox --seconds 1 --idle 1 --json'.split(' ')
+
+test(
+  'loads: each is measured, with agents, rate and time of its own',
+  async () => {
+    const { code, out, err } = await play(LOADS)
+    assert.equal({ code, err }, { code: 0, err: '' })
+    const { loads } = (JSON.parse(out) as { data: SwarmBenches }).data
+    const [first, second, ...more] = loads as [SwarmBench, SwarmBench]
+    assert.equal(more, [])
+    assert.equal([first.settings.agents, second.settings.agents], [2, 3])
+    checkAnswer(first, 10)
+    checkAnswer(second, 40)
+    assert.is(second.median.lag.each.count, 2 * 40)
+  },
+  LONG,
+)
+
+test(
+  'loads: an interrupt shows those that were measured before',
+  async () => {
+    const { code, out } = await play(LOADS, '3 agents at 20/s: ')
+    assert.is(code, 130)
+    const { loads } = (JSON.parse(out) as { data: SwarmBenches }).data
+    assert.equal(
+      loads.map(({ settings }) => settings.agents),
+      [2],
+    )
   },
   LONG,
 )

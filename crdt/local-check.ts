@@ -1,0 +1,183 @@
+/**
+ * Looks at what was changed here with the eyes of the peers: what they would refuse they would
+ * refuse together with all that comes after it, for the clocks of a writer have no holes. So it is
+ * taken out before anybody is told of it, and reported; all else of the transaction stays.
+ *
+ * ```js
+ * const check = new LocalCheck(doc, (refused) => console.error(refused.message))
+ * check.look(transaction)      // as it ends
+ * check.lookAtAll()            // at what was in the document before
+ * ```
+ */
+import * as Y from 'yjs'
+import { Refusal, type RefusalReason } from './refusal.ts'
+import { takeOut } from './take-out.ts'
+import { checkValue } from './values.ts'
+
+/** A change made here that no peer would take. It has been taken out of the document. */
+export interface RefusedChange {
+  readonly reason: RefusalReason
+  /** Says where, and what is wrong with it. */
+  readonly message: string
+  /** The name of the root type, then keys and places in lists. */
+  readonly path: readonly (string | number)[]
+}
+
+/** Can what takes `bytes` at most be sent, the clock `id` alone? */
+export type Fits = (id: Y.ID, bytes: number) => boolean
+
+export interface LocalCheckOptions {
+  /** Default: all of it can. */
+  readonly fits?: Fits
+  readonly tell: (refused: RefusedChange) => void
+}
+
+/** Bytes of a struct besides its content and its key. */
+const STRUCT_BYTES = 64
+
+/** UTF-8 bytes of one UTF-16 unit, at most. */
+const UNIT_BYTES = 3
+
+/** Bytes of a value that travels as JSON. Throws a Refusal when JSON cannot write it. */
+const checkJson = (value: unknown): number => {
+  const bytes = checkValue(value)
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return bytes
+  let json: string | undefined
+  try {
+    json = JSON.stringify(value)
+  } catch (error) {
+    throw new Refusal('malformed', `not JSON: ${(error as Error).message}`, error)
+  }
+  if (json === undefined) throw new Refusal('malformed', `not JSON: ${String(value)}`)
+  return json.length * UNIT_BYTES
+}
+
+/** Bytes of each clock of the item at most, of the longest where they differ. Throws a Refusal. */
+const checkContent = ({ content }: Y.Item, index: number): number => {
+  if (content instanceof Y.ContentAny) return checkValue(content.arr[index])
+  if (content instanceof Y.ContentJSON) return checkJson(content.arr[index] ?? null)
+  if (content instanceof Y.ContentEmbed) return checkJson(content.embed)
+  if (content instanceof Y.ContentFormat) return checkJson(content.value)
+  if (content instanceof Y.ContentDoc) return checkValue(content.opts)
+  return content instanceof Y.ContentBinary ? content.content.length : 0
+}
+
+/** How many clocks of the item are looked at one by one. Text is cut anywhere. */
+const countOf = ({ content, length }: Y.Item): number =>
+  content instanceof Y.ContentAny || content instanceof Y.ContentJSON ? length : 1
+
+const placeInList = (item: Y.Item): number => {
+  let place = 0
+  for (let left = item.left; left !== null; left = left.left) {
+    if (left.countable && !left.deleted) place += left.length
+  }
+  return place
+}
+
+const pathOf = (item: Y.Item, index: number): (string | number)[] => {
+  const path: (string | number)[] = []
+  for (let at: Y.Item | null = item; at; ) {
+    const parent: Y.Item['parent'] = at.parent
+    const { parentSub } = at
+    path.unshift(parentSub ?? placeInList(at) + (at === item ? index : 0))
+    if (!(parent instanceof Y.AbstractType)) break
+    if (parent._item === null) path.unshift(Y.findRootTypeKey(parent))
+    at = parent._item
+  }
+  return path
+}
+
+const IDENTIFIER = /^[A-Za-z_$][\w$]*$/
+
+/** Characters of a key in a message. */
+const SHOWN = 40
+
+/** As `symbols.tree[3]["a key"]`. */
+const showPath = (path: readonly (string | number)[]): string =>
+  path
+    .map((step, i) => {
+      if (typeof step === 'string' && IDENTIFIER.test(step) && step.length <= SHOWN)
+        return i === 0 ? step : `.${step}`
+      if (typeof step !== 'string') return `[${step}]`
+      const shown = JSON.stringify(step.length > SHOWN ? `${step.slice(0, SHOWN)}…` : step)
+      return i === 0 ? shown : `[${shown}]`
+    })
+    .join('')
+
+interface Found {
+  readonly id: Y.ID
+  readonly refused: RefusedChange
+}
+
+export class LocalCheck {
+  readonly #doc: Y.Doc
+  readonly #options: LocalCheckOptions
+
+  constructor(doc: Y.Doc, options: LocalCheckOptions) {
+    this.#doc = doc
+    this.#options = options
+  }
+
+  /** What the transaction has written, before anybody is told of it. */
+  look(transaction: Y.Transaction): void {
+    const { beforeState, afterState } = transaction
+    const found: Found[] = []
+    for (const [writer, to] of afterState) {
+      const from = beforeState.get(writer) ?? 0
+      if (to > from) this.#find(writer, from, found)
+    }
+    this.#takeOut(transaction, found)
+  }
+
+  /**
+   * What the document holds, whoever wrote it, in a transaction of its own where that is needed. Its
+   * own writer's clocks from `unsent` on are with nobody else.
+   */
+  lookAtAll(origin: unknown, unsent: number): void {
+    const found: Found[] = []
+    for (const writer of this.#doc.store.clients.keys()) this.#find(writer, 0, found, unsent)
+    if (found.length === 0) return
+    Y.transact(this.#doc, (transaction) => this.#takeOut(transaction, found), origin)
+  }
+
+  #takeOut(transaction: Y.Transaction, found: readonly Found[]): void {
+    for (const { id } of found) takeOut(transaction, id)
+    for (const { refused } of found) this.#options.tell(refused)
+  }
+
+  #find(writer: number, from: number, found: Found[], unsent = from): void {
+    const structs = this.#doc.store.clients.get(writer) as (Y.Item | Y.GC)[] | undefined
+    if (!structs || structs.length === 0) return
+    for (let i = Y.findIndexSS(structs, from); i < structs.length; i++) {
+      const item = structs[i]!
+      if (!(item instanceof Y.Item)) continue
+      const count = countOf(item)
+      for (let index = 0; index < count; index++) {
+        const refusal = this.#refusalOf(item, index, unsent)
+        if (!refusal) continue
+        const { reason, message } = refusal
+        const path = pathOf(item, index)
+        const id = Y.createID(writer, item.id.clock + index)
+        found.push({ id, refused: { reason, message: `${showPath(path)}: ${message}`, path } })
+      }
+    }
+  }
+
+  #refusalOf(item: Y.Item, index: number, unsent: number): Refusal | undefined {
+    let bytes: number
+    try {
+      bytes = checkContent(item, index)
+    } catch (error) {
+      if (error instanceof Refusal) return error
+      // A getter of the value, or a proxy.
+      return new Refusal('malformed', `cannot be read: ${(error as Error).message}`, error)
+    }
+    const { fits } = this.#options
+    const id = Y.createID(item.id.client, item.id.clock + index)
+    // What others may have already they can pass on, by messages that are longer than ours.
+    if (!fits || id.client !== this.#doc.clientID || id.clock < unsent) return undefined
+    bytes += STRUCT_BYTES + (item.parentSub?.length ?? 0) * UNIT_BYTES
+    if (fits(id, bytes)) return undefined
+    return new Refusal('too_large', 'too long for a message')
+  }
+}

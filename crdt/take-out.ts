@@ -1,0 +1,97 @@
+/**
+ * Takes an item out of the transaction that wrote it, before anybody has been told of it: the item
+ * stays, as its writer's clocks must have no hole, but deleted and without its content, and so it
+ * travels. What it had replaced under its key is put back.
+ *
+ * ```js
+ * takeOut(transaction, item.id)
+ * ```
+ */
+import * as Y from 'yjs'
+
+/** An item of the document's own writer after `left`, or at the start of its parent. */
+const append = (
+  transaction: Y.Transaction,
+  left: Y.Item | null,
+  parent: NonNullable<Y.Item['parent']>,
+  parentSub: string | null,
+  content: Y.Item['content'],
+): Y.Item => {
+  const { clientID, store } = transaction.doc
+  const id = Y.createID(clientID, Y.getState(store, clientID))
+  const item = new Y.Item(id, left, left?.lastId ?? null, null, null, parent, parentSub, content)
+  item.integrate(transaction, 0)
+  return item
+}
+
+/** The items that lie right below a type, in the order in which they can be written again. */
+function* itemsOf(type: Y.AbstractType<unknown>): Generator<Y.Item> {
+  for (let item = type._start; item !== null; item = item.right) yield item
+  yield* type._map.values()
+}
+
+/** Writes again what `item` held, with all that the transaction has deleted along with it. */
+const putBack = (transaction: Y.Transaction, item: Y.Item, left: Y.Item): void => {
+  const { parent, parentSub } = item
+  if (parent === null) return
+  const isLost = ({ id, deleted }: Y.Item): boolean =>
+    !deleted || Y.isDeleted(transaction.deleteSet, id)
+  const root = append(transaction, left, parent, parentSub, item.content.copy())
+  const types = [[item, root] as const]
+  for (let pair = types.pop(); pair; pair = types.pop()) {
+    const [from, to] = pair
+    if (!(from.content instanceof Y.ContentType && to.content instanceof Y.ContentType)) continue
+    let last: Y.Item | null = null
+    for (const below of itemsOf(from.content.type)) {
+      if (!isLost(below)) continue
+      const beside: Y.Item | null = below.parentSub === null ? last : null
+      const put: Y.Item = append(
+        transaction,
+        beside,
+        to.content.type,
+        below.parentSub,
+        below.content.copy(),
+      )
+      if (below.parentSub === null) last = put
+      types.push([below, put])
+    }
+  }
+}
+
+/** Yjs looks things up in it, and sorts it but once, before observers are called. */
+const sortDeletes = ({ deleteSet }: Y.Transaction): void => {
+  const { clients } = Y.mergeDeleteSets([deleteSet])
+  deleteSet.clients.clear()
+  for (const [writer, runs] of clients) deleteSet.clients.set(writer, runs)
+}
+
+/** The item at `id` alone, without its neighbours. */
+const single = (transaction: Y.Transaction, id: Y.ID): Y.Item => {
+  Y.getItemCleanStart(transaction, id)
+  Y.getItemCleanEnd(transaction, transaction.doc.store, id)
+  return Y.getItem(transaction.doc.store, id) as Y.Item
+}
+
+/** Takes out the clock `id`, in its own transaction as that ends, or in a later one. */
+export const takeOut = (transaction: Y.Transaction, id: Y.ID): void => {
+  const { store } = transaction.doc
+  const item = single(transaction, id)
+  const { parent, parentSub, left } = item
+  item.delete(transaction)
+  item.content = new Y.ContentDeleted(item.length)
+  if (parent instanceof Y.AbstractType) {
+    // Yjs's memory of places in a list, which is wrong from now on.
+    if (parent._searchMarker) parent._searchMarker.length = 0
+    const isLast = parentSub !== null && parent._map.get(parentSub) === item
+    sortDeletes(transaction)
+    if (isLast && transaction.local && left && Y.isDeleted(transaction.deleteSet, left.id)) {
+      putBack(transaction, left, item)
+      sortDeletes(transaction)
+    }
+  }
+  const { client } = item.id
+  for (const writer of [client, transaction.doc.clientID]) {
+    const clock = Y.getState(store, writer)
+    if (clock > 0) transaction.afterState.set(writer, clock)
+  }
+}
