@@ -73,6 +73,7 @@ export default {
     'OpenLevel',
     'LastWord',
     'ItemOf',
+    'Part',
     'ClockOf',
     'Moment',
     'Peers',

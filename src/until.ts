@@ -17,7 +17,9 @@ const MAX_TIMEOUT = 2 ** 31 - 1
 export interface Signal {
   readonly aborted: boolean
   readonly reason: unknown
+  /** Calls the listener when it is aborted. */
   addEventListener(type: 'abort', listener: () => void): void
+  /** Calls it no more. */
   removeEventListener(type: 'abort', listener: () => void): void
 }
 

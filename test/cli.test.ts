@@ -8,11 +8,9 @@ import { parseDuration, parseFanout, parseNetwork } from '../src/cli/parse.ts'
 import { showAge } from '../src/cli/peer-table.ts'
 import { ProblemLog, type Told } from '../src/cli/problems.ts'
 import { argsOf, mailboxName, planRun } from '../src/cli/run-plan.ts'
-import { table } from '../src/cli/table.ts'
 import { findTarget, namedFolder } from '../src/cli/target.ts'
-import { printable, showJson, showKey, styler } from '../src/cli/text.ts'
+import { cut, printable, showJson, showKey, styler, table, widthOf } from '../src/cli/text.ts'
 import { parseJson, parseValue, trimLineBreak } from '../src/cli/value.ts'
-import { cut, widthOf } from '../src/cli/width.ts'
 import { ControlServer } from '../src/control/server.ts'
 import { Failure } from '../src/errors.ts'
 import { failureOf, inProcess, ROOT } from './helpers/cli.ts'
@@ -42,6 +40,9 @@ test('a value is JSON where it parses, else a string', () => {
     ['9007199254740991', 9007199254740991],
     ['9007199254740992', 9007199254740992],
     ['1e22', 1e22],
+    ['1152921504606846976', 2 ** 60],
+    [String(2 ** 60), 2 ** 60],
+    [String(-(2 ** 69)), -(2 ** 69)],
     ['"9007199254740993"', '9007199254740993'],
     [
       '{"9007199254740993":"a \\" 9007199254740993"}',

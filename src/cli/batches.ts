@@ -9,7 +9,8 @@
  * ```
  */
 import type { Connection } from '../control/connection.ts'
-import { type Entry, EntryFailure } from '../control/protocol.ts'
+import { cutJson, goesOn, PIECE_CHARACTERS } from '../control/pieces.ts'
+import { type Entry, type EntryAbout, EntryFailure, stringify } from '../control/protocol.ts'
 import { Failure, isFailure, toFailure } from '../errors.ts'
 
 /** Entries in one request. The agent writes them in one go, and does nothing else meanwhile. */
@@ -33,6 +34,8 @@ const PATIENCE_MS = 60_000
 export interface PlacedEntry {
   readonly key: string
   readonly value: unknown
+  /** What else is said of it. */
+  readonly about?: EntryAbout
   /** Where it stands, for a failure: `line 7`. */
   readonly place: string
   /** Characters of its text, more or less. */
@@ -68,13 +71,17 @@ export class Batches {
     this.#timer = setInterval(() => this.#keepOn(), GATHER_MS)
   }
 
-  /** Entries that the agent says are on disk. */
+  /** Entries of which the agent says that they, or their beginning, are on disk. */
   get written(): number {
     return this.#written
   }
 
   /** Resolves when more may come; rejects with the Failure of an earlier one. */
   async add(entry: PlacedEntry): Promise<void> {
+    for (const one of piecesOf(entry)) await this.#add(one)
+  }
+
+  async #add(entry: PlacedEntry): Promise<void> {
     // A long one goes alone: where it is too long, nothing else is refused with it.
     if (entry.size > MAX_CHARACTERS) await this.#sendGathered()
     this.#gathered.push(entry)
@@ -140,11 +147,26 @@ export class Batches {
   }
 
   async #write(batch: readonly PlacedEntry[]): Promise<void> {
-    const entries = batch.map(({ key, value }): Entry => [key, value])
+    const entries = batch.map(
+      ({ key, value, about }): Entry => (about ? [key, value, about] : [key, value]),
+    )
     const request = { command: 'put', ...this.#fields, entries } as const
     const { map } = await this.#connection.ask(request, PATIENCE_MS)
     this.#map = map
-    this.#written += batch.length
+    this.#written += batch.filter(({ about }) => !goesOn(about)).length
+  }
+}
+
+/** An entry with a kind in pieces, where it is too long for one request. */
+function* piecesOf(entry: PlacedEntry): Generator<PlacedEntry> {
+  const { key, value, about, place, size } = entry
+  if (about === undefined || about.kind === 'part' || size <= PIECE_CHARACTERS) {
+    yield entry
+    return
+  }
+  const json = stringify(value)
+  for (const { piece, ...part } of cutJson(json, about)) {
+    yield { key, value: piece, about: part, place, size: piece.length }
   }
 }
 

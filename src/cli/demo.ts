@@ -7,8 +7,7 @@ import type { DemoResult, Frame } from '../demo/index.ts'
 import { Failure } from '../errors.ts'
 import type { Io } from './io.ts'
 import { type Context, report } from './report.ts'
-import { table } from './table.ts'
-import { styler } from './text.ts'
+import { styler, table } from './text.ts'
 
 /** Milliseconds that a picture stays on a terminal: the whole takes some six seconds. */
 const PICTURE_MS = 60

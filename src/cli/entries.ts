@@ -11,7 +11,7 @@ import { type Fields, MAX_REQUEST_BYTES } from '../control/protocol.ts'
 import { Failure } from '../errors.ts'
 import { type Context, report } from './report.ts'
 import { type MapOptions, reach } from './target.ts'
-import { count, showJson, showKey, styler } from './text.ts'
+import { count, showJson, showKey, styler, table } from './text.ts'
 
 export interface PartOptions extends MapOptions {
   /** A part of the value, as a JSON Pointer: `/owner/name`. */
@@ -107,7 +107,6 @@ export const list = async (
 ): Promise<void> => {
   const { client, common } = await reach(context, options)
   const data = await client.ask({ command: 'list', ...common })
-  const { table } = await import('./table.ts')
   report(context, data, () => {
     const { io } = context
     const rows = Object.entries(data.entries as Fields)

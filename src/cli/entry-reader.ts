@@ -6,25 +6,34 @@
  * for await (const { key, value } of readObject(process.stdin)) … // {"k":1}
  * ```
  */
-import type { Readable } from 'node:stream'
-import { stringify } from '../control/deep-json.ts'
 import { Lines } from '../control/lines.ts'
-import { isFields, MAX_REQUEST_BYTES } from '../control/protocol.ts'
+import {
+  type Fields,
+  isAbout,
+  isFields,
+  MAX_REQUEST_BYTES,
+  stringify,
+} from '../control/protocol.ts'
 import { Failure, isFailure } from '../errors.ts'
 import type { PlacedEntry } from './batches.ts'
-import { printable, showJson } from './text.ts'
+import { cut, printable, showJson } from './text.ts'
 import { parseJson } from './value.ts'
-import { cut } from './width.ts'
 
 /** Bytes of a file with one JSON object. It is held whole, as text and as what it says: some ten times as much. */
 const MAX_JSON_BYTES = 64 * 1024 * 1024
 
-/** Of a line that is no entry. */
+/** Bytes of a line of such an object: a list of some million items stands in one. */
+const MAX_OBJECT_LINE_BYTES = 256 * 1024 * 1024
+
+/** Columns of a line that is no entry, in a message. */
 const MAX_SHOWN_COLUMNS = 61
 
 /** The lines with their numbers, from 1. Rejects, past those before it, at one that is too long or no UTF-8. */
-async function* linesOf(input: Readable): AsyncGenerator<readonly [line: string, number: number]> {
-  const lines = new Lines(MAX_REQUEST_BYTES)
+async function* linesOf(
+  input: AsyncIterable<Buffer>,
+  maxBytes: number,
+): AsyncGenerator<readonly [line: string, number: number]> {
+  const lines = new Lines(maxBytes)
   let number = 0
   function* take(chunk: Buffer): Generator<readonly [string, number]> {
     let tooLong: unknown
@@ -43,7 +52,7 @@ async function* linesOf(input: Readable): AsyncGenerator<readonly [line: string,
     }
     if (tooLong) throw at(`line ${number + 1}`, tooLong)
   }
-  for await (const chunk of input as AsyncIterable<Buffer>) yield* take(chunk)
+  for await (const chunk of input) yield* take(chunk)
   yield* take(Buffer.from('\n'))
 }
 
@@ -55,48 +64,62 @@ const at = (place: string, error: unknown): unknown => {
 }
 
 const entryOf = (line: string, place: string): PlacedEntry => {
+  let entry: unknown
   try {
-    const entry = parseJson(line)
-    if (isFields(entry) && typeof entry.key === 'string' && entry.value !== undefined) {
-      return { key: entry.key, value: entry.value, place, size: line.length }
-    }
+    entry = parseJson(line)
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw at(place, error)
   }
-  throw new Failure('invalid_argument', `${place} is no entry: ${cutText(line)}`, {
-    hint: 'write {"key":"k","value":1}, one a line; for a file that is one JSON object: --format json',
+  if (!isFields(entry) || typeof entry.key !== 'string' || entry.value === undefined) {
+    throw new Failure('invalid_argument', `${place} is no entry: ${cutText(line)}`, {
+      hint: 'write {"key":"k","value":1}, one a line; for a file that is one JSON object: --format json',
+    })
+  }
+  const { key, value, kind, from, of, at: begin, end } = entry
+  const size = line.length
+  if (kind === undefined) return { key, value, place, size }
+  const about = withoutUndefined({ kind, from, of, at: begin, end })
+  if (isAbout(about)) return { key, value, about, place, size }
+  throw new Failure('invalid_argument', `${place} is of no known kind: ${cutText(line)}`, {
+    hint: 'import it with the version that has exported it, or leave "kind" out',
   })
 }
+
+const withoutUndefined = (fields: Fields): Fields =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 
 const cutText = (text: string): string => printable(cut(text, MAX_SHOWN_COLUMNS))
 
 /** NDJSON: an entry a line; empty lines count, and are passed over. Rejects with a Failure that names the line. */
-export async function* readLines(input: Readable): AsyncGenerator<PlacedEntry> {
-  for await (const [line, number] of linesOf(input)) {
+export async function* readLines(input: AsyncIterable<Buffer>): AsyncGenerator<PlacedEntry> {
+  for await (const [line, number] of linesOf(input, MAX_REQUEST_BYTES)) {
     if (line.trim() !== '') yield entryOf(line, `line ${number}`)
   }
 }
 
-const readWhole = async (input: Readable): Promise<string> => {
+type Chunks = AsyncIterator<Buffer, unknown>
+
+/** What comes of it, until it ends or more than `maxBytes` have come. */
+const readSome = async (input: Chunks, maxBytes: number) => {
   const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of input as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > MAX_JSON_BYTES) {
-      throw new Failure('too_large', `a JSON object may have ${MAX_JSON_BYTES} bytes, no more`, {
-        hint: 'give one entry a line, which may be any number: --format ndjson',
-      })
-    }
-    chunks.push(chunk)
+  for (let bytes = 0; bytes <= maxBytes; ) {
+    const next = await input.next()
+    if (next.done) return { chunks, isWhole: true }
+    bytes += next.value.length
+    chunks.push(next.value)
   }
-  return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
+  return { chunks, isWhole: false }
 }
 
-/** One JSON object, which is read whole. Rejects with a Failure for anything else. */
-export async function* readObject(input: Readable): AsyncGenerator<PlacedEntry> {
+async function* joined(chunks: readonly Buffer[], rest: Chunks): AsyncGenerator<Buffer> {
+  yield* chunks
+  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value
+}
+
+const parseObject = (chunks: readonly Buffer[]): Fields => {
   let entries: unknown
   try {
-    entries = parseJson(await readWhole(input))
+    entries = parseJson(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks)))
   } catch (error) {
     if (isFailure(error)) throw error
     if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error
@@ -105,13 +128,60 @@ export async function* readObject(input: Readable): AsyncGenerator<PlacedEntry> 
       cause: error,
     })
   }
-  if (!isFields(entries)) {
-    throw new Failure('invalid_argument', 'the input is JSON, but no object of keys and values', {
-      hint: 'write {"k":1,"l":2}; for one entry a line: --format ndjson',
-    })
+  if (isFields(entries)) return entries
+  throw new Failure('invalid_argument', 'the input is JSON, but no object of keys and values', {
+    hint: 'write {"k":1,"l":2}; for one entry a line: --format ndjson',
+  })
+}
+
+/**
+ * An object has no place for more than a value, and `export` may have written any: of lists and of
+ * what `set` refuses too. But that key, which most readers of JSON take for something else, is refused.
+ */
+const entryIn = (key: string, value: unknown): PlacedEntry => ({
+  key,
+  value,
+  ...(key !== '__proto__' && { about: { kind: 'raw' } }),
+  place: `entry ${showJson(key)}`,
+  size: key.length + sizeOf(value),
+})
+
+/** The lines of an object as `export` writes it, each with one entry. */
+async function* readExported(input: AsyncIterable<Buffer>): AsyncGenerator<PlacedEntry> {
+  for await (const [line, number] of linesOf(input, MAX_OBJECT_LINE_BYTES)) {
+    const text = line.trim().replace(/,$/, '')
+    if (text === '' || text === '{' || text === '}') continue
+    let entry: Fields
+    try {
+      entry = parseJson(`{${text}}`) as Fields
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw at(`line ${number}`, error)
+      throw new Failure('invalid_argument', `line ${number} is no entry: ${cutText(line)}`, {
+        hint: 'give one entry a line, which may be any number: --format ndjson',
+      })
+    }
+    for (const [key, value] of Object.entries(entry)) yield entryIn(key, value)
   }
-  for (const [key, value] of Object.entries(entries)) {
-    yield { key, value, place: `entry ${showJson(key)}`, size: key.length + sizeOf(value) }
+}
+
+/**
+ * One JSON object. It is read whole; one that is longer than `maxBytes` only where it is as `export`
+ * writes it, an entry a line. Rejects with a Failure for anything else.
+ */
+export async function* readObject(
+  input: AsyncIterable<Buffer>,
+  maxBytes: number = MAX_JSON_BYTES,
+): AsyncGenerator<PlacedEntry> {
+  const stream = input[Symbol.asyncIterator]()
+  const { chunks, isWhole } = await readSome(stream, maxBytes)
+  if (isWhole) {
+    for (const [key, value] of Object.entries(parseObject(chunks))) yield entryIn(key, value)
+  } else if (chunks[0]?.subarray(0, 2).toString() === '{\n') {
+    yield* readExported(joined(chunks, stream))
+  } else {
+    throw new Failure('too_large', `a JSON object may have ${maxBytes} bytes, no more`, {
+      hint: 'give one entry a line, which may be any number: --format ndjson',
+    })
   }
 }
 

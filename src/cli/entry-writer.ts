@@ -6,7 +6,7 @@
  * writer.entries([['k', 1]]) + writer.end() // '{\n  "k": 1\n}\n'
  * ```
  */
-import type { Entry } from '../control/protocol.ts'
+import { type Entry, stringify } from '../control/protocol.ts'
 
 /** Text of the entries, so that the pieces one after another are the file. */
 export interface EntryWriter {
@@ -14,10 +14,10 @@ export interface EntryWriter {
   readonly end: () => string
 }
 
-/** `{"key":"k","value":1}` a line. */
+/** `{"key":"k","value":1}` a line, with what else is said of the entry. */
 export const lineWriter = (): EntryWriter => ({
   entries: (entries) =>
-    entries.map(([key, value]) => `${JSON.stringify({ key, value })}\n`).join(''),
+    entries.map(([key, value, about]) => `${stringify({ key, ...about, value })}\n`).join(''),
   end: () => '',
 })
 
@@ -27,7 +27,7 @@ export const objectWriter = (): EntryWriter => {
   return {
     entries: (entries) => {
       const lines = entries.map(([key, value]) => {
-        const line = `${before}  ${JSON.stringify(key)}: ${JSON.stringify(value)}`
+        const line = `${before}  ${JSON.stringify(key)}: ${stringify(value)}`
         before = ',\n'
         return line
       })

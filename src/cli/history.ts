@@ -1,9 +1,8 @@
 /** The command `history`: how a key came to what it is, as far as the agent knows. */
 import type { PastChange } from '../control/history.ts'
 import { type Context, report } from './report.ts'
-import { table } from './table.ts'
 import { type MapOptions, reach } from './target.ts'
-import { count, printable, showJson, showKey, styler } from './text.ts'
+import { count, printable, showJson, showKey, styler, table } from './text.ts'
 
 type Told = PastChange & { readonly node?: string }
 

@@ -9,8 +9,7 @@
  */
 import type { PeerStatus } from '../status.ts'
 import type { Io } from './io.ts'
-import { table } from './table.ts'
-import { count, printable, showKey, styler } from './text.ts'
+import { count, printable, showKey, styler, table } from './text.ts'
 
 /** `3 s ago`, `2 h ago`; `never`. */
 export const showAge = (time: string | null, now: number): string => {

@@ -37,7 +37,7 @@ const format = {
 const timeout = { value: 'TIME', about: 'give up after that: 500ms, 5s, 1m' } as const
 
 const FORMAT_HELP =
-  'json is one object of keys and values; ndjson is a line {"key":"k","value":1} for each entry, and may be of any length.'
+  'json is one object of keys and values; ndjson is a line {"key":"k","value":1} for each entry, and may be of any length. What export writes import takes; lines keep counters, lists and hot keys as such ("kind"), an object keeps values alone.'
 const pilotctl = { value: 'PATH', about: 'the pilotctl program (default: pilotctl)' } as const
 
 const KEY = { name: 'KEY', about: 'the key of an entry' } as const

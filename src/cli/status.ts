@@ -4,9 +4,8 @@ import { ControlClient } from '../control/client.ts'
 import type { AgentStatus } from '../status.ts'
 import { showPeers } from './peer-table.ts'
 import { type Context, report } from './report.ts'
-import { table } from './table.ts'
 import { findTarget, type TargetOptions } from './target.ts'
-import { count, printable, showKey, styler } from './text.ts'
+import { count, printable, showKey, styler, table } from './text.ts'
 
 export const status = async (context: Context, options: TargetOptions): Promise<void> => {
   const { dir, swarm } = await findTarget(options, context.io.env)

@@ -4,10 +4,11 @@
  *
  * ```ts
  * printable('a\x1b[2Jb')                              // 'a\\x1b[2Jb'
+ * widthOf('日本')                                      // 4
+ * cut('日本語', 5)                                     // '日本…'
  * table(['KEY', 'VALUE'], [['k', '1']], { bold })     // 'KEY  VALUE\nk    1\n'
  * ```
  */
-
 // Control characters, and those that turn the direction of writing.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
@@ -37,6 +38,85 @@ export const styler =
   (hasColors: boolean) =>
   (style: Style, text: string): string =>
     hasColors ? `\x1b[${CODES[style]}m${text}\x1b[0m` : text
+
+const PLAIN = /^[\x20-\x7e]*$/
+
+/** Takes no column: marks, and what is never seen; but for the soft hyphen, which terminals show. */
+const ZERO = /^(?!\u00ad)[\p{Mark}\p{Default_Ignorable_Code_Point}\u1160-\u11ff\ud7b0-\ud7ff]$/u
+
+/** Shown as an emoji, by itself or since it is followed by the selector of that. */
+const EMOJI = /\p{Emoji_Presentation}|\ufe0f/u
+
+/** Of East_Asian_Width wide or fullwidth, without the emoji; whole blocks, with what is unassigned in them. */
+const WIDE =
+  /^[\u1100-\u115f\u2329\u232a\u2e80-\u303e\u3041-\u3247\u3250-\u4dbf\u4e00-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2ff}\u{1f200}-\u{1f2ff}\u{20000}-\u{3fffd}]$/u
+
+let segmenter: Intl.Segmenter | undefined
+
+/** What a reader takes for one character each. */
+function* charactersOf(text: string): Generator<string> {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+  for (const { segment } of segmenter.segment(text)) yield segment
+}
+
+const widthOfCharacter = (character: string): number => {
+  if (EMOJI.test(character)) return 2
+  let width = 0
+  for (const point of character) if (!ZERO.test(point)) width += WIDE.test(point) ? 2 : 1
+  return width
+}
+
+/**
+ * The columns of a terminal that a text without control characters takes: 日 takes two, an accent
+ * that is put onto the letter before it none, and a family of four emoji joined into one two.
+ * Terminals differ where a font or a version does; this is what Unicode recommends (UAX #11 and
+ * UTS #51), with ambiguous characters as one column.
+ */
+export const widthOf = (text: string): number => {
+  if (PLAIN.test(text)) return text.length
+  let width = 0
+  for (const character of charactersOf(text)) width += widthOfCharacter(character)
+  return width
+}
+
+/** Cuts to `width` columns, the last of them an ellipsis; no character is cut in two. */
+export const cut = (text: string, width: number): string => {
+  if (widthOf(text) <= width) return text
+  let kept = ''
+  let left = width - 1
+  for (const character of charactersOf(text)) {
+    left -= widthOfCharacter(character)
+    if (left < 0) break
+    kept += character
+  }
+  return `${kept}…`
+}
+
+export interface TableOptions {
+  /** Columns of the longest line; default no bound. */
+  readonly width?: number | undefined
+  readonly head?: (line: string) => string
+}
+
+/** Columns that are as wide as their longest cell, two spaces apart; the last is cut where it is too wide. */
+export const table = (
+  names: readonly string[],
+  rows: readonly (readonly string[])[],
+  { width = Number.POSITIVE_INFINITY, head = (line) => line }: TableOptions = {},
+): string => {
+  const all = [names, ...rows]
+  const widths = names.map((_, column) =>
+    all.reduce((most, row) => Math.max(most, widthOf(row[column] ?? '')), 0),
+  )
+  const lines = all.map((row) => {
+    const cells = row.map((cell, column) =>
+      column === row.length - 1 ? cell : cell + ' '.repeat((widths[column] ?? 0) - widthOf(cell)),
+    )
+    return cut(cells.join('  ').trimEnd(), width)
+  })
+  const [first = '', ...others] = lines
+  return [head(first), ...others].map((line) => `${line}\n`).join('')
+}
 
 /** `1 push`, `2 pushes`. */
 export const count = (number: number, thing: string, things = `${thing}s`): string =>

@@ -12,6 +12,7 @@
  */
 import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
+import { goesOn } from '../control/pieces.ts'
 import { Failure, isFailure, toFailure } from '../errors.ts'
 import { Batches, type PlacedEntry } from './batches.ts'
 import { readLines, readObject } from './entry-reader.ts'
@@ -133,7 +134,7 @@ export const exportEntries = async (
   const { io, isJson } = context
   const isObject = isJsonFormat(file, options.format)
   const { client, common } = await reach(context, options)
-  const rows = client.rows({ command: 'export', ...common })
+  const rows = client.rows({ command: 'export', ...common, ...(!isObject && { kinds: true }) })
   const first = await rows.next() // before the file is made: there may be no agent
   const output = await openOutput(file, io)
   const writer = isObject ? objectWriter() : lineWriter()
@@ -148,7 +149,7 @@ export const exportEntries = async (
     let next = first
     for (; !next.done; next = await rows.next()) {
       await output.write(writer.entries(next.value))
-      exported += next.value.length
+      exported += next.value.filter(([, , about]) => !goesOn(about)).length
       progress.at(exported)
     }
     map = next.value.map

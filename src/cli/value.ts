@@ -26,6 +26,8 @@ const normalize = (number: string): string => {
 const isChanged = (number: string): boolean => {
   const parsed = Number(number)
   if (!Number.isFinite(parsed)) return true
+  // As it is printed it stays, also where more digits would be behind those.
+  if (String(parsed) === number) return false
   if (/^-?\d+$/.test(number)) return BigInt(number) !== BigInt(parsed)
   return Math.abs(parsed) < LEAST_WHOLE && normalize(number) !== normalize(String(parsed))
 }

@@ -15,7 +15,6 @@
  * How a request is looked at before it is believed: see `requests.ts`.
  */
 import { Failure, type FailureCode, type FailureOptions } from '../errors.ts'
-import { stringify } from './deep-json.ts'
 
 /**
  * Bytes of a request. A value of 15 MiB is the longest that can be allowed; the rest is room for
@@ -28,8 +27,32 @@ export const MAX_ANSWER_BYTES = 256 * 1024 * 1024
 
 export type Fields = Readonly<Record<string, unknown>>
 
-/** A key and its value. */
-export type Entry = readonly [key: string, value: unknown]
+/**
+ * What is said of an entry that is not simply one that `set` would write. In a file it stands in the
+ * same object as key and value:
+ *
+ *     {"key":"beat:a","kind":"hot","value":1810000000000}
+ *     {"key":"n","kind":"counter","value":8}
+ *     {"key":"log","kind":"list","value":["started","half"]}
+ *     {"key":"log","kind":"list","from":2,"value":["done"]}            the same list goes on
+ *     {"key":"page","kind":"raw","value":"…"}                          of another program: `set` refuses key or value
+ *     {"key":"big","kind":"part","of":"raw","at":0,"value":"\"xx"}      a piece of the JSON text of a long value
+ *     {"key":"big","kind":"part","of":"raw","at":3,"end":true,"value":"x\""}
+ */
+export interface EntryAbout {
+  readonly kind?: 'hot' | 'counter' | 'list' | 'raw' | 'part'
+  /** Of a list: that many items come before these. */
+  readonly from?: number
+  /** Of a part: the kind of the whole. */
+  readonly of?: 'hot' | 'counter' | 'list' | 'raw'
+  /** Of a part: the character of the whole text at which it begins. */
+  readonly at?: number
+  /** Of a part: it is the last one. */
+  readonly end?: true
+}
+
+/** A key and its value, and what else is said of it. */
+export type Entry = readonly [key: string, value: unknown, about?: EntryAbout]
 
 interface Common {
   /** Where it is given and the agent is of another swarm, the request is refused. */
@@ -71,7 +94,10 @@ interface Takes {
   readonly put: OfMap & Writing & { readonly entries: readonly Entry[] }
   readonly list: OfMap
   readonly keys: OfMap
-  readonly export: OfMap
+  readonly export: OfMap & {
+    /** Say of each entry what it is, so that `put` can make the same of it. Default: keys and values alone. */
+    readonly kinds?: boolean
+  }
   readonly watch: OfMap & { readonly key?: string }
   readonly history: OfKey
   readonly status: Common
@@ -123,12 +149,85 @@ const isCode = (code: unknown): code is FailureCode =>
 export const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+const KINDS: ReadonlySet<unknown> = new Set(['hot', 'counter', 'list', 'raw', 'part', undefined])
+
+const isCount = (value: unknown): boolean =>
+  value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0)
+
+/** Is it what may be said of an entry? */
+export const isAbout = (value: unknown): value is EntryAbout =>
+  isFields(value) &&
+  KINDS.has(value.kind) &&
+  KINDS.has(value.of) &&
+  value.of !== 'part' &&
+  isCount(value.from) &&
+  isCount(value.at) &&
+  (value.end === undefined || value.end === true)
+
 /** The JSON value of a line; undefined where it is none. */
 export const parseLine = (line: string): unknown => {
   try {
     return JSON.parse(line)
   } catch {
     return undefined // not JSON: the caller says so
+  }
+}
+
+/** What is left to write of an array or object: it has that many items, and its next one is at `next`. */
+interface Open {
+  readonly items: readonly (readonly [before: string, value: unknown])[]
+  readonly end: string
+  next: number
+}
+
+const openOf = (value: object): Open =>
+  Array.isArray(value)
+    ? { items: value.map((item) => ['', item] as const), end: ']', next: 0 }
+    : {
+        items: Object.entries(value)
+          .filter(([, item]) => item !== undefined)
+          .map(([key, item]) => [`${JSON.stringify(key)}:`, item] as const),
+        end: '}',
+        next: 0,
+      }
+
+/** The same for what JSON.parse gives and objects of it, with a stack of its own. */
+const stringifyDeep = (value: unknown): string => {
+  const parts: string[] = []
+  const around: Open[] = []
+  const write = (item: unknown): void => {
+    if (typeof item !== 'object' || item === null) {
+      parts.push(JSON.stringify(item) ?? 'null')
+      return
+    }
+    parts.push(Array.isArray(item) ? '[' : '{')
+    around.push(openOf(item))
+  }
+  write(value)
+  for (let open = around.at(-1); open; open = around.at(-1)) {
+    const item = open.items[open.next]
+    if (!item) {
+      parts.push(open.end)
+      around.pop()
+      continue
+    }
+    parts.push(open.next++ === 0 ? item[0] : `,${item[0]}`)
+    write(item[1])
+  }
+  return parts.join('')
+}
+
+/**
+ * As `JSON.stringify` of a value that came from `JSON.parse`, which reads what is nested 5,000 deep
+ * and more; `JSON.stringify` then runs out of stack. Such a value must still be handed on, so that
+ * it is refused by the one who knows what may be kept.
+ */
+export const stringify = (value: unknown): string => {
+  try {
+    return JSON.stringify(value)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return stringifyDeep(value)
   }
 }
 

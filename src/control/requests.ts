@@ -7,7 +7,14 @@
  * ```
  */
 import { Failure } from '../errors.ts'
-import { type Command, type Fields, isFields, parseLine, type Request } from './protocol.ts'
+import {
+  type Command,
+  type Fields,
+  isAbout,
+  isFields,
+  parseLine,
+  type Request,
+} from './protocol.ts'
 
 const invalid = (message: string): Failure =>
   new Failure('invalid_argument', message, {
@@ -21,14 +28,16 @@ interface Kind {
 }
 
 const isEntry = (value: unknown): boolean =>
-  Array.isArray(value) && value.length === 2 && typeof value[0] === 'string'
+  Array.isArray(value) &&
+  typeof value[0] === 'string' &&
+  (value.length === 2 || (value.length === 3 && isAbout(value[2])))
 
 const TEXT: Kind = { what: 'a string', is: (value) => typeof value === 'string' }
 const FLAG: Kind = { what: 'true or false', is: (value) => typeof value === 'boolean' }
 const NUMBER: Kind = { what: 'a finite number', is: Number.isFinite }
 const ANY: Kind = { what: 'a value', is: (value) => value !== undefined }
 const ENTRIES: Kind = {
-  what: 'a list of pairs of key and value',
+  what: 'a list of pairs of key and value, each with what is said of it',
   is: (value) => Array.isArray(value) && value.every(isEntry),
 }
 
@@ -59,7 +68,7 @@ const COMMANDS: Readonly<Record<Command, readonly Field[]>> = {
   put: [...OF_MAP, needs('entries', ENTRIES), HOT],
   list: OF_MAP,
   keys: OF_MAP,
-  export: OF_MAP,
+  export: [...OF_MAP, takes('kinds', FLAG)],
   watch: [...OF_MAP, takes('key', TEXT)],
   status: [SWARM],
   peers: [SWARM, takes('ask', FLAG)],

@@ -7,10 +7,9 @@
  * ```
  */
 import type { Agent } from '../agent.ts'
-import { Failure, toFailure } from '../errors.ts'
+import { Failure } from '../errors.ts'
 import {
   appendEntry,
-  checkEntry,
   DEFAULT_MAP,
   deleteEntry,
   type EntryChange,
@@ -23,24 +22,17 @@ import {
   readEntry,
   readPath,
   toArgumentFailure,
-  valueLimitOf,
-  writeEntries,
   writeEntry,
   writePath,
 } from '../maps/index.ts'
 import { type Answer, Farewell, type Handle, Rows, Subscription } from './answers.ts'
+import { exportRows } from './export-rows.ts'
 import { hearPeer } from './hear-peer.ts'
 import { mergeHistory } from './history.ts'
 import { HistoryLog } from './history-log.ts'
-import {
-  type Command,
-  type Entry,
-  EntryFailure,
-  encodeJson,
-  type Fields,
-  type Request,
-  type RequestOf,
-} from './protocol.ts'
+import { Parts } from './parts.ts'
+import type { Command, Fields, Request, RequestOf } from './protocol.ts'
+import { putEntries } from './put.ts'
 import { Writers } from './writers.ts'
 
 /** Changes that `history` tells, the newest ones: a key may have been overwritten a million times. */
@@ -66,6 +58,7 @@ class Service {
   readonly #options: ServiceOptions
   readonly #writers: Writers
   readonly #log: HistoryLog
+  readonly #parts = new Parts()
 
   constructor(agent: Agent, options: ServiceOptions) {
     this.#agent = agent
@@ -120,7 +113,7 @@ class Service {
       case 'keys':
         return { map, keys: keysOf(doc, map) }
       case 'export':
-        return new Rows(this.#rows(map), { map })
+        return new Rows(exportRows(doc, map, { kinds: request.kinds ?? false }), { map })
       case 'history':
         return this.#tellHistory(map, request.key)
       case 'watch':
@@ -195,23 +188,9 @@ class Service {
     return { map, key, value, length: appendEntry(this.#agent.doc, map, key, value) }
   }
 
-  /** All or nothing. */
-  #put({ map = DEFAULT_MAP, entries, hot }: RequestOf<'put'>): Fields {
-    try {
-      writeEntries(this.#agent.doc, map, entries, hot === undefined ? {} : { hot })
-    } catch (error) {
-      throw whichOf(map, entries, error, valueLimitOf(this.#agent.doc))
-    }
+  #put({ map = DEFAULT_MAP, entries, hot = false }: RequestOf<'put'>): Fields {
+    putEntries(this.#agent.doc, map, entries, { hot, parts: this.#parts })
     return { map, count: entries.length }
-  }
-
-  /** The keys as they are now, each with the value that it has when its turn comes. */
-  *#rows(map: string): Generator<string> {
-    const { doc } = this.#agent
-    for (const key of keysOf(doc, map)) {
-      const value = readEntry(doc, map, key)
-      if (value !== undefined) yield encodeJson([key, value])
-    }
   }
 
   #tellHistory(map: string, key: string): Fields {
@@ -251,24 +230,6 @@ class Service {
     if (onStop) return new Farewell({ pid: process.pid, stopping: true }, onStop)
     throw new Failure('invalid_argument', 'this agent is part of a program and stops with it')
   }
-}
-
-/** The failure with the place of the entry that it is about, where it is about one. */
-const whichOf = (
-  map: string,
-  entries: readonly Entry[],
-  error: unknown,
-  maxBytes: number,
-): unknown => {
-  for (const [index, [key, value]] of entries.entries()) {
-    try {
-      checkEntry(map, key, value, maxBytes)
-    } catch (cause) {
-      const { code, message, hint } = toFailure(toArgumentFailure(cause))
-      return new EntryFailure(index, code, message, { hint, cause })
-    }
-  }
-  return error
 }
 
 /** Answers requests with `agent` once `ready` has resolved: its document is loaded then. */

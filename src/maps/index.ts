@@ -31,6 +31,12 @@ export { DEFAULT_MAP } from './names.ts'
 export { hotNeedsOf } from './needs.ts'
 export { type EntryChange, type ObserveOptions, observeEntries } from './observe.ts'
 export { readPath, writePath } from './path.ts'
+export {
+  checkRestored,
+  type EntryKind,
+  type RestoredEntry,
+  restoreEntries,
+} from './restore.ts'
 export { type Added, addedBy, type CounterChange, type CounterStep, stepsOf } from './steps.ts'
 export { DEFAULT_VALUE_BYTES, limitValues, MAX_VALUE_BYTES, valueLimitOf } from './value-limit.ts'
 export {

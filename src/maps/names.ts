@@ -30,6 +30,10 @@ const LONE_SURROGATE = /\p{Surrogate}/u
 /** Has `text` half a character, which UTF-8 cannot carry? */
 export const isBroken = (text: string): boolean => LONE_SURROGATE.test(text)
 
+/** The text as Yjs writes it: half a character becomes U+FFFD. */
+export const toWellFormed = (text: string): string =>
+  isBroken(text) ? text.replace(/\p{Surrogate}/gu, '\ufffd') : text
+
 export const invalid = (message: string, hint?: string, cause?: unknown): Failure =>
   new Failure('invalid_argument', message, { hint, cause })
 

@@ -31,10 +31,10 @@ export interface WriteOptions {
   readonly hot?: boolean
 }
 
-const elementsOf = (cell: Cell | undefined): HotElement[] => (cell ? [...cell.elements] : [])
+export const elementsOf = (cell: Cell | undefined): HotElement[] => (cell ? [...cell.elements] : [])
 
-/** Puts these in the place of all that is seen under their keys. */
-const replace = (
+/** Puts these hot values in the place of all that is seen under their keys. */
+export const replaceHot = (
   index: HotIndex,
   transaction: Y.Transaction,
   map: string,
@@ -54,7 +54,7 @@ const replace = (
   for (const key of entries.keys()) deletePlain(doc, map, key)
 }
 
-const deletePlain = (doc: Y.Doc, map: string, key: string): void => {
+export const deletePlain = (doc: Y.Doc, map: string, key: string): void => {
   if (plainEntry(doc, map, key)) makePlainRoot(doc, map).delete(key)
 }
 
@@ -79,7 +79,7 @@ export const writeEntries = (
   plainRoot(doc, map)
   if (asHot.size > 0 || plain.size > 1) {
     doc.transact((transaction) => {
-      if (asHot.size > 0) replace(hotOf(doc), transaction, map, asHot)
+      if (asHot.size > 0) replaceHot(hotOf(doc), transaction, map, asHot)
       for (const [key, value] of plain) makePlainRoot(doc, map).set(key, value)
     })
   } else {
@@ -108,7 +108,7 @@ export const deleteEntry = (doc: Y.Doc, map: string, key: string): boolean => {
 }
 
 /** The value that is added to, without what was added. */
-const baseOf = (
+export const baseOf = (
   view: View | undefined,
 ): { readonly value: unknown; readonly id: Id | undefined } => {
   const base = view?.hot ?? view?.plain

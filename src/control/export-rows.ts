@@ -1,0 +1,98 @@
+/**
+ * The entries of a map as rows of JSON, which an import takes as they are: `[key, value]` for what
+ * `set` would write, and with a word on how it came about for all else (see `protocol.ts`).
+ *
+ * ```ts
+ * [...exportRows(doc, 'state', { kinds: true })]
+ * // ['["k",1]', '["n",8,{"kind":"counter"}]', '["log",["a"],{"kind":"list"}]', '["log",["b"],{"kind":"list","from":1}]']
+ * ```
+ */
+import type * as Y from 'yjs'
+import { checkEntry, DEFAULT_VALUE_BYTES, describeEntry, keysOf } from '../maps/index.ts'
+import { cutJson, PIECE_CHARACTERS } from './pieces.ts'
+import { type EntryAbout, encodeJson } from './protocol.ts'
+
+/** Characters of a list's items in one row, one item more or less. Longer rows cost both sides that much memory. */
+const LIST_CHARACTERS = 64 * 1024
+
+/** What `set` may refuse in a value: names, and as many levels as there can be brackets. */
+const RESERVED = /"(?:__proto__|constructor|prototype)"/
+const MANY_BRACKETS = /^(?:[^[{]*[[{]){64}/
+
+/** A half character, which UTF-8 cannot carry, among the escapes of JSON. */
+const HALF_OR_ESCAPE = /\\(?:u(d[89a-f][\da-f]{2})|.)/g
+
+/** JSON in which half characters are U+FFFD, as Yjs writes them. */
+const wellFormed = (json: string): string =>
+  json.includes('\\ud')
+    ? json.replace(HALF_OR_ESCAPE, (found, half) => (half === undefined ? found : '\\ufffd'))
+    : json
+
+const encode = (value: unknown): string => wellFormed(encodeJson(value) ?? 'null')
+
+/** Would `set` write it? Looked at closely only where it may be refused. */
+const isSettable = (map: string, key: string, json: string): boolean => {
+  const isPlain = json.length * 3 <= DEFAULT_VALUE_BYTES && key !== '' && key.length < 300
+  if (isPlain && !RESERVED.test(json) && !RESERVED.test(`"${key}"`) && !MANY_BRACKETS.test(json))
+    return true
+  try {
+    checkEntry(map, key, JSON.parse(json), DEFAULT_VALUE_BYTES)
+    return true
+  } catch {
+    return false // why does not matter: it is kept all the same
+  }
+}
+
+const rowOf = (key: string, json: string, about?: EntryAbout): string =>
+  about ? `[${encode(key)},${json},${JSON.stringify(about)}]` : `[${encode(key)},${json}]`
+
+/** In pieces where it is too long for one row. */
+function* rowsOf(key: string, json: string, about: EntryAbout): Generator<string> {
+  if (json.length <= PIECE_CHARACTERS) {
+    yield rowOf(key, json, about)
+    return
+  }
+  for (const { piece, ...part } of cutJson(json, about)) {
+    yield rowOf(key, JSON.stringify(piece), part)
+  }
+}
+
+function* listRows(key: string, items: readonly unknown[]): Generator<string> {
+  let texts: string[] = []
+  let characters = 0
+  let from = 0
+  const about = (): EntryAbout => ({ kind: 'list', ...(from > 0 && { from }) })
+  for (const item of items) {
+    const text = encode(item)
+    if (texts.length > 0 && characters + text.length > LIST_CHARACTERS) {
+      yield* rowsOf(key, `[${texts.join(',')}]`, about())
+      from += texts.length
+      texts = []
+      characters = 0
+    }
+    texts.push(text)
+    characters += text.length
+  }
+  yield* rowsOf(key, `[${texts.join(',')}]`, about())
+}
+
+/** The keys as they are now, each with the value that it has when its turn comes. */
+export function* exportRows(
+  doc: Y.Doc,
+  map: string,
+  { kinds = false }: { readonly kinds?: boolean } = {},
+): Generator<string> {
+  for (const key of keysOf(doc, map)) {
+    const entry = describeEntry(doc, map, key)
+    if (!entry) continue
+    const { value, layout } = entry
+    if (!kinds) yield rowOf(key, encode(value))
+    else if (layout === 'list') yield* listRows(key, value as readonly unknown[])
+    else {
+      const json = encode(value)
+      if (layout !== 'plain') yield* rowsOf(key, json, { kind: layout })
+      else if (isSettable(map, key, json)) yield rowOf(key, json)
+      else yield* rowsOf(key, json, { kind: 'raw' })
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * The entries of one `put`, written as one: those that are whole now, and those whose last part has
+ * come with it.
+ *
+ * ```ts
+ * putEntries(doc, 'state', [['k', 1], ['n', 8, { kind: 'counter' }]], { hot: false, parts: new Parts() })
+ * ```
+ */
+import type * as Y from 'yjs'
+import { toFailure } from '../errors.ts'
+import {
+  checkRestored,
+  type RestoredEntry,
+  restoreEntries,
+  toArgumentFailure,
+} from '../maps/index.ts'
+import type { Parts } from './parts.ts'
+import { type Entry, EntryFailure } from './protocol.ts'
+
+interface PutOptions {
+  /** Write what is of no kind in the layout for keys that are written all day. */
+  readonly hot: boolean
+  /** Those that have come before. */
+  readonly parts: Parts
+}
+
+/** An entry, and its place among those that were put. */
+interface Placed {
+  readonly index: number
+  readonly entry: RestoredEntry
+}
+
+const entryFailure = (index: number, cause: unknown): EntryFailure => {
+  const { code, message, hint } = toFailure(toArgumentFailure(cause))
+  return new EntryFailure(index, code, message, { hint, cause })
+}
+
+/** The failure with the place of the entry that it is about, where it is about one. */
+const whichOf = (doc: Y.Doc, map: string, placed: readonly Placed[], error: unknown): unknown => {
+  for (const { index, entry } of placed) {
+    try {
+      checkRestored(doc, map, entry)
+    } catch (cause) {
+      return entryFailure(index, cause)
+    }
+  }
+  return error
+}
+
+/** Undefined where more parts are to come. */
+const wholeOf = (map: string, [key, value, about]: Entry, parts: Parts) =>
+  about?.kind === 'part'
+    ? parts.take(map, key, about, value)
+    : { key, value, kind: about?.kind, from: about?.from }
+
+/** All or nothing. Throws an EntryFailure that says which one is refused, and other Failures about all of them. */
+export const putEntries = (
+  doc: Y.Doc,
+  map: string,
+  entries: readonly Entry[],
+  { hot, parts }: PutOptions,
+): void => {
+  const placed = entries.flatMap((put, index): Placed[] => {
+    try {
+      const entry = wholeOf(map, put, parts)
+      return entry ? [{ index, entry }] : []
+    } catch (error) {
+      throw entryFailure(index, error)
+    }
+  })
+  const restored = placed.map(({ entry }) => entry)
+  try {
+    restoreEntries(doc, map, restored, { hot })
+  } catch (error) {
+    throw whichOf(doc, map, placed, error)
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * Entries as an export has them: those that `set` takes, and with a kind those that it does not:
+ * counters and lists, which came about in steps, and what other programs wrote.
+ *
+ * ```ts
+ * restoreEntries(doc, 'state', [
+ *   { key: 'task:7', value: { owner: 'a' } },
+ *   { key: 'n', kind: 'counter', value: 8 },
+ *   { key: 'log', kind: 'list', value: ['started'] },
+ *   { key: 'log', kind: 'list', from: 1, value: ['done'] },      // the list goes on
+ * ])
+ * ```
+ */
+import type * as Y from 'yjs'
+import { checkEntry, keepable } from './check.ts'
+import { layoutOf, viewEntry } from './entries.ts'
+import {
+  checkNames,
+  checkNotReserved,
+  invalid,
+  isKeyName,
+  quote,
+  textOf,
+  toWellFormed,
+} from './names.ts'
+import { isDeep, MAX_RAW_DEPTH, normalizeRaw, type RawValue } from './raw-value.ts'
+import { Restoring } from './restoring.ts'
+import { DEFAULT_VALUE_BYTES, valueLimitOf } from './value-limit.ts'
+
+/**
+ * How an entry came about, where `set` would not do: `raw` is what another program wrote, with a
+ * key or a value that `set` refuses.
+ */
+export type EntryKind = 'hot' | 'counter' | 'list' | 'raw'
+
+export interface RestoredEntry {
+  readonly key: string
+  readonly value: unknown
+  readonly kind?: EntryKind | undefined
+  /** Of a list: these items follow that many others, which came before. Absent: it begins anew. */
+  readonly from?: number | undefined
+}
+
+/** What is to be done for an entry. */
+type Step =
+  | { readonly type: 'set'; readonly key: string; readonly value: unknown; readonly hot: boolean }
+  | { readonly type: 'deep'; readonly key: string; readonly raw: RawValue }
+  | { readonly type: 'list'; readonly key: string; readonly items: readonly unknown[] }
+  | { readonly type: 'append'; readonly key: string; readonly items: readonly unknown[] }
+  | { readonly type: 'counter'; readonly key: string; readonly value: number }
+
+const shown = (value: unknown): string => {
+  if (typeof value !== 'object' || value === null) return quote(textOf(value))
+  return Array.isArray(value) ? 'an array' : 'an object'
+}
+
+const wrongValue = ({ key, kind, value }: RestoredEntry, what: string) => {
+  return invalid(`value of ${quote(key)} is ${shown(value)}, but a ${kind} is ${what}`)
+}
+
+/** Throws what `set` throws; but a list that grew longer than any value becomes a list again. */
+const planPlain = ({ key, value }: RestoredEntry, hot: boolean, maxBytes: number): Step => {
+  try {
+    return { type: 'set', key, value: keepable(key, value, maxBytes), hot }
+  } catch (error) {
+    if (!Array.isArray(value)) throw error
+    const items = keepable(key, value, Number.POSITIVE_INFINITY) as unknown[]
+    return { type: 'list', key, items: items.map((item) => keepable(key, item, maxBytes)) }
+  }
+}
+
+const isTooLong = ({ value, bytes }: RawValue): boolean =>
+  bytes > DEFAULT_VALUE_BYTES && Buffer.byteLength(JSON.stringify(value)) > DEFAULT_VALUE_BYTES
+
+const planRaw = ({ key: given, value: parsed }: RestoredEntry, hot: boolean): Step => {
+  const key = toWellFormed(given)
+  const raw = normalizeRaw(parsed)
+  const { value } = raw
+  if (raw.depth > MAX_RAW_DEPTH) {
+    throw invalid(
+      `value of ${quote(key)} is nested more than ${MAX_RAW_DEPTH} deep`,
+      'split it over several keys',
+    )
+  }
+  if (isDeep(raw)) return { type: 'deep', key, raw }
+  if (Array.isArray(value) && isTooLong(raw)) return { type: 'list', key, items: value }
+  return { type: 'set', key, value, hot }
+}
+
+/** Of kinds that are kept as hot elements; anybody may write these, so all that is one can be one again. */
+const planKind = (entry: RestoredEntry): Step => {
+  const { key, kind, from = 0 } = entry
+  if (!isKeyName(key)) throw invalid(`key ${quote(key)} is reserved by JavaScript`)
+  const { value } = normalizeRaw(entry.value)
+  switch (kind) {
+    case 'counter':
+      if (typeof value !== 'number') throw wrongValue(entry, 'a number')
+      return { type: 'counter', key, value }
+    case 'list':
+      if (!Array.isArray(value)) throw wrongValue(entry, 'an array')
+      return { type: from > 0 ? 'append' : 'list', key, items: value }
+    default:
+      return { type: 'set', key, value, hot: true }
+  }
+}
+
+const plan = (map: string, entry: RestoredEntry, hot: boolean, maxBytes: number): Step => {
+  checkEntry(map, 'k', null) // for the map's sake
+  if (entry.kind === undefined) {
+    checkNames(map, entry.key)
+    return planPlain(entry, hot, maxBytes)
+  }
+  return entry.kind === 'raw' ? planRaw(entry, hot) : planKind(entry)
+}
+
+/** Throws as `restoreEntries` does where one of them is no list, but is to go on. */
+const checkAppends = (doc: Y.Doc, map: string, steps: readonly Step[]): void => {
+  const types = new Map<string, Step['type']>()
+  for (const { type, key } of steps) {
+    if (type !== 'append') {
+      types.set(key, type)
+      continue
+    }
+    const before = types.get(key)
+    const view = before === undefined ? viewEntry(doc, map, key) : undefined
+    if (before === 'list' || (before === undefined && Restoring.canAppend(view))) continue
+    throw invalid(`${quote(key)} is no list that could go on`, 'import the file from its beginning')
+  }
+}
+
+/** Throws what `restoreEntries` would throw for this entry by itself. */
+export const checkRestored = (doc: Y.Doc, map: string, entry: RestoredEntry): void => {
+  plan(map, entry, false, valueLimitOf(doc))
+}
+
+/**
+ * Puts entries in the place of those that are seen under their keys, in one transaction, all of
+ * them or none. Throws as `writeEntries` does, and a Failure (invalid_argument) for a value that is
+ * not of the kind that is told, or a list that is to go on and is none.
+ */
+export const restoreEntries = (
+  doc: Y.Doc,
+  map: string,
+  entries: readonly RestoredEntry[],
+  { hot = false }: { readonly hot?: boolean } = {},
+): void => {
+  checkNotReserved(map)
+  const maxBytes = valueLimitOf(doc)
+  const steps = entries.map((entry) => plan(map, entry, hot, maxBytes))
+  checkAppends(doc, map, steps)
+  doc.transact((transaction) => {
+    const restoring = new Restoring(doc, map, transaction)
+    for (const step of steps) {
+      switch (step.type) {
+        case 'set': {
+          const view = viewEntry(doc, map, step.key)
+          const isHot = step.hot || (view !== undefined && layoutOf(view) !== 'plain')
+          restoring.set(step.key, step.value, isHot)
+          break
+        }
+        case 'deep':
+          restoring.setDeep(step.key, step.raw)
+          break
+        case 'counter':
+          restoring.setCounter(step.key, step.value)
+          break
+        case 'list':
+          restoring.setList(step.key, step.items)
+          break
+        case 'append':
+          restoring.append(step.key, step.items)
+      }
+    }
+    restoring.flush()
+  })
+}
