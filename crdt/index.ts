@@ -39,7 +39,7 @@ export { CausalGate, type HeldUpdate } from './gate.ts'
 export { type Inspection, inspectUpdate } from './inspect.ts'
 export { mergeOwn } from './integrate.ts'
 export { LIMITS, type Limits } from './limits.ts'
-export type { RefusedChange } from './local-check.ts'
+export type { Fits, RefusedChange } from './local-check.ts'
 export {
   type DocState,
   type Fragment,
@@ -65,5 +65,9 @@ export {
   type UpdateOutcome,
 } from './replica.ts'
 export { deepMerge, type Json, type ScalarPush, ScalarReplica } from './scalar.ts'
-export { type GuardedTransactions, guardTransactions } from './transaction-guard.ts'
+export {
+  type GuardedTransactions,
+  guardTransactions,
+  type TransactionUser,
+} from './transaction-guard.ts'
 export { checkValue, isPlainKey, setOwn } from './values.ts'

@@ -40,6 +40,7 @@ export interface GuardedTransactions {
    * because Yjs itself failed. To be called where none can be running: never in a listener.
    */
   recover(): void
+  /** Guards no more. */
   end(): void
 }
 

@@ -25,6 +25,9 @@ const nested = (depth: number, wrap = (value: unknown): unknown => [value]): unk
 /** Text that hardly deflates. */
 const random = (length: number): string => randomBytes(length).toString('base64').slice(0, length)
 
+/** Longer than a push may be, whole or in fragments. */
+const longText = (): string => random(35_000_000)
+
 /** More than any replica takes. */
 const TOO_DEEP = nested(LIMITS.depth + 1)
 
@@ -268,17 +271,17 @@ const refusals: Readonly<Record<string, Refusing>> = {
     reason: 'too_deep',
   },
   'bytes too long for any message': {
-    write: (doc) => doc.getMap('m').set('k', new Uint8Array(randomBytes(60_000))),
+    write: (doc) => doc.getMap('m').set('k', new Uint8Array(randomBytes(26_000_000))),
     path: ['m', 'k'],
     reason: 'too_large',
   },
   'a string too long for any message': {
-    write: (doc) => doc.getMap('m').set('k', random(120_000)),
+    write: (doc) => doc.getMap('m').set('k', longText()),
     path: ['m', 'k'],
     reason: 'too_large',
   },
   'an item too long for any message': {
-    write: (doc) => doc.getArray('l').push([1, [random(120_000)], 3]),
+    write: (doc) => doc.getArray('l').push([1, [longText()], 3]),
     path: ['l', 1],
     reason: 'too_large',
   },
@@ -410,7 +413,7 @@ test('what is written in the tick in which a provider begins is looked at by the
     async (stage) => {
       const a = stage.add('a')
       const problems = problemsOf(a)
-      a.doc.getMap('m').set('long', random(120_000))
+      a.doc.getMap('m').set('long', longText())
       a.doc.getMap('m').set('short', 1)
       const b = stage.add('b')
       await until('b has the rest', () => b.doc.getMap('m').has('short') && areEqual(a, b))

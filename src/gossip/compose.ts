@@ -370,6 +370,13 @@ export class Composer {
     return { asked: 0, tooLong: vector.length }
   }
 
+  /** Has it no more structs and runs of deletes than a peer takes? `bytes` are those of its V1. */
+  #hasFewEntries(replica: Replica, delta: Delta, bytes: number): boolean {
+    const { maxEntries } = this.#options
+    // Two bytes are the least that one takes: no need to count what is certainly few.
+    return bytes <= maxEntries * 2 || countEntries(replica.doc, delta) <= maxEntries
+  }
+
   /** May a message in fragments hold it? */
   #canSplit(update: PackedUpdate): boolean {
     const { maxUpdateBytes, maxTextBytes } = this.#options
@@ -392,7 +399,10 @@ export class Composer {
       packed = this.#pack(replica, rumor)
       this.#packed.set(rumor, packed)
     }
-    const fits = packed.length <= inlineBytes && lengthOf(packed) <= room
+    const fits =
+      packed.length <= inlineBytes &&
+      lengthOf(packed) <= room &&
+      this.#hasFewEntries(replica, rumor, packed.length)
     return fits ? packed : undefined
   }
 
@@ -421,12 +431,10 @@ export class Composer {
       const pack = (): PackedUpdate => this.#pack(replica, piece)
       const update = isPart ? this.#parts.get(replica, replica.deletes, piece, pack) : pack()
       const length = lengthOf(update)
-      const { maxUpdateBytes, maxEntries } = this.#options
       const fits =
         length <= room &&
-        update.length <= maxUpdateBytes &&
-        // Two bytes are the least that one takes: no need to count what is certainly few.
-        (update.length <= maxEntries * 2 || countEntries(replica.doc, piece) <= maxEntries)
+        update.length <= this.#options.maxUpdateBytes &&
+        this.#hasFewEntries(replica, piece, update.length)
       const fitting = Math.floor((update.length * room * PIECE_MARGIN) / length)
       if (fits || bytes === SINGLE) {
         // A single value that is longer than a message goes in fragments, when its turn comes.

@@ -9,14 +9,17 @@
  * ```
  */
 import {
+  type BatchOutcome,
   coversDelta,
   type DocState,
+  emptyDelta,
   isEmptyDelta,
   type Limits,
   type PackedUpdate,
   type Platform,
   type ReceivedUpdate,
   Refusal,
+  type Replica,
   type UpdateOutcome,
   unpackUpdate,
 } from '../../crdt/index.ts'
@@ -64,6 +67,17 @@ interface Sent {
 
 /** In place of the digest of a peer that has a document and has not told its state. */
 const UNTOLD = ''
+
+/** One alone costs less so: nothing need be told apart. */
+const applyOne = (replica: Replica, { bytes, needs }: ReceivedUpdate): BatchOutcome => {
+  try {
+    const { thrown, ...outcome } = replica.apply(bytes, needs)
+    return { outcomes: [outcome], freed: emptyDelta(), thrown }
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    return { outcomes: [error], freed: emptyDelta(), thrown: [] }
+  }
+}
 
 export class Exchange {
   readonly #options: ExchangeOptions
@@ -232,7 +246,9 @@ export class Exchange {
     }
     if (updates.length === 0) return
     takeLocal(now)
-    const { outcomes, freed, thrown } = replica.applyAll(updates)
+    const [first, ...others] = updates
+    const { outcomes, freed, thrown } =
+      first && others.length === 0 ? applyOne(replica, first) : replica.applyAll(updates)
     const groups = [...senders.values()]
     for (const [i, outcome] of outcomes.entries()) {
       this.#onMerged(document, groups[i]!, outcome, now)
