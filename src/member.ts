@@ -197,9 +197,7 @@ export class Member {
     })
     this.#gossip = gossip
     for (const room of this.#rooms.values()) this.#share(gossip, room)
-    if (this.#isWanted && !this.#isStarted) {
-      this.#begin().catch((error) => this.#tell({ type: 'transport', failure: toFailure(error) }))
-    }
+    if (this.#isWanted && !this.#isStarted) void this.#beginLate()
   }
 
   /**
@@ -208,11 +206,20 @@ export class Member {
    */
   async start(): Promise<void> {
     this.#isWanted = true
-    if (this.#gossip) await this.#begin()
+    if (this.#gossip) this.#begin(await this.#search.resolve())
   }
 
-  async #begin(): Promise<void> {
-    const given = await this.#search.resolve()
+  /** Nobody waits for this start to be refused: peers that are unknown by now are looked up again. */
+  async #beginLate(): Promise<void> {
+    try {
+      this.#begin(await this.#search.resolve())
+    } catch (error) {
+      this.#tell({ type: 'transport', failure: toFailure(error) })
+      this.#begin([])
+    }
+  }
+
+  #begin(given: readonly string[]): void {
     if (this.#isStopped) return
     this.#isStarted = true
     this.#tellReady()

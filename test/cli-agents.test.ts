@@ -501,10 +501,11 @@ test('a signal while it starts ends it with code 0 too', async () => {
 })
 
 test('over pilotctl: without its daemon an agent serves its map, and joins when it is up', async () => {
-  const four = pilot(4)
-  const five = pilot(5)
+  const four = pilot(4, { trusted: [5] })
+  const five = pilot(5, { trusted: [4] })
   fake.set('down-4', true)
-  const waiting = start(['run', ...four.args, '--peer', '0:0000.0000.0005'], four.env)
+  // The one peer it is given is not known yet either; five, whom it trusts, is found.
+  const waiting = start(['run', ...four.args, '--peer', 'nobody'], four.env)
   await waiting.shows(/Ctrl-C/)
   const shown = waiting.stdout()
   assert.match(shown, /^address {2}not known yet \(pilot\)$/m)
