@@ -240,6 +240,26 @@ test('up to inlineBytes an update rides along, one byte longer is announced', ()
   assert.is(lengthOf(length! - 1).kind, 'digest')
 })
 
+test('many short updates ride along together, where that many bytes of one are announced', () => {
+  const kindsOf = (updates: number, bytes: number) => {
+    const { table, a } = alone(10)
+    for (let writer = 1; writer <= updates; writer++) {
+      const doc = docOf(100 + writer)
+      doc.getMap('map').set(`k${writer}`, noise(bytes))
+      const update = packedState(doc)
+      table.deliver({ from: `p${writer}`, to: 'a', text: pushText({ kv: { update } }) })
+    }
+    assert.is(a.map.size, updates)
+    return [...new Set(table.advance(GATHER).map(kindOf))]
+  }
+  assert.equal(kindsOf(6, 3_000), ['update'])
+  assert.equal(kindsOf(1, 18_000), ['digest'])
+  // Long ones stay long, however many they are; and so many short ones are long.
+  assert.equal(kindsOf(6, 6_000), ['digest'])
+  assert.equal(kindsOf(9, 4_000), ['update'])
+  assert.equal(kindsOf(30, 3_000), ['digest'])
+})
+
 test('a long update, announced by three, is fetched once', () => {
   const table = new Table()
   const [, , , d] = table.seat('a', 'b', 'c', 'd')

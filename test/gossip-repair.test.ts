@@ -378,6 +378,73 @@ test('an unanswered ask goes to the next who told that it differs, one at a time
   assert.equal(asks(table.advance(60_000)), [])
 })
 
+/** `a`, to whom b, c and d have told that they have more, in two updates; it has asked b, and then c. */
+const impatient = () => {
+  const table = new Table({ config: { ...REPAIR_ONLY, askTimeoutMs: 1_000 } })
+  const [a] = table.seat('a', 'b', 'c', 'd')
+  const source = docOf(99)
+  source.getMap('map').set('first', 1)
+  const first = packedState(source)
+  source.getMap('map').set('second', 2)
+  const all = packedState(source)
+  for (const name of ['b', 'c', 'd']) {
+    table.deliver({ from: 'x', to: name, text: pushText({ [DOC]: { update: all } }) })
+    const { digest } = table.get(name).replica
+    table.deliver({ from: name, to: 'a', text: pushText({ [DOC]: { digest } }) })
+  }
+  const { digest } = table.get('b').replica
+  const isFromA = ({ from }: Message) => from === 'a'
+  /** Whom `a` asks within that time, all of which is lost. */
+  const asked = (milliseconds: number): string[] =>
+    table
+      .advance(milliseconds, isFromA)
+      .filter((m) => m.from === 'a' && stateIn(m).vector)
+      .map(({ to }) => to)
+  const part = (from: string, state: object): void => {
+    table.deliver({ from, to: 'a', text: pushText({ [DOC]: { answer: true, digest, ...state } }) })
+  }
+  assert.equal(asked(1_000), ['b', 'c'])
+  return { table, a, asked, part, first, all }
+}
+
+test('a long answer that begins late is waited for: nobody else is asked for the same', () => {
+  const { a, asked, part, first, all } = impatient()
+  part('b', { update: first, more: true })
+  assert.is(a.map.get('first'), 1)
+  assert.equal(asked(999), [], 'another is asked while the answer comes')
+  part('b', { more: true })
+  assert.equal(asked(999), [])
+  part('b', { update: all })
+  assert.is(a.map.get('second'), 2)
+  assert.equal(asked(60_000), [])
+})
+
+test('a late answer that stops half way is given up like any other', () => {
+  const { asked, part, first } = impatient()
+  part('b', { update: first, more: true })
+  // The last of them once more, as nobody else is left.
+  assert.equal(asked(10_000), ['d', 'c', 'c'])
+})
+
+test('whoever was not asked keeps nobody from asking others', () => {
+  const { asked, part, first } = impatient()
+  part('d', { update: first, more: true })
+  assert.equal(asked(1_000), ['d'])
+  part('x', { more: true })
+  assert.is(asked(1_000).length, 1)
+})
+
+test('the wait for the next part of an answer has a bound', () => {
+  const { table, asked, part } = impatient()
+  for (let i = 0; i < 6; i++) {
+    part('b', { more: true })
+    const before = table.now
+    table.now = Math.min(before + 60_000, table.get('a').gossip.wakeAt - 1)
+    assert.ok(table.now - before <= 10_000, `${table.now - before} ms`)
+  }
+  assert.is(asked(2).length, 1)
+})
+
 test('what the asked one tells while its answer is late is fetched when that has come', () => {
   const { table, a, b } = pair((_, two) => two.map.set('k', 1))
   table.round(b)

@@ -12,6 +12,9 @@
 /** Others remembered for each ask. The first answer nearly always has it all. */
 const MAX_OTHERS = 3
 
+/** Peers remembered for each document that were given up. A long answer comes from one of the first. */
+const MAX_LATE = 8
+
 /** Milliseconds. An answer that takes longer than usual is not given up sooner than this. */
 const LEAST_TIMEOUT_MS = 250
 
@@ -20,6 +23,9 @@ const PATIENCE = 4
 
 /** Share that the newest answer has in the usual time; that of TCP's round trip time (RFC 6298). */
 const NEWEST = 1 / 8
+
+/** Times the longest wait for a first answer that the next part of one is waited for, at most. */
+const MOST_PATIENCE = 10
 
 /** Times that a lost ask is repeated to the same peer when nobody else can be asked. */
 const REPEATS = 1
@@ -68,6 +74,8 @@ export class Asks {
   /** Milliseconds; the usual time of an answer's first part. */
   #usualMs: number | undefined
   readonly #asks = new Map<string, Ask>()
+  /** Document → peers that were given up, and may answer all the same. */
+  readonly #late = new Map<string, Set<string>>()
 
   constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs
@@ -124,6 +132,8 @@ export class Asks {
 
   /** A part of the answer came, or its last part. */
   answered(document: string, peer: string, more: boolean, now: number): Answered {
+    const late = this.#late.get(document)
+    if (late?.delete(peer) && more) this.#resume(document, peer, now)
     const ask = this.#asks.get(document)
     if (ask?.peer !== peer) return NOT_ENDED
     if (!ask.hasGap) this.#learn(now - ask.since)
@@ -131,15 +141,20 @@ export class Asks {
       // Should the rest not come, the same peer is asked again: it need not repeat what came.
       ask.hasGap = true
       // The next may take as long as this one did, and some more.
-      ask.until = now + Math.max(this.#timeoutMs, PATIENCE * (now - ask.heardAt))
+      const wait = Math.max(this.#timeoutMs, PATIENCE * (now - ask.heardAt))
+      ask.until = now + Math.min(wait, MOST_PATIENCE * this.#timeoutMs)
       ask.heardAt = now
       return NOT_ENDED
     }
+    late?.clear()
     return { next: this.#end(document, ask), since: ask.isRefused ? undefined : ask.since }
   }
 
   /** Something of that peer's answers is on its way. */
   extend(peer: string, now: number): void {
+    for (const [document, late] of this.#late) {
+      if (late.delete(peer)) this.#resume(document, peer, now)
+    }
     for (const ask of this.#asks.values()) {
       if (ask.peer === peer) ask.until = Math.max(ask.until, now + this.#timeoutMs)
     }
@@ -160,6 +175,14 @@ export class Asks {
     for (const [document, ask] of this.#asks) {
       if (ask.until > now) continue
       const { peer, digest, repeated } = ask
+      const late = this.#late.get(document) ?? new Set()
+      this.#late.set(document, late.add(peer))
+      // A Set goes in order of insertion: the first is the oldest.
+      if (late.size > MAX_LATE)
+        for (const oldest of late) {
+          late.delete(oldest)
+          break
+        }
       const next = this.#end(document, ask)
       if (next.length === 0 && digest !== undefined && repeated < REPEATS) {
         next.push({ peer, digest, repeated: repeated + 1 })
@@ -171,6 +194,29 @@ export class Asks {
 
   forget(document: string): void {
     this.#asks.delete(document)
+    this.#late.delete(document)
+  }
+
+  /**
+   * One that was given up sends a long answer after all, and will go on: whoever is being asked
+   * instead would send the same once more, so nobody else is asked until it has ended.
+   */
+  #resume(document: string, peer: string, now: number): void {
+    const ask = this.#asks.get(document)
+    const others = ask?.others ?? new Map<string, string | undefined>()
+    if (ask && ask.peer !== peer && others.size < MAX_OTHERS) others.set(ask.peer, ask.digest)
+    others.delete(peer)
+    this.#asks.set(document, {
+      peer,
+      digest: undefined,
+      since: now,
+      until: now,
+      heardAt: now,
+      repeated: 0,
+      others,
+      hasGap: true,
+      isRefused: false,
+    })
   }
 
   #waitMs(repeated: number): number {

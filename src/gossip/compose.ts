@@ -90,6 +90,9 @@ const STATE_BYTES = 256
 /** Characters of one writer's clock among the needs, at most: 16 bytes in base64. */
 const NEED_LENGTH = 22
 
+/** Times the limit from which on an estimate of an update's bytes is enough: runs of deletes are reckoned at four times their least. */
+const ESTIMATE = 4
+
 /** Below this an update is cut into single structs. */
 const LEAST_PIECE_BYTES = 256
 
@@ -346,8 +349,9 @@ export class Composer {
 
   /** Bytes of V1 up to which what came since that number is pushed. */
   #inlineBytes(rumors: Rumors, since: number): number {
-    const { inlineBytes, ownInlineBytes } = this.#options.fanouts()
-    return rumors.isOwnSince(since) ? ownInlineBytes : inlineBytes
+    const { inlineBytes, ownInlineBytes, batchInlineBytes } = this.#options.fanouts()
+    if (rumors.isOwnSince(since)) return ownInlineBytes
+    return Math.max(inlineBytes, Math.min(batchInlineBytes, inlineBytes * rumors.countSince(since)))
   }
 
   /** In a small swarm: who else is told it, so that the peer need not pass it on to them. */
@@ -396,6 +400,8 @@ export class Composer {
     if (isEmptyDelta(rumor)) return undefined
     let packed = this.#packed.get(rumor)
     if (!packed) {
+      // What is far too long is not encoded to find that out.
+      if (!fitsPiece(replica.doc, rumor, ESTIMATE * inlineBytes)) return undefined
       packed = this.#pack(replica, rumor)
       this.#packed.set(rumor, packed)
     }

@@ -23,8 +23,8 @@ export interface GossipConfig {
   readonly announceFanout: number
   /** Bytes of V1. A longer update is announced by the state's digest and fetched. */
   readonly inlineBytes: number
-  /** The same in a small swarm for a change made here: its writer tells everybody. */
-  readonly smallInlineBytes: number
+  /** The same for many changes that are that short on average, and in a small swarm for one made here. */
+  readonly maxInlineBytes: number
   /** Milliseconds without an answer after which somebody else is asked. */
   readonly askTimeoutMs: number
   /** Milliseconds a peer is left alone after its first failure; doubled by each further one. */
@@ -66,8 +66,10 @@ export const DEFAULTS: GossipConfig = {
   // A push meets peers that have the update already about 2 times of 3: up to here that costs
   // less than the two messages of a fetch. Larger costs its length twice more a node.
   inlineBytes: 4_096,
-  // Nobody is told it twice there. It fits, as base64, into the one argument of an old pilotctl.
-  smallInlineBytes: 65_536,
+  // In a small swarm nobody is told it twice. Of many changes a peer lacks some, and three messages
+  // of a fetch cost a busy host more than 64 KiB do. It fits, as base64, into the one argument of an
+  // old pilotctl.
+  maxInlineBytes: 65_536,
   // Ten round trips over pilotctl (50 ms each way) and a large state being encoded; each part of an
   // answer gives as much again. Longer delays repair after a loss, shorter fetches twice on a busy host.
   askTimeoutMs: 1_500,

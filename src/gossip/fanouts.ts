@@ -20,6 +20,8 @@ export interface Fanouts {
   readonly round: number
   /** Bytes of V1 up to which a change is pushed, and not announced and fetched. */
   readonly inlineBytes: number
+  /** The same for many changes that are that short on average. */
+  readonly batchInlineBytes: number
   /** The same for a change that was made here. */
   readonly ownInlineBytes: number
 }
@@ -37,16 +39,16 @@ const SMALL = 2
 const PEERS_A_ROUND = 3
 
 export const fanoutsFor = (config: GossipConfig, living: number): Fanouts => {
-  const { fanout, echoFanout, inlineBytes, smallInlineBytes } = config
+  const { fanout, echoFanout, inlineBytes, maxInlineBytes } = config
   if (living > SMALL * fanout) {
-    const ownInlineBytes = inlineBytes
     return {
       isSmall: false,
       push: fanout,
       echo: echoFanout,
       round: fanout,
       inlineBytes,
-      ownInlineBytes,
+      batchInlineBytes: maxInlineBytes,
+      ownInlineBytes: inlineBytes,
     }
   }
   return {
@@ -55,7 +57,8 @@ export const fanoutsFor = (config: GossipConfig, living: number): Fanouts => {
     echo: Math.min(1, echoFanout),
     round: Math.min(fanout, Math.max(1, Math.ceil(living / PEERS_A_ROUND))),
     inlineBytes,
+    batchInlineBytes: maxInlineBytes,
     // Nobody else tells it, so no copy is redundant.
-    ownInlineBytes: Math.max(inlineBytes, smallInlineBytes),
+    ownInlineBytes: Math.max(inlineBytes, maxInlineBytes),
   }
 }

@@ -92,6 +92,11 @@ export class Rumors {
     return this.#since(since).every(({ isOwn }) => isOwn)
   }
 
+  /** How many came since that number; those that one peer brought together are one. */
+  countSince(since: number): number {
+    return this.#since(since).length
+  }
+
   /** Who else has, or is told, all that came since that number and is not known to `peer`. */
   toldSince(since: number, peer: string): string[] {
     const news = this.#since(since).filter(({ knownTo }) => !knownTo.has(peer))
