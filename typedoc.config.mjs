@@ -84,6 +84,7 @@ export default {
     'SendFailure',
     'Parcel',
     'DecodedUpdate',
+    'Session',
   ],
   treatWarningsAsErrors: true,
 }

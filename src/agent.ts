@@ -39,6 +39,8 @@ export interface AgentOptions extends MemberOptions {
    * is in memory alone, `flushed` rejects, and nothing more is published.
    */
   readonly onGone?: (failure: Failure) => void
+  /** Called after each event of its gossip, whatever it was about. */
+  readonly onStep?: () => void
 }
 
 export class Agent {
@@ -58,7 +60,7 @@ export class Agent {
     this.swarm = this.member.swarm
     this.doc = options.doc ?? new Y.Doc()
     if (options.doc === undefined) this.doc.clientID = newWriter()
-    const { keep, maxValueBytes, onProblem, onGone } = options
+    const { keep, maxValueBytes, onProblem, onGone, onStep } = options
     if (maxValueBytes !== undefined) limitValues(this.doc, maxValueBytes)
     this.room = new Room({
       name: this.swarm,
@@ -67,6 +69,7 @@ export class Agent {
       ...(keep && { keep }),
       ...(onProblem && { onProblem }),
       ...(onGone && { onGone }),
+      ...(onStep && { onStep }),
     })
   }
 

@@ -20,6 +20,12 @@ export {
   type AgentOptions,
   type Problem,
 } from './agent.ts'
+export {
+  ConnectedMap,
+  type ConnectedMapChange,
+  type ConnectMapOptions,
+  connectMap,
+} from './connect-map.ts'
 export { Failure, type FailureCode, type FailureOptions, isFailure, toFailure } from './errors.ts'
 export {
   type AwarenessSource,

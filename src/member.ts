@@ -193,6 +193,7 @@ export class Member {
       platform: nodePlatform,
       random: Math.random,
       maxMessageBytes: () => this.transport.maxMessageBytes,
+      canName: (address) => !this.transport.isPrivate?.(address),
       ...(this.#options.config && { config: this.#options.config }),
     })
     this.#gossip = gossip

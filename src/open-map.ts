@@ -12,10 +12,18 @@
  */
 import type { Json } from '../crdt/index.ts'
 import { Agent, type Problem } from './agent.ts'
+import { ControlClient } from './control/client.ts'
+import { ControlServer } from './control/server.ts'
+import { serveAgent } from './control/service.ts'
+import { isFailure, toFailure } from './errors.ts'
+import { onceThereIsRoom } from './full-disk.ts'
 import type { GossipConfig } from './gossip/index.ts'
+import { Guest } from './guest.ts'
 import type { Keepable } from './keepable.ts'
 import { DEFAULT_MAP } from './maps/index.ts'
+import { InboxTaken } from './pilot/claim.ts'
 import { PilotTransport } from './pilot/transport.ts'
+import { Relay } from './relay.ts'
 import { SharedMap } from './shared-map.ts'
 import { keepIn } from './store/keep.ts'
 import type { Transport } from './transport.ts'
@@ -49,14 +57,121 @@ export interface OpenedMap<T extends Keepable<T> = Json> extends SharedMap<T> {
   readonly agent: Agent
 }
 
-const transportOf = ({ transport, mailbox, name, swarm }: OpenMapOptions): Transport => {
+const transportOf = (options: OpenMapOptions): Transport => {
+  const { transport, mailbox, name, swarm, data } = options
   if (transport && mailbox !== undefined) {
     throw new TypeError('openMap takes a mailbox or a transport, not both')
   }
   if (transport) return transport
-  if (mailbox === undefined) return new PilotTransport({ swarm })
+  if (mailbox === undefined) return new PilotTransport({ swarm, data })
   if (name === undefined) throw new TypeError('openMap over a mailbox needs a name')
   return new MailboxTransport({ dir: mailbox, address: name })
+}
+
+/** What a map stands on: an agent of its own, or one that is reached through another. */
+interface Ground {
+  readonly agent: Agent
+  readonly flushed: () => Promise<void>
+  readonly stop: () => Promise<void>
+}
+
+/** A map on that document, checked before anything is started. */
+const mapOn = <T extends Keepable<T>>(
+  { map = DEFAULT_MAP, hot, maxValueBytes }: OpenMapOptions,
+  { agent, flushed, stop }: Ground,
+): OpenedMap<T> => {
+  const opened = new SharedMap<T>(agent.doc, map, {
+    ...(hot !== undefined && { hot }),
+    ...(maxValueBytes !== undefined && { maxValueBytes }),
+    flushed,
+    close: stop,
+  })
+  return Object.assign(opened, { agent })
+}
+
+/** A folder in which no socket can lie, on some network disks, still keeps a document. */
+const serve = async (
+  server: ControlServer,
+  onProblem: OpenMapOptions['onProblem'],
+): Promise<void> => {
+  try {
+    await server.open()
+  } catch (error) {
+    const failure = toFailure(error)
+    if (failure.code === 'already_exists') throw failure
+    onProblem?.({ type: 'transport', failure })
+  }
+}
+
+/** Where it keeps a folder, commands and further programs reach it by the folder's socket. */
+const startOwn = async <T extends Keepable<T>>(options: OpenMapOptions): Promise<OpenedMap<T>> => {
+  const { swarm, peers, data, config, onProblem } = options
+  const transport = new Relay(transportOf(options))
+  const agent = new Agent({
+    swarm,
+    transport,
+    ...(peers && { peers }),
+    ...(config && { config }),
+    ...(onProblem && { onProblem }),
+    ...(data !== undefined && { keep: keepIn(data) }),
+  })
+  let server: ControlServer | undefined
+  const stop = async (): Promise<void> => {
+    await server?.stopListening()
+    try {
+      await agent.stop()
+    } finally {
+      await server?.close()
+    }
+  }
+  const opened = mapOn<T>(options, { agent, flushed: () => agent.flushed(), stop })
+  let tellReady: () => void = () => undefined
+  const ready = new Promise<void>((resolve) => {
+    tellReady = resolve
+  })
+  try {
+    if (data !== undefined) {
+      server = new ControlServer({
+        dir: data,
+        handle: serveAgent(agent, ready, { relay: transport }),
+        onProblem: (failure) => onProblem?.({ type: 'transport', failure }),
+      })
+      await serve(server, onProblem)
+    }
+    await agent.start()
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  tellReady()
+  return opened
+}
+
+const startGuest = async <T extends Keepable<T>>(
+  options: OpenMapOptions,
+  dir: string,
+): Promise<OpenedMap<T>> => {
+  const { swarm, peers, config, onProblem } = options
+  const guest = await Guest.start({
+    dir,
+    swarm,
+    ...(peers && { peers }),
+    ...(config && { config }),
+    ...(onProblem && { onProblem }),
+  })
+  const { agent } = guest
+  return mapOn<T>(options, { agent, flushed: () => guest.kept(), stop: () => guest.stop() })
+}
+
+/** The data folder of the agent that has what we wanted for ourselves, where it can be reached there. */
+const folderOfOther = async (
+  error: unknown,
+  { data, transport }: OpenMapOptions,
+): Promise<string | undefined> => {
+  // Whoever brings a transport means to use that one.
+  if (transport || !isFailure(error, 'already_exists')) return undefined
+  const dir = error instanceof InboxTaken ? error.data : data
+  return dir !== undefined && (await new ControlClient(dir).isRunning()) ? dir : undefined
 }
 
 /**
@@ -64,28 +179,27 @@ const transportOf = ({ transport, mailbox, name, swarm }: OpenMapOptions): Trans
  * What peers wrote arrives later. `flushed` waits for the disk; `close` pushes what is fresh and
  * stops the agent.
  *
+ * Where an agent runs on that data folder already, or an agent of the swarm at that Pilot daemon,
+ * the map takes part by way of it, unless a `transport` was given: it resolves once that agent's
+ * entries are here, and `flushed` waits for that agent's disk.
+ *
+ * A full disk is waited for, and told to `onProblem`.
+ *
  * Rejects with a Failure: `invalid_argument` for a name that cannot be used, before anything is
  * started; and what `Agent.start` meets: `not_running` without a daemon, `already_exists` while
- * another agent has the name or the folder. A TypeError where the options contradict each other.
+ * another agent has the name, or the folder or the daemon and cannot be reached. A TypeError where
+ * the options contradict each other.
  */
 export const openMap = async <T extends Keepable<T> = Json>(
   options: OpenMapOptions,
 ): Promise<OpenedMap<T>> => {
-  const { swarm, peers, data, map = DEFAULT_MAP, hot, config, maxValueBytes, onProblem } = options
-  const agent = new Agent({
-    swarm,
-    transport: transportOf(options),
-    ...(peers && { peers }),
-    ...(config && { config }),
-    ...(onProblem && { onProblem }),
-    ...(data !== undefined && { keep: keepIn(data) }),
-  })
-  const opened = new SharedMap<T>(agent.doc, map, {
-    ...(hot !== undefined && { hot }),
-    ...(maxValueBytes !== undefined && { maxValueBytes }),
-    flushed: () => agent.flushed(),
-    close: () => agent.stop(),
-  })
-  await agent.start()
-  return Object.assign(opened, { agent })
+  try {
+    return await onceThereIsRoom(() => startOwn<T>(options), {
+      onFull: (failure) => options.onProblem?.({ type: 'store', failure }),
+    })
+  } catch (error) {
+    const dir = await folderOfOther(error, options)
+    if (dir === undefined) throw error
+    return startGuest<T>(options, dir)
+  }
 }

@@ -70,6 +70,8 @@ export interface Transport {
   discover(): Promise<readonly string[]>
   /** The address that messages from `name` (a hostname, a node id, an address) will come from. */
   resolve(name: string): Promise<string>
+  /** Can only this side reach that address? Then it is not named to peers. Absent: none is such. */
+  isPrivate?(address: string): boolean
   /** Stops for good; may be called twice. */
   close(): Promise<void>
 }

@@ -44,7 +44,8 @@ const closed = (): Failure =>
     hint: 'Wait first, then close.',
   })
 
-const late = (timeout: number): Failure =>
+/** The Failure of a wait that was too short. */
+export const late = (timeout: number): Failure =>
   new Failure('timeout', `what was waited for did not come within ${Math.ceil(timeout)} ms`, {
     hint: 'Wait longer, or see which peers the agent knows, and when they were last heard.',
   })

@@ -1,8 +1,10 @@
 /** The command line with agents that run: child processes over a mailbox folder, and over a pretended pilotctl. */
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import * as assert from 'uvu/assert'
 import { mailboxName } from '../src/cli/run-plan.ts'
 import { ControlClient } from '../src/control/client.ts'
@@ -487,6 +489,57 @@ test('doctor tries peers: over Pilot by an echo, unless its agent hears them', a
     peersOf(await examine(seven)),
     /^ok +peers +0 trusted nodes; the agent hears 0:0000\.0000\.0006$/,
   )
+  for (const { child } of agents) child.kill('SIGTERM')
+  for (const { ended } of agents) assert.is((await ended).code, 0)
+})
+
+/** What a script prints that opens the map of the swarm at that daemon, with these options. */
+const script = async (node: ReturnType<typeof pilot>, code: string): Promise<string> => {
+  const bin = folder('bin')
+  mkdirSync(bin, { recursive: true })
+  if (!existsSync(join(bin, 'pilotctl'))) symlinkSync(FAKE, join(bin, 'pilotctl'))
+  const source = fileURLToPath(new URL('../src/index.ts', import.meta.url))
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [
+      ...['--import', 'tsx', '--input-type=module', '-e'],
+      `import { openMap } from ${JSON.stringify(source)}\n${code}`,
+    ],
+    { env: { ...node.env, PATH: `${bin}:${process.env.PATH}` } },
+  )
+  return stdout
+}
+
+test('run and a script at one daemon: the script takes part by way of the agent', async () => {
+  const eight = pilot(8, { trusted: [9] })
+  const nine = pilot(9, { trusted: [8] })
+  const agents = [
+    start(['run', ...eight.args, '--json'], eight.env),
+    start(['run', ...nine.args, '--json'], nine.env),
+  ]
+  for (const agent of agents) await agent.shows(/"transport":"pilot"/)
+  assert.is((await tell('pilot8', 'set', 'before', '1')).code, 0)
+  const printed = await script(
+    eight,
+    `const map = await openMap({ swarm: 'kv' })
+    map.set('script', map.get('before'))
+    await map.flushed()
+    console.log(map.agent.status().transport, map.agent.address)
+    await map.close()`,
+  )
+  assert.is(printed, 'guest 0:0000.0000.0008/1\n')
+  await shows('pilot8', 'script', 1)
+  await shows('pilot9', 'script', 1)
+  // A second `run` there has a folder of its own to keep: it is refused, and told who is there.
+  const second = start(
+    ['run', '--swarm', 'kv', '--pilotctl', FAKE, '--data', folder('second'), '--json'],
+    eight.env,
+  )
+  const { code, stderr } = await second.ended
+  assert.is(code, 1)
+  const failure = JSON.parse(stderr)
+  assert.is(failure.code, 'already_exists')
+  assert.match(failure.message, /process \d+ has it, with the data folder ".*pilot8"/)
   for (const { child } of agents) child.kill('SIGTERM')
   for (const { ended } of agents) assert.is((await ended).code, 0)
 })

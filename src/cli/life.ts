@@ -12,7 +12,6 @@
  * ```
  */
 import { constants } from 'node:os'
-import { setTimeout } from 'node:timers/promises'
 import { Agent } from '../agent.ts'
 import type { Bridge } from '../bridge/index.ts'
 import { Farewell } from '../control/answers.ts'
@@ -20,12 +19,14 @@ import { makeFolder } from '../control/folder.ts'
 import { ControlServer } from '../control/server.ts'
 import { serveAgent } from '../control/service.ts'
 import { Failure, toFailure } from '../errors.ts'
+import { onceThereIsRoom } from '../full-disk.ts'
+import { Relay } from '../relay.ts'
 import { keepIn } from '../store/keep.ts'
 import type { Transport } from '../transport.ts'
 import { tellOwner } from './owner.ts'
 import { removePid, writePid } from './pid-file.ts'
 import { ProblemLog, type Told } from './problems.ts'
-import type { RunPlan, TransportPlan } from './run-plan.ts'
+import type { RunPlan } from './run-plan.ts'
 import { describeStart, type StartReport } from './start-report.ts'
 
 export interface LifeOptions {
@@ -39,8 +40,7 @@ export interface LifeOptions {
 }
 
 const createTransport = async (
-  plan: TransportPlan,
-  swarm: string,
+  { transport: plan, swarm, dir: data }: RunPlan,
   env: NodeJS.ProcessEnv,
 ): Promise<Transport> => {
   if (plan.kind === 'mailbox') {
@@ -49,7 +49,7 @@ const createTransport = async (
   }
   const { PilotTransport } = await import('../pilot/transport.ts')
   const { pilotctl, network } = plan
-  return new PilotTransport({ swarm, pilotctl, network, env })
+  return new PilotTransport({ swarm, pilotctl, network, env, data })
 }
 
 /** Lets y-websocket clients in; the token is taken from the environment, as arguments can be seen by all. */
@@ -101,9 +101,6 @@ const awaitEnding = (): Ending => {
   return { come, ask, free }
 }
 
-/** Milliseconds between two starts on a disk that is full. A start costs some files. */
-const FULL_DISK_MS = 2_000
-
 /**
  * Resolves when the agent has stopped: what it wrote is on disk and was pushed, socket and locks
  * are gone. Rejects with a Failure where it could not start, and when its data folder is gone. A
@@ -111,32 +108,33 @@ const FULL_DISK_MS = 2_000
  */
 export const live = async (plan: RunPlan, options: LifeOptions): Promise<void> => {
   const problems = new ProblemLog(options.onProblem)
-  const abandoned = options.abandoned?.then(() => true)
   let hasStarted = false
   const onStarted: LifeOptions['onStarted'] = (report) => {
     hasStarted = true
     return options.onStarted(report)
   }
-  for (;;) {
+  /** What an agent ends with that had started is no reason to start it again. */
+  let ended: unknown
+  const start = async (): Promise<void> => {
     try {
-      return await liveOnce(plan, { ...options, onStarted })
+      await liveOnce(plan, { ...options, onStarted })
     } catch (error) {
-      const failure = toFailure(error)
-      if (hasStarted || failure.code !== 'disk_full') throw failure
-      problems.add({ type: 'store', failure })
-      const isAbandoned = await Promise.race([setTimeout(FULL_DISK_MS, false), abandoned ?? NEVER])
-      if (isAbandoned) throw failure
+      if (!hasStarted) throw error
+      ended = error
     }
   }
+  await onceThereIsRoom(start, {
+    onFull: (failure) => problems.add({ type: 'store', failure }),
+    abandoned: options.abandoned,
+  })
+  if (ended !== undefined) throw ended
 }
-
-const NEVER = new Promise<never>(() => undefined)
 
 const liveOnce = async (
   plan: RunPlan,
   { env, abandoned, onStarted, onProblem }: LifeOptions,
 ): Promise<void> => {
-  const transport = await createTransport(plan.transport, plan.swarm, env)
+  const transport = new Relay(await createTransport(plan, env))
   let hasStarted = false
   let isStopping = false
   /** Why it ends by itself. */
@@ -175,7 +173,7 @@ const liveOnce = async (
   const started = new Promise<void>((resolve) => {
     tellStarted = resolve
   })
-  const serve = serveAgent(agent, started, { onStop: ending.ask })
+  const serve = serveAgent(agent, started, { onStop: ending.ask, relay: transport })
   const server = new ControlServer({
     dir: plan.dir,
     // All else waits for the start; one that does not come to its end can be stopped, too.

@@ -1,5 +1,5 @@
 /**
- * The kinds of answer that a request may have. Most are one line; three are more than that.
+ * The kinds of answer that a request may have. Most are one line; four are more than that.
  *
  * ```ts
  * const handle: Handle = ({ command }) =>
@@ -33,6 +33,29 @@ export class Rows {
   }
 }
 
+/** What a client says on a channel is taken line by line; `end` is called when it is gone. */
+export interface ChannelEnd {
+  /** Resolves to the answer to that line. What it throws is answered as an error. */
+  readonly take: (data: Fields) => Promise<Fields>
+  readonly end: () => void
+}
+
+/**
+ * An answer that goes both ways from then on: the first line, then lines of the client, each with
+ * its answer, and between them what is told: `tell` resolves when the client has taken the line,
+ * and rejects when it is gone.
+ */
+export class Channel {
+  readonly start: (tell: (data: Fields) => Promise<void>) => {
+    readonly first: Fields
+    readonly channel: ChannelEnd
+  }
+
+  constructor(start: Channel['start']) {
+    this.start = start
+  }
+}
+
 /** An answer after which `leave` is called, when the client has it or is gone. */
 export class Farewell {
   readonly data: Fields
@@ -44,7 +67,7 @@ export class Farewell {
   }
 }
 
-export type Answer = Fields | Subscription | Rows | Farewell
+export type Answer = Fields | Subscription | Rows | Channel | Farewell
 
 /** What it throws is answered as an error. */
 export type Handle = (request: Request) => Answer | Promise<Answer>

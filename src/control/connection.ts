@@ -14,7 +14,7 @@ import { Lines } from './lines.ts'
 import {
   type Command,
   decodeAnswer,
-  encodeRequest,
+  encodeLine,
   type Fields,
   MAX_ANSWER_BYTES,
   MAX_REQUEST_BYTES,
@@ -26,7 +26,7 @@ import {
 export const TIMEOUT_MS = 10_000
 
 /** Requests that one answer is all there is to. */
-export type OneAnswer = RequestOf<Exclude<Command, 'watch' | 'export'>>
+export type OneAnswer = RequestOf<Exclude<Command, 'watch' | 'export' | 'join'>>
 
 /** The text as one word of a POSIX shell. */
 export const shellQuote = (text: string): string =>
@@ -74,7 +74,12 @@ export class Connection {
 
   /** Throws a Failure (invalid_argument) for a request that is too long. */
   send(request: Request): void {
-    const line = encodeRequest(request)
+    this.sendLine(request)
+  }
+
+  /** The same for what is said on a channel. */
+  sendLine(data: object): void {
+    const line = encodeLine(data)
     if (Buffer.byteLength(line) > MAX_REQUEST_BYTES) {
       throw new Failure(
         'invalid_argument',
@@ -91,9 +96,15 @@ export class Connection {
    * where nothing comes for `timeoutMs`.
    */
   async receive(timeoutMs = TIMEOUT_MS): Promise<Fields | undefined> {
+    const line = await this.receiveLine(timeoutMs)
+    return line === undefined ? undefined : decodeAnswer(line)
+  }
+
+  /** The same, not looked at yet: what it rejects with is trouble of the connection. */
+  async receiveLine(timeoutMs = TIMEOUT_MS): Promise<string | undefined> {
     for (;;) {
       const line = this.#lines.shift()
-      if (line !== undefined) return decodeAnswer(line)
+      if (line !== undefined) return line
       if (this.#failure !== undefined) throw this.#failure
       if (this.#isClosed) return undefined
       await this.#more(timeoutMs)
@@ -106,6 +117,16 @@ export class Connection {
     const answer = await this.receive(timeoutMs)
     if (answer === undefined) throw hasStopped(this.#dir)
     return answer
+  }
+
+  /** Has it ended? Seen while answers are waited for, and after `rest`. */
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /** Nothing is asked for a while: reads on, only to see that the agent lets go. */
+  rest(): void {
+    if (!this.#isClosed) this.#socket.resume()
   }
 
   close(): void {

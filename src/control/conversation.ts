@@ -8,13 +8,21 @@
  */
 import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
-import { toFailure } from '../errors.ts'
-import { Farewell, type Handle, Rows, Subscription } from './answers.ts'
+import { Failure, toFailure } from '../errors.ts'
+import { Channel, type ChannelEnd, Farewell, type Handle, Rows, Subscription } from './answers.ts'
 import { Lines } from './lines.ts'
-import { encodeAnswer, encodeFailure, encodeRows, MAX_REQUEST_BYTES } from './protocol.ts'
+import {
+  encodeAnswer,
+  encodeFailure,
+  encodeRows,
+  type Fields,
+  isFields,
+  MAX_REQUEST_BYTES,
+  parseLine,
+} from './protocol.ts'
 import { decodeRequest } from './requests.ts'
 
-/** Milliseconds after which a client that neither asks nor reads is let go. Those that watch or export may be idle. */
+/** Milliseconds after which a client that neither asks nor reads is let go. Those that watch, export or take part may be idle. */
 const IDLE_MS = 30_000
 
 /** Bytes that wait for a client that watches and does not read: it is let go beyond them. */
@@ -35,6 +43,7 @@ export const converse = (socket: Socket, handle: Handle): void => {
   let isBusy = false
   let isEnded = false
   let endWatch: (() => void) | undefined
+  let channel: ChannelEnd | undefined
 
   const letGo = (): void => void socket.destroy()
 
@@ -55,6 +64,39 @@ export const converse = (socket: Socket, handle: Handle): void => {
       if (socket.writableLength > MAX_WAITING_BYTES) letGo()
     })
     if (socket.destroyed || isEnded) stopWatch()
+  }
+
+  /** Resolves when the client has taken the line; rejects when it is gone, or reads nothing. */
+  const tell = (data: Fields): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const gone = (): void =>
+        reject(new Failure('connection_failed', 'the program at the socket is gone'))
+      if (socket.destroyed) return gone()
+      socket.write(encodeAnswer(data), (error) => (error ? gone() : resolve()))
+      if (socket.writableLength > MAX_WAITING_BYTES) letGo()
+    })
+
+  const open = async ({ start }: Channel): Promise<void> => {
+    socket.setTimeout(0)
+    const { first, channel: opened } = start(tell)
+    channel = opened
+    await write(encodeAnswer(first))
+    if (socket.destroyed) endChannel()
+  }
+
+  const endChannel = (): void => {
+    channel?.end()
+    channel = undefined
+  }
+
+  const answerOn = async ({ take }: ChannelEnd, line: string): Promise<void> => {
+    try {
+      const data = parseLine(line)
+      if (!isFields(data)) throw new Failure('invalid_argument', 'the line is no JSON object')
+      await write(encodeAnswer(await take(data)))
+    } catch (error) {
+      await write(encodeFailure(toFailure(error)))
+    }
   }
 
   const stopWatch = (): void => {
@@ -86,6 +128,7 @@ export const converse = (socket: Socket, handle: Handle): void => {
   }
 
   const answer = async (line: string): Promise<void> => {
+    if (channel) return answerOn(channel, line)
     try {
       // While it waits for us it is not idle: a flush, or a busy agent, may take long.
       socket.setTimeout(0)
@@ -93,6 +136,7 @@ export const converse = (socket: Socket, handle: Handle): void => {
       socket.setTimeout(IDLE_MS)
       if (result instanceof Subscription) return watch(result)
       if (result instanceof Rows) return await writeRows(result)
+      if (result instanceof Channel) return await open(result)
       if (!(result instanceof Farewell)) return await write(encodeAnswer(result))
       await write(encodeAnswer(result.data))
       result.leave()
@@ -149,6 +193,7 @@ export const converse = (socket: Socket, handle: Handle): void => {
   // A client that is killed resets the connection: nobody is left to tell, and `close` follows.
   socket.on('error', () => undefined)
   socket.on('close', () => {
+    endChannel()
     if (endWatch !== undefined) stopWatch()
   })
 }

@@ -25,6 +25,12 @@ export const MAX_REQUEST_BYTES: number = 16 * 1024 * 1024
 /** Bytes of an answer: a map of some million entries. A client holds them two or three times. */
 export const MAX_ANSWER_BYTES = 256 * 1024 * 1024
 
+/**
+ * The version of what is said here. It grows when a client of the former one would misread an
+ * answer; fields and commands are added without.
+ */
+export const PROTOCOL = 1
+
 export type Fields = Readonly<Record<string, unknown>>
 
 /**
@@ -57,6 +63,8 @@ export type Entry = readonly [key: string, value: unknown, about?: EntryAbout]
 interface Common {
   /** Where it is given and the agent is of another swarm, the request is refused. */
   readonly swarm?: string
+  /** The version of these lines that the client speaks; one that the agent does not is refused. */
+  readonly protocol?: number
 }
 
 interface OfMap extends Common {
@@ -100,8 +108,11 @@ interface Takes {
   }
   readonly watch: OfMap & { readonly key?: string }
   readonly history: OfKey
+  readonly hello: Common
   readonly status: Common
   readonly peers: Asking
+  /** Take part in the swarm by way of the agent: see `guest-channel.ts`. */
+  readonly join: Common & { readonly peers?: readonly string[] }
   readonly stop: Common
 }
 
@@ -231,7 +242,8 @@ export const stringify = (value: unknown): string => {
   }
 }
 
-export const encodeRequest = (request: Request): string => `${stringify(request)}\n`
+/** One line, with its line break, of a client. */
+export const encodeLine = (data: object): string => `${stringify(data)}\n`
 
 /** Peers may keep a bigint, which JSON has no word for: it is told as a string. */
 const bigintAsText = (_: string, value: unknown): unknown =>
@@ -262,7 +274,8 @@ export const encodeFailure = (failure: Failure, data?: unknown): string => {
   return `${JSON.stringify({ status: 'error', code, message, hint, entry, data })}\n`
 }
 
-const failureOf = ({ code, message, hint, entry }: Fields): Failure => {
+/** The Failure that an answer tells; `internal` where its code is none of ours. */
+export const failureOf = ({ code, message, hint, entry }: Fields): Failure => {
   const known = isCode(code) ? code : 'internal'
   const options = { hint: typeof hint === 'string' ? hint : undefined }
   return typeof entry === 'number'

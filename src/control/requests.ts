@@ -36,6 +36,10 @@ const TEXT: Kind = { what: 'a string', is: (value) => typeof value === 'string' 
 const FLAG: Kind = { what: 'true or false', is: (value) => typeof value === 'boolean' }
 const NUMBER: Kind = { what: 'a finite number', is: Number.isFinite }
 const ANY: Kind = { what: 'a value', is: (value) => value !== undefined }
+const TEXTS: Kind = {
+  what: 'a list of strings',
+  is: (value) => Array.isArray(value) && value.every((one) => typeof one === 'string'),
+}
 const ENTRIES: Kind = {
   what: 'a list of pairs of key and value, each with what is said of it',
   is: (value) => Array.isArray(value) && value.every(isEntry),
@@ -50,8 +54,8 @@ interface Field {
 const needs = (name: string, kind: Kind): Field => ({ name, kind, needed: true })
 const takes = (name: string, kind: Kind): Field => ({ name, kind, needed: false })
 
-const SWARM = takes('swarm', TEXT)
-const OF_MAP = [SWARM, takes('map', TEXT)]
+const COMMON = [takes('swarm', TEXT), takes('protocol', NUMBER)]
+const OF_MAP = [...COMMON, takes('map', TEXT)]
 const OF_KEY = [...OF_MAP, needs('key', TEXT)]
 const OF_PART = [...OF_KEY, takes('path', TEXT)]
 const HOT = takes('hot', FLAG)
@@ -70,9 +74,11 @@ const COMMANDS: Readonly<Record<Command, readonly Field[]>> = {
   keys: OF_MAP,
   export: [...OF_MAP, takes('kinds', FLAG)],
   watch: [...OF_MAP, takes('key', TEXT)],
-  status: [SWARM],
-  peers: [SWARM, takes('ask', FLAG)],
-  stop: [SWARM],
+  hello: COMMON,
+  status: COMMON,
+  peers: [...COMMON, takes('ask', FLAG)],
+  join: [...COMMON, takes('peers', TEXTS)],
+  stop: COMMON,
 }
 
 const fieldsOf = (command: unknown): readonly Field[] => {

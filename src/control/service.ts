@@ -25,13 +25,16 @@ import {
   writeEntry,
   writePath,
 } from '../maps/index.ts'
-import { type Answer, Farewell, type Handle, Rows, Subscription } from './answers.ts'
+import { packageVersion } from '../package-version.ts'
+import type { Relay } from '../relay.ts'
+import { type Answer, type Channel, Farewell, type Handle, Rows, Subscription } from './answers.ts'
 import { exportRows } from './export-rows.ts'
+import { guestChannel } from './guest-channel.ts'
 import { hearPeer } from './hear-peer.ts'
 import { mergeHistory } from './history.ts'
 import { HistoryLog } from './history-log.ts'
 import { Parts } from './parts.ts'
-import type { Command, Fields, Request, RequestOf } from './protocol.ts'
+import { type Command, type Fields, PROTOCOL, type Request, type RequestOf } from './protocol.ts'
 import { putEntries } from './put.ts'
 import { Writers } from './writers.ts'
 
@@ -42,11 +45,13 @@ const MAX_HISTORY = 1_000
 type Changing = 'set' | 'delete' | 'increment' | 'append' | 'put' | 'stop'
 
 /** Commands that are answered at once. */
-type Reading = Exclude<Command, Changing | 'peers'>
+type Reading = Exclude<Command, Changing | 'peers' | 'join'>
 
 export interface ServiceOptions {
   /** Told that the agent is to stop, once who asked for it has the answer. Without it nobody may ask. */
   readonly onStop?: () => void
+  /** The agent's transport, where further programs may take part by way of it. */
+  readonly relay?: Relay
 }
 
 const quote = (text: string): string =>
@@ -77,7 +82,7 @@ class Service {
   }
 
   async #answer(request: Request): Promise<Answer> {
-    this.#checkSwarm(request.swarm)
+    this.#check(request)
     switch (request.command) {
       case 'set':
         return this.#kept(this.#set(request))
@@ -91,6 +96,8 @@ class Service {
         return this.#kept(this.#put(request))
       case 'stop':
         return this.#stop()
+      case 'join':
+        return this.#join(request)
       case 'peers':
         if (request.ask) await hearPeer(this.#agent)
         return this.#peers()
@@ -102,6 +109,7 @@ class Service {
   #read(request: RequestOf<Reading>): Answer {
     const { doc } = this.#agent
     if (request.command === 'status') return { ...this.#agent.status() }
+    if (request.command === 'hello') return this.#hello()
     const { map = DEFAULT_MAP } = request
     switch (request.command) {
       case 'get':
@@ -121,6 +129,23 @@ class Service {
     }
   }
 
+  #hello(): Fields {
+    const { swarm, address: node } = this.#agent
+    return { protocol: PROTOCOL, version: packageVersion(), swarm, node, pid: process.pid }
+  }
+
+  /** Peers that do not exist are not a reason to refuse: they may be there later. */
+  #join({ peers = [] }: RequestOf<'join'>): Channel {
+    const { relay } = this.#options
+    if (!relay) {
+      throw new Failure('invalid_argument', 'no further program can take part through this agent', {
+        hint: 'start it with pilot-gossip run, or openMap with a data folder',
+      })
+    }
+    if (peers.length > 0) void this.#agent.member.invite(peers).catch(() => undefined)
+    return guestChannel(relay)
+  }
+
   #peers(): Fields {
     const { swarm, address: node } = this.#agent
     return { swarm, node, peers: this.#agent.peers() }
@@ -132,7 +157,14 @@ class Service {
     return answer
   }
 
-  #checkSwarm(wanted: string | undefined): void {
+  #check({ swarm: wanted, protocol = PROTOCOL }: Request): void {
+    if (protocol !== PROTOCOL) {
+      throw new Failure(
+        'invalid_argument',
+        `the client speaks version ${protocol}, this agent version ${PROTOCOL}`,
+        { hint: 'install client and agent of one version' },
+      )
+    }
     if (wanted === undefined || wanted === this.#agent.swarm) return
     throw new Failure(
       'invalid_argument',

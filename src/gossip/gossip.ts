@@ -50,6 +50,8 @@ export interface GossipOptions {
   readonly maxMessageBytes: number | (() => number)
   readonly config?: Partial<GossipConfig>
   readonly limits?: Limits
+  /** May that address be named to peers? Default: all may. */
+  readonly canName?: (address: string) => boolean
 }
 
 const utf8 = new TextEncoder()
@@ -82,7 +84,7 @@ export class Gossip {
     this.#options = options
     this.#limits = options.limits ?? LIMITS
     this.config = { ...DEFAULTS, ...options.config }
-    this.peers = new Peers(options.self, this.config, options.random)
+    this.peers = new Peers(options.self, this.config, options.random, options.canName)
     this.#composer = new Composer({
       self: options.self,
       swarm: options.swarm,

@@ -113,6 +113,7 @@ export class Peers {
   readonly #self: string
   readonly #config: GossipConfig
   readonly #random: () => number
+  readonly #canName: (address: string) => boolean
   readonly #all = new Map<string, Peer>()
   /** In the order in which they were heard first, and when that was. */
   readonly #heard: Peer[] = []
@@ -124,7 +125,14 @@ export class Peers {
   readonly #roundTurns: Turns
   readonly #rumorTurns: Turns
 
-  constructor(self: string, config: GossipConfig, random: () => number) {
+  /** `canName`: may others be told that address? */
+  constructor(
+    self: string,
+    config: GossipConfig,
+    random: () => number,
+    canName: (address: string) => boolean = () => true,
+  ) {
+    this.#canName = canName
     this.#self = self
     this.#config = config
     this.#random = random
@@ -242,7 +250,8 @@ export class Peers {
     const among = this.#heard.length - first
     for (let i = 0; i < size * DRAWS && sample.size < size && among > 0; i++) {
       const peer = this.#heard[first + Math.floor(this.#random() * among)]!
-      if (peer.failures === 0 && peer.address !== except) sample.add(peer.address)
+      if (peer.failures > 0 || peer.address === except) continue
+      if (this.#canName(peer.address)) sample.add(peer.address)
     }
   }
 

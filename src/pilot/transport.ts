@@ -15,6 +15,7 @@ import { Failure, isFailure, toFailure } from '../errors.ts'
 import type { Transport, TransportHooks } from '../transport.ts'
 import { backboneAddress, isNodeId } from './address.ts'
 import { isAcknowledged, type NodeInfo, readAcknowledgedBytes, readNode } from './answers.ts'
+import { Claim, InboxTaken } from './claim.ts'
 import * as commands from './commands.ts'
 import { Discovery, hasTag } from './discovery.ts'
 import { Inbox } from './inbox.ts'
@@ -58,6 +59,8 @@ export interface PilotTransportOptions {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
   /** tag the own node, so that those who trust it find it; default true */
   readonly tag?: boolean | undefined
+  /** the data folder of the agent, told to programs that find the inbox taken by it */
+  readonly data?: string | undefined
 }
 
 const checkPositive = (name: string, value: number): number => {
@@ -87,6 +90,7 @@ export class PilotTransport implements Transport {
   #isDoubtful = false
   #refreshing: Promise<void> | undefined
   readonly #patience: Patience
+  readonly #claim: Claim
   #closing: Promise<void> | undefined
 
   /** Throws `invalid_argument` for a swarm's name that cannot be a tag, and for times that are none. */
@@ -100,6 +104,7 @@ export class PilotTransport implements Transport {
     this.swarm = swarm
     const home = env.HOME ?? process.env.HOME ?? ''
     this.#inboxDir = options.inbox ?? join(home === '' ? homedir() : home, '.pilot', 'inbox')
+    this.#claim = new Claim({ inbox: this.#inboxDir, swarm, data: options.data })
     this.#pilotctl = new Pilotctl({ program: options.pilotctl, env, isBusy: true })
     this.#discovery = new Discovery({ ask: (args) => this.#ask(args), swarm, network })
   }
@@ -130,6 +135,7 @@ export class PilotTransport implements Transport {
       this.#abilities = abilities
       if (this.#isClosed()) throw closed()
       this.#hooks = hooks
+      await this.#claimInbox()
       if (this.#mustTag) await this.#tag(self)
       if (this.#isClosed()) throw closed()
       this.#address = self.address
@@ -140,6 +146,7 @@ export class PilotTransport implements Transport {
       )
       this.#inbox.start()
     } catch (error) {
+      await this.#claim.release().catch(() => undefined) // it says the same as what is thrown
       if (this.#isOpening()) this.#state = 'new'
       throw toFailure(error)
     }
@@ -220,6 +227,19 @@ export class PilotTransport implements Transport {
 
   async #close(): Promise<void> {
     await Promise.all([this.#pilotctl.close(), this.#inbox?.close()])
+    await this.#claim.release().catch(() => undefined) // the folder is gone: there is no lock
+  }
+
+  /** Where no lock can lie beside the inbox, that alone is no reason not to take part. */
+  async #claimInbox(): Promise<void> {
+    try {
+      await this.#claim.take()
+    } catch (error) {
+      if (error instanceof InboxTaken) throw error
+      const { code, message } = toFailure(error)
+      const told = `another agent of the swarm at this daemon would not be noticed: ${message}`
+      this.#tell(new Failure(code, told, { hint: 'see who owns the folder above the inbox' }))
+    }
   }
 
   // A method, since the compiler would else take the state of before an await for that after it.

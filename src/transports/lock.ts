@@ -21,7 +21,7 @@ import { Failure } from '../errors.ts'
 import { type FileId, fileIdOf, isSameFile } from '../file-id.ts'
 import { describeOwner, hostOf, isAlive, type Owner, ownProcess, parseOwner } from './owner.ts'
 
-export { isAlive, type Owner } from './owner.ts'
+export { describeOwner, isAlive, type Owner } from './owner.ts'
 
 /** Times. Each failed try means that another process took or left the lock in between. */
 const TRIES = 5
@@ -59,7 +59,9 @@ export const isHeld = async (path: string): Promise<boolean> => {
 
 export interface LockOptions {
   /** The Failure (`already_exists`) for a lock that another has; `holder` is a sentence. */
-  readonly taken?: (holder: string) => Failure
+  readonly taken?: (holder: string, owner?: Owner) => Failure
+  /** Told to whoever finds it taken: see `Owner`. */
+  readonly data?: string
 }
 
 const isSame = (before: FileId | undefined, now: FileId | undefined): boolean =>
@@ -67,7 +69,8 @@ const isSame = (before: FileId | undefined, now: FileId | undefined): boolean =>
 
 export class Lock {
   readonly #path: string
-  readonly #taken: (holder: string) => Failure
+  readonly #taken: (holder: string, owner?: Owner) => Failure
+  readonly #data: string | undefined
   /** Unlike any other lock's, also of this process. */
   #text: string | undefined
   /** Of the lock and of its folder, as they were when it was taken. */
@@ -76,6 +79,7 @@ export class Lock {
 
   constructor(path: string, options: LockOptions = {}) {
     this.#path = path
+    this.#data = options.data
     this.#taken =
       options.taken ??
       ((holder) =>
@@ -87,7 +91,11 @@ export class Lock {
   /** Takes the lock, or makes sure that it is still ours; `already_exists` while another owner lives. */
   async hold(): Promise<void> {
     // Made when it is needed: to ask for the own start costs a process on some systems.
-    this.#text ??= JSON.stringify({ ...ownProcess(), lock: randomUUID() })
+    this.#text ??= JSON.stringify({
+      ...ownProcess(),
+      lock: randomUUID(),
+      data: this.#data,
+    })
     for (let left = TRIES; left > 0; left--) {
       const found = await readLock(this.#path)
       if (found === this.#text) {
@@ -100,7 +108,7 @@ export class Lock {
         continue
       }
       const owner = parseOwner(found)
-      if (owner && isAlive(owner)) throw this.#taken(describeOwner(owner))
+      if (owner && isAlive(owner)) throw this.#taken(describeOwner(owner), owner)
       await this.#remove(found)
     }
     throw this.#taken('several processes want it at once')

@@ -22,6 +22,8 @@ export interface Owner {
   readonly host?: string
   /** Which start of the host: after another one, id and ticks may be those of another process. */
   readonly boot?: string
+  /** The data folder of the agent, where it has told one. */
+  readonly data?: string
 }
 
 /** Milliseconds for `ps`, which takes some ten. */
@@ -129,13 +131,16 @@ export const describeOwner = ({ pid, host }: Owner): string => {
 /** Undefined for what no lock says: such a file belongs to no process. */
 export const parseOwner = (text: string): Owner | undefined => {
   try {
-    const { pid, start, host, boot } = JSON.parse(text) as Partial<Record<keyof Owner, unknown>>
+    const { pid, start, host, boot, data } = JSON.parse(text) as Partial<
+      Record<keyof Owner, unknown>
+    >
     if (typeof pid !== 'number' || !(pid > 0) || typeof start !== 'string') return undefined
     return {
       pid,
       start,
       ...(typeof host === 'string' && { host }),
       ...(typeof boot === 'string' && { boot }),
+      ...(typeof data === 'string' && { data }),
     }
   } catch {
     return undefined // not JSON

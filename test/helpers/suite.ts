@@ -12,6 +12,7 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
+import type { Failure } from '../../src/errors.ts'
 
 // uvu decides as it is loaded whether suites start themselves. Below the runner, which loads
 // this file before it can say so, they would run twice and side by side.
@@ -133,3 +134,7 @@ export const rejects = async (run: () => unknown, expected?: RegExp): Promise<Er
   if (expected && !expected.test(told)) throw new Error(`rejected with "${told}", not ${expected}`)
   return error
 }
+
+/** The Failure that `work` rejects with; fails when it does not. */
+export const fails = async (work: Promise<unknown>): Promise<Failure> =>
+  (await rejects(() => work)) as Failure

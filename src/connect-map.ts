@@ -1,0 +1,280 @@
+/**
+ * The map of an agent that runs on this host, for further programs: nothing of Yjs is loaded, and
+ * no agent is started. What is written is on the agent's disk when the promise resolves; a call
+ * takes a few milliseconds.
+ *
+ * ```ts
+ * const tasks = await connectMap<Task>({ swarm: 'kv' })
+ * await tasks.set('7', { owner: 'a', done: false })
+ * await tasks.increment('count')
+ * const end = await tasks.observe(({ key, value }) => {})
+ * tasks.close()
+ * ```
+ */
+import type { Json } from '../crdt/index.ts'
+import { defaultFolder } from './control/folder.ts'
+import { type Entry, type Fields, PROTOCOL } from './control/protocol.ts'
+import { Session } from './control/session.ts'
+import { Failure, isFailure } from './errors.ts'
+import type { Keepable } from './keepable.ts'
+import type { AgentStatus } from './status.ts'
+import { late, type Signal, type UntilOptions } from './until.ts'
+
+/** Where no map is named; as `DEFAULT_MAP`, which would load Yjs. */
+const MAP = 'state'
+
+export interface ConnectMapOptions {
+  /** The agent's swarm. With it alone: the agent that `pilot-gossip run --swarm NAME` has started. */
+  readonly swarm?: string
+  /** The agent's data folder. */
+  readonly data?: string
+  /** The map's name; default `state`. */
+  readonly map?: string
+  /** Write in the layout for keys that are overwritten all day; default false. */
+  readonly hot?: boolean
+}
+
+export interface ConnectedMapChange<T> {
+  readonly key: string
+  readonly action: 'set' | 'delete'
+  /** What is there now; absent for `delete`. */
+  readonly value?: T
+  /** What was there before; absent where there was nothing. */
+  readonly old?: T
+  /** The id of the writer of what is there now; absent for what was deleted elsewhere. */
+  readonly writer?: number
+  /** The agent that wrote it, as far as that is known. */
+  readonly node?: string
+}
+
+type ItemOf<T> = T extends readonly (infer Item)[] ? Item : never
+
+export class ConnectedMap<T extends Keepable<T> = Json> {
+  readonly name: string
+  readonly #session: Session
+  readonly #common: { readonly map: string; readonly swarm?: string }
+  readonly #writing: { readonly hot?: boolean }
+
+  /** @internal Use `connectMap`. */
+  constructor(session: Session, { swarm, map = MAP, hot }: ConnectMapOptions) {
+    this.name = map
+    this.#session = session
+    this.#common = { map, ...(swarm !== undefined && { swarm }) }
+    this.#writing = hot === undefined ? {} : { hot }
+  }
+
+  /** The value; undefined where there is none. */
+  async get(key: string): Promise<T | undefined> {
+    try {
+      const { value } = await this.#session.ask({ command: 'get', ...this.#common, key })
+      return value as T
+    } catch (error) {
+      if (isFailure(error, 'not_found')) return undefined
+      throw error
+    }
+  }
+
+  async has(key: string): Promise<boolean> {
+    return (await this.#session.ask({ command: 'has', ...this.#common, key })).has === true
+  }
+
+  /** Rejects with a Failure (invalid_argument) for what cannot be kept, as all that writes. */
+  async set(key: string, value: T): Promise<void> {
+    if (JSON.stringify(value) === undefined) {
+      throw new TypeError(`the value of "${key}" is ${typeof value}, which JSON cannot keep`)
+    }
+    await this.#session.ask({ command: 'set', ...this.#common, ...this.#writing, key, value })
+  }
+
+  /** Writes many entries in one step. */
+  async setAll(entries: Iterable<readonly [key: string, value: T]>): Promise<void> {
+    const all = [...entries] as unknown as Entry[]
+    await this.#session.ask({ command: 'put', ...this.#common, ...this.#writing, entries: all })
+  }
+
+  /** Resolves to whether there was such a key. */
+  async delete(key: string): Promise<boolean> {
+    try {
+      await this.#session.ask({ command: 'delete', ...this.#common, key })
+      return true
+    } catch (error) {
+      if (isFailure(error, 'not_found')) return false
+      throw error
+    }
+  }
+
+  /**
+   * Writes what `change` makes of the value, of undefined where there is none; where that is
+   * undefined the key is deleted. What others write between reading and writing is overwritten:
+   * use `increment` and `append` where both must count.
+   */
+  async update(
+    key: string,
+    change: (value: T | undefined) => T | undefined,
+  ): Promise<T | undefined> {
+    const value = change(await this.get(key))
+    if (value === undefined) await this.delete(key)
+    else await this.set(key, value)
+    return value
+  }
+
+  /** Adds to a number, which is 0 where there is none, and resolves to the sum. Loses nothing that others add. */
+  async increment(
+    this: number extends T ? ConnectedMap<T> : never,
+    key: string,
+    by = 1,
+  ): Promise<number> {
+    const self = this as ConnectedMap<T>
+    const request = { command: 'increment', ...self.#common, key, by } as const
+    return Number((await self.#session.ask(request)).value)
+  }
+
+  /** Adds to the end of an array, which is empty where there is none, and resolves to its length. */
+  async append(key: string, value: ItemOf<T>): Promise<number> {
+    const request = { command: 'append', ...this.#common, key, value } as const
+    return Number((await this.#session.ask(request)).length)
+  }
+
+  /** Sorted. */
+  async keys(): Promise<string[]> {
+    return (await this.#session.ask({ command: 'keys', ...this.#common })).keys as string[]
+  }
+
+  /** In order of the keys. */
+  async entries(): Promise<[key: string, value: T][]> {
+    const entries: [string, T][] = []
+    for await (const rows of this.#session.rows({ command: 'export', ...this.#common })) {
+      for (const [key, value] of rows) entries.push([key, value as T])
+    }
+    return entries
+  }
+
+  /** Calls `tell` for each change from when it has resolved; the function it resolves to ends that. */
+  async observe(
+    tell: (change: ConnectedMapChange<T>) => void,
+    { key, onEnd }: { readonly key?: string; readonly onEnd?: (reason: Failure) => void } = {},
+  ): Promise<() => void> {
+    return this.#watch(tell, key, onEnd)
+  }
+
+  /**
+   * Resolves when `isSo` resolves to true: asked at once, and again after each change of this map.
+   * Rejects with a Failure, `timeout` when it takes longer, `closed` when the map is closed and
+   * `not_running` when the agent ends meanwhile; with the reason of `signal`; with what `isSo`
+   * rejects with.
+   */
+  async until(
+    isSo: (map: this) => boolean | Promise<boolean>,
+    { timeout, signal }: UntilOptions = {},
+  ): Promise<void> {
+    let wake: () => void = () => undefined
+    let fail: (reason: unknown) => void = () => undefined
+    const failed = new Promise<never>((_, reject) => {
+      fail = reject
+    })
+    failed.catch(() => undefined) // it may fail when nobody waits any more
+    let hasChanged = true
+    const onChange = (): void => {
+      hasChanged = true
+      wake()
+    }
+    const timer = timeout === undefined ? undefined : setTimeout(() => fail(late(timeout)), timeout)
+    const stopListening = onAbort(signal, fail)
+    try {
+      const end = await Promise.race([this.#watch(onChange, undefined, fail), failed])
+      try {
+        for (;;) {
+          if (hasChanged) {
+            hasChanged = false
+            if (await Promise.race([isSo(this), failed])) return
+            continue
+          }
+          const changed = new Promise<void>((resolve) => {
+            wake = resolve
+          })
+          await Promise.race([changed, failed])
+        }
+      } finally {
+        end()
+      }
+    } finally {
+      clearTimeout(timer)
+      stopListening()
+    }
+  }
+
+  /** Another map of the same agent, over the same connection; `close` of either ends both. */
+  sibling<U extends Keepable<U> = Json>(
+    map: string,
+    { hot }: Pick<ConnectMapOptions, 'hot'> = {},
+  ): ConnectedMap<U> {
+    const { swarm } = this.#common
+    return new ConnectedMap<U>(this.#session, {
+      map,
+      ...(swarm !== undefined && { swarm }),
+      ...(hot !== undefined && { hot }),
+    })
+  }
+
+  /** The agent's own status; its fields are those of `pilot-gossip status --json`. */
+  async status(): Promise<AgentStatus> {
+    return (await this.#session.ask({ command: 'status' })) as unknown as AgentStatus
+  }
+
+  /** Ends what is observed and waited for, and the connection. */
+  close(): void {
+    this.#session.close()
+  }
+
+  #watch(
+    tell: (change: ConnectedMapChange<T>) => void,
+    key: string | undefined,
+    onEnd?: (reason: Failure) => void,
+  ): Promise<() => void> {
+    const request = {
+      command: 'watch',
+      ...this.#common,
+      ...(key !== undefined && { key }),
+    } as const
+    const take = (change: Fields): void => tell(change as unknown as ConnectedMapChange<T>)
+    return this.#session.watch(request, take, onEnd)
+  }
+}
+
+/** Returns the end of listening. */
+const onAbort = (signal: Signal | undefined, fail: (reason: unknown) => void): (() => void) => {
+  if (!signal) return () => undefined
+  const abort = (): void => fail(signal.reason)
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort)
+  return () => signal.removeEventListener('abort', abort)
+}
+
+/**
+ * The map of the agent that runs on that data folder, or is that swarm's. Rejects with a Failure:
+ * `not_running` where none runs, `invalid_argument` where it is of another swarm, or neither is
+ * named, or the agent speaks another version.
+ */
+export const connectMap = async <T extends Keepable<T> = Json>(
+  options: ConnectMapOptions,
+): Promise<ConnectedMap<T>> => {
+  const { swarm, data } = options
+  if (swarm === undefined && data === undefined) {
+    throw new Failure('invalid_argument', 'connectMap needs a swarm or a data folder', {
+      hint: "write connectMap({ swarm: 'NAME' })",
+    })
+  }
+  const dir = data ?? defaultFolder(swarm as string, process.env)
+  const session = new Session(dir)
+  try {
+    await session.ask({
+      command: 'hello',
+      protocol: PROTOCOL,
+      ...(swarm !== undefined && { swarm }),
+    })
+  } catch (error) {
+    session.close()
+    throw error
+  }
+  return new ConnectedMap<T>(session, options)
+}

@@ -1,0 +1,244 @@
+/**
+ * Takes part in a swarm by way of an agent that runs on this host: the transport of a program that
+ * cannot have the agent's daemon, or its data folder, for itself. What `send` has resolved for is
+ * on that agent's disk. When the agent ends it is waited for.
+ *
+ * ```ts
+ * const transport = new GuestTransport({ dir: '/var/lib/kv', swarm: 'kv' })
+ * await transport.open(hooks)
+ * await transport.send(transport.agent, text)
+ * ```
+ */
+import { Failure, isFailure, toFailure } from '../errors.ts'
+import type { Transport, TransportHooks } from '../transport.ts'
+import { accepted, deliver } from '../transports/delivery.ts'
+import { ControlClient } from './client.ts'
+import type { Connection } from './connection.ts'
+import { type Fields, failureOf } from './protocol.ts'
+
+/** Milliseconds between two looks for an agent that has ended. A look is one connection. */
+const RETRY_MS = 500
+
+/** Milliseconds for the agent to keep what a message brought: a large one on a busy disk. */
+const SEND_MS = 30_000
+
+/** Bytes of a message until the agent has told its own limit: any transport of ours carries them. */
+const LEAST_MESSAGE_BYTES = 64 * 1024
+
+export interface GuestTransportOptions {
+  /** The data folder of the agent. */
+  readonly dir: string
+  readonly swarm: string
+  /** Names or addresses of further peers, for the agent to know. */
+  readonly peers?: readonly string[]
+}
+
+interface Pending {
+  readonly resolve: () => void
+  readonly reject: (failure: Failure) => void
+}
+
+export class GuestTransport implements Transport {
+  readonly kind = 'guest'
+  readonly swarm: string
+  readonly #options: GuestTransportOptions
+  readonly #pending = new Map<number, Pending>()
+  #hooks: TransportHooks | undefined
+  #connection: Connection | undefined
+  #address = ''
+  #agent = ''
+  #maxMessageBytes = LEAST_MESSAGE_BYTES
+  #next = 1
+  #retry: NodeJS.Timeout | undefined
+  /** What is read from the agent comes to its end with the connection. */
+  #reading: Promise<void> = Promise.resolve()
+  #state: 'new' | 'open' | 'closed' = 'new'
+
+  constructor(options: GuestTransportOptions) {
+    this.#options = options
+    this.swarm = options.swarm
+  }
+
+  get address(): string {
+    return this.#address
+  }
+
+  /** The address of the agent; empty before `open`. */
+  get agent(): string {
+    return this.#agent
+  }
+
+  /** The data folder of the agent. */
+  get dir(): string {
+    return this.#options.dir
+  }
+
+  /** Has the agent ended, and not come back? */
+  get isLost(): boolean {
+    return this.#connection === undefined
+  }
+
+  get maxMessageBytes(): number {
+    return this.#maxMessageBytes
+  }
+
+  /** Rejects with `not_running` where no agent runs, `invalid_argument` where it is of another swarm. */
+  async open(hooks: TransportHooks): Promise<void> {
+    if (this.#state !== 'new') throw this.#notOpen()
+    const connection = await this.#join()
+    this.#state = 'open'
+    this.#hooks = hooks
+    this.#use(connection)
+  }
+
+  async send(to: string, text: string): Promise<void> {
+    if (this.#state !== 'open') throw this.#notOpen()
+    if (to !== this.#agent) {
+      throw new Failure('connection_failed', `"${to}" can be reached by way of the agent alone`)
+    }
+    const connection = this.#connection
+    if (!connection) throw this.#lost()
+    const id = this.#next++
+    let timer: NodeJS.Timeout | undefined
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#pending.set(id, { resolve, reject })
+        timer = setTimeout(() => reject(this.#late()), SEND_MS)
+        connection.sendLine({ id, text })
+      })
+    } finally {
+      clearTimeout(timer)
+      this.#pending.delete(id)
+    }
+  }
+
+  async discover(): Promise<readonly string[]> {
+    if (this.#state !== 'open') throw this.#notOpen()
+    return [this.#agent]
+  }
+
+  /** Whoever it is, the way goes by the agent. */
+  async resolve(name: string): Promise<string> {
+    if (name === '') throw new Failure('invalid_argument', 'a peer without a name')
+    return this.#agent
+  }
+
+  async close(): Promise<void> {
+    this.#state = 'closed'
+    clearTimeout(this.#retry)
+    this.#connection?.close()
+    this.#connection = undefined
+    this.#failAll(this.#notOpen())
+    await this.#reading
+  }
+
+  async #join(): Promise<Connection> {
+    const { dir, swarm, peers = [] } = this.#options
+    const connection = await new ControlClient(dir).open()
+    try {
+      connection.send({ command: 'join', swarm, ...(peers.length > 0 && { peers }) })
+      const first = await connection.receive()
+      if (!first) throw this.#lost()
+      const { address, agent, maxMessageBytes } = first
+      this.#address = String(address)
+      this.#agent = String(agent)
+      this.#maxMessageBytes = Number(maxMessageBytes)
+      return connection
+    } catch (error) {
+      connection.close()
+      throw error
+    }
+  }
+
+  #use(connection: Connection): void {
+    this.#connection = connection
+    this.#reading = this.#read(connection)
+  }
+
+  /** Takes what the agent says until it is gone; then it is looked for. */
+  async #read(connection: Connection): Promise<void> {
+    try {
+      for (;;) {
+        const data = await connection.receive(Number.POSITIVE_INFINITY)
+        if (!data || this.#state !== 'open') break
+        await this.#take(data)
+      }
+    } catch (error) {
+      this.#tell(toFailure(error))
+    }
+    connection.close()
+    if (this.#connection !== connection) return
+    this.#connection = undefined
+    this.#failAll(this.#lost())
+    this.#tell(this.#lost())
+    this.#lookAgain()
+  }
+
+  async #take({ id, text, failure }: Fields): Promise<void> {
+    if (typeof text === 'string') {
+      const hooks = this.#hooks
+      if (hooks && accepted(hooks, text)) {
+        const isOver = (): boolean => this.#state !== 'open'
+        await deliver(hooks, [{ from: this.#agent, text }], 0, isOver)
+      }
+      return
+    }
+    const pending = this.#pending.get(Number(id))
+    if (!pending) return
+    if (failure === undefined) return pending.resolve()
+    const { code, message, hint } = failureOf(failure as Fields)
+    pending.reject(new Failure(code, message, { hint, isLocal: true }))
+  }
+
+  #lookAgain(): void {
+    if (this.#state !== 'open') return
+    this.#retry = setTimeout(() => void this.#comeBack(), RETRY_MS)
+  }
+
+  async #comeBack(): Promise<void> {
+    try {
+      const connection = await this.#join()
+      if (this.#state === 'open') this.#use(connection)
+      else connection.close()
+    } catch (error) {
+      const failure = toFailure(error)
+      if (!isFailure(failure, 'not_running')) this.#tell(failure)
+      this.#lookAgain()
+    }
+  }
+
+  #failAll(failure: Failure): void {
+    for (const { reject } of this.#pending.values()) reject(failure)
+    this.#pending.clear()
+  }
+
+  #tell(failure: Failure): void {
+    if (this.#state === 'open') this.#hooks?.onProblem(failure)
+  }
+
+  #lost(): Failure {
+    const { dir, swarm } = this.#options
+    return new Failure('not_running', `the agent on "${dir}" has ended`, {
+      hint: `start it again with: pilot-gossip run --swarm ${swarm} --data ${dir} --detach`,
+      isLocal: true,
+    })
+  }
+
+  #late(): Failure {
+    return new Failure(
+      'timeout',
+      `the agent on "${this.#options.dir}" has not kept the message in time`,
+      {
+        hint: 'it is busy; the message is sent again',
+        isLocal: true,
+      },
+    )
+  }
+
+  #notOpen(): Failure {
+    return new Failure('closed', 'the transport is not open', {
+      hint: 'open a new one',
+      isLocal: true,
+    })
+  }
+}
