@@ -11,8 +11,8 @@
  */
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
+import { type AwarenessState, readState } from './awareness-state.ts'
 import { Refusal } from './refusal.ts'
-import { checkValue } from './values.ts'
 
 export interface AwarenessEntry {
   readonly client: number
@@ -21,7 +21,12 @@ export interface AwarenessEntry {
   /** Milliseconds since the client made this state, as far as its way is known. */
   readonly age: number
   /** Null: it has gone. */
-  readonly state: { readonly [key: string]: unknown } | null
+  readonly state: AwarenessState
+}
+
+/** An entry whose state is JSON already. */
+export interface WrittenEntry extends Omit<AwarenessEntry, 'state'> {
+  readonly json: string
 }
 
 export interface AwarenessMessage {
@@ -33,18 +38,21 @@ export interface AwarenessMessage {
 /** Entries of one message. A swarm with more people in one room is told in several. */
 export const AWARENESS_ENTRIES = 1_000
 
-/** Characters of one state. A cursor and a name take 200; larger costs each peer that much, for each move. */
-export const AWARENESS_STATE_LENGTH = 16_384
-
-export const encodeAwareness = ({ isAsking, entries }: AwarenessMessage): Uint8Array =>
+export const encodeAwareness = ({
+  isAsking,
+  entries,
+}: {
+  readonly isAsking: boolean
+  readonly entries: readonly (AwarenessEntry | WrittenEntry)[]
+}): Uint8Array =>
   encoding.encode((encoder) => {
     encoding.writeVarUint(encoder, isAsking ? 1 : 0)
     encoding.writeVarUint(encoder, entries.length)
-    for (const { client, clock, age, state } of entries) {
-      encoding.writeVarUint(encoder, client)
-      encoding.writeVarUint(encoder, clock)
-      encoding.writeVarUint(encoder, Math.max(0, Math.round(age)))
-      encoding.writeVarString(encoder, JSON.stringify(state))
+    for (const entry of entries) {
+      encoding.writeVarUint(encoder, entry.client)
+      encoding.writeVarUint(encoder, entry.clock)
+      encoding.writeVarUint(encoder, Math.max(0, Math.round(entry.age)))
+      encoding.writeVarString(encoder, 'json' in entry ? entry.json : JSON.stringify(entry.state))
     }
   })
 
@@ -52,16 +60,8 @@ const readEntry = (decoder: decoding.Decoder): AwarenessEntry => {
   const client = decoding.readVarUint(decoder)
   const clock = decoding.readVarUint(decoder)
   const age = decoding.readVarUint(decoder)
-  const text = decoding.readVarString(decoder)
-  if (text.length > AWARENESS_STATE_LENGTH) {
-    throw new Refusal('too_large', `awareness state of ${text.length} characters`)
-  }
-  const state: unknown = JSON.parse(text)
-  if (typeof state !== 'object' || Array.isArray(state)) {
-    throw new Refusal('malformed', `awareness state is ${text.slice(0, 60)}, not an object`)
-  }
-  checkValue(state)
-  return { client, clock, age, state: state as AwarenessEntry['state'] }
+  const state = readState(decoding.readVarString(decoder))
+  return { client, clock, age, state }
 }
 
 /** Throws a Refusal for what is no list of states, or too much of it. */

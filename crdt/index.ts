@@ -6,12 +6,18 @@
  */
 export {
   AWARENESS_ENTRIES,
-  AWARENESS_STATE_LENGTH,
   type AwarenessEntry,
   type AwarenessMessage,
   decodeAwareness,
   encodeAwareness,
+  type WrittenEntry,
 } from './awareness.ts'
+export {
+  AWARENESS_STATE_LENGTH,
+  type AwarenessState,
+  type WrittenState,
+  writeState,
+} from './awareness-state.ts'
 export { decodePush, encodePush, isPushOf, packUpdate, unpackUpdate } from './codec.ts'
 export {
   type DeleteSet,

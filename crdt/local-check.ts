@@ -13,6 +13,7 @@ import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
 import type { Struct } from './decoded.ts'
 import { Refusal, type RefusalReason } from './refusal.ts'
+import { type Path, showPath } from './show-path.ts'
 import { isWritableKey, takeOut } from './take-out.ts'
 import { checkValue } from './values.ts'
 
@@ -22,7 +23,7 @@ export interface RefusedChange {
   /** Says where, and what is wrong with it. */
   readonly message: string
   /** The name of the root type, then keys and places in lists. */
-  readonly path: readonly (string | number)[]
+  readonly path: Path
 }
 
 /** Can an update of at most `bytes` bytes be sent, which `encode` makes? */
@@ -118,23 +119,6 @@ const pathOf = (item: Y.Item, index: number): (string | number)[] => {
   }
   return path
 }
-
-const IDENTIFIER = /^[A-Za-z_$][\w$]*$/
-
-/** Characters of a key in a message. */
-const SHOWN = 40
-
-/** As `symbols.tree[3]["a key"]`. */
-const showPath = (path: readonly (string | number)[]): string =>
-  path
-    .map((step, i) => {
-      if (typeof step === 'string' && IDENTIFIER.test(step) && step.length <= SHOWN)
-        return i === 0 ? step : `.${step}`
-      if (typeof step !== 'string') return `[${step}]`
-      const shown = JSON.stringify(step.length > SHOWN ? `${step.slice(0, SHOWN)}…` : step)
-      return i === 0 ? shown : `[${shown}]`
-    })
-    .join('')
 
 interface Found {
   readonly id: Y.ID

@@ -18,6 +18,7 @@ import { newWriter, Room } from './room.ts'
 import { checkRoomName } from './room-name.ts'
 import { type AgentStatus, describeAgent, describePeers, type PeerStatus } from './status.ts'
 import type { Keep } from './store/keep.ts'
+import { TransportHold } from './transport-hold.ts'
 
 export type { Problem } from './member.ts'
 
@@ -52,11 +53,13 @@ export class Agent {
   readonly member: Member
   readonly #options: AgentOptions
   readonly #rooms = new Map<string, Promise<Room>>()
+  readonly #hold: TransportHold
   #isStopped = false
 
   constructor(options: AgentOptions) {
     this.#options = options
     this.member = new Member({ ...options, isPatient: true })
+    this.#hold = new TransportHold(options.transport)
     this.swarm = this.member.swarm
     this.doc = options.doc ?? new Y.Doc()
     if (options.doc === undefined) this.doc.clientID = newWriter()
@@ -81,26 +84,38 @@ export class Agent {
   /**
    * Loads the document, opens the transport, resolves the peers and makes the first round. Where
    * the transport cannot be opened yet (no daemon, a slow pilotctl) the document is served all the
-   * same, `member.waitsFor` says why, and opening is tried again and again. Rejects with a Failure
-   * that no waiting mends, and when none of the given peers exists.
+   * same, `member.waitsFor` says why, and opening is tried again and again. An agent or a provider
+   * that is leaving the transport is waited for. Rejects with a Failure that no waiting mends, and
+   * when none of the given peers exists.
    */
   async start(): Promise<void> {
-    await this.member.open()
+    await this.#hold.take()
+    try {
+      await this.member.open()
+    } catch (error) {
+      this.#hold.free()
+      throw error
+    }
     try {
       await this.room.load(this.address)
       this.room.join(this.member)
       await this.member.start()
     } catch (error) {
-      await this.member.close()
-      await this.room.close()
+      await Promise.allSettled([this.stop()])
       throw error
     }
   }
 
-  /** Pushes what is fresh, waits a moment for it to leave, and closes the transport. */
-  async stop(): Promise<void> {
-    if (this.#isStopped) return
+  /**
+   * Pushes what is fresh, waits a moment for it to leave, and closes the transport, which another
+   * may then open again. May be called twice.
+   */
+  stop(): Promise<void> {
     this.#isStopped = true
+    return this.#hold.leave(() => this.#stop())
+  }
+
+  async #stop(): Promise<void> {
     await this.member.close()
     for (const opening of this.#rooms.values()) {
       const [result] = await Promise.allSettled([opening])
@@ -124,7 +139,7 @@ export class Agent {
     checkRoomName(name)
     const opened = this.#rooms.get(name)
     if (opened) return opened
-    if (this.member.has(name)) {
+    if (this.member.isTaken(name)) {
       throw new Failure('already_exists', `room "${name}" is shared by a provider of this agent`, {
         hint: 'use that document, or another name',
       })
@@ -186,6 +201,7 @@ export class Agent {
     })
     try {
       await room.load(this.address)
+      await this.member.freed(name)
       // Of an agent that was stopped meanwhile nothing is to stay open.
       if (this.#isStopped) throw new Failure('closed', `room "${name}": the agent was stopped`)
       room.join(this.member)

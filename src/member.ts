@@ -25,9 +25,13 @@ import { PeerSearch } from './peer-search.ts'
 import { nodePlatform } from './platform.ts'
 import { checkSwarm } from './swarm.ts'
 import type { Incoming, Transport } from './transport.ts'
+import { attempt, heedless, warn, warnOf } from './unheard.ts'
 
 /** Milliseconds to the next wake at the latest: a timer's own limit is 25 days. */
 const MOST_WAIT_MS = 60_000
+
+/** Milliseconds until the core is called again after it has failed, which it never should. */
+const DEFECT_WAIT_MS = 5_000
 
 /** Milliseconds that a stop waits for pushes on their way. */
 const LAST_PUSH_MS = 2_000
@@ -54,16 +58,30 @@ export type Problem =
       readonly from: string
       /** Absent where the message as a whole is refused. */
       readonly document?: string
+      /** It is about who is there, and not about what the document holds. */
+      readonly part?: 'awareness'
       readonly reason: RefusalReason
       readonly message: string
       /**
        * Where it was written here: the name of the root type, then keys and places in lists. It has
-       * been taken out of the document, as peers would refuse it with all that comes after it.
+       * been taken out of the document, as peers would refuse it with all that comes after it. Of
+       * awareness: keys and places within the state that was set. Peers keep the one before it.
        */
       readonly path?: readonly (string | number)[]
     }
   | { readonly type: 'unsendable'; readonly to: string; readonly bytes: number }
   | { readonly type: 'observer_failed'; readonly error: unknown }
+
+/** What the program itself has done wrong is a warning of the process, where it listens to no problems. */
+export const warnOfOwn = (problem: Problem): void => {
+  if (problem.type === 'observer_failed') warnOf(problem.error)
+  if (problem.type === 'refused' && problem.path) warn(problem.reason, problem.message)
+}
+
+/** The program's listener as one that never throws. */
+export const reporter = (
+  onProblem: (problem: Problem) => void = warnOfOwn,
+): ((problem: Problem) => void) => heedless(onProblem)
 
 /** A document as a member shares it. */
 export interface Attachable {
@@ -72,6 +90,8 @@ export interface Attachable {
   readonly replica: Replica
   /** How gossip is to treat it. */
   readonly openOptions: OpenOptions
+  /** Resolves when it has left, where it is about to; absent: it is there to stay. */
+  readonly leaving?: Promise<void> | undefined
   /** Resolves when all that was received so far is kept. */
   flushed(): Promise<void>
   /** Resolves when all that a message now to be sent says is kept, and may be known to others; undefined: at once. */
@@ -96,15 +116,20 @@ export class Member {
   readonly transport: Transport
   readonly #options: MemberOptions
   readonly #rooms = new Map<string, Attachable>()
+  readonly #tell: (problem: Problem) => void
   /** Resolves when it has started; never where that fails. */
   readonly ready: Promise<void>
   #tellReady: () => void = () => undefined
   #gossip: Gossip | undefined
   #isStarted = false
-  #isStopped = false
+  #closing: Promise<void> | undefined
+  /** Has it ever begun to open the transport? What it did not open it does not close. */
+  #hasOpened = false
   /** Events that came while another was being handled, or before the start. */
   readonly #events: GossipEvent[] = []
   #isHandling = false
+  /** Milliseconds until the next wake at least. */
+  #leastWait = 0
   #wake: NodeJS.Timeout | undefined
   readonly #search: PeerSearch
   #onIdle: (() => void) | undefined
@@ -122,6 +147,7 @@ export class Member {
     this.swarm = checkSwarm(options.swarm)
     this.transport = options.transport
     this.#options = options
+    this.#tell = reporter(options.onProblem)
     this.#search = new PeerSearch({
       transport: options.transport,
       peers: options.peers ?? [],
@@ -155,7 +181,7 @@ export class Member {
   }
 
   get isStarted(): boolean {
-    return this.#isStarted && !this.#isStopped
+    return this.#isStarted && !this.#closing
   }
 
   /** Why the transport is not open yet, while it waits for what may pass; undefined: it does not. */
@@ -168,6 +194,7 @@ export class Member {
    * resolves also when the transport cannot be opened yet, and goes on trying.
    */
   async open(): Promise<void> {
+    if (this.#closing) throw this.#closed()
     if (!this.#options.isPatient) {
       await this.#openTransport()
       this.#onOpen()
@@ -175,6 +202,7 @@ export class Member {
   }
 
   #openTransport(): Promise<void> {
+    this.#hasOpened = true
     return this.transport.open({
       accepts: (text) => isPushOf(text, this.swarm),
       receive: (incoming) => this.#receive([incoming], 0),
@@ -187,6 +215,7 @@ export class Member {
   }
 
   #onOpen(): void {
+    if (this.#closing) throw this.#closed()
     const gossip = new Gossip({
       self: this.transport.address,
       swarm: this.swarm,
@@ -221,7 +250,7 @@ export class Member {
   }
 
   #begin(given: readonly string[]): void {
-    if (this.#isStopped) return
+    if (this.#closing) return
     this.#isStarted = true
     this.#tellReady()
     this.take({ type: 'peers', addresses: given, source: 'given' })
@@ -237,16 +266,17 @@ export class Member {
   }
 
   /**
-   * Shares a room from now on, or from when the transport has opened. Throws a TypeError before
-   * `open`, and where its name is taken.
+   * Shares a room from now on, or from when the transport has opened. Throws a Failure:
+   * `already_exists` where its name is taken, `closed` after `close`; a TypeError before `open`.
    */
   attach(room: Attachable): void {
     const gossip = this.#gossip
-    if (this.#isStopped || (!gossip && !this.waitsFor)) {
-      throw new TypeError('attach was called before open, or after close')
-    }
+    if (this.#closing) throw this.#closed()
+    if (!gossip && !this.waitsFor) throw new TypeError('attach was called before open')
     if (this.#rooms.has(room.name)) {
-      throw new TypeError(`document "${room.name}" is open already`)
+      throw new Failure('already_exists', `room "${room.name}" is shared here already`, {
+        hint: 'share one document by it, or give this one another name',
+      })
     }
     this.#rooms.set(room.name, room)
     // What is changed while nobody can be told is no news: peers learn of it by its digest.
@@ -275,6 +305,19 @@ export class Member {
     return this.#rooms.has(name)
   }
 
+  /** Does one take part that is there to stay? */
+  isTaken(name: string): boolean {
+    const room = this.#rooms.get(name)
+    return room !== undefined && room.leaving === undefined
+  }
+
+  /** Resolves when no room of that name is about to leave: what was said last is not cut off. */
+  async freed(name: string): Promise<void> {
+    for (let room = this.#rooms.get(name); room?.leaving; room = this.#rooms.get(name)) {
+      await room.leaving
+    }
+  }
+
   /** Waits until what is fresh has left, or cannot: some seconds at most. */
   async drain(): Promise<void> {
     const gossip = this.#gossip
@@ -301,10 +344,23 @@ export class Member {
     })
   }
 
-  /** Pushes what is fresh, waits a moment for it to leave, and closes the transport. The rooms stay as they are. */
-  async close(): Promise<void> {
-    if (this.#isStopped) return
-    this.#isStopped = true
+  /**
+   * Pushes what is fresh, waits a moment for it to leave, and closes the transport, where it was
+   * opened by this member. The rooms stay as they are. May be called twice, and while it opens.
+   */
+  close(): Promise<void> {
+    if (!this.#closing) {
+      let end: (closed: Promise<void>) => void = () => undefined
+      // It is there before any room is told.
+      this.#closing = new Promise((resolve) => {
+        end = resolve
+      })
+      end(this.#close())
+    }
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#opening.stop()
     this.#search.stop()
     for (const room of this.#rooms.values()) room.onClosing()
@@ -312,42 +368,66 @@ export class Member {
     clearTimeout(this.#wake)
     for (const room of this.#rooms.values()) room.replica.onLocal = undefined
     // Messages that wait for the start are to be found again at the next one.
-    await this.transport.close()
+    if (this.#hasOpened) await this.#closeTransport()
     this.#gossip = undefined
     for (const room of [...this.#rooms.values()]) room.onClosed()
   }
 
-  /** Feeds one event to the core. Events that come meanwhile (from an observer) wait their turn. */
+  async #closeTransport(): Promise<void> {
+    try {
+      await this.transport.close()
+    } catch (error) {
+      this.#tell({ type: 'transport', failure: toFailure(error) })
+    }
+  }
+
+  #closed(): Failure {
+    return new Failure('closed', `the member of swarm "${this.swarm}" was closed`, {
+      hint: 'start a new one',
+    })
+  }
+
+  /**
+   * Feeds one event to the core. Events that come meanwhile (from an observer) wait their turn. It
+   * never throws: it is called by timers and by the program's own writes, and trouble is reported.
+   */
   take(event: GossipEvent): void {
     const gossip = this.#gossip
     if (!gossip) return // what there is then is told by the first round
     this.#events.push(event)
     if (!this.#isStarted || this.#isHandling) return
-    // Listeners of a program are called here. One that throws must not keep what follows from
-    // being done: an effect that is left out would be waited for without end.
-    const thrown: unknown[] = []
-    const attempt = (run: () => void): void => {
-      try {
-        run()
-      } catch (error) {
-        thrown.push(error)
-      }
-    }
     this.#isHandling = true
-    try {
-      for (let next = this.#events.shift(); next; next = this.#events.shift()) {
-        for (const effect of gossip.handle(next, now())) attempt(() => this.#carryOut(effect))
-      }
-    } finally {
-      this.#isHandling = false
+    for (let next = this.#events.shift(); next; next = this.#events.shift()) {
+      for (const effect of this.#handle(gossip, next)) this.#attempt(() => this.#carryOut(effect))
     }
+    this.#isHandling = false
     if (this.#gossip === gossip) this.#arm(gossip)
-    for (const room of [...this.#rooms.values()]) attempt(() => room.onStep())
+    for (const room of [...this.#rooms.values()]) this.#attempt(() => room.onStep())
     if (gossip.sending === 0) {
       this.#onIdle?.()
       this.#onIdle = undefined
     }
-    if (thrown.length > 0) throw thrown[0]
+  }
+
+  #handle(gossip: Gossip, event: GossipEvent): readonly GossipEffect[] {
+    try {
+      const effects = gossip.handle(event, now())
+      this.#leastWait = 0
+      return effects
+    } catch (error) {
+      // A defect of ours, or of a document's own class. What is due stays due: not at once again.
+      this.#leastWait = DEFECT_WAIT_MS
+      this.#tell({ type: 'transport', failure: toFailure(error) })
+      return []
+    }
+  }
+
+  /**
+   * Listeners of a program are called here. One that throws must not keep what follows from being
+   * done: an effect that is left out would be waited for without end.
+   */
+  #attempt(run: () => void): void {
+    attempt(run, (error) => this.#tell({ type: 'observer_failed', error }))
   }
 
   /** The transport forgets the messages when this resolves: what they brought is kept by then. */
@@ -374,13 +454,9 @@ export class Member {
     }
   }
 
-  #tell(problem: Problem): void {
-    this.#options.onProblem?.(problem)
-  }
-
   #arm(gossip: Gossip): void {
     clearTimeout(this.#wake)
-    const wait = Math.min(Math.max(0, gossip.wakeAt - now()), MOST_WAIT_MS)
+    const wait = Math.min(Math.max(this.#leastWait, gossip.wakeAt - now()), MOST_WAIT_MS)
     this.#wake = setTimeout(() => this.take({ type: 'wake' }), wait)
   }
 
@@ -390,9 +466,9 @@ export class Member {
    */
   #publish(to: string, text: string): Promise<void> {
     const kept = [...this.#rooms.values()].flatMap((room) => room.publish() ?? [])
-    if (kept.length === 0) return this.transport.send(to, text)
+    if (kept.length === 0) return this.#handOver(to, text)
     return Promise.all(kept).then(
-      () => this.transport.send(to, text),
+      () => this.#handOver(to, text),
       (error) => {
         const { code, message, hint } = toFailure(error)
         const failure = new Failure(code, message, { hint, cause: error, isLocal: true })
@@ -401,6 +477,11 @@ export class Member {
         throw failure
       },
     )
+  }
+
+  /** Async: what a program's own transport throws is a rejection too. */
+  async #handOver(to: string, text: string): Promise<void> {
+    await this.transport.send(to, text)
   }
 
   /** A last word: its end is no event, as gossip does not know of it. */

@@ -16,16 +16,18 @@ import { type Awareness, removeAwarenessStates } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { LIMITS, packUpdate, Refusal, Replica } from '../crdt/index.ts'
 import { AwarenessGossip } from './awareness/awareness-gossip.ts'
+import { ownStateOf } from './awareness/own-state.ts'
 import { SwarmAwareness } from './awareness/swarm-awareness.ts'
 import { type Failure, toFailure } from './errors.ts'
 import { type DocumentStatus, type OpenOptions, updateRoom } from './gossip/index.ts'
 import { hotNeedsOf } from './maps/index.ts'
-import type { Attachable, Member, Problem } from './member.ts'
+import { type Attachable, type Member, type Problem, reporter } from './member.ts'
 import { nodePlatform } from './platform.ts'
 import type { Identity } from './store/identity.ts'
 import { nodeNumber } from './store/keep.ts'
 import { Persistence } from './store/persistence.ts'
 import type { Store } from './store/store.ts'
+import { attempt } from './unheard.ts'
 
 export interface RoomOptions {
   /** The same at all peers. */
@@ -63,6 +65,7 @@ export class Room implements Attachable {
   readonly name: string
   readonly doc: Y.Doc
   readonly #options: RoomOptions
+  readonly #tell: (problem: Problem) => void
   readonly #persistence: Persistence | undefined
   readonly replica: Replica
   #member: Member | undefined
@@ -70,6 +73,8 @@ export class Room implements Attachable {
   #gossiped: AwarenessGossip | undefined
   /** Have others been told that we leave? */
   #hasSaidGoodbye = false
+  /** Resolves when it has left; undefined while it is there to stay. */
+  #leaving: { readonly over: Promise<void>; readonly end: () => void } | undefined
   /** Updates that were read and wait for others. */
   #held: readonly Uint8Array[] = []
   #isChangingWriter = false
@@ -85,8 +90,12 @@ export class Room implements Attachable {
     this.name = name
     this.doc = doc
     this.#options = options
+    this.#tell = reporter(options.onProblem)
     this.#persistence = keep && new Persistence(doc, keep.store, (failure) => this.#fail(failure))
-    if (awareness) this.#awareness = awareness
+    if (awareness) {
+      this.#awareness = awareness
+      this.#watchAwareness(awareness)
+    }
     this.replica = new Replica(doc, nodePlatform, {
       needs: (delta) => hotNeedsOf(doc, delta),
       fits: (bytes, encode) => {
@@ -101,7 +110,7 @@ export class Room implements Attachable {
     this.replica.onRefused = (refused) => {
       this.onProblem({ type: 'refused', from: this.#address, document: name, ...refused })
     }
-    this.replica.onThrown = (error) => this.onProblem({ type: 'observer_failed', error })
+    this.replica.onThrown = (error) => this.#onThrown(error)
     this.#unsent = this.#ownClock()
     this.#forget()
   }
@@ -121,8 +130,9 @@ export class Room implements Attachable {
     if (this.#options.awareness === false)
       throw new TypeError(`room "${this.name}" was opened without awareness`)
     if (!this.#awareness) {
-      this.#awareness = new SwarmAwareness(this.doc)
+      this.#awareness = new SwarmAwareness(this.doc, (error) => this.#onThrown(error))
       if (this.#options.isBystander) this.#awareness.setLocalState(null)
+      this.#watchAwareness(this.#awareness)
       this.#gossipAwareness()
     }
     return this.#awareness
@@ -157,7 +167,7 @@ export class Room implements Attachable {
     this.#unsent = this.#ownClock()
   }
 
-  /** Shares it with the swarm. Throws a TypeError where the member has a room of that name. */
+  /** Shares it with the swarm. Throws a Failure (already_exists) where the member has a room of that name. */
   join(member: Member): void {
     if (this.#member) throw new TypeError(`room "${this.name}" has joined a member already`)
     this.#address = member.address
@@ -185,12 +195,33 @@ export class Room implements Attachable {
     this.#member = undefined
     this.#endAwareness()
     this.#forget()
+    this.#leaving?.end()
+    this.#leaving = undefined
+  }
+
+  /**
+   * Resolves when it has left the member, where it said that it is about to; undefined: it is there
+   * to stay, and nobody else can have its name.
+   */
+  get leaving(): Promise<void> | undefined {
+    return this.#leaving?.over
+  }
+
+  /** It leaves soon, once peers have what was written last: who wants its name may wait for it. */
+  leaveSoon(): void {
+    if (this.#leaving || !this.#member) return
+    let end: () => void = () => undefined
+    const over = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    this.#leaving = { over, end }
   }
 
   /** Leaves, and closes what it is kept in. */
   async close(): Promise<void> {
     this.leave()
     this.replica.destroy()
+    this.#awareness?.off('update', this.#onAwarenessUpdate)
     if (this.#options.awareness === undefined) this.#watched(() => this.#awareness?.destroy())
     await this.#persistence?.close()
     await this.#options.keep?.identity?.close()
@@ -204,7 +235,7 @@ export class Room implements Attachable {
   accept(update: Uint8Array, origin: unknown): void {
     const { thrown } = this.replica.accept(update, origin)
     for (const error of thrown) {
-      if (!(error instanceof Refusal)) this.onProblem({ type: 'observer_failed', error })
+      if (!(error instanceof Refusal)) this.#onThrown(error)
     }
   }
 
@@ -227,7 +258,7 @@ export class Room implements Attachable {
   }
 
   onStep(): void {
-    this.#options.onStep?.()
+    this.#watched(() => this.#options.onStep?.())
   }
 
   onAwareness(bytes: Uint8Array, from: string): void {
@@ -235,12 +266,19 @@ export class Room implements Attachable {
       this.#gossiped?.receive(bytes, from)
     } catch (error) {
       if (!(error instanceof Refusal)) {
-        this.onProblem({ type: 'observer_failed', error })
+        this.#onThrown(error)
         return
       }
       const { reason, message } = error
       this.#member?.gossip?.counters.refuse(reason)
-      this.onProblem({ type: 'refused', from, document: this.name, reason, message })
+      this.onProblem({
+        type: 'refused',
+        part: 'awareness',
+        from,
+        document: this.name,
+        reason,
+        message,
+      })
     }
   }
 
@@ -250,11 +288,11 @@ export class Room implements Attachable {
 
   onClosed(): void {
     this.leave()
-    this.#options.onClosed?.()
+    this.#watched(() => this.#options.onClosed?.())
   }
 
   onProblem(problem: Problem): void {
-    this.#options.onProblem?.(problem)
+    this.#tell(problem)
     if (problem.type === 'refused' && problem.reason === 'own_clock') void this.#changeWriter()
   }
 
@@ -265,11 +303,11 @@ export class Room implements Attachable {
   #onGone(failure: Failure): void {
     this.#gone = failure
     this.#fail(failure)
-    this.#options.onGone?.(failure)
+    this.#watched(() => this.#options.onGone?.(failure))
   }
 
   #fail(failure: Failure): void {
-    this.#options.onProblem?.({ type: 'store', failure })
+    this.#tell({ type: 'store', failure })
   }
 
   /** We are gone for the others. It is encoded when it leaves, so what tells it stays until then. */
@@ -294,11 +332,32 @@ export class Room implements Attachable {
 
   /** Runs what calls listeners of the program: one that throws keeps nothing of ours from being done. */
   #watched(run: () => void): void {
-    try {
-      run()
-    } catch (error) {
-      this.onProblem({ type: 'observer_failed', error })
-    }
+    attempt(run, (error) => this.#onThrown(error))
+  }
+
+  #onThrown(error: unknown): void {
+    this.#tell({ type: 'observer_failed', error })
+  }
+
+  #watchAwareness(awareness: Awareness): void {
+    awareness.on('update', this.#onAwarenessUpdate)
+  }
+
+  readonly #onAwarenessUpdate = (_: unknown, origin: unknown): void => {
+    if (origin === 'local') this.#lookAtOwnState()
+  }
+
+  /** Who set a state that no peer would take is told so; peers keep the last one they could. */
+  #lookAtOwnState(): void {
+    const refused = this.#awareness && ownStateOf(this.#awareness).look()
+    if (!refused) return
+    this.#tell({
+      type: 'refused',
+      part: 'awareness',
+      from: this.#address,
+      document: this.name,
+      ...refused,
+    })
   }
 
   /** What is changed while it has joined nobody is no news: peers learn of it by its digest. */
@@ -309,6 +368,8 @@ export class Room implements Attachable {
   #gossipAwareness(): void {
     const member = this.#member
     if (!member || !this.#awareness || this.#gossiped) return
+    // Somebody else's may have been set before there was anybody to be told.
+    this.#lookAtOwnState()
     this.#gossiped = new AwarenessGossip(this.#awareness, {
       tell: (since, to) =>
         member.take({

@@ -17,8 +17,13 @@
  * - A receiver with `receiveAll` gets all that waits at once instead, one batch at a time and in
  *   the order in which the messages of one sender came. What was just said of `receive` holds for
  *   the batch: its messages are consumed together, after `receiveAll` has resolved.
- * - After `close` has resolved nothing is received, `send` rejects with `closed`, and no
- *   timer, watcher or child process of the transport is left.
+ * - It is open once at a time: `open` rejects with `already_exists` while it is. After `close` has
+ *   resolved nothing is received, `send` rejects with `closed`, and no timer, watcher or child
+ *   process of the transport is left. `close` may be called while it opens: `open` then rejects
+ *   with `closed`, and nothing is open.
+ * - After `close` it can be opened again, with other hooks, at the same address; an `open` while
+ *   it closes waits for the end of that. What was received before comes to the old hooks alone.
+ * - Nothing that hooks throw comes out of a timer, a watcher or a child process of the transport.
  *
  * ```ts
  * await transport.open({ accepts: () => true, receive: ({ from, text }) => take(from, text), onProblem })
@@ -62,7 +67,7 @@ export interface Transport {
   readonly swarm?: string
   /** The longest message `send` takes, in bytes of UTF-8; read it after `open`. */
   readonly maxMessageBytes: number
-  /** Starts to receive. Rejects with a Failure when there is nothing to open. */
+  /** Starts to receive. Rejects with a Failure when there is nothing to open; may then be tried again. */
   open(hooks: TransportHooks): Promise<void>
   /** Hands `text` over to the peer at `to`. */
   send(to: string, text: string): Promise<void>
@@ -72,6 +77,6 @@ export interface Transport {
   resolve(name: string): Promise<string>
   /** Can only this side reach that address? Then it is not named to peers. Absent: none is such. */
   isPrivate?(address: string): boolean
-  /** Stops for good; may be called twice. */
+  /** Stops, until it is opened again; may be called twice. Never rejects. */
   close(): Promise<void>
 }

@@ -219,6 +219,51 @@ test(
 )
 
 test(
+  'a listener that throws: nothing comes out of the timer, and states are renewed and end as ever',
+  onClock((clock, add) => {
+    const thrown: unknown[] = []
+    const create = (doc: Y.Doc) => new SwarmAwareness(doc, (error) => thrown.push(error))
+    const [a, b] = [add('a', 1, create), add('b', 2)]
+    link(a, b)
+    clock.move(1_000)
+    for (const event of ['change', 'update']) {
+      a.awareness.on(event, (_: unknown, origin: unknown) => {
+        if (origin === 'local' || origin === 'timeout') throw new Error(`of ${event}`)
+      })
+    }
+    clock.move(120_000)
+    assert.equal(b.sees(1), {}, 'it was renewed')
+    assert.ok(thrown.length > 2)
+    a.peers = []
+    b.peers = []
+    const before = thrown.length
+    clock.move(60_000)
+    assert.is(a.sees(2), undefined)
+    assert.ok(thrown.slice(before).some((error) => String(error).includes('of change')))
+    a.awareness._observers.clear()
+  }),
+)
+
+test(
+  'a state that cannot be told: the last one that could is renewed in its place',
+  onClock((clock, add) => {
+    for (const state of [{ at: 1n }, undefined, 0, [], 'x'] as never[]) {
+      const [a, b] = [add('a', 1), add('b', 2)]
+      link(a, b)
+      a.awareness.setLocalState({ name: 'Ada' })
+      clock.move(1_000)
+      a.awareness.setLocalState(state)
+      clock.move(200_000)
+      assert.equal(b.sees(1), { name: 'Ada' })
+      a.awareness.setLocalState({ name: 'Bea' })
+      clock.move(1_000)
+      assert.equal(b.sees(1), { name: 'Bea' })
+      for (const node of [a, b]) node.end()
+    }
+  }),
+)
+
+test(
   'a newcomer asks, and is told of all who live and of none who has gone',
   onClock((clock, add) => {
     const a = add('a', 1)

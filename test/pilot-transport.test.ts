@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
@@ -179,16 +180,41 @@ test(
     await transport.close()
     await opening
     assert.is(transport.address, '')
-    await rejects(() => transport.open(new Recorder()), /closed/)
+    await transport.open(new Recorder())
+    assert.is(transport.address, A)
+    await transport.close()
   }),
 )
 
 test(
-  'is opened once',
+  'is opened once at a time',
   within(async (fake, open) => {
     const a = await open(fake.node(1))
-    assert.ok((await rejects(() => a.open(new Recorder()), /opened before/)) instanceof TypeError)
+    await rejects(() => a.open(new Recorder()), /already_exists .*open already/)
     assert.is(a.address, A)
+  }),
+)
+
+test(
+  'leaves no helper process of its former turns',
+  within(async (fake) => {
+    const transport = new PilotTransport(fake.node(1).options)
+    const children = (): number =>
+      execFileSync('ps', ['-A', '-o', 'ppid=,args='], { encoding: 'utf8' })
+        .split('\n')
+        .filter(
+          (line) => Number.parseInt(line, 10) === process.pid && /launcher-process/.test(line),
+        ).length
+    const before = children()
+    for (let turn = 0; turn < 3; turn++) {
+      await transport.open(new Recorder())
+      await transport.close()
+      assert.is(children(), before)
+    }
+    fake.set('down-1', true)
+    await rejects(() => transport.open(new Recorder()), /not_running/)
+    await transport.close()
+    assert.is(children(), before, 'also where it could not be opened')
   }),
 )
 

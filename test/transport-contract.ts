@@ -14,6 +14,7 @@ import { type Failure, isFailure } from '../src/errors.ts'
 import type { Incoming, Receive, Transport, TransportHooks } from '../src/transport.ts'
 import { rejects, suite } from './helpers/suite.ts'
 import { until } from './helpers/until.ts'
+import { warnings } from './helpers/warnings.ts'
 
 export interface World {
   /** A transport that is not open yet. The same name again has the same address. */
@@ -187,7 +188,75 @@ export const transportContract = (
       const a = await open('a')
       await a.close()
       assert.ok(isFailure(await rejects(() => a.send(b.address, wrap('x'))), 'closed'))
-      assert.ok(isFailure(await rejects(() => a.open(new Recorder()))))
+    }),
+    timeout,
+  )
+
+  for (const how of ['after it was closed', 'while it closes'] as const) {
+    test(
+      `is opened again ${how}, at its address, and receives with its new hooks alone`,
+      inWorld(async (open) => {
+        const [a, seen] = [await open('a'), new Recorder()]
+        const b = await open('b', seen)
+        const { address } = b
+        await deliver(a, address, wrap('before'), () => seen.has(wrap('before')))
+        let last = seen
+        for (const turn of [1, 2]) {
+          const received = last.texts
+          const closing = b.close()
+          if (how === 'after it was closed') await closing
+          const later = new Recorder()
+          await b.open(later)
+          await closing
+          assert.is(b.address, address)
+          const text = wrap(`turn ${turn}`)
+          await deliver(a, address, text, () => later.has(text))
+          await deliver(b, a.address, text, () => true)
+          assert.equal(last.texts, received, 'the old hooks are called no more')
+          assert.not.ok(later.has(wrap('before')))
+          last = later
+        }
+        assert.equal(seen.problems, [])
+      }),
+      timeout,
+    )
+  }
+
+  test(
+    'is opened once at a time',
+    inWorld(async (open, world) => {
+      const seen = new Recorder()
+      const [a, b] = [await open('a'), await open('b', seen)]
+      const other = new Recorder()
+      assert.ok(isFailure(await rejects(() => b.open(other)), 'already_exists'))
+      await deliver(a, b.address, wrap('x'), () => seen.has(wrap('x')))
+      assert.equal(other.received, [])
+      const c = await world.transport('c')
+      const opening = c.open(new Recorder())
+      assert.ok(isFailure(await rejects(() => c.open(other)), 'already_exists'))
+      await opening
+      await c.close()
+    }),
+    timeout,
+  )
+
+  test(
+    'is closed while it opens, and opened again at once',
+    inWorld(async (open, world) => {
+      const a = await open('a')
+      const [b, seen] = [await world.transport('b'), new Recorder()]
+      const first = new Recorder()
+      const opening = b.open(first).catch((error: unknown) => error)
+      const closing = b.close()
+      await b.open(seen)
+      await closing
+      // One that opens at once was open before it was closed.
+      const failure = await opening
+      assert.ok(failure === undefined || isFailure(failure, 'closed'))
+      await deliver(a, b.address, wrap('x'), () => seen.has(wrap('x')))
+      assert.equal(first.received, [])
+      await b.close()
+      assert.ok(isFailure(await rejects(() => b.send(a.address, wrap('x'))), 'closed'))
     }),
     timeout,
   )
@@ -391,6 +460,36 @@ export const transportContract = (
       timeout,
     )
   }
+
+  test(
+    'goes on when all hooks throw, onProblem too',
+    inWorld(async (open) => {
+      const warned = warnings()
+      const seen: string[] = []
+      let isBad = true
+      const a = await open('a')
+      const b = await open('b', {
+        accepts: (text) => {
+          if (isBad && text === wrap('not to be looked at')) throw new Error('of accepts')
+          return true
+        },
+        receive: ({ text }) => {
+          seen.push(text)
+          if (isBad) throw new Error('of receive')
+        },
+        onProblem: () => {
+          throw new Error('of onProblem')
+        },
+      })
+      await a.send(b.address, wrap('not to be looked at'))
+      await deliver(a, b.address, wrap('bad'), () => seen.includes(wrap('bad')))
+      await until('it is told', () => warned.texts.some((text) => text.includes('of onProblem')))
+      isBad = false
+      await deliver(a, b.address, wrap('good'), () => seen.includes(wrap('good')))
+      warned.end()
+    }),
+    timeout,
+  )
 
   test(
     'delivers nothing that accepts refuses',

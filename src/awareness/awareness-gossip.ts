@@ -10,7 +10,6 @@
  * ```
  */
 
-import * as encoding from 'lib0/encoding'
 import { type Awareness, applyAwarenessUpdate } from 'y-protocols/awareness'
 import {
   AWARENESS_ENTRIES,
@@ -18,9 +17,14 @@ import {
   type AwarenessEntry,
   decodeAwareness,
   encodeAwareness,
+  type WrittenEntry,
 } from '../../crdt/index.ts'
 import type { AwarenessSource } from '../gossip/index.ts'
+import { attempt } from '../unheard.ts'
+import { encodeUpdate } from './awareness-update.ts'
+import { GONE, stateJson } from './own-state.ts'
 import { forgetGone, lifeOf } from './swarm-awareness.ts'
+import { emitWhole } from './whole-events.ts'
 
 /** Milliseconds between two tellings at least: people do not see a cursor jump that often. */
 const LEAST_PAUSE_MS = 100
@@ -80,11 +84,13 @@ export class AwarenessGossip implements AwarenessSource {
   /** Milliseconds, of Date. */
   #raisedAt = Number.NEGATIVE_INFINITY
   #forgotAt = Number.NEGATIVE_INFINITY
+  readonly #endWhole: () => void
 
   constructor(awareness: Awareness, hooks: AwarenessHooks) {
     this.#awareness = awareness
     this.#hooks = hooks
     for (const client of awareness.states.keys()) this.#numbers.set(client, this.#next++)
+    this.#endWhole = emitWhole(awareness)
     awareness.on('update', this.#onUpdate)
     this.#untold = 1
     this.#tellSoon()
@@ -109,6 +115,7 @@ export class AwarenessGossip implements AwarenessSource {
   /** Stops; what was changed last is told at once. */
   destroy(): void {
     this.#awareness.off('update', this.#onUpdate)
+    this.#endWhole()
     clearTimeout(this.#timer)
     if (this.#untold !== undefined) this.#hooks.tell(this.#untold)
     this.#untold = undefined
@@ -116,7 +123,7 @@ export class AwarenessGossip implements AwarenessSource {
 
   encodeSince(number: number, bytes: number): Uint8Array | undefined {
     const now = Date.now()
-    const entries: AwarenessEntry[] = []
+    const entries: WrittenEntry[] = []
     let room = bytes
     // The newest first: what does not fit is told when it is renewed.
     for (const [client, last] of [...this.#numbers].reverse()) {
@@ -124,12 +131,12 @@ export class AwarenessGossip implements AwarenessSource {
       const entry = this.#entryOf(client, now)
       if (!entry) this.#numbers.delete(client)
       // Who has just come is not told of those who are gone.
-      if (!entry || (number === 0 && entry.state === null)) continue
-      const length = utf8.encode(JSON.stringify(entry.state)).length
-      room -= length + ENTRY_BYTES
-      if (length > AWARENESS_STATE_LENGTH) room += length + ENTRY_BYTES
-      else if (room < 0) break
-      else entries.push(entry)
+      if (!entry || (number === 0 && entry.json === GONE)) continue
+      // Written anew it may be longer than it came.
+      if (entry.json.length > AWARENESS_STATE_LENGTH) continue
+      room -= utf8.encode(entry.json).length + ENTRY_BYTES
+      if (room < 0) break
+      entries.push(entry)
     }
     const isAsking = this.#asks > 0
     if (entries.length === 0 && !isAsking) return undefined
@@ -137,12 +144,14 @@ export class AwarenessGossip implements AwarenessSource {
     return encodeAwareness({ isAsking, entries })
   }
 
-  /** Takes what a peer tells; throws a Refusal. */
+  /** Takes what a peer tells; throws a Refusal, and when all is done what a listener threw. */
   receive(bytes: Uint8Array, from: string): void {
     const { isAsking, entries } = decodeAwareness(bytes)
     const { clientID, meta, states } = this.#awareness
     const life = lifeOf(states.size)
-    this.#raiseOver(entries)
+    const thrown: unknown[] = []
+    const note = (error: unknown): void => void thrown.push(error)
+    attempt(() => this.#raiseOver(entries), note)
     if (meta.size >= MOST_STATES) this.#forget()
     let places = MOST_STATES - meta.size
     const taken = entries.filter(
@@ -152,7 +161,10 @@ export class AwarenessGossip implements AwarenessSource {
     )
     if (taken.length > 0) this.#asks = 0
     const before = new Map(taken.map(({ client }) => [client, meta.get(client)]))
-    applyAwarenessUpdate(this.#awareness, this.#encode(taken), this)
+    const update = encodeUpdate(
+      taken.map(({ client, clock, state }) => ({ client, clock, json: JSON.stringify(state) })),
+    )
+    attempt(() => applyAwarenessUpdate(this.#awareness, update, this), note)
     const now = Date.now()
     for (const { client, age } of taken) {
       const applied = meta.get(client)
@@ -161,6 +173,7 @@ export class AwarenessGossip implements AwarenessSource {
         meta.set(client, { clock: applied.clock, lastUpdated: now - age })
     }
     if (isAsking) this.#hooks.tell(0, from)
+    if (thrown.length > 0) throw thrown[0]
   }
 
   /**
@@ -191,26 +204,15 @@ export class AwarenessGossip implements AwarenessSource {
       if (!this.#awareness.meta.has(client)) this.#numbers.delete(client)
   }
 
-  /** As y-protocols reads it. */
-  #encode(entries: readonly AwarenessEntry[]): Uint8Array {
-    return encoding.encode((encoder) => {
-      encoding.writeVarUint(encoder, entries.length)
-      for (const { client, clock, state } of entries) {
-        encoding.writeVarUint(encoder, client)
-        encoding.writeVarUint(encoder, clock)
-        encoding.writeVarString(encoder, JSON.stringify(state))
-      }
-    })
-  }
-
-  #entryOf(client: number, now: number): AwarenessEntry | undefined {
-    const { states, meta } = this.#awareness
-    const known = meta.get(client)
+  #entryOf(client: number, now: number): WrittenEntry | undefined {
+    const known = this.#awareness.meta.get(client)
     if (!known) return undefined
     if (client === this.#awareness.clientID && this.#goneAt !== undefined)
-      return { client, clock: this.#goneAt, age: 0, state: null }
-    const state = states.get(client) ?? null
-    return { client, clock: known.clock, age: now - known.lastUpdated, state }
+      return { client, clock: this.#goneAt, age: 0, json: GONE }
+    const json = stateJson(this.#awareness, client)
+    return json === undefined
+      ? undefined
+      : { client, clock: known.clock, age: now - known.lastUpdated, json }
   }
 
   readonly #onUpdate = ({ added, updated, removed }: Change, origin: unknown): void => {

@@ -11,6 +11,8 @@
  */
 import { Awareness, removeAwarenessStates } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
+import { attempt, warnOf } from '../unheard.ts'
+import { emitWhole } from './whole-events.ts'
 
 /** Milliseconds after which a state that was not renewed is gone: y-protocols' own. */
 const LEAST_LIFE_MS = 30_000
@@ -40,7 +42,8 @@ export const forgetGone = ({ clientID, meta, states }: Awareness): void => {
 export class SwarmAwareness extends Awareness {
   readonly #stopListening: () => void
 
-  constructor(doc: Y.Doc) {
+  /** `onThrown` is told of what listeners throw where no caller is there to be thrown at. */
+  constructor(doc: Y.Doc, onThrown: (error: unknown) => void = warnOf) {
     // y-protocols listens to the document and never stops: here its listener can be taken back.
     let stop = (): void => undefined
     const on = (...[event, listener]: Parameters<Y.Doc['on']>): void => {
@@ -50,30 +53,40 @@ export class SwarmAwareness extends Awareness {
     super(Object.create(doc, { on: { value: on } }))
     this.doc = doc
     this.#stopListening = stop
+    emitWhole(this)
     // Peers take a state only where its clock is higher than the last they saw, of an earlier life too.
     const now = Date.now()
     this.meta.set(this.clientID, { clock: now, lastUpdated: now })
     clearInterval(this._checkInterval)
     // y-protocols' `destroy` clears it under this name.
-    this._checkInterval = setInterval(() => this.#look(), LOOK_MS).unref()
+    this._checkInterval = setInterval(() => this.#look(onThrown), LOOK_MS).unref()
   }
 
   override destroy(): void {
-    super.destroy()
-    this.#stopListening()
+    try {
+      super.destroy()
+    } finally {
+      // A listener that throws keeps y-protocols from coming so far.
+      this._observers.clear()
+      clearInterval(this._checkInterval)
+      this.#stopListening()
+    }
   }
 
-  #look(): void {
+  #look(onThrown: (error: unknown) => void): void {
     const now = Date.now()
     const life = lifeOf(this.states.size)
-    const local = this.getLocalState()
     const own = this.meta.get(this.clientID)
-    if (local && own && now - own.lastUpdated >= life / 2) this.setLocalState(local)
+    if (this.states.has(this.clientID) && own && now - own.lastUpdated >= life / 2) {
+      this.meta.set(this.clientID, { clock: own.clock + 1, lastUpdated: now })
+      const renewed = { added: [], updated: [this.clientID], removed: [] }
+      attempt(() => this.emit('update', [renewed, 'local']), onThrown)
+    }
     const gone = [...this.states.keys()].filter(
       (client) =>
         client !== this.clientID && now - (this.meta.get(client)?.lastUpdated ?? 0) >= life,
     )
-    if (gone.length > 0) removeAwarenessStates(this, gone, 'timeout')
+    if (gone.length > 0) attempt(() => removeAwarenessStates(this, gone, 'timeout'), onThrown)
     forgetGone(this)
   }
 }

@@ -13,10 +13,10 @@
  * ```
  */
 import * as decoding from 'lib0/decoding'
-import * as encoding from 'lib0/encoding'
 import { equalityDeep } from 'lib0/function'
 import { type Awareness, removeAwarenessStates } from 'y-protocols/awareness'
 import { checkValue, Refusal } from '../../crdt/index.ts'
+import { encodeUpdate, type UpdateEntry } from '../awareness/awareness-update.ts'
 import { BadFrame, reading } from './frames.ts'
 import type { BridgeLimits } from './limits.ts'
 
@@ -98,32 +98,27 @@ export class AwarenessGuard {
    * Echoes are no news. Throws a BadFrame.
    */
   check(bytes: Uint8Array): { readonly update: Uint8Array | undefined; readonly ignored: number } {
-    const accepted = encoding.createEncoder()
-    let count = 0
+    const accepted: UpdateEntry[] = []
     let ignored = 0
     for (const entry of readEntries(bytes)) {
       const taken = this.#take(entry)
       if (taken === 'ignored') ignored++
       if (typeof taken === 'string') continue
-      count++
-      encoding.writeVarUint(accepted, entry.id)
-      encoding.writeVarUint(accepted, taken.clock)
-      encoding.writeVarString(accepted, JSON.stringify(taken.state))
+      accepted.push({ client: entry.id, clock: taken.clock, json: JSON.stringify(taken.state) })
     }
-    if (count === 0) return { update: undefined, ignored }
-    const encoder = encoding.createEncoder()
-    encoding.writeVarUint(encoder, count)
-    encoding.writeUint8Array(encoder, encoding.toUint8Array(accepted))
-    return { update: encoding.toUint8Array(encoder), ignored }
+    return { update: accepted.length > 0 ? encodeUpdate(accepted) : undefined, ignored }
   }
 
-  /** Removes the states this connection brought, and gives their ids free. */
+  /** Removes the states this connection brought, and gives their ids free. Throws what listeners throw, when all is done. */
   release(origin: unknown): void {
     const ids = [...this.#own]
     this.#own.clear()
     for (const id of ids) this.#owners.delete(id)
-    removeAwarenessStates(this.#awareness, ids, origin)
-    this.#forget(ids)
+    try {
+      removeAwarenessStates(this.#awareness, ids, origin)
+    } finally {
+      this.#forget(ids)
+    }
   }
 
   #take(entry: Entry): { clock: number; state: State } | 'known' | 'ignored' {

@@ -12,6 +12,7 @@ import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import { Refusal } from '../../crdt/index.ts'
 import { Failure, toFailure } from '../errors.ts'
+import { attempt } from '../unheard.ts'
 import type { AwarenessGuard } from './awareness-guard.ts'
 import { ALIVE_FRAME, BadFrame, deniedFrame, PERMANENT, readFrame } from './frames.ts'
 import type { Hub, HubClient } from './hub.ts'
@@ -269,7 +270,8 @@ export class Connection implements HubClient {
     const checked = this.#guard?.check(bytes)
     if (!checked) return
     this.#shared.ignoredAwareness += checked.ignored
-    if (checked.update) hub.acceptAwareness(checked.update, this)
+    const { update } = checked
+    if (update) this.#watched(() => hub.acceptAwareness(update, this))
   }
 
   #fail(error: unknown): void {
@@ -292,7 +294,12 @@ export class Connection implements HubClient {
     this.#inbox = []
     this.#hold(0, 0)
     this.#hub?.leave(this)
-    this.#guard?.release(this)
+    this.#watched(() => this.#guard?.release(this))
     this.#options.onOver()
+  }
+
+  /** Runs what calls listeners of the program, which may throw: here they would end the process, or cut the client. */
+  #watched(run: () => void): void {
+    attempt(run, (error) => this.#shared.onThrown(error))
   }
 }

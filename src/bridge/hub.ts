@@ -10,8 +10,11 @@
  * ```
  */
 import { equalFlat } from 'lib0/array'
-import { type Awareness, applyAwarenessUpdate, encodeAwarenessUpdate } from 'y-protocols/awareness'
+import { type Awareness, applyAwarenessUpdate } from 'y-protocols/awareness'
 import * as Y from 'yjs'
+import { encodeUpdate, type UpdateEntry } from '../awareness/awareness-update.ts'
+import { stateJson } from '../awareness/own-state.ts'
+import { emitWhole } from '../awareness/whole-events.ts'
 import { AwarenessGuard } from './awareness-guard.ts'
 import { awarenessFrame, reading, step1Frame, step2Frame, updateFrame } from './frames.ts'
 import type { BridgeLimits } from './limits.ts'
@@ -50,7 +53,8 @@ export class Hub {
   readonly #room: ServedRoom
   readonly #clients = new Set<HubClient>()
   readonly #owners = new Map<number, AwarenessGuard>()
-  #isListening = false
+  /** Ends listening; undefined while it does not. */
+  #unlisten: (() => void) | undefined
   /** The update being merged, and who sent it. */
   #accepting: { readonly update: Uint8Array; readonly from: HubClient } | undefined
 
@@ -61,20 +65,29 @@ export class Hub {
   /** From now on `client` gets what changes. */
   join(client: HubClient): void {
     this.#clients.add(client)
-    if (this.#isListening) return
-    this.#isListening = true
-    this.#room.doc.on('update', this.#onUpdate)
-    this.#room.doc.on('destroy', this.#onDestroy)
-    this.#room.awareness.on('update', this.#onAwareness)
+    this.#unlisten ??= this.#listen()
   }
 
   leave(client: HubClient): void {
     this.#clients.delete(client)
-    if (this.#clients.size > 0 || !this.#isListening) return
-    this.#isListening = false
-    this.#room.doc.off('update', this.#onUpdate)
-    this.#room.doc.off('destroy', this.#onDestroy)
-    this.#room.awareness.off('update', this.#onAwareness)
+    if (this.#clients.size > 0) return
+    this.#unlisten?.()
+    this.#unlisten = undefined
+  }
+
+  #listen(): () => void {
+    const { doc, awareness } = this.#room
+    // Whatever other listeners throw, clients get what was changed.
+    const endWhole = emitWhole(awareness)
+    doc.on('update', this.#onUpdate)
+    doc.on('destroy', this.#onDestroy)
+    awareness.on('update', this.#onAwareness)
+    return () => {
+      doc.off('update', this.#onUpdate)
+      doc.off('destroy', this.#onDestroy)
+      awareness.off('update', this.#onAwareness)
+      endWhole()
+    }
   }
 
   /** What a client may say of awareness; release it when the client leaves. */
@@ -94,7 +107,7 @@ export class Hub {
     }
   }
 
-  /** Applies what a guard let through. */
+  /** Applies what a guard let through. Throws what listeners throw, when all is done. */
   acceptAwareness(update: Uint8Array, from: HubClient): void {
     applyAwarenessUpdate(this.#room.awareness, update, from)
   }
@@ -113,12 +126,19 @@ export class Hub {
 
   /** All awareness states; undefined where there are none. */
   states(): Uint8Array | undefined {
-    const ids = [...this.#room.awareness.getStates().keys()]
-    return ids.length > 0 ? this.#awarenessOf(ids) : undefined
+    return this.#awarenessOf([...this.#room.awareness.getStates().keys()])
   }
 
-  #awarenessOf(ids: number[]): Uint8Array {
-    return awarenessFrame(encodeAwarenessUpdate(this.#room.awareness, ids))
+  /** States that cannot be told are left out; undefined where none is left. */
+  #awarenessOf(clients: readonly number[]): Uint8Array | undefined {
+    const { awareness } = this.#room
+    const entries: UpdateEntry[] = []
+    for (const client of clients) {
+      const known = awareness.meta.get(client)
+      const json = stateJson(awareness, client)
+      if (known && json !== undefined) entries.push({ client, clock: known.clock, json })
+    }
+    return entries.length > 0 ? awarenessFrame(encodeUpdate(entries)) : undefined
   }
 
   readonly #onUpdate = (update: Uint8Array): void => {
@@ -134,7 +154,7 @@ export class Hub {
   // To its sender too: y-websocket clients take silence for a dead connection.
   readonly #onAwareness = ({ added, updated, removed }: Changes): void => {
     const frame = this.#awarenessOf([...added, ...updated, ...removed])
-    for (const client of [...this.#clients]) client.send(frame)
+    if (frame) for (const client of [...this.#clients]) client.send(frame)
   }
 
   readonly #onDestroy = (): void => {

@@ -7,7 +7,8 @@
  * shared.count(shared.cut, 'slow')
  * ```
  */
-import type { Failure } from '../errors.ts'
+import { Failure, toFailure } from '../errors.ts'
+import { heedless } from '../unheard.ts'
 import { Budget, SAVED_SECONDS } from './budget.ts'
 import type { BridgeLimits } from './limits.ts'
 
@@ -38,8 +39,15 @@ export class Shared {
   ) {
     this.limits = limits
     this.readOnly = options.readOnly
-    this.onProblem = options.onProblem
+    this.onProblem = heedless(options.onProblem)
     this.work = new Budget(limits.allWorkMsPerSecond, limits.allWorkMsPerSecond * SAVED_SECONDS)
+  }
+
+  /** Somebody who watches a room has thrown: no fault of the client whose message was handled. */
+  onThrown(error: unknown): void {
+    const { code, message } = toFailure(error)
+    const told = `somebody who watches a room of the bridge failed: ${message}`
+    this.onProblem(new Failure(code, told, { cause: error }))
   }
 
   count(counts: Map<string, number>, what: string): void {

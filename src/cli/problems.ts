@@ -58,7 +58,10 @@ const describe = (problem: Problem): Omit<Told, 'count'> => {
     case 'refused':
       return {
         code: problem.reason,
-        message: `refused a message from ${problem.from}: ${problem.message}`,
+        message:
+          problem.path === undefined
+            ? `refused a message from ${problem.from}: ${problem.message}`
+            : `not shared, as peers would refuse it: ${problem.message}`,
         hint: undefined,
       }
     case 'unsendable':

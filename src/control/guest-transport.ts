@@ -11,7 +11,8 @@
  */
 import { Failure, isFailure, toFailure } from '../errors.ts'
 import type { Transport, TransportHooks } from '../transport.ts'
-import { accepted, deliver } from '../transports/delivery.ts'
+import { accepted, deliver, safeHooks } from '../transports/delivery.ts'
+import { Turns } from '../transports/turns.ts'
 import { ControlClient } from './client.ts'
 import type { Connection } from './connection.ts'
 import { type Fields, failureOf } from './protocol.ts'
@@ -52,7 +53,7 @@ export class GuestTransport implements Transport {
   #retry: NodeJS.Timeout | undefined
   /** What is read from the agent comes to its end with the connection. */
   #reading: Promise<void> = Promise.resolve()
-  #state: 'new' | 'open' | 'closed' = 'new'
+  readonly #turns = new Turns('the way by the agent')
 
   constructor(options: GuestTransportOptions) {
     this.#options = options
@@ -83,16 +84,21 @@ export class GuestTransport implements Transport {
   }
 
   /** Rejects with `not_running` where no agent runs, `invalid_argument` where it is of another swarm. */
-  async open(hooks: TransportHooks): Promise<void> {
-    if (this.#state !== 'new') throw this.#notOpen()
-    const connection = await this.#join()
-    this.#state = 'open'
-    this.#hooks = hooks
-    this.#use(connection)
+  open(given: TransportHooks): Promise<void> {
+    const hooks = safeHooks(given)
+    return this.#turns.begin(async (turn) => {
+      const connection = await this.#join()
+      if (turn.isOver) {
+        connection.close()
+        throw this.#turns.closed()
+      }
+      this.#hooks = hooks
+      this.#use(connection)
+    })
   }
 
   async send(to: string, text: string): Promise<void> {
-    if (this.#state !== 'open') throw this.#notOpen()
+    if (!this.#hooks) throw this.#turns.closed()
     if (to !== this.#agent) {
       throw new Failure('connection_failed', `"${to}" can be reached by way of the agent alone`)
     }
@@ -113,7 +119,7 @@ export class GuestTransport implements Transport {
   }
 
   async discover(): Promise<readonly string[]> {
-    if (this.#state !== 'open') throw this.#notOpen()
+    if (!this.#hooks) throw this.#turns.closed()
     return [this.#agent]
   }
 
@@ -123,13 +129,13 @@ export class GuestTransport implements Transport {
     return this.#agent
   }
 
-  async close(): Promise<void> {
-    this.#state = 'closed'
+  close(): Promise<void> {
     clearTimeout(this.#retry)
     this.#connection?.close()
     this.#connection = undefined
-    this.#failAll(this.#notOpen())
-    await this.#reading
+    this.#hooks = undefined
+    this.#failAll(this.#turns.closed())
+    return this.#turns.end(() => this.#reading)
   }
 
   async #join(): Promise<Connection> {
@@ -160,7 +166,7 @@ export class GuestTransport implements Transport {
     try {
       for (;;) {
         const data = await connection.receive(Number.POSITIVE_INFINITY)
-        if (!data || this.#state !== 'open') break
+        if (!data || this.#connection !== connection) break
         await this.#take(data)
       }
     } catch (error) {
@@ -178,7 +184,7 @@ export class GuestTransport implements Transport {
     if (typeof text === 'string') {
       const hooks = this.#hooks
       if (hooks && accepted(hooks, text)) {
-        const isOver = (): boolean => this.#state !== 'open'
+        const isOver = (): boolean => this.#hooks !== hooks
         await deliver(hooks, [{ from: this.#agent, text }], 0, isOver)
       }
       return
@@ -191,14 +197,15 @@ export class GuestTransport implements Transport {
   }
 
   #lookAgain(): void {
-    if (this.#state !== 'open') return
+    if (!this.#hooks) return
     this.#retry = setTimeout(() => void this.#comeBack(), RETRY_MS)
   }
 
   async #comeBack(): Promise<void> {
+    const hooks = this.#hooks
     try {
       const connection = await this.#join()
-      if (this.#state === 'open') this.#use(connection)
+      if (hooks && this.#hooks === hooks) this.#use(connection)
       else connection.close()
     } catch (error) {
       const failure = toFailure(error)
@@ -213,7 +220,7 @@ export class GuestTransport implements Transport {
   }
 
   #tell(failure: Failure): void {
-    if (this.#state === 'open') this.#hooks?.onProblem(failure)
+    this.#hooks?.onProblem(failure)
   }
 
   #lost(): Failure {
@@ -233,12 +240,5 @@ export class GuestTransport implements Transport {
         isLocal: true,
       },
     )
-  }
-
-  #notOpen(): Failure {
-    return new Failure('closed', 'the transport is not open', {
-      hint: 'open a new one',
-      isLocal: true,
-    })
   }
 }

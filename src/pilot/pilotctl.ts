@@ -187,7 +187,7 @@ export class Pilotctl {
 }
 
 const closed = (): Failure =>
-  new Failure('closed', 'the transport is closed', { hint: 'open a new one', isLocal: true })
+  new Failure('closed', 'the transport is closed', { hint: 'open it again', isLocal: true })
 
 const late = (timeoutMs: number): Failure =>
   new Failure('timeout', `pilotctl gave no answer within ${Math.ceil(timeoutMs)} ms`, {

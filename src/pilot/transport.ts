@@ -13,6 +13,8 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Failure, isFailure, toFailure } from '../errors.ts'
 import type { Transport, TransportHooks } from '../transport.ts'
+import { safeHooks } from '../transports/delivery.ts'
+import { type Turn, Turns } from '../transports/turns.ts'
 import { backboneAddress, isNodeId } from './address.ts'
 import { isAcknowledged, type NodeInfo, readAcknowledgedBytes, readNode } from './answers.ts'
 import { Claim, InboxTaken } from './claim.ts'
@@ -63,6 +65,12 @@ export interface PilotTransportOptions {
   readonly data?: string | undefined
 }
 
+/** What it has while it is open. */
+interface Open {
+  readonly inbox: Inbox
+  readonly discovery: Discovery
+}
+
 const checkPositive = (name: string, value: number): number => {
   if (Number.isFinite(value) && value > 0) return value
   throw new Failure('invalid_argument', `${name} is ${value}`, {
@@ -73,25 +81,26 @@ const checkPositive = (name: string, value: number): number => {
 export class PilotTransport implements Transport {
   readonly kind = 'pilot'
   readonly swarm: string
-  readonly #pilotctl: Pilotctl
-  readonly #discovery: Discovery
+  readonly #program: Pick<PilotTransportOptions, 'pilotctl' | 'env'>
+  readonly #network: number | undefined
   readonly #inboxDir: string
   readonly #pollMs: number
   readonly #timeoutMs: number
   readonly #mustTag: boolean
   readonly #tags: readonly [string, string]
-  #state: 'new' | 'opening' | 'open' | 'closed' = 'new'
+  readonly #turns = new Turns('the pilot transport')
+  /** What runs the calls, from the first one until it is closed: also while it cannot be opened. */
+  #pilotctl: Pilotctl | undefined
+  #open: Open | undefined
   #address = ''
   #abilities: Abilities = readAbilities('')
   #hooks: TransportHooks | undefined
-  #inbox: Inbox | undefined
   #isDown = false
   /** May pilotctl be another one than the abilities are of? */
   #isDoubtful = false
   #refreshing: Promise<void> | undefined
   readonly #patience: Patience
   readonly #claim: Claim
-  #closing: Promise<void> | undefined
 
   /** Throws `invalid_argument` for a swarm's name that cannot be a tag, and for times that are none. */
   constructor(options: PilotTransportOptions) {
@@ -105,8 +114,8 @@ export class PilotTransport implements Transport {
     const home = env.HOME ?? process.env.HOME ?? ''
     this.#inboxDir = options.inbox ?? join(home === '' ? homedir() : home, '.pilot', 'inbox')
     this.#claim = new Claim({ inbox: this.#inboxDir, swarm, data: options.data })
-    this.#pilotctl = new Pilotctl({ program: options.pilotctl, env, isBusy: true })
-    this.#discovery = new Discovery({ ask: (args) => this.#ask(args), swarm, network })
+    this.#program = { pilotctl: options.pilotctl, env }
+    this.#network = network
   }
 
   get address(): string {
@@ -120,36 +129,41 @@ export class PilotTransport implements Transport {
   /**
    * Asks the daemon who it is, tags the node, and starts to watch the inbox. Rejects with
    * `not_running` without a daemon and `not_found` without the program; may then be tried
-   * again. An inbox folder that is not there yet is waited for.
+   * again, and after `close` too. An inbox folder that is not there yet is waited for.
    */
-  async open(hooks: TransportHooks): Promise<void> {
-    if (this.#state === 'closed') throw closed()
-    if (this.#state !== 'new') throw new TypeError('the transport was opened before')
-    this.#state = 'opening'
-    try {
-      const [info, abilities] = await Promise.all([
-        this.#ask(commands.info()),
-        this.#findAbilities(),
-      ])
-      const self = readNode(info)
-      this.#abilities = abilities
-      if (this.#isClosed()) throw closed()
-      this.#hooks = hooks
-      await this.#claimInbox()
-      if (this.#mustTag) await this.#tag(self)
-      if (this.#isClosed()) throw closed()
-      this.#address = self.address
-      this.#state = 'open'
-      this.#inbox = new Inbox(
-        { dir: this.#inboxDir, pollMs: this.#pollMs },
-        { ...hooks, onProblem: (problem) => this.#tell(problem) },
-      )
-      this.#inbox.start()
-    } catch (error) {
-      await this.#claim.release().catch(() => undefined) // it says the same as what is thrown
-      if (this.#isOpening()) this.#state = 'new'
-      throw toFailure(error)
-    }
+  open(given: TransportHooks): Promise<void> {
+    const hooks = safeHooks(given)
+    return this.#turns.begin(async (turn) => {
+      try {
+        const [info, abilities] = await Promise.all([
+          this.#ask(commands.info()),
+          this.#findAbilities(),
+        ])
+        if (turn.isOver) throw this.#turns.closed()
+        const self = readNode(info)
+        this.#abilities = abilities
+        this.#hooks = hooks
+        await this.#claimInbox()
+        if (this.#mustTag) await this.#tag(self, turn)
+        if (turn.isOver) throw this.#turns.closed()
+        this.#address = self.address
+        const { swarm } = this
+        const discovery = new Discovery({
+          ask: (args) => this.#ask(args),
+          swarm,
+          network: this.#network,
+        })
+        const inbox = new Inbox(
+          { dir: this.#inboxDir, pollMs: this.#pollMs },
+          { ...hooks, onProblem: (problem) => this.#tell(problem) },
+        )
+        this.#open = { inbox, discovery }
+        inbox.start()
+      } catch (error) {
+        await this.#release()
+        throw toFailure(error)
+      }
+    })
   }
 
   /**
@@ -202,10 +216,10 @@ export class PilotTransport implements Transport {
   }
 
   async discover(): Promise<readonly string[]> {
-    this.#mustBeOpen()
+    const { discovery } = this.#mustBeOpen()
     // Once a minute: a newer pilotctl carries more, and nothing else would show it.
     await this.#refresh()
-    const found = await this.#discovery.find()
+    const found = await discovery.find()
     return found.filter((address) => address !== this.#address)
   }
 
@@ -220,14 +234,14 @@ export class PilotTransport implements Transport {
   }
 
   close(): Promise<void> {
-    this.#state = 'closed'
-    this.#closing ??= this.#close()
-    return this.#closing
-  }
-
-  async #close(): Promise<void> {
-    await Promise.all([this.#pilotctl.close(), this.#inbox?.close()])
-    await this.#claim.release().catch(() => undefined) // the folder is gone: there is no lock
+    const [pilotctl, open] = [this.#pilotctl, this.#open]
+    this.#pilotctl = undefined
+    this.#open = undefined
+    this.#hooks = undefined
+    return this.#turns.end(async () => {
+      await Promise.all([pilotctl?.close(), open?.inbox.close()])
+      await this.#release()
+    })
   }
 
   /** Where no lock can lie beside the inbox, that alone is no reason not to take part. */
@@ -242,17 +256,22 @@ export class PilotTransport implements Transport {
     }
   }
 
-  // A method, since the compiler would else take the state of before an await for that after it.
-  #isClosed(): boolean {
-    return this.#state === 'closed'
+  /** A lock that cannot be read, or whose folder is gone, keeps nobody out. */
+  async #release(): Promise<void> {
+    await this.#claim.release().catch(() => undefined)
   }
 
-  #isOpening(): boolean {
-    return this.#state === 'opening'
+  #mustBeOpen(): Open {
+    if (!this.#open) throw this.#turns.closed()
+    return this.#open
   }
 
-  #mustBeOpen(): void {
-    if (this.#state !== 'open') throw closed()
+  /** Of the turn that has begun. */
+  #run(): Pilotctl {
+    if (!this.#turns.now) throw this.#turns.closed()
+    const { pilotctl: program, env } = this.#program
+    this.#pilotctl ??= new Pilotctl({ program, env, isBusy: true })
+    return this.#pilotctl
   }
 
   /** Reads the abilities anew; calls at one time share one look. */
@@ -270,9 +289,9 @@ export class PilotTransport implements Transport {
 
   async #findAbilities(): Promise<Abilities> {
     const options = { timeoutMs: this.#timeoutMs }
-    const told = (await this.#pilotctl.run(commands.version(), options)).stdout.trim()
+    const told = (await this.#run().run(commands.version(), options)).stdout.trim()
     if (!needsHelp(told)) return readAbilities(told)
-    const help = await this.#pilotctl.run(commands.sendHelp(), options)
+    const help = await this.#run().run(commands.sendHelp(), options)
     return readAbilities(told.slice(0, 40), help.stdout + help.stderr)
   }
 
@@ -283,7 +302,7 @@ export class PilotTransport implements Transport {
     input?: string,
   ): Promise<Readonly<Record<string, unknown>>> {
     try {
-      const data = await this.#pilotctl.ask(args, { timeoutMs, input })
+      const data = await this.#run().ask(args, { timeoutMs, input })
       this.#isDown = false
       return data
     } catch (error) {
@@ -302,7 +321,7 @@ export class PilotTransport implements Transport {
    * Adds the swarm's tag to those the node has, in the spelling that its registry takes.
    * Best effort: without it the swarm works, others only find this node by other ways.
    */
-  async #tag({ nodeId }: NodeInfo): Promise<void> {
+  async #tag({ nodeId }: NodeInfo, turn: Turn): Promise<void> {
     try {
       const { tags } = readNode(await this.#ask(commands.lookup(nodeId)))
       if (hasTag(tags, this.#tags)) return
@@ -317,7 +336,7 @@ export class PilotTransport implements Transport {
       await this.#setTags(tags)
     } catch (error) {
       const { code, message, hint } = toFailure(error)
-      if (this.#isClosed()) return
+      if (turn.isOver) return
       const told = `the node could not be tagged "${this.#tags[0]}": ${message}`
       this.#tell(new Failure(code, told, { hint, cause: error }))
     }
@@ -344,9 +363,6 @@ export class PilotTransport implements Transport {
   }
 
   #tell(problem: Failure): void {
-    if (!this.#isClosed()) this.#hooks?.onProblem(problem)
+    this.#hooks?.onProblem(problem)
   }
 }
-
-const closed = (): Failure =>
-  new Failure('closed', 'the transport is not open', { hint: 'open a new one', isLocal: true })

@@ -39,16 +39,19 @@ export class Membership {
   }
 
   /**
-   * The member, once it has started. Rejects with a Failure: that of its opening; `closed` where
-   * the agent was stopped, `already_exists` where the room is shared through it already. A further
-   * call tries anew.
+   * The member, once it has started and no other provider of the room is about to leave it. Rejects
+   * with the Failure of its opening, `closed` where the agent was stopped. A further call tries anew.
    */
   async get(): Promise<Member> {
     const member = await this.#started()
-    if (!member.has(this.#room)) return member
-    throw new Failure('already_exists', `room "${this.#room}" is shared here already`, {
-      hint: 'share one document by it, or give this one another name',
-    })
+    await member.freed(this.#room)
+    if (member.isStarted) return member
+    throw this.#stopped()
+  }
+
+  /** It is given back before `over` settles. */
+  leaveSoon(over: Promise<unknown>): void {
+    this.#lease?.leaveSoon(over)
   }
 
   /** Gives it back: a transport that nobody else uses is closed. */
@@ -61,7 +64,7 @@ export class Membership {
     if (via instanceof Agent) {
       await via.member.ready
       if (via.member.isStarted) return via.member
-      throw new Failure('closed', `room "${this.#room}": the agent was stopped`)
+      throw this.#stopped()
     }
     const { swarm = via.swarm ?? DEFAULT_SWARM, peers, config } = this.#options
     this.#lease ??= leaseMember(via, {
@@ -78,5 +81,9 @@ export class Membership {
       await lease.release()
       throw error
     }
+  }
+
+  #stopped(): Failure {
+    return new Failure('closed', `room "${this.#room}": the agent was stopped`)
   }
 }

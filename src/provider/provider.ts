@@ -18,12 +18,14 @@ import { ObservableV2 } from 'lib0/observable'
 import type * as Y from 'yjs'
 import type { Agent } from '../agent.ts'
 import { Failure, toFailure } from '../errors.ts'
-import { now, type Problem } from '../member.ts'
+import { now, type Problem, warnOfOwn } from '../member.ts'
 import { Room } from '../room.ts'
 import { checkRoomName } from '../room-name.ts'
 import { describePeers, type PeerStatus } from '../status.ts'
 import type { Transport } from '../transport.ts'
+import { attempt, warnOf } from '../unheard.ts'
 import { Connection } from './connection.ts'
+import { departed, noteDeparture } from './departures.ts'
 import { Membership } from './membership.ts'
 import type {
   ConnectionStatus,
@@ -99,9 +101,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
       onClosed: () => this.#leave(),
       onProblem: (problem) => this.#onProblem(problem),
     })
-    this.#membership = new Membership(via, room, options, (problem) =>
-      this.emit('problem', [problem]),
-    )
+    this.#membership = new Membership(via, room, options, (problem) => this.#onProblem(problem))
     this.#questions = new Questions(this.#room)
     this.whenSynced = new Promise((resolve) => {
       this.#tellSynced = resolve
@@ -257,36 +257,35 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
       this.#destroying = new Promise((resolve) => {
         end = resolve
       })
+      noteDeparture(this.#via, this.room, this.#destroying)
+      this.#room.leaveSoon()
+      this.#membership.leaveSoon(this.#destroying)
       end(this.#destroy())
     }
     return this.#destroying
   }
 
-  /** A listener that throws stops nothing: it is told as a problem, and thrown where nobody hears that. */
+  /**
+   * Calls all listeners. One that throws keeps no other from being called: it is reported as a
+   * problem, and where nobody listens to those, as a warning of the process.
+   */
   override emit<Name extends keyof ProviderEvents<PilotGossipProvider> & string>(
     name: Name,
     args: Parameters<ProviderEvents<PilotGossipProvider>[Name]>,
   ): void {
-    try {
-      super.emit(name, args)
-    } catch (error) {
-      if (name !== 'problem' && this._observers.has('problem')) {
-        this.emit('problem', [{ type: 'observer_failed', error }])
-      } else {
-        queueMicrotask(() => {
-          throw error
-        })
-      }
+    const listeners: Iterable<(...args: unknown[]) => void> = this._observers.get(name) ?? []
+    const isHeard = name !== 'problem' && this._observers.has('problem')
+    for (const listener of [...listeners]) {
+      attempt(
+        () => listener(...args),
+        isHeard ? (error) => this.emit('problem', [{ type: 'observer_failed', error }]) : warnOf,
+      )
     }
   }
 
   /** Calls listeners of the document: what they throw stops nothing either. */
   #attempt(run: () => void): void {
-    try {
-      run()
-    } catch (error) {
-      this.#onProblem({ type: 'observer_failed', error })
-    }
+    attempt(run, (error) => this.#onProblem({ type: 'observer_failed', error }))
   }
 
   async #destroy(): Promise<void> {
@@ -302,9 +301,15 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     await member?.drain()
     await this.#membership.release()
     await Promise.allSettled([this.whenLoaded])
-    await this.#room.close()
-    this.emit('destroy', [this])
-    super.destroy()
+    try {
+      await this.#room.close()
+    } catch (error) {
+      this.#onProblem({ type: 'store', failure: toFailure(error) })
+      throw error
+    } finally {
+      this.emit('destroy', [this])
+      super.destroy()
+    }
   }
 
   /** Is what was written here with a peer, or can none be reached? */
@@ -316,14 +321,16 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   }
 
   async #load(): Promise<void> {
+    if (this.#options.store) await departed(this.#via, this.room)
     await this.#room.load('')
     if (this.#options.store && !this.doc.isLoaded)
       this.#attempt(() => this.doc.emit('load', [this.doc]))
   }
 
   #onProblem(problem: Problem): void {
-    if (problem.type === 'refused' && problem.path === undefined) this.#refused = problem
-    this.emit('problem', [problem])
+    if (problem.type === 'refused' && !problem.path && !problem.part) this.#refused = problem
+    if (this._observers.has('problem')) this.emit('problem', [problem])
+    else warnOfOwn(problem)
   }
 
   #tellFailed(error: unknown): void {
@@ -437,7 +444,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   }
 
   readonly #onDestroy = (): void => {
-    void this.destroy()
+    this.destroy().catch(() => undefined) // it was reported
   }
 
   /** A subdocument's provider, by the same way. */

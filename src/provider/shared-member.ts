@@ -11,18 +11,29 @@
 import { Failure } from '../errors.ts'
 import { Member, type MemberOptions, type Problem } from '../member.ts'
 import type { Transport } from '../transport.ts'
+import { TransportHold } from '../transport-hold.ts'
+
+interface User {
+  /** Told of trouble. */
+  readonly tell: (problem: Problem) => void
+  /** Settles when it has left; absent: it is there to stay. */
+  leaving?: Promise<unknown>
+}
 
 interface Shared {
   readonly member: Member
   readonly started: Promise<Member>
-  /** Of each of its users: who is told of trouble. */
-  readonly users: Set<(problem: Problem) => void>
+  readonly users: Set<User>
+  /** Closes the member, and lets the next one have the transport then. */
+  readonly end: () => Promise<void>
 }
 
 export interface Lease {
   /** Rejects with the Failure of its opening. */
   readonly started: Promise<Member>
-  /** Closes the member where nobody else uses it. May be called twice. */
+  /** It will be released before `over` settles: who wants the transport for something else may wait. */
+  leaveSoon(over: Promise<unknown>): void
+  /** Closes the member where nobody else uses it, also while it starts. May be called twice. */
   release(): Promise<void>
 }
 
@@ -32,29 +43,39 @@ export type LeaseOptions = Omit<MemberOptions, 'transport'> & {
 
 const shares = new WeakMap<Transport, Shared>()
 
-const start = async (member: Member): Promise<Member> => {
-  await member.open()
-  try {
-    await member.start()
-  } catch (error) {
-    await member.close()
-    throw error
-  }
-  return member
+/** Settles when all of them have left; undefined where one is there to stay. */
+const leavingOf = (users: ReadonlySet<User>): Promise<unknown> | undefined => {
+  const leaving = [...users].map((user) => user.leaving)
+  return leaving.includes(undefined) ? undefined : Promise.allSettled(leaving)
 }
 
 const share = (transport: Transport, options: LeaseOptions): Shared => {
-  const users = new Set<(problem: Problem) => void>()
+  const users = new Set<User>()
   const onProblem = (problem: Problem): void => {
-    for (const tell of [...users]) tell(problem)
+    for (const { tell } of [...users]) tell(problem)
   }
   const member = new Member({ ...options, transport, onProblem })
-  const shared: Shared = { member, started: start(member), users }
-  shares.set(transport, shared)
-  // The next one tries anew: a daemon may be up by then.
-  shared.started.catch(() => {
+  const hold = new TransportHold(transport, () => leavingOf(users))
+  const end = (): Promise<void> => {
     if (shares.get(transport) === shared) shares.delete(transport)
-  })
+    return hold.leave(() => member.close())
+  }
+  const start = async (): Promise<Member> => {
+    try {
+      await hold.take()
+      await member.open()
+      await member.start()
+    } catch (error) {
+      // The next one tries anew: a daemon may be up by then.
+      await end()
+      throw error
+    }
+    return member
+  }
+  const started = start()
+  started.catch(() => undefined) // its users are told
+  const shared: Shared = { member, started, users, end }
+  shares.set(transport, shared)
   return shared
 }
 
@@ -66,30 +87,36 @@ const join = async ({ member, started }: Shared, options: LeaseOptions): Promise
 }
 
 /**
- * The member of that transport, made where there is none; its `config` is that of the first. Throws
- * a Failure (invalid_argument) where the transport is used for another swarm.
+ * The member of that transport, made where there is none; its `config` is that of the first. One
+ * that all its users are leaving is waited for where it cannot be joined, and then the transport is
+ * opened again. Throws a Failure (invalid_argument) where the transport is used for another swarm.
  */
 export const leaseMember = (transport: Transport, options: LeaseOptions): Lease => {
-  const known = shares.get(transport)
+  const found = shares.get(transport)
   const { swarm, onProblem } = options
-  if (known && known.member.swarm !== swarm) {
+  const known = found?.member.swarm === swarm ? found : undefined
+  if (found && !known && !leavingOf(found.users)) {
     throw new Failure(
       'invalid_argument',
-      `swarm "${swarm}": the transport is used for swarm "${known.member.swarm}" already`,
+      `swarm "${swarm}": the transport is used for swarm "${found.member.swarm}" already`,
       { hint: 'give each swarm a transport of its own' },
     )
   }
   const shared = known ?? share(transport, options)
-  // One listener for each lease: two may be of one provider.
-  const user = (problem: Problem): void => onProblem(problem)
+  const user: User = { tell: onProblem }
   shared.users.add(user)
+  let isReleased = false
   return {
     started: known ? join(known, options) : shared.started,
+    leaveSoon(over) {
+      user.leaving = over
+    },
     async release() {
-      if (!shared.users.delete(user) || shared.users.size > 0) return
-      if (shares.get(transport) === shared) shares.delete(transport)
-      const [result] = await Promise.allSettled([shared.started])
-      if (result.status === 'fulfilled') await shared.member.close()
+      if (isReleased) return
+      isReleased = true
+      // The last one is told of trouble to the very end.
+      if (shared.users.size === 1) await shared.end()
+      shared.users.delete(user)
     },
   }
 }

@@ -69,7 +69,9 @@ export class Subdocs<Provider extends Destroyable> {
     const provider = this.providers.get(doc.guid)
     if (provider?.doc !== doc) return
     this.providers.delete(doc.guid)
-    const ended = Promise.resolve(provider.destroy()).finally(() => this.#ending.delete(ended))
+    const ended = Promise.resolve(provider.destroy())
+      .catch(this.#onFailed)
+      .finally(() => this.#ending.delete(ended))
     this.#ending.add(ended)
   }
 }

@@ -114,9 +114,14 @@ export class Persistence {
     await this.#store.close()
   }
 
+  /** Async: what a program's own store throws is a rejection too. */
+  async #toStore(update: Uint8Array): Promise<void> {
+    await this.#store.append(update)
+  }
+
   #append(update: Uint8Array): void {
     this.#waiting++
-    this.#last = this.#store.append(update).then(
+    this.#last = this.#toStore(update).then(
       () => this.#ended(),
       (error) => {
         this.#failure ??= toFailure(error)
@@ -163,14 +168,25 @@ export class Persistence {
     )
   }
 
+  /** Asked by timers and by each write: what a program's own store throws is reported. */
+  #needsCompaction(isIdle: boolean): boolean {
+    try {
+      return this.#store.needsCompaction({ isIdle })
+    } catch (error) {
+      this.#onProblem(toFailure(error))
+      return false
+    }
+  }
+
   /** In the background; a failure is told, and nothing is lost by it. */
   #compact(isIdle: boolean): void {
-    if (this.#compacting || !this.#store.needsCompaction({ isIdle })) return
+    if (this.#compacting || !this.#needsCompaction(isIdle)) return
     if (this.#timers.now() < this.#compactAt) return
-    const compacted = this.#store.compact(this.#doc)
+    const compact = async (): Promise<void> => this.#store.compact(this.#doc)
+    const compacted = compact()
     // They are not in the document: into the new log with them, before the old one goes.
     this.#held = this.#stillHeld()
-    const kept = this.#held.map((update) => this.#store.append(update))
+    const kept = this.#held.map((update) => this.#toStore(update))
     this.#compacting = Promise.all([compacted, ...kept])
       .then(() => undefined)
       .catch((error) => {
@@ -185,7 +201,7 @@ export class Persistence {
 
   /** One timer for all writes: it looks when the last one was, and waits for the rest. */
   #lookLater(): void {
-    if (this.#cancel || this.#isClosed || !this.#store.needsCompaction({ isIdle: true })) return
+    if (this.#cancel || this.#isClosed || !this.#needsCompaction(true)) return
     const at = Math.max(this.#lastWrite + IDLE_MS, this.#compactAt)
     this.#cancel = this.#timers.after(Math.max(0, at - this.#timers.now()), () => this.#look())
   }

@@ -7,8 +7,9 @@
  * for (const incoming of batch.slice(0, taken)) await remove(incoming)
  * ```
  */
-import { toFailure } from '../errors.ts'
+import { type Failure, toFailure } from '../errors.ts'
 import type { Incoming, TransportHooks } from '../transport.ts'
+import { heedless } from '../unheard.ts'
 
 /**
  * Messages of one batch. A thousand cost one merge and one flush; more would only hold more of
@@ -18,6 +19,16 @@ export const MAX_BATCH = 1_000
 
 /** Bytes of one batch, unless a single message is longer: what a receiver holds in memory at once. */
 export const MAX_BATCH_BYTES = 16 * 1024 * 1024
+
+/** The hooks with an `onProblem` that never throws: it is called by timers and watchers. */
+export const safeHooks = (hooks: TransportHooks): TransportHooks => ({
+  accepts: (text) => hooks.accepts(text),
+  receive: (incoming) => hooks.receive(incoming),
+  ...(hooks.receiveAll && {
+    receiveAll: (batch, waiting) => hooks.receiveAll?.(batch, waiting),
+  }),
+  onProblem: heedless((problem: Failure) => hooks.onProblem(problem)),
+})
 
 /** Is that message for the receiver? What it throws is reported, and the message is not. */
 export const accepted = (hooks: TransportHooks, text: string): boolean => {

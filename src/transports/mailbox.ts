@@ -14,13 +14,15 @@
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Failure, isFailure, toFailure } from '../errors.ts'
-import type { Incoming, Transport, TransportHooks } from '../transport.ts'
+import { Failure, toFailure } from '../errors.ts'
+import type { Transport, TransportHooks } from '../transport.ts'
 import { Box } from './box.ts'
-import { accepted, deliver, MAX_BATCH, MAX_BATCH_BYTES } from './delivery.ts'
-import { Folder } from './folder.ts'
+import { safeHooks } from './delivery.ts'
 import { isHeld, Lock } from './lock.ts'
-import { FileNames, MAX_MESSAGE_BYTES, parseName, readMessage } from './message-file.ts'
+import { inFolder } from './mailbox-folder.ts'
+import { MailReader } from './mailbox-reader.ts'
+import { FileNames, MAX_MESSAGE_BYTES } from './message-file.ts'
+import { Turns } from './turns.ts'
 
 /** Messages. Each send lists the receiver's folder: 1,000 names cost about half a millisecond. */
 const MAX_WAITING = 1_000
@@ -48,40 +50,6 @@ const validateAddress = (address: string): string => {
   })
 }
 
-/** Files read or removed at a time. More only hold more in memory. */
-const READ_AT_ONCE = 32
-
-/** A file that is a message. */
-interface Found extends Incoming {
-  readonly name: string
-}
-
-/** As many of the names, first to last, as one batch may hold of bytes; one at least. */
-const nextBatch = (names: readonly string[]): readonly string[] => {
-  let bytes = 0
-  const end = names.findIndex((name, i) => {
-    bytes += parseName(name)?.bytes ?? 0
-    return i > 0 && bytes > MAX_BATCH_BYTES
-  })
-  return end < 0 ? names : names.slice(0, end)
-}
-
-const codeOf = (error: unknown): unknown => (error as NodeJS.ErrnoException).code
-
-/** Rejects as `work` does, but what the operating system says becomes a Failure that names the folder. */
-const inFolder = async <T>(path: string, work: () => Promise<T>): Promise<T> => {
-  try {
-    return await work()
-  } catch (error) {
-    if (isFailure(error)) throw error
-    const { code, message } = toFailure(error)
-    throw new Failure(code, `the mailbox folder "${path}" cannot be used: ${message}`, {
-      hint: 'See that it exists, is readable and writable for this user, and that the disk has room.',
-      cause: error,
-    })
-  }
-}
-
 export class MailboxTransport implements Transport {
   readonly kind = 'mailbox'
   readonly maxMessageBytes = MAX_MESSAGE_BYTES
@@ -92,13 +60,10 @@ export class MailboxTransport implements Transport {
   readonly #lock: Lock
   readonly #box: Box
   readonly #names: FileNames
-  #state: 'new' | 'opening' | 'open' | 'closed' = 'new'
-  #hooks: TransportHooks | undefined
-  #folder: Folder | undefined
-  /** files that are left where they lie: refused, or not to be removed */
-  readonly #passed = new Set<string>()
-  /** files that could not be read, to be tried again but told of once */
-  readonly #unread = new Set<string>()
+  readonly #turns: Turns
+  #address = ''
+  /** While it is open. */
+  #open: { readonly reader: MailReader; readonly hooks: TransportHooks } | undefined
 
   constructor(options: MailboxOptions) {
     const { dir, address, pollMs = POLL_MS, maxWaiting = MAX_WAITING } = options
@@ -111,40 +76,36 @@ export class MailboxTransport implements Transport {
     this.#lock = new Lock(join(dir, address, 'lock'))
     this.#box = new Box(dir, address)
     this.#names = new FileNames(address)
+    this.#turns = new Turns(`the mailbox "${address}"`)
   }
 
   get address(): string {
-    return this.#state === 'new' || this.#state === 'opening' ? '' : this.#name
+    return this.#address
   }
 
   /** `already_exists` while another transport, here or in another process, has the address. */
-  async open(hooks: TransportHooks): Promise<void> {
-    if (this.#state === 'closed') throw this.#notOpen()
-    if (this.#state !== 'new') {
-      throw new Failure('already_exists', `the mailbox "${this.#name}" is open already`)
-    }
-    this.#state = 'opening'
-    try {
-      await inFolder(this.#box.path, async () => {
-        await this.#make()
-        await this.#box.sweep()
+  open(given: TransportHooks): Promise<void> {
+    const hooks = safeHooks(given)
+    return this.#turns.begin(async (turn) => {
+      try {
+        await inFolder(this.#box.path, async () => {
+          await this.#box.make()
+          await this.#lock.hold()
+          await this.#box.sweep()
+        })
+        if (turn.isOver) throw this.#turns.closed()
+      } catch (error) {
+        await Promise.allSettled([this.#lock.release()])
+        throw error
+      }
+      this.#address = this.#name
+      const reader = new MailReader({
+        box: this.#box,
+        lock: this.#lock,
+        pollMs: this.#pollMs,
+        hooks,
       })
-    } catch (error) {
-      if (this.#isOpening()) this.#state = 'new'
-      throw error
-    }
-    if (!this.#isOpening()) {
-      await this.#lock.release()
-      throw this.#notOpen()
-    }
-    this.#state = 'open'
-    this.#hooks = hooks
-    this.#folder = new Folder({
-      dir: this.#box.inbox,
-      pollMs: this.#pollMs,
-      look: (names) => this.#look(names, hooks),
-      onMissing: () => this.#remake(hooks),
-      onProblem: hooks.onProblem,
+      this.#open = { reader, hooks }
     })
   }
 
@@ -153,7 +114,7 @@ export class MailboxTransport implements Transport {
    * opened `to`; `inbox_full` where too much waits (sends at one moment may overshoot).
    */
   async send(to: string, text: string): Promise<void> {
-    if (this.#state !== 'open') throw this.#notOpen()
+    if (!this.#open) throw this.#turns.closed()
     const bytes = Buffer.from(text, 'utf8')
     if (bytes.length > MAX_MESSAGE_BYTES) {
       throw new Failure(
@@ -174,7 +135,7 @@ export class MailboxTransport implements Transport {
    * open for as long as its lock lies there: nobody can tell from here.
    */
   async discover(): Promise<readonly string[]> {
-    if (this.#state !== 'open') throw this.#notOpen()
+    if (!this.#open) throw this.#turns.closed()
     const found = await inFolder(this.#dir, () => readdir(this.#dir, { withFileTypes: true }))
     const names: string[] = []
     for (const entry of found) {
@@ -191,131 +152,17 @@ export class MailboxTransport implements Transport {
   }
 
   /** Waits for a `receive` in progress, for a second at most. The folder and what waits in it stay. */
-  async close(): Promise<void> {
-    const was = this.#state
-    this.#state = 'closed'
-    if (was !== 'open') return
-    await this.#folder?.close()
-    try {
-      await this.#lock.release()
-    } catch (error) {
-      this.#hooks?.onProblem(toFailure(error))
-    }
-  }
-
-  /** Asked after an await, when `close` may have been called. */
-  #isOpening(): boolean {
-    return this.#state === 'opening'
-  }
-
-  #notOpen(): Failure {
-    const why = this.#state === 'closed' ? 'is closed' : 'is not open'
-    return new Failure('closed', `the mailbox "${this.#name}" ${why}`)
-  }
-
-  async #make(): Promise<void> {
-    await this.#box.make()
-    await this.#lock.hold()
-  }
-
-  async #remake(hooks: TransportHooks): Promise<void> {
-    const { path } = this.#box
-    await inFolder(path, () => this.#make())
-    hooks.onProblem(
-      new Failure('not_found', `the mailbox folder "${path}" was gone, and is made anew`, {
-        hint: 'Messages that waited in it are lost. See who removed it.',
-      }),
-    )
-  }
-
-  async #look(names: readonly string[], hooks: TransportHooks): Promise<void> {
-    try {
-      await this.#lock.hold() // another may have it since somebody removed the folder
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return // all of it is gone: onMissing comes next
-      throw error
-    }
-    await this.#consumeAll(
-      names.filter((name) => !this.#passed.has(name)),
-      hooks,
-    )
-    if (this.#state !== 'open') return
-    const present = new Set(names)
-    for (const kept of [this.#passed, this.#unread]) {
-      for (const name of kept) if (!present.has(name)) kept.delete(name)
-    }
-    if (this.#box.isToSweep) await this.#box.sweep()
-  }
-
-  /** Reads in parallel, hands on in the order of sending, and removes what was handed on. */
-  async #consumeAll(names: readonly string[], hooks: TransportHooks): Promise<void> {
-    for (let at = 0; at < names.length && this.#state === 'open'; ) {
-      const next = nextBatch(names.slice(at, at + MAX_BATCH))
-      at += next.length
-      const found: Found[] = []
-      for (let i = 0; i < next.length; i += READ_AT_ONCE) {
-        const read = next.slice(i, i + READ_AT_ONCE).map((name) => this.#read(name, hooks))
-        for (const one of await Promise.all(read))
-          if (one && this.#isOurs(one, hooks)) found.push(one)
+  close(): Promise<void> {
+    const open = this.#open
+    this.#open = undefined
+    return this.#turns.end(async () => {
+      if (!open) return
+      await open.reader.close()
+      try {
+        await this.#lock.release()
+      } catch (error) {
+        open.hooks.onProblem(toFailure(error))
       }
-      const batch = found.map(({ from, text }) => ({ from, text }))
-      const isOver = (): boolean => this.#state !== 'open'
-      const taken = await deliver(hooks, batch, names.length - at, isOver)
-      for (let i = 0; i < taken; i += READ_AT_ONCE) {
-        const files = found.slice(i, Math.min(taken, i + READ_AT_ONCE))
-        await Promise.all(files.map(({ name }) => this.#remove(name, hooks)))
-      }
-    }
-  }
-
-  /** The message in a file; what is no message is put aside. */
-  async #read(name: string, hooks: TransportHooks): Promise<Found | undefined> {
-    const named = parseName(name)
-    let text: string | undefined
-    try {
-      if (named) text = await readMessage(join(this.#box.inbox, name), named.bytes)
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return undefined
-      if (!this.#unread.has(name)) hooks.onProblem(toFailure(error))
-      this.#unread.add(name)
-      return undefined
-    }
-    if (this.#state !== 'open') return undefined
-    if (!named || text === undefined) {
-      await this.#putAside(name, hooks)
-      return undefined
-    }
-    return { name, from: named.from, text }
-  }
-
-  /** What is not ours stays where it is, and is asked for once. */
-  #isOurs({ name, text }: Found, hooks: TransportHooks): boolean {
-    const isOurs = accepted(hooks, text)
-    if (!isOurs) this.#passed.add(name)
-    return isOurs
-  }
-
-  async #remove(name: string, hooks: TransportHooks): Promise<void> {
-    await this.#take(name, hooks, () => this.#box.remove(name))
-  }
-
-  async #putAside(name: string, hooks: TransportHooks): Promise<void> {
-    await this.#take(name, hooks, () => this.#box.putAside(name))
-    hooks.onProblem(
-      new Failure('invalid_argument', `"${name}" is no message: it is put aside`, {
-        hint: `See "${this.#box.asideOf(name)}", and remove it.`,
-      }),
-    )
-  }
-
-  /** Takes a file out of new/; where that fails it stays, and is not looked at again. */
-  async #take(name: string, hooks: TransportHooks, take: () => Promise<void>): Promise<void> {
-    try {
-      await take()
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return
-      this.#passed.add(name)
-      hooks.onProblem(toFailure(error))
-    }
+    })
   }
 }

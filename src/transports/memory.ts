@@ -15,7 +15,7 @@
  */
 import { Failure } from '../errors.ts'
 import type { Transport, TransportHooks } from '../transport.ts'
-import { accepted, deliver, MAX_BATCH } from './delivery.ts'
+import { accepted, deliver, MAX_BATCH, safeHooks } from './delivery.ts'
 import { Network } from './network.ts'
 
 /** Bytes. Far above any push of ours; a larger cap costs a receiver that much memory a message. */
@@ -173,8 +173,8 @@ export class MemoryTransport implements Transport {
   readonly kind = 'memory'
   readonly #hub: MemoryHub
   readonly #name: string
+  /** Closes it; undefined while it is not open. */
   #leave: (() => void) | undefined
-  #closed = false
   #address = ''
 
   constructor(hub: MemoryHub, address: string) {
@@ -192,8 +192,7 @@ export class MemoryTransport implements Transport {
   }
 
   async open(hooks: TransportHooks): Promise<void> {
-    if (this.#closed) throw this.#notOpen()
-    this.#leave = this.#hub.join(this.#name, hooks)
+    this.#leave = this.#hub.join(this.#name, safeHooks(hooks))
     this.#address = this.#name
   }
 
@@ -213,13 +212,14 @@ export class MemoryTransport implements Transport {
 
   /** A `receive` in progress is not waited for; it is the last. */
   async close(): Promise<void> {
-    this.#closed = true
     this.#leave?.()
     this.#leave = undefined
   }
 
   #notOpen(): Failure {
-    const why = this.#closed ? 'is closed' : 'was not opened'
-    return new Failure('closed', `the memory transport of "${this.#name}" ${why}`)
+    return new Failure('closed', `the memory transport of "${this.#name}" is not open`, {
+      hint: 'open it',
+      isLocal: true,
+    })
   }
 }

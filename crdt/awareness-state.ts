@@ -1,0 +1,175 @@
+/**
+ * One state of awareness as text: read from a peer's message, and written for peers with the very
+ * checks that they make, so that what they would refuse is found where it was set.
+ *
+ * ```js
+ * readState('{"name":"Ada"}')     // { name: 'Ada' }, or throws a Refusal
+ * writeState({ name: 'Ada' })     // { json: '{"name":"Ada"}' }
+ * writeState({ at: 1n })          // { refused: { reason: 'malformed', path: ['at'], message: 'awareness.at: …' } }
+ * ```
+ */
+import { LIMITS } from './limits.ts'
+import type { RefusedChange } from './local-check.ts'
+import { Refusal } from './refusal.ts'
+import { type Path, showPath } from './show-path.ts'
+import { checkValue, tooDeep } from './values.ts'
+
+/** Characters of one state. A cursor and a name take 200; larger costs each peer that much, for each move. */
+export const AWARENESS_STATE_LENGTH = 16_384
+
+/**
+ * Values looked at to find the one that JSON cannot write: a tenth of a second. What lies further
+ * on in a larger state is reported without its place.
+ */
+const MOST_LOOKED_AT = 1_000_000
+
+export type AwarenessState = { readonly [key: string]: unknown } | null
+
+/** As it travels, or why no peer would take it. */
+export type WrittenState =
+  | { readonly json: string; readonly refused?: undefined }
+  | { readonly refused: RefusedChange; readonly json?: undefined }
+
+/** Throws a Refusal, or what JSON.parse throws. */
+export const readState = (json: string): AwarenessState => {
+  if (json.length > AWARENESS_STATE_LENGTH) {
+    throw new Refusal('too_large', `awareness state of ${json.length} characters`)
+  }
+  const state: unknown = JSON.parse(json)
+  if (typeof state !== 'object' || Array.isArray(state)) {
+    throw new Refusal('malformed', `awareness state is ${json.slice(0, 60)}, not an object`)
+  }
+  checkValue(state)
+  return state as AwarenessState
+}
+
+/** `path`: keys and places in lists, within the state. */
+const refused = (reason: RefusedChange['reason'], path: Path, what: string): WrittenState => ({
+  refused: {
+    reason,
+    path: [...path],
+    message: `${showPath(['awareness', ...path])}: ${what}`,
+  },
+})
+
+/** Whatever it is: a program may throw an object that cannot be shown. */
+const messageOf = (error: unknown): string => {
+  try {
+    return String(error instanceof Error ? error.message : error)
+  } catch {
+    return 'an error that cannot be shown'
+  }
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+
+/** An object whose entries JSON writes, and how many of them have been looked at. */
+interface Level {
+  readonly holder: object
+  readonly keys: readonly string[] | undefined
+  readonly length: number
+  next: number
+}
+
+const levelOf = (holder: object): Level => {
+  const keys = Array.isArray(holder) ? undefined : Object.keys(holder)
+  return { holder, keys, length: keys?.length ?? (holder as unknown[]).length, next: 0 }
+}
+
+/** What JSON writes in the place of the entry. */
+const readEntry = (holder: object, step: string | number): unknown => {
+  const value: unknown = Reflect.get(holder, step)
+  if (value === undefined || value === null) return value
+  const { toJSON } = value as { toJSON?: unknown }
+  return typeof toJSON === 'function' ? Reflect.apply(toJSON, value, [String(step)]) : value
+}
+
+/**
+ * The first place in the state that JSON cannot write or that lies too deep, found in the order in
+ * which JSON goes; undefined where none is found. It keeps its own stack, so that no state can
+ * exhaust the program's.
+ */
+const findFault = (state: unknown): WrittenState | undefined => {
+  const levels: Level[] = []
+  const around = new Set<object>()
+  const path: (string | number)[] = []
+  /** Looks at what is at `path`; goes into it where it holds more. */
+  const look = (read: () => unknown): WrittenState | undefined => {
+    try {
+      const value = read()
+      if (typeof value === 'bigint') return refused('malformed', path, 'a BigInt is not JSON')
+      if (!isObject(value)) return undefined
+      if (around.has(value)) return refused('malformed', path, 'an object that is inside itself')
+      if (levels.length >= LIMITS.depth) return refused('too_deep', path, tooDeep().message)
+      levels.push(levelOf(value))
+      around.add(value)
+    } catch (error) {
+      return refused('malformed', path, `cannot be read: ${messageOf(error)}`)
+    }
+    return undefined
+  }
+  let fault = look(() => readEntry({ '': state }, ''))
+  for (let left = MOST_LOOKED_AT; !fault && left > 0; left--) {
+    const level = levels.at(-1)
+    if (!level) return undefined
+    if (level.next >= level.length) {
+      levels.pop()
+      around.delete(level.holder)
+      path.pop()
+      continue
+    }
+    const index = level.next++
+    const step = level.keys?.[index] ?? index
+    const depth = levels.length
+    path.push(step)
+    fault = look(() => readEntry(level.holder, step))
+    if (!fault && levels.length === depth) path.pop()
+  }
+  return fault
+}
+
+/** The entry of the state that takes most. */
+const largestOf = (json: string): Path => {
+  const state: unknown = JSON.parse(json)
+  let largest: string | undefined
+  let most = 0
+  for (const [key, value] of Object.entries(isObject(state) ? state : {})) {
+    const length = key.length + JSON.stringify(value).length
+    if (length > most) largest = key
+    most = Math.max(most, length)
+  }
+  return largest === undefined ? [] : [largest]
+}
+
+/** `undefined`, `a function`, `a list`, `the number 3`. */
+const kindOf = (state: unknown): string => {
+  if (state === undefined) return 'undefined'
+  if (Array.isArray(state)) return 'a list'
+  if (typeof state === 'object') return 'an object that JSON writes as something else'
+  return `a ${typeof state}`
+}
+
+/** A state that a program has set; null, as which it has gone, is none. Never throws. */
+export const writeState = (state: unknown): WrittenState => {
+  let json: string | undefined
+  try {
+    json = JSON.stringify(state)
+  } catch (error) {
+    return findFault(state) ?? refused('malformed', [], `not JSON: ${messageOf(error)}`)
+  }
+  if (json === undefined || !json.startsWith('{')) {
+    return refused('malformed', [], `${kindOf(state)}, where peers take an object`)
+  }
+  if (json.length > AWARENESS_STATE_LENGTH) {
+    const what = `the state has ${json.length} characters, and peers take ${AWARENESS_STATE_LENGTH}`
+    return refused('too_large', largestOf(json), what)
+  }
+  try {
+    readState(json)
+    return { json }
+  } catch (error) {
+    if (error instanceof Refusal && error.reason !== 'too_deep')
+      return refused(error.reason, [], error.message)
+    return findFault(JSON.parse(json)) ?? refused('too_deep', [], messageOf(error))
+  }
+}
