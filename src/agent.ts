@@ -18,6 +18,7 @@ import { newWriter, Room } from './room.ts'
 import { checkRoomName } from './room-name.ts'
 import { type AgentStatus, describeAgent, describePeers, type PeerStatus } from './status.ts'
 import type { Keep } from './store/keep.ts'
+import { checkDoc } from './yjs-copy.ts'
 
 export type { Problem } from './member.ts'
 
@@ -52,7 +53,9 @@ export class Agent {
   readonly #rooms = new Map<string, Promise<Room>>()
   #isStopped = false
 
+  /** Throws a Failure (invalid_argument) where `doc` is of another copy of Yjs. */
   constructor(options: AgentOptions) {
+    if (options.doc !== undefined) checkDoc(options.doc)
     this.#options = options
     this.member = new Member({ ...options, isPatient: true })
     this.swarm = this.member.swarm

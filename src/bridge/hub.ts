@@ -12,6 +12,7 @@
 import { equalFlat } from 'lib0/array'
 import { type Awareness, applyAwarenessUpdate, encodeAwarenessUpdate } from 'y-protocols/awareness'
 import * as Y from 'yjs'
+import { checkDoc } from '../yjs-copy.ts'
 import { AwarenessGuard } from './awareness-guard.ts'
 import { awarenessFrame, reading, step1Frame, step2Frame, updateFrame } from './frames.ts'
 import type { BridgeLimits } from './limits.ts'
@@ -54,7 +55,9 @@ export class Hub {
   /** The update being merged, and who sent it. */
   #accepting: { readonly update: Uint8Array; readonly from: HubClient } | undefined
 
+  /** Throws a Failure (invalid_argument) where its document is of another copy of Yjs. */
   constructor(room: ServedRoom) {
+    checkDoc(room.doc)
     this.#room = room
   }
 
