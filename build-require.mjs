@@ -54,6 +54,7 @@ await build({
   absWorkingDir: dist,
   // Two thirds of the size; names stay, and lines that an error can be found by.
   minifyWhitespace: true,
+  keepNames: true,
   lineLimit: 120,
   logLevel: 'warning',
 })

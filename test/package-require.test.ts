@@ -123,6 +123,26 @@ const transport = () => new MemoryTransport(new MemoryHub(), 'a')
   assert.is(await project.run('entries.cjs'), 'true true function string\ntrue {"k":[1]} true\n')
 })
 
+test('each entry gives the same names to both, and classes are called as they are', async () => {
+  project.write(
+    'names.cjs',
+    `console.error = () => undefined
+;(async () => {
+  for (const entry of ['pilot-gossip', 'pilot-gossip/crdt', 'pilot-gossip/bridge', 'pilot-gossip/level']) {
+    const [required, imported] = [require(entry), await import(entry)]
+    const names = Object.keys(imported).sort()
+    const isSame = JSON.stringify(Object.keys(required).sort()) === JSON.stringify(names)
+    const renamed = names.filter((name) => required[name]?.name !== imported[name]?.name)
+    console.log(entry, isSame, names.length > 0, renamed.length)
+  }
+})()`,
+  )
+  const told = ['', '/crdt', '/bridge', '/level'].map(
+    (entry) => `pilot-gossip${entry} true true 0\n`,
+  )
+  assert.is(await project.run('names.cjs'), told.join(''))
+})
+
 test('the pure part alone loads no network and no processes', async () => {
   project.write(
     'crdt.cjs',
