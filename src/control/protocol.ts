@@ -227,6 +227,10 @@ const stringifyDeep = (value: unknown): string => {
   return parts.join('')
 }
 
+/** What a map shows has none; a program that answers requests itself may. */
+const bigintAsText = (_: string, value: unknown): unknown =>
+  typeof value === 'bigint' ? String(value) : value
+
 /**
  * As `JSON.stringify` of a JSON value, which may lie deeper than that has stack for: `JSON.parse`
  * reads what is nested 5,000 deep and more, and shared types lie in one another to any depth.
@@ -235,8 +239,8 @@ export const stringify = (value: unknown): string => {
   try {
     return JSON.stringify(value)
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    return stringifyDeep(value)
+    if (error instanceof RangeError) return stringifyDeep(value)
+    return JSON.stringify(value, bigintAsText)
   }
 }
 
