@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { build } from 'esbuild'
 import { publint } from 'publint'
 import * as assert from 'uvu/assert'
 import { ROOT } from './helpers/cli.ts'
@@ -71,6 +72,23 @@ test('a program that requires both', async () => {
   project.write('requires.cjs', `${BODY}\nshare(require('yjs'), require('pilot-gossip'))`)
   assert.is(await project.run('requires.cjs'), SHARED)
 })
+
+for (const [name, text] of [
+  ['imports', `import * as Y from 'yjs'\nimport * as gossip from 'pilot-gossip'\n`],
+  ['requires', `const Y = require('yjs')\nconst gossip = require('pilot-gossip')\n`],
+] as const) {
+  test(`a program that ${name} both and is bundled`, async () => {
+    await build({
+      stdin: { contents: `${text}${BODY}\nshare(Y, gossip)`, resolveDir: project.dir },
+      outfile: join(project.dir, `bundled-${name}.cjs`),
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      logLevel: 'error',
+    })
+    assert.is(await project.run(`bundled-${name}.cjs`), SHARED)
+  })
+}
 
 for (const [name, order] of [
   ['the document is required', `[require('yjs'), await import('pilot-gossip')]`],
