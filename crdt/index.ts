@@ -56,6 +56,7 @@ export {
   type Push,
 } from './message.ts'
 export { needsOf } from './needs.ts'
+export { checkOwnDoc, type DocKind, ForeignDocError, kindOfDoc } from './own-doc.ts'
 export { fitsPiece, takePiece } from './piece.ts'
 export type { Platform } from './platform.ts'
 export { REFUSAL_REASONS, Refusal, type RefusalReason } from './refusal.ts'

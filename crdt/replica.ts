@@ -38,6 +38,7 @@ import { applyDeletes, integrate } from './integrate.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import { type Fits, LocalCheck, type RefusedChange } from './local-check.ts'
 import { needsOf } from './needs.ts'
+import { checkOwnDoc } from './own-doc.ts'
 import type { Platform } from './platform.ts'
 import { Progress } from './progress.ts'
 import { Refusal } from './refusal.ts'
@@ -185,7 +186,9 @@ export class Replica {
   #mergeOrigin: unknown
   #local: Delta[] = []
 
+  /** Throws a ForeignDocError where the document is of another copy of Yjs. */
   constructor(doc: Y.Doc, platform: Platform, options: ReplicaOptions = {}) {
+    checkOwnDoc(doc)
     this.doc = doc
     this.origin = options.origin ?? this
     this.#needs = options.needs

@@ -14,6 +14,7 @@
  * ```
  */
 import * as Y from 'yjs'
+import { checkOwnDoc } from './own-doc.ts'
 
 export interface TransactionUser {
   /**
@@ -239,9 +240,15 @@ const tellUpdate = (transaction: Y.Transaction): void => {
 
 const guards = new WeakMap<Y.Doc, Guard>()
 
-/** Guards the transactions of a document until `end` is called. */
+/**
+ * Guards the transactions of a document until `end` is called. Throws a ForeignDocError for one of
+ * another copy of Yjs.
+ */
 export const guardTransactions = (doc: Y.Doc, user: TransactionUser = {}): GuardedTransactions => {
-  const guard = guards.get(doc) ?? new Guard(doc)
+  const known = guards.get(doc)
+  if (known) return known.add(user)
+  checkOwnDoc(doc)
+  const guard = new Guard(doc)
   guards.set(doc, guard)
   return guard.add(user)
 }

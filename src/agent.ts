@@ -19,6 +19,7 @@ import { checkRoomName } from './room-name.ts'
 import { type AgentStatus, describeAgent, describePeers, type PeerStatus } from './status.ts'
 import type { Keep } from './store/keep.ts'
 import { TransportHold } from './transport-hold.ts'
+import { checkDoc } from './yjs-copy.ts'
 
 export type { Problem } from './member.ts'
 
@@ -56,7 +57,9 @@ export class Agent {
   readonly #hold: TransportHold
   #isStopped = false
 
+  /** Throws a Failure (invalid_argument) where `doc` is of another copy of Yjs. */
   constructor(options: AgentOptions) {
+    if (options.doc !== undefined) checkDoc(options.doc)
     this.#options = options
     this.member = new Member({ ...options, isPatient: true })
     this.#hold = new TransportHold(options.transport)

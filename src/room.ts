@@ -28,6 +28,7 @@ import { nodeNumber } from './store/keep.ts'
 import { Persistence } from './store/persistence.ts'
 import type { Store } from './store/store.ts'
 import { attempt } from './unheard.ts'
+import { checkDoc } from './yjs-copy.ts'
 
 export interface RoomOptions {
   /** The same at all peers. */
@@ -85,8 +86,10 @@ export class Room implements Attachable {
   /** Why nothing is kept any more. */
   #gone: Failure | undefined
 
+  /** Throws a Failure (invalid_argument) where the document is of another copy of Yjs. */
   constructor(options: RoomOptions) {
     const { name, doc, keep, awareness } = options
+    checkDoc(doc)
     this.name = name
     this.doc = doc
     this.#options = options

@@ -13,7 +13,8 @@
  * const claims = tasks.sibling<string>('claims', { hot: true })
  * ```
  *
- * The type is a promise of this program: a peer may have written anything.
+ * The type is a promise of this program: a peer may have written anything. It comes as JSON all the
+ * same: a bigint as its digits, bytes as base64, shared types as their `toJSON` gives them.
  *
  * Values are copies, going in and coming out: what is done to them changes nothing in the map.
  */
@@ -23,6 +24,8 @@ import type { Keepable } from './keepable.ts'
 import {
   appendEntry,
   checkEntry,
+  checkUnlost,
+  copyJson,
   deleteEntry,
   type EntryChange,
   hasEntry,
@@ -36,6 +39,7 @@ import {
   writeEntry,
 } from './maps/index.ts'
 import { type UntilOptions, waitUntil } from './until.ts'
+import { checkDoc } from './yjs-copy.ts'
 
 /** The items of those of the types that are arrays. */
 type ItemOf<T> = T extends readonly (infer Item)[] ? Item : never
@@ -64,9 +68,6 @@ export interface SharedMapOptions {
   readonly close?: () => Promise<void>
 }
 
-const copyOf = <T>(value: T): T =>
-  typeof value === 'object' && value !== null ? structuredClone(value) : value
-
 export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: string, value: T]> {
   readonly doc: Y.Doc
   readonly name: string
@@ -78,9 +79,10 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
 
   /**
    * The map `name` of `doc`; it begins to exist with its first entry. A Failure (invalid_argument)
-   * for a name that cannot be used.
+   * for a name that cannot be used, and for a document of another copy of Yjs.
    */
   constructor(doc: Y.Doc, name: string, options: SharedMapOptions = {}) {
+    checkDoc(doc)
     checkEntry(name, 'k', null) // for the name's sake
     if (options.maxValueBytes !== undefined) limitValues(doc, options.maxValueBytes)
     this.doc = doc
@@ -95,7 +97,7 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
 
   /** The value; undefined where there is none. */
   get(key: string): T | undefined {
-    return copyOf(readEntry(this.doc, this.name, key)) as T | undefined
+    return copyJson(readEntry(this.doc, this.name, key)) as T | undefined
   }
 
   /** Is there an entry of that key? */
@@ -122,11 +124,16 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
    * Writes what `change` makes of the value; of undefined where there is none. Where it returns
    * undefined the key is deleted. Returns what it returned. Of two updates at the same time in
    * different places one wins as a whole: use `increment` and `append` where both must count.
+   * A Failure (invalid_argument) where it would keep what is shown of something that JSON has no word
+   * for, a bigint of another program: that would be lost.
    */
   update(key: string, change: (value: T | undefined) => T | undefined): T | undefined {
     const value = change(this.get(key))
     if (value === undefined) this.delete(key)
-    else this.set(key, value)
+    else {
+      checkUnlost(this.doc, this.name, key, value)
+      this.set(key, value)
+    }
     return value
   }
 
@@ -182,7 +189,7 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
    */
   observe(tell: (change: SharedMapChange<T>) => void, options: ObserveOptions = {}): () => void {
     const observer = ({ map: _, ...change }: EntryChange): void =>
-      tell(copyOf(change) as SharedMapChange<T>)
+      tell(copyJson(change) as SharedMapChange<T>)
     const stop = observeEntries(this.doc, this.name, observer, options)
     const end = (): void => {
       this.#forget(end)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { readObject } from '../src/cli/entry-reader.ts'
-import { encodeJson } from '../src/control/protocol.ts'
+import { stringify } from '../src/control/protocol.ts'
 import {
   appendEntry,
   describeEntry,
@@ -74,7 +74,7 @@ const layoutAt = ({ agent }: Served, map: string, key: string) =>
 
 /** What a command prints of an entry: values are compared as it shows them. */
 const jsonAt = ({ agent }: Served, map: string, key: string): string =>
-  encodeJson(readEntry(agent.doc, map, key))
+  stringify(readEntry(agent.doc, map, key))
 
 const isSame = (map: string): void => {
   const keys = keysOf(source.agent.doc, map)

@@ -500,7 +500,7 @@ test('values of a hostile writer that are no JSON break nothing', () => {
   const [a, b] = [docOf(1), docOf(2)]
   forge(b, '2', ['state', 'n', 1, 'v', 5n], ['state', 'u', 1, 'v', new Uint8Array(2)])
   exchange(a, b)
-  assert.is(readEntry(a, 'state', 'n'), 5n)
+  assert.is(readEntry(a, 'state', 'n'), '5')
   assert.throws(() => incrementEntry(a, 'state', 'n'), /which is no number/)
   writeEntry(a, 'state', 'n', 1)
   exchange(a, b)

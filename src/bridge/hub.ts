@@ -15,6 +15,7 @@ import * as Y from 'yjs'
 import { encodeUpdate, type UpdateEntry } from '../awareness/awareness-update.ts'
 import { stateJson } from '../awareness/own-state.ts'
 import { emitWhole } from '../awareness/whole-events.ts'
+import { checkDoc } from '../yjs-copy.ts'
 import { AwarenessGuard } from './awareness-guard.ts'
 import { awarenessFrame, reading, step1Frame, step2Frame, updateFrame } from './frames.ts'
 import type { BridgeLimits } from './limits.ts'
@@ -58,7 +59,9 @@ export class Hub {
   /** The update being merged, and who sent it. */
   #accepting: { readonly update: Uint8Array; readonly from: HubClient } | undefined
 
+  /** Throws a Failure (invalid_argument) where its document is of another copy of Yjs. */
   constructor(room: ServedRoom) {
+    checkDoc(room.doc)
     this.#room = room
   }
 

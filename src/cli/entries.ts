@@ -7,7 +7,7 @@
  * await get(context, ['task:7'], { swarm: 'kv', path: '/owner' }) // prints a
  * ```
  */
-import { type Fields, MAX_REQUEST_BYTES } from '../control/protocol.ts'
+import { type Fields, MAX_REQUEST_BYTES, stringify } from '../control/protocol.ts'
 import { Failure } from '../errors.ts'
 import { type Context, report } from './report.ts'
 import { type MapOptions, reach } from './target.ts'
@@ -41,7 +41,7 @@ export const readValue = async (
 
 /** A string as it is, all else as JSON. */
 export const showValue = (value: unknown): string =>
-  `${typeof value === 'string' ? value : JSON.stringify(value)}\n`
+  `${typeof value === 'string' ? value : stringify(value)}\n`
 
 const partOf = ({ path }: PartOptions) => (path === undefined ? {} : { path })
 

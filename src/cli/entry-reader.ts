@@ -75,10 +75,10 @@ const entryOf = (line: string, place: string): PlacedEntry => {
       hint: 'write {"key":"k","value":1}, one a line; for a file that is one JSON object: --format json',
     })
   }
-  const { key, value, kind, from, of, at: begin, end } = entry
+  const { key, value, kind, from, of, at: begin, end, types } = entry
   const size = line.length
   if (kind === undefined) return { key, value, place, size }
-  const about = withoutUndefined({ kind, from, of, at: begin, end })
+  const about = withoutUndefined({ kind, from, of, at: begin, end, types })
   if (isAbout(about)) return { key, value, about, place, size }
   throw new Failure('invalid_argument', `${place} is of no known kind: ${cutText(line)}`, {
     hint: 'import it with the version that has exported it, or leave "kind" out',

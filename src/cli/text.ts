@@ -9,6 +9,8 @@
  * table(['KEY', 'VALUE'], [['k', '1']], { bold })     // 'KEY  VALUE\nk    1\n'
  * ```
  */
+import { stringify } from '../control/protocol.ts'
+
 // Control characters, and those that turn the direction of writing.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
@@ -27,7 +29,7 @@ export const printable = (text: string): string => text.replace(UNPRINTABLE, esc
 export const showKey = (key: string): string =>
   /^[^\s"\\]+$/.test(key) && printable(key) === key ? key : printable(JSON.stringify(key))
 
-export const showJson = (value: unknown): string => printable(JSON.stringify(value) ?? 'null')
+export const showJson = (value: unknown): string => printable(stringify(value) ?? 'null')
 
 const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const
 

@@ -13,6 +13,7 @@
 import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { goesOn } from '../control/pieces.ts'
+import type { Fields } from '../control/protocol.ts'
 import { Failure, isFailure, toFailure } from '../errors.ts'
 import { Batches, type PlacedEntry } from './batches.ts'
 import { readLines, readObject } from './entry-reader.ts'
@@ -144,7 +145,7 @@ export const exportEntries = async (
     now: () => performance.now(),
   })
   let exported = 0
-  let map: unknown
+  let end: Fields
   try {
     let next = first
     for (; !next.done; next = await rows.next()) {
@@ -152,7 +153,7 @@ export const exportEntries = async (
       exported += next.value.filter(([, , about]) => !goesOn(about)).length
       progress.at(exported)
     }
-    map = next.value.map
+    end = next.value
     await output.write(writer.end())
     await output.finish()
   } catch (error) {
@@ -162,12 +163,26 @@ export const exportEntries = async (
     progress.end()
     await rows.return({})
   }
-  if (file === '-') return
-  const data = { map, file, format: isObject ? 'json' : 'ndjson', exported }
-  report(
-    context,
-    data,
-    () =>
-      `exported ${count(exported, 'entry', 'entries')} of map ${showJson(map)} to ${printable(file)}\n`,
-  )
+  const { map, flattened } = end
+  const lost = flattened === undefined ? '' : lostIn(Number(flattened), isObject)
+  if (file === '-') {
+    if (lost !== '' && !isJson) io.err(`${lost}\n`)
+    return
+  }
+  const data = {
+    map,
+    file,
+    format: isObject ? 'json' : 'ndjson',
+    exported,
+    ...(flattened !== undefined && { flattened }),
+  }
+  const shown = `exported ${count(exported, 'entry', 'entries')} of map ${showJson(map)} to ${printable(file)}`
+  report(context, data, () => `${shown}\n${lost === '' ? '' : `${lost}\n`}`)
+}
+
+/** What an import will not make of entries of other programs. */
+const lostIn = (flattened: number, isObject: boolean): string => {
+  const what = isObject ? 'what JSON cannot write' : 'shared types'
+  const hold = `${count(flattened, 'entry', 'entries')} ${flattened === 1 ? 'holds' : 'hold'} ${what}`
+  return `${hold}: an import turns them into plain values`
 }

@@ -5,10 +5,10 @@
  * await wait(context, ['build', '"done"'], { timeout: '5m' }) // rejects with `timeout` after 5 minutes
  * ```
  */
-import { isDeepStrictEqual } from 'node:util'
 import type { ControlClient } from '../control/client.ts'
 import type { Fields, RequestOf } from '../control/protocol.ts'
 import { Failure, isFailure } from '../errors.ts'
+import { isSameJson } from '../maps/json-value.ts'
 import { readValue, showValue, type ValueOptions } from './entries.ts'
 import { parseDuration } from './parse.ts'
 import { type Context, report } from './report.ts'
@@ -62,7 +62,7 @@ export const wait = async (
   const wanted = text === undefined ? undefined : await readValue(context, text, options)
   const { client, common } = await reach(context, options)
   const isWanted = (value: unknown): boolean =>
-    value !== undefined && (text === undefined || isDeepStrictEqual(value, wanted))
+    value !== undefined && (text === undefined || isSameJson(value, wanted))
   const found = await awaitEntry(client, { ...common, key }, isWanted, ms)
   if (found === undefined) throw tooLate(key, text, timeout)
   const { map, value } = found

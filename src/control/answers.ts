@@ -20,16 +20,17 @@ export class Subscription {
 }
 
 /**
- * An answer of many rows, each of them JSON, and then of `end`. They are drawn from `rows` only
- * as fast as the client takes them, so the answer may be longer than memory.
+ * An answer of many rows, each of them JSON, and then of what `end` returns. They are drawn from
+ * `rows` only as fast as the client takes them, so the answer may be longer than memory.
  */
 export class Rows {
   readonly rows: Iterable<string>
-  readonly end: Fields
+  /** Called after the last row. */
+  readonly end: () => Fields
 
-  constructor(rows: Iterable<string>, end: Fields) {
+  constructor(rows: Iterable<string>, end: Fields | (() => Fields)) {
     this.rows = rows
-    this.end = end
+    this.end = typeof end === 'function' ? end : () => end
   }
 }
 

@@ -25,7 +25,7 @@ import { decodeRequest } from './requests.ts'
 /** Milliseconds after which a client that neither asks nor reads is let go. Those that watch, export or take part may be idle. */
 const IDLE_MS = 30_000
 
-/** Bytes that wait for a client that watches and does not read: it is let go beyond them. */
+/** Bytes that wait for a client that watches and does not read: with more than these, and one change more, it is let go. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024
 
 /** Milliseconds that a client whose line was too long has to finish it and to read why. */
@@ -60,8 +60,9 @@ export const converse = (socket: Socket, handle: Handle): void => {
     void write(encodeAnswer(first))
     endWatch = start((data) => {
       if (socket.destroyed) return
-      socket.write(encodeAnswer(data))
+      // One change alone may be longer: only a client that has not read those before it is too slow.
       if (socket.writableLength > MAX_WAITING_BYTES) letGo()
+      else socket.write(encodeAnswer(data))
     })
     if (socket.destroyed || isEnded) stopWatch()
   }
@@ -124,7 +125,7 @@ export const converse = (socket: Socket, handle: Handle): void => {
     }
     if (line.length > 0) await write(encodeRows(line))
     socket.setTimeout(IDLE_MS)
-    await write(encodeAnswer({ ...end, isEnd: true, count }))
+    await write(encodeAnswer({ ...end(), isEnd: true, count }))
   }
 
   const answer = async (line: string): Promise<void> => {

@@ -8,9 +8,17 @@
  * ```
  */
 import type * as Y from 'yjs'
-import { checkEntry, DEFAULT_VALUE_BYTES, describeEntry, keysOf } from '../maps/index.ts'
+import {
+  checkEntry,
+  DEFAULT_VALUE_BYTES,
+  describeEntry,
+  type ForeignTypes,
+  type Form,
+  formOf,
+  keysOf,
+} from '../maps/index.ts'
 import { cutJson, PIECE_CHARACTERS } from './pieces.ts'
-import { type EntryAbout, encodeJson } from './protocol.ts'
+import { type EntryAbout, stringify } from './protocol.ts'
 
 /** Characters of a list's items in one row, one item more or less. Longer rows cost both sides that much memory. */
 const LIST_CHARACTERS = 64 * 1024
@@ -28,7 +36,7 @@ const wellFormed = (json: string): string =>
     ? json.replace(HALF_OR_ESCAPE, (found, half) => (half === undefined ? found : '\\ufffd'))
     : json
 
-const encode = (value: unknown): string => wellFormed(encodeJson(value) ?? 'null')
+const encode = (value: unknown): string => wellFormed(stringify(value))
 
 /** Would `set` write it? Looked at closely only where it may be refused. */
 const isSettable = (map: string, key: string, json: string): boolean => {
@@ -76,23 +84,45 @@ function* listRows(key: string, items: readonly unknown[]): Generator<string> {
   yield* rowsOf(key, `[${texts.join(',')}]`, about())
 }
 
+export interface ExportOptions {
+  /** Say of each entry what it is. Default: keys and values alone. */
+  readonly kinds?: boolean
+  /** Called for an entry of which an import cannot make what it was: shared types become plain values. */
+  readonly onFlattened?: () => void
+}
+
+/** In the order of their places, so that the same value gives the same row. */
+const typesOf = ({ types }: Form): ForeignTypes | undefined =>
+  types.size > 0 ? Object.fromEntries([...types].sort(([a], [b]) => (a < b ? -1 : 1))) : undefined
+
+/** The row of a plain entry, with what it really holds where JSON has no word for that. */
+function* plainRows(map: string, key: string, json: string, types: ForeignTypes | undefined) {
+  if (types) yield* rowsOf(key, json, { kind: 'raw', types })
+  else if (isSettable(map, key, json)) yield rowOf(key, json)
+  else yield* rowsOf(key, json, { kind: 'raw' })
+}
+
 /** The keys as they are now, each with the value that it has when its turn comes. */
 export function* exportRows(
   doc: Y.Doc,
   map: string,
-  { kinds = false }: { readonly kinds?: boolean } = {},
+  { kinds = false, onFlattened = () => undefined }: ExportOptions = {},
 ): Generator<string> {
   for (const key of keysOf(doc, map)) {
+    const form = formOf(doc, map, key)
+    const types = form && typesOf(form)
+    if (form?.isFlattened || (types && !kinds)) onFlattened()
+    if (form) {
+      const json = encode(form.value)
+      if (kinds) yield* plainRows(map, key, json, types)
+      else yield rowOf(key, json)
+      continue
+    }
     const entry = describeEntry(doc, map, key)
     if (!entry) continue
     const { value, layout } = entry
     if (!kinds) yield rowOf(key, encode(value))
     else if (layout === 'list') yield* listRows(key, value as readonly unknown[])
-    else {
-      const json = encode(value)
-      if (layout !== 'plain') yield* rowsOf(key, json, { kind: layout })
-      else if (isSettable(map, key, json)) yield rowOf(key, json)
-      else yield* rowsOf(key, json, { kind: 'raw' })
-    }
+    else if (layout !== 'plain') yield* rowsOf(key, encode(value), { kind: layout })
   }
 }

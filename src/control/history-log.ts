@@ -17,6 +17,7 @@ import {
   stepsOf,
   watchTransactions,
 } from '../maps/index.ts'
+import { stringify } from './protocol.ts'
 
 /** Changes that are remembered, of all keys together. Some 200 bytes each beside key and value. */
 export const MAX_CHANGES = 4_096
@@ -78,7 +79,7 @@ const describe = (doc: Y.Doc, map: string, key: string): EntryInfo | 'none' | un
 
 const charactersOf = (value: unknown): number => {
   if (typeof value === 'string') return value.length
-  return typeof value === 'object' && value !== null ? JSON.stringify(value).length : 8
+  return typeof value === 'object' && value !== null ? stringify(value).length : 8
 }
 
 export class HistoryLog {

@@ -36,7 +36,7 @@ export class Parts {
   /** The whole entry where this was its last piece. Throws a Failure for a piece that does not follow the last one. */
   take(map: string, key: string, about: EntryAbout, piece: unknown): RestoredEntry | undefined {
     const id = JSON.stringify([map, key])
-    const { at = 0, of: kind, from, end = false } = about
+    const { at = 0, of: kind, from, types, end = false } = about
     if (typeof piece !== 'string') throw broken(key, 'are no text')
     if (at === 0) this.#forget(id)
     const known = this.#waiting.get(id) ?? { pieces: [], characters: 0 }
@@ -52,7 +52,7 @@ export class Parts {
     }
     const text = known.pieces.join('')
     this.#forget(id)
-    return { key, value: parse(key, text), kind, from }
+    return { key, value: parse(key, text), kind, from, types }
   }
 
   /** Those that wait longest are given up where there are too many. */

@@ -16,7 +16,7 @@ export const PIECE_CHARACTERS: number = 2 * 1024 * 1024
 /** The JSON of a value of which that is said, cut. */
 export function* cutJson(
   json: string,
-  { kind, from }: EntryAbout,
+  { kind, from, types }: EntryAbout,
 ): Generator<EntryAbout & { readonly piece: string }> {
   const of = kind === 'part' ? undefined : kind
   for (let at = 0; at < json.length; at += PIECE_CHARACTERS) {
@@ -27,6 +27,7 @@ export function* cutJson(
       ...(from !== undefined && { from }),
       at,
       ...(isLast && { end: true }),
+      ...(isLast && types && { types }),
       piece: json.slice(at, at + PIECE_CHARACTERS),
     }
   }

@@ -15,6 +15,7 @@
  * How a request is looked at before it is believed: see `requests.ts`.
  */
 import { Failure, type FailureCode, type FailureOptions } from '../errors.ts'
+import type { ForeignTypes } from '../maps/index.ts'
 
 /**
  * Bytes of a request. A value of 15 MiB is the longest that can be allowed; the rest is room for
@@ -42,6 +43,7 @@ export type Fields = Readonly<Record<string, unknown>>
  *     {"key":"log","kind":"list","value":["started","half"]}
  *     {"key":"log","kind":"list","from":2,"value":["done"]}            the same list goes on
  *     {"key":"page","kind":"raw","value":"…"}                          of another program: `set` refuses key or value
+ *     {"key":"n","kind":"raw","types":{"/a":"bigint"},"value":{"a":"1"}}   and JSON has no word for what is there
  *     {"key":"big","kind":"part","of":"raw","at":0,"value":"\"xx"}      a piece of the JSON text of a long value
  *     {"key":"big","kind":"part","of":"raw","at":3,"end":true,"value":"x\""}
  */
@@ -49,6 +51,8 @@ export interface EntryAbout {
   readonly kind?: 'hot' | 'counter' | 'list' | 'raw' | 'part'
   /** Of a list: that many items come before these. */
   readonly from?: number
+  /** Of what is raw, or of its last part: by JSON Pointer what its value shows and JSON has no word for. */
+  readonly types?: ForeignTypes
   /** Of a part: the kind of the whole. */
   readonly of?: 'hot' | 'counter' | 'list' | 'raw'
   /** Of a part: the character of the whole text at which it begins. */
@@ -165,6 +169,11 @@ const KINDS: ReadonlySet<unknown> = new Set(['hot', 'counter', 'list', 'raw', 'p
 const isCount = (value: unknown): boolean =>
   value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0)
 
+/** Whether there are such types shows when they are put back. */
+const isTypes = (value: unknown): boolean =>
+  value === undefined ||
+  (isFields(value) && Object.values(value).every((type) => typeof type === 'string'))
+
 /** Is it what may be said of an entry? */
 export const isAbout = (value: unknown): value is EntryAbout =>
   isFields(value) &&
@@ -173,6 +182,7 @@ export const isAbout = (value: unknown): value is EntryAbout =>
   value.of !== 'part' &&
   isCount(value.from) &&
   isCount(value.at) &&
+  isTypes(value.types) &&
   (value.end === undefined || value.end === true)
 
 /** The JSON value of a line; undefined where it is none. */
@@ -202,7 +212,7 @@ const openOf = (value: object): Open =>
         next: 0,
       }
 
-/** The same for what JSON.parse gives and objects of it, with a stack of its own. */
+/** The same for JSON of any depth, with a stack of its own. */
 const stringifyDeep = (value: unknown): string => {
   const parts: string[] = []
   const around: Open[] = []
@@ -228,40 +238,28 @@ const stringifyDeep = (value: unknown): string => {
   return parts.join('')
 }
 
+/** What a map shows has none; a program that answers requests itself may. */
+const bigintAsText = (_: string, value: unknown): unknown =>
+  typeof value === 'bigint' ? String(value) : value
+
 /**
- * As `JSON.stringify` of a value that came from `JSON.parse`, which reads what is nested 5,000 deep
- * and more; `JSON.stringify` then runs out of stack. Such a value must still be handed on, so that
- * it is refused by the one who knows what may be kept.
+ * As `JSON.stringify` of a JSON value, which may lie deeper than that has stack for: `JSON.parse`
+ * reads what is nested 5,000 deep and more, and shared types lie in one another to any depth.
  */
 export const stringify = (value: unknown): string => {
   try {
     return JSON.stringify(value)
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    return stringifyDeep(value)
+    if (error instanceof RangeError) return stringifyDeep(value)
+    return JSON.stringify(value, bigintAsText)
   }
 }
 
 /** One line, with its line break, of a client. */
 export const encodeLine = (data: object): string => `${stringify(data)}\n`
 
-/** Peers may keep a bigint, which JSON has no word for: it is told as a string. */
-const bigintAsText = (_: string, value: unknown): unknown =>
-  typeof value === 'bigint' ? String(value) : value
-
-/** JSON of what a document holds. Throws a TypeError for what is none, as `JSON.stringify` does. */
-export const encodeJson = (value: unknown): string => {
-  try {
-    return JSON.stringify(value)
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error
-    return JSON.stringify(value, bigintAsText)
-  }
-}
-
 /** One line, with its line break. */
-export const encodeAnswer = (data: unknown): string =>
-  `{"status":"ok","data":${encodeJson(data)}}\n`
+export const encodeAnswer = (data: unknown): string => `{"status":"ok","data":${stringify(data)}}\n`
 
 /** One line of rows that are JSON already, with its line break. */
 export const encodeRows = (rows: readonly string[]): string =>
@@ -271,7 +269,7 @@ export const encodeRows = (rows: readonly string[]): string =>
 export const encodeFailure = (failure: Failure, data?: unknown): string => {
   const { code, message, hint } = failure
   const entry = failure instanceof EntryFailure ? failure.entry : undefined
-  return `${JSON.stringify({ status: 'error', code, message, hint, entry, data })}\n`
+  return `${stringify({ status: 'error', code, message, hint, entry, data })}\n`
 }
 
 /** The Failure that an answer tells; `internal` where its code is none of ours. */

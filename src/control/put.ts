@@ -51,7 +51,7 @@ const whichOf = (doc: Y.Doc, map: string, placed: readonly Placed[], error: unkn
 const wholeOf = (map: string, [key, value, about]: Entry, parts: Parts) =>
   about?.kind === 'part'
     ? parts.take(map, key, about, value)
-    : { key, value, kind: about?.kind, from: about?.from }
+    : { key, value, kind: about?.kind, from: about?.from, types: about?.types }
 
 /** All or nothing. Throws an EntryFailure that says which one is refused, and other Failures about all of them. */
 export const putEntries = (

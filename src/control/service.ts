@@ -10,6 +10,7 @@ import type { Agent } from '../agent.ts'
 import { Failure } from '../errors.ts'
 import {
   appendEntry,
+  checkUnlost,
   DEFAULT_MAP,
   deleteEntry,
   type EntryChange,
@@ -121,7 +122,7 @@ class Service {
       case 'keys':
         return { map, keys: keysOf(doc, map) }
       case 'export':
-        return new Rows(exportRows(doc, map, { kinds: request.kinds ?? false }), { map })
+        return this.#export(map, request.kinds ?? false)
       case 'history':
         return this.#tellHistory(map, request.key)
       case 'watch':
@@ -197,6 +198,7 @@ class Service {
     const { doc } = this.#agent
     // Only what is whole can be written: of two that change parts of one value at once, one wins.
     const whole = path === undefined ? value : writePath(readEntry(doc, map, key), path, value)
+    if (path !== undefined) checkUnlost(doc, map, key, whole)
     writeEntry(doc, map, key, whole, hot === undefined ? {} : { hot })
     return { map, key, ...(path !== undefined && { path }), value }
   }
@@ -208,7 +210,9 @@ class Service {
       deleteEntry(doc, map, key)
       return { map, key, old }
     }
-    writeEntry(doc, map, key, writePath(readEntry(doc, map, key), path, undefined))
+    const left = writePath(readEntry(doc, map, key), path, undefined)
+    checkUnlost(doc, map, key, left)
+    writeEntry(doc, map, key, left)
     return { map, key, path, old }
   }
 
@@ -223,6 +227,15 @@ class Service {
   #put({ map = DEFAULT_MAP, entries, hot = false }: RequestOf<'put'>): Fields {
     putEntries(this.#agent.doc, map, entries, { hot, parts: this.#parts })
     return { map, count: entries.length }
+  }
+
+  #export(map: string, kinds: boolean): Rows {
+    let flattened = 0
+    const onFlattened = (): void => void flattened++
+    return new Rows(exportRows(this.#agent.doc, map, { kinds, onFlattened }), () => ({
+      map,
+      ...(flattened > 0 && { flattened }),
+    }))
   }
 
   #tellHistory(map: string, key: string): Fields {

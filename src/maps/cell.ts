@@ -13,7 +13,7 @@ import {
   type HotPart,
   type HotValue,
 } from './hot-element.ts'
-import { type PlainEntry, toJson } from './plain.ts'
+import { type PlainEntry, valueOfPlain } from './plain.ts'
 
 /** What is seen under a key. Without a value, parts and items there is nothing. */
 export interface View {
@@ -137,7 +137,7 @@ const viewOf = (elements: ReadonlySet<HotElement>, plain: PlainEntry | undefined
     if (element.kind === 'v' && (!hot || compareElements(element, hot) > 0)) hot = element
   }
   if (hot && elements.size === 1) return { plain, hot, parts: NOTHING, items: NOTHING }
-  const value = hot ? hot.value : toJson(plain?.content)
+  const value = hot ? hot.value : valueOfPlain(plain)
   const base = hot ?? plain
   const items: HotItem[] = []
   const parts = new Map<number, HotPart>()
@@ -164,7 +164,7 @@ const viewOf = (elements: ReadonlySet<HotElement>, plain: PlainEntry | undefined
 
 /** The value with all that adds to it; undefined where there is nothing. */
 export const valueOfView = ({ plain, hot, parts, items }: View): unknown => {
-  const value = hot ? hot.value : toJson(plain?.content)
+  const value = hot ? hot.value : valueOfPlain(plain)
   if (items.length > 0) {
     const list: unknown[] = Array.isArray(value) ? [...value] : []
     for (const item of items) list.push(item.value)

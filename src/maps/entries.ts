@@ -3,7 +3,8 @@
  * that is not there is empty. A Failure (invalid_argument) where the name is reserved, or that
  * of a shared type that is no map.
  *
- * Values are the document's own: who wants to change one makes a copy.
+ * Values are JSON, also where another program wrote what is none (see `json-form.ts`), and often the
+ * document's own: who wants to change one makes a copy.
  *
  * ```js
  * readEntries(doc, 'state')            // { 'task:7': { owner: 'a' } }
@@ -15,8 +16,10 @@ import { isSeen, type View, valueOfView } from './cell.ts'
 import { hotOf } from './hot.ts'
 import { compareElements, type HotElement } from './hot-element.ts'
 import { msOfStamp } from './hybrid-clock.ts'
-import { isMapName } from './names.ts'
-import { entryOfItem, isMap, plainEntry, plainRoot, toJson } from './plain.ts'
+import { describeForm, type Form } from './json-form.ts'
+import { invalid, isMapName, quote } from './names.ts'
+import { readPath } from './path.ts'
+import { entryOfItem, isMap, plainEntry, plainRoot, valueOfPlain } from './plain.ts'
 
 /** How an entry is kept: in a `Y.Map`, as one hot value, or as a value with what was added to it. */
 export type EntryLayout = 'plain' | 'hot' | 'counter' | 'list'
@@ -30,6 +33,8 @@ export interface EntryInfo {
   /** When, in Unix milliseconds of the writer's clock. A plain entry does not say. */
   readonly stampMs?: number
 }
+
+const NAMES: { readonly [type: string]: string } = { bigint: 'a bigint', bytes: 'bytes' }
 
 /** What is seen under a key; undefined where there is nothing. */
 export const viewEntry = (doc: Y.Doc, map: string, key: string): View | undefined => {
@@ -59,7 +64,7 @@ export const latestOf = ({ hot, parts, items }: View): HotElement | undefined =>
 /** The value; undefined where there is none. */
 export const readEntry = (doc: Y.Doc, map: string, key: string): unknown => {
   const cell = hotOf(doc).cellOf(map, key)
-  if (!cell) return toJson(entryOfItem(plainRoot(doc, map)?._map.get(key))?.content)
+  if (!cell) return valueOfPlain(entryOfItem(plainRoot(doc, map)?._map.get(key)))
   const view = viewEntry(doc, map, key)
   return view && valueOfView(view)
 }
@@ -79,6 +84,32 @@ export const describeEntry = (doc: Y.Doc, map: string, key: string): EntryInfo |
     clock,
     layout: layoutOf(view),
     ...(latest && { stampMs: msOfStamp(latest.stamp) }),
+  }
+}
+
+/**
+ * The value of a plain entry with what JSON does not tell of it; undefined where what is seen is no
+ * plain entry: what is hot is JSON.
+ */
+export const formOf = (doc: Y.Doc, map: string, key: string): Form | undefined => {
+  const view = viewEntry(doc, map, key)
+  return view?.plain && layoutOf(view) === 'plain' ? describeForm(view.plain.content) : undefined
+}
+
+/**
+ * Throws a Failure (invalid_argument) where `next`, which is to replace the value, still has what is
+ * shown of something that JSON has no word for: written back it would be text, or null.
+ */
+export const checkUnlost = (doc: Y.Doc, map: string, key: string, next: unknown): void => {
+  const form = formOf(doc, map, key)
+  for (const [pointer, type] of form?.types ?? []) {
+    const shown = readPath(form?.value, pointer)
+    if (type === 'undefined' || type === '-0' || readPath(next, pointer) !== shown) continue
+    const place = pointer === '' ? '' : ` at ${quote(pointer)}`
+    throw invalid(
+      `${quote(key)} has ${NAMES[type] ?? type}${place}, which JSON cannot keep: to change a part of the value would lose it`,
+      'set the whole value, or change it with the program that has written it',
+    )
   }
 }
 

@@ -14,7 +14,8 @@ import { hotOf } from './hot.ts'
 import { compareElements, decodeElement, type HotElement, type HotPart } from './hot-element.ts'
 import type { HotIndex } from './hot-index.ts'
 import { msOfStamp } from './hybrid-clock.ts'
-import { plainRoot, toJson } from './plain.ts'
+import { jsonForm } from './json-form.ts'
+import { plainRoot } from './plain.ts'
 
 export interface Version {
   readonly writer: number
@@ -84,7 +85,7 @@ const hotVersion = (
 const valueOfItem = ({ content, deleted, length }: Y.Item): { value?: unknown } => {
   if (content instanceof Y.ContentDeleted || (deleted && content instanceof Y.ContentType))
     return {}
-  return { value: toJson(content.getContent()[length - 1]) }
+  return { value: jsonForm(content.getContent()[length - 1]) }
 }
 
 /**

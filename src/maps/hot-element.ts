@@ -12,6 +12,7 @@
  * decodeElement(client, clock, ['state', 'n', 1810000000000000, '+', 5])
  * ```
  */
+import { jsonForm } from './json-form.ts'
 import { isKeyName, isMapName } from './names.ts'
 
 /** A Yjs id. */
@@ -61,7 +62,7 @@ export const encodeElement = ({ map, key, stamp, kind, value, base }: NewElement
 
 /**
  * Undefined for what no writer of ours makes; anybody may write into the document, so all that
- * is in `content` is looked at.
+ * is in `content` is looked at. Its value is JSON, whatever the content holds.
  */
 export const decodeElement = (
   client: number,
@@ -75,13 +76,13 @@ export const decodeElement = (
   const common = { client, clock, map, key, stamp }
   switch (kind) {
     case 'v':
-      return content.length === 5 ? { ...common, kind, value } : undefined
+      return content.length === 5 ? { ...common, kind, value: jsonForm(value) } : undefined
     case '+':
       return typeof value === 'number' && Number.isFinite(value)
         ? { ...common, kind, value, base }
         : undefined
     case '>':
-      return { ...common, kind, value, base }
+      return { ...common, kind, value: jsonForm(value), base }
     default:
       return undefined
   }

@@ -8,6 +8,7 @@
  */
 import type * as Y from 'yjs'
 import { guardTransactions } from '../../crdt/index.ts'
+import { checkDoc } from '../yjs-copy.ts'
 import type { Cell } from './cell.ts'
 import { HotIndex } from './hot-index.ts'
 import { losersOf, sweep } from './sweep.ts'
@@ -34,6 +35,7 @@ function* cellsOver(index: HotIndex, { changed }: Y.Transaction): Generator<Cell
 }
 
 const attach = (doc: Y.Doc): Hot => {
+  checkDoc(doc)
   const index = new HotIndex(doc, Date.now)
   const hot: Hot = { index, watchers: new Set() }
   const losing = new Set<Cell>()

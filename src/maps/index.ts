@@ -15,9 +15,11 @@
 export type { Cell } from './cell.ts'
 export { checkEntry, toArgumentFailure, UnkeepableError } from './check.ts'
 export {
+  checkUnlost,
   describeEntry,
   type EntryInfo,
   type EntryLayout,
+  formOf,
   hasEntry,
   keysOf,
   listMaps,
@@ -25,8 +27,11 @@ export {
   readEntry,
   sizeOf,
 } from './entries.ts'
+export type { ForeignTypes } from './foreign.ts'
 export { historyOf, type Version } from './history.ts'
 export { useClock, watchTransactions } from './hot.ts'
+export type { Form } from './json-form.ts'
+export { copyJson } from './json-value.ts'
 export { DEFAULT_MAP } from './names.ts'
 export { hotNeedsOf } from './needs.ts'
 export { type EntryChange, type ObserveOptions, observeEntries } from './observe.ts'

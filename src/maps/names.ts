@@ -41,11 +41,16 @@ export const invalid = (message: string, hint?: string, cause?: unknown): Failur
 export const quote = (text: string): string =>
   JSON.stringify(text.length > QUOTED ? `${text.slice(0, QUOTED)}…` : text)
 
-const bigintAsText = (_: string, value: unknown): unknown =>
-  typeof value === 'bigint' ? `${value}n` : value
-
-/** As JSON, also where a peer wrote a bigint, which JSON has no word for. */
-export const textOf = (value: unknown): string => JSON.stringify(value, bigintAsText) ?? 'undefined'
+/** JSON for a message, which shows its beginning. */
+export const textOf = (value: unknown): string => {
+  try {
+    return JSON.stringify(value) ?? 'undefined'
+  } catch {
+    // No JSON, or nested deeper than the stack is.
+    if (typeof value !== 'object') return String(value)
+    return Array.isArray(value) ? '[…]' : '{…}'
+  }
+}
 
 /** May this text, which a peer wrote, name a map? All replicas must decide alike. */
 export const isMapName = (name: unknown): name is string =>

@@ -9,11 +9,12 @@
  * ```
  */
 import * as Y from 'yjs'
+import { checkDoc } from '../yjs-copy.ts'
 import { type Cell, type View, valueOfView } from './cell.ts'
 import { keysOf, latestOf, viewEntry } from './entries.ts'
 import { watchTransactions } from './hot.ts'
 import type { HotElement } from './hot-element.ts'
-import { textOf } from './names.ts'
+import { isSameJson } from './json-value.ts'
 import { type PlainEntry, plainRoot, type Root } from './plain.ts'
 
 export interface EntryChange {
@@ -169,7 +170,7 @@ class ObservedMap {
 }
 
 const isOther = (a: Seen | undefined, b: Seen | undefined): boolean =>
-  textOf(a?.value) !== textOf(b?.value)
+  !isSameJson(a?.value, b?.value)
 
 /** By map, or by map and key, as JSON. */
 const observedMaps = new WeakMap<Y.Doc, Map<string, ObservedMap>>()
@@ -186,6 +187,7 @@ export const observeEntries = (
   tell: (change: EntryChange) => void,
   { key }: ObserveOptions = {},
 ): (() => void) => {
+  checkDoc(doc)
   const id = JSON.stringify([map, key])
   const maps = observedMaps.get(doc) ?? new Map<string, ObservedMap>()
   observedMaps.set(doc, maps)

@@ -10,8 +10,12 @@
  */
 import { invalid, quote, textOf } from './names.ts'
 
+/** The pointer to a place, from the keys and indexes that lead there. */
+export const pointerOf = (path: readonly (string | number)[]): string =>
+  path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+
 /** The steps of a pointer; a Failure (invalid_argument) for what is none. */
-const stepsOf = (pointer: string): string[] => {
+export const stepsOf = (pointer: string): string[] => {
   if (pointer === '') return []
   if (!pointer.startsWith('/') || /~(?![01])/.test(pointer)) {
     throw invalid(
@@ -32,7 +36,8 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 const indexOf = (step: string): number | undefined =>
   /^(?:0|[1-9]\d{0,14})$/.test(step) ? Number(step) : undefined
 
-const childOf = (value: unknown, step: string): unknown => {
+/** What is there; undefined where nothing is. */
+export const childOf = (value: unknown, step: string): unknown => {
   if (Array.isArray(value)) {
     const index = indexOf(step)
     return index === undefined ? undefined : value[index]

@@ -3,17 +3,19 @@
  * and writes. To look at a map does not make it.
  *
  * ```js
- * plainEntry(doc, 'state', 'k')      // { client, clock, value } or undefined
+ * plainEntry(doc, 'state', 'k')      // { client, clock, content } or undefined
  * ```
  */
 import * as Y from 'yjs'
+import { checkDoc } from '../yjs-copy.ts'
+import { jsonForm } from './json-form.ts'
 import { checkNotReserved, invalid, quote } from './names.ts'
 
 /** A value with the Yjs id it was written under. */
 export interface PlainEntry {
   readonly client: number
   readonly clock: number
-  /** May be a shared type. */
+  /** Whatever Yjs can hold: undefined, too, and shared types. */
   readonly content: unknown
 }
 
@@ -29,8 +31,12 @@ export const isMap = (root: Root): boolean => {
 const noMap = (map: string, cause?: unknown) =>
   invalid(`${quote(map)} is a shared type, but no map`, 'choose the name of another map', cause)
 
-/** The root of that name, if there is one. A Failure (invalid_argument) where it can be no map. */
+/**
+ * The root of that name, if there is one. A Failure (invalid_argument) where it can be no map, or
+ * where the document is of another copy of Yjs.
+ */
 export const plainRoot = (doc: Y.Doc, map: string): Root | undefined => {
+  checkDoc(doc)
   checkNotReserved(map)
   const root = doc.share.get(map)
   if (root !== undefined && !isMap(root)) throw noMap(map)
@@ -53,8 +59,6 @@ const rootOf = (doc: Y.Doc, map: string): Root | undefined => {
 export const entryOfItem = (item: Y.Item | undefined): PlainEntry | undefined => {
   if (item === undefined || item.deleted) return undefined
   const content: unknown = item.content.getContent()[item.length - 1]
-  // JSON has no word for it; only other programs write it.
-  if (content === undefined) return undefined
   return { client: item.id.client, clock: item.id.clock + item.length - 1, content }
 }
 
@@ -62,6 +66,6 @@ export const entryOfItem = (item: Y.Item | undefined): PlainEntry | undefined =>
 export const plainEntry = (doc: Y.Doc, map: string, key: string): PlainEntry | undefined =>
   entryOfItem(rootOf(doc, map)?._map.get(key))
 
-/** A value as JSON: shared types are read out. */
-export const toJson = (content: unknown): unknown =>
-  content instanceof Y.AbstractType ? content.toJSON() : content
+/** The value as it is shown; undefined where there is no entry. */
+export const valueOfPlain = (plain: PlainEntry | undefined): unknown =>
+  plain && jsonForm(plain.content)

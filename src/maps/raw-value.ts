@@ -36,7 +36,7 @@ const SCALAR_BYTES = 24
 const UNIT_BYTES = 6
 
 const isHolder = (value: unknown): value is Record<string | number, unknown> =>
-  typeof value === 'object' && value !== null
+  typeof value === 'object' && value !== null && !(value instanceof Uint8Array)
 
 /** The name that the entry has from now on. */
 const wellNamed = (holder: Record<string | number, unknown>, name: string): string => {
@@ -87,6 +87,12 @@ type Place = readonly [holder: Y.Map<unknown> | Y.Array<unknown>, value: object,
 const emptyFor = (value: object): Y.Map<unknown> | Y.Array<unknown> =>
   Array.isArray(value) ? new Y.Array() : new Y.Map()
 
+/** A `Y.Array` takes neither of these as an item. */
+const asItem = (value: unknown): unknown => {
+  if (typeof value === 'bigint') return String(value)
+  return value === undefined ? null : value
+}
+
 /** Sets the key to shared types that read as the value does, down to where the rest is flat enough. */
 export const setShared = (root: Y.Map<unknown>, key: string, { value, depth }: RawValue): void => {
   const places: Place[] = []
@@ -100,7 +106,7 @@ export const setShared = (root: Y.Map<unknown>, key: string, { value, depth }: R
   for (let place = places.pop(); place; place = places.pop()) {
     const [holder, content, level] = place
     if (holder instanceof Y.Array) {
-      holder.push((content as unknown[]).map((item) => held(item, level + 1)))
+      holder.push((content as unknown[]).map((item) => asItem(held(item, level + 1))))
     } else {
       for (const [name, item] of Object.entries(content)) holder.set(name, held(item, level + 1))
     }

@@ -14,15 +14,9 @@
 import type * as Y from 'yjs'
 import { checkEntry, keepable } from './check.ts'
 import { layoutOf, viewEntry } from './entries.ts'
-import {
-  checkNames,
-  checkNotReserved,
-  invalid,
-  isKeyName,
-  quote,
-  textOf,
-  toWellFormed,
-} from './names.ts'
+import { type ForeignTypes, restoreForeign } from './foreign.ts'
+import { checkNames, invalid, isKeyName, quote, textOf, toWellFormed } from './names.ts'
+import { plainRoot } from './plain.ts'
 import { isDeep, MAX_RAW_DEPTH, normalizeRaw, type RawValue } from './raw-value.ts'
 import { Restoring } from './restoring.ts'
 import { DEFAULT_VALUE_BYTES, valueLimitOf } from './value-limit.ts'
@@ -39,6 +33,8 @@ export interface RestoredEntry {
   readonly kind?: EntryKind | undefined
   /** Of a list: these items follow that many others, which came before. Absent: it begins anew. */
   readonly from?: number | undefined
+  /** Of `raw`: the places of which the value shows what JSON has a word for, and something else was there. */
+  readonly types?: ForeignTypes | undefined
 }
 
 /** What is to be done for an entry. */
@@ -72,9 +68,11 @@ const planPlain = ({ key, value }: RestoredEntry, hot: boolean, maxBytes: number
 const isTooLong = ({ value, bytes }: RawValue): boolean =>
   bytes > DEFAULT_VALUE_BYTES && Buffer.byteLength(JSON.stringify(value)) > DEFAULT_VALUE_BYTES
 
-const planRaw = ({ key: given, value: parsed }: RestoredEntry, hot: boolean): Step => {
+const planRaw = ({ key: given, value: parsed, types }: RestoredEntry, hot: boolean): Step => {
   const key = toWellFormed(given)
-  const raw = normalizeRaw(parsed)
+  const shown = normalizeRaw(parsed)
+  const isLong = Array.isArray(shown.value) && isTooLong(shown)
+  const raw = types ? { ...shown, value: restoreForeign(key, shown.value, types) } : shown
   const { value } = raw
   if (raw.depth > MAX_RAW_DEPTH) {
     throw invalid(
@@ -83,7 +81,7 @@ const planRaw = ({ key: given, value: parsed }: RestoredEntry, hot: boolean): St
     )
   }
   if (isDeep(raw)) return { type: 'deep', key, raw }
-  if (Array.isArray(value) && isTooLong(raw)) return { type: 'list', key, items: value }
+  if (isLong) return { type: 'list', key, items: value as readonly unknown[] }
   return { type: 'set', key, value, hot }
 }
 
@@ -144,7 +142,7 @@ export const restoreEntries = (
   entries: readonly RestoredEntry[],
   { hot = false }: { readonly hot?: boolean } = {},
 ): void => {
-  checkNotReserved(map)
+  plainRoot(doc, map) // throws where it can be no map
   const maxBytes = valueLimitOf(doc)
   const steps = entries.map((entry) => plan(map, entry, hot, maxBytes))
   checkAppends(doc, map, steps)

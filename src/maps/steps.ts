@@ -12,7 +12,7 @@
 import type * as Y from 'yjs'
 import { type Cell, valueOfView } from './cell.ts'
 import { viewEntry } from './entries.ts'
-import { toJson } from './plain.ts'
+import { valueOfPlain } from './plain.ts'
 
 /** What a writer has added to a counter in all, and before the last step; `before` is absent where that was nothing. */
 export interface Added {
@@ -60,7 +60,7 @@ export const stepsOf = (
   const kept = hot ?? plain
   const isNew = kept !== undefined && (cell === undefined || cell.hasNewValue)
   const base = isNew
-    ? { writer: kept.client, clock: kept.clock, value: hot ? hot.value : toJson(plain?.content) }
+    ? { writer: kept.client, clock: kept.clock, value: hot ? hot.value : valueOfPlain(plain) }
     : undefined
   let value = Number(valueOfView(view))
   const steps: CounterStep[] = []

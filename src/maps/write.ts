@@ -23,7 +23,7 @@ import type { HotElement, Id, NewElement } from './hot-element.ts'
 import type { HotIndex } from './hot-index.ts'
 import { appendElements, deleteElements } from './hot-writer.ts'
 import { checkNames, invalid, quote, textOf } from './names.ts'
-import { makePlainRoot, plainEntry, plainRoot, toJson } from './plain.ts'
+import { makePlainRoot, plainEntry, plainRoot, valueOfPlain } from './plain.ts'
 import { valueLimitOf } from './value-limit.ts'
 
 export interface WriteOptions {
@@ -113,7 +113,7 @@ export const baseOf = (
 ): { readonly value: unknown; readonly id: Id | undefined } => {
   const base = view?.hot ?? view?.plain
   return {
-    value: view?.hot ? view.hot.value : toJson(view?.plain?.content),
+    value: view?.hot ? view.hot.value : valueOfPlain(view?.plain),
     id: base && [base.client, base.clock],
   }
 }

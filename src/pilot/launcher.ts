@@ -28,10 +28,9 @@ const END_MS = 1_000
 /** Helpers that ended without being asked to, after which no further one is started. */
 const MAX_HELPERS = 3
 
-/** The helper's program, as source or as what is built. */
-const PROGRAM = fileURLToPath(
-  new URL(`./launcher-process${extname(import.meta.url)}`, import.meta.url),
-)
+/** The helper's program, as source or as what is built. Found when it is needed: a bundle has no such file. */
+const findProgram = (): string =>
+  fileURLToPath(new URL(`./launcher-process${extname(import.meta.url)}`, import.meta.url))
 
 /** To the helper: a job, or the wish to end one. */
 export type Order =
@@ -83,7 +82,7 @@ export class Launcher {
     this.#started++
     let helper: ChildProcess
     try {
-      helper = fork(PROGRAM, {
+      helper = fork(findProgram(), {
         // A debugger's port is taken already.
         execArgv: process.execArgv.filter((option) => !option.startsWith('--inspect')),
         serialization: 'advanced',

@@ -24,6 +24,7 @@ import { checkRoomName } from '../room-name.ts'
 import { describePeers, type PeerStatus } from '../status.ts'
 import type { Transport } from '../transport.ts'
 import { attempt, warnOf } from '../unheard.ts'
+import { checkDoc } from '../yjs-copy.ts'
 import { Connection } from './connection.ts'
 import { departed, noteDeparture } from './departures.ts'
 import { Membership } from './membership.ts'
@@ -80,10 +81,12 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
 
   /**
    * `via` is a transport that is not open yet, or an agent. Throws a Failure (invalid_argument)
-   * for a name no room can have; what happens later is told by events.
+   * for a name no room can have, and for a document of another copy of Yjs; what happens later is
+   * told by events.
    */
   constructor(via: Transport | Agent, room: string, doc: Y.Doc, options: ProviderOptions = {}) {
     super()
+    checkDoc(doc)
     this.room = checkRoomName(room)
     this.doc = doc
     this.#via = via

@@ -52,6 +52,7 @@ export const installPackage = async (): Promise<Project> => {
     compiler,
     ...['-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(own, 'dist')],
   ])
+  await run(process.execPath, [join(ROOT, 'build-require.mjs'), join(own, 'dist')])
   cpSync(join(ROOT, 'package.json'), join(own, 'package.json'))
   for (const name of ['yjs', 'lib0', 'y-protocols', 'execa', 'ws'])
     symlinkSync(join(ROOT, 'node_modules', name), join(modules, name))

@@ -1,0 +1,75 @@
+/**
+ * Puts back what JSON has no word for: a value as it is shown, and a list of what some places of it
+ * really hold (see `json-form.ts`), make the value that was there.
+ *
+ * ```ts
+ * restoreForeign('k', { n: '1' }, { '/n': 'bigint' })     // { n: 1n }
+ * ```
+ */
+import { setOwn } from '../../crdt/index.ts'
+import { FOREIGN_TYPES, type ForeignType } from './json-form.ts'
+import { copyJson } from './json-value.ts'
+import { invalid, quote, textOf } from './names.ts'
+import { childOf, stepsOf } from './path.ts'
+
+/** What the places hold that these JSON Pointers name. */
+export type ForeignTypes = Readonly<Record<string, ForeignType>>
+
+/** Yjs writes bigints with 64 bits and drops the others: a longer one stays the text that it is. */
+const BIGINT_BITS = 64
+
+const isType = (type: unknown): type is ForeignType =>
+  (FOREIGN_TYPES as readonly unknown[]).includes(type)
+
+const bigintOf = (text: unknown): bigint | string | undefined => {
+  if (typeof text !== 'string' || !/^-?\d{1,400}$/.test(text)) return undefined
+  const value = BigInt(text)
+  return BigInt.asIntN(BIGINT_BITS, value) === value ? value : text
+}
+
+const bytesOf = (text: unknown): Uint8Array | undefined => {
+  if (typeof text !== 'string' || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined
+  // Not a Buffer, for which Yjs has no kind of content.
+  return new Uint8Array(Buffer.from(text, 'base64'))
+}
+
+/** What the place holds where `shown` is what is shown of it; `wrong` where it cannot be of that type. */
+const restoredOf = (type: ForeignType, shown: unknown): { readonly value: unknown } | 'wrong' => {
+  switch (type) {
+    case 'bigint':
+    case 'bytes': {
+      const value = type === 'bigint' ? bigintOf(shown) : bytesOf(shown)
+      return value === undefined ? 'wrong' : { value }
+    }
+    case 'undefined':
+      return shown === null || shown === undefined ? { value: undefined } : 'wrong'
+    case '-0':
+      return shown === 0 ? { value: -0 } : 'wrong'
+    default:
+      return shown === null ? { value: Number(type) } : 'wrong'
+  }
+}
+
+/**
+ * A copy of the value with these places as they were. Throws a Failure (invalid_argument) for a
+ * place that is not there, or that shows what is not of its type.
+ */
+export const restoreForeign = (key: string, shown: unknown, types: ForeignTypes): unknown => {
+  // Around it, so that the value itself is a place like others.
+  const whole = { value: copyJson(shown) }
+  for (const [pointer, type] of Object.entries(types)) {
+    const steps = ['value', ...stepsOf(pointer)]
+    const last = steps.pop()!
+    const holder = steps.reduce<unknown>(childOf, whole)
+    const found = childOf(holder, last)
+    const place = isType(type) ? restoredOf(type, found) : 'wrong'
+    if (place === 'wrong' || typeof holder !== 'object' || holder === null) {
+      throw invalid(
+        `${quote(pointer)} in the value of ${quote(key)} is ${quote(textOf(found))}, which is no ${type}`,
+        'import it as it was exported, or leave "types" out',
+      )
+    }
+    setOwn(holder as Record<string, unknown>, last, place.value)
+  }
+  return whole.value
+}

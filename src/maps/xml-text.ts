@@ -1,0 +1,60 @@
+/**
+ * XML types as text, as their `toString` writes it, but to any depth and whatever a peer has put
+ * into them: an attribute may hold a value that cannot become text.
+ *
+ * ```js
+ * xmlText(fragment)     // '<p align="left">hello <b>you</b></p>'
+ * ```
+ */
+import * as Y from 'yjs'
+
+/** What is left to write: text, or something in a fragment. */
+type Step = { readonly text: string } | { readonly node: unknown }
+
+const textIn = (value: unknown): string => {
+  try {
+    return String(value)
+  } catch {
+    return '[object Object]' // as other objects are written; this one has a `toString` of a peer's
+  }
+}
+
+const formattedText = (text: Y.XmlText): string => {
+  try {
+    return text.toString()
+  } catch {
+    return Y.Text.prototype.toString.call(text) // a format that cannot be written is left out
+  }
+}
+
+const attributesOf = (element: Y.XmlElement): string => {
+  const entries = [...element._map].filter(([, item]) => !item.deleted)
+  return entries
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, { content, length }]) => ` ${key}="${textIn(content.getContent()[length - 1])}"`)
+    .join('')
+}
+
+const tagOf = ({ nodeName }: Y.XmlElement): string => nodeName.toLocaleLowerCase()
+
+/** The text of a fragment, an element or a text. */
+export const xmlText = (top: Y.XmlFragment | Y.XmlText): string => {
+  const written: string[] = []
+  const left: Step[] = [{ node: top }]
+  for (let step = left.pop(); step; step = left.pop()) {
+    if ('text' in step) {
+      written.push(step.text)
+      continue
+    }
+    const { node } = step
+    if (node instanceof Y.XmlFragment) {
+      if (node instanceof Y.XmlElement) {
+        written.push(`<${tagOf(node)}${attributesOf(node)}>`)
+        left.push({ text: `</${tagOf(node)}>` })
+      }
+      for (const child of node.toArray().reverse()) left.push({ node: child })
+    } else if (node instanceof Y.XmlText) written.push(formattedText(node))
+    else written.push(textIn(node))
+  }
+  return written.join('')
+}
