@@ -23,9 +23,9 @@ import {
   type PackedUpdate,
   type Push,
 } from './message.ts'
+import type { EncodedUpdate } from './outcome.ts'
 import type { Platform } from './platform.ts'
 import { Refusal, type RefusalReason } from './refusal.ts'
-import type { EncodedUpdate } from './replica.ts'
 
 /** Bytes. Shorter updates gain nothing from DEFLATE but the time it takes. */
 const DEFLATE_FROM = 512

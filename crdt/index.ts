@@ -50,20 +50,21 @@ export {
   type Push,
 } from './message.ts'
 export { needsOf } from './needs.ts'
+export type {
+  BatchOutcome,
+  EncodedUpdate,
+  Known,
+  Outcome,
+  ReceivedUpdate,
+  ReplicaOptions,
+  Summary,
+  UpdateOutcome,
+} from './outcome.ts'
+export { ForkRefusal } from './own-writer.ts'
 export { fitsPiece, takePiece } from './piece.ts'
 export type { Platform } from './platform.ts'
 export { REFUSAL_REASONS, Refusal, type RefusalReason } from './refusal.ts'
-export {
-  type BatchOutcome,
-  type EncodedUpdate,
-  type Known,
-  type Outcome,
-  type ReceivedUpdate,
-  Replica,
-  type ReplicaOptions,
-  type Summary,
-  type UpdateOutcome,
-} from './replica.ts'
+export { Replica } from './replica.ts'
 export { deepMerge, type Json, type ScalarPush, ScalarReplica } from './scalar.ts'
 export {
   type GuardedTransactions,
@@ -71,3 +72,4 @@ export {
   type TransactionUser,
 } from './transaction-guard.ts'
 export { checkValue, isPlainKey, setOwn } from './values.ts'
+export type { OwnRange } from './withheld.ts'

@@ -274,12 +274,12 @@ export class Member {
     return this.#rooms.has(name)
   }
 
-  /** Waits until what is fresh has left, or cannot: some seconds at most. */
+  /** Waits until what is fresh or withheld has left, or cannot: some seconds at most. */
   async drain(): Promise<void> {
     const gossip = this.#gossip
     if (!gossip || !this.#isStarted) return
     this.take({ type: 'flush' })
-    if (gossip.sending === 0 && this.#parting.size === 0) return
+    if (!gossip.isBusy && this.#parting.size === 0) return
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, LAST_PUSH_MS)
@@ -288,9 +288,9 @@ export class Member {
     clearTimeout(timer)
   }
 
-  /** Resolves when nothing is on its way. */
+  /** Resolves when nothing is to be said, or on its way. */
   async #idle(gossip: Gossip): Promise<void> {
-    if (gossip.sending === 0) return
+    if (!gossip.isBusy) return
     await new Promise<void>((resolve) => {
       const others = this.#onIdle
       this.#onIdle = () => {
@@ -342,7 +342,7 @@ export class Member {
     }
     if (this.#gossip === gossip) this.#arm(gossip)
     for (const room of [...this.#rooms.values()]) attempt(() => room.onStep())
-    if (gossip.sending === 0) {
+    if (!gossip.isBusy) {
       this.#onIdle?.()
       this.#onIdle = undefined
     }

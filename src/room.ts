@@ -18,6 +18,7 @@ import { LIMITS, packUpdate, Refusal, Replica } from '../crdt/index.ts'
 import { AwarenessGossip } from './awareness/awareness-gossip.ts'
 import { SwarmAwareness } from './awareness/swarm-awareness.ts'
 import { type Failure, toFailure } from './errors.ts'
+import { Fork } from './fork.ts'
 import { type DocumentStatus, type OpenOptions, updateRoom } from './gossip/index.ts'
 import { hotNeedsOf } from './maps/index.ts'
 import type { Attachable, Member, Problem } from './member.ts'
@@ -51,7 +52,14 @@ export interface RoomOptions {
   readonly onClosed?: () => void
 }
 
-const UNKNOWN: DocumentStatus = { syncs: 0, unconfirmedSince: undefined, hasFresh: false }
+const UNKNOWN: DocumentStatus = {
+  syncs: 0,
+  unconfirmedSince: undefined,
+  hasFresh: false,
+  isWithholding: false,
+  withheldUntil: undefined,
+  isUnproven: false,
+}
 
 /**
  * A writer id that no other has: 53 random bits. Yjs's own 32 bits collide with even odds
@@ -72,7 +80,7 @@ export class Room implements Attachable {
   #hasSaidGoodbye = false
   /** Updates that were read and wait for others. */
   #held: readonly Uint8Array[] = []
-  #isChangingWriter = false
+  readonly #fork: Fork
   /** Of the member it joined last. */
   #address = ''
   /** Of the document's writer: what it writes from this clock on has not been shared yet. */
@@ -102,6 +110,15 @@ export class Room implements Attachable {
       this.onProblem({ type: 'refused', from: this.#address, document: name, ...refused })
     }
     this.replica.onThrown = (error) => this.onProblem({ type: 'observer_failed', error })
+    this.#fork = new Fork({
+      doc,
+      replica: this.replica,
+      identity: keep?.identity,
+      persistence: this.#persistence,
+      newWriter,
+      wake: () => this.#member?.take({ type: 'changed' }),
+      onFailure: (failure) => this.#fail(failure),
+    })
     this.#unsent = this.#ownClock()
     this.#forget()
   }
@@ -152,9 +169,11 @@ export class Room implements Attachable {
     if (!keep?.identity) return
     const clocks = Y.decodeStateVector(Y.encodeStateVector(this.doc))
     const node = address === '' ? undefined : nodeNumber(address)
-    const { writer } = await keep.identity.take(node, clocks)
+    const { writer, reason } = await keep.identity.take(node, clocks)
     this.doc.clientID = writer
     this.#unsent = this.#ownClock()
+    // An id that was used before may be used by another, too: from a copy of the folder.
+    if (reason === 'same') this.#fork.begin(keep.identity.published)
   }
 
   /** Shares it with the swarm. Throws a TypeError where the member has a room of that name. */
@@ -221,8 +240,8 @@ export class Room implements Attachable {
     if (!this.#persistence) return undefined
     const { identity } = this.#options.keep ?? {}
     if (!identity) return this.flushed()
-    const { clientID: writer, store } = this.doc
-    const clock = Y.getState(store, writer)
+    const { clientID: writer } = this.doc
+    const clock = this.replica.shownClock
     return this.flushed().then(() => identity.publish(clock, writer))
   }
 
@@ -255,7 +274,7 @@ export class Room implements Attachable {
 
   onProblem(problem: Problem): void {
     this.#options.onProblem?.(problem)
-    if (problem.type === 'refused' && problem.reason === 'own_clock') void this.#changeWriter()
+    if (problem.type === 'refused' && problem.reason === 'own_clock') void this.#fork.meet()
   }
 
   #ownClock(): number {
@@ -319,22 +338,5 @@ export class Room implements Attachable {
         }),
       countPeers: () => member.gossip?.peers.size ?? 0,
     })
-  }
-
-  /**
-   * A peer has more under our writer id than we ever wrote: the data folder is a copy, or was
-   * restored, and another goes on under the same id. From now on we write under a new one.
-   */
-  async #changeWriter(): Promise<void> {
-    if (this.#isChangingWriter) return
-    this.#isChangingWriter = true
-    try {
-      const taken = await this.#options.keep?.identity?.mustChange(this.replica.clocks)
-      this.doc.clientID = taken?.writer ?? newWriter()
-    } catch (error) {
-      this.#fail(toFailure(error))
-    } finally {
-      this.#isChangingWriter = false
-    }
   }
 }

@@ -28,6 +28,16 @@ const showCounters = ({ counters, waiting }: AgentStatus): string[] => {
   ].map((line) => printable(line))
 }
 
+/** Of what is not published yet: how much, and what it waits for. */
+const showWithheld = ({ withheld, isUnproven }: AgentStatus): string[] => {
+  if (withheld) {
+    const { changes, until } = withheld
+    const time = until.slice(11, 19)
+    return [`withheld  ${count(changes, 'change')}, until a peer answers, or ${time} UTC`]
+  }
+  return isUnproven ? ['writer    no peer has shown that it is used here alone'] : []
+}
+
 const showStatus = ({ io }: Context, dir: string, status: AgentStatus): string => {
   const style = styler(io.hasColors)
   const options = { head: (line: string) => style('bold', line) }
@@ -38,6 +48,7 @@ const showStatus = ({ io }: Context, dir: string, status: AgentStatus): string =
     `data      ${printable(dir)}`,
     `version   ${status.version}`,
     `digest    ${status.digest}`,
+    ...showWithheld(status),
     ...(status.waitsFor ? [`waits     ${printable(status.waitsFor.message)}`] : []),
   ]
   return [

@@ -435,7 +435,7 @@ export class Composer {
           : takePiece(replica.doc, delta, bytes)
       const isPart = bytes !== undefined && bytes !== SINGLE
       const pack = (): PackedUpdate => this.#pack(replica, piece)
-      const update = isPart ? this.#parts.get(replica, replica.deletes, piece, pack) : pack()
+      const update = isPart ? this.#parts.get(replica.era, replica.deletes, piece, pack) : pack()
       const length = lengthOf(update)
       const fits =
         length <= room &&

@@ -46,6 +46,11 @@ export class Spread {
     return Math.min(this.#roundAt, this.#flushAt, this.#echoAt)
   }
 
+  /** Is something gathered that is to be pushed? */
+  get isGathering(): boolean {
+    return Number.isFinite(this.#flushAt)
+  }
+
   /** It is announced at the next event. */
   opened(document: SharedDocument): void {
     this.#opened.push(document)
