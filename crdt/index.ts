@@ -12,7 +12,7 @@ export {
   decodeAwareness,
   encodeAwareness,
 } from './awareness.ts'
-export { decodePush, encodePush, isPushOf, packUpdate, unpackUpdate } from './codec.ts'
+export { decodePush, encodePush, isPushOf } from './codec.ts'
 export {
   type DeleteSet,
   decodeDeletes,
@@ -35,6 +35,7 @@ export {
   mergeDeltas,
 } from './delta.ts'
 export { digestBytes, digestSnapshot } from './digest.ts'
+export { differences, type Fingerprint, fingerprintOf } from './fingerprint.ts'
 export { CausalGate, type HeldUpdate } from './gate.ts'
 export { type Inspection, inspectUpdate } from './inspect.ts'
 export { mergeOwn } from './integrate.ts'
@@ -61,6 +62,7 @@ export type {
   UpdateOutcome,
 } from './outcome.ts'
 export { ForkRefusal } from './own-writer.ts'
+export { packUpdate, unpackUpdate } from './packed.ts'
 export { fitsPiece, takePiece } from './piece.ts'
 export type { Platform } from './platform.ts'
 export { REFUSAL_REASONS, Refusal, type RefusalReason } from './refusal.ts'

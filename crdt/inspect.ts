@@ -121,7 +121,6 @@ export const inspectUpdate = (
 ): Inspection => {
   const update = decodeUpdate(bytes, limits)
   const { structs, deletes: ds } = update
-  checkOwn(doc, update, withheld)
   const { store } = doc
   const runs = new Map<number, ClockRun>()
   const missing = new Map<number, number>()
@@ -180,6 +179,7 @@ export const inspectUpdate = (
       if (end > reach) need(missing, writer, end)
     }
   }
+  checkOwn(doc, update, withheld)
   // What waits is looked at again when nothing is missing any more.
   if (missing.size === 0 && isCrossing) checkOrder(doc, byWriter(structs))
   const delta = { structs: runs, deletes: Y.mergeDeleteSets([ds]) }

@@ -11,7 +11,7 @@
  * await member.close()
  * ```
  */
-import { isPushOf, type RefusalReason, type Replica } from '../crdt/index.ts'
+import { isPushOf, type Replica } from '../crdt/index.ts'
 import { Failure, toFailure } from './errors.ts'
 import {
   Gossip,
@@ -23,6 +23,7 @@ import {
 import { PatientOpening } from './patient-opening.ts'
 import { PeerSearch } from './peer-search.ts'
 import { nodePlatform } from './platform.ts'
+import type { Problem } from './problem.ts'
 import { checkSwarm } from './swarm.ts'
 import type { Incoming, Transport } from './transport.ts'
 
@@ -31,6 +32,8 @@ const MOST_WAIT_MS = 60_000
 
 /** Milliseconds that a stop waits for pushes on their way. */
 const LAST_PUSH_MS = 2_000
+
+export type { Problem } from './problem.ts'
 
 export interface MemberOptions {
   readonly swarm: string
@@ -43,27 +46,6 @@ export interface MemberOptions {
   /** Told of trouble: refused messages, an unreachable daemon. Called often in bad times. */
   readonly onProblem?: (problem: Problem) => void
 }
-
-export type Problem =
-  | { readonly type: 'transport'; readonly failure: Failure }
-  | { readonly type: 'store'; readonly failure: Failure }
-  | { readonly type: 'send'; readonly to: string; readonly failure: Failure }
-  | {
-      readonly type: 'refused'
-      /** Who sent it; our own address (empty while there is none) for what was written here. */
-      readonly from: string
-      /** Absent where the message as a whole is refused. */
-      readonly document?: string
-      readonly reason: RefusalReason
-      readonly message: string
-      /**
-       * Where it was written here: the name of the root type, then keys and places in lists. It has
-       * been taken out of the document, as peers would refuse it with all that comes after it.
-       */
-      readonly path?: readonly (string | number)[]
-    }
-  | { readonly type: 'unsendable'; readonly to: string; readonly bytes: number }
-  | { readonly type: 'observer_failed'; readonly error: unknown }
 
 /** A document as a member shares it. */
 export interface Attachable {

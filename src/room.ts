@@ -19,7 +19,7 @@ import { AwarenessGossip } from './awareness/awareness-gossip.ts'
 import { SwarmAwareness } from './awareness/swarm-awareness.ts'
 import { type Failure, toFailure } from './errors.ts'
 import { Fork } from './fork.ts'
-import { type DocumentStatus, type OpenOptions, updateRoom } from './gossip/index.ts'
+import { type DocumentStatus, NOT_SHARED, type OpenOptions, updateRoom } from './gossip/index.ts'
 import { hotNeedsOf } from './maps/index.ts'
 import type { Attachable, Member, Problem } from './member.ts'
 import { nodePlatform } from './platform.ts'
@@ -50,15 +50,6 @@ export interface RoomOptions {
   readonly onStep?: () => void
   /** The member it had joined has closed. */
   readonly onClosed?: () => void
-}
-
-const UNKNOWN: DocumentStatus = {
-  syncs: 0,
-  unconfirmedSince: undefined,
-  hasFresh: false,
-  isWithholding: false,
-  withheldUntil: undefined,
-  isUnproven: false,
 }
 
 /**
@@ -130,7 +121,7 @@ export class Room implements Attachable {
 
   /** How far it is; of a room that has joined nobody nothing is known. */
   get status(): DocumentStatus {
-    return this.#member?.gossip?.statusOf(this.name) ?? UNKNOWN
+    return this.#member?.gossip?.statusOf(this.name) ?? NOT_SHARED
   }
 
   /** Made when it is first read. Throws a TypeError where there is to be none. */

@@ -62,6 +62,8 @@ export interface AgentStatus {
   readonly withheld?: { readonly changes: number; readonly until: string }
   /** No peer was there to show it, and what was withheld was published all the same; absent: it was shown. */
   readonly isUnproven?: true
+  /** Peers that have our digest and hold something else, and the writers as whom two have written; absent: none is known. */
+  readonly diverged?: readonly { readonly peer: string; readonly writers: readonly number[] }[]
   /** Why the transport is not open yet, and what to do; absent: it is. */
   readonly waitsFor?: {
     readonly code: string
@@ -72,8 +74,15 @@ export interface AgentStatus {
 
 const isInSync = ({ name, replica, member, status }: Room, peer: Peer): boolean | null => {
   // What is withheld here no peer has.
-  if (peer.digests.get(name) === replica.digest) return !status.isWithholding
+  if (peer.digests.get(name) === replica.digest)
+    return !status.isWithholding && !status.differing.has(peer.address)
   return member?.gossip?.hasTold(name, peer.address) ? false : null
+}
+
+/** Those that differ in what some writers wrote, and whose digest is ours. */
+const describeDiverged = ({ status }: Room): Partial<AgentStatus> => {
+  const diverged = [...status.differing].map(([peer, writers]) => ({ peer, writers }))
+  return diverged.length > 0 ? { diverged } : {}
 }
 
 const describeWithheld = ({ replica, status }: Room): Partial<AgentStatus> => {
@@ -122,6 +131,7 @@ export const describeAgent = (room: Room, member: Member): AgentStatus => {
     counters: { ...counters, rejected: { ...counters.rejected } },
     waiting: waiting.updates,
     ...describeWithheld(room),
+    ...describeDiverged(room),
     ...(waitsFor && {
       waitsFor: { code: waitsFor.code, message: waitsFor.message, hint: waitsFor.hint },
     }),

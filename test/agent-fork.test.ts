@@ -12,6 +12,7 @@ import { appendEntry, incrementEntry, readEntries, writeEntry } from '../src/map
 import { MemoryHub, MemoryTransport } from '../src/transports/memory.ts'
 import { agentIn } from './helpers/agent.ts'
 import { inFolder } from './helpers/folder.ts'
+import { onStage, textOf, write } from './helpers/provider.ts'
 import { suite } from './helpers/suite.ts'
 import { until } from './helpers/until.ts'
 
@@ -284,7 +285,7 @@ for (const [name, counts] of Object.entries({ 'as much': [5, 5], 'more and less'
         config: { intervalMs: 200, backoffMs: 100 },
       })
       set(agent, `of ${i}`, counts[i]!)
-      each(i + 1, () => incrementEntry(doc, 'state', 'n'))
+      each(counts[i]!, () => incrementEntry(doc, 'state', 'n'))
       return agent
     })
     try {
@@ -296,12 +297,25 @@ for (const [name, counts] of Object.entries({ 'as much': [5, 5], 'more and less'
         ),
       )
       await agree(...agents)
-      const expected = { ...keys('of 0', counts[0]!), ...keys('of 1', counts[1]!), n: 3 }
+      const expected = { ...keys('of 0', counts[0]!), ...keys('of 1', counts[1]!), n: 10 }
       for (const { doc } of agents) assert.equal(readEntries(doc, 'state'), expected)
     } finally {
       await Promise.all(agents.map((agent) => agent.stop()))
     }
   })
 }
+
+test('two providers of one id that wrote before they met', () =>
+  onStage(async (stage) => {
+    const [one, other] = twins(2).map((doc, i) => stage.add(`p${i}`, { doc, connect: false }))
+    write(one!, 'one')
+    write(other!, 'two')
+    one!.connect()
+    other!.connect()
+    await until('both have both', () =>
+      [one!, other!].every((each) => /one/.test(textOf(each)) && /two/.test(textOf(each))),
+    )
+    await until('one text', () => textOf(one!) === textOf(other!))
+  }))
 
 test.run()

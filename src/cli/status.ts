@@ -28,6 +28,12 @@ const showCounters = ({ counters, waiting }: AgentStatus): string[] => {
   ].map((line) => printable(line))
 }
 
+const showDiverged = ({ diverged = [] }: AgentStatus): string[] =>
+  diverged.map(({ peer, writers }) => {
+    const whose = writers.length > 0 ? ` of what writer ${writers.join(', ')} wrote` : ''
+    return `diverged  ${printable(peer)} holds something else${whose}, under the same digest`
+  })
+
 /** Of what is not published yet: how much, and what it waits for. */
 const showWithheld = ({ withheld, isUnproven }: AgentStatus): string[] => {
   if (withheld) {
@@ -49,6 +55,7 @@ const showStatus = ({ io }: Context, dir: string, status: AgentStatus): string =
     `version   ${status.version}`,
     `digest    ${status.digest}`,
     ...showWithheld(status),
+    ...showDiverged(status),
     ...(status.waitsFor ? [`waits     ${printable(status.waitsFor.message)}`] : []),
   ]
   return [

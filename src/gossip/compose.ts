@@ -25,6 +25,7 @@ import {
   takePiece,
 } from '../../crdt/index.ts'
 import type { Fanouts } from './fanouts.ts'
+import type { OpenDocument } from './open-document.ts'
 import type { Answer, Saying } from './outbox.ts'
 import { Parcel } from './parcel.ts'
 import { PartCache } from './part-cache.ts'
@@ -45,20 +46,6 @@ export interface ComposeOptions {
   readonly maxTextBytes: number
   /** Structs and runs of deletes that a peer takes in one update. */
   readonly maxEntries: number
-}
-
-/** A document as gossip keeps it. */
-export interface OpenDocument {
-  readonly replica: Replica
-  readonly rumors: Rumors
-  /** What is told of who is there; absent where nobody asks for that. */
-  readonly awareness?: AwarenessSource
-}
-
-/** States that are told as they are when the message leaves, and need not arrive. */
-export interface AwarenessSource {
-  /** Those from that number on, encoded in at most `bytes`; undefined when there are none. */
-  encodeSince(number: number, bytes: number): Uint8Array | undefined
 }
 
 export interface Composed {
@@ -306,6 +293,7 @@ export class Composer {
     const isAnnounced = since !== undefined && (!rumor || (!isEmptyDelta(rumor) && !update))
     const state: DocState = {
       ...((saying.digest || ask || isAnnounced) && { digest: replica.digest }),
+      ...document.content.said(saying),
       ...summary,
       ...(update && { update }),
     }

@@ -9,8 +9,9 @@
  * document.status                        // { syncs: 1, unconfirmedSince: undefined, hasFresh: true }
  * ```
  */
-import type { Delta, Replica } from '../../crdt/index.ts'
-import type { AwarenessSource, OpenDocument } from './compose.ts'
+import type { Delta, Platform, Replica } from '../../crdt/index.ts'
+import { Content } from './content.ts'
+import type { AwarenessSource, OpenDocument } from './open-document.ts'
 import { Probation } from './probation.ts'
 import { Rumors, type Source } from './rumors.ts'
 import { Unconfirmed } from './unconfirmed.ts'
@@ -39,6 +40,19 @@ export interface DocumentStatus {
   readonly withheldUntil: number | undefined
   /** Did that end without a word of a peer? */
   readonly isUnproven: boolean
+  /** Peer → the writers of whom it holds something else than we, though its digest is ours. */
+  readonly differing: ReadonlyMap<string, readonly number[]>
+}
+
+/** Of a document that is shared with nobody nothing is known. */
+export const NOT_SHARED: DocumentStatus = {
+  syncs: 0,
+  unconfirmedSince: undefined,
+  hasFresh: false,
+  isWithholding: false,
+  withheldUntil: undefined,
+  isUnproven: false,
+  differing: new Map(),
 }
 
 export class SharedDocument implements OpenDocument {
@@ -47,6 +61,7 @@ export class SharedDocument implements OpenDocument {
   readonly rumors = new Rumors()
   readonly awareness?: AwarenessSource
   readonly unconfirmed = new Unconfirmed()
+  readonly content: Content
   /** Milliseconds; when a peer is to be asked whether it has those, or has more than we. */
   confirmAt = Number.POSITIVE_INFINITY
   syncs = 0
@@ -66,8 +81,10 @@ export class SharedDocument implements OpenDocument {
     from: undefined,
   }
 
-  constructor(name: string, replica: Replica, { awareness, confirmMs }: OpenOptions = {}) {
+  constructor(name: string, replica: Replica, platform: Platform, options: OpenOptions = {}) {
+    const { awareness, confirmMs } = options
     this.name = name
+    this.content = new Content(replica, platform)
     this.replica = replica
     this.#era = replica.era
     this.#confirmMs = confirmMs ?? Number.POSITIVE_INFINITY
@@ -84,6 +101,7 @@ export class SharedDocument implements OpenDocument {
       isWithholding: this.isWithholding,
       withheldUntil: this.probation?.until,
       isUnproven: this.#isUnproven,
+      differing: this.content.differing,
     }
   }
 

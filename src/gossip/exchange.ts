@@ -24,6 +24,7 @@ import {
 } from '../../crdt/index.ts'
 import type { GossipConfig } from './config.ts'
 import type { Counters } from './counters.ts'
+import { Divergence } from './divergence.ts'
 import type { SharedDocument } from './document.ts'
 import type { GossipEffect } from './events.ts'
 import type { Inquiry } from './inquiry.ts'
@@ -80,10 +81,12 @@ const applyOne = (replica: Replica, { bytes, needs }: ReceivedUpdate): BatchOutc
 export class Exchange {
   readonly #options: ExchangeOptions
   readonly #inquiry: Inquiry
+  readonly #divergence: Divergence
 
   constructor(options: ExchangeOptions) {
     this.#options = options
     this.#inquiry = options.inquiry
+    this.#divergence = new Divergence(options)
   }
 
   /**
@@ -149,7 +152,7 @@ export class Exchange {
     if (vector) {
       this.#onVector(peer, document, state, now)
     } else if (digest !== undefined && !answer && isLast) {
-      if (digest === document.replica.digest) this.#onEqual(document, peer, now)
+      if (digest === document.replica.digest) this.#onEqual(document, peer, state, now)
       else this.#inquiry.ask(name, peer.address, digest, now)
     }
     if (answer) {
@@ -158,7 +161,7 @@ export class Exchange {
       const { next, since } = this.#inquiry.answered(name, peer.address, more === true, now)
       if (since !== undefined && !vector) document.answered(peer.address, since)
       if (since !== undefined && document.replica.waiting.updates === 0) document.syncs++
-      if (digest === document.replica.digest) this.#onEqual(document, peer, now)
+      if (digest === document.replica.digest) this.#onEqual(document, peer, state, now)
       else if (since !== undefined) this.#inquiry.vouch(document, now)
       this.#inquiry.askNext([[name, next]], now)
     }
@@ -167,9 +170,10 @@ export class Exchange {
   }
 
   /** The peer has exactly what we show. */
-  #onEqual(document: SharedDocument, peer: Peer, now: number): void {
+  #onEqual(document: SharedDocument, peer: Peer, state: DocState, now: number): void {
     document.equals(peer.address)
     this.#inquiry.vouch(document, now)
+    this.#divergence.compare(peer, document, state, now)
   }
 
   /** Merges what peers sent for one document, and passes on what was new. */

@@ -121,7 +121,7 @@ export class Gossip {
    */
   open(document: string, replica: Replica, options: OpenOptions = {}): void {
     if (this.#documents.has(document)) throw new TypeError(`document "${document}" is open already`)
-    const shared = new SharedDocument(document, replica, options)
+    const shared = new SharedDocument(document, replica, this.#options.platform, options)
     this.#documents.set(document, shared)
     this.#spread.opened(shared)
   }

@@ -120,6 +120,17 @@ export class Inquiry {
     if (document.probation?.hasAsked) this.#release(document, true, now)
   }
 
+  /** The peer holds something else under our writer id: it is asked for all of it. */
+  doubt(document: SharedDocument, { address }: Peer, now: number): void {
+    const { replica, name } = document
+    if (replica.withheld) return
+    replica.withhold({ from: 0, fresh: replica.ownClock })
+    document.watch(now, this.#options.config.aloneMs)
+    this.#asks.forget(name)
+    this.ask(name, address, undefined, now)
+    document.probation?.tried(true, now)
+  }
+
   /** Whoever withholds something asks at once whether it may be told; alone it waits no longer than that. */
   #onProbation(now: number): void {
     const { config, documents } = this.#options
