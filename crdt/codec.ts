@@ -32,7 +32,8 @@ const encodeUpdate = ({ needs, told, ...update }: PackedUpdate): Record<string, 
 })
 
 const encodeState = (state: DocState): Record<string, unknown> => {
-  const { update, digest, content, writers, vector, deletes, awareness, answer, more } = state
+  const { update, digest, content, writers, vector, deletes, awareness } = state
+  const { answer, more, partial } = state
   return {
     ...(digest !== undefined && { digest }),
     ...(content !== undefined && { content }),
@@ -43,6 +44,7 @@ const encodeState = (state: DocState): Record<string, unknown> => {
     ...(awareness && { awareness: toBase64(awareness) }),
     ...(answer && { answer }),
     ...(more && { more }),
+    ...(partial && { partial }),
   }
 }
 
@@ -191,6 +193,7 @@ const readState = (value: unknown, limits: Limits): DocState => {
     ...(value.awareness !== undefined && { awareness: readBytes(value.awareness, 'awareness') }),
     ...(value.answer === true && { answer: true }),
     ...(value.more === true && { more: true }),
+    ...(value.partial === true && { partial: true }),
   }
   check(
     Boolean(state.update || state.digest || state.vector || state.awareness),

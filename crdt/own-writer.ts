@@ -13,10 +13,10 @@ import { Refusal } from './refusal.ts'
 import type { OwnRange } from './withheld.ts'
 
 export class ForkRefusal extends Refusal {
-  /** The first own clock that is another's. */
-  readonly fork: number
+  /** The first own clock that is another's; undefined: there is one, and it is not known which. */
+  readonly fork: number | undefined
 
-  constructor(message: string, fork: number) {
+  constructor(message: string, fork: number | undefined) {
     super('own_clock', message)
     this.fork = fork
   }
@@ -107,8 +107,8 @@ const isOwn =
 
 /**
  * Throws a ForkRefusal where the update holds structs or deletes of the document's writer that it
- * did not write. `range` says which own clocks may have been given out twice; absent: none, but for
- * those beyond our own.
+ * did not write. `range` says which own clocks may have been given out twice, and since when no peer has
+ * been shown any; absent: any may, and all have been shown.
  */
 export const checkOwn = (
   doc: Y.Doc,
@@ -117,25 +117,26 @@ export const checkOwn = (
 ): void => {
   const { clientID: writer, store } = doc
   const known = Y.getState(store, writer)
-  const { from, fresh } = range?.writer === writer ? range : { from: known, fresh: known }
+  const isWithheld = range?.writer === writer
+  const { from, fresh } = isWithheld ? range : { from: 0, fresh: known }
   const own = (store.clients.get(writer) ?? []) as Piece[]
   for (const struct of structs.filter(isOwn(writer))) {
     const end = struct.id.clock + struct.length
     if (end <= from) continue
     const start = Math.max(from, struct.id.clock)
     const common = Math.min(end, fresh, known)
-    const fork =
-      findDifference(own, struct, start, common) ??
-      (end > fresh ? Math.max(start, fresh) : undefined)
-    if (fork === undefined) continue
-    // A peer that left out what comes before it has that of another, too.
+    const different = findDifference(own, struct, start, common)
+    if (different === undefined && end <= fresh) continue
+    const fork = different ?? Math.max(start, fresh)
     const message = `structs of our own writer ${writer} from clock ${fork} up to clock ${end}`
-    throw new ForkRefusal(message, Math.min(fork, known))
+    // A peer that left out what comes before it has that of another, too.
+    const isSure = different !== undefined || isWithheld
+    throw new ForkRefusal(message, isSure ? Math.min(fork, known) : undefined)
   }
   for (const { clock, len } of deletes.clients.get(writer) ?? []) {
     const end = clock + len
     if (end <= Math.min(fresh, known)) continue
     const message = `deletes of our own writer ${writer} up to clock ${end}`
-    throw new ForkRefusal(message, Math.min(Math.max(clock, fresh), known))
+    throw new ForkRefusal(message, isWithheld ? Math.min(Math.max(clock, fresh), known) : undefined)
   }
 }

@@ -223,7 +223,7 @@ export class Replica {
     this.#state = undefined
   }
 
-  /** The first own clock withheld that a peer has of another; undefined while none is known. */
+  /** The first own clock that a peer has of another; undefined while none is known. */
   get fork(): number | undefined {
     return this.#fork
   }
@@ -435,7 +435,7 @@ export class Replica {
     try {
       return inspectUpdate(this.doc, bytes, this.#limits, withheld)
     } catch (error) {
-      if (withheld && error instanceof ForkRefusal)
+      if (error instanceof ForkRefusal && error.fork !== undefined)
         this.#fork = Math.min(error.fork, this.#fork ?? error.fork)
       throw error
     }

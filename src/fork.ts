@@ -34,6 +34,7 @@ export class Fork {
   #isBusy = false
   /** Own clocks below it were with peers before this start: they are the same for all. */
   #safe = 0
+  #hasBegun = false
   /** What the own writer had added to counters at the start. */
   #parts: ReturnType<typeof partsOf> = []
 
@@ -47,9 +48,19 @@ export class Fork {
    */
   begin(published: number): void {
     const { doc, replica } = this.#options
+    this.#hasBegun = true
     this.#safe = published
     this.#parts = partsOf(doc, doc.clientID)
     replica.withhold({ from: published, fresh: replica.ownClock })
+  }
+
+  /**
+   * The document is shared for the first time. Where it was written before nobody here knows who else
+   * has done so under its writer id.
+   */
+  join(): void {
+    if (!this.#hasBegun && this.#options.replica.ownClock > 0) this.begin(0)
+    this.#hasBegun = true
   }
 
   /** A peer has structs of our writer that we did not write. */
@@ -84,7 +95,9 @@ export class Fork {
       replica.rename(clock, writer, () => followRename(doc, old, clock, writer))
     if (persistence) persistence.rewrite(rename)
     else rename()
-    subtractShared(doc, this.#parts, old)
+    // What was added from there on the other has not.
+    const shared = this.#parts.filter((part) => part.clock < clock)
+    subtractShared(doc, shared, old)
     this.#safe = 0
     this.#parts = []
     wake()

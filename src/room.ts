@@ -172,6 +172,7 @@ export class Room implements Attachable {
     if (this.#member) throw new TypeError(`room "${this.name}" has joined a member already`)
     this.#address = member.address
     this.replica.examine(this.#unsent)
+    this.#fork.join()
     member.attach(this)
     this.#member = member
     // They wait for what a peer may bring, as anything does that came too early.

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { DEFAULTS } from '../src/gossip/index.ts'
 import { docOf } from './helpers/docs.ts'
-import { idsIn, type Member, type Message, noise, stateIn, Table } from './helpers/gossip.ts'
+import { DOC, idsIn, type Member, type Message, noise, stateIn, Table } from './helpers/gossip.ts'
 import { suite } from './helpers/suite.ts'
 
 const test = suite('gossip probation')
@@ -58,11 +58,11 @@ test('with a peer: nothing new leaves before its answer, and all of it right aft
   a.map.set('new', 1)
   table.handle(a, { type: 'peers', addresses: ['b'], source: 'given' })
   assert.ok(table.post.some(isAsk), 'nobody is asked')
-  assert.ok(a.gossip.statusOf('kv')?.withheldUntil)
+  assert.ok(a.gossip.statusOf(DOC)?.withheldUntil)
   table.advance(GATHER)
   assert.is(a.replica.withheld, undefined)
   assert.is(b.map.get('new'), 1)
-  assert.equal(a.gossip.statusOf('kv')?.isUnproven, false)
+  assert.equal(a.gossip.statusOf(DOC)?.isUnproven, false)
   const asked = table.log.findIndex((message) => message.from === 'a' && isAsk(message))
   const answered = table.log.findIndex(({ from }, i) => from === 'b' && i > asked)
   assert.is(told({ ...table, log: table.log.slice(0, answered) } as Table, 'a'), 5)
@@ -92,10 +92,10 @@ test('without a peer: it ends by itself, and says so', () => {
   table.change(a)
   table.advance(aloneMs - 1)
   assert.ok(a.replica.withheld)
-  assert.is(a.gossip.statusOf('kv')?.withheldUntil, table.now + 1)
+  assert.is(a.gossip.statusOf(DOC)?.withheldUntil, table.now + 1)
   table.advance(1)
   assert.is(a.replica.withheld, undefined)
-  assert.equal(a.gossip.statusOf('kv')?.isUnproven, true)
+  assert.equal(a.gossip.statusOf(DOC)?.isUnproven, true)
   const b = table.add('b')
   table.introduce(['a', 'b'])
   table.round(a)
@@ -103,7 +103,7 @@ test('without a peer: it ends by itself, and says so', () => {
   assert.is(b.map.get('new'), 1)
   table.round(b)
   table.advance(GATHER)
-  assert.equal(a.gossip.statusOf('kv')?.isUnproven, false, 'a peer has it all by now')
+  assert.equal(a.gossip.statusOf(DOC)?.isUnproven, false, 'a peer has it all by now')
 })
 
 for (const fate of ['failed', 'hangs'] as const) {
@@ -227,6 +227,43 @@ test('a peer that knows more of our writer: nothing of ours leaves under that id
   assert.is(a.map.size, 11)
   assert.equal(idsIn(a.doc), idsIn(b.doc))
   assert.is(a.replica.digest, b.replica.digest)
+})
+
+test('who asks meanwhile is answered when all may be shown, and not told before that it has it all', () => {
+  const table = new Table()
+  const a = table.add('a', { doc: written(5) })
+  const b = table.add('b')
+  restart(a, 0)
+  table.introduce(['a', 'b'])
+  table.handle(b, { type: 'ask', document: DOC })
+  table.settle(({ from }) => from === 'a')
+  assert.is(b.gossip.statusOf(DOC)?.syncs, 0)
+  table.round(a)
+  table.settle(({ to }) => to === 'a')
+  assert.is(b.gossip.statusOf(DOC)?.syncs, 0, 'an empty state was taken for all')
+  table.advance(aloneMs - 1) // what was lost is asked again
+  assert.is(a.replica.withheld, undefined)
+  assert.is(b.map.size, 5)
+  assert.ok(b.gossip.statusOf(DOC)!.syncs > 0)
+})
+
+test('two that both withhold what they wrote under one id find it out when they show it', () => {
+  const table = new Table()
+  const [a, b] = ['a', 'b'].map((name) => {
+    const doc = docOf(1)
+    for (let i = 0; i < 4; i++) doc.getMap('map').set('k', `${i} of ${name}`)
+    const member = table.add(name, { doc })
+    restart(member, 0)
+    return member
+  })
+  table.introduce(['a', 'b'])
+  table.change(a!)
+  table.change(b!)
+  table.advance(2 * GATHER)
+  for (const { replica, map } of [a!, b!]) {
+    assert.ok(replica.fork !== undefined)
+    assert.is(map.size, 1, 'the deletes of another were taken for its own')
+  }
 })
 
 test.run()

@@ -176,10 +176,16 @@ export class Composer {
       if (part.unsendable !== undefined) unsendable.push([name, part.unsendable])
       if (part.rest) left.push([name, part.rest])
       const awareness = this.#awareness(document, saying, room - length)
+      const { withheld } = document.replica
       if (Object.keys(part.state).length === 0 && !awareness) continue
       room -= length + (awareness?.length ?? 0) * BASE64_GROWTH
       version += document.replica.version
-      state.set(name, { ...part.state, ...(awareness && { awareness }) })
+      const isPartial = withheld !== undefined && part.state.digest !== undefined
+      state.set(name, {
+        ...part.state,
+        ...(awareness && { awareness }),
+        ...(isPartial && { partial: true }),
+      })
       said.push([name, saying])
     }
     if (said.length === 0) return { text: undefined, said, left, unsendable }

@@ -127,7 +127,9 @@ export class SharedDocument implements OpenDocument {
   watch(now: number, aloneMs: number): boolean {
     const { withheld } = this.replica
     if (this.probation?.of === withheld) return false
+    const { askers } = this.probation ?? {}
     this.probation = withheld && new Probation(withheld, now, aloneMs)
+    for (const [address, known] of askers ?? []) this.probation?.defer(address, known)
     return withheld !== undefined
   }
 

@@ -171,7 +171,7 @@ export class Exchange {
 
   /** The peer has exactly what we show. */
   #onEqual(document: SharedDocument, peer: Peer, state: DocState, now: number): void {
-    document.equals(peer.address)
+    if (!state.partial) document.equals(peer.address)
     this.#inquiry.vouch(document, now)
     this.#divergence.compare(peer, document, state, now)
   }
@@ -275,9 +275,9 @@ export class Exchange {
       const theirs = known.clocks.get(replica.doc.clientID) ?? 0
       if (theirs <= replica.shownClock) this.#inquiry.vouch(document, now)
       // Also an empty answer is given: it says that there is nothing, and ends the ask.
-      this.#options.sender.say(peer, name, { answer: { known } })
+      this.#inquiry.answer(document, peer, known, now)
       if (!replica.isBehind(known)) {
-        document.syncs++
+        if (!state.partial) document.syncs++
         return
       }
       if (!state.answer) this.#inquiry.ask(name, peer.address, state.digest, now)

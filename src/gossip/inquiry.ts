@@ -7,6 +7,7 @@
  * if (inquiry.wakeAt <= now) inquiry.onTime(now)
  * ```
  */
+import type { Known } from '../../crdt/index.ts'
 import { type Answered, Asks, type Next } from './asks.ts'
 import type { Composer } from './compose.ts'
 import type { GossipConfig } from './config.ts'
@@ -64,6 +65,14 @@ export class Inquiry {
   /** The document is shared no more. */
   forget(document: string): void {
     this.#asks.forget(document)
+  }
+
+  /** The peer has asked: it is answered now, or when all may be shown. */
+  answer(document: SharedDocument, peer: Peer, known: Known, now: number): void {
+    if (document.replica.withheld) {
+      document.watch(now, this.#options.config.aloneMs)
+      document.probation?.defer(peer.address, known)
+    } else this.#options.sender.say(peer, document.name, { answer: { known } })
   }
 
   /** The peer's answer, or a part of it, has come. */
@@ -145,8 +154,14 @@ export class Inquiry {
   }
 
   #release(document: SharedDocument, isProven: boolean, now: number): void {
+    const { peers, sender, takeLocal } = this.#options
+    const askers = document.probation?.askers ?? []
     document.release(isProven)
-    this.#options.takeLocal(now)
+    takeLocal(now)
+    for (const [address, known] of askers) {
+      const peer = peers.get(address)
+      if (peer) sender.say(peer, document.name, { answer: { known } })
+    }
   }
 
   #askToConfirm(now: number): void {

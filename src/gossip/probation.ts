@@ -9,10 +9,13 @@
  * if (probation.until <= now) replica.release()
  * ```
  */
-import type { OwnRange } from '../../crdt/index.ts'
+import type { Known, OwnRange } from '../../crdt/index.ts'
 
 /** Milliseconds to the next ask: a lost one costs that much. Each is two short messages. */
 const ASK_AGAIN_MS = 500
+
+/** Peers whose asks are kept for later. Others ask again. */
+const MOST_ASKERS = 64
 
 /** Times the longest silence that it lasts at most, however slowly an answer comes. */
 const MOST = 10
@@ -28,6 +31,8 @@ export class Probation {
   until: number
   /** Milliseconds; undefined while there was nobody to ask. */
   #askAt: number | undefined
+  /** Those who have asked meanwhile, and what they knew. An answer without what is withheld would be taken for all. */
+  readonly askers = new Map<string, Known>()
 
   constructor(of: OwnRange, now: number, aloneMs: number) {
     this.of = of
@@ -44,6 +49,11 @@ export class Probation {
 
   get hasAsked(): boolean {
     return this.#askAt !== undefined
+  }
+
+  /** The peer is answered when it is over. */
+  defer(address: string, known: Known): void {
+    if (this.askers.size < MOST_ASKERS || this.askers.has(address)) this.askers.set(address, known)
   }
 
   isToAsk(now: number): boolean {

@@ -33,6 +33,7 @@ const renameArray = (doc: Y.Doc, writer: number, to: number): void => {
 
 /** To be called while the structs of `writer` from `clock` on become those of `to`. */
 export const followRename = (doc: Y.Doc, writer: number, clock: number, to: number): void => {
+  if (!doc.share.has(HOT_ROOT)) return
   const index = hotOf(doc)
   renameArray(doc, writer, to)
   for (const array of index.arrays()) {
@@ -51,6 +52,8 @@ export const followRename = (doc: Y.Doc, writer: number, clock: number, to: numb
 
 /** The parts of counters that are the writer's. */
 export const partsOf = (doc: Y.Doc, writer: number): HotPart[] => {
+  // To look at it is to listen to the document from then on.
+  if (!doc.share.has(HOT_ROOT)) return []
   const index = hotOf(doc)
   const parts: HotPart[] = []
   for (const map of index.maps) {
@@ -82,6 +85,7 @@ const subtract = (doc: Y.Doc, { map, key, value, base }: HotPart, writer: number
  */
 export const subtractShared = (doc: Y.Doc, shared: readonly HotPart[], writer: number): void => {
   let left = shared.filter(({ value }) => value !== 0)
+  if (left.length === 0) return
   const look = (): void => {
     if (!doc.isDestroyed) left = left.filter((part) => !subtract(doc, part, writer))
     if (left.length === 0) stop()
