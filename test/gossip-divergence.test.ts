@@ -158,6 +158,7 @@ test('what is withheld makes no difference', () => {
 const fingerprintTold = (table: Table, member: Member): string => {
   table.round(member)
   table.settle(() => true)
+  table.now += INTERVAL
   const [message] = table.round(member)
   table.settle(() => true)
   const { content } = stateIn(message!)

@@ -24,14 +24,18 @@ import type { Saying } from './outbox.ts'
  */
 export const CONTENT_MS = 60_000
 
+/** Milliseconds without a change after which times are quiet: what was pushed has arrived, or is asked for. */
+const QUIET_MS = 250
+
 /** Writers whose fingerprints are told, 16 bytes each. Of more only the whole is told. */
 const MOST_WRITERS = 1_024
 
 export class Content {
   readonly #replica: Replica
   readonly #platform: Platform
-  /** The digest at the last round. */
+  /** The digest at the last round, and since when it has been that, in milliseconds. */
   #digest: string | undefined
+  #since = Number.NEGATIVE_INFINITY
   /** Milliseconds; when the fingerprint was told last in a round. */
   #toldAt = Number.NEGATIVE_INFINITY
   #made: { readonly digest: string; readonly fingerprint: Fingerprint } | undefined
@@ -45,11 +49,12 @@ export class Content {
     this.#platform = platform
   }
 
-  /** Is this round to tell it? Only where nothing has changed since the last. */
+  /** Is this round to tell it? Only where nothing has changed since an earlier one. */
   takeDue(now: number): boolean {
     const { digest, withheld } = this.#replica
-    const isQuiet = digest === this.#digest
+    if (digest !== this.#digest) this.#since = now
     this.#digest = digest
+    const isQuiet = now - this.#since >= QUIET_MS
     if (!isQuiet || withheld || now < this.#toldAt + CONTENT_MS) return false
     this.#toldAt = now
     return true
