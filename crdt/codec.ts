@@ -4,15 +4,15 @@
  *
  * ```js
  * const text = encodePush(push)
- * const push = decodePush(text, { swarm: 'kv' })       // throws a Refusal
- * const bytes = unpackUpdate(push.state.get('kv').update, platform)
+ * const push = decodePush(text, 'kv')       // throws a Refusal
  * ```
  */
 import { fromBase64, toBase64 } from 'lib0/buffer'
 import { encodeUtf8 } from 'lib0/string'
 import * as Y from 'yjs'
 import type { Clocks } from './delta.ts'
-import { DIGEST_PATTERN, digestBytes } from './digest.ts'
+import { DIGEST_PATTERN } from './digest.ts'
+import { decodeWriters, encodeWriters, FINGERPRINT_PATTERN } from './fingerprint.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import {
   type DocState,
@@ -23,63 +23,7 @@ import {
   type PackedUpdate,
   type Push,
 } from './message.ts'
-import type { Platform } from './platform.ts'
 import { Refusal, type RefusalReason } from './refusal.ts'
-import type { EncodedUpdate } from './replica.ts'
-
-/** Bytes. Shorter updates gain nothing from DEFLATE but the time it takes. */
-const DEFLATE_FROM = 512
-
-/** Packs V1 bytes whose digest is known; deflates them where that makes them shorter. */
-export const packUpdate = (update: EncodedUpdate, platform: Platform): PackedUpdate => {
-  const { bytes, digest } = update
-  const needs = update.needs.size > 0 && { needs: update.needs }
-  if (bytes.length >= DEFLATE_FROM) {
-    const deflated = platform.deflate(bytes)
-    if (deflated.length < bytes.length) {
-      return {
-        data: toBase64(deflated),
-        encoding: 'v1+deflate',
-        length: bytes.length,
-        digest,
-        ...needs,
-      }
-    }
-  }
-  return { data: toBase64(bytes), encoding: 'v1', length: bytes.length, digest, ...needs }
-}
-
-/** The V1 bytes, once length and digest have proved them whole; throws a Refusal. */
-export const unpackUpdate = (
-  packed: PackedUpdate,
-  platform: Platform,
-  limits: Limits = LIMITS,
-): Uint8Array => {
-  if (packed.length > limits.updateBytes) {
-    throw new Refusal(
-      'too_large',
-      `update of ${packed.length} bytes, at most ${limits.updateBytes}`,
-    )
-  }
-  let bytes: Uint8Array
-  try {
-    const raw = fromBase64(packed.data)
-    bytes = packed.encoding === 'v1' ? raw : platform.inflate(raw, packed.length)
-  } catch (error) {
-    throw new Refusal('damaged', `update cannot be unpacked: ${(error as Error).message}`, error)
-  }
-  if (bytes.length !== packed.length) {
-    throw new Refusal(
-      'damaged',
-      `update has ${bytes.length} bytes, ${packed.length} were announced`,
-    )
-  }
-  const digest = digestBytes(bytes, platform)
-  if (digest !== packed.digest) {
-    throw new Refusal('damaged', `update has digest ${digest}, ${packed.digest} was announced`)
-  }
-  return bytes
-}
 
 const encodeUpdate = ({ needs, told, ...update }: PackedUpdate): Record<string, unknown> => ({
   ...update,
@@ -88,15 +32,19 @@ const encodeUpdate = ({ needs, told, ...update }: PackedUpdate): Record<string, 
 })
 
 const encodeState = (state: DocState): Record<string, unknown> => {
-  const { update, digest, vector, deletes, awareness, answer, more } = state
+  const { update, digest, content, writers, vector, deletes, awareness } = state
+  const { answer, more, partial } = state
   return {
     ...(digest !== undefined && { digest }),
+    ...(content !== undefined && { content }),
+    ...(writers && { writers: toBase64(encodeWriters(writers)) }),
     ...(vector && { vector: toBase64(vector) }),
     ...(deletes && { deletes: toBase64(deletes) }),
     ...(update && { update: encodeUpdate(update) }),
     ...(awareness && { awareness: toBase64(awareness) }),
     ...(answer && { answer }),
     ...(more && { more }),
+    ...(partial && { partial }),
   }
 }
 
@@ -194,6 +142,21 @@ const readClocks = (value: unknown, what: string): Clocks => {
   }
 }
 
+const readContent = (value: unknown): string => {
+  const ok = typeof value === 'string' && FINGERPRINT_PATTERN.test(value)
+  check(ok, 'malformed', () => `content is ${show(value)}, not 16 hex digits`)
+  return value as string
+}
+
+const readWriters = (value: unknown): Map<number, string> => {
+  const bytes = readBytes(value, 'writers')
+  try {
+    return decodeWriters(bytes)
+  } catch (error) {
+    throw new Refusal('malformed', `writers are no fingerprints: ${show(value)}`, error)
+  }
+}
+
 const readMembers = (value: unknown, what: string, limits: Limits): string[] => {
   if (value === undefined) return []
   if (!Array.isArray(value))
@@ -223,11 +186,14 @@ const readState = (value: unknown, limits: Limits): DocState => {
   const state: DocState = {
     ...(value.update !== undefined && { update: readUpdate(value.update, limits) }),
     ...(value.digest !== undefined && { digest: readDigest(value.digest, 'state digest') }),
+    ...(value.content !== undefined && { content: readContent(value.content) }),
+    ...(value.writers !== undefined && { writers: readWriters(value.writers) }),
     ...(value.vector !== undefined && { vector: readBytes(value.vector, 'vector') }),
     ...(value.deletes !== undefined && { deletes: readBytes(value.deletes, 'deletes') }),
     ...(value.awareness !== undefined && { awareness: readBytes(value.awareness, 'awareness') }),
     ...(value.answer === true && { answer: true }),
     ...(value.more === true && { more: true }),
+    ...(value.partial === true && { partial: true }),
   }
   check(
     Boolean(state.update || state.digest || state.vector || state.awareness),

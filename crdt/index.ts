@@ -18,7 +18,7 @@ export {
   type WrittenState,
   writeState,
 } from './awareness-state.ts'
-export { decodePush, encodePush, isPushOf, packUpdate, unpackUpdate } from './codec.ts'
+export { decodePush, encodePush, isPushOf } from './codec.ts'
 export {
   type DeleteSet,
   decodeDeletes,
@@ -41,6 +41,7 @@ export {
   mergeDeltas,
 } from './delta.ts'
 export { digestBytes, digestSnapshot } from './digest.ts'
+export { differences, type Fingerprint, fingerprintOf } from './fingerprint.ts'
 export { CausalGate, type HeldUpdate } from './gate.ts'
 export { type Inspection, inspectUpdate } from './inspect.ts'
 export { mergeOwn } from './integrate.ts'
@@ -56,21 +57,23 @@ export {
   type Push,
 } from './message.ts'
 export { needsOf } from './needs.ts'
+export type {
+  BatchOutcome,
+  EncodedUpdate,
+  Known,
+  Outcome,
+  ReceivedUpdate,
+  ReplicaOptions,
+  Summary,
+  UpdateOutcome,
+} from './outcome.ts'
 export { checkOwnDoc, type DocKind, ForeignDocError, kindOfDoc } from './own-doc.ts'
+export { ForkRefusal } from './own-writer.ts'
+export { packUpdate, unpackUpdate } from './packed.ts'
 export { fitsPiece, takePiece } from './piece.ts'
 export type { Platform } from './platform.ts'
 export { REFUSAL_REASONS, Refusal, type RefusalReason } from './refusal.ts'
-export {
-  type BatchOutcome,
-  type EncodedUpdate,
-  type Known,
-  type Outcome,
-  type ReceivedUpdate,
-  Replica,
-  type ReplicaOptions,
-  type Summary,
-  type UpdateOutcome,
-} from './replica.ts'
+export { Replica } from './replica.ts'
 export { deepMerge, type Json, type ScalarPush, ScalarReplica } from './scalar.ts'
 export {
   type GuardedTransactions,
@@ -78,3 +81,4 @@ export {
   type TransactionUser,
 } from './transaction-guard.ts'
 export { checkValue, isPlainKey, setOwn } from './values.ts'
+export type { OwnRange } from './withheld.ts'

@@ -12,8 +12,10 @@ import * as Y from 'yjs'
 import { type DecodedUpdate, decodeUpdate, type Struct } from './decoded.ts'
 import type { ClockRun, Delta } from './delta.ts'
 import type { Limits } from './limits.ts'
+import { checkOwn } from './own-writer.ts'
 import { Refusal } from './refusal.ts'
 import { checkValue } from './values.ts'
+import type { OwnRange } from './withheld.ts'
 
 export interface Inspection {
   /** What the update carries, known or not. */
@@ -109,8 +111,14 @@ const need = (missing: Map<number, number>, writer: number, clock: number): void
 /**
  * Decodes and checks a V1 update against the document it is meant for. Throws a Refusal;
  * changes nothing. What it decoded is merged without decoding it again (`integrate.ts`).
+ * `withheld` says which clocks of the document's own writer another may have used, too.
  */
-export const inspectUpdate = (doc: Y.Doc, bytes: Uint8Array, limits: Limits): Inspection => {
+export const inspectUpdate = (
+  doc: Y.Doc,
+  bytes: Uint8Array,
+  limits: Limits,
+  withheld?: OwnRange,
+): Inspection => {
   const update = decodeUpdate(bytes, limits)
   const { structs, deletes: ds } = update
   const { store } = doc
@@ -135,12 +143,7 @@ export const inspectUpdate = (doc: Y.Doc, bytes: Uint8Array, limits: Limits): In
     if (struct.length === 0) throw new Refusal('malformed', `an empty struct of writer ${writer}`)
     if (struct instanceof Y.Skip) continue
     checkEnd('clock_jump', writer, end, before + limits.clockJump)
-    if (end > before) {
-      if (writer === doc.clientID) {
-        throw new Refusal('own_clock', `structs of our own writer ${writer} up to clock ${end}`)
-      }
-      hasNewStructs = true
-    }
+    if (end > before) hasNewStructs = true
     // What comes after a hole (a Skip, or a start beyond what is known) needs what is in the hole.
     if (clock > Math.max(before, run?.to ?? 0)) need(missing, writer, clock)
     if (run) run.to = end
@@ -172,13 +175,11 @@ export const inspectUpdate = (doc: Y.Doc, bytes: Uint8Array, limits: Limits): In
       // Nobody writes these; one at the end of what is known makes Yjs fail halfway.
       if (len === 0) throw new Refusal('malformed', `an empty run of deletes of writer ${writer}`)
       checkEnd('delete_jump', writer, end, reach + limits.deleteJump)
-      if (writer === doc.clientID && end > known) {
-        throw new Refusal('own_clock', `deletes of our own writer ${writer} up to clock ${end}`)
-      }
       // A delete waits for its insert: applied at once, the key would vanish before its successor came.
       if (end > reach) need(missing, writer, end)
     }
   }
+  checkOwn(doc, update, withheld)
   // What waits is looked at again when nothing is missing any more.
   if (missing.size === 0 && isCrossing) checkOrder(doc, byWriter(structs))
   const delta = { structs: runs, deletes: Y.mergeDeleteSets([ds]) }

@@ -32,6 +32,12 @@ export interface DocState {
   readonly update?: PackedUpdate
   /** Digest of the sender's state. */
   readonly digest?: string
+  /** With `digest`, now and then: the fingerprint of the content (see `fingerprint.ts`). */
+  readonly content?: string
+  /** With `content`, where it was another: writer → the fingerprint of what it has written. */
+  readonly writers?: ReadonlyMap<number, string>
+  /** The sender withholds something: it has more than it shows. */
+  readonly partial?: boolean
   /** The sender's encoded state vector: it asks for what it lacks. */
   readonly vector?: Uint8Array
   /** With `vector`: the sender's encoded delete set, where it is short. */

@@ -55,3 +55,14 @@ export const needsOf = (doc: Y.Doc, delta: Delta): Clocks => {
   }
   return needs
 }
+
+/** For each writer the highest of its clocks. */
+export const highestClocks = (all: readonly Clocks[]): Clocks => {
+  const clocks = new Map<number, number>()
+  for (const one of all) {
+    for (const [writer, clock] of one) {
+      clocks.set(writer, Math.max(clock, clocks.get(writer) ?? 0))
+    }
+  }
+  return clocks
+}

@@ -12,11 +12,8 @@
 import * as Y from 'yjs'
 import type { DecodedUpdate } from './decoded.ts'
 import {
-  countRuns,
   type DeleteSet,
-  decodeDeletes,
   emptyDeletes,
-  encodeDeletes,
   hasDeletes,
   mergeDeletes,
   subtractDeletes,
@@ -36,86 +33,29 @@ import { CausalGate, type HeldUpdate } from './gate.ts'
 import { type Inspection, inspectUpdate } from './inspect.ts'
 import { applyDeletes, integrate } from './integrate.ts'
 import { LIMITS, type Limits } from './limits.ts'
-import { type Fits, LocalCheck, type RefusedChange } from './local-check.ts'
-import { needsOf } from './needs.ts'
+import { LocalCheck, type RefusedChange } from './local-check.ts'
+import { highestClocks, needsOf } from './needs.ts'
+import type {
+  BatchOutcome,
+  EncodedUpdate,
+  Known,
+  Outcome,
+  ReceivedUpdate,
+  ReplicaOptions,
+  Summary,
+  UpdateOutcome,
+} from './outcome.ts'
 import { checkOwnDoc } from './own-doc.ts'
+import { ForkRefusal } from './own-writer.ts'
 import type { Platform } from './platform.ts'
 import { Progress } from './progress.ts'
 import { Refusal } from './refusal.ts'
+import { renameStructs } from './rename.ts'
+import { encodeSummary, readSummary } from './summary.ts'
 import { type GuardedTransactions, guardTransactions } from './transaction-guard.ts'
-
-/** Bytes. A delete set up to this length travels with the vector that asks; a longer one is left out, and the answer then carries all deletes. */
-const DELETES_WITH_VECTOR = 4096
-
-/** What a replica knows, in the form in which it asks a peer for the rest. */
-export interface Summary {
-  /** Yjs's encoded state vector. */
-  readonly vector: Uint8Array
-  /** Its encoded delete set; absent when it is long. */
-  readonly deletes?: Uint8Array
-}
-
-/** A decoded summary. */
-export interface Known {
-  readonly clocks: Clocks
-  readonly deletes: DeleteSet | undefined
-}
-
-export interface Outcome {
-  /**
-   * `new`: something was merged. `known`: it held nothing new. `waiting`: it waits outside
-   * the document for what must come before or with it, and the difference should be asked for.
-   */
-  readonly status: 'new' | 'known' | 'waiting'
-  /** What was new, with what it freed from waiting. */
-  readonly delta: Delta
-  /** What the update itself carried. */
-  readonly carried: Delta
-  /** What observers of the document threw, and Refusals of updates that had waited for this one. */
-  readonly thrown: readonly unknown[]
-}
-
-/** One update of those that are merged together. */
-export interface ReceivedUpdate {
-  /** V1. */
-  readonly bytes: Uint8Array
-  /** What it needs (see `needs.ts`); absent: nothing. */
-  readonly needs?: Clocks | undefined
-}
-
-/** Of one update among several: what was new by it alone, or why it was refused. */
-export type UpdateOutcome = Omit<Outcome, 'thrown'> | Refusal
-
-/** What became of updates that were merged together. */
-export interface BatchOutcome {
-  /** For each update, in their order. */
-  readonly outcomes: readonly UpdateOutcome[]
-  /** What had waited for these and was merged with them. */
-  readonly freed: Delta
-  /** What observers of the document threw, and Refusals of updates that had waited. */
-  readonly thrown: readonly unknown[]
-}
-
-/** An update as it is sent. */
-export interface EncodedUpdate {
-  readonly bytes: Uint8Array
-  readonly digest: string
-  /** Writer → clock that the receiver must have, or get with it. */
-  readonly needs: Clocks
-}
+import { type OwnRange, Withheld } from './withheld.ts'
 
 const NO_CLOCKS: Clocks = new Map()
-
-/** For each writer the highest of its clocks. */
-const highest = (all: readonly Clocks[]): Clocks => {
-  const clocks = new Map<number, number>()
-  for (const one of all) {
-    for (const [writer, clock] of one) {
-      clocks.set(writer, Math.max(clock, clocks.get(writer) ?? 0))
-    }
-  }
-  return clocks
-}
 
 /** Also where one was left open. */
 const isInTransaction = (doc: Y.Doc): boolean =>
@@ -131,9 +71,6 @@ interface Merged extends Pick<Outcome, 'delta' | 'thrown'> {
 
 const NOTHING = emptyDelta()
 
-const together = (deltas: readonly Delta[]): Delta =>
-  deltas.length === 0 ? emptyDelta() : mergeDeltas(deltas)
-
 const waiting = ({ carried }: HeldUpdate): Exclude<UpdateOutcome, Refusal> => ({
   status: 'waiting',
   delta: emptyDelta(),
@@ -144,18 +81,6 @@ interface State {
   readonly clocks: Clocks
   readonly deletes: DeleteSet
   readonly digest: string
-}
-
-export interface ReplicaOptions {
-  readonly limits?: Limits
-  /** Of the transactions that `apply` makes; default the replica itself. */
-  readonly origin?: unknown
-  /** What else a delta needs, of what only the program knows that it belongs together (see `needs.ts`). */
-  readonly needs?: (delta: Delta) => Clocks
-  /** Can a change of at most `bytes` bytes be sent, alone in a message? Default: any can. */
-  readonly fits?: Fits
-  /** Runs something when no transaction can be running, as `queueMicrotask` does; see `recover`. */
-  readonly later?: (run: () => void) => void
 }
 
 export class Replica {
@@ -185,6 +110,9 @@ export class Replica {
   /** The origin of its transactions. */
   #mergeOrigin: unknown
   #local: Delta[] = []
+  #withheld: Withheld | undefined
+  #fork: number | undefined
+  #era: object = {}
 
   /** Throws a ForeignDocError where the document is of another copy of Yjs. */
   constructor(doc: Y.Doc, platform: Platform, options: ReplicaOptions = {}) {
@@ -273,7 +201,71 @@ export class Replica {
     this.#guard.recover()
   }
 
-  /** What was changed here since it was asked last. */
+  /**
+   * Own clocks that peers are not shown, with what was deleted here since: they may have been given
+   * out twice. To peers the document is as it was before, until `release`.
+   */
+  get withheld(): OwnRange | undefined {
+    return this.#withheld
+  }
+
+  /** How far the own writer is. */
+  get ownClock(): number {
+    return this.#clockOf(this.doc.clientID)
+  }
+
+  /** How far it is, as peers are shown. */
+  get shownClock(): number {
+    return Math.min(this.ownClock, this.#withheld?.from ?? this.ownClock)
+  }
+
+  /** Withholds the own clocks from `from` on; those from `fresh` on no peer has been shown. */
+  withhold({ from, fresh }: Omit<OwnRange, 'writer'>): void {
+    this.#withheld = new Withheld({ writer: this.doc.clientID, from, fresh }, this.#local)
+    this.#local = []
+    this.#state = undefined
+  }
+
+  /** The first own clock that a peer has of another; undefined while none is known. */
+  get fork(): number | undefined {
+    return this.#fork
+  }
+
+  /**
+   * The own clocks from `clock` on become those of `to`, which is the document's writer from now on and
+   * withheld as they were; `follow` is called in that transaction. See `rename.ts`.
+   */
+  rename(clock: number, to: number, follow?: () => void): void {
+    const { doc } = this
+    const from = Y.createID(doc.clientID, clock)
+    const withheld =
+      this.#withheld ?? new Withheld({ writer: from.client, from: clock, fresh: clock })
+    this.#withheld = withheld
+    renameStructs(doc, from, to, this.origin, follow)
+    doc.clientID = to
+    this.#withheld = withheld.renamed(clock, to)
+    this.#fork = undefined
+    this.#era = {}
+    this.#state = undefined
+  }
+
+  /** Another object when ids do not mean any more what they meant before. */
+  get era(): object {
+    return this.#era
+  }
+
+  /** Shows what was withheld: it counts as changed now. */
+  release(): void {
+    const news = this.#withheld?.news(this.doc)
+    this.#withheld = undefined
+    this.#fork = undefined
+    this.#state = undefined
+    if (!news) return
+    this.#local.push(news)
+    this.onLocal?.()
+  }
+
+  /** What was changed here since it was asked last, but for what is withheld. */
   takeLocal(): readonly Delta[] {
     const local = this.#local
     if (local.length > 0) this.#local = []
@@ -290,24 +282,12 @@ export class Replica {
     if (withWaiting) {
       for (const [writer, clock] of this.#gate.reach(this.#clockOf)) reached.set(writer, clock)
     }
-    const vector = Y.encodeStateVector(reached)
-    // Two bytes are the least that a run takes: no need to encode what is certainly too long.
-    if (countRuns(deletes) * 2 > DELETES_WITH_VECTOR) return { vector }
-    const encoded = encodeDeletes(deletes)
-    return encoded.length > DELETES_WITH_VECTOR ? { vector } : { vector, deletes: encoded }
+    return encodeSummary(reached, deletes)
   }
 
   /** Decodes a peer's summary; throws a Refusal. */
   read(summary: Summary): Known {
-    const { vector, deletes } = summary
-    try {
-      return {
-        clocks: Y.decodeStateVector(vector),
-        deletes: deletes === undefined ? undefined : decodeDeletes(deletes),
-      }
-    } catch (error) {
-      throw new Refusal('malformed', `not a state vector: ${(error as Error).message}`, error)
-    }
+    return readSummary(summary)
   }
 
   /** Exactly what a peer with this knowledge lacks; all deletes where it did not tell its own. */
@@ -337,7 +317,7 @@ export class Replica {
     const bytes = encodeDelta(this.doc, delta)
     const needs = [needsOf(this.doc, delta)]
     if (this.#needs) needs.push(this.#needs(delta))
-    return { bytes, digest: digestBytes(bytes, this.#platform), needs: highest(needs) }
+    return { bytes, digest: digestBytes(bytes, this.#platform), needs: highestClocks(needs) }
   }
 
   /**
@@ -385,11 +365,14 @@ export class Replica {
     const outcome = this.#take(bytes, NO_CLOCKS, origin, ({ structs }) =>
       this.#check.lookAtUpdate(structs),
     )
-    if (!isEmptyDelta(outcome.delta)) {
-      this.#local.push(outcome.delta)
-      this.onLocal?.()
-    }
+    if (!isEmptyDelta(outcome.delta)) this.#tellLocal(outcome.delta)
     return outcome
+  }
+
+  #tellLocal(delta: Delta): void {
+    if (this.#withheld) this.#withheld.add(delta)
+    else this.#local.push(delta)
+    this.onLocal?.()
   }
 
   #checkIdle(): void {
@@ -413,7 +396,7 @@ export class Replica {
       const progress = new Progress(transaction, carried)
       if (hasNewStructs) integrate(this.doc, update, transaction.origin)
       else applyDeletes(this.doc, update, transaction.origin)
-      const delta = progress.delta()
+      const delta = this.#strip(progress.delta())
       return { status: isEmptyDelta(delta) ? 'known' : 'new', delta, carried }
     } catch (error) {
       if (error instanceof Refusal) return error
@@ -428,7 +411,9 @@ export class Replica {
     look?: (update: DecodedUpdate) => void,
   ): Outcome {
     this.#checkIdle()
-    const { delta: carried, missing, hasNewStructs, update } = this.#inspect(bytes)
+    // A program that writes through us has been shown all of it.
+    const withheld = look ? undefined : this.#withheld
+    const { delta: carried, missing, hasNewStructs, update } = this.#inspect(bytes, withheld)
     look?.(update)
     if (missing.size === 0 && this.#hasNeeds(needs, carried)) {
       // Without new structs only the deletes can be new, and they cost far less to apply.
@@ -449,8 +434,14 @@ export class Replica {
     return { status: isEmptyDelta(delta) ? 'known' : 'new', delta, carried, thrown }
   }
 
-  #inspect(bytes: Uint8Array): Inspection {
-    return inspectUpdate(this.doc, bytes, this.#limits)
+  #inspect(bytes: Uint8Array, withheld: OwnRange | undefined = this.#withheld): Inspection {
+    try {
+      return inspectUpdate(this.doc, bytes, this.#limits, withheld)
+    } catch (error) {
+      if (error instanceof ForkRefusal && error.fork !== undefined)
+        this.#fork = Math.min(error.fork, this.#fork ?? error.fork)
+      throw error
+    }
   }
 
   #hasNeeds(needs: Clocks, carried: Delta): boolean {
@@ -479,7 +470,7 @@ export class Replica {
       this.#merged = undefined
       this.#mergeOrigin = undefined
     }
-    return { delta: together(merged), freed: together(merged.slice(own)), thrown }
+    return { delta: mergeDeltas(merged), freed: mergeDeltas(merged.slice(own)), thrown }
   }
 
   #released(): Step[] {
@@ -561,17 +552,21 @@ export class Replica {
     if (isEmptyDelta(delta)) return
     this.#state = undefined
     if (this.#isMerge(transaction)) {
-      this.#merged?.push(delta)
+      this.#merged?.push(this.#strip(delta))
     } else {
-      this.#local.push(delta)
-      this.onLocal?.()
+      this.#tellLocal(delta)
       this.#tellRefused()
     }
   }
 
+  #strip(delta: Delta): Delta {
+    return this.#withheld?.strip(delta) ?? delta
+  }
+
   #current(): State {
     if (this.#state === undefined) {
-      const snapshot = Y.snapshot(this.doc)
+      const whole = Y.snapshot(this.doc)
+      const snapshot = this.#withheld?.shown(whole) ?? whole
       this.#state = {
         clocks: snapshot.sv,
         deletes: snapshot.ds,

@@ -11,7 +11,7 @@
  * await member.close()
  * ```
  */
-import { isPushOf, type RefusalReason, type Replica } from '../crdt/index.ts'
+import { isPushOf, type Replica } from '../crdt/index.ts'
 import { Failure, toFailure } from './errors.ts'
 import {
   Gossip,
@@ -23,6 +23,7 @@ import {
 import { PatientOpening } from './patient-opening.ts'
 import { PeerSearch } from './peer-search.ts'
 import { nodePlatform } from './platform.ts'
+import type { Problem } from './problem.ts'
 import { checkSwarm } from './swarm.ts'
 import type { Incoming, Transport } from './transport.ts'
 import { attempt, heedless, warn, warnOf } from './unheard.ts'
@@ -36,6 +37,8 @@ const DEFECT_WAIT_MS = 5_000
 /** Milliseconds that a stop waits for pushes on their way. */
 const LAST_PUSH_MS = 2_000
 
+export type { Problem } from './problem.ts'
+
 export interface MemberOptions {
   readonly swarm: string
   readonly transport: Transport
@@ -47,30 +50,6 @@ export interface MemberOptions {
   /** Told of trouble: refused messages, an unreachable daemon. Called often in bad times. */
   readonly onProblem?: (problem: Problem) => void
 }
-
-export type Problem =
-  | { readonly type: 'transport'; readonly failure: Failure }
-  | { readonly type: 'store'; readonly failure: Failure }
-  | { readonly type: 'send'; readonly to: string; readonly failure: Failure }
-  | {
-      readonly type: 'refused'
-      /** Who sent it; our own address (empty while there is none) for what was written here. */
-      readonly from: string
-      /** Absent where the message as a whole is refused. */
-      readonly document?: string
-      /** It is about who is there, and not about what the document holds. */
-      readonly part?: 'awareness'
-      readonly reason: RefusalReason
-      readonly message: string
-      /**
-       * Where it was written here: the name of the root type, then keys and places in lists. It has
-       * been taken out of the document, as peers would refuse it with all that comes after it. Of
-       * awareness: keys and places within the state that was set. Peers keep the one before it.
-       */
-      readonly path?: readonly (string | number)[]
-    }
-  | { readonly type: 'unsendable'; readonly to: string; readonly bytes: number }
-  | { readonly type: 'observer_failed'; readonly error: unknown }
 
 /** What the program itself has done wrong is a warning of the process, where it listens to no problems. */
 export const warnOfOwn = (problem: Problem): void => {
@@ -318,12 +297,12 @@ export class Member {
     }
   }
 
-  /** Waits until what is fresh has left, or cannot: some seconds at most. */
+  /** Waits until what is fresh or withheld has left, or cannot: some seconds at most. */
   async drain(): Promise<void> {
     const gossip = this.#gossip
     if (!gossip || !this.#isStarted) return
     this.take({ type: 'flush' })
-    if (gossip.sending === 0 && this.#parting.size === 0) return
+    if (!gossip.isBusy && this.#parting.size === 0) return
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, LAST_PUSH_MS)
@@ -332,9 +311,9 @@ export class Member {
     clearTimeout(timer)
   }
 
-  /** Resolves when nothing is on its way. */
+  /** Resolves when nothing is to be said, or on its way. */
   async #idle(gossip: Gossip): Promise<void> {
-    if (gossip.sending === 0) return
+    if (!gossip.isBusy) return
     await new Promise<void>((resolve) => {
       const others = this.#onIdle
       this.#onIdle = () => {
@@ -403,7 +382,7 @@ export class Member {
     this.#isHandling = false
     if (this.#gossip === gossip) this.#arm(gossip)
     for (const room of [...this.#rooms.values()]) this.#attempt(() => room.onStep())
-    if (gossip.sending === 0) {
+    if (!gossip.isBusy) {
       this.#onIdle?.()
       this.#onIdle = undefined
     }

@@ -19,7 +19,8 @@ import { AwarenessGossip } from './awareness/awareness-gossip.ts'
 import { ownStateOf } from './awareness/own-state.ts'
 import { SwarmAwareness } from './awareness/swarm-awareness.ts'
 import { type Failure, toFailure } from './errors.ts'
-import { type DocumentStatus, type OpenOptions, updateRoom } from './gossip/index.ts'
+import { Fork } from './fork.ts'
+import { type DocumentStatus, NOT_SHARED, type OpenOptions, updateRoom } from './gossip/index.ts'
 import { hotNeedsOf } from './maps/index.ts'
 import { type Attachable, type Member, type Problem, reporter } from './member.ts'
 import { nodePlatform } from './platform.ts'
@@ -54,8 +55,6 @@ export interface RoomOptions {
   readonly onClosed?: () => void
 }
 
-const UNKNOWN: DocumentStatus = { syncs: 0, unconfirmedSince: undefined, hasFresh: false }
-
 /**
  * A writer id that no other has: 53 random bits. Yjs's own 32 bits collide with even odds
  * among 77,000 writers, and two writers with one id diverge for ever.
@@ -78,7 +77,7 @@ export class Room implements Attachable {
   #leaving: { readonly over: Promise<void>; readonly end: () => void } | undefined
   /** Updates that were read and wait for others. */
   #held: readonly Uint8Array[] = []
-  #isChangingWriter = false
+  readonly #fork: Fork
   /** Of the member it joined last. */
   #address = ''
   /** Of the document's writer: what it writes from this clock on has not been shared yet. */
@@ -114,6 +113,15 @@ export class Room implements Attachable {
       this.onProblem({ type: 'refused', from: this.#address, document: name, ...refused })
     }
     this.replica.onThrown = (error) => this.#onThrown(error)
+    this.#fork = new Fork({
+      doc,
+      replica: this.replica,
+      identity: keep?.identity,
+      persistence: this.#persistence,
+      newWriter,
+      wake: () => this.#member?.take({ type: 'changed' }),
+      onFailure: (failure) => this.#fail(failure),
+    })
     this.#unsent = this.#ownClock()
     this.#forget()
   }
@@ -125,7 +133,7 @@ export class Room implements Attachable {
 
   /** How far it is; of a room that has joined nobody nothing is known. */
   get status(): DocumentStatus {
-    return this.#member?.gossip?.statusOf(this.name) ?? UNKNOWN
+    return this.#member?.gossip?.statusOf(this.name) ?? NOT_SHARED
   }
 
   /** Made when it is first read. Throws a TypeError where there is to be none. */
@@ -165,9 +173,11 @@ export class Room implements Attachable {
     if (!keep?.identity) return
     const clocks = Y.decodeStateVector(Y.encodeStateVector(this.doc))
     const node = address === '' ? undefined : nodeNumber(address)
-    const { writer } = await keep.identity.take(node, clocks)
+    const { writer, reason } = await keep.identity.take(node, clocks)
     this.doc.clientID = writer
     this.#unsent = this.#ownClock()
+    // An id that was used before may be used by another, too: from a copy of the folder.
+    if (reason === 'same') this.#fork.begin(keep.identity.published)
   }
 
   /** Shares it with the swarm. Throws a Failure (already_exists) where the member has a room of that name. */
@@ -175,6 +185,7 @@ export class Room implements Attachable {
     if (this.#member) throw new TypeError(`room "${this.name}" has joined a member already`)
     this.#address = member.address
     this.replica.examine(this.#unsent)
+    this.#fork.join()
     member.attach(this)
     this.#member = member
     // They wait for what a peer may bring, as anything does that came too early.
@@ -255,8 +266,8 @@ export class Room implements Attachable {
     if (!this.#persistence) return undefined
     const { identity } = this.#options.keep ?? {}
     if (!identity) return this.flushed()
-    const { clientID: writer, store } = this.doc
-    const clock = Y.getState(store, writer)
+    const { clientID: writer } = this.doc
+    const clock = this.replica.shownClock
     return this.flushed().then(() => identity.publish(clock, writer))
   }
 
@@ -296,7 +307,7 @@ export class Room implements Attachable {
 
   onProblem(problem: Problem): void {
     this.#tell(problem)
-    if (problem.type === 'refused' && problem.reason === 'own_clock') void this.#changeWriter()
+    if (problem.type === 'refused' && problem.reason === 'own_clock') void this.#fork.meet()
   }
 
   #ownClock(): number {
@@ -383,22 +394,5 @@ export class Room implements Attachable {
         }),
       countPeers: () => member.gossip?.peers.size ?? 0,
     })
-  }
-
-  /**
-   * A peer has more under our writer id than we ever wrote: the data folder is a copy, or was
-   * restored, and another goes on under the same id. From now on we write under a new one.
-   */
-  async #changeWriter(): Promise<void> {
-    if (this.#isChangingWriter) return
-    this.#isChangingWriter = true
-    try {
-      const taken = await this.#options.keep?.identity?.mustChange(this.replica.clocks)
-      this.doc.clientID = taken?.writer ?? newWriter()
-    } catch (error) {
-      this.#fail(toFailure(error))
-    } finally {
-      this.#isChangingWriter = false
-    }
   }
 }

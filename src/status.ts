@@ -6,9 +6,12 @@
  * peers.filter(({ inSync }) => inSync === false)
  * ```
  */
+import * as Y from 'yjs'
+import { digestSnapshot } from '../crdt/index.ts'
 import { Counters, type Peer } from './gossip/index.ts'
 import { listMaps } from './maps/index.ts'
 import type { Member } from './member.ts'
+import { nodePlatform } from './platform.ts'
 import type { Room } from './room.ts'
 
 export interface PeerStatus {
@@ -52,6 +55,15 @@ export interface AgentStatus {
   }
   /** Updates that wait for their predecessors. */
   readonly waiting: number
+  /**
+   * After a start under the writer id of before: changes made here that are not published yet, and
+   * until when at most: until a peer has shown that nobody else writes under it. Absent: none.
+   */
+  readonly withheld?: { readonly changes: number; readonly until: string }
+  /** No peer was there to show it, and what was withheld was published all the same; absent: it was shown. */
+  readonly isUnproven?: true
+  /** Peers that have our digest and hold something else, and the writers as whom two have written; absent: none is known. */
+  readonly diverged?: readonly { readonly peer: string; readonly writers: readonly number[] }[]
   /** Why the transport is not open yet, and what to do; absent: it is. */
   readonly waitsFor?: {
     readonly code: string
@@ -60,9 +72,32 @@ export interface AgentStatus {
   }
 }
 
-const isInSync = ({ name, replica, member }: Room, peer: Peer): boolean | null => {
-  if (peer.digests.get(name) === replica.digest) return true
+const isInSync = ({ name, replica, member, status }: Room, peer: Peer): boolean | null => {
+  // What is withheld here no peer has.
+  if (peer.digests.get(name) === replica.digest)
+    return !status.isWithholding && !status.differing.has(peer.address)
   return member?.gossip?.hasTold(name, peer.address) ? false : null
+}
+
+/** Those that differ in what some writers wrote, and whose digest is ours. */
+const describeDiverged = ({ status }: Room): Partial<AgentStatus> => {
+  const diverged = [...status.differing].map(([peer, writers]) => ({ peer, writers }))
+  return diverged.length > 0 ? { diverged } : {}
+}
+
+const describeWithheld = ({ replica, status }: Room): Partial<AgentStatus> => {
+  const { withheldUntil: until, isUnproven } = status
+  const { withheld, ownClock } = replica
+  return {
+    ...(withheld &&
+      until !== undefined && {
+        withheld: {
+          changes: Math.max(0, ownClock - withheld.from),
+          until: new Date(until).toISOString(),
+        },
+      }),
+    ...(isUnproven && { isUnproven }),
+  }
 }
 
 /** The peers that may have the room, by address; none while it has joined no member. */
@@ -81,7 +116,9 @@ export const describePeers = (room: Room): PeerStatus[] =>
 /** The status of an agent that takes part with this member, of its own room. */
 export const describeAgent = (room: Room, member: Member): AgentStatus => {
   const { swarm, transport, gossip, waitsFor } = member
-  const { digest, version, waiting } = room.replica
+  const { version, waiting, withheld } = room.replica
+  // Peers are shown another while something is withheld.
+  const digest = withheld ? digestSnapshot(Y.snapshot(room.doc), nodePlatform) : room.replica.digest
   const counters = gossip?.counters ?? new Counters()
   return {
     swarm,
@@ -93,6 +130,8 @@ export const describeAgent = (room: Room, member: Member): AgentStatus => {
     peers: describePeers(room),
     counters: { ...counters, rejected: { ...counters.rejected } },
     waiting: waiting.updates,
+    ...describeWithheld(room),
+    ...describeDiverged(room),
     ...(waitsFor && {
       waitsFor: { code: waitsFor.code, message: waitsFor.message, hint: waitsFor.hint },
     }),

@@ -11,6 +11,7 @@ import {
   digestBytes,
   emptyDeletes,
   encodePush,
+  fingerprintOf,
   isPushOf,
   LIMITS,
   type Limits,
@@ -93,6 +94,12 @@ const large = (): Replica => {
   return replica
 }
 
+/** What is said of the content: of all, and of each writer. */
+const contents = (): Pick<DocState, 'content' | 'writers'> => {
+  const { content, writers } = fingerprintOf(small().doc, nodePlatform)
+  return { content, writers: new Map([...writers, [2 ** 53 - 1, '00ff00ff00ff00ff']]) }
+}
+
 /** What is said on the wire, and whether its bytes are the same whoever deflates them. */
 const GOLDENS: Record<string, { readonly make: () => Push; readonly exact: boolean }> = {
   'digest-push': {
@@ -126,6 +133,10 @@ const GOLDENS: Record<string, { readonly make: () => Push; readonly exact: boole
   },
   'empty-answer': {
     make: () => push({ kv: { digest: small().digest, answer: true } }),
+    exact: true,
+  },
+  content: {
+    make: () => push({ kv: { digest: small().digest, ...contents() } }),
     exact: true,
   },
   'two-documents': {
@@ -217,6 +228,7 @@ test('any push comes back as it was', () => {
       states[`${random.text(random.int(1, 8))}${i}`] = {
         ...(random.chance(0.5) && { update }),
         ...(random.chance(0.3) && replica.summary()),
+        ...(random.chance(0.3) && contents()),
         ...(random.chance(0.5) && {
           answer: true,
           ...(random.chance(0.5) && { more: true }),
@@ -246,6 +258,7 @@ const complete = (): Json & { state: { kv: Json & { update: Json } } } => {
         {
           kv: {
             digest: replica.digest,
+            ...contents(),
             ...replica.summary(),
             update,
             answer: true,
@@ -292,6 +305,8 @@ const FIELDS: Record<string, { reasons: string[]; right?: (value: unknown) => bo
   },
   'state.kv': { reasons: ['malformed'] },
   'state.kv.digest': { reasons: ['malformed'] },
+  'state.kv.content': { reasons: ['malformed'] },
+  'state.kv.writers': { reasons: ['malformed'], right: (value) => value === '' },
   'state.kv.vector': { reasons: ['malformed'], right: (value) => value === '' },
   'state.kv.deletes': { reasons: ['malformed'], right: (value) => value === '' },
   'state.kv.update': { reasons: ['malformed', 'wrong_encoding'] },
@@ -307,6 +322,8 @@ const OPTIONAL = [
   'state.kv',
   'members',
   'state.kv.digest',
+  'state.kv.content',
+  'state.kv.writers',
   'state.kv.vector',
   'state.kv.deletes',
   'state.kv.update.needs',

@@ -36,6 +36,7 @@ const kindOf = (problem: Problem): string => {
       return `${problem.type} ${problem.reason}`
     case 'unsendable':
     case 'observer_failed':
+    case 'diverged':
       return problem.type
   }
 }
@@ -69,6 +70,12 @@ const describe = (problem: Problem): Omit<Told, 'count'> => {
         code: 'too_large',
         message: `a change of ${problem.bytes} bytes is too long for a message to ${problem.to}`,
         hint: 'others must deliver it: run an agent with a newer pilotctl in the swarm',
+      }
+    case 'diverged':
+      return {
+        code: 'damaged',
+        message: `${problem.from} holds something else under the same digest: two have written as writer ${problem.writers.join(', ')}`,
+        hint: 'where it stays so, stop the agent of one side, remove its data folder, and start it again',
       }
     case 'observer_failed':
       return ofFailure(toFailure(problem.error), 'somebody who watches the document failed: ')

@@ -28,6 +28,22 @@ const showCounters = ({ counters, waiting }: AgentStatus): string[] => {
   ].map((line) => printable(line))
 }
 
+const showDiverged = ({ diverged = [] }: AgentStatus): string[] =>
+  diverged.map(({ peer, writers }) => {
+    const whose = writers.length > 0 ? ` of what writer ${writers.join(', ')} wrote` : ''
+    return `diverged  ${printable(peer)} holds something else${whose}, under the same digest`
+  })
+
+/** Of what is not published yet: how much, and what it waits for. */
+const showWithheld = ({ withheld, isUnproven }: AgentStatus): string[] => {
+  if (withheld) {
+    const { changes, until } = withheld
+    const time = until.slice(11, 19)
+    return [`withheld  ${count(changes, 'change')}, until a peer answers, or ${time} UTC`]
+  }
+  return isUnproven ? ['writer    no peer has shown that it is used here alone'] : []
+}
+
 const showStatus = ({ io }: Context, dir: string, status: AgentStatus): string => {
   const style = styler(io.hasColors)
   const options = { head: (line: string) => style('bold', line) }
@@ -38,6 +54,8 @@ const showStatus = ({ io }: Context, dir: string, status: AgentStatus): string =
     `data      ${printable(dir)}`,
     `version   ${status.version}`,
     `digest    ${status.digest}`,
+    ...showWithheld(status),
+    ...showDiverged(status),
     ...(status.waitsFor ? [`waits     ${printable(status.waitsFor.message)}`] : []),
   ]
   return [

@@ -25,6 +25,7 @@ import {
   takePiece,
 } from '../../crdt/index.ts'
 import type { Fanouts } from './fanouts.ts'
+import type { OpenDocument } from './open-document.ts'
 import type { Answer, Saying } from './outbox.ts'
 import { Parcel } from './parcel.ts'
 import { PartCache } from './part-cache.ts'
@@ -45,20 +46,6 @@ export interface ComposeOptions {
   readonly maxTextBytes: number
   /** Structs and runs of deletes that a peer takes in one update. */
   readonly maxEntries: number
-}
-
-/** A document as gossip keeps it. */
-export interface OpenDocument {
-  readonly replica: Replica
-  readonly rumors: Rumors
-  /** What is told of who is there; absent where nobody asks for that. */
-  readonly awareness?: AwarenessSource
-}
-
-/** States that are told as they are when the message leaves, and need not arrive. */
-export interface AwarenessSource {
-  /** Those from that number on, encoded in at most `bytes`; undefined when there are none. */
-  encodeSince(number: number, bytes: number): Uint8Array | undefined
 }
 
 export interface Composed {
@@ -189,10 +176,16 @@ export class Composer {
       if (part.unsendable !== undefined) unsendable.push([name, part.unsendable])
       if (part.rest) left.push([name, part.rest])
       const awareness = this.#awareness(document, saying, room - length)
+      const { withheld } = document.replica
       if (Object.keys(part.state).length === 0 && !awareness) continue
       room -= length + (awareness?.length ?? 0) * BASE64_GROWTH
       version += document.replica.version
-      state.set(name, { ...part.state, ...(awareness && { awareness }) })
+      const isPartial = withheld !== undefined && part.state.digest !== undefined
+      state.set(name, {
+        ...part.state,
+        ...(awareness && { awareness }),
+        ...(isPartial && { partial: true }),
+      })
       said.push([name, saying])
     }
     if (said.length === 0) return { text: undefined, said, left, unsendable }
@@ -306,6 +299,7 @@ export class Composer {
     const isAnnounced = since !== undefined && (!rumor || (!isEmptyDelta(rumor) && !update))
     const state: DocState = {
       ...((saying.digest || ask || isAnnounced) && { digest: replica.digest }),
+      ...document.content.said(saying),
       ...summary,
       ...(update && { update }),
     }
@@ -435,7 +429,7 @@ export class Composer {
           : takePiece(replica.doc, delta, bytes)
       const isPart = bytes !== undefined && bytes !== SINGLE
       const pack = (): PackedUpdate => this.#pack(replica, piece)
-      const update = isPart ? this.#parts.get(replica, replica.deletes, piece, pack) : pack()
+      const update = isPart ? this.#parts.get(replica.era, replica.deletes, piece, pack) : pack()
       const length = lengthOf(update)
       const fits =
         length <= room &&

@@ -27,6 +27,8 @@ export interface GossipConfig {
   readonly maxInlineBytes: number
   /** Milliseconds without an answer after which somebody else is asked. */
   readonly askTimeoutMs: number
+  /** Milliseconds after a start that changes are withheld while no peer shows that the writer id is ours alone. */
+  readonly aloneMs: number
   /** Milliseconds a peer is left alone after its first failure; doubled by each further one. */
   readonly backoffMs: number
   /** The most that grows to. */
@@ -73,6 +75,9 @@ export const DEFAULTS: GossipConfig = {
   // Ten round trips over pilotctl (50 ms each way) and a large state being encoded; each part of an
   // answer gives as much again. Longer delays repair after a loss, shorter fetches twice on a busy host.
   askTimeoutMs: 1_500,
+  // A lost ask is repeated within it, and answered over a slow pilotctl. With a peer there it ends when
+  // that answers. Longer delays what a restarted agent writes alone by as much.
+  aloneMs: 3_000,
   // A refused burst is over in a second.
   backoffMs: 1_000,
   // A peer that comes back is heard at its first round, so waiting long costs nothing but the probes saved.

@@ -9,8 +9,10 @@
  * document.status                        // { syncs: 1, unconfirmedSince: undefined, hasFresh: true }
  * ```
  */
-import type { Delta, Replica } from '../../crdt/index.ts'
-import type { AwarenessSource, OpenDocument } from './compose.ts'
+import type { Delta, Platform, Replica } from '../../crdt/index.ts'
+import { Content } from './content.ts'
+import type { AwarenessSource, OpenDocument } from './open-document.ts'
+import { Probation } from './probation.ts'
 import { Rumors, type Source } from './rumors.ts'
 import { Unconfirmed } from './unconfirmed.ts'
 
@@ -32,6 +34,25 @@ export interface DocumentStatus {
   readonly unconfirmedSince: number | undefined
   /** Is something gathered that nobody has been told yet? */
   readonly hasFresh: boolean
+  /** Is something withheld that was changed here? */
+  readonly isWithholding: boolean
+  /** Milliseconds; until then at most, what is changed here is withheld (see `probation.ts`). Undefined: it is not. */
+  readonly withheldUntil: number | undefined
+  /** Did that end without a word of a peer? */
+  readonly isUnproven: boolean
+  /** Peer → the writers of whom it holds something else than we, though its digest is ours. */
+  readonly differing: ReadonlyMap<string, readonly number[]>
+}
+
+/** Of a document that is shared with nobody nothing is known. */
+export const NOT_SHARED: DocumentStatus = {
+  syncs: 0,
+  unconfirmedSince: undefined,
+  hasFresh: false,
+  isWithholding: false,
+  withheldUntil: undefined,
+  isUnproven: false,
+  differing: new Map(),
 }
 
 export class SharedDocument implements OpenDocument {
@@ -40,9 +61,13 @@ export class SharedDocument implements OpenDocument {
   readonly rumors = new Rumors()
   readonly awareness?: AwarenessSource
   readonly unconfirmed = new Unconfirmed()
+  readonly content: Content
   /** Milliseconds; when a peer is to be asked whether it has those, or has more than we. */
   confirmAt = Number.POSITIVE_INFINITY
   syncs = 0
+  probation: Probation | undefined
+  #isUnproven = false
+  #era: object
   /** The peers of whom something was refused, since one had exactly what we have. */
   readonly refused = new Set<string>()
   /** Peers that have told their digest since the document was changed last. */
@@ -56,16 +81,63 @@ export class SharedDocument implements OpenDocument {
     from: undefined,
   }
 
-  constructor(name: string, replica: Replica, { awareness, confirmMs }: OpenOptions = {}) {
+  constructor(name: string, replica: Replica, platform: Platform, options: OpenOptions = {}) {
+    const { awareness, confirmMs } = options
     this.name = name
+    this.content = new Content(replica, platform)
     this.replica = replica
+    this.#era = replica.era
     this.#confirmMs = confirmMs ?? Number.POSITIVE_INFINITY
     if (awareness) this.awareness = awareness
   }
 
   get status(): DocumentStatus {
     const { syncs, unconfirmed, rumors } = this
-    return { syncs, unconfirmedSince: unconfirmed.oldest, hasFresh: rumors.hasFresh }
+    return {
+      syncs,
+      unconfirmedSince:
+        unconfirmed.oldest ?? (this.isWithholding ? this.probation?.since : undefined),
+      hasFresh: rumors.hasFresh,
+      isWithholding: this.isWithholding,
+      withheldUntil: this.probation?.until,
+      isUnproven: this.#isUnproven,
+      differing: this.content.differing,
+    }
+  }
+
+  /** Is something changed here that peers are to be told when the probation is over? */
+  get isWithholding(): boolean {
+    const { ownClock, shownClock } = this.replica
+    return this.probation !== undefined && ownClock > shownClock
+  }
+
+  /** Forgets what it remembers by ids, where these have changed. */
+  followIds(): void {
+    const { era } = this.replica
+    if (era === this.#era) return
+    this.#era = era
+    this.rumors.forget()
+    this.unconfirmed.confirm()
+    this.refused.clear()
+    this.#merged.clear()
+    this.#told.clear()
+  }
+
+  /** Begins a probation where the replica withholds something; returns whether one has begun. */
+  watch(now: number, aloneMs: number): boolean {
+    const { withheld } = this.replica
+    if (this.probation?.of === withheld) return false
+    const { askers } = this.probation ?? {}
+    this.probation = withheld && new Probation(withheld, now, aloneMs)
+    for (const [address, known] of askers ?? []) this.probation?.defer(address, known)
+    return withheld !== undefined
+  }
+
+  /** Ends it: what was withheld has been changed now. `isProven`: has a peer shown that it may be told? */
+  release(isProven: boolean): void {
+    this.probation = undefined
+    this.#isUnproven = !isProven
+    this.replica.release()
   }
 
   /** What it brings along when it is opened may be with nobody else. */
@@ -113,6 +185,7 @@ export class SharedDocument implements OpenDocument {
 
   /** The peer has exactly what we have. */
   equals(address: string): void {
+    this.#isUnproven = false
     this.rumors.knowsAll(address)
     this.unconfirmed.confirm()
     this.syncs++

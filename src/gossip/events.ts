@@ -84,6 +84,13 @@ export type GossipEffect =
       readonly from: string
       readonly bytes: Uint8Array
     }
+  /** A peer with our digest holds something else: two have written as one of these writers. */
+  | {
+      readonly type: 'diverged'
+      readonly document: string
+      readonly from: string
+      readonly writers: readonly number[]
+    }
   /** An observer of the document threw while an update was merged; the merge has succeeded. */
   | { readonly type: 'observer_failed'; readonly document: string; readonly error: unknown }
   /** A single change, or the vector that asks, is longer than a message of this transport may be. */

@@ -5,7 +5,6 @@
  *
  * ```js
  * exchange.hear([{ peer, document, state }], now)   // all that some messages say
- * if (exchange.wakeAt <= now) exchange.onTime(now)
  * ```
  */
 import {
@@ -23,12 +22,12 @@ import {
   type UpdateOutcome,
   unpackUpdate,
 } from '../../crdt/index.ts'
-import { Asks, type Next } from './asks.ts'
-import type { Composer } from './compose.ts'
 import type { GossipConfig } from './config.ts'
 import type { Counters } from './counters.ts'
+import { Divergence } from './divergence.ts'
 import type { SharedDocument } from './document.ts'
 import type { GossipEffect } from './events.ts'
+import type { Inquiry } from './inquiry.ts'
 import type { Peer, Peers } from './peers.ts'
 import type { Sender } from './sender.ts'
 import type { Spread } from './spread.ts'
@@ -37,7 +36,7 @@ export interface ExchangeOptions {
   readonly peers: Peers
   readonly sender: Sender
   readonly spread: Spread
-  readonly composer: Composer
+  readonly inquiry: Inquiry
   readonly counters: Counters
   readonly config: GossipConfig
   readonly limits: Limits
@@ -81,59 +80,13 @@ const applyOne = (replica: Replica, { bytes, needs }: ReceivedUpdate): BatchOutc
 
 export class Exchange {
   readonly #options: ExchangeOptions
-  readonly #asks: Asks
+  readonly #inquiry: Inquiry
+  readonly #divergence: Divergence
 
   constructor(options: ExchangeOptions) {
     this.#options = options
-    this.#asks = new Asks(options.config.askTimeoutMs)
-  }
-
-  /** Milliseconds; when somebody is to be asked, or an answer is overdue. */
-  get wakeAt(): number {
-    return Math.min(this.#asks.wakeAt, this.#confirmAt())
-  }
-
-  /** Does what is due. */
-  onTime(now: number): void {
-    if (this.#asks.wakeAt <= now) this.#onUnanswered(now)
-    if (this.#confirmAt() <= now) this.#askToConfirm(now)
-  }
-
-  /** A message to that peer did not leave: what it was asked, others are. */
-  failed(address: string, now: number): void {
-    this.#askNext(this.#asks.failed(address), now)
-  }
-
-  /** The peer is sending a long message in parts: what it was asked may be in it. */
-  isComing({ address }: Peer, now: number): void {
-    this.#asks.extend(address, now)
-  }
-
-  /** The document is shared no more. */
-  forget(document: string): void {
-    this.#asks.forget(document)
-  }
-
-  /** When the first peer is to be asked whether it has what was written here. */
-  #confirmAt(): number {
-    let at = Number.POSITIVE_INFINITY
-    for (const { confirmAt } of this.#options.documents.values()) at = Math.min(at, confirmAt)
-    return at
-  }
-
-  #askToConfirm(now: number): void {
-    for (const [name, document] of this.#options.documents) {
-      const reason = document.takeConfirm(now)
-      // Who has the same as we is silent. Those of whom nobody knows what they have tell it unasked.
-      if (reason) this.askSome(name, now, reason === 'pending')
-    }
-  }
-
-  /** Asks one who may have the document for what we lack; its answer tells what it has. */
-  askSome(name: string, now: number, isAnyFit = true): void {
-    const isUnfit = ({ digests }: Peer): boolean => !isAnyFit && !digests.has(name)
-    for (const { address } of this.#options.spread.some(name, 1, now, isUnfit))
-      this.#ask(name, address, undefined, now)
+    this.#inquiry = options.inquiry
+    this.#divergence = new Divergence(options)
   }
 
   /**
@@ -199,19 +152,28 @@ export class Exchange {
     if (vector) {
       this.#onVector(peer, document, state, now)
     } else if (digest !== undefined && !answer && isLast) {
-      if (digest === document.replica.digest) document.equals(peer.address)
-      else this.#ask(name, peer.address, digest, now)
+      if (digest === document.replica.digest) this.#onEqual(document, peer, state, now)
+      else this.#inquiry.ask(name, peer.address, digest, now)
     }
     if (answer) {
+      if (more) document.probation?.coming(now)
       if (!more && document.rumors.hasFresh) this.#options.spread.changed(now)
-      const { next, since } = this.#asks.answered(name, peer.address, more === true, now)
+      const { next, since } = this.#inquiry.answered(name, peer.address, more === true, now)
       if (since !== undefined && !vector) document.answered(peer.address, since)
       if (since !== undefined && document.replica.waiting.updates === 0) document.syncs++
-      if (digest === document.replica.digest) document.equals(peer.address)
-      this.#askNext([[name, next]], now)
+      if (digest === document.replica.digest) this.#onEqual(document, peer, state, now)
+      else if (since !== undefined) this.#inquiry.vouch(document, now)
+      this.#inquiry.askNext([[name, next]], now)
     }
     // What came with the digest is merged by now, and is no change that the peer has not seen.
     if (digest !== undefined && state.update) document.told(peer.address)
+  }
+
+  /** The peer has exactly what we show. */
+  #onEqual(document: SharedDocument, peer: Peer, state: DocState, now: number): void {
+    if (!state.partial) document.equals(peer.address)
+    this.#inquiry.vouch(document, now)
+    this.#divergence.compare(peer, document, state, now)
   }
 
   /** Merges what peers sent for one document, and passes on what was new. */
@@ -281,7 +243,7 @@ export class Exchange {
       counters.gaps++
       // Who sent what was refused would send it again, at once and without end.
       if (!document.refused.has(peer.address)) {
-        this.#ask(document.name, peer.address, undefined, now)
+        this.#inquiry.ask(document.name, peer.address, undefined, now)
       }
       return
     }
@@ -298,7 +260,7 @@ export class Exchange {
 
   /** What the peer says and does not say from now on is read with that in mind, and ours too. */
   #onRefused(peer: Peer, document: SharedDocument): void {
-    this.#asks.refused(document.name, peer.address)
+    this.#inquiry.refused(document.name, peer.address)
     document.refused.add(peer.address)
   }
 
@@ -310,58 +272,19 @@ export class Exchange {
         ...(state.deletes && { deletes: state.deletes }),
       })
       unconfirmed.knownTo(known)
+      const theirs = known.clocks.get(replica.doc.clientID) ?? 0
+      if (theirs <= replica.shownClock) this.#inquiry.vouch(document, now)
       // Also an empty answer is given: it says that there is nothing, and ends the ask.
-      this.#options.sender.say(peer, name, { answer: { known } })
+      this.#inquiry.answer(document, peer, known, now)
       if (!replica.isBehind(known)) {
-        document.syncs++
+        if (!state.partial) document.syncs++
         return
       }
-      if (!state.answer) this.#ask(name, peer.address, state.digest, now)
+      if (!state.answer) this.#inquiry.ask(name, peer.address, state.digest, now)
       // A silent answer would be taken for a proof that we have all that the peer has.
       if (document.refused.size > 0) this.#options.sender.say(peer, name, { ask: true })
     } catch (error) {
       this.#options.refuse(peer.address, error, name)
-    }
-  }
-
-  /** Asks the peer for what we lack, unless another is being asked. */
-  #ask(
-    document: string,
-    address: string,
-    digest: string | undefined,
-    now: number,
-    repeated?: number,
-  ): void {
-    const peer = this.#options.peers.get(address)
-    if (peer && this.#asks.start(document, address, digest, now, repeated)) {
-      this.#options.sender.say(peer, document, { ask: true })
-    }
-  }
-
-  /** Asks that were lost, or their answers: where updates wait, somebody else is asked. */
-  #onUnanswered(now: number): void {
-    const ended = this.#asks.expire(now)
-    this.#askNext(ended, now)
-    for (const [name] of ended) {
-      if ((this.#options.documents.get(name)?.replica.waiting.updates ?? 0) === 0) continue
-      const [peer] = this.#options.peers.forRumor(1, now, () => false)
-      if (peer) this.#ask(name, peer.address, undefined, now)
-    }
-  }
-
-  /** Asks those who are still worth it: their digest differs from what ours has become. */
-  #askNext(ended: readonly (readonly [string, readonly Next[]])[], now: number): void {
-    for (const [document, nexts] of ended) {
-      const open = this.#options.documents.get(document)
-      if (!open) continue
-      const { replica } = open
-      for (const { peer, digest, repeated } of nexts) {
-        if (digest === replica.digest) open.equals(peer)
-        else if (repeated && !this.#options.composer.canAsk(replica)) continue
-        else if (digest !== undefined || replica.waiting.updates > 0) {
-          this.#ask(document, peer, digest, now, repeated)
-        }
-      }
     }
   }
 

@@ -22,7 +22,6 @@ import {
   type Fragment,
   LIMITS,
   type Limits,
-  type Platform,
   type Push,
   Refusal,
   type Replica,
@@ -35,35 +34,13 @@ import { type DocumentStatus, type OpenOptions, SharedDocument } from './documen
 import type { GossipEffect, GossipEvent, ReceivedMessage } from './events.ts'
 import { Exchange, type Heard } from './exchange.ts'
 import { fanoutsFor } from './fanouts.ts'
+import { Inquiry } from './inquiry.ts'
+import { bytesOf, type GossipOptions, type LastWord } from './options.ts'
 import { type Peer, type PeerSource, Peers } from './peers.ts'
 import { Sender } from './sender.ts'
 import { Spread } from './spread.ts'
 
-export interface GossipOptions {
-  /** Our address, as the transport's peers see it. */
-  readonly self: string
-  readonly swarm: string
-  readonly platform: Platform
-  /** Evenly distributed in [0, 1). */
-  readonly random: () => number
-  /** UTF-8 bytes; the transport's, asked before each message, as it may change. */
-  readonly maxMessageBytes: number | (() => number)
-  readonly config?: Partial<GossipConfig>
-  readonly limits?: Limits
-  /** May that address be named to peers? Default: all may. */
-  readonly canName?: (address: string) => boolean
-}
-
 const utf8 = new TextEncoder()
-
-const bytesOf = (most: number | (() => number)): number =>
-  typeof most === 'number' ? most : most()
-
-/** A message that is sent while another to the same peer may be on its way. */
-export interface LastWord {
-  readonly to: string
-  readonly text: string
-}
 
 export class Gossip {
   readonly counters = new Counters()
@@ -75,6 +52,7 @@ export class Gossip {
   readonly #composer: Composer
   readonly #sender: Sender
   readonly #spread: Spread
+  readonly #inquiry: Inquiry
   readonly #exchange: Exchange
   readonly #assembly: Assembly
   #now = Number.NEGATIVE_INFINITY
@@ -112,11 +90,20 @@ export class Gossip {
       documents: this.#documents,
       random: options.random,
     })
-    this.#exchange = new Exchange({
+    this.#inquiry = new Inquiry({
       peers: this.peers,
       sender: this.#sender,
       spread: this.#spread,
       composer: this.#composer,
+      config: this.config,
+      documents: this.#documents,
+      takeLocal: (now) => this.#takeLocal(now),
+    })
+    this.#exchange = new Exchange({
+      peers: this.peers,
+      sender: this.#sender,
+      spread: this.#spread,
+      inquiry: this.#inquiry,
       counters: this.counters,
       config: this.config,
       limits: this.#limits,
@@ -134,7 +121,7 @@ export class Gossip {
    */
   open(document: string, replica: Replica, options: OpenOptions = {}): void {
     if (this.#documents.has(document)) throw new TypeError(`document "${document}" is open already`)
-    const shared = new SharedDocument(document, replica, options)
+    const shared = new SharedDocument(document, replica, this.#options.platform, options)
     this.#documents.set(document, shared)
     this.#spread.opened(shared)
   }
@@ -146,7 +133,7 @@ export class Gossip {
   close(document: string): LastWord[] {
     const words = this.#lastWords(document)
     this.#documents.delete(document)
-    this.#exchange.forget(document)
+    this.#inquiry.forget(document)
     for (const peer of this.peers) peer.outbox.forget(document)
     return words
   }
@@ -170,7 +157,7 @@ export class Gossip {
   get wakeAt(): number {
     return Math.min(
       this.#spread.wakeAt,
-      this.#exchange.wakeAt,
+      this.#inquiry.wakeAt,
       this.#assembly.wakeAt,
       this.#sender.wakeAt(this.#now),
     )
@@ -179,6 +166,15 @@ export class Gossip {
   /** Messages on their way. */
   get sending(): number {
     return this.#sender.sending
+  }
+
+  /** Is there something that peers are still to be told, or are being told? */
+  get isBusy(): boolean {
+    if (this.sending > 0) return true
+    if (this.peers.size === 0) return false
+    return (
+      this.#spread.isGathering || [...this.#documents.values()].some((one) => one.isWithholding)
+    )
   }
 
   /** Takes an event that happened at `now` (milliseconds, any epoch of Unix kind) and says what to do. */
@@ -196,7 +192,7 @@ export class Gossip {
         if (this.#sender.sent(event.to, now)) this.#spread.round(now)
         break
       case 'failed':
-        if (this.#sender.failed(event, now)) this.#exchange.failed(event.to, now)
+        if (this.#sender.failed(event, now)) this.#inquiry.failed(event.to, now)
         break
       case 'peers':
         this.#onPeers(event.addresses, event.source, now)
@@ -208,7 +204,7 @@ export class Gossip {
         this.#onAwareness(event, now)
         break
       case 'ask':
-        this.#exchange.askSome(event.document, now)
+        this.#inquiry.askSome(event.document, now)
         break
       case 'flush':
       case 'wake':
@@ -219,7 +215,7 @@ export class Gossip {
     if (event.type === 'flush') this.#spread.hurry(now)
     this.#spread.announce(now)
     this.#spread.onTime(now)
-    this.#exchange.onTime(now)
+    this.#inquiry.onTime(now)
     if (this.#assembly.wakeAt <= now) this.#askForFragments(now)
     this.#effects.push(...this.#sender.pump(now, this.#documents))
     return this.#effects
@@ -238,6 +234,7 @@ export class Gossip {
    */
   #takeLocal(now: number): void {
     for (const document of this.#documents.values()) {
+      document.followIds()
       for (const delta of document.replica.takeLocal()) {
         document.changedHere(delta, now)
         this.#spread.changed(now)
@@ -331,7 +328,7 @@ export class Gossip {
     }
     if (text === undefined) {
       // What is being answered comes, if slowly.
-      this.#exchange.isComing(peer, now)
+      this.#inquiry.isComing(peer, now)
       return
     }
     this.#onMessage(peer.address, text, now, heard)
@@ -342,7 +339,7 @@ export class Gossip {
       const peer = this.peers.get(from)
       if (!peer) continue
       this.#sender.ask(peer, missing)
-      this.#exchange.isComing(peer, now)
+      this.#inquiry.isComing(peer, now)
     }
   }
 

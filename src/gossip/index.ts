@@ -1,8 +1,10 @@
 /** The gossip protocol, free of clocks and sockets. */
-export { type AwarenessSource, updateRoom } from './compose.ts'
+export { updateRoom } from './compose.ts'
 export { DEFAULTS, type GossipConfig } from './config.ts'
 export { Counters } from './counters.ts'
-export type { DocumentStatus, OpenOptions } from './document.ts'
+export { type DocumentStatus, NOT_SHARED, type OpenOptions } from './document.ts'
 export type { GossipEffect, GossipEvent, ReceivedMessage } from './events.ts'
-export { Gossip, type GossipOptions } from './gossip.ts'
+export { Gossip } from './gossip.ts'
+export type { AwarenessSource } from './open-document.ts'
+export type { GossipOptions } from './options.ts'
 export type { Peer, PeerSource } from './peers.ts'

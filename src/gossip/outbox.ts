@@ -15,6 +15,10 @@ export interface Saying {
   since?: number
   /** Say the digest of our state. */
   digest?: boolean
+  /** Say the fingerprint of our content, too. */
+  content?: boolean
+  /** With it, that of each writer. */
+  writers?: boolean
   /** Ask for what we lack: say the state vector. */
   ask?: boolean
   /** Number of the first awareness state that the peer may lack. */

@@ -65,6 +65,15 @@ export class Rumors {
     return this.#fresh < this.#first + this.#rumors.length
   }
 
+  /** Forgets all: their ids mean something else by now. */
+  forget(): void {
+    this.#first += this.#rumors.length
+    this.#fresh = this.#first
+    this.#echoed = this.#first
+    this.#rumors = []
+    this.#made.clear()
+  }
+
   /** Adds a change made here, or one that came from a peer. */
   add(delta: Delta, source?: Source): void {
     this.#made.clear()

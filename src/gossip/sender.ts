@@ -12,10 +12,11 @@
  * ```
  */
 import type { Fragment, Missing } from '../../crdt/index.ts'
-import type { Composer, OpenDocument } from './compose.ts'
+import type { Composer } from './compose.ts'
 import type { GossipConfig } from './config.ts'
 import type { Counters } from './counters.ts'
 import type { GossipEffect, GossipEvent } from './events.ts'
+import type { OpenDocument } from './open-document.ts'
 import type { Saying } from './outbox.ts'
 import type { Peer, Peers, Sending } from './peers.ts'
 import { bestOf, isLate, SendWindow } from './send-window.ts'

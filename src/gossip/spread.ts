@@ -46,6 +46,11 @@ export class Spread {
     return Math.min(this.#roundAt, this.#flushAt, this.#echoAt)
   }
 
+  /** Is something gathered that is to be pushed? */
+  get isGathering(): boolean {
+    return Number.isFinite(this.#flushAt)
+  }
+
   /** It is announced at the next event. */
   opened(document: SharedDocument): void {
     this.#opened.push(document)
@@ -89,7 +94,10 @@ export class Spread {
   /** Tells a peer of all documents: it is new. */
   introduce(peer: Peer): void {
     const { documents, sender } = this.#options
-    for (const name of documents.keys()) sender.say(peer, name, { digest: true, awareness: 0 })
+    for (const [name, { content }] of documents) {
+      content.again()
+      sender.say(peer, name, { digest: true, awareness: 0 })
+    }
   }
 
   /** Tells some who is there, from that number on. */
@@ -160,8 +168,10 @@ export class Spread {
     const swing = (random() * 2 - 1) * config.jitter
     this.#roundAt = now + config.intervalMs * (1 + swing)
     const targets = peers.forRound(fanoutsFor(config, peers.living).round, now)
-    for (const peer of targets) {
-      for (const name of documents.keys()) sender.say(peer, name, { digest: true })
+    for (const [name, document] of documents) {
+      const content = targets.length > 0 && document.content.takeDue(now)
+      for (const peer of targets)
+        sender.say(peer, name, { digest: true, ...(content && { content }) })
     }
     if (documents.size === 1) return
     // A document that few have is repaired by those who have it.

@@ -38,6 +38,13 @@ export class HotIndex {
   constructor(doc: Y.Doc, now: () => number) {
     this.doc = doc
     this.clock = new HybridClock(now)
+    this.rebuild()
+  }
+
+  /** Looks for all elements anew: they have other ids now. */
+  rebuild(): void {
+    this.#maps.clear()
+    this.#byId.clear()
     for (const array of this.arrays()) {
       for (let item = array._start; item !== null; item = item.right) this.#addItem(item)
     }

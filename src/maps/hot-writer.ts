@@ -39,6 +39,9 @@ const ownArray = (doc: Y.Doc): Y.Array<unknown> => {
   return made
 }
 
+/** The array has become another's. */
+export const forgetTail = (index: HotIndex): void => void tails.delete(index)
+
 /** The last item of the array, deleted or not. */
 const lastItem = (index: HotIndex, array: Y.Array<unknown>): Y.Item | null => {
   const tail = tails.get(index)

@@ -28,6 +28,7 @@ import { FolderWatch } from './folder-watch.ts'
 import { newerFormat } from './head.ts'
 import { type Inode, isAt, type Place, parsePlace, placeOf, readHost } from './place.ts'
 import {
+  incarnationOf,
   judgeWriter,
   NODES,
   nextIncarnation,
@@ -158,13 +159,25 @@ export class Identity {
     return this.#change(node, clocks, before, reason)
   }
 
+  /** The highest clock of the id in use that others may have seen. */
+  get published(): number {
+    return this.#taken().published
+  }
+
   /**
-   * A new id in place of the one in use, of which a peer has more than we do. `clocks` should
-   * hold what the peer has too: ids it has seen are not taken.
+   * A new id in place of the one in use, of which a peer has more than we do: `writer`, which `next`
+   * gave. `clocks` should hold what the peer has too: ids it has seen are not taken.
    */
-  async mustChange(clocks: ReadonlyMap<number, number>): Promise<Taken> {
+  async mustChange(clocks: ReadonlyMap<number, number>, writer?: number): Promise<Taken> {
     const record = this.#taken()
-    return this.#change(record.node, clocks, record, 'taken')
+    return this.#change(record.node, clocks, record, 'taken', writer)
+  }
+
+  /** An id for `mustChange`, which may be used at once where nothing of it is published before. */
+  next(clocks: ReadonlyMap<number, number>): number {
+    const record = this.#taken()
+    const { node } = record
+    return writerId(node, nextIncarnation(node, clocks, record, this.#random))
   }
 
   /**
@@ -236,9 +249,13 @@ export class Identity {
     clocks: ReadonlyMap<number, number>,
     before: WriterRecord | undefined,
     reason: WriterReason,
+    writer?: number,
   ): Promise<Taken> {
     return this.#inTurn(async () => {
-      const incarnation = nextIncarnation(node, clocks, before, this.#random)
+      const incarnation =
+        writer === undefined
+          ? nextIncarnation(node, clocks, before, this.#random)
+          : incarnationOf(writer)
       await this.#write({ node, incarnation, published: 0 })
       this.#reached = 0
       this.#isDistrusted = false

@@ -62,6 +62,10 @@ export class Persistence {
   /** Takes back the look at whether all is quiet. */
   #cancel: (() => void) | undefined
   #isClosed = false
+  /** Is what is stored not what the document has become, and no update tells the difference? */
+  #isStale = false
+  #isRewriting = false
+  #replacing: Promise<void> | undefined
 
   /** `onProblem` is told of what no caller waits for. */
   constructor(
@@ -76,7 +80,7 @@ export class Persistence {
     this.#timers = timers
     this.#saved = Y.encodeStateVector(doc)
     this.#listener = (update, origin) => {
-      if (origin !== LOADING) this.#append(update)
+      if (origin !== LOADING && !this.#isRewriting) this.#append(update)
     }
   }
 
@@ -98,6 +102,26 @@ export class Persistence {
   async flushed(): Promise<void> {
     await this.#last
     if (this.#failure) await this.#repair()
+    while (this.#isStale || this.#replacing) await this.#replace()
+  }
+
+  /**
+   * Runs what gives structs of the document other ids, and replaces what is stored by the document as
+   * it is then; `flushed` waits for that.
+   */
+  rewrite(change: () => void): void {
+    this.#isRewriting = true
+    try {
+      change()
+    } finally {
+      this.#isRewriting = false
+    }
+    const saved = Y.decodeStateVector(this.#saved)
+    for (const [writer, clock] of saved)
+      saved.set(writer, Math.min(clock, Y.getState(this.#doc.store, writer)))
+    this.#saved = Y.encodeStateVector(saved)
+    this.#isStale = true
+    this.#replace().catch((error) => this.#onProblem(toFailure(error)))
   }
 
   /** Saves what it can and closes the store. */
@@ -168,6 +192,25 @@ export class Persistence {
     )
   }
 
+  /** One at a time, whoever asks. */
+  #replace(): Promise<void> {
+    this.#replacing ??= this.#replaceStale().finally(() => {
+      this.#replacing = undefined
+    })
+    return this.#replacing
+  }
+
+  async #replaceStale(): Promise<void> {
+    await this.#compacting
+    this.#isStale = false
+    try {
+      await this.#compactNow()
+    } catch (error) {
+      this.#isStale = true
+      throw toFailure(error)
+    }
+  }
+
   /** Asked by timers and by each write: what a program's own store throws is reported. */
   #needsCompaction(isIdle: boolean): boolean {
     try {
@@ -180,15 +223,9 @@ export class Persistence {
 
   /** In the background; a failure is told, and nothing is lost by it. */
   #compact(isIdle: boolean): void {
-    if (this.#compacting || !this.#needsCompaction(isIdle)) return
+    if (this.#compacting || this.#replacing || !this.#needsCompaction(isIdle)) return
     if (this.#timers.now() < this.#compactAt) return
-    const compact = async (): Promise<void> => this.#store.compact(this.#doc)
-    const compacted = compact()
-    // They are not in the document: into the new log with them, before the old one goes.
-    this.#held = this.#stillHeld()
-    const kept = this.#held.map((update) => this.#toStore(update))
-    this.#compacting = Promise.all([compacted, ...kept])
-      .then(() => undefined)
+    this.#compacting = this.#compactNow()
       .catch((error) => {
         this.#compactAt = this.#timers.now() + COMPACT_AGAIN_MS
         this.#onProblem(toFailure(error))
@@ -197,6 +234,16 @@ export class Persistence {
         this.#compacting = undefined
         this.#lookLater()
       })
+  }
+
+  async #compactNow(): Promise<void> {
+    // What a program's own store throws is a failure like what it rejects with.
+    const compact = async (): Promise<void> => this.#store.compact(this.#doc)
+    const compacted = compact()
+    // They are not in the document: into the new log with them, before the old one goes.
+    this.#held = this.#stillHeld()
+    const kept = this.#held.map((update) => this.#toStore(update))
+    await Promise.all([compacted, ...kept])
   }
 
   /** One timer for all writes: it looks when the last one was, and waits for the rest. */

@@ -1,0 +1,163 @@
+/**
+ * The fingerprint of a document's content. The digest covers clocks and deletes; two that have
+ * written under one id have the same there, and another content. So what each writer has written and
+ * is still there is written down in a form that does not depend on how Yjs has cut or merged it, and
+ * hashed. That goes through the whole document: for rare use, while nothing changes.
+ *
+ * ```js
+ * const { content, writers } = fingerprintOf(doc, platform)
+ * differences(writers, theirs)      // the writers of whom the two hold different things
+ * ```
+ */
+import * as decoding from 'lib0/decoding'
+import * as encoding from 'lib0/encoding'
+import * as Y from 'yjs'
+import type { Platform } from './platform.ts'
+
+/** Bytes of SHA-256 for each writer, and for all: chance alone does not make two equal, and nobody gains by it. */
+const HASH_BYTES = 8
+
+/** As hex digits. */
+export const FINGERPRINT_PATTERN: RegExp = /^[0-9a-f]{16}$/
+
+export interface Fingerprint {
+  /** Of all that there is, 16 hex digits. */
+  readonly content: string
+  /** Writer → the same of what it has written and is still there. */
+  readonly writers: ReadonlyMap<number, string>
+}
+
+const hexOf = (bytes: Uint8Array): string => {
+  let hex = ''
+  for (let i = 0; i < HASH_BYTES; i++) hex += bytes[i]!.toString(16).padStart(2, '0')
+  return hex
+}
+
+const writeId = (encoder: encoding.Encoder, id: Y.ID | null): void => {
+  if (id === null) {
+    encoding.writeUint8(encoder, 0)
+    return
+  }
+  encoding.writeUint8(encoder, 1)
+  encoding.writeVarUint(encoder, id.client)
+  encoding.writeVarUint(encoder, id.clock)
+}
+
+const isSameId = (a: Y.ID | null, b: Y.ID | null): boolean => Y.compareIDs(a, b)
+
+/** Writes what a writer has written, clock by clock, whatever runs these lie in. */
+class Canon {
+  readonly #encoder = new Y.UpdateEncoderV1()
+  readonly #rest = this.#encoder.restEncoder
+  /** Names of root types, which Yjs looks for among all. */
+  readonly #names: Map<unknown, string>
+  /** The item before, where the next may go on from it. */
+  #last: Y.Item | undefined
+  #text = ''
+
+  constructor(names: Map<unknown, string>) {
+    this.#names = names
+  }
+
+  add(item: Y.Item): void {
+    const { content } = item
+    if (!this.#follows(item)) {
+      this.#flush()
+      this.#writeHead(item)
+    }
+    this.#last = item
+    if (content instanceof Y.ContentString) this.#text += content.str
+    else if (content instanceof Y.ContentAny) {
+      for (const value of content.arr) encoding.writeAny(this.#rest, value)
+    } else if (content instanceof Y.ContentJSON) {
+      for (const value of content.arr)
+        encoding.writeVarString(this.#rest, JSON.stringify(value) ?? 'undefined')
+    } else content.write(this.#encoder, 0)
+  }
+
+  /** All of it; undefined where there was nothing. */
+  end(): Uint8Array | undefined {
+    this.#flush()
+    return this.#last && this.#encoder.toUint8Array()
+  }
+
+  #follows({ id, origin, rightOrigin, content }: Y.Item): boolean {
+    const last = this.#last
+    return (
+      last !== undefined &&
+      origin !== null &&
+      isSameId(origin, last.lastId) &&
+      id.clock === origin.clock + 1 &&
+      isSameId(rightOrigin, last.rightOrigin) &&
+      content.constructor === last.content.constructor
+    )
+  }
+
+  #flush(): void {
+    if (this.#text !== '') encoding.writeVarString(this.#rest, this.#text)
+    this.#text = ''
+  }
+
+  #writeHead({ id, origin, rightOrigin, parent, parentSub, content }: Y.Item): void {
+    const rest = this.#rest
+    encoding.writeVarUint(rest, id.clock)
+    encoding.writeUint8(rest, content.getRef())
+    writeId(rest, origin)
+    writeId(rest, rightOrigin)
+    if (origin !== null || rightOrigin !== null) return
+    const holder = parent as Y.AbstractType<unknown>
+    writeId(rest, holder._item?.id ?? null)
+    if (holder._item === null) encoding.writeVarString(rest, this.#names.get(holder) ?? '')
+    if (parentSub !== null) encoding.writeVarString(rest, parentSub)
+  }
+}
+
+/** Costs some microseconds for each struct that is still there. */
+export const fingerprintOf = (doc: Y.Doc, platform: Platform): Fingerprint => {
+  const names = new Map<unknown, string>()
+  for (const [name, type] of doc.share) names.set(type, name)
+  const writers = new Map<number, string>()
+  const all = encoding.createEncoder()
+  const sorted = [...doc.store.clients].sort(([a], [b]) => a - b)
+  for (const [writer, structs] of sorted) {
+    const canon = new Canon(names)
+    for (const struct of structs) if (struct instanceof Y.Item && !struct.deleted) canon.add(struct)
+    const bytes = canon.end()
+    if (!bytes) continue
+    const hash = platform.sha256(bytes)
+    writers.set(writer, hexOf(hash))
+    encoding.writeVarUint(all, writer)
+    encoding.writeUint8Array(all, hash)
+  }
+  return { content: hexOf(platform.sha256(encoding.toUint8Array(all))), writers }
+}
+
+/** The writers of whom two documents with one digest hold different things, sorted. */
+export const differences = (
+  ours: ReadonlyMap<number, string>,
+  theirs: ReadonlyMap<number, string>,
+): number[] =>
+  [...new Set([...ours.keys(), ...theirs.keys()])]
+    .filter((writer) => ours.get(writer) !== theirs.get(writer))
+    .sort((a, b) => a - b)
+
+export const encodeWriters = (writers: ReadonlyMap<number, string>): Uint8Array => {
+  const encoder = encoding.createEncoder()
+  for (const [writer, hex] of writers) {
+    encoding.writeVarUint(encoder, writer)
+    for (let i = 0; i < hex.length; i += 2)
+      encoding.writeUint8(encoder, Number.parseInt(hex.slice(i, i + 2), 16))
+  }
+  return encoding.toUint8Array(encoder)
+}
+
+/** The inverse; throws on damage. */
+export const decodeWriters = (bytes: Uint8Array): Map<number, string> => {
+  const decoder = decoding.createDecoder(bytes)
+  const writers = new Map<number, string>()
+  while (decoding.hasContent(decoder)) {
+    const writer = decoding.readVarUint(decoder)
+    writers.set(writer, hexOf(decoding.readUint8Array(decoder, HASH_BYTES)))
+  }
+  return writers
+}

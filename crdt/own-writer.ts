@@ -1,0 +1,142 @@
+/**
+ * Looks in an update for structs of the document's own writer that are not those written here: a
+ * copy of the data folder, or another document of the same id, goes on under it. Of clocks that
+ * both have the content is compared, as far as it is still there.
+ *
+ * ```js
+ * checkOwn(doc, decodeUpdate(bytes, LIMITS), withheld)      // throws a ForkRefusal
+ * ```
+ */
+import * as Y from 'yjs'
+import type { DecodedUpdate, Struct } from './decoded.ts'
+import { Refusal } from './refusal.ts'
+import type { OwnRange } from './withheld.ts'
+
+export class ForkRefusal extends Refusal {
+  /** The first own clock that is another's; undefined: there is one, and it is not known which. */
+  readonly fork: number | undefined
+
+  constructor(message: string, fork: number | undefined) {
+    super('own_clock', message)
+    this.fork = fork
+  }
+}
+
+type Piece = Y.Item | Y.GC
+
+const isGone = (struct: Piece): boolean =>
+  !(struct instanceof Y.Item) || struct.deleted || struct.content instanceof Y.ContentDeleted
+
+const isSameId = (a: Y.ID | null, b: Y.ID | null): boolean => Y.compareIDs(a, b)
+
+/** What an item at `clock` follows. */
+const originAt = ({ id, origin }: Y.Item, clock: number): Y.ID | null =>
+  clock > id.clock ? Y.createID(id.client, clock - 1) : origin
+
+/** The name of a root type, or the id of the item that the parent is. */
+const parentOf = ({ parent }: Y.Item): string | Y.ID | null => {
+  if (!(parent instanceof Y.AbstractType)) return parent as string | Y.ID | null
+  return parent._item === null ? Y.findRootTypeKey(parent) : parent._item.id
+}
+
+const isSameParent = (a: Y.Item, b: Y.Item): boolean => {
+  const [one, other] = [parentOf(a), parentOf(b)]
+  if (one === null || other === null) return true
+  if (typeof one === 'string' || typeof other === 'string') return one === other
+  return isSameId(one, other)
+}
+
+/** The content of `length` clocks from `clock` on, encoded. */
+const contentOf = ({ id, content, length: all }: Y.Item, clock: number, length: number) => {
+  const encoder = new Y.UpdateEncoderV1()
+  let part = content
+  if (length < all) {
+    part = content.copy()
+    if (clock > id.clock) part = part.splice(clock - id.clock)
+    if (length < part.getLength()) part.splice(length)
+  }
+  encoder.writeInfo(content.getRef())
+  part.write(encoder, 0)
+  return encoder.toUint8Array()
+}
+
+const isSameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, i) => byte === b[i])
+
+/** How many clocks from `clock` on, of `length`, are the same in both. What is deleted in one may be anything. */
+const countSame = (ours: Piece, theirs: Piece, clock: number, length: number): number => {
+  if (isGone(ours) || isGone(theirs)) return length
+  const [a, b] = [ours as Y.Item, theirs as Y.Item]
+  const origin = originAt(b, clock)
+  const isPlaced =
+    isSameId(originAt(a, clock), origin) &&
+    isSameId(a.rightOrigin, b.rightOrigin) &&
+    // Whoever follows on something says no parent: it is that one's.
+    (origin !== null ||
+      b.rightOrigin !== null ||
+      (isSameParent(a, b) && a.parentSub === b.parentSub))
+  if (!isPlaced) return 0
+  if (isSameBytes(contentOf(a, clock, length), contentOf(b, clock, length))) return length
+  let same = 0
+  while (same < length && isSameBytes(contentOf(a, clock + same, 1), contentOf(b, clock + same, 1)))
+    same++
+  return same
+}
+
+/** The first clock from `from` up to `to` at which an own struct of the update is another one. */
+const findDifference = (
+  structs: readonly Piece[],
+  theirs: Piece,
+  from: number,
+  to: number,
+): number | undefined => {
+  for (let clock = from; clock < to; ) {
+    const ours = structs[Y.findIndexSS(structs as Y.Item[], clock)]!
+    const end = Math.min(to, ours.id.clock + ours.length)
+    const same = countSame(ours, theirs, clock, end - clock)
+    if (clock + same < end) return clock + same
+    clock = end
+  }
+  return undefined
+}
+
+const isOwn =
+  (writer: number) =>
+  (struct: Struct): struct is Piece =>
+    struct.id.client === writer && !(struct instanceof Y.Skip)
+
+/**
+ * Throws a ForkRefusal where the update holds structs or deletes of the document's writer that it
+ * did not write. `range` says which own clocks may have been given out twice, and since when no peer has
+ * been shown any; absent: any may, and all have been shown.
+ */
+export const checkOwn = (
+  doc: Y.Doc,
+  { structs, deletes }: DecodedUpdate,
+  range: OwnRange | undefined,
+): void => {
+  const { clientID: writer, store } = doc
+  const known = Y.getState(store, writer)
+  const isWithheld = range?.writer === writer
+  const { from, fresh } = isWithheld ? range : { from: 0, fresh: known }
+  const own = (store.clients.get(writer) ?? []) as Piece[]
+  for (const struct of structs.filter(isOwn(writer))) {
+    const end = struct.id.clock + struct.length
+    if (end <= from) continue
+    const start = Math.max(from, struct.id.clock)
+    const common = Math.min(end, fresh, known)
+    const different = findDifference(own, struct, start, common)
+    if (different === undefined && end <= fresh) continue
+    const fork = different ?? Math.max(start, fresh)
+    const message = `structs of our own writer ${writer} from clock ${fork} up to clock ${end}`
+    // A peer that left out what comes before it has that of another, too.
+    const isSure = different !== undefined || isWithheld
+    throw new ForkRefusal(message, isSure ? Math.min(fork, known) : undefined)
+  }
+  for (const { clock, len } of deletes.clients.get(writer) ?? []) {
+    const end = clock + len
+    if (end <= Math.min(fresh, known)) continue
+    const message = `deletes of our own writer ${writer} up to clock ${end}`
+    throw new ForkRefusal(message, isWithheld ? Math.min(Math.max(clock, fresh), known) : undefined)
+  }
+}

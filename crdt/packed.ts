@@ -1,0 +1,70 @@
+/**
+ * Updates as they travel: deflated where that makes them shorter, and named by length and digest,
+ * which prove them whole before Yjs sees a byte.
+ *
+ * ```js
+ * const packed = packUpdate(replica.encode(delta), platform)
+ * const bytes = unpackUpdate(packed, platform)      // throws a Refusal
+ * ```
+ */
+import { fromBase64, toBase64 } from 'lib0/buffer'
+import { digestBytes } from './digest.ts'
+import { LIMITS, type Limits } from './limits.ts'
+import type { PackedUpdate } from './message.ts'
+import type { EncodedUpdate } from './outcome.ts'
+import type { Platform } from './platform.ts'
+import { Refusal } from './refusal.ts'
+
+/** Bytes. Shorter updates gain nothing from DEFLATE but the time it takes. */
+const DEFLATE_FROM = 512
+
+/** Packs V1 bytes whose digest is known; deflates them where that makes them shorter. */
+export const packUpdate = (update: EncodedUpdate, platform: Platform): PackedUpdate => {
+  const { bytes, digest } = update
+  const needs = update.needs.size > 0 && { needs: update.needs }
+  if (bytes.length >= DEFLATE_FROM) {
+    const deflated = platform.deflate(bytes)
+    if (deflated.length < bytes.length) {
+      return {
+        data: toBase64(deflated),
+        encoding: 'v1+deflate',
+        length: bytes.length,
+        digest,
+        ...needs,
+      }
+    }
+  }
+  return { data: toBase64(bytes), encoding: 'v1', length: bytes.length, digest, ...needs }
+}
+
+/** The V1 bytes, once length and digest have proved them whole; throws a Refusal. */
+export const unpackUpdate = (
+  packed: PackedUpdate,
+  platform: Platform,
+  limits: Limits = LIMITS,
+): Uint8Array => {
+  if (packed.length > limits.updateBytes) {
+    throw new Refusal(
+      'too_large',
+      `update of ${packed.length} bytes, at most ${limits.updateBytes}`,
+    )
+  }
+  let bytes: Uint8Array
+  try {
+    const raw = fromBase64(packed.data)
+    bytes = packed.encoding === 'v1' ? raw : platform.inflate(raw, packed.length)
+  } catch (error) {
+    throw new Refusal('damaged', `update cannot be unpacked: ${(error as Error).message}`, error)
+  }
+  if (bytes.length !== packed.length) {
+    throw new Refusal(
+      'damaged',
+      `update has ${bytes.length} bytes, ${packed.length} were announced`,
+    )
+  }
+  const digest = digestBytes(bytes, platform)
+  if (digest !== packed.digest) {
+    throw new Refusal('damaged', `update has digest ${digest}, ${packed.digest} was announced`)
+  }
+  return bytes
+}

@@ -1,0 +1,101 @@
+/**
+ * What a document's own writer has written and peers are not shown: after a start nobody here can
+ * tell whether another goes on under the same writer id, as from a copy of the data folder. Peers
+ * see the state as it was before, until one of them has shown that it knows no more of the writer.
+ *
+ * ```js
+ * const withheld = new Withheld({ writer, from: published, fresh: loaded })
+ * withheld.add(delta)            // changed here
+ * withheld.shown(Y.snapshot(doc))
+ * withheld.news(doc)             // all of it, when it may be told
+ * ```
+ */
+import * as Y from 'yjs'
+import { type DeleteSet, emptyDeletes, mergeDeletes, subtractDeletes } from './deletes.ts'
+import { type Delta, isEmptyDelta, mergeDeltas } from './delta.ts'
+
+export interface OwnRange {
+  readonly writer: number
+  /** Own clocks from here on are not shown: they may have been given out twice. */
+  readonly from: number
+  /** From here on they were written since, and shown to no peer: whoever has such has it of another. */
+  readonly fresh: number
+}
+
+/** Deltas kept apart. To merge more at once costs less for each; they are merged for each digest. */
+const APART = 64
+
+/** The deletes of that writer from that clock on. */
+const deletesFrom = (writer: number, from: number): DeleteSet => {
+  const deletes = emptyDeletes()
+  const len = Number.MAX_SAFE_INTEGER - from
+  deletes.clients.set(writer, [{ clock: from, len }] as never)
+  return deletes
+}
+
+export class Withheld implements OwnRange {
+  readonly writer: number
+  readonly from: number
+  readonly fresh: number
+  readonly #own: DeleteSet
+  #deltas: readonly Delta[]
+
+  constructor({ writer, from, fresh }: OwnRange, deltas: readonly Delta[] = []) {
+    this.writer = writer
+    this.from = from
+    this.fresh = Math.max(from, fresh)
+    this.#own = deletesFrom(writer, from)
+    this.#deltas = deltas
+  }
+
+  /** Takes in what was changed here. */
+  add(delta: Delta): void {
+    const deltas = [...this.#deltas, delta]
+    this.#deltas = deltas.length < APART ? deltas : [mergeDeltas(deltas)]
+  }
+
+  /** What a merge brought, without deletes of what is withheld: a winner of a peer's took its key. */
+  strip(delta: Delta): Delta {
+    if (!delta.deletes.clients.has(this.writer)) return delta
+    const deletes = subtractDeletes(delta.deletes, this.#own)
+    const hidden = subtractDeletes(delta.deletes, deletes)
+    if (hidden.clients.size === 0) return delta
+    this.add({ structs: new Map(), deletes: hidden })
+    return { structs: delta.structs, deletes }
+  }
+
+  /** The state as peers may see it. */
+  shown({ sv, ds }: Y.Snapshot): Y.Snapshot {
+    const clocks = new Map(sv)
+    const clock = Math.min(this.from, clocks.get(this.writer) ?? 0)
+    if (clock > 0) clocks.set(this.writer, clock)
+    else clocks.delete(this.writer)
+    const hidden = mergeDeletes([this.#own, ...this.#deltas.map(({ deletes }) => deletes)])
+    return Y.createSnapshot(subtractDeletes(ds, hidden), clocks)
+  }
+
+  /** The same when the own clocks from `clock` on have become all those of another id. */
+  renamed(clock: number, to: number): Withheld {
+    const deletes = mergeDeletes(this.#deltas.map((delta) => delta.deletes))
+    const moved = deletes.clients.get(this.writer) ?? []
+    const kept = subtractDeletes(deletes, deletesFrom(this.writer, clock))
+    const own = moved
+      .filter((run) => run.clock + run.len > clock)
+      .map(({ clock: at, len }) => {
+        const start = Math.max(at, clock)
+        return { clock: start - clock, len: at + len - start }
+      })
+    if (own.length > 0) kept.clients.set(to, own as never)
+    const delta = { structs: new Map(), deletes: kept }
+    return new Withheld({ writer: to, from: 0, fresh: 0 }, [delta])
+  }
+
+  /** All that was withheld; undefined where there is nothing. */
+  news(doc: Y.Doc): Delta | undefined {
+    const to = Y.getState(doc.store, this.writer)
+    const structs = new Map(to > this.from ? [[this.writer, { from: this.from, to }]] : [])
+    const own = { structs, deletes: emptyDeletes() }
+    const news = mergeDeltas([...this.#deltas, own])
+    return isEmptyDelta(news) ? undefined : news
+  }
+}

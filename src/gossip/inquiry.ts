@@ -1,0 +1,185 @@
+/**
+ * What we ask peers of a document, and when: for what we lack, whether they have what was written
+ * here, and whether they know more of our own writer than we do. One peer at a time.
+ *
+ * ```js
+ * inquiry.ask('kv', peer.address, digest, now)
+ * if (inquiry.wakeAt <= now) inquiry.onTime(now)
+ * ```
+ */
+import type { Known } from '../../crdt/index.ts'
+import { type Answered, Asks, type Next } from './asks.ts'
+import type { Composer } from './compose.ts'
+import type { GossipConfig } from './config.ts'
+import type { SharedDocument } from './document.ts'
+import type { Peer, Peers } from './peers.ts'
+import type { Sender } from './sender.ts'
+import type { Spread } from './spread.ts'
+
+export interface InquiryOptions {
+  readonly peers: Peers
+  readonly sender: Sender
+  readonly spread: Spread
+  readonly composer: Composer
+  readonly config: GossipConfig
+  readonly documents: ReadonlyMap<string, SharedDocument>
+  /** What is shown from now on is pushed like what was changed now. */
+  readonly takeLocal: (now: number) => void
+}
+
+export class Inquiry {
+  readonly #options: InquiryOptions
+  readonly #asks: Asks
+
+  constructor(options: InquiryOptions) {
+    this.#options = options
+    this.#asks = new Asks(options.config.askTimeoutMs)
+  }
+
+  /** Milliseconds; when somebody is to be asked, or an answer is overdue. */
+  get wakeAt(): number {
+    let at = this.#asks.wakeAt
+    for (const { confirmAt, probation } of this.#options.documents.values())
+      at = Math.min(at, confirmAt, probation?.wakeAt ?? confirmAt)
+    return at
+  }
+
+  /** Does what is due. */
+  onTime(now: number): void {
+    this.#onProbation(now)
+    if (this.#asks.wakeAt <= now) this.#onUnanswered(now)
+    this.#askToConfirm(now)
+  }
+
+  /** A message to that peer did not leave: what it was asked, others are. */
+  failed(address: string, now: number): void {
+    this.askNext(this.#asks.failed(address), now)
+  }
+
+  /** The peer is sending a long message in parts: what it was asked may be in it. */
+  isComing({ address }: Peer, now: number): void {
+    this.#asks.extend(address, now)
+    for (const { probation } of this.#options.documents.values()) probation?.coming(now)
+  }
+
+  /** The document is shared no more. */
+  forget(document: string): void {
+    this.#asks.forget(document)
+  }
+
+  /** The peer has asked: it is answered now, or when all may be shown. */
+  answer(document: SharedDocument, peer: Peer, known: Known, now: number): void {
+    if (document.replica.withheld) {
+      document.watch(now, this.#options.config.aloneMs)
+      document.probation?.defer(peer.address, known)
+    } else this.#options.sender.say(peer, document.name, { answer: { known } })
+  }
+
+  /** The peer's answer, or a part of it, has come. */
+  answered(document: string, address: string, more: boolean, now: number): Answered {
+    return this.#asks.answered(document, address, more, now)
+  }
+
+  /** Something was refused that the peer sent: its answer is not all that it has. */
+  refused(document: string, address: string): void {
+    this.#asks.refused(document, address)
+  }
+
+  /** Asks one who may have the document for what we lack; its answer tells what it has. Is there one? */
+  askSome(name: string, now: number, isAnyFit = true): boolean {
+    const isUnfit = ({ digests }: Peer): boolean => !isAnyFit && !digests.has(name)
+    const [peer] = this.#options.spread.some(name, 1, now, isUnfit)
+    if (peer) this.ask(name, peer.address, undefined, now)
+    return peer !== undefined
+  }
+
+  /** Asks the peer for what we lack, unless another is being asked. */
+  ask(
+    document: string,
+    address: string,
+    digest: string | undefined,
+    now: number,
+    repeated?: number,
+  ): void {
+    const peer = this.#options.peers.get(address)
+    if (peer && this.#asks.start(document, address, digest, now, repeated)) {
+      this.#options.sender.say(peer, document, { ask: true })
+    }
+  }
+
+  /** Asks those who are still worth it: their digest differs from what ours has become. */
+  askNext(ended: readonly (readonly [string, readonly Next[]])[], now: number): void {
+    for (const [document, nexts] of ended) {
+      const open = this.#options.documents.get(document)
+      if (!open) continue
+      const { replica } = open
+      for (const { peer, digest, repeated } of nexts) {
+        if (digest === replica.digest) open.equals(peer)
+        else if (repeated && !this.#options.composer.canAsk(replica)) continue
+        else if (digest !== undefined || replica.waiting.updates > 0) {
+          this.ask(document, peer, digest, now, repeated)
+        }
+      }
+    }
+  }
+
+  /** A peer has shown that it knows no more of our writer than it was shown: what is withheld may be told. */
+  vouch(document: SharedDocument, now: number): void {
+    // What lay in the inbox from before the start shows nothing.
+    if (document.probation?.hasAsked) this.#release(document, true, now)
+  }
+
+  /** The peer holds something else under our writer id: it is asked for all of it. */
+  doubt(document: SharedDocument, { address }: Peer, now: number): void {
+    const { replica, name } = document
+    if (replica.withheld) return
+    replica.withhold({ from: 0, fresh: replica.ownClock })
+    document.watch(now, this.#options.config.aloneMs)
+    this.#asks.forget(name)
+    this.ask(name, address, undefined, now)
+    document.probation?.tried(true, now)
+  }
+
+  /** Whoever withholds something asks at once whether it may be told; alone it waits no longer than that. */
+  #onProbation(now: number): void {
+    const { config, documents } = this.#options
+    for (const [name, document] of documents) {
+      // What was asked before may be answered by what is withheld now.
+      if (document.watch(now, config.aloneMs)) this.#asks.forget(name)
+      const { probation } = document
+      if (!probation) continue
+      if (probation.until <= now) this.#release(document, false, now)
+      else if (probation.isToAsk(now)) probation.tried(this.askSome(name, now), now)
+    }
+  }
+
+  #release(document: SharedDocument, isProven: boolean, now: number): void {
+    const { peers, sender, takeLocal } = this.#options
+    const askers = document.probation?.askers ?? []
+    document.release(isProven)
+    takeLocal(now)
+    for (const [address, known] of askers) {
+      const peer = peers.get(address)
+      if (peer) sender.say(peer, document.name, { answer: { known } })
+    }
+  }
+
+  #askToConfirm(now: number): void {
+    for (const [name, document] of this.#options.documents) {
+      const reason = document.takeConfirm(now)
+      // Who has the same as we is silent. Those of whom nobody knows what they have tell it unasked.
+      if (reason) this.askSome(name, now, reason === 'pending')
+    }
+  }
+
+  /** Asks that were lost, or their answers: where updates wait, somebody else is asked. */
+  #onUnanswered(now: number): void {
+    const ended = this.#asks.expire(now)
+    this.askNext(ended, now)
+    for (const [name] of ended) {
+      if ((this.#options.documents.get(name)?.replica.waiting.updates ?? 0) === 0) continue
+      const [peer] = this.#options.peers.forRumor(1, now, () => false)
+      if (peer) this.ask(name, peer.address, undefined, now)
+    }
+  }
+}

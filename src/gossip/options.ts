@@ -1,0 +1,34 @@
+/**
+ * What the core is made of, and what it gives back where a document is closed.
+ *
+ * ```js
+ * const options: GossipOptions = { self, swarm, platform, random, maxMessageBytes: 64_000 }
+ * ```
+ */
+import type { Limits, Platform } from '../../crdt/index.ts'
+import type { GossipConfig } from './config.ts'
+
+export interface GossipOptions {
+  /** Our address, as the transport's peers see it. */
+  readonly self: string
+  readonly swarm: string
+  readonly platform: Platform
+  /** Evenly distributed in [0, 1). */
+  readonly random: () => number
+  /** UTF-8 bytes; the transport's, asked before each message, as it may change. */
+  readonly maxMessageBytes: number | (() => number)
+  readonly config?: Partial<GossipConfig>
+  readonly limits?: Limits
+  /** May that address be named to peers? Default: all may. */
+  readonly canName?: (address: string) => boolean
+}
+
+/** A bound that may change, as it is now. */
+export const bytesOf = (most: number | (() => number)): number =>
+  typeof most === 'number' ? most : most()
+
+/** A message that is sent while another to the same peer may be on its way. */
+export interface LastWord {
+  readonly to: string
+  readonly text: string
+}
