@@ -14,6 +14,7 @@ import { type DeleteSet, emptyDeletes } from './deletes.ts'
 import { encodeDelta } from './delta.ts'
 import { type Inspection, inspectUpdate } from './inspect.ts'
 import { LIMITS } from './limits.ts'
+import { checkOwnDoc } from './own-doc.ts'
 import { Refusal } from './refusal.ts'
 
 /** Some structs of one writer, in order of clock, and how far they have been merged. */
@@ -161,6 +162,7 @@ export const integrate = (doc: Y.Doc, update: DecodedUpdate, origin: unknown): v
  * peers would be refused is taken: it was in the document before. Throws where Yjs does.
  */
 export const mergeOwn = (doc: Y.Doc, bytes: Uint8Array, origin: unknown): boolean => {
+  checkOwnDoc(doc)
   let seen: Inspection
   try {
     seen = inspectUpdate(doc, bytes, LIMITS)

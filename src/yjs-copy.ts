@@ -8,7 +8,7 @@
  * ```
  */
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import * as Y from 'yjs'
 import { checkOwnDoc, ForeignDocError } from '../crdt/index.ts'
 import { Failure } from './errors.ts'
@@ -22,6 +22,16 @@ const folderOf = (path: string): string | undefined =>
 
 const quote = (text: string): string => JSON.stringify(text)
 
+/** The folder of the package that the program itself would load. */
+const programCopy = (): string | undefined => {
+  const program = resolve(process.argv[1] ?? 'program.js')
+  try {
+    return folderOf(createRequire(program).resolve('yjs'))
+  } catch {
+    return undefined // it has none, or is no file
+  }
+}
+
 const describeCopies = (): string => {
   const ownRequire = createRequire(import.meta.url)
   const path = ownRequire.resolve('yjs')
@@ -32,6 +42,9 @@ const describeCopies = (): string => {
     .filter((loaded) => folderOf(loaded) !== undefined && !(isRequired && loaded === path))
     .map((loaded) => quote(folderOf(loaded) ?? loaded))
   if (others.length > 0) return `${own}; another was loaded by require from ${others.join(', ')}`
+  const found = programCopy()
+  if (found !== undefined && found !== folderOf(path))
+    return `${own}; the program has ${quote(found)}`
   return `${own}; another was imported, or is in a bundle`
 }
 

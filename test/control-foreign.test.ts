@@ -212,6 +212,14 @@ test('types that do not fit are refused with the line', async () => {
   const { code, stderr } = await run(target, 'import', file, '--map', 'refused')
   assert.is(code, 2)
   assert.match(stderr, /line 1: "\/a" in the value of "k" is .*, which is no bigint; nothing is/)
+  writeFileSync(file, '{"key":"k","kind":"hot","types":{"":"bigint"},"value":"1"}\n')
+  assert.match(
+    (await run(target, 'import', file, '--map', 'refused')).stderr,
+    /line 1: "k" is of kind "hot" and has types/,
+  )
+  writeFileSync(file, '{"key":"k","types":{"":"bigint"},"value":"1"}\n')
+  await print(target, 'import', file, '--map', 'refused')
+  assert.is(target.agent.doc.getMap('refused').get('k'), 1n)
   writeFileSync(file, '{"key":"k","kind":"raw","types":["bigint"],"value":"1"}\n')
   assert.match((await run(target, 'import', file)).stderr, /line 1 is of no known kind/)
 })

@@ -2,7 +2,7 @@
  * The package in programs that `import` it and in programs that `require` it: each shares the
  * program's own Yjs, and where a program mixes both it is told.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { publint } from 'publint'
@@ -110,6 +110,27 @@ console.error = () => undefined
     assert.match(told, /node_modules.yjs", loaded by (import|require)/)
   })
 }
+
+test('a program whose package manager has installed two versions is told where they are', async () => {
+  const second = 'node_modules/pilot-gossip/node_modules/yjs'
+  for (const file of ['package.json', 'dist/yjs.mjs', 'dist/yjs.cjs'])
+    cpSync(join(ROOT, 'node_modules/yjs', file), join(project.dir, second, file))
+  try {
+    project.write(
+      'two.mjs',
+      `console.error = () => undefined
+const Y = await import('yjs')
+const { SharedMap } = await import('pilot-gossip')
+try { new SharedMap(new Y.Doc(), 'm') } catch ({ code, message, hint }) { console.log(code, message, hint) }`,
+    )
+    const told = await project.run('two.mjs')
+    assert.match(told, /^invalid_argument there are two copies of Yjs/)
+    assert.match(told, /uses that in ".*pilot-gossip.node_modules.yjs", loaded by import/)
+    assert.match(told, /; the program has ".*node_modules.yjs" load yjs .*npm ls yjs, npm dedupe/)
+  } finally {
+    rmSync(join(project.dir, second), { recursive: true })
+  }
+})
 
 test('the entries share what they are made of', async () => {
   project.write(

@@ -77,7 +77,7 @@ const entryOf = (line: string, place: string): PlacedEntry => {
   }
   const { key, value, kind, from, of, at: begin, end, types } = entry
   const size = line.length
-  if (kind === undefined) return { key, value, place, size }
+  if (kind === undefined && types === undefined) return { key, value, place, size }
   const about = withoutUndefined({ kind, from, of, at: begin, end, types })
   if (isAbout(about)) return { key, value, about, place, size }
   throw new Failure('invalid_argument', `${place} is of no known kind: ${cutText(line)}`, {

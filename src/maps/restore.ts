@@ -33,7 +33,7 @@ export interface RestoredEntry {
   readonly kind?: EntryKind | undefined
   /** Of a list: these items follow that many others, which came before. Absent: it begins anew. */
   readonly from?: number | undefined
-  /** Of `raw`: the places of which the value shows what JSON has a word for, and something else was there. */
+  /** Of `raw`, which it then is without a word: the places of which the value shows what JSON has a word for, and something else was there. */
   readonly types?: ForeignTypes | undefined
 }
 
@@ -104,11 +104,17 @@ const planKind = (entry: RestoredEntry): Step => {
 
 const plan = (map: string, entry: RestoredEntry, hot: boolean, maxBytes: number): Step => {
   checkEntry(map, 'k', null) // for the map's sake
-  if (entry.kind === undefined) {
-    checkNames(map, entry.key)
-    return planPlain(entry, hot, maxBytes)
+  const { key, kind, types } = entry
+  if (kind === 'raw' || (kind === undefined && types)) return planRaw(entry, hot)
+  if (types) {
+    throw invalid(
+      `${quote(key)} is of kind ${quote(kind ?? '')} and has types, which only what is raw has`,
+      'import it as it was exported, or leave "types" out',
+    )
   }
-  return entry.kind === 'raw' ? planRaw(entry, hot) : planKind(entry)
+  if (kind !== undefined) return planKind(entry)
+  checkNames(map, key)
+  return planPlain(entry, hot, maxBytes)
 }
 
 /** Throws as `restoreEntries` does where one of them is no list, but is to go on. */
