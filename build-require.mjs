@@ -15,6 +15,7 @@ const ENTRIES = {
   index: 'src/index.js',
   crdt: 'crdt/index.js',
   bridge: 'src/bridge/index.js',
+  client: 'src/connect-map.js',
   level: 'src/store/level.js',
 }
 

@@ -84,7 +84,7 @@ export default {
     'SendFailure',
     'Parcel',
     'DecodedUpdate',
-    'Session',
+    'Path',
   ],
   treatWarningsAsErrors: true,
 }

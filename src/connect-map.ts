@@ -55,12 +55,32 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
   readonly #common: { readonly map: string; readonly swarm?: string }
   readonly #writing: { readonly hot?: boolean }
 
-  /** @internal Use `connectMap`. */
-  constructor(session: Session, { swarm, map = MAP, hot }: ConnectMapOptions) {
+  private constructor(session: Session, { swarm, map = MAP, hot }: ConnectMapOptions) {
     this.name = map
     this.#session = session
     this.#common = { map, ...(swarm !== undefined && { swarm }) }
     this.#writing = hot === undefined ? {} : { hot }
+  }
+
+  /** As `connectMap`. */
+  static async open<T extends Keepable<T> = Json>(
+    options: ConnectMapOptions,
+  ): Promise<ConnectedMap<T>> {
+    const { swarm, data } = options
+    if (swarm === undefined && data === undefined) {
+      throw new Failure('invalid_argument', 'connectMap needs a swarm or a data folder', {
+        hint: "write connectMap({ swarm: 'NAME' })",
+      })
+    }
+    const session = new Session(data ?? defaultFolder(swarm as string, process.env))
+    const ofSwarm = swarm === undefined ? {} : { swarm }
+    try {
+      await session.ask({ command: 'hello', protocol: PROTOCOL, ...ofSwarm })
+    } catch (error) {
+      session.close()
+      throw error
+    }
+    return new ConnectedMap<T>(session, options)
   }
 
   /** The value; undefined where there is none. */
@@ -74,6 +94,7 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
     }
   }
 
+  /** Is there an entry of that key? */
   async has(key: string): Promise<boolean> {
     return (await this.#session.ask({ command: 'has', ...this.#common, key })).has === true
   }
@@ -255,26 +276,6 @@ const onAbort = (signal: Signal | undefined, fail: (reason: unknown) => void): (
  * `not_running` where none runs, `invalid_argument` where it is of another swarm, or neither is
  * named, or the agent speaks another version.
  */
-export const connectMap = async <T extends Keepable<T> = Json>(
+export const connectMap = <T extends Keepable<T> = Json>(
   options: ConnectMapOptions,
-): Promise<ConnectedMap<T>> => {
-  const { swarm, data } = options
-  if (swarm === undefined && data === undefined) {
-    throw new Failure('invalid_argument', 'connectMap needs a swarm or a data folder', {
-      hint: "write connectMap({ swarm: 'NAME' })",
-    })
-  }
-  const dir = data ?? defaultFolder(swarm as string, process.env)
-  const session = new Session(dir)
-  try {
-    await session.ask({
-      command: 'hello',
-      protocol: PROTOCOL,
-      ...(swarm !== undefined && { swarm }),
-    })
-  } catch (error) {
-    session.close()
-    throw error
-  }
-  return new ConnectedMap<T>(session, options)
-}
+): Promise<ConnectedMap<T>> => ConnectedMap.open<T>(options)

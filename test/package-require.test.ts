@@ -167,7 +167,7 @@ test('each entry gives the same names to both, and classes are called as they ar
     'names.cjs',
     `console.error = () => undefined
 ;(async () => {
-  for (const entry of ['pilot-gossip', 'pilot-gossip/crdt', 'pilot-gossip/bridge', 'pilot-gossip/level']) {
+  for (const entry of ['pilot-gossip', 'pilot-gossip/crdt', 'pilot-gossip/bridge', 'pilot-gossip/client', 'pilot-gossip/level']) {
     const [required, imported] = [require(entry), await import(entry)]
     const names = Object.keys(imported).sort()
     const isSame = JSON.stringify(Object.keys(required).sort()) === JSON.stringify(names)
@@ -176,7 +176,7 @@ test('each entry gives the same names to both, and classes are called as they ar
   }
 })()`,
   )
-  const told = ['', '/crdt', '/bridge', '/level'].map(
+  const told = ['', '/crdt', '/bridge', '/client', '/level'].map(
     (entry) => `pilot-gossip${entry} true true 0\n`,
   )
   assert.is(await project.run('names.cjs'), told.join(''))

@@ -42,11 +42,13 @@ export const isLate = (dir: string): Failure =>
     hint: 'it is busy or hangs: see what it prints, and start it again',
   })
 
-/** An agent that is killed resets the connection; the close that follows tells it. */
-const isReset = (error: unknown): boolean => {
-  const { code } = error as NodeJS.ErrnoException
-  return code === 'ECONNRESET' || code === 'EPIPE'
-}
+/** How it shows that the agent is gone: killed, or while something was being sent. The close that follows tells it. */
+const GONE: ReadonlySet<string | undefined> = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ERR_STREAM_DESTROYED',
+  'ERR_STREAM_WRITE_AFTER_END',
+])
 
 export class Connection {
   readonly #socket: Socket
@@ -63,12 +65,15 @@ export class Connection {
     this.#dir = dir
     socket.on('data', (chunk) => this.#push(chunk))
     socket.on('error', (error) => {
-      if (!isReset(error)) this.#failure ??= toFailure(error)
+      if (!GONE.has((error as NodeJS.ErrnoException).code)) this.#failure ??= toFailure(error)
     })
-    socket.on('close', () => {
-      this.#isClosed = true
-      this.#wake?.()
-    })
+    // An agent that says no more is about to go.
+    for (const event of ['end', 'close'] as const) {
+      socket.on(event, () => {
+        this.#isClosed = true
+        this.#wake?.()
+      })
+    }
     socket.pause()
   }
 
