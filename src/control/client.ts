@@ -31,6 +31,9 @@ export interface WatchOptions {
   readonly signal?: AbortSignal
 }
 
+/** How it shows that nobody listens: no socket, one that a dead agent left, or one that ends just then. */
+const NOBODY: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'ENOTSOCK'])
+
 /** Rejects with the system's error, or with `late` after a while. */
 const connected = async (socket: Socket, late: () => Failure): Promise<void> => {
   let fail: (error: unknown) => void = () => undefined
@@ -161,9 +164,7 @@ export class ControlClient {
   #connectFailure(error: unknown): Failure {
     if (error instanceof Failure) return error
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTSOCK') {
-      return this.#notRunning()
-    }
+    if (code !== undefined && NOBODY.has(code)) return this.#notRunning()
     if (code === 'EACCES' || code === 'EPERM') {
       return new Failure('permission_denied', `the agent on "${this.#dir}" is another user's`, {
         hint: 'run the command as that user',
