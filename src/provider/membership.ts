@@ -45,6 +45,8 @@ export class Membership {
    */
   async get(): Promise<Member> {
     const member = await this.#started()
+    // It may have been opened by the agent, and be without users.
+    if (this.#via instanceof Agent) await this.#via.vacateRoom(this.#room)
     if (!member.has(this.#room)) return member
     throw new Failure('already_exists', `room "${this.#room}" is shared here already`, {
       hint: 'share one document by it, or give this one another name',
