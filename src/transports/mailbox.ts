@@ -4,22 +4,25 @@
  * ```ts
  * const a = new MailboxTransport({ dir: '/tmp/swarm', address: 'a' })
  * await a.open(hooks)
- * await a.send('b', 'hello') // b may be away: the message waits
+ * await a.send('b', 'hello') // b may be busy, or be started again just now: the message waits
+ * await a.leave(1000)        // ends for good: what has come is handed over, the box goes
+ * await a.close()
  * ```
  *
- * Each address has a folder in it (box.ts), each message a file in that (message-file.ts).
+ * Each address that is open has a folder in it (box.ts), each message a file in that
+ * (message-file.ts).
  *
  * Who may write to the folder may claim any name: `from` is what the writer put into the
  * file's name, and nothing proves it. Give the folder to nobody you do not trust.
  */
-import { readdir } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure, isFailure, toFailure } from '../errors.ts'
 import type { Incoming, Transport, TransportHooks } from '../transport.ts'
-import { Box } from './box.ts'
+import { ADDRESS, Box, listBoxes } from './box.ts'
 import { accepted, deliver, MAX_BATCH, MAX_BATCH_BYTES } from './delivery.ts'
 import { Folder } from './folder.ts'
-import { isHeld, Lock } from './lock.ts'
+import { Lock } from './lock.ts'
 import { FileNames, MAX_MESSAGE_BYTES, parseName, readMessage } from './message-file.ts'
 
 /** Messages. Each send lists the receiver's folder: 1,000 names cost about half a millisecond. */
@@ -27,8 +30,6 @@ const MAX_WAITING = 1_000
 
 /** Milliseconds. The watcher sees messages at once; this is for where it does not work. */
 const POLL_MS = 2_000
-
-const ADDRESS = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/
 
 export interface MailboxOptions {
   /** the swarm's folder; made where it is missing */
@@ -47,6 +48,9 @@ const validateAddress = (address: string): string => {
     hint: 'Use 1 to 64 letters, digits, dots, underscores and dashes, with no dot in front.',
   })
 }
+
+/** Times. Each failed try means that another process removed the folder in between. */
+const MAKE_TRIES = 5
 
 /** Files read or removed at a time. More only hold more in memory. */
 const READ_AT_ONCE = 32
@@ -90,11 +94,16 @@ export class MailboxTransport implements Transport {
   readonly #pollMs: number
   readonly #maxWaiting: number
   readonly #lock: Lock
-  readonly #box: Box
+  #box: Box
   readonly #names: FileNames
   #state: 'new' | 'opening' | 'open' | 'closed' = 'new'
   #hooks: TransportHooks | undefined
   #folder: Folder | undefined
+  /** The look under way. */
+  #looking: Promise<void> | undefined
+  #leaving: Promise<void> | undefined
+  /** Ends the wait of `leave`. */
+  #endLeave: (() => void) | undefined
   /** files that are left where they lie: refused, or not to be removed */
   readonly #passed = new Set<string>()
   /** files that could not be read, to be tried again but told of once */
@@ -108,8 +117,8 @@ export class MailboxTransport implements Transport {
     this.#name = validateAddress(address)
     this.#pollMs = pollMs
     this.#maxWaiting = maxWaiting
-    this.#lock = new Lock(join(dir, address, 'lock'))
     this.#box = new Box(dir, address)
+    this.#lock = new Lock(this.#box.lock)
     this.#names = new FileNames(address)
   }
 
@@ -124,6 +133,10 @@ export class MailboxTransport implements Transport {
       throw new Failure('already_exists', `the mailbox "${this.#name}" is open already`)
     }
     this.#state = 'opening'
+    this.#box = new Box(this.#dir, this.#name)
+    this.#leaving = undefined
+    this.#passed.clear()
+    this.#unread.clear()
     try {
       await inFolder(this.#box.path, async () => {
         await this.#make()
@@ -131,10 +144,12 @@ export class MailboxTransport implements Transport {
       })
     } catch (error) {
       if (this.#isOpening()) this.#state = 'new'
+      await Promise.allSettled([this.#box.removeEmpty()]) // the first error is the one that says why
       throw error
     }
     if (!this.#isOpening()) {
-      await this.#lock.release()
+      await this.#box.shut()
+      await this.#release()
       throw this.#notOpen()
     }
     this.#state = 'open'
@@ -142,15 +157,19 @@ export class MailboxTransport implements Transport {
     this.#folder = new Folder({
       dir: this.#box.inbox,
       pollMs: this.#pollMs,
-      look: (names) => this.#look(names, hooks),
+      look: (names) => {
+        this.#looking = this.#look(names, hooks)
+        return this.#looking
+      },
       onMissing: () => this.#remake(hooks),
       onProblem: hooks.onProblem,
     })
   }
 
   /**
-   * Resolves when the message lies in the peer's mailbox. `not_found` where no agent ever
-   * opened `to`; `inbox_full` where too much waits (sends at one moment may overshoot).
+   * Resolves when the message lies in the peer's mailbox. `not_found` where no agent has `to` open,
+   * `not_running` where nobody has read there for a while, as it was killed or was closed without
+   * `leave`; `inbox_full` where too much waits (sends at one moment may overshoot).
    */
   async send(to: string, text: string): Promise<void> {
     if (this.#state !== 'open') throw this.#notOpen()
@@ -169,20 +188,11 @@ export class MailboxTransport implements Transport {
     })
   }
 
-  /**
-   * The names whose mailbox somebody has open now. One whose holder is of another host counts as
-   * open for as long as its lock lies there: nobody can tell from here.
-   */
+  /** The names whose mailbox somebody has open now, as far as can be told from here: see `listBoxes`. */
   async discover(): Promise<readonly string[]> {
     if (this.#state !== 'open') throw this.#notOpen()
-    const found = await inFolder(this.#dir, () => readdir(this.#dir, { withFileTypes: true }))
-    const names: string[] = []
-    for (const entry of found) {
-      const { name } = entry
-      if (!entry.isDirectory() || !ADDRESS.test(name) || name === this.#name) continue
-      if (await isHeld(join(this.#dir, name, 'lock'))) names.push(name)
-    }
-    return names
+    const { open } = await inFolder(this.#dir, () => listBoxes(this.#dir))
+    return open.filter((name) => name !== this.#name)
   }
 
   /** The name itself, whether anybody has it open or not. */
@@ -190,17 +200,72 @@ export class MailboxTransport implements Transport {
     return validateAddress(name)
   }
 
-  /** Waits for a `receive` in progress, for a second at most. The folder and what waits in it stay. */
+  /**
+   * Nobody can send to it any more; what has come is handed over, but none of it where `handOverMs`
+   * is 0. Then `close` removes the mailbox, unless something in it was not taken: that is there at
+   * the next `open`.
+   */
+  leave(handOverMs: number): Promise<void> {
+    const hooks = this.#hooks
+    if (this.#state !== 'open' || !hooks) return Promise.resolve()
+    this.#leaving ??= this.#leave(hooks, handOverMs)
+    return this.#leaving
+  }
+
+  /**
+   * Waits for a `receive` in progress, for a second at most. Without `leave` the mailbox and what
+   * waits in it stay, for the next `open`.
+   */
   async close(): Promise<void> {
     const was = this.#state
     this.#state = 'closed'
     if (was !== 'open') return
+    this.#endLeave?.()
+    await this.#leaving
     await this.#folder?.close()
     try {
-      await this.#lock.release()
+      await this.#release()
     } catch (error) {
       this.#hooks?.onProblem(toFailure(error))
     }
+  }
+
+  async #leave(hooks: TransportHooks, handOverMs: number): Promise<void> {
+    try {
+      await this.#folder?.close(0)
+      await this.#lock.hold() // another may have it since somebody removed the folder
+      await this.#box.shut()
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') hooks.onProblem(toFailure(error))
+      return
+    }
+    if (handOverMs <= 0 || this.#state !== 'open') return
+    let late: NodeJS.Timeout | undefined
+    const bound = new Promise<void>((resolve) => {
+      this.#endLeave = resolve
+      late = setTimeout(resolve, handOverMs)
+    })
+    await Promise.race([this.#handOver(hooks), bound])
+    clearTimeout(late)
+  }
+
+  /** What has come and was not looked at, when the look under way is over. Never rejects. */
+  async #handOver(hooks: TransportHooks): Promise<void> {
+    try {
+      await Promise.allSettled([this.#looking])
+      const names = await readdir(this.#box.inbox)
+      await this.#consume(names.sort(), hooks)
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') hooks.onProblem(toFailure(error))
+    }
+  }
+
+  /** Gives the mailbox back, and after `leave` removes what is empty of it. */
+  async #release(): Promise<void> {
+    const { isShut } = this.#box
+    if (isShut) await this.#box.clear()
+    await this.#lock.release()
+    if (isShut) await this.#box.removeEmpty()
   }
 
   /** Asked after an await, when `close` may have been called. */
@@ -213,9 +278,18 @@ export class MailboxTransport implements Transport {
     return new Failure('closed', `the mailbox "${this.#name}" ${why}`)
   }
 
+  /** The lock comes first: what another is about to remove must not be made again. */
   async #make(): Promise<void> {
+    for (let left = MAKE_TRIES; ; left--) {
+      await mkdir(this.#box.path, { recursive: true })
+      try {
+        await this.#lock.hold()
+        break
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT' || left <= 1) throw error
+      }
+    }
     await this.#box.make()
-    await this.#lock.hold()
   }
 
   async #remake(hooks: TransportHooks): Promise<void> {
@@ -235,10 +309,7 @@ export class MailboxTransport implements Transport {
       if (codeOf(error) === 'ENOENT') return // all of it is gone: onMissing comes next
       throw error
     }
-    await this.#consumeAll(
-      names.filter((name) => !this.#passed.has(name)),
-      hooks,
-    )
+    await this.#consume(names, hooks)
     if (this.#state !== 'open') return
     const present = new Set(names)
     for (const kept of [this.#passed, this.#unread]) {
@@ -248,7 +319,8 @@ export class MailboxTransport implements Transport {
   }
 
   /** Reads in parallel, hands on in the order of sending, and removes what was handed on. */
-  async #consumeAll(names: readonly string[], hooks: TransportHooks): Promise<void> {
+  async #consume(present: readonly string[], hooks: TransportHooks): Promise<void> {
+    const names = present.filter((name) => !this.#passed.has(name))
     for (let at = 0; at < names.length && this.#state === 'open'; ) {
       const next = nextBatch(names.slice(at, at + MAX_BATCH))
       at += next.length
