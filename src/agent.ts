@@ -7,27 +7,32 @@
  * await agent.start()
  * agent.doc.getMap('state').set('k', 1)
  * const notes = await agent.openRoom('notes')
+ * notes.close()
  * await agent.stop()
  * ```
  */
 import * as Y from 'yjs'
-import { Failure } from './errors.ts'
+import { Failure, toFailure } from './errors.ts'
 import { limitValues } from './maps/index.ts'
 import { Member, type MemberOptions } from './member.ts'
 import { newWriter, Room } from './room.ts'
-import { checkRoomName } from './room-name.ts'
+import { RoomLease } from './room-lease.ts'
+import { checkRoomName, MOST_ROOMS } from './room-name.ts'
+import { Rooms } from './rooms.ts'
 import { type AgentStatus, describeAgent, describePeers, type PeerStatus } from './status.ts'
 import type { Keep } from './store/keep.ts'
+import { nodeTimers, type Timers } from './timers.ts'
 import { TransportHold } from './transport-hold.ts'
 import { checkDoc } from './yjs-copy.ts'
 
 export type { Problem } from './member.ts'
 
 /**
- * Rooms of one agent. Each costs a document in memory and 80 bytes in every round's push; a
- * message may name 256.
+ * Milliseconds that a room without users stays open. A page that is loaded anew is back in two, a
+ * y-websocket client that lost its connection in three. Longer keeps documents in memory that
+ * nobody reads; shorter reads them from disk again.
  */
-const MOST_ROOMS = 100
+const IDLE_ROOM_MS = 10_000
 
 export interface AgentOptions extends MemberOptions {
   /** The shared document; default a new one. Its client id must belong to this agent alone. */
@@ -43,6 +48,8 @@ export interface AgentOptions extends MemberOptions {
   readonly onGone?: (failure: Failure) => void
   /** Called after each event of its gossip, whatever it was about. */
   readonly onStep?: () => void
+  /** When rooms without users are closed; default: by Node's timers. */
+  readonly timers?: Timers
 }
 
 export class Agent {
@@ -53,7 +60,7 @@ export class Agent {
   /** What it takes part with: rooms that are made elsewhere can be attached to it. */
   readonly member: Member
   readonly #options: AgentOptions
-  readonly #rooms = new Map<string, Promise<Room>>()
+  readonly #rooms: Rooms
   readonly #hold: TransportHold
   #isStopped = false
 
@@ -76,6 +83,14 @@ export class Agent {
       ...(onProblem && { onProblem }),
       ...(onGone && { onGone }),
       ...(onStep && { onStep }),
+    })
+    this.#rooms = new Rooms({
+      most: MOST_ROOMS,
+      idleMs: IDLE_ROOM_MS,
+      timers: options.timers ?? nodeTimers,
+      open: (name) => this.#open(name),
+      join: (room) => this.#join(room),
+      onProblem: (failure) => onProblem?.({ type: 'store', failure }),
     })
   }
 
@@ -120,46 +135,29 @@ export class Agent {
 
   async #stop(): Promise<void> {
     await this.member.close()
-    for (const opening of this.#rooms.values()) {
-      const [result] = await Promise.allSettled([opening])
-      if (result.status === 'fulfilled') await result.value.close()
-    }
+    await this.#rooms.close()
     await this.room.close()
   }
 
   /**
-   * The room of that name, opened where it is not: it is kept beside the agent's own document,
-   * where that is kept, and shared until the agent stops. Rejects with a Failure for a name that
-   * cannot be used, when there are too many, and when the disk refuses.
+   * A lease of the room of that name, which is opened where it is not open. It is kept beside the
+   * agent's own document, where that is kept, and shared until the last of its leases is closed
+   * and a while has passed, or the agent stops. Rejects with a Failure: `invalid_argument` for a
+   * name that cannot be used, `busy` when too many rooms are in use, and when the disk refuses.
    */
-  async openRoom(name: string): Promise<Room> {
+  async openRoom(name: string): Promise<RoomLease> {
     if (!this.member.isStarted && !this.member.waitsFor) {
       throw new Failure('closed', `room "${name}": the agent does not run`, {
         hint: 'start it first',
       })
     }
-    if (name === this.swarm) return this.room
-    checkRoomName(name)
-    const opened = this.#rooms.get(name)
-    if (opened) return opened
-    if (this.member.isTaken(name)) {
-      throw new Failure('already_exists', `room "${name}" is shared by a provider of this agent`, {
-        hint: 'use that document, or another name',
-      })
-    }
-    if (this.#rooms.size >= MOST_ROOMS) {
-      throw new Failure(
-        'invalid_argument',
-        `room "${name}": ${MOST_ROOMS} rooms are open already`,
-        {
-          hint: 'stop the agent and start it with fewer',
-        },
-      )
-    }
-    const opening = this.#open(name)
-    this.#rooms.set(name, opening)
-    opening.catch(() => this.#rooms.delete(name))
-    return opening
+    if (name === this.swarm) return new RoomLease(this.room, () => undefined)
+    return this.#rooms.lease(checkRoomName(name))
+  }
+
+  /** Closes the room of that name where it has no users, so that another can share it by its member. */
+  async vacateRoom(name: string): Promise<void> {
+    await this.#rooms.vacate(name)
   }
 
   /**
@@ -191,6 +189,7 @@ export class Agent {
   }
 
   async #open(name: string): Promise<Room> {
+    this.#checkFree(name)
     const { keep, onProblem } = this.#options
     const store = keep?.storeOf?.(name)
     const doc = new Y.Doc({ guid: name })
@@ -205,13 +204,27 @@ export class Agent {
     try {
       await room.load(this.address)
       await this.member.freed(name)
-      // Of an agent that was stopped meanwhile nothing is to stay open.
-      if (this.#isStopped) throw new Failure('closed', `room "${name}": the agent was stopped`)
-      room.join(this.member)
+      this.#join(room)
     } catch (error) {
       await room.close()
-      throw error
+      // Our own disk: a client that asked for the room has done nothing wrong.
+      const { code, message, hint } = toFailure(error)
+      throw new Failure(code, message, { hint, cause: error, isLocal: true })
     }
     return room
+  }
+
+  #join(room: Room): void {
+    // Of an agent that was stopped meanwhile nothing is to stay open.
+    if (this.#isStopped) throw new Failure('closed', `room "${room.name}": the agent was stopped`)
+    this.#checkFree(room.name)
+    room.join(this.member)
+  }
+
+  #checkFree(name: string): void {
+    if (!this.member.isTaken(name)) return
+    throw new Failure('already_exists', `room "${name}" is shared by a provider of this agent`, {
+      hint: 'use that document, or another name',
+    })
   }
 }

@@ -34,6 +34,8 @@ export type FailureCode =
   | 'too_large'
   /** the receiver holds as many unread messages as it may */
   | 'inbox_full'
+  /** as many are in use as there may be: one must be given back first */
+  | 'busy'
   /** the transport is closed, or was never opened */
   | 'closed'
   /** a defect of ours, or an answer nobody expects */

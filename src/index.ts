@@ -84,12 +84,14 @@ export {
   type SyncStatus,
 } from './provider/index.ts'
 export { Room, type RoomOptions } from './room.ts'
+export { RoomLease } from './room-lease.ts'
 export { SharedMap, type SharedMapChange, type SharedMapOptions } from './shared-map.ts'
 export type { AgentStatus, PeerStatus } from './status.ts'
 export { type Keep, keepIn } from './store/keep.ts'
 export { LogStore, type LogStoreOptions } from './store/log-store.ts'
 export type { Loaded, Store, StoreProblem, StoreStats } from './store/store.ts'
 export { checkSwarm } from './swarm.ts'
+export { nodeTimers, type Timers } from './timers.ts'
 export type { Incoming, Receive, Transport, TransportHooks } from './transport.ts'
 export { type MailboxOptions, MailboxTransport } from './transports/mailbox.ts'
 export {

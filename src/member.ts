@@ -39,6 +39,12 @@ const LAST_PUSH_MS = 2_000
 
 export type { Problem } from './problem.ts'
 
+/**
+ * Milliseconds that a stop takes in messages that have come, where they would wait for nobody. A
+ * thousand of them take two; what is left waits for the next start.
+ */
+const LAST_MESSAGES_MS = 5_000
+
 export interface MemberOptions {
   readonly swarm: string
   readonly transport: Transport
@@ -324,8 +330,9 @@ export class Member {
   }
 
   /**
-   * Pushes what is fresh, waits a moment for it to leave, and closes the transport, where it was
-   * opened by this member. The rooms stay as they are. May be called twice, and while it opens.
+   * Pushes what is fresh, waits a moment for it to leave, takes in what has come, and closes the
+   * transport, where it was opened by this member. The rooms stay as they are. May be called twice,
+   * and while it opens.
    */
   close(): Promise<void> {
     if (!this.#closing) {
@@ -344,9 +351,12 @@ export class Member {
     this.#search.stop()
     for (const room of this.#rooms.values()) room.onClosing()
     await this.drain()
+    // Whoever sent it may be gone: what has come may be known to nobody else. It is passed on.
+    if (this.#hasOpened) await this.transport.leave?.(this.#isStarted ? LAST_MESSAGES_MS : 0)
+    await this.drain()
     clearTimeout(this.#wake)
     for (const room of this.#rooms.values()) room.replica.onLocal = undefined
-    // Messages that wait for the start are to be found again at the next one.
+    // Messages that waited for the start are to be found again at the next one.
     if (this.#hasOpened) await this.#closeTransport()
     this.#gossip = undefined
     for (const room of [...this.#rooms.values()]) room.onClosed()
@@ -467,7 +477,7 @@ export class Member {
   #part(to: string, text: string): void {
     const parting = this.#publish(to, text)
       .catch((error) => {
-        if (this.#told !== error) this.#tell({ type: 'send', to, failure: toFailure(error) })
+        if (this.#told !== error) this.#onUnreachable(to, toFailure(error))
       })
       .finally(() => this.#parting.delete(parting))
     this.#parting.add(parting)
@@ -477,10 +487,16 @@ export class Member {
     const { code, message, hint, isLocal } = failure
     const cause = isLocal ? 'local' : code === 'timeout' ? 'timeout' : 'peer'
     // What keeps us from everybody is reported once, until something has left again.
-    if (!isLocal) this.#tell({ type: 'send', to, failure })
+    if (!isLocal) this.#onUnreachable(to, failure)
     else if (!this.#isCutOff && this.#told !== failure) this.#tell({ type: 'transport', failure })
     if (isLocal) this.#isCutOff = true
     this.take({ type: 'failed', to, cause, failure: { code, message, hint } })
+  }
+
+  /** One that was here and is not any more has ended: `peers` says so, and it is no trouble. */
+  #onUnreachable(to: string, failure: Failure): void {
+    const wasHere = this.#gossip?.peers.get(to)?.lastHeard !== undefined
+    if (!(wasHere && failure.code === 'not_found')) this.#tell({ type: 'send', to, failure })
   }
 
   #send(to: string, text: string): void {

@@ -80,6 +80,10 @@ export class Relay implements Transport {
     return own !== '' && address.startsWith(`${own}/`)
   }
 
+  async leave(handOverMs: number): Promise<void> {
+    await this.#inner.leave?.(handOverMs)
+  }
+
   async close(): Promise<void> {
     this.#hooks = undefined
     await this.#inner.close()

@@ -1,6 +1,12 @@
-/** What a room may be called: what a message can carry, and any object can hold as a key. */
+/** What a room may be called: what a message can carry, and any object can hold as a key. And how many there may be. */
 import { isPlainKey, LIMITS } from '../crdt/index.ts'
 import { Failure } from './errors.ts'
+
+/**
+ * Further rooms of one agent at a time. Each costs a document in memory and 80 bytes in every
+ * round's push; a message may name 256.
+ */
+export const MOST_ROOMS = 100
 
 /** Half of a surrogate pair: no UTF-8 holds it. */
 const HALF_CHARACTER = /\p{Surrogate}/u

@@ -126,6 +126,11 @@ export class Room implements Attachable {
     this.#forget()
   }
 
+  /** Has it a store? Else its content is in memory alone. */
+  get isKept(): boolean {
+    return this.#persistence !== undefined
+  }
+
   /** Where it has joined a member. */
   get member(): Member | undefined {
     return this.#member

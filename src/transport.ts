@@ -17,6 +17,11 @@
  * - A receiver with `receiveAll` gets all that waits at once instead, one batch at a time and in
  *   the order in which the messages of one sender came. What was just said of `receive` holds for
  *   the batch: its messages are consumed together, after `receiveAll` has resolved.
+ * - Where messages outlive their receiver there is `leave`, to be called before the `close` of a
+ *   receiver that ends for good: peers can send nothing more, what they have sent is handed over
+ *   (within the time given; what is not waits for the next `open`), and `close` then removes all
+ *   that peers would send to. Our own sends work until `close`. It never rejects, and may be called
+ *   at any time.
  * - It is open once at a time: `open` rejects with `already_exists` while it is. After `close` has
  *   resolved nothing is received, `send` rejects with `closed`, and no timer, watcher or child
  *   process of the transport is left. `close` may be called while it opens: `open` then rejects
@@ -77,6 +82,8 @@ export interface Transport {
   resolve(name: string): Promise<string>
   /** Can only this side reach that address? Then it is not named to peers. Absent: none is such. */
   isPrivate?(address: string): boolean
+  /** Takes no more messages, and hands over what has come, for `handOverMs` at most. */
+  leave?(handOverMs: number): Promise<void>
   /** Stops, until it is opened again; may be called twice. Never rejects. */
   close(): Promise<void>
 }

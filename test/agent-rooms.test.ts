@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { Agent, type Problem } from '../src/agent.ts'
-import type { Room } from '../src/room.ts'
+import type { RoomLease } from '../src/room-lease.ts'
 import { keepIn } from '../src/store/keep.ts'
 import { MemoryHub, MemoryTransport } from '../src/transports/memory.ts'
 import { agentIn } from './helpers/agent.ts'
@@ -25,7 +25,7 @@ const running = async (agents: readonly Agent[], run: () => Promise<void>): Prom
 const inMemory = (): Agent =>
   new Agent({ swarm: 'kv', transport: new MemoryTransport(new MemoryHub(), 'a') })
 
-const textOf = (room: Room): string => room.doc.getText('text').toString()
+const textOf = (room: RoomLease): string => room.doc.getText('text').toString()
 
 /** Names that no file could have, or that mean a folder, or differ in case alone. */
 const NAMES = [
@@ -91,9 +91,12 @@ test('is opened once, however often and quickly it is asked for', async () => {
   const agent = inMemory()
   await running([agent], async () => {
     const [one, two] = await Promise.all([agent.openRoom('notes'), agent.openRoom('notes')])
-    assert.is(one, two)
-    assert.is(await agent.openRoom('notes'), one)
-    assert.is(await agent.openRoom('kv'), agent.room)
+    assert.is(one.doc, two.doc)
+    assert.is((await agent.openRoom('notes')).doc, one.doc)
+    const own = await agent.openRoom('kv')
+    assert.is(own.doc, agent.doc)
+    own.close()
+    assert.is(agent.member.has('kv'), true)
   })
 })
 
@@ -104,8 +107,9 @@ test('of a name that cannot be used, of too many, and of an agent that does not 
     for (const name of ['', '__proto__', 'x'.repeat(257), '\udc00'])
       await rejects(() => agent.openRoom(name), /invalid_argument/)
     for (let i = 0; i < 100; i++) await agent.openRoom(`room ${i}`)
-    await rejects(() => agent.openRoom('one more'), /invalid_argument.*100 rooms/)
-    assert.is((await agent.openRoom('room 7')).name, 'room 7')
+    await rejects(() => agent.openRoom('one more'), /^busy .*"one more": 100 rooms are in use/)
+    const seventh = await agent.openRoom('room 7')
+    assert.is(seventh.name, 'room 7')
   })
   await rejects(() => agent.openRoom('notes'), /closed/)
 })

@@ -110,6 +110,18 @@ test('clients see nobody but clients: an agent edits nothing', async () => {
   leave()
 })
 
+test('more rooms than may be open, one client each, one after the other; what is in them stays', async () => {
+  for (let i = 0; i < 105; i++) {
+    const client = connect(b.url, `many-${i}`)
+    client.doc.getText('text').insert(0, `text ${i}`)
+    await synced(client)
+    leave()
+  }
+  const first = connect(b.url, 'many-0')
+  await until('it is as it was', () => textOf(first) === 'text 0')
+  leave()
+})
+
 test('--ws-read-only: clients see all and change nothing', async () => {
   const { url, process } = await startAgent('c', '--ws', '0', '--ws-read-only')
   const client = connect(url, 'kv')

@@ -31,6 +31,14 @@ test('a peer that fails: the reason and what to do stand below the table', () =>
   assert.is(lines[3], 'b: b does not trust this node (pilotctl handshake b)')
 })
 
+test('a peer that has ended, or was killed, is gone', () => {
+  for (const code of ['not_found', 'not_running']) {
+    const failure = { code, message: 'nobody is there' }
+    const shown = showPeers(io, [peerOf('a', { failures: 1, failure })], 0)
+    assert.match(shown, /\na +gone +never +given +1\na: nobody is there\n$/, code)
+  }
+})
+
 test('peers that do not fail: the table alone', () => {
   assert.is(
     showPeers(io, [peerOf('a')], 0)

@@ -178,6 +178,8 @@ test('run: rooms and the bridge, the same whether detached or not', () => {
   for (const arg of ['--ws=1234', '--room=a/b', '--ws-origin=https://a.example', '--ws-read-only'])
     assert.ok(args.includes(arg), arg)
   assert.is(planRun({ swarm: 'kv', ws: '0', 'ws-host': '::1' }, env).bridge?.host, '::1')
+  const rooms = Array.from({ length: 100 }, (_, i) => `room ${i}`)
+  assert.equal(planRun({ swarm: 'kv', room: [...rooms, 'room 7'] }, env).rooms, rooms)
 })
 
 test('run: the name in a mailbox comes from the data folder', () => {
@@ -194,6 +196,10 @@ test('run: what cannot be is refused with what to do', async () => {
     [{ swarm: 'kv', ws: '' }, '--ws "" is no port'],
     [{ swarm: 'kv', 'ws-read-only': true }, '--ws-read-only means nothing without --ws'],
     [{ swarm: 'kv', room: ['__proto__'] }, '"__proto__" is no name for a room'],
+    [
+      { swarm: 'kv', room: Array.from({ length: 101 }, (_, i) => `room ${i}`) },
+      '--room is given 101 times',
+    ],
     [{}, 'run needs the name of a swarm'],
     [{ swarm: '../x' }, 'swarm name "../x" cannot be used'],
     [{ swarm: '' }, 'swarm name "" cannot be used'],

@@ -9,52 +9,12 @@ import {
   isDueForCompaction,
   type Moment,
 } from '../src/store/compaction.ts'
-import { Persistence, type Timers } from '../src/store/persistence.ts'
+import { Persistence } from '../src/store/persistence.ts'
 import type { Loaded, Store, StoreStats } from '../src/store/store.ts'
+import { FakeTimers, settle } from './helpers/fake-timers.ts'
 import { suite } from './helpers/suite.ts'
 
 const test = suite('store persistence')
-
-/** A clock that stands still until it is moved. */
-class FakeTimers implements Timers {
-  time = 1000
-  /** Timers that were ever set. */
-  count = 0
-  #waiting: { readonly at: number; readonly run: () => void }[] = []
-
-  now(): number {
-    return this.time
-  }
-
-  after(ms: number, run: () => void): () => void {
-    const timer = { at: this.time + ms, run }
-    this.#waiting.push(timer)
-    this.count++
-    return () => {
-      this.#waiting = this.#waiting.filter((each) => each !== timer)
-    }
-  }
-
-  get isWaiting(): boolean {
-    return this.#waiting.length > 0
-  }
-
-  /** Lets time pass; everything that is due runs, and what comes of it at once. */
-  async pass(ms: number): Promise<void> {
-    this.time += ms
-    for (let turn = 0; turn < 10; turn++) {
-      const due = this.#waiting.filter(({ at }) => at <= this.time)
-      if (due.length === 0) return
-      this.#waiting = this.#waiting.filter(({ at }) => at > this.time)
-      for (const { run } of due) run()
-      await settle()
-    }
-    throw new Error('a timer without delay sets another, and so on')
-  }
-}
-
-/** A turn of the event loop: all that hangs on settled promises alone is done. */
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 /** Keeps nothing, and does as it is told. */
 class FakeStore implements Store {

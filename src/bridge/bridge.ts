@@ -3,7 +3,7 @@
  * through it. It listens on this host alone, unless it is told otherwise and given a token.
  *
  * ```js
- * const bridge = new Bridge({ rooms: agent, port: 1234 })
+ * const bridge = new Bridge({ rooms: { open: (name) => agent.openRoom(name) }, port: 1234 })
  * const { url } = await bridge.listen()
  * new WebsocketProvider(url, 'notes', doc)      // in an editor
  * await bridge.close()
@@ -87,6 +87,8 @@ export class Bridge {
   readonly #connections = new Set<Connection>()
   readonly #sockets = new Set<Socket>()
   readonly #rooms = new Map<string, OpenRoom>()
+  /** Rooms that are being given back. */
+  readonly #parting = new Set<Promise<void>>()
   #heartbeat: NodeJS.Timeout | undefined
   #listening: Promise<{ port: number; url: string }> | undefined
   #closing: Promise<void> | undefined
@@ -201,6 +203,7 @@ export class Bridge {
     }, this.#shared.limits.closeMs)
     await isClosed
     clearTimeout(timer)
+    await Promise.all(this.#parting)
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -236,7 +239,7 @@ export class Bridge {
       onOver: () => {
         this.#connections.delete(connection)
         room.clients--
-        if (room.clients === 0 && this.#rooms.get(name) === room) this.#rooms.delete(name)
+        if (room.clients === 0) this.#giveBack(name, room)
       },
       onCrowded: () => this.#cutLargest(),
     })
@@ -246,9 +249,21 @@ export class Bridge {
       .catch((error) => {
         const failure = toFailure(error)
         this.#shared.onProblem(failure)
-        const code = NEVER.has(failure.code) ? PERMANENT : 1013
+        const code = NEVER.has(failure.code) && !failure.isLocal ? PERMANENT : 1013
         connection.close(code, `${failure.code}: ${failure.message}`, 'room_refused')
       })
+  }
+
+  #giveBack(name: string, { opening }: OpenRoom): void {
+    this.#rooms.delete(name)
+    const parting = opening
+      .then(
+        (hub) => hub.close(),
+        () => undefined, // its clients were told
+      )
+      .catch((error) => this.#shared.onProblem(toFailure(error)))
+      .finally(() => this.#parting.delete(parting))
+    this.#parting.add(parting)
   }
 
   async #open(name: string): Promise<Hub> {

@@ -30,10 +30,16 @@ export interface ServedRoom {
    * nothing has changed. `origin` is that of the transaction.
    */
   accept(update: Uint8Array, origin: unknown): void
+  /** Called once, when the last client has left; another one makes the bridge open the room again. */
+  close?(): void | Promise<void>
 }
 
 export interface ServedRooms {
-  /** Rejects with a Failure: too many rooms, a name that cannot be used. */
+  /**
+   * Rejects with a Failure. Clients are told not to come back where the name cannot be used or
+   * they may not have the room (`invalid_argument`, `not_found`, `permission_denied`), and to try
+   * again after any other, and after trouble of this side (`isLocal`): too many rooms, a disk.
+   */
   open(name: string): Promise<ServedRoom>
 }
 
@@ -91,6 +97,11 @@ export class Hub {
       awareness.off('update', this.#onAwareness)
       endWhole()
     }
+  }
+
+  /** Gives the room back: nobody is there any more. */
+  async close(): Promise<void> {
+    await this.#room.close?.()
   }
 
   /** What a client may say of awareness; release it when the client leaves. */

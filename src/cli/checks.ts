@@ -9,10 +9,11 @@
  */
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readdir, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { stateRoot } from '../control/folder.ts'
 import { Failure, toFailure } from '../errors.ts'
+import { listBoxes } from '../transports/box.ts'
 import { checkAgent, checkPeersOf, type RunningAgent } from './agent-checks.ts'
 import { type Check, MAX_SHOWN } from './check.ts'
 import { findRunning, namedFolder, optionOr, type TargetOptions } from './target.ts'
@@ -63,13 +64,16 @@ const checkFolder = async (name: string, dir: string): Promise<Check> => {
   }
 }
 
-/** Names of agents that ever used the mailbox folder. */
+const showNames = (names: readonly string[]): string =>
+  names.length > 0 ? `: ${[...names].sort().slice(0, MAX_SHOWN).join(', ')}` : ''
+
+/** The agents that use the mailbox folder, and those that were killed and are not back. */
 const checkMailbox = async (dir: string): Promise<Check[]> => {
   const folder = await checkFolder('mailbox', dir)
   if (folder.level !== 'ok') return [folder]
-  const names = existsSync(dir) ? (await readdir(dir)).sort() : []
-  const shown = names.length > 0 ? `: ${names.slice(0, MAX_SHOWN).join(', ')}` : ''
-  const detail = `${count(names.length, 'mailbox', 'mailboxes')}${shown}`
+  const { open, gone } = existsSync(dir) ? await listBoxes(dir) : { open: [], gone: [] }
+  const others = gone.length > 0 ? `; ${gone.length} of agents that are gone${showNames(gone)}` : ''
+  const detail = `${count(open.length, 'mailbox', 'mailboxes')}${showNames(open)}${others}`
   return [folder, { name: 'peers', level: 'ok', detail }]
 }
 

@@ -190,7 +190,9 @@ const liveOnce = async (
     isStopping = true
     await server.stopListening()
     // It may be waiting for a daemon, or for the addresses of peers.
-    if (!hasStarted) await transport.close()
+    if (hasStarted) return
+    await transport.leave?.(0)
+    await transport.close()
   })
   let bridge: Bridge | undefined
   try {

@@ -22,9 +22,12 @@ export const showAge = (time: string | null, now: number): string => {
     : `${count(Math.floor(seconds / 86_400), 'day')} ago`
 }
 
+/** Failures of a send that say that nobody is there, not that the way is bad. */
+const GONE: ReadonlySet<string> = new Set(['not_found', 'not_running'])
+
 /** What is most worth knowing of a peer. `pending`: it has told no state since ours was changed. */
-const stateOf = ({ failures, lastHeard, inSync }: PeerStatus): string => {
-  if (failures > 0) return 'failing'
+const stateOf = ({ failures, failure, lastHeard, inSync }: PeerStatus): string => {
+  if (failures > 0) return failure && GONE.has(failure.code) ? 'gone' : 'failing'
   if (lastHeard === null) return 'not heard'
   if (inSync === null) return 'pending'
   return inSync ? 'in sync' : 'differs'

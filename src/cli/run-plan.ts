@@ -11,7 +11,7 @@ import { resolve } from 'node:path'
 import { defaultFolder } from '../control/folder.ts'
 import { Failure } from '../errors.ts'
 import { MAX_VALUE_BYTES } from '../maps/value-limit.ts'
-import { checkRoomName } from '../room-name.ts'
+import { checkRoomName, MOST_ROOMS } from '../room-name.ts'
 import { parseBytes, parseDuration, parseFanout, parseNetwork } from './parse.ts'
 import { namedFolder, optionOr } from './target.ts'
 
@@ -139,7 +139,7 @@ export const planRun = (options: RunOptions, env: NodeJS.ProcessEnv): RunPlan =>
     isDefaultDir: dir === standard,
     peers: peer,
     transport: planTransport(options, dir),
-    rooms: room.map(checkRoomName),
+    rooms: planRooms(room),
     ...(bridge && { bridge }),
     ...(maxValue !== undefined && {
       maxValueBytes: parseBytes('--max-value', maxValue, MAX_VALUE_BYTES),
@@ -185,6 +185,16 @@ export const argsOf = (plan: RunPlan): string[] => {
     ...(bridge?.origins ?? []).map((origin) => `--ws-origin=${origin}`),
     ...(bridge?.readOnly ? ['--ws-read-only'] : []),
   ]
+}
+
+/** Each once. */
+const planRooms = (names: readonly string[]): readonly string[] => {
+  const rooms = [...new Set(names.map(checkRoomName))]
+  if (rooms.length <= MOST_ROOMS) return rooms
+  throw invalid(
+    `--room is given ${rooms.length} times`,
+    `give it ${MOST_ROOMS} times at most; clients open rooms, too`,
+  )
 }
 
 const programPath = (program: string): string =>

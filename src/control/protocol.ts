@@ -154,6 +154,7 @@ const CODES: Readonly<Record<FailureCode, true>> = {
   damaged: true,
   too_large: true,
   inbox_full: true,
+  busy: true,
   closed: true,
   internal: true,
 }

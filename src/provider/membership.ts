@@ -44,6 +44,8 @@ export class Membership {
    */
   async get(): Promise<Member> {
     const member = await this.#started()
+    // It may have been opened by the agent, and be without users.
+    if (this.#via instanceof Agent) await this.#via.vacateRoom(this.#room)
     await member.freed(this.#room)
     if (member.isStarted) return member
     throw this.#stopped()

@@ -13,6 +13,7 @@
  */
 import * as Y from 'yjs'
 import { type Failure, toFailure } from '../errors.ts'
+import { nodeTimers, type Timers } from '../timers.ts'
 import { IDLE_MS } from './compaction.ts'
 import { type Restored, restore, type Store } from './store.ts'
 
@@ -21,22 +22,6 @@ const COMPACT_AGAIN_MS = 60_000
 
 /** The origin of the transaction that loads a document. */
 const LOADING = Symbol('loading')
-
-/** Time as Persistence needs it. */
-export interface Timers {
-  /** Milliseconds that never go back. */
-  now(): number
-  /** Runs once after `ms`, without keeping the process alive for it; gives what takes it back. */
-  after(ms: number, run: () => void): () => void
-}
-
-const nodeTimers: Timers = {
-  now: () => performance.now(),
-  after: (ms, run) => {
-    const timer = setTimeout(run, ms).unref()
-    return () => clearTimeout(timer)
-  },
-}
 
 export class Persistence {
   readonly #doc: Y.Doc

@@ -1,5 +1,14 @@
-/** What the operating system says of a mailbox's folder, told so that people can mend it. */
+/**
+ * The folder of a mailbox: how its owner takes it, and what the operating system says of it, told
+ * so that people can mend it.
+ */
+import { mkdir } from 'node:fs/promises'
 import { Failure, isFailure, toFailure } from '../errors.ts'
+import type { Box } from './box.ts'
+import type { Lock } from './lock.ts'
+
+/** Times. Each failed try means that another process removed the folder in between. */
+const MAKE_TRIES = 5
 
 /** Rejects as `work` does, but what the operating system says becomes a Failure that names the folder. */
 export const inFolder = async <T>(path: string, work: () => Promise<T>): Promise<T> => {
@@ -13,4 +22,18 @@ export const inFolder = async <T>(path: string, work: () => Promise<T>): Promise
       cause: error,
     })
   }
+}
+
+/** Makes it, and the lock ours. The lock comes first: what another is about to remove must not be made again. */
+export const takeBox = async (box: Box, lock: Lock): Promise<void> => {
+  for (let left = MAKE_TRIES; ; left--) {
+    await mkdir(box.path, { recursive: true })
+    try {
+      await lock.hold()
+      break
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || left <= 1) throw error
+    }
+  }
+  await box.make()
 }

@@ -5,9 +5,11 @@
  *
  * ```ts
  * const reader = new MailReader({ box, lock, pollMs: 2_000, hooks })
+ * await reader.leave(5_000)     // where the receiver ends for good
  * await reader.close()
  * ```
  */
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure, toFailure } from '../errors.ts'
 import type { Incoming, TransportHooks } from '../transport.ts'
@@ -15,7 +17,7 @@ import type { Box } from './box.ts'
 import { accepted, deliver, MAX_BATCH, MAX_BATCH_BYTES } from './delivery.ts'
 import { Folder } from './folder.ts'
 import type { Lock } from './lock.ts'
-import { inFolder } from './mailbox-folder.ts'
+import { inFolder, takeBox } from './mailbox-folder.ts'
 import { parseName, readMessage } from './message-file.ts'
 
 /** Files read or removed at a time. More only hold more in memory. */
@@ -52,6 +54,11 @@ export class MailReader {
   readonly #hooks: TransportHooks
   readonly #folder: Folder
   #isOver = false
+  /** The look under way. */
+  #looking: Promise<void> | undefined
+  #leaving: Promise<void> | undefined
+  /** Ends the wait of `leave`. */
+  #endLeave: (() => void) | undefined
   /** files that are left where they lie: refused, or not to be removed */
   readonly #passed = new Set<string>()
   /** files that could not be read, to be tried again but told of once */
@@ -65,24 +72,65 @@ export class MailReader {
     this.#folder = new Folder({
       dir: box.inbox,
       pollMs,
-      look: (names) => this.#look(names),
+      look: (names) => {
+        this.#looking = this.#look(names)
+        return this.#looking
+      },
       onMissing: () => this.#remake(),
       onProblem: hooks.onProblem,
     })
   }
 
+  /**
+   * Nobody can send any more; what has come is handed over, for `handOverMs` at most, and none of it
+   * where that is 0. Never rejects.
+   */
+  leave(handOverMs: number): Promise<void> {
+    if (this.#isOver) return Promise.resolve()
+    this.#leaving ??= this.#leave(handOverMs)
+    return this.#leaving
+  }
+
   /** Waits for a `receive` in progress, for a second at most. The folder and what waits in it stay. */
   async close(): Promise<void> {
     this.#isOver = true
+    this.#endLeave?.()
+    await this.#leaving
     await this.#folder.close()
+  }
+
+  async #leave(handOverMs: number): Promise<void> {
+    try {
+      await this.#folder.close(0)
+      await this.#lock.hold() // another may have it since somebody removed the folder
+      await this.#box.shut()
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') this.#hooks.onProblem(toFailure(error))
+      return
+    }
+    if (handOverMs <= 0 || this.#isOver) return
+    let late: NodeJS.Timeout | undefined
+    const bound = new Promise<void>((resolve) => {
+      this.#endLeave = resolve
+      late = setTimeout(resolve, handOverMs)
+    })
+    await Promise.race([this.#handOver(), bound])
+    clearTimeout(late)
+  }
+
+  /** What has come and was not looked at, when the look under way is over. Never rejects. */
+  async #handOver(): Promise<void> {
+    try {
+      await Promise.allSettled([this.#looking])
+      await this.#consumeAll((await readdir(this.#box.inbox)).sort())
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') this.#hooks.onProblem(toFailure(error))
+    }
   }
 
   async #remake(): Promise<void> {
     const { path } = this.#box
-    await inFolder(path, async () => {
-      await this.#box.make()
-      await this.#lock.hold()
-    })
+    await inFolder(path, () => takeBox(this.#box, this.#lock))
     this.#hooks.onProblem(
       new Failure('not_found', `the mailbox folder "${path}" was gone, and is made anew`, {
         hint: 'Messages that waited in it are lost. See who removed it.',
@@ -97,7 +145,7 @@ export class MailReader {
       if (codeOf(error) === 'ENOENT') return // all of it is gone: onMissing comes next
       throw error
     }
-    await this.#consumeAll(names.filter((name) => !this.#passed.has(name)))
+    await this.#consumeAll(names)
     if (this.#isOver) return
     const present = new Set(names)
     for (const kept of [this.#passed, this.#unread]) {
@@ -107,7 +155,8 @@ export class MailReader {
   }
 
   /** Reads in parallel, hands on in the order of sending, and removes what was handed on. */
-  async #consumeAll(names: readonly string[]): Promise<void> {
+  async #consumeAll(present: readonly string[]): Promise<void> {
+    const names = present.filter((name) => !this.#passed.has(name))
     for (let at = 0; at < names.length && !this.#isOver; ) {
       const next = nextBatch(names.slice(at, at + MAX_BATCH))
       at += next.length

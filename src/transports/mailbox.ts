@@ -4,22 +4,23 @@
  * ```ts
  * const a = new MailboxTransport({ dir: '/tmp/swarm', address: 'a' })
  * await a.open(hooks)
- * await a.send('b', 'hello') // b may be away: the message waits
+ * await a.send('b', 'hello') // b may be busy, or be started again just now: the message waits
+ * await a.leave(1000)        // ends for good: what has come is handed over, the box goes
+ * await a.close()
  * ```
  *
- * Each address has a folder in it (box.ts), each message a file in that (message-file.ts).
+ * Each address that is open has a folder in it (box.ts), each message a file in that
+ * (message-file.ts).
  *
  * Who may write to the folder may claim any name: `from` is what the writer put into the
  * file's name, and nothing proves it. Give the folder to nobody you do not trust.
  */
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { Failure, toFailure } from '../errors.ts'
 import type { Transport, TransportHooks } from '../transport.ts'
-import { Box } from './box.ts'
+import { ADDRESS, Box, listBoxes } from './box.ts'
 import { safeHooks } from './delivery.ts'
-import { isHeld, Lock } from './lock.ts'
-import { inFolder } from './mailbox-folder.ts'
+import { Lock } from './lock.ts'
+import { inFolder, takeBox } from './mailbox-folder.ts'
 import { MailReader } from './mailbox-reader.ts'
 import { FileNames, MAX_MESSAGE_BYTES } from './message-file.ts'
 import { Turns } from './turns.ts'
@@ -29,8 +30,6 @@ const MAX_WAITING = 1_000
 
 /** Milliseconds. The watcher sees messages at once; this is for where it does not work. */
 const POLL_MS = 2_000
-
-const ADDRESS = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/
 
 export interface MailboxOptions {
   /** the swarm's folder; made where it is missing */
@@ -50,6 +49,13 @@ const validateAddress = (address: string): string => {
   })
 }
 
+/** What it has while it is open. */
+interface Open {
+  readonly box: Box
+  readonly reader: MailReader
+  readonly hooks: TransportHooks
+}
+
 export class MailboxTransport implements Transport {
   readonly kind = 'mailbox'
   readonly maxMessageBytes = MAX_MESSAGE_BYTES
@@ -58,12 +64,11 @@ export class MailboxTransport implements Transport {
   readonly #pollMs: number
   readonly #maxWaiting: number
   readonly #lock: Lock
-  readonly #box: Box
   readonly #names: FileNames
   readonly #turns: Turns
   #address = ''
   /** While it is open. */
-  #open: { readonly reader: MailReader; readonly hooks: TransportHooks } | undefined
+  #open: Open | undefined
 
   constructor(options: MailboxOptions) {
     const { dir, address, pollMs = POLL_MS, maxWaiting = MAX_WAITING } = options
@@ -73,8 +78,7 @@ export class MailboxTransport implements Transport {
     this.#name = validateAddress(address)
     this.#pollMs = pollMs
     this.#maxWaiting = maxWaiting
-    this.#lock = new Lock(join(dir, address, 'lock'))
-    this.#box = new Box(dir, address)
+    this.#lock = new Lock(new Box(dir, address).lock)
     this.#names = new FileNames(address)
     this.#turns = new Turns(`the mailbox "${address}"`)
   }
@@ -87,31 +91,33 @@ export class MailboxTransport implements Transport {
   open(given: TransportHooks): Promise<void> {
     const hooks = safeHooks(given)
     return this.#turns.begin(async (turn) => {
+      const box = new Box(this.#dir, this.#name)
       try {
-        await inFolder(this.#box.path, async () => {
-          await this.#box.make()
-          await this.#lock.hold()
-          await this.#box.sweep()
+        await inFolder(box.path, async () => {
+          await takeBox(box, this.#lock)
+          await box.sweep()
         })
-        if (turn.isOver) throw this.#turns.closed()
       } catch (error) {
+        // The first error is the one that says why.
         await Promise.allSettled([this.#lock.release()])
+        await Promise.allSettled([box.removeEmpty()])
         throw error
       }
+      if (turn.isOver) {
+        await box.shut()
+        await this.#release(box)
+        throw this.#turns.closed()
+      }
       this.#address = this.#name
-      const reader = new MailReader({
-        box: this.#box,
-        lock: this.#lock,
-        pollMs: this.#pollMs,
-        hooks,
-      })
-      this.#open = { reader, hooks }
+      const reader = new MailReader({ box, lock: this.#lock, pollMs: this.#pollMs, hooks })
+      this.#open = { box, reader, hooks }
     })
   }
 
   /**
-   * Resolves when the message lies in the peer's mailbox. `not_found` where no agent ever
-   * opened `to`; `inbox_full` where too much waits (sends at one moment may overshoot).
+   * Resolves when the message lies in the peer's mailbox. `not_found` where no agent has `to` open,
+   * `not_running` where nobody has read there for a while, as it was killed or was closed without
+   * `leave`; `inbox_full` where too much waits (sends at one moment may overshoot).
    */
   async send(to: string, text: string): Promise<void> {
     if (!this.#open) throw this.#turns.closed()
@@ -130,20 +136,11 @@ export class MailboxTransport implements Transport {
     })
   }
 
-  /**
-   * The names whose mailbox somebody has open now. One whose holder is of another host counts as
-   * open for as long as its lock lies there: nobody can tell from here.
-   */
+  /** The names whose mailbox somebody has open now, as far as can be told from here: see `listBoxes`. */
   async discover(): Promise<readonly string[]> {
     if (!this.#open) throw this.#turns.closed()
-    const found = await inFolder(this.#dir, () => readdir(this.#dir, { withFileTypes: true }))
-    const names: string[] = []
-    for (const entry of found) {
-      const { name } = entry
-      if (!entry.isDirectory() || !ADDRESS.test(name) || name === this.#name) continue
-      if (await isHeld(join(this.#dir, name, 'lock'))) names.push(name)
-    }
-    return names
+    const { open } = await inFolder(this.#dir, () => listBoxes(this.#dir))
+    return open.filter((name) => name !== this.#name)
   }
 
   /** The name itself, whether anybody has it open or not. */
@@ -151,7 +148,19 @@ export class MailboxTransport implements Transport {
     return validateAddress(name)
   }
 
-  /** Waits for a `receive` in progress, for a second at most. The folder and what waits in it stay. */
+  /**
+   * Nobody can send to it any more; what has come is handed over, but none of it where `handOverMs`
+   * is 0. Then `close` removes the mailbox, unless something in it was not taken: that is there at
+   * the next `open`.
+   */
+  async leave(handOverMs: number): Promise<void> {
+    await this.#open?.reader.leave(handOverMs)
+  }
+
+  /**
+   * Waits for a `receive` in progress, for a second at most. Without `leave` the mailbox and what
+   * waits in it stay, for the next `open`.
+   */
   close(): Promise<void> {
     const open = this.#open
     this.#open = undefined
@@ -159,10 +168,18 @@ export class MailboxTransport implements Transport {
       if (!open) return
       await open.reader.close()
       try {
-        await this.#lock.release()
+        await this.#release(open.box)
       } catch (error) {
         open.hooks.onProblem(toFailure(error))
       }
     })
+  }
+
+  /** Gives the mailbox back, and after `leave` removes what is empty of it. */
+  async #release(box: Box): Promise<void> {
+    const { isShut } = box
+    if (isShut) await box.clear()
+    await this.#lock.release()
+    if (isShut) await box.removeEmpty()
   }
 }

@@ -1,0 +1,51 @@
+/**
+ * Time for tests, which stands still until it is moved.
+ *
+ * ```ts
+ * const timers = new FakeTimers()
+ * const agent = new Agent({ swarm: 'kv', transport, timers })
+ * await timers.pass(10_000)
+ * ```
+ */
+import type { Timers } from '../../src/timers.ts'
+
+/** A turn of the event loop: all that hangs on settled promises alone is done. */
+export const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** A clock that stands still until it is moved. */
+export class FakeTimers implements Timers {
+  time = 1000
+  /** Timers that were ever set. */
+  count = 0
+  #waiting: { readonly at: number; readonly run: () => void }[] = []
+
+  now(): number {
+    return this.time
+  }
+
+  after(ms: number, run: () => void): () => void {
+    const timer = { at: this.time + ms, run }
+    this.#waiting.push(timer)
+    this.count++
+    return () => {
+      this.#waiting = this.#waiting.filter((each) => each !== timer)
+    }
+  }
+
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0
+  }
+
+  /** Lets time pass; everything that is due runs, and what comes of it at once. */
+  async pass(ms: number): Promise<void> {
+    this.time += ms
+    for (let turn = 0; turn < 10; turn++) {
+      const due = this.#waiting.filter(({ at }) => at <= this.time)
+      if (due.length === 0) return
+      this.#waiting = this.#waiting.filter(({ at }) => at > this.time)
+      for (const { run } of due) run()
+      await settle()
+    }
+    throw new Error('a timer without delay sets another, and so on')
+  }
+}
