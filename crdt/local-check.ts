@@ -13,7 +13,7 @@ import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
 import type { Struct } from './decoded.ts'
 import { Refusal, type RefusalReason } from './refusal.ts'
-import { type Path, showPath } from './show-path.ts'
+import { showPath } from './show-path.ts'
 import { isWritableKey, takeOut } from './take-out.ts'
 import { checkValue } from './values.ts'
 
@@ -23,7 +23,7 @@ export interface RefusedChange {
   /** Says where, and what is wrong with it. */
   readonly message: string
   /** The name of the root type, then keys and places in lists. */
-  readonly path: Path
+  readonly path: readonly (string | number)[]
 }
 
 /** Can an update of at most `bytes` bytes be sent, which `encode` makes? */

@@ -99,6 +99,38 @@ test(
 )
 
 test(
+  'a job that no process can have is refused, and takes no other with it',
+  inFolder(async (script, launcher) => {
+    const parent = script(PARENT)
+    const bad: readonly Partial<Job>[] = [
+      { args: ['a\0b'] },
+      { program: 7 as never },
+      { program: 'a\0b' },
+      { input: 5 as never },
+      { env: { BAD: 'x\0' } },
+    ]
+    // A function may be told to a program as text, and to no other process.
+    const odd: readonly Partial<Job>[] = [
+      { env: { ODD: (() => 1) as never } },
+      { args: [(() => 1) as never] },
+    ]
+    const refuse = async (): Promise<void> => {
+      for (const more of bad) {
+        const { kind } = await launcher.run(jobOf(parent, more)).ended
+        assert.is(kind, 'not run', JSON.stringify(more))
+      }
+      for (const more of odd) await launcher.run(jobOf(parent, more)).ended
+    }
+    await refuse() // here
+    const helper = await helperOf(launcher, parent)
+    const { ended } = launcher.run(jobOf(script('sleep 0.5; echo done')))
+    await refuse() // there
+    assert.is(outputOf(await ended), 'done')
+    assert.is(await helperOf(launcher, parent), helper, 'it lives')
+  }),
+)
+
+test(
   'a helper that is killed loses what it ran, and another takes its place',
   inFolder(async (script, launcher) => {
     const parent = script(PARENT)

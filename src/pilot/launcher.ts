@@ -17,6 +17,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { extname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { toFailure } from '../errors.ts'
 import { type Ended, type Job, KILL_GRACE, type Running, runProcess } from './process.ts'
 
 /** Milliseconds beyond a job's own bound after which the helper itself is taken to hang. */
@@ -109,10 +110,16 @@ export class Launcher {
 
   #order(helper: ChildProcess, job: Job): Running {
     const id = this.#next++
+    const refuse = (error: unknown): void =>
+      this.#end(id, { kind: 'not run', message: toFailure(error).message })
     const send = (order: Order): void => {
-      helper.send(order, (error) => {
-        if (error) this.#end(id, { kind: 'not run', message: error.message })
-      })
+      try {
+        helper.send(order, (error) => {
+          if (error) refuse(error)
+        })
+      } catch (error) {
+        refuse(error) // what no message can hold
+      }
     }
     let timer: NodeJS.Timeout | undefined
     const ended = new Promise<Ended>((resolve) => {

@@ -52,9 +52,8 @@ export interface Running {
   stop(): void
 }
 
-/** `ended` never rejects. */
-export const runProcess = ({ program, args, env, timeoutMs, input }: Job): Running => {
-  const child = execa(program, args, {
+const start = ({ program, args, env, input }: Job) =>
+  execa(program, args, {
     env,
     ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
     reject: false,
@@ -64,6 +63,19 @@ export const runProcess = ({ program, args, env, timeoutMs, input }: Job): Runni
     // Ctrl-C in a terminal goes to the whole process group: the last pushes must still leave.
     detached: true,
   })
+
+/** Never throws, and `ended` never rejects: it is called for a message of another process, too. */
+export const runProcess = (job: Job): Running => {
+  try {
+    return watch(start(job), job.timeoutMs)
+  } catch (error) {
+    // An argument that no process can have.
+    const message = error instanceof Error ? error.message : String(error)
+    return { ended: Promise.resolve({ kind: 'not run', message }), stop: () => undefined }
+  }
+}
+
+const watch = (child: ReturnType<typeof start>, timeoutMs: number): Running => {
   let reason: 'late' | 'stopped' | undefined
   let giveUp: () => void = () => undefined
   const abandoned = new Promise<undefined>((resolve) => {

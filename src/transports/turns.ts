@@ -41,8 +41,9 @@ export class Turns {
         hint: 'close it first, or make another one',
       })
     }
+    const before = this.#ended // not its own end, which is waited for by the next one
     const run = async (): Promise<void> => {
-      await this.#ended
+      await before
       if (turn.isOver) throw this.closed()
       await start(turn)
     }

@@ -37,7 +37,7 @@ export class TransportAdapter extends NetworkAdapter {
   #beReady = (): void => {}
   readonly #ready: Promise<void>
 
-  /** `make` gives a new transport of the same address for each connection: one closes for good. */
+  /** `make` gives a transport of the same address for each connection. */
   constructor(make: () => Transport) {
     super()
     this.#make = make
