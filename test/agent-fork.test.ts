@@ -305,6 +305,47 @@ for (const [name, counts] of Object.entries({ 'as much': [5, 5], 'more and less'
   })
 }
 
+for (const first of [0, 2]) {
+  test(`two documents of one id and a third that ${first === 0 ? 'comes last' : 'was there first'}: all is there`, async () => {
+    const hub = new MemoryHub()
+    const third = new Y.Doc()
+    const all = [...twins(2), third].map((doc, i) => {
+      const agent = new Agent({
+        swarm: 'kv',
+        doc,
+        transport: new MemoryTransport(hub, `agent-${i}`),
+        peers: ['agent-0', 'agent-1', 'agent-2'],
+        config: { intervalMs: 200, backoffMs: 100 },
+      })
+      set(agent, `of ${i}`, 4)
+      set(agent, `hot ${i}`, 2, true)
+      each(3, () => incrementEntry(doc, 'state', 'n'))
+      appendEntry(doc, 'state', 'list', i)
+      return agent
+    })
+    const order = first === 0 ? all : [all[2]!, all[0]!, all[1]!]
+    try {
+      for (const agent of order) await agent.start()
+      const names = [0, 1, 2]
+      const sets = names.map((i) => ({ ...keys(`of ${i}`, 4), ...keys(`hot ${i}`, 2) }))
+      const expected = Object.assign({}, ...sets, { n: 9, list: names })
+      const isAll = ({ doc }: Agent): boolean => {
+        const found = readEntries(doc, 'state')
+        const list = (found.list ?? []) as number[]
+        return Object.keys(found).length === 20 && list.length === 3 && found.n === 9
+      }
+      await until('all of it', () => all.every(isAll))
+      await agree(...all)
+      for (const { doc } of all) {
+        const { list, ...found } = readEntries(doc, 'state')
+        assert.equal({ ...found, list: [...(list as number[])].sort() }, expected)
+      }
+    } finally {
+      await Promise.all(all.map((agent) => agent.stop()))
+    }
+  })
+}
+
 test('two providers of one id that wrote before they met', () =>
   onStage(async (stage) => {
     const [one, other] = twins(2).map((doc, i) => stage.add(`p${i}`, { doc, connect: false }))
