@@ -305,46 +305,49 @@ for (const [name, counts] of Object.entries({ 'as much': [5, 5], 'more and less'
   })
 }
 
-for (const first of [0, 2]) {
-  test(`two documents of one id and a third that ${first === 0 ? 'comes last' : 'was there first'}: all is there`, async () => {
-    const hub = new MemoryHub()
-    const third = new Y.Doc()
-    const all = [...twins(2), third].map((doc, i) => {
-      const agent = new Agent({
-        swarm: 'kv',
-        doc,
-        transport: new MemoryTransport(hub, `agent-${i}`),
-        peers: ['agent-0', 'agent-1', 'agent-2'],
-        config: { intervalMs: 200, backoffMs: 100 },
-      })
-      set(agent, `of ${i}`, 4)
-      set(agent, `hot ${i}`, 2, true)
-      each(3, () => incrementEntry(doc, 'state', 'n'))
-      appendEntry(doc, 'state', 'list', i)
-      return agent
+test('a document of the same id that comes when others have the first: all is there', async () => {
+  const hub = new MemoryHub()
+  const [one, late, third] = [...twins(2), new Y.Doc()].map((doc, i) => {
+    const agent = new Agent({
+      swarm: 'kv',
+      doc,
+      transport: new MemoryTransport(hub, `agent-${i}`),
+      peers: ['agent-0', 'agent-1', 'agent-2'],
+      config: { intervalMs: 200, backoffMs: 100 },
     })
-    const order = first === 0 ? all : [all[2]!, all[0]!, all[1]!]
-    try {
-      for (const agent of order) await agent.start()
-      const names = [0, 1, 2]
-      const sets = names.map((i) => ({ ...keys(`of ${i}`, 4), ...keys(`hot ${i}`, 2) }))
-      const expected = Object.assign({}, ...sets, { n: 9, list: names })
-      const isAll = ({ doc }: Agent): boolean => {
-        const found = readEntries(doc, 'state')
-        const list = (found.list ?? []) as number[]
-        return Object.keys(found).length === 20 && list.length === 3 && found.n === 9
-      }
-      await until('all of it', () => all.every(isAll))
-      await agree(...all)
-      for (const { doc } of all) {
-        const { list, ...found } = readEntries(doc, 'state')
-        assert.equal({ ...found, list: [...(list as number[])].sort() }, expected)
-      }
-    } finally {
-      await Promise.all(all.map((agent) => agent.stop()))
+    set(agent, `of ${i}`, 4)
+    set(agent, `hot ${i}`, 2, true)
+    each(3, () => incrementEntry(doc, 'state', 'n'))
+    appendEntry(doc, 'state', 'list', i)
+    return agent
+  }) as [Agent, Agent, Agent]
+  const all = [one, late, third]
+  const names = [0, 1, 2]
+  const sets = names.map((i) => ({ ...keys(`of ${i}`, 4), ...keys(`hot ${i}`, 2) }))
+  const listOf = ({ list }: Record<string, unknown>) => [...((list ?? []) as number[])].sort()
+  try {
+    await third.start()
+    await one.start()
+    await until('the third has the first', () => readEntries(third.doc, 'state').n === 6)
+    await agree(one, third)
+    await late.start()
+    const isAll = ({ doc }: Agent): boolean => {
+      const found = readEntries(doc, 'state')
+      return Object.keys(found).length === 20 && listOf(found).length === 3 && found.n === 9
     }
-  })
-}
+    await until('all of it', () => all.every(isAll))
+    await agree(...all)
+    const expected = Object.assign({}, ...sets, { n: 9, list: names })
+    for (const { doc } of all) {
+      const found = readEntries(doc, 'state')
+      assert.equal({ ...found, list: listOf(found) }, expected)
+    }
+    assert.is(one.doc.clientID, 4711)
+    assert.is.not(late.doc.clientID, 4711)
+  } finally {
+    await Promise.all(all.map((agent) => agent.stop()))
+  }
+})
 
 test('two providers of one id that wrote before they met', () =>
   onStage(async (stage) => {
