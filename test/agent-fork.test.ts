@@ -349,6 +349,43 @@ test('a document of the same id that comes when others have the first: all is th
   }
 })
 
+test('what others wrote under one id is seen in status, peers and problems', async () => {
+  const hub = new MemoryHub()
+  const problems: Problem[] = []
+  const agents = ['one', 'another'].map((value, i) => {
+    const writer = new Y.Doc()
+    writer.clientID = 7
+    writeEntry(writer, 'state', 'k', value)
+    const doc = new Y.Doc()
+    Y.applyUpdate(doc, Y.encodeStateAsUpdate(writer))
+    return new Agent({
+      swarm: 'kv',
+      doc,
+      transport: new MemoryTransport(hub, `agent-${i}`),
+      peers: i > 0 ? ['agent-0'] : [],
+      config: { intervalMs: 200, backoffMs: 100 },
+      onProblem: (problem) => problems.push(problem),
+    })
+  })
+  try {
+    for (const agent of agents) await agent.start()
+    await until('both say so', () => agents.every((agent) => agent.status().diverged !== undefined))
+    const [one, other] = agents.map((agent) => agent.status())
+    assert.is(one!.digest, other!.digest)
+    assert.equal(one!.diverged, [{ peer: 'agent-1', writers: [7] }])
+    assert.equal(other!.diverged, [{ peer: 'agent-0', writers: [7] }])
+    for (const agent of agents) assert.is(agent.peers()[0]?.inSync, false)
+    const told = problems.flatMap((one) => (one.type === 'diverged' ? [one] : []))
+    assert.equal(told.map(({ from }) => from).sort(), ['agent-0', 'agent-1'])
+    for (const { writers, document } of told) assert.equal([document, ...writers], ['kv', 7])
+    // Whoever writes the key anew makes them one.
+    writeEntry(agents[0]!.doc, 'state', 'k', 'new')
+    await until('one value', () => readEntries(agents[1]!.doc, 'state').k === 'new')
+  } finally {
+    await Promise.all(agents.map((agent) => agent.stop()))
+  }
+})
+
 test('two providers of one id that wrote before they met', () =>
   onStage(async (stage) => {
     const [one, other] = twins(2).map((doc, i) => stage.add(`p${i}`, { doc, connect: false }))
