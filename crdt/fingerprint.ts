@@ -112,19 +112,45 @@ class Canon {
   }
 }
 
-/** Costs some microseconds for each struct that is still there. */
-export const fingerprintOf = (doc: Y.Doc, platform: Platform): Fingerprint => {
+type Struct = Y.Item | Y.GC
+
+/** What was made of a writer, and for which state of it. */
+export type FingerprintCache = Map<number, { readonly state: string; readonly hash: Uint8Array }>
+
+/** Clocks are only added to, and deleted: their end and how many are left tell one state from another. */
+const stateOf = (structs: readonly Struct[]): string => {
+  const last = structs.at(-1)
+  let left = 0
+  for (const struct of structs) if (!struct.deleted) left += struct.length
+  return `${last ? last.id.clock + last.length : 0} ${left}`
+}
+
+/**
+ * Costs some 4 us for each struct that is still there, of writers that have changed since `cache` was
+ * given last.
+ */
+export const fingerprintOf = (
+  doc: Y.Doc,
+  platform: Platform,
+  cache: FingerprintCache = new Map(),
+): Fingerprint => {
   const names = new Map<unknown, string>()
   for (const [name, type] of doc.share) names.set(type, name)
   const writers = new Map<number, string>()
   const all = encoding.createEncoder()
   const sorted = [...doc.store.clients].sort(([a], [b]) => a - b)
   for (const [writer, structs] of sorted) {
-    const canon = new Canon(names)
-    for (const struct of structs) if (struct instanceof Y.Item && !struct.deleted) canon.add(struct)
-    const bytes = canon.end()
-    if (!bytes) continue
-    const hash = platform.sha256(bytes)
+    const state = stateOf(structs)
+    const known = cache.get(writer)
+    let hash = known?.state === state ? known.hash : undefined
+    if (!hash) {
+      const canon = new Canon(names)
+      for (const one of structs) if (one instanceof Y.Item && !one.deleted) canon.add(one)
+      const bytes = canon.end()
+      if (!bytes) continue
+      hash = platform.sha256(bytes)
+      cache.set(writer, { state, hash })
+    }
     writers.set(writer, hexOf(hash))
     encoding.writeVarUint(all, writer)
     encoding.writeUint8Array(all, hash)

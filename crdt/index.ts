@@ -41,7 +41,12 @@ export {
   mergeDeltas,
 } from './delta.ts'
 export { digestBytes, digestSnapshot } from './digest.ts'
-export { differences, type Fingerprint, fingerprintOf } from './fingerprint.ts'
+export {
+  differences,
+  type Fingerprint,
+  type FingerprintCache,
+  fingerprintOf,
+} from './fingerprint.ts'
 export { CausalGate, type HeldUpdate } from './gate.ts'
 export { type Inspection, inspectUpdate } from './inspect.ts'
 export { mergeOwn } from './integrate.ts'

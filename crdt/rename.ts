@@ -40,8 +40,8 @@ const renameReferences = (doc: Y.Doc, renamed: (id: Y.ID) => Y.ID): void => {
 
 /**
  * The clocks of `from.client` from `from.clock` on become those of `to` from 0 on, in a transaction
- * of `origin` in which they are new; `follow` is called in it. Throws a TypeError where there is such a writer already, and
- * in a transaction.
+ * of `origin` in which they are new; `follow` is called in it, or alone where there are none. Throws a
+ * TypeError where there is such a writer already, and in a transaction.
  */
 export const renameStructs = (
   doc: Y.Doc,
@@ -53,7 +53,10 @@ export const renameStructs = (
   const { clients } = doc.store
   if (doc._transaction) throw new TypeError('a writer cannot be renamed in a transaction')
   if (clients.has(to)) throw new TypeError(`writer ${to} is in the document already`)
-  if (from.clock >= Y.getState(doc.store, from.client)) return
+  if (from.clock >= Y.getState(doc.store, from.client)) {
+    follow()
+    return
+  }
   Y.transact(
     doc,
     (transaction) => {

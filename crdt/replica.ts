@@ -240,13 +240,15 @@ export class Replica {
     const from = Y.createID(doc.clientID, clock)
     const withheld =
       this.#withheld ?? new Withheld({ writer: from.client, from: clock, fresh: clock })
-    this.#withheld = withheld
-    renameStructs(doc, from, to, this.origin, follow)
-    doc.clientID = to
-    this.#withheld = withheld.renamed(clock, to)
-    this.#fork = undefined
-    this.#era = {}
-    this.#state = undefined
+    // Whoever is told at the end of the transaction must not go by what ids meant before.
+    renameStructs(doc, from, to, this.origin, () => {
+      follow?.()
+      doc.clientID = to
+      this.#withheld = withheld.renamed(clock, to)
+      this.#fork = undefined
+      this.#era = {}
+      this.#state = undefined
+    })
   }
 
   /** Another object when ids do not mean any more what they meant before. */

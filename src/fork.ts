@@ -12,7 +12,7 @@
 import type * as Y from 'yjs'
 import type { Replica } from '../crdt/index.ts'
 import { type Failure, toFailure } from './errors.ts'
-import { followRename, partsOf, subtractShared } from './maps/index.ts'
+import { followRename, mergeCounts, partsOf } from './maps/index.ts'
 import type { Identity } from './store/identity.ts'
 import type { Persistence } from './store/persistence.ts'
 
@@ -97,7 +97,7 @@ export class Fork {
     else rename()
     // What was added from there on the other has not.
     const shared = this.#parts.filter((part) => part.clock < clock)
-    subtractShared(doc, shared, old)
+    mergeCounts(doc, shared, old)
     this.#safe = 0
     this.#parts = []
     wake()

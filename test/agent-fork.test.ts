@@ -305,6 +305,88 @@ for (const [name, counts] of Object.entries({ 'as much': [5, 5], 'more and less'
   })
 }
 
+test('a document of the same id that comes when others have the first: all is there', async () => {
+  const hub = new MemoryHub()
+  const [one, late, third] = [...twins(2), new Y.Doc()].map((doc, i) => {
+    const agent = new Agent({
+      swarm: 'kv',
+      doc,
+      transport: new MemoryTransport(hub, `agent-${i}`),
+      peers: ['agent-0', 'agent-1', 'agent-2'],
+      config: { intervalMs: 200, backoffMs: 100 },
+    })
+    set(agent, `of ${i}`, 4)
+    set(agent, `hot ${i}`, 2, true)
+    each(3, () => incrementEntry(doc, 'state', 'n'))
+    appendEntry(doc, 'state', 'list', i)
+    return agent
+  }) as [Agent, Agent, Agent]
+  const all = [one, late, third]
+  const names = [0, 1, 2]
+  const sets = names.map((i) => ({ ...keys(`of ${i}`, 4), ...keys(`hot ${i}`, 2) }))
+  const listOf = ({ list }: Record<string, unknown>) => [...((list ?? []) as number[])].sort()
+  try {
+    await third.start()
+    await one.start()
+    await until('the third has the first', () => readEntries(third.doc, 'state').n === 6)
+    await agree(one, third)
+    await late.start()
+    const isAll = ({ doc }: Agent): boolean => {
+      const found = readEntries(doc, 'state')
+      return Object.keys(found).length === 20 && listOf(found).length === 3 && found.n === 9
+    }
+    await until('all of it', () => all.every(isAll))
+    await agree(...all)
+    const expected = Object.assign({}, ...sets, { n: 9, list: names })
+    for (const { doc } of all) {
+      const found = readEntries(doc, 'state')
+      assert.equal({ ...found, list: listOf(found) }, expected)
+    }
+    assert.is(one.doc.clientID, 4711)
+    assert.is.not(late.doc.clientID, 4711)
+  } finally {
+    await Promise.all(all.map((agent) => agent.stop()))
+  }
+})
+
+test('what others wrote under one id is seen in status, peers and problems', async () => {
+  const hub = new MemoryHub()
+  const problems: Problem[] = []
+  const agents = ['one', 'another'].map((value, i) => {
+    const writer = new Y.Doc()
+    writer.clientID = 7
+    writeEntry(writer, 'state', 'k', value)
+    const doc = new Y.Doc()
+    Y.applyUpdate(doc, Y.encodeStateAsUpdate(writer))
+    return new Agent({
+      swarm: 'kv',
+      doc,
+      transport: new MemoryTransport(hub, `agent-${i}`),
+      peers: i > 0 ? ['agent-0'] : [],
+      config: { intervalMs: 200, backoffMs: 100 },
+      onProblem: (problem) => problems.push(problem),
+    })
+  })
+  try {
+    for (const agent of agents) await agent.start()
+    const isNamed = (agent: Agent): boolean => agent.status().diverged?.[0]?.writers.length === 1
+    await until('both name the writer', () => agents.every(isNamed))
+    const [one, other] = agents.map((agent) => agent.status())
+    assert.is(one!.digest, other!.digest)
+    assert.equal(one!.diverged, [{ peer: 'agent-1', writers: [7] }])
+    assert.equal(other!.diverged, [{ peer: 'agent-0', writers: [7] }])
+    for (const agent of agents) assert.is(agent.peers()[0]?.inSync, false)
+    const told = problems.flatMap((one) => (one.type === 'diverged' ? [one] : []))
+    assert.equal(told.map(({ from }) => from).sort(), ['agent-0', 'agent-1'])
+    for (const { writers, document } of told) assert.equal([document, ...writers], ['kv', 7])
+    // Whoever writes the key anew makes them one.
+    writeEntry(agents[0]!.doc, 'state', 'k', 'new')
+    await until('one value', () => readEntries(agents[1]!.doc, 'state').k === 'new')
+  } finally {
+    await Promise.all(agents.map((agent) => agent.stop()))
+  }
+})
+
 test('two providers of one id that wrote before they met', () =>
   onStage(async (stage) => {
     const [one, other] = twins(2).map((doc, i) => stage.add(`p${i}`, { doc, connect: false }))

@@ -367,6 +367,7 @@ test('each kind of trouble is told once a minute, with a count', () => {
   log.add({ type: 'transport', failure: new Failure('timeout', 'slow') })
   log.add({ type: 'unsendable', to: 'y', bytes: 9 })
   log.add({ type: 'observer_failed', error: new Error('oh') })
+  log.add({ type: 'diverged', from: 'b', document: 'kv', writers: [7, 9] })
   now += 59_999
   send('late')
   now += 1
@@ -379,6 +380,7 @@ test('each kind of trouble is told once a minute, with a count', () => {
       'timeout: slow (1)',
       'too_large: a change of 9 bytes is too long for a message to y (1)',
       'internal: somebody who watches the document failed: oh (1)',
+      'damaged: b holds something else under the same digest: two have written as writer 7, 9 (1)',
       'timeout: could not send to next: no answer (6)',
     ],
   )

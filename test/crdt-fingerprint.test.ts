@@ -4,7 +4,7 @@
  */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { differences, fingerprintOf } from '../crdt/index.ts'
+import { differences, type FingerprintCache, fingerprintOf } from '../crdt/index.ts'
 import { nodePlatform } from '../src/platform.ts'
 import { change, docOf, give, replicaOf, settle } from './helpers/docs.ts'
 import { eachSeed } from './helpers/random.ts'
@@ -17,8 +17,11 @@ const of = (doc: Y.Doc) => fingerprintOf(doc, nodePlatform)
 test('replicas that hold the same have one, in whatever order it came', () => {
   eachSeed(100, (random) => {
     const replicas = [1, 2, 3].map((writer) => replicaOf(writer))
+    const cache: FingerprintCache = new Map()
     for (let i = 0; i < 15; i++) {
       change(random.pick(replicas).doc, random)
+      const { doc } = replicas[0]!
+      assert.equal(fingerprintOf(doc, nodePlatform, cache), of(doc), 'what was kept is not what is')
       if (random.chance(0.3)) give(random.pick(replicas), random.pick(replicas))
     }
     settle(replicas)

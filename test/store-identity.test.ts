@@ -315,4 +315,26 @@ test(
   }),
 )
 
+test(
+  'an id may be used before it is on disk, and is the one that lies there then',
+  inDir(async (dir) => {
+    const clocks = new Map([[writerId(NODE, 5), 3]])
+    const next = await once(dir, async (identity) => {
+      const { writer } = await identity.take(NODE, NO_CLOCKS)
+      await identity.publish(4)
+      assert.is(identity.published, 4)
+      const chosen = identity.next(clocks)
+      assert.is.not(chosen, writer)
+      assert.is.not(chosen, writerId(NODE, 5))
+      // What is published of it before is not that of the other.
+      await identity.publish(9, chosen)
+      assert.is(identity.published, 4)
+      assert.equal(await identity.mustChange(clocks, chosen), { writer: chosen, reason: 'taken' })
+      assert.is(identity.published, 0)
+      return chosen
+    })
+    assert.equal(await take(dir), { writer: next, reason: 'same' })
+  }),
+)
+
 test.run()

@@ -1,6 +1,7 @@
 /** When a document is compacted: after a write, or when nobody has written for a while. */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
+import { renameStructs } from '../crdt/rename.ts'
 import { Failure } from '../src/errors.ts'
 import {
   IDLE_BYTES,
@@ -12,7 +13,7 @@ import {
 import { Persistence } from '../src/store/persistence.ts'
 import type { Loaded, Store, StoreStats } from '../src/store/store.ts'
 import { FakeTimers, settle } from './helpers/fake-timers.ts'
-import { suite } from './helpers/suite.ts'
+import { rejects, suite } from './helpers/suite.ts'
 
 const test = suite('store persistence')
 
@@ -160,6 +161,34 @@ test('idle compaction is due by bytes or by count, not for a log that is small b
   const large = { ...sizes, stateBytes: 4 * IDLE_BYTES + 4, logUpdates: IDLE_UPDATES }
   assert.not(isDueForCompaction({ ...large, logBytes: IDLE_BYTES }, idle))
   assert.ok(isDueForCompaction({ ...large, logBytes: IDLE_BYTES + 1 }, idle))
+})
+
+test('what gives structs other ids is stored as a whole, and flushed waits for that', async () => {
+  const store = new FakeStore()
+  const doc = new Y.Doc()
+  const problems: Failure[] = []
+  const persistence = new Persistence(doc, store, (failure) => problems.push(failure))
+  await persistence.open()
+  let appended = 0
+  store.append = async () => void appended++
+  const own = doc.clientID
+  doc.getMap('state').set('k', 1)
+  await persistence.flushed()
+  assert.is(appended, 1)
+  persistence.rewrite(() => renameStructs(doc, Y.createID(own, 0), own + 1, undefined))
+  await persistence.flushed()
+  assert.equal([appended, store.compactions], [1, 1])
+  store.failure = new Failure('disk_full', 'no room')
+  persistence.rewrite(() => renameStructs(doc, Y.createID(own + 1, 0), own + 2, undefined))
+  await rejects(() => persistence.flushed(), /disk_full/)
+  assert.ok(problems.length > 0)
+  store.failure = undefined
+  const before = store.compactions
+  await persistence.flushed()
+  assert.is(store.compactions, before + 1)
+  await persistence.flushed()
+  assert.is(store.compactions, before + 1)
+  await persistence.close()
 })
 
 test.run()

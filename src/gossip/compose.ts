@@ -166,7 +166,7 @@ export class Composer {
       }
       // What does not fit into any message goes alone, and in fragments.
       const mayBeLong = canSplit && state.size === 0
-      const part = this.#part(to, document, saying, room - jsonBytes(name), mayBeLong)
+      const part = this.#part(to, document, saying, room - jsonBytes(name), mayBeLong, now)
       const length = part.length + jsonBytes(name)
       const isTooLong = length > room || part.unsendable !== undefined
       if (isTooLong && (state.size > 0 || !canSplit)) {
@@ -258,6 +258,7 @@ export class Composer {
     saying: Saying,
     room: number,
     mayBeLong: boolean,
+    now: number,
   ): Part {
     const { replica, rumors } = document
     const { since, ask, answer } = saying
@@ -299,7 +300,7 @@ export class Composer {
     const isAnnounced = since !== undefined && (!rumor || (!isEmptyDelta(rumor) && !update))
     const state: DocState = {
       ...((saying.digest || ask || isAnnounced) && { digest: replica.digest }),
-      ...document.content.said(saying),
+      ...document.content.said(saying, now),
       ...summary,
       ...(update && { update }),
     }

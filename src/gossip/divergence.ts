@@ -40,7 +40,7 @@ export class Divergence {
     now: number,
   ) {
     const { content, name } = document
-    const ours = content.fingerprint()
+    const ours = content.fingerprint(now)
     if (theirs === undefined || !ours) return
     if (theirs === ours.content) {
       content.differing.delete(peer.address)

@@ -121,6 +121,7 @@ export class SharedDocument implements OpenDocument {
     this.refused.clear()
     this.#merged.clear()
     this.#told.clear()
+    this.content.forget()
   }
 
   /** Begins a probation where the replica withholds something; returns whether one has begun. */

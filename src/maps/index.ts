@@ -36,7 +36,7 @@ export { DEFAULT_MAP } from './names.ts'
 export { hotNeedsOf } from './needs.ts'
 export { type EntryChange, type ObserveOptions, observeEntries } from './observe.ts'
 export { readPath, writePath } from './path.ts'
-export { followRename, partsOf, subtractShared } from './renamed.ts'
+export { followRename, mergeCounts, partsOf } from './renamed.ts'
 export {
   checkRestored,
   type EntryKind,

@@ -6,15 +6,15 @@
  * ```ts
  * const shared = partsOf(doc, writer)          // before the two went apart
  * replica.rename(clock, to, () => followRename(doc, writer, clock, to))
- * subtractShared(doc, shared, writer)
+ * mergeCounts(doc, shared, writer)
  * ```
  */
 import * as Y from 'yjs'
-import { isSeen } from './cell.ts'
+import type { Cell } from './cell.ts'
 import { viewEntry } from './entries.ts'
 import { hotOf, watchTransactions } from './hot.ts'
 import type { HotPart, Id } from './hot-element.ts'
-import { forgetTail } from './hot-writer.ts'
+import { deleteElements, forgetTail } from './hot-writer.ts'
 import { HOT_ROOT } from './names.ts'
 import { incrementEntry } from './write.ts'
 
@@ -68,32 +68,66 @@ export const partsOf = (doc: Y.Doc, writer: number): HotPart[] => {
 const isSameBase = (a: Id | undefined, b: Id | undefined): boolean =>
   a?.[0] === b?.[0] && a?.[1] === b?.[1]
 
-/** Both have what they had added together: takes it off ours. Returns whether that was so. */
-const subtract = (doc: Y.Doc, { map, key, value, base }: HotPart, writer: number): boolean => {
-  const view = viewEntry(doc, map, key)
-  if (!view || !isSeen(view)) return false
+/** A counter of which another's part may hold what ours holds. */
+interface Shared {
+  readonly map: string
+  readonly key: string
+  readonly base: Id | undefined
+  /** What the two had added when they were one. */
+  readonly before: number
+  /** Our part as it was renamed: another may bring it back under the old id. */
+  readonly renamed: HotPart | undefined
+}
+
+/** Takes off ours what the other's part holds, too. Returns whether it was there. */
+const subtract = (doc: Y.Doc, shared: Shared, writer: number): boolean => {
+  const { map, key, base, before, renamed } = shared
+  const parts = viewEntry(doc, map, key)?.parts ?? []
   const isOf = (client: number) => (part: HotPart) =>
     part.client === client && isSameBase(part.base, base)
-  if (!view.parts.some(isOf(writer)) || !view.parts.some(isOf(doc.clientID))) return false
-  incrementEntry(doc, map, key, -value)
+  const theirs = parts.find(isOf(writer))
+  if (!theirs || !parts.some(isOf(doc.clientID))) return false
+  const both = theirs.stamp === renamed?.stamp ? renamed.value : before
+  if (both !== 0) incrementEntry(doc, map, key, -both)
   return true
 }
 
-/**
- * `writer` is another now, and the document's own writer was the same when `shared` were its parts.
- * As soon as a part of that other is seen beside ours, what both hold is taken off ours.
- */
-export const subtractShared = (doc: Y.Doc, shared: readonly HotPart[], writer: number): void => {
-  let left = shared.filter(({ value }) => value !== 0)
-  if (left.length === 0) return
-  const look = (): void => {
-    if (!doc.isDestroyed) left = left.filter((part) => !subtract(doc, part, writer))
-    if (left.length === 0) stop()
-  }
-  const stop = watchTransactions(doc, (_, touched) => {
-    const isTouched = ({ map, key }: HotPart): boolean =>
-      [...touched].some((cell) => cell.map === map && cell.key === key)
-    if (left.some(isTouched)) queueMicrotask(look)
+/** Items of lists that come back under the old id: ours are taken out. */
+const removeEchoes = (doc: Y.Doc, cells: readonly Cell[], writer: number): void => {
+  const index = hotOf(doc)
+  const echoes = cells.flatMap(({ elements }) => {
+    const items = [...elements].filter(({ kind }) => kind === '>')
+    const theirs = new Set(items.filter((one) => one.client === writer).map(({ stamp }) => stamp))
+    return items.filter(({ client, stamp }) => client === doc.clientID && theirs.has(stamp))
   })
-  look()
+  if (echoes.length === 0) return
+  doc.transact((transaction) => deleteElements(index, transaction, echoes))
+}
+
+/**
+ * What was written here as `writer` is the document's own writer's now, and `writer` is another.
+ * `before` are the parts of counters from when they were one. As soon as the other's are seen, what
+ * both hold is counted once; and so is what comes back of ours, where peers have been shown it.
+ */
+export const mergeCounts = (doc: Y.Doc, before: readonly HotPart[], writer: number): void => {
+  const renamed = partsOf(doc, doc.clientID)
+  if (renamed.length === 0 && !doc.share.has(HOT_ROOT)) return
+  let left = renamed.map(({ map, key, base }, i): Shared => {
+    const old = before.find(
+      (part) => part.map === map && part.key === key && isSameBase(part.base, base),
+    )
+    return { map, key, base, before: old?.value ?? 0, renamed: renamed[i] }
+  })
+  const look = (cells: readonly Cell[]): void => {
+    if (doc.isDestroyed) return
+    left = left.filter((shared) => !subtract(doc, shared, writer))
+    removeEchoes(doc, cells, writer)
+  }
+  watchTransactions(doc, (_, touched) => {
+    const theirs = [...touched].filter(({ elements }) =>
+      [...elements].some(({ client }) => client === writer),
+    )
+    if (theirs.length > 0) queueMicrotask(() => look(theirs))
+  })
+  look([])
 }
