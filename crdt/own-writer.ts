@@ -118,7 +118,8 @@ export const checkOwn = (
   const { clientID: writer, store } = doc
   const known = Y.getState(store, writer)
   const isWithheld = range?.writer === writer
-  const { from, fresh } = isWithheld ? range : { from: 0, fresh: known }
+  const from = isWithheld ? range.from : 0
+  const fresh = isWithheld ? Math.min(range.fresh, known) : known
   const own = (store.clients.get(writer) ?? []) as Piece[]
   for (const struct of structs.filter(isOwn(writer))) {
     const end = struct.id.clock + struct.length

@@ -18,7 +18,10 @@ export interface OwnRange {
   readonly writer: number
   /** Own clocks from here on are not shown: they may have been given out twice. */
   readonly from: number
-  /** From here on they were written since, and shown to no peer: whoever has such has it of another. */
+  /**
+   * From here on they were written since, and shown to no peer: whoever has such has it of another.
+   * Infinite where peers may have been shown them by another way, as by an editor's second provider.
+   */
   readonly fresh: number
 }
 

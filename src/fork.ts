@@ -44,14 +44,15 @@ export class Fork {
 
   /**
    * The document was loaded, with a writer id of before of which peers have been shown the clocks below
-   * `published`: all others are withheld until one has shown that nobody else writes under it.
+   * `published`: all others are withheld until one has shown that nobody else writes under it. From `fresh` on no
+   * peer can have been shown any.
    */
-  begin(published: number): void {
+  begin(published: number, fresh: number = this.#options.replica.ownClock): void {
     const { doc, replica } = this.#options
     this.#hasBegun = true
     this.#safe = published
     this.#parts = partsOf(doc, doc.clientID)
-    replica.withhold({ from: published, fresh: replica.ownClock })
+    replica.withhold({ from: published, fresh })
   }
 
   /**
@@ -59,7 +60,8 @@ export class Fork {
    * has done so under its writer id.
    */
   join(): void {
-    if (!this.#hasBegun && this.#options.replica.ownClock > 0) this.begin(0)
+    if (!this.#hasBegun && this.#options.replica.ownClock > 0)
+      this.begin(0, Number.POSITIVE_INFINITY)
     this.#hasBegun = true
   }
 
@@ -76,7 +78,7 @@ export class Fork {
       // From where on is to be seen: a peer is asked for all that may differ.
       if (clock !== undefined) await this.#part(clock)
       else if (!replica.withheld) {
-        replica.withhold({ from: this.#safe, fresh: replica.ownClock })
+        replica.withhold({ from: this.#safe, fresh: Number.POSITIVE_INFINITY })
         wake()
       }
     } catch (error) {

@@ -206,6 +206,21 @@ test('deletes of what was written since the start are of another', () => {
   assert.is(takes(replica, forge([], [[OWN, 0, 2]]))?.fork, 1)
 })
 
+test('what peers may know by another way is compared, also what was written since', () => {
+  const own = (): Replica => {
+    const replica = withText('ab')
+    replica.withhold({ from: 0, fresh: Number.POSITIVE_INFINITY })
+    replica.doc.getText('text').insert(2, 'cd')
+    return replica
+  }
+  assert.is(takes(own(), ofPeer('abc')), undefined)
+  assert.is(takes(own(), ofPeer('abcd')), undefined)
+  assert.is(takes(own(), ofPeer('abx'))?.fork, 2)
+  assert.is(takes(own(), ofPeer('abcde'))?.fork, 4)
+  assert.is(takes(own(), forge([], [[OWN, 0, 4]])), undefined)
+  assert.is(takes(own(), forge([], [[OWN, 0, 5]]))?.fork, 4)
+})
+
 test('a writer that is there already cannot be had, nor in a transaction', () => {
   const replica = withText('ab')
   Y.applyUpdate(replica.doc, Y.encodeStateAsUpdate(writtenBy(NEW)))

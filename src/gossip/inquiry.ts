@@ -133,7 +133,7 @@ export class Inquiry {
   doubt(document: SharedDocument, { address }: Peer, now: number): void {
     const { replica, name } = document
     if (replica.withheld) return
-    replica.withhold({ from: 0, fresh: replica.ownClock })
+    replica.withhold({ from: 0, fresh: Number.POSITIVE_INFINITY })
     document.watch(now, this.#options.config.aloneMs)
     this.#asks.forget(name)
     this.ask(name, address, undefined, now)

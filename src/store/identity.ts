@@ -176,8 +176,7 @@ export class Identity {
   /** An id for `mustChange`, which may be used at once where nothing of it is published before. */
   next(clocks: ReadonlyMap<number, number>): number {
     const record = this.#taken()
-    const { node } = record
-    return writerId(node, nextIncarnation(node, clocks, record, this.#random))
+    return writerId(record.node, nextIncarnation(record.node, clocks, record, this.#random))
   }
 
   /**
