@@ -193,7 +193,13 @@ else {
       for (const { node } of agents) await ask(node, 'network', 'join', String(SWARM_NETWORK))
       const all = agents.map(({ node }) => node.address).sort()
       for (const { node } of agents) {
-        const transport = new PilotTransport({ ...nodeOptions(node), network: SWARM_NETWORK })
+        const transport = new PilotTransport({
+          ...nodeOptions(node),
+          // One agent of a swarm has the inbox, and the first one is still there.
+          swarm: 'members',
+          tag: false,
+          network: SWARM_NETWORK,
+        })
         await transport.open(new Recorder(undefined, () => false))
         const found = await transport.discover()
         await transport.close()
