@@ -84,7 +84,6 @@ export default {
     'SendFailure',
     'Parcel',
     'DecodedUpdate',
-    'Path',
   ],
   treatWarningsAsErrors: true,
 }
