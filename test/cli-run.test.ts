@@ -411,6 +411,7 @@ const hasProgram = (name: string): boolean => {
   }
 }
 
+const FULL_SCRIPT = 'openMap on a disk that is full: told, and waited for'
 const FULL_START = 'a disk that is full at the start: reported, and waited for'
 if (hasProgram('prlimit')) {
   test(FULL_START, async () => {
@@ -435,8 +436,34 @@ if (hasProgram('prlimit')) {
     await until('its end', () => child.exitCode !== null)
     assert.is(child.exitCode, 0)
   })
+  test(FULL_SCRIPT, async () => {
+    const [dir, mailbox] = [folder('full-script'), folder('full-script-mailbox')]
+    const code = `import { openMap } from ${JSON.stringify(join(ROOT, 'src', 'index.ts'))}
+      const map = await openMap({ swarm: 'kv', mailbox: ${JSON.stringify(mailbox)}, name: 'script',
+        data: ${JSON.stringify(dir)}, onProblem: (problem) => console.error(problem.failure?.code) })
+      map.set('k', 1)
+      await map.flushed()
+      console.log(map.get('k'))
+      await map.close()`
+    const args = [process.execPath, '--import', 'tsx', '--input-type=module', '-e', code]
+    const child = spawn('prlimit', ['--fsize=0:', ...args], { cwd: ROOT, env })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk
+    })
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk
+    })
+    await until('what it waits for', () => stderr.includes('disk_full\n'))
+    assert.is(stdout, '')
+    execFileSync('prlimit', ['--pid', String(child.pid), '--fsize=unlimited:'])
+    await until('its end', () => child.exitCode !== null)
+    assert.is(stdout, '1\n')
+  })
 } else {
   test.skip(FULL_START, 'prlimit (util-linux) is not installed')
+  test.skip(FULL_SCRIPT, 'prlimit (util-linux) is not installed')
 }
 
 const FULL = 'a disk that is full: told, reading goes on, and writing when there is space again'
