@@ -40,6 +40,7 @@ export {
   type OpenOptions,
   type Peer,
   type PeerSource,
+  type Reach,
   type ReceivedMessage,
 } from './gossip/index.ts'
 export type { Keepable, ReadonlyJson } from './keepable.ts'

@@ -208,6 +208,7 @@ export class Member {
       random: Math.random,
       maxMessageBytes: () => this.transport.maxMessageBytes,
       canName: (address) => !this.transport.isPrivate?.(address),
+      canReach: (address) => this.transport.canReach?.(address) ?? true,
       ...(this.#options.config && { config: this.#options.config }),
     })
     this.#gossip = gossip

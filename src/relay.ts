@@ -62,7 +62,7 @@ export class Relay implements Transport {
     const guest = this.#guests.get(to)
     if (guest) return guest(text)
     if (!this.isPrivate(to)) return this.#inner.send(to, text)
-    throw new Failure('connection_failed', `the program at "${to}" has left`, {
+    throw new Failure('not_found', `the program at "${to}" has left`, {
       hint: 'it comes back when it is started again',
     })
   }
@@ -78,6 +78,10 @@ export class Relay implements Transport {
   isPrivate(address: string): boolean {
     const own = this.address
     return own !== '' && address.startsWith(`${own}/`)
+  }
+
+  canReach(address: string): boolean {
+    return this.#inner.canReach?.(address) ?? true
   }
 
   async leave(handOverMs: number): Promise<void> {

@@ -82,6 +82,8 @@ export interface Transport {
   resolve(name: string): Promise<string>
   /** Can only this side reach that address? Then it is not named to peers. Absent: none is such. */
   isPrivate?(address: string): boolean
+  /** Can that address be reached from here? Absent: any may be. */
+  canReach?(address: string): boolean
   /** Takes no more messages, and hands over what has come, for `handOverMs` at most. */
   leave?(handOverMs: number): Promise<void>
   /** Stops, until it is opened again; may be called twice. Never rejects. */

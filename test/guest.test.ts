@@ -80,6 +80,28 @@ test('what a guest writes goes on to the peers of the agent, and theirs comes to
   assert.equal(known, ['a'], 'peers were told of somebody whom they cannot reach')
 })
 
+test('what a guest wrote last is passed on at once, though it has left and knows of others', async () => {
+  const mailbox = folder()
+  const data = folder()
+  const slow = { intervalMs: 60_000 }
+  const other = await openMap({ swarm: 'kv', mailbox, name: 'b', data: folder(), config: slow })
+  const agent = await openMap({ swarm: 'kv', mailbox, name: 'a', data, config: slow })
+  opened.push(other, agent)
+  agent.set('both', 1)
+  await until('a meeting', () => other.has('both'))
+  const guest = await openMap({ swarm: 'kv', mailbox, name: 'a', data, config: slow })
+  // Its agent names its peers, as to any newcomer.
+  guest.agent.ask()
+  assert.equal(
+    guest.agent.status().peers.map(({ address }) => address),
+    ['a'],
+  )
+  guest.set('last', 1)
+  await guest.flushed()
+  await guest.close()
+  await until('the last word', () => other.has('last'))
+})
+
 test('counters and lists of agent and guests lose nothing', async () => {
   const [mailbox, data] = [folder(), folder()]
   const maps = [await openAt(mailbox, 'a', data)]
@@ -192,7 +214,7 @@ test('an agent takes 32 guests, and says so to the next', async () => {
   assert.is(relay.admit(async () => undefined).address, 'a/4')
   assert.is(relay.isPrivate('a/4'), true)
   assert.is(relay.isPrivate('ab/4'), false)
-  assert.is((await fails(relay.send('a/99', 'x'))).code, 'connection_failed')
+  assert.is((await fails(relay.send('a/99', 'x'))).code, 'not_found', 'it is shown as gone')
   await relay.close()
 })
 

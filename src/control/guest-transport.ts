@@ -123,6 +123,11 @@ export class GuestTransport implements Transport {
     return [this.#agent]
   }
 
+  /** Others are reached by the agent, which passes on what it is told. */
+  canReach(address: string): boolean {
+    return address === this.#agent
+  }
+
   /** Whoever it is, the way goes by the agent. */
   async resolve(name: string): Promise<string> {
     if (name === '') throw new Failure('invalid_argument', 'a peer without a name')

@@ -62,7 +62,7 @@ export class Gossip {
     this.#options = options
     this.#limits = options.limits ?? LIMITS
     this.config = { ...DEFAULTS, ...options.config }
-    this.peers = new Peers(options.self, this.config, options.random, options.canName)
+    this.peers = new Peers(options.self, this.config, options.random, options)
     this.#composer = new Composer({
       self: options.self,
       swarm: options.swarm,

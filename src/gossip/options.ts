@@ -7,8 +7,9 @@
  */
 import type { Limits, Platform } from '../../crdt/index.ts'
 import type { GossipConfig } from './config.ts'
+import type { Reach } from './peers.ts'
 
-export interface GossipOptions {
+export interface GossipOptions extends Reach {
   /** Our address, as the transport's peers see it. */
   readonly self: string
   readonly swarm: string
@@ -19,8 +20,6 @@ export interface GossipOptions {
   readonly maxMessageBytes: number | (() => number)
   readonly config?: Partial<GossipConfig>
   readonly limits?: Limits
-  /** May that address be named to peers? Default: all may. */
-  readonly canName?: (address: string) => boolean
 }
 
 /** A bound that may change, as it is now. */

@@ -47,6 +47,14 @@ export interface Peer {
   missing: Missing | undefined
 }
 
+/** What the transport says of addresses. Default: all can be named and reached. */
+export interface Reach {
+  /** May that address be named to peers? */
+  readonly canName?: (address: string) => boolean
+  /** Can that address be reached from here? Else it is no peer, whoever names it. */
+  readonly canReach?: (address: string) => boolean
+}
+
 /** Why a peer cannot be reached, as the transport says it. */
 export interface SendFailure {
   readonly code: string
@@ -113,7 +121,8 @@ export class Peers {
   readonly #self: string
   readonly #config: GossipConfig
   readonly #random: () => number
-  readonly #canName: (address: string) => boolean
+  readonly #isNamed: (address: string) => boolean
+  readonly #isReached: (address: string) => boolean
   readonly #all = new Map<string, Peer>()
   /** In the order in which they were heard first, and when that was. */
   readonly #heard: Peer[] = []
@@ -125,14 +134,14 @@ export class Peers {
   readonly #roundTurns: Turns
   readonly #rumorTurns: Turns
 
-  /** `canName`: may others be told that address? */
   constructor(
     self: string,
     config: GossipConfig,
     random: () => number,
-    canName: (address: string) => boolean = () => true,
+    { canName = () => true, canReach = () => true }: Reach = {},
   ) {
-    this.#canName = canName
+    this.#isNamed = canName
+    this.#isReached = canReach
     this.#self = self
     this.#config = config
     this.#random = random
@@ -157,9 +166,9 @@ export class Peers {
     return this.#all.values()
   }
 
-  /** Takes a peer in, or returns the one that is; undefined for ourselves and when there is no room. */
+  /** Takes a peer in, or returns the one that is; undefined for ourselves, for one out of reach, and when there is no room. */
   add(address: string, source: PeerSource): Peer | undefined {
-    if (address === this.#self || address === '') return undefined
+    if (address === this.#self || address === '' || !this.#isReached(address)) return undefined
     const known = this.#all.get(address)
     if (known) {
       if (known.source === 'named') known.source = source
@@ -251,7 +260,7 @@ export class Peers {
     for (let i = 0; i < size * DRAWS && sample.size < size && among > 0; i++) {
       const peer = this.#heard[first + Math.floor(this.#random() * among)]!
       if (peer.failures > 0 || peer.address === except) continue
-      if (this.#canName(peer.address)) sample.add(peer.address)
+      if (this.#isNamed(peer.address)) sample.add(peer.address)
     }
   }
 
