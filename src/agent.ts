@@ -25,7 +25,7 @@ import { nodeTimers, type Timers } from './timers.ts'
 import { TransportHold } from './transport-hold.ts'
 import { checkDoc } from './yjs-copy.ts'
 
-export type { Problem } from './member.ts'
+export type { Problem } from './problem.ts'
 
 /**
  * Milliseconds that a room without users stays open. A page that is loaded anew is back in two, a

@@ -15,6 +15,7 @@ import type { Json } from '../crdt/index.ts'
 import { defaultFolder } from './control/folder.ts'
 import { type Entry, type Fields, PROTOCOL } from './control/protocol.ts'
 import { Session } from './control/session.ts'
+import { deferred } from './deferred.ts'
 import { Failure, isFailure } from './errors.ts'
 import type { Keepable } from './keepable.ts'
 import type { AgentStatus } from './status.ts'
@@ -188,39 +189,29 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
     isSo: (map: this) => boolean | Promise<boolean>,
     { timeout, signal }: UntilOptions = {},
   ): Promise<void> {
-    let wake: () => void = () => undefined
-    let fail: (reason: unknown) => void = () => undefined
-    const failed = new Promise<never>((_, reject) => {
-      fail = reject
-    })
-    failed.catch(() => undefined) // it may fail when nobody waits any more
-    let hasChanged = true
-    const onChange = (): void => {
-      hasChanged = true
-      wake()
-    }
-    const timer = timeout === undefined ? undefined : setTimeout(() => fail(late(timeout)), timeout)
-    const stopListening = onAbort(signal, fail)
+    const failed = deferred<never>()
+    failed.promise.catch(() => undefined) // it may fail when nobody waits any more
+    let changed = deferred<void>()
+    const timer =
+      timeout === undefined ? undefined : setTimeout(() => failed.reject(late(timeout)), timeout)
+    const stopListening = onAbort(signal, failed.reject)
+    const watching = this.#watch(() => changed.resolve(), undefined, failed.reject)
     try {
-      const end = await Promise.race([this.#watch(onChange, undefined, fail), failed])
-      try {
-        for (;;) {
-          if (hasChanged) {
-            hasChanged = false
-            if (await Promise.race([isSo(this), failed])) return
-            continue
-          }
-          const changed = new Promise<void>((resolve) => {
-            wake = resolve
-          })
-          await Promise.race([changed, failed])
-        }
-      } finally {
-        end()
+      await Promise.race([watching, failed.promise])
+      for (;;) {
+        // Made before the look: a change that comes while it is under way is looked at, too.
+        changed = deferred()
+        if (await Promise.race([isSo(this), failed.promise])) return
+        await Promise.race([changed.promise, failed.promise])
       }
     } finally {
       clearTimeout(timer)
       stopListening()
+      // Also where it had not begun yet.
+      watching.then(
+        (end) => end(),
+        () => undefined,
+      )
     }
   }
 

@@ -41,6 +41,10 @@ export type FailureCode =
   /** a defect of ours, or an answer nobody expects */
   | 'internal'
 
+/** The operating system's code of what was thrown, `ENOENT` say; undefined where it has none. */
+export const systemCodeOf = (error: unknown): unknown =>
+  (error as { readonly code?: unknown } | null | undefined)?.code
+
 export interface FailureOptions {
   /** what to do next, one sentence */
   readonly hint?: string | undefined

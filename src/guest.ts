@@ -11,6 +11,7 @@
  */
 import { Agent, type AgentOptions } from './agent.ts'
 import { GuestTransport, type GuestTransportOptions } from './control/guest-transport.ts'
+import { deferred } from './deferred.ts'
 import { Failure } from './errors.ts'
 
 /** Milliseconds for the agent's state to be here, and for ours to be there: some 10 MB on a busy host. */
@@ -73,24 +74,21 @@ export class Guest {
   async #until(isSo: () => boolean, what: string): Promise<void> {
     const { agent } = this
     if (isSo()) return
-    let end: () => void = () => undefined
-    const timers: NodeJS.Timeout[] = []
+    const { promise, resolve, reject } = deferred<void>()
+    const look = (): void => {
+      if (isSo()) resolve()
+      else if (!agent.member.isStarted) reject(new Failure('closed', 'the agent was stopped'))
+    }
+    this.#waiting.add(look)
+    const asking = setInterval(() => agent.ask(), ASK_MS)
+    const late = setTimeout(() => reject(this.#late(what)), TIMEOUT_MS)
     try {
-      await new Promise<void>((resolve, reject) => {
-        end = () => {
-          if (isSo()) resolve()
-          else if (!agent.member.isStarted) reject(new Failure('closed', 'the agent was stopped'))
-        }
-        this.#waiting.add(end)
-        timers.push(
-          setInterval(() => agent.ask(), ASK_MS),
-          setTimeout(() => reject(this.#late(what)), TIMEOUT_MS),
-        )
-        agent.ask()
-      })
+      agent.ask()
+      await promise
     } finally {
-      this.#waiting.delete(end)
-      for (const timer of timers) clearInterval(timer)
+      this.#waiting.delete(look)
+      clearInterval(asking)
+      clearTimeout(late)
     }
   }
 

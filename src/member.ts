@@ -12,6 +12,7 @@
  * ```
  */
 import { isPushOf, type Replica } from '../crdt/index.ts'
+import { deferred } from './deferred.ts'
 import { Failure, toFailure } from './errors.ts'
 import {
   Gossip,
@@ -23,10 +24,10 @@ import {
 import { PatientOpening } from './patient-opening.ts'
 import { PeerSearch } from './peer-search.ts'
 import { nodePlatform } from './platform.ts'
-import type { Problem } from './problem.ts'
+import { type Problem, reporter } from './problem.ts'
 import { checkSwarm } from './swarm.ts'
 import type { Incoming, Transport } from './transport.ts'
-import { attempt, heedless, warn, warnOf } from './unheard.ts'
+import { attempt } from './unheard.ts'
 
 /** Milliseconds to the next wake at the latest: a timer's own limit is 25 days. */
 const MOST_WAIT_MS = 60_000
@@ -36,8 +37,6 @@ const DEFECT_WAIT_MS = 5_000
 
 /** Milliseconds that a stop waits for pushes on their way. */
 const LAST_PUSH_MS = 2_000
-
-export type { Problem } from './problem.ts'
 
 /**
  * Milliseconds that a stop takes in messages that have come, where they would wait for nobody. A
@@ -56,17 +55,6 @@ export interface MemberOptions {
   /** Told of trouble: refused messages, an unreachable daemon. Called often in bad times. */
   readonly onProblem?: (problem: Problem) => void
 }
-
-/** What the program itself has done wrong is a warning of the process, where it listens to no problems. */
-export const warnOfOwn = (problem: Problem): void => {
-  if (problem.type === 'observer_failed') warnOf(problem.error)
-  if (problem.type === 'refused' && problem.path) warn(problem.reason, problem.message)
-}
-
-/** The program's listener as one that never throws. */
-export const reporter = (
-  onProblem: (problem: Problem) => void = warnOfOwn,
-): ((problem: Problem) => void) => heedless(onProblem)
 
 /** A document as a member shares it. */
 export interface Attachable {
@@ -104,7 +92,7 @@ export class Member {
   readonly #tell: (problem: Problem) => void
   /** Resolves when it has started; never where that fails. */
   readonly ready: Promise<void>
-  #tellReady: () => void = () => undefined
+  readonly #ready = deferred<void>()
   #gossip: Gossip | undefined
   #isStarted = false
   #closing: Promise<void> | undefined
@@ -145,9 +133,7 @@ export class Member {
       onOpen: () => this.#onOpen(),
       onWaiting: (failure) => this.#tell({ type: 'transport', failure }),
     })
-    this.ready = new Promise((resolve) => {
-      this.#tellReady = resolve
-    })
+    this.ready = this.#ready.promise
   }
 
   /** Our address; empty before `open`. */
@@ -238,7 +224,7 @@ export class Member {
   #begin(given: readonly string[]): void {
     if (this.#closing) return
     this.#isStarted = true
-    this.#tellReady()
+    this.#ready.resolve()
     this.take({ type: 'peers', addresses: given, source: 'given' })
     this.#search.start()
   }
@@ -337,12 +323,10 @@ export class Member {
    */
   close(): Promise<void> {
     if (!this.#closing) {
-      let end: (closed: Promise<void>) => void = () => undefined
       // It is there before any room is told.
-      this.#closing = new Promise((resolve) => {
-        end = resolve
-      })
-      end(this.#close())
+      const { promise, resolve } = deferred<void>()
+      this.#closing = promise
+      resolve(this.#close())
     }
     return this.#closing
   }

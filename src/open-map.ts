@@ -15,6 +15,7 @@ import { Agent, type Problem } from './agent.ts'
 import { ControlClient } from './control/client.ts'
 import { ControlServer } from './control/server.ts'
 import { serveAgent } from './control/service.ts'
+import { deferred } from './deferred.ts'
 import { isFailure, toFailure } from './errors.ts'
 import { onceThereIsRoom } from './full-disk.ts'
 import type { GossipConfig } from './gossip/index.ts'
@@ -125,15 +126,12 @@ const startOwn = async <T extends Keepable<T>>(options: OpenMapOptions): Promise
     }
   }
   const opened = mapOn<T>(options, { agent, flushed: () => agent.flushed(), stop })
-  let tellReady: () => void = () => undefined
-  const ready = new Promise<void>((resolve) => {
-    tellReady = resolve
-  })
+  const ready = deferred<void>()
   try {
     if (data !== undefined) {
       server = new ControlServer({
         dir: data,
-        handle: serveAgent(agent, ready, { relay: transport }),
+        handle: serveAgent(agent, ready.promise, { relay: transport }),
         onProblem: (failure) => onProblem?.({ type: 'transport', failure }),
       })
       await serve(server, onProblem)
@@ -143,7 +141,7 @@ const startOwn = async <T extends Keepable<T>>(options: OpenMapOptions): Promise
     await stop()
     throw error
   }
-  tellReady()
+  ready.resolve()
   return opened
 }
 

@@ -7,6 +7,7 @@
  */
 import type { RefusalReason } from '../crdt/index.ts'
 import type { Failure } from './errors.ts'
+import { heedless, warn, warnOf } from './unheard.ts'
 
 export type Problem =
   | { readonly type: 'transport'; readonly failure: Failure }
@@ -41,3 +42,14 @@ export type Problem =
       readonly document: string
       readonly writers: readonly number[]
     }
+
+/** What the program itself has done wrong is a warning of the process, where it listens to no problems. */
+export const warnOfOwn = (problem: Problem): void => {
+  if (problem.type === 'observer_failed') warnOf(problem.error)
+  if (problem.type === 'refused' && problem.path) warn(problem.reason, problem.message)
+}
+
+/** The program's listener as one that never throws. */
+export const reporter = (
+  onProblem: (problem: Problem) => void = warnOfOwn,
+): ((problem: Problem) => void) => heedless(onProblem)

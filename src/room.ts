@@ -18,12 +18,14 @@ import { LIMITS, packUpdate, Refusal, Replica } from '../crdt/index.ts'
 import { AwarenessGossip } from './awareness/awareness-gossip.ts'
 import { ownStateOf } from './awareness/own-state.ts'
 import { SwarmAwareness } from './awareness/swarm-awareness.ts'
+import { type Deferred, deferred } from './deferred.ts'
 import { type Failure, toFailure } from './errors.ts'
 import { Fork } from './fork.ts'
 import { type DocumentStatus, NOT_SHARED, type OpenOptions, updateRoom } from './gossip/index.ts'
 import { hotNeedsOf } from './maps/index.ts'
-import { type Attachable, type Member, type Problem, reporter } from './member.ts'
+import type { Attachable, Member } from './member.ts'
 import { nodePlatform } from './platform.ts'
+import { type Problem, reporter } from './problem.ts'
 import type { Identity } from './store/identity.ts'
 import { nodeNumber } from './store/keep.ts'
 import { Persistence } from './store/persistence.ts'
@@ -74,7 +76,7 @@ export class Room implements Attachable {
   /** Have others been told that we leave? */
   #hasSaidGoodbye = false
   /** Resolves when it has left; undefined while it is there to stay. */
-  #leaving: { readonly over: Promise<void>; readonly end: () => void } | undefined
+  #leaving: Deferred<void> | undefined
   /** Updates that were read and wait for others. */
   #held: readonly Uint8Array[] = []
   readonly #fork: Fork
@@ -214,7 +216,7 @@ export class Room implements Attachable {
     this.#member = undefined
     this.#endAwareness()
     this.#forget()
-    this.#leaving?.end()
+    this.#leaving?.resolve()
     this.#leaving = undefined
   }
 
@@ -223,17 +225,13 @@ export class Room implements Attachable {
    * to stay, and nobody else can have its name.
    */
   get leaving(): Promise<void> | undefined {
-    return this.#leaving?.over
+    return this.#leaving?.promise
   }
 
   /** It leaves soon, once peers have what was written last: who wants its name may wait for it. */
   leaveSoon(): void {
     if (this.#leaving || !this.#member) return
-    let end: () => void = () => undefined
-    const over = new Promise<void>((resolve) => {
-      end = resolve
-    })
-    this.#leaving = { over, end }
+    this.#leaving = deferred()
   }
 
   /** Leaves, and closes what it is kept in. */

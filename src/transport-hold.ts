@@ -9,6 +9,7 @@
  * await hold.leave(() => member.close())  // who waits for it has its turn after that
  * ```
  */
+import { deferred } from './deferred.ts'
 import { Failure } from './errors.ts'
 import type { Transport } from './transport.ts'
 
@@ -53,11 +54,9 @@ export class TransportHold {
   /** Gives it back for good when `end` has come to its end. Called again it is that one. */
   leave(end: () => Promise<void>): Promise<void> {
     if (!this.#leaving) {
-      let resolve: (left: Promise<void>) => void = () => undefined
       // It is there before anything is ended: who is told of an end may want it at once.
-      this.#leaving = new Promise((settle) => {
-        resolve = settle
-      })
+      const { promise, resolve } = deferred<void>()
+      this.#leaving = promise
       resolve(end().finally(() => this.free()))
     }
     return this.#leaving

@@ -411,26 +411,33 @@ const hasProgram = (name: string): boolean => {
   }
 }
 
+/** A program that may write no byte to any file, until there is room. */
+const onFullDisk = (args: readonly string[]) => {
+  const child = spawn('prlimit', ['--fsize=0:', ...args], { cwd: ROOT, env })
+  const printed = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].on('data', (chunk) => {
+      printed[name] += chunk
+    })
+  }
+  const makeRoom = (): void => {
+    execFileSync('prlimit', ['--pid', String(child.pid), '--fsize=unlimited:'])
+  }
+  return { child, printed, makeRoom }
+}
+
 const FULL_SCRIPT = 'openMap on a disk that is full: told, and waited for'
 const FULL_START = 'a disk that is full at the start: reported, and waited for'
 if (hasProgram('prlimit')) {
   test(FULL_START, async () => {
     const dir = folder('full-start')
     const args = [process.execPath, '--import', 'tsx', BIN, ...agentArgs('full-start')]
-    const child = spawn('prlimit', ['--fsize=0:', ...args], { cwd: ROOT, env })
-    let stdout = ''
-    let stderr = ''
-    child.stdout.on('data', (chunk) => {
-      stdout += chunk
-    })
-    child.stderr.on('data', (chunk) => {
-      stderr += chunk
-    })
-    await until('what it waits for', () => /pilot-gossip: .*\n/.test(stderr))
-    assert.is(stdout, '')
+    const { child, printed, makeRoom } = onFullDisk(args)
+    await until('what it waits for', () => /pilot-gossip: .*\n/.test(printed.stderr))
+    assert.is(printed.stdout, '')
     assert.is(child.exitCode, null)
-    execFileSync('prlimit', ['--pid', String(child.pid), '--fsize=unlimited:'])
-    await until('the agent', () => stdout.includes('Ctrl-C'))
+    makeRoom()
+    await until('the agent', () => printed.stdout.includes('Ctrl-C'))
     assert.is((await inProcess(['set', 'k', '1', '--data', dir], { env })).code, 0)
     child.kill('SIGTERM')
     await until('its end', () => child.exitCode !== null)
@@ -446,20 +453,12 @@ if (hasProgram('prlimit')) {
       console.log(map.get('k'))
       await map.close()`
     const args = [process.execPath, '--import', 'tsx', '--input-type=module', '-e', code]
-    const child = spawn('prlimit', ['--fsize=0:', ...args], { cwd: ROOT, env })
-    let stdout = ''
-    let stderr = ''
-    child.stdout.on('data', (chunk) => {
-      stdout += chunk
-    })
-    child.stderr.on('data', (chunk) => {
-      stderr += chunk
-    })
-    await until('what it waits for', () => stderr.includes('disk_full\n'))
-    assert.is(stdout, '')
-    execFileSync('prlimit', ['--pid', String(child.pid), '--fsize=unlimited:'])
+    const { child, printed, makeRoom } = onFullDisk(args)
+    await until('what it waits for', () => printed.stderr.includes('disk_full\n'))
+    assert.is(printed.stdout, '')
+    makeRoom()
     await until('its end', () => child.exitCode !== null)
-    assert.is(stdout, '1\n')
+    assert.is(printed.stdout, '1\n')
   })
 } else {
   test.skip(FULL_START, 'prlimit (util-linux) is not installed')

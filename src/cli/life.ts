@@ -18,6 +18,7 @@ import { Farewell } from '../control/answers.ts'
 import { makeFolder } from '../control/folder.ts'
 import { ControlServer } from '../control/server.ts'
 import { serveAgent } from '../control/service.ts'
+import { deferred } from '../deferred.ts'
 import { Failure, toFailure } from '../errors.ts'
 import { onceThereIsRoom } from '../full-disk.ts'
 import { Relay } from '../relay.ts'
@@ -84,10 +85,7 @@ interface Ending {
  */
 const awaitEnding = (): Ending => {
   let isSignalled = false
-  let ask: () => void = () => undefined
-  const come = new Promise<void>((resolve) => {
-    ask = resolve
-  })
+  const { promise: come, resolve: ask } = deferred<void>()
   const take = (signal: NodeJS.Signals): void => {
     if (isSignalled) process.exit(128 + constants.signals[signal])
     isSignalled = true
@@ -169,11 +167,8 @@ const liveOnce = async (
     },
   })
   const ending = awaitEnding()
-  let tellStarted: () => void = () => undefined
-  const started = new Promise<void>((resolve) => {
-    tellStarted = resolve
-  })
-  const serve = serveAgent(agent, started, { onStop: ending.ask, relay: transport })
+  const started = deferred<void>()
+  const serve = serveAgent(agent, started.promise, { onStop: ending.ask, relay: transport })
   const server = new ControlServer({
     dir: plan.dir,
     // All else waits for the start; one that does not come to its end can be stopped, too.
@@ -207,7 +202,7 @@ const liveOnce = async (
     for (const room of plan.rooms) await agent.openRoom(room)
     const served = await bridge?.listen()
     hasStarted = true
-    tellStarted()
+    started.resolve()
     if (!isStopping) {
       await attempt(writePid)
       const { waitsFor } = agent.status()

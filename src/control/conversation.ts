@@ -54,28 +54,28 @@ export const converse = (socket: Socket, handle: Handle): void => {
       socket.write(line, () => resolve())
     })
 
-  const watch = ({ first, start }: Subscription): void => {
-    socket.setTimeout(0)
-    socket.resume() // only to see it go: what it says now is passed over
-    void write(encodeAnswer(first))
-    endWatch = start((data) => {
-      if (socket.destroyed) return
-      // One change alone may be longer: only a client that has not read those before it is too slow.
-      if (socket.writableLength > MAX_WAITING_BYTES) letGo()
-      else socket.write(encodeAnswer(data))
-    })
-    if (socket.destroyed || isEnded) stopWatch()
-  }
-
-  /** Resolves when the client has taken the line; rejects when it is gone, or reads nothing. */
+  /**
+   * Tells what the client has not asked for just now. Resolves when it has taken the line, rejects
+   * when it is gone. One that has not read what was told before is too slow, and is let go: a line
+   * alone may be longer than what may wait.
+   */
   const tell = (data: Fields): Promise<void> =>
     new Promise((resolve, reject) => {
       const gone = (): void =>
         reject(new Failure('connection_failed', 'the program at the socket is gone'))
+      if (socket.writableLength > MAX_WAITING_BYTES) letGo()
       if (socket.destroyed) return gone()
       socket.write(encodeAnswer(data), (error) => (error ? gone() : resolve()))
-      if (socket.writableLength > MAX_WAITING_BYTES) letGo()
     })
+
+  const watch = ({ first, start }: Subscription): void => {
+    socket.setTimeout(0)
+    socket.resume() // only to see it go: what it says now is passed over
+    void write(encodeAnswer(first))
+    // Who is gone is seen by `close`, and the watch ends.
+    endWatch = start((data) => void tell(data).catch(() => undefined))
+    if (socket.destroyed || isEnded) stopWatch()
+  }
 
   const open = async ({ start }: Channel): Promise<void> => {
     socket.setTimeout(0)

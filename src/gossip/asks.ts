@@ -2,12 +2,13 @@
  * Whom we have asked for what we lack. One peer at a time for each document, however many
  * tell us that they differ: the others wait, and are asked only if the answer did not help.
  * So a large change, announced by three peers, is fetched once. An ask that is lost is
- * forgotten after its time; nothing else is remembered of it.
+ * forgotten after its time; but for whom it went to, who may still answer at length.
  *
  * ```js
  * if (asks.start('kv', peer, digest, now)) peer.outbox.say('kv', { ask: true })
  * ```
  */
+import { dropOldest } from './oldest.ts'
 
 /** Others remembered for each ask. The first answer nearly always has it all. */
 const MAX_OTHERS = 3
@@ -106,21 +107,8 @@ export class Asks {
       else if (ask.others.has(peer) || ask.others.size < MAX_OTHERS) ask.others.set(peer, digest)
       return false
     }
-    const others = ask?.others ?? new Map<string, string | undefined>()
-    others.delete(peer)
     const until = now + this.#waitMs(repeated)
-    const asked = {
-      peer,
-      digest,
-      since: now,
-      until,
-      heardAt: now,
-      repeated,
-      others,
-      hasGap: false,
-      isRefused: false,
-    }
-    this.#asks.set(document, asked)
+    this.#begin(document, { peer, digest, until, repeated, hasGap: false }, now)
     return true
   }
 
@@ -177,12 +165,7 @@ export class Asks {
       const { peer, digest, repeated } = ask
       const late = this.#late.get(document) ?? new Set()
       this.#late.set(document, late.add(peer))
-      // A Set goes in order of insertion: the first is the oldest.
-      if (late.size > MAX_LATE)
-        for (const oldest of late) {
-          late.delete(oldest)
-          break
-        }
+      dropOldest(late, MAX_LATE)
       const next = this.#end(document, ask)
       if (next.length === 0 && digest !== undefined && repeated < REPEATS) {
         next.push({ peer, digest, repeated: repeated + 1 })
@@ -203,20 +186,20 @@ export class Asks {
    */
   #resume(document: string, peer: string, now: number): void {
     const ask = this.#asks.get(document)
-    const others = ask?.others ?? new Map<string, string | undefined>()
-    if (ask && ask.peer !== peer && others.size < MAX_OTHERS) others.set(ask.peer, ask.digest)
-    others.delete(peer)
-    this.#asks.set(document, {
-      peer,
-      digest: undefined,
-      since: now,
-      until: now,
-      heardAt: now,
-      repeated: 0,
-      others,
-      hasGap: true,
-      isRefused: false,
-    })
+    if (ask && ask.peer !== peer && ask.others.size < MAX_OTHERS)
+      ask.others.set(ask.peer, ask.digest)
+    this.#begin(document, { peer, digest: undefined, until: now, repeated: 0, hasGap: true }, now)
+  }
+
+  /** From now on that peer is the one that is asked; the others wait as before. */
+  #begin(
+    document: string,
+    asked: Pick<Ask, 'peer' | 'digest' | 'until' | 'repeated' | 'hasGap'>,
+    now: number,
+  ): void {
+    const others = this.#asks.get(document)?.others ?? new Map<string, string | undefined>()
+    others.delete(asked.peer)
+    this.#asks.set(document, { ...asked, since: now, heardAt: now, others, isRefused: false })
   }
 
   #waitMs(repeated: number): number {

@@ -11,6 +11,7 @@
  */
 import type { Delta, Platform, Replica } from '../../crdt/index.ts'
 import { Content } from './content.ts'
+import { dropOldest } from './oldest.ts'
 import type { AwarenessSource, OpenDocument } from './open-document.ts'
 import { Probation } from './probation.ts'
 import { Rumors, type Source } from './rumors.ts'
@@ -217,11 +218,6 @@ export class SharedDocument implements OpenDocument {
   /** Remembers an update that has been merged, and no more of them than `most`. */
   remember(digest: string, carried: Delta, most: number): void {
     this.#merged.set(digest, carried)
-    if (this.#merged.size <= most) return
-    // A Map goes in order of insertion: the first is the oldest.
-    for (const oldest of this.#merged.keys()) {
-      this.#merged.delete(oldest)
-      break
-    }
+    dropOldest(this.#merged, most)
   }
 }

@@ -7,6 +7,7 @@
  * ```
  */
 import { type DeleteSet, type Delta, hasDeletes, type PackedUpdate } from '../../crdt/index.ts'
+import { dropOldest } from './oldest.ts'
 
 /** Parts kept: peers that fetch the same are a few parts apart. Each may take 1.5 MB. */
 const KEPT = 6
@@ -30,13 +31,7 @@ export class PartCache {
     if (known) return known
     const made = pack()
     this.#parts.set(key, made)
-    if (this.#parts.size > KEPT) {
-      // A Map goes in order of insertion: the first is the oldest.
-      for (const oldest of this.#parts.keys()) {
-        this.#parts.delete(oldest)
-        break
-      }
-    }
+    dropOldest(this.#parts, KEPT)
     return made
   }
 

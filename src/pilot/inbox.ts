@@ -14,7 +14,7 @@
  */
 import { unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Failure, toFailure } from '../errors.ts'
+import { Failure, systemCodeOf, toFailure } from '../errors.ts'
 import type { Incoming, TransportHooks } from '../transport.ts'
 import { accepted, deliver, MAX_BATCH, MAX_BATCH_BYTES } from '../transports/delivery.ts'
 import { Folder } from '../transports/folder.ts'
@@ -59,8 +59,6 @@ interface Found extends Incoming {
   readonly path: string
   readonly snapshot: Snapshot
 }
-
-const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code
 
 const isMessageName = (name: string): boolean => name.endsWith('.json')
 
@@ -189,7 +187,7 @@ export class Inbox {
     try {
       return await work()
     } catch (error) {
-      const code = codeOf(error)
+      const code = systemCodeOf(error)
       if (!this.#told.has(code)) this.#tell(toFailure(error))
       this.#told.add(code)
       return undefined
@@ -248,7 +246,7 @@ export class Inbox {
       if (await isSameFile(path, snapshot)) await unlink(path)
       else this.#folder?.wake([name])
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return
+      if (systemCodeOf(error) === 'ENOENT') return
       // It cannot be deleted: it must not be delivered again at every poll.
       this.#seen.settle(name, snapshot.stamp)
       throw error

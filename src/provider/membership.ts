@@ -10,7 +10,8 @@
  */
 import { Agent } from '../agent.ts'
 import { Failure } from '../errors.ts'
-import type { Member, Problem } from '../member.ts'
+import type { Member } from '../member.ts'
+import type { Problem } from '../problem.ts'
 import type { Transport } from '../transport.ts'
 import type { ProviderOptions } from './options.ts'
 import { type Lease, leaseMember } from './shared-member.ts'

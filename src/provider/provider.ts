@@ -17,8 +17,10 @@
 import { ObservableV2 } from 'lib0/observable'
 import type * as Y from 'yjs'
 import type { Agent } from '../agent.ts'
+import { deferred } from '../deferred.ts'
 import { Failure, toFailure } from '../errors.ts'
-import { now, type Problem, warnOfOwn } from '../member.ts'
+import { now } from '../member.ts'
+import { type Problem, warnOfOwn } from '../problem.ts'
 import { Room } from '../room.ts'
 import { checkRoomName } from '../room-name.ts'
 import { describePeers, type PeerStatus } from '../status.ts'
@@ -255,15 +257,13 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
    */
   override destroy(): Promise<void> {
     if (!this.#destroying) {
-      let end: (ended: Promise<void>) => void = () => undefined
       // It is there before anything is told: a listener may call `destroy` too.
-      this.#destroying = new Promise((resolve) => {
-        end = resolve
-      })
+      const { promise, resolve } = deferred<void>()
+      this.#destroying = promise
       noteDeparture(this.#via, this.room, this.#destroying)
       this.#room.leaveSoon()
       this.#membership.leaveSoon(this.#destroying)
-      end(this.#destroy())
+      resolve(this.#destroy())
     }
     return this.#destroying
   }

@@ -9,7 +9,8 @@
  * ```
  */
 import { Failure } from '../errors.ts'
-import { Member, type MemberOptions, type Problem } from '../member.ts'
+import { Member, type MemberOptions } from '../member.ts'
+import type { Problem } from '../problem.ts'
 import type { Transport } from '../transport.ts'
 import { TransportHold } from '../transport-hold.ts'
 

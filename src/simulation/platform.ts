@@ -8,6 +8,7 @@
  * ```
  */
 import type { Platform } from '../../crdt/index.ts'
+import { dropOldest } from '../gossip/oldest.ts'
 import { nodePlatform } from '../platform.ts'
 
 /** Results kept. Updates under way at one time are few; each costs its own length twice. */
@@ -23,8 +24,7 @@ const remember = (make: (bytes: Uint8Array, more: number) => Uint8Array) => {
     if (!made) {
       made = make(bytes, more)
       kept.set(key, made)
-      // A Map goes in order of insertion: the first is the oldest.
-      if (kept.size > KEPT) kept.delete(kept.keys().next().value!)
+      dropOldest(kept, KEPT)
     }
     return made
   }

@@ -10,7 +10,7 @@
  */
 import { join } from 'node:path'
 import * as Y from 'yjs'
-import { Failure } from '../errors.ts'
+import { Failure, systemCodeOf } from '../errors.ts'
 import type { Disk } from './disk.ts'
 import { toDiskFailure } from './disk-failure.ts'
 import { decodeHead, type FileKind, guessMarkers, headBytes } from './head.ts'
@@ -66,8 +66,6 @@ const OF_ONE_FILE: ReadonlySet<unknown> = new Set(['EIO', 'EISDIR', 'EACCES', 'E
 
 /** The file is sound; who started the program has no right to it. */
 const OF_RIGHTS: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM'])
-
-const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code
 
 /** Looks for records behind a head that says nothing; none at all is one damage. */
 const scanWithoutHead = (bytes: Uint8Array, kind: FileKind): Scan => {
@@ -138,7 +136,7 @@ class Recovery {
   checkRights(): void {
     const [error] = this.#errors
     if (this.#hasRead || error === undefined) return
-    if (this.#errors.every((each) => OF_RIGHTS.has(codeOf(each)))) throw error
+    if (this.#errors.every((each) => OF_RIGHTS.has(systemCodeOf(each)))) throw error
   }
 
   /** The payloads of a file that an earlier compaction could not read, as V1 updates. */
@@ -161,7 +159,7 @@ class Recovery {
       this.#hasRead = true
       return bytes
     } catch (error) {
-      if (!OF_ONE_FILE.has(codeOf(error))) throw error
+      if (!OF_ONE_FILE.has(systemCodeOf(error))) throw error
       this.#errors.push(error)
       this.unreadable.push(file)
       const { code, message, hint = '' } = toDiskFailure(error, `read "${path}"`)

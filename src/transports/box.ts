@@ -22,7 +22,7 @@
  */
 import { mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Failure } from '../errors.ts'
+import { Failure, systemCodeOf } from '../errors.ts'
 import { isHeld } from './lock.ts'
 import { parseName } from './message-file.ts'
 
@@ -45,14 +45,12 @@ const STALE_MS = 10 * 60 * 1000
 /** Files that are left where a process died while it took or gave back the lock. */
 const LOCK_REMNANT = /^lock\.[0-9a-f-]{36}$/
 
-const codeOf = (error: unknown): unknown => (error as NodeJS.ErrnoException).code
-
 /** The names in a folder; undefined where there is none. */
 const namesIn = async (path: string): Promise<string[] | undefined> => {
   try {
     return await readdir(path)
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
+    if (systemCodeOf(error) === 'ENOENT') return undefined
     throw error
   }
 }
@@ -62,7 +60,7 @@ const removeEmpty = async (path: string): Promise<void> => {
   try {
     await rmdir(path)
   } catch (error) {
-    const code = codeOf(error)
+    const code = systemCodeOf(error)
     if (code !== 'ENOENT' && code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error
   }
 }
@@ -138,7 +136,7 @@ export class Box {
     try {
       await rename(this.inbox, this.#left)
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw error // else somebody removed it
+      if (systemCodeOf(error) !== 'ENOENT') throw error // else somebody removed it
     }
     this.#isShut = true
   }
@@ -195,7 +193,7 @@ export class Box {
       const { mtimeMs } = await stat(join(this.inbox, oldest))
       return Date.now() - mtimeMs > AWAY_MS
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return false // it was read just now
+      if (systemCodeOf(error) === 'ENOENT') return false // it was read just now
       throw error
     }
   }
@@ -214,7 +212,7 @@ export class Box {
       await rename(written, join(this.inbox, name))
     } catch (error) {
       await rm(written, { force: true })
-      if (codeOf(error) !== 'ENOENT') throw error
+      if (systemCodeOf(error) !== 'ENOENT') throw error
       // We may have made again what its owner removed.
       await removeEmpty(this.#drafts)
       await removeEmpty(this.path)
@@ -226,7 +224,7 @@ export class Box {
     try {
       await writeFile(path, content, { flag: 'wx' })
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw error
+      if (systemCodeOf(error) !== 'ENOENT') throw error
       await this.#makeDrafts() // removed by somebody who took it for rubbish
       await writeFile(path, content, { flag: 'wx' })
     }
@@ -237,7 +235,7 @@ export class Box {
     try {
       await mkdir(this.#drafts)
     } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error // another sender was faster
+      if (systemCodeOf(error) !== 'EEXIST') throw error // another sender was faster
     }
   }
 
@@ -268,7 +266,7 @@ export class Box {
     for (const name of await readdir(this.#drafts)) {
       const path = join(this.#drafts, name)
       const found = await stat(path).catch((error: unknown) => {
-        if (codeOf(error) === 'ENOENT') return undefined // its writer renamed it just now
+        if (systemCodeOf(error) === 'ENOENT') return undefined // its writer renamed it just now
         throw error
       })
       if (found && this.#swept - found.mtimeMs > STALE_MS) await rm(path, { force: true })

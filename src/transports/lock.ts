@@ -17,7 +17,7 @@
 import { randomUUID } from 'node:crypto'
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { Failure } from '../errors.ts'
+import { Failure, systemCodeOf } from '../errors.ts'
 import { type FileId, fileIdOf, isSameFile } from '../file-id.ts'
 import { describeOwner, hostOf, isAlive, type Owner, ownProcess, parseOwner } from './owner.ts'
 
@@ -26,13 +26,11 @@ export { describeOwner, isAlive, type Owner } from './owner.ts'
 /** Times. Each failed try means that another process took or left the lock in between. */
 const TRIES = 5
 
-const codeOf = (error: unknown): unknown => (error as NodeJS.ErrnoException).code
-
 const readLock = async (path: string): Promise<string | undefined> => {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
+    if (systemCodeOf(error) === 'ENOENT') return undefined
     throw error
   }
 }
@@ -153,7 +151,7 @@ export class Lock {
       await writeFile(made, text, { flag: 'wx' })
       await link(made, this.#path)
     } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error
+      if (systemCodeOf(error) !== 'EEXIST') throw error
     } finally {
       await rm(made, { force: true })
     }
@@ -169,7 +167,7 @@ export class Lock {
       await rename(this.#path, away)
       if ((await readFile(away, 'utf8')) !== expected) await link(away, this.#path)
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'EEXIST') throw error
+      if (systemCodeOf(error) !== 'ENOENT' && systemCodeOf(error) !== 'EEXIST') throw error
     } finally {
       await rm(away, { force: true })
     }

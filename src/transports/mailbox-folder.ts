@@ -3,7 +3,7 @@
  * so that people can mend it.
  */
 import { mkdir } from 'node:fs/promises'
-import { Failure, isFailure, toFailure } from '../errors.ts'
+import { Failure, isFailure, systemCodeOf, toFailure } from '../errors.ts'
 import type { Box } from './box.ts'
 import type { Lock } from './lock.ts'
 
@@ -32,7 +32,7 @@ export const takeBox = async (box: Box, lock: Lock): Promise<void> => {
       await lock.hold()
       break
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || left <= 1) throw error
+      if (systemCodeOf(error) !== 'ENOENT' || left <= 1) throw error
     }
   }
   await box.make()

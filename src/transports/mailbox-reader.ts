@@ -11,7 +11,7 @@
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Failure, toFailure } from '../errors.ts'
+import { Failure, systemCodeOf, toFailure } from '../errors.ts'
 import type { Incoming, TransportHooks } from '../transport.ts'
 import type { Box } from './box.ts'
 import { accepted, deliver, MAX_BATCH, MAX_BATCH_BYTES } from './delivery.ts'
@@ -37,8 +37,6 @@ const nextBatch = (names: readonly string[]): readonly string[] => {
   })
   return end < 0 ? names : names.slice(0, end)
 }
-
-const codeOf = (error: unknown): unknown => (error as NodeJS.ErrnoException).code
 
 export interface MailReaderOptions {
   readonly box: Box
@@ -105,7 +103,7 @@ export class MailReader {
       await this.#lock.hold() // another may have it since somebody removed the folder
       await this.#box.shut()
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') this.#hooks.onProblem(toFailure(error))
+      if (systemCodeOf(error) !== 'ENOENT') this.#hooks.onProblem(toFailure(error))
       return
     }
     if (handOverMs <= 0 || this.#isOver) return
@@ -124,7 +122,7 @@ export class MailReader {
       await Promise.allSettled([this.#looking])
       await this.#consumeAll((await readdir(this.#box.inbox)).sort())
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') this.#hooks.onProblem(toFailure(error))
+      if (systemCodeOf(error) !== 'ENOENT') this.#hooks.onProblem(toFailure(error))
     }
   }
 
@@ -142,7 +140,7 @@ export class MailReader {
     try {
       await this.#lock.hold() // another may have it since somebody removed the folder
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return // all of it is gone: onMissing comes next
+      if (systemCodeOf(error) === 'ENOENT') return // all of it is gone: onMissing comes next
       throw error
     }
     await this.#consumeAll(names)
@@ -181,7 +179,7 @@ export class MailReader {
     try {
       if (named) text = await readMessage(join(this.#box.inbox, name), named.bytes)
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return undefined
+      if (systemCodeOf(error) === 'ENOENT') return undefined
       if (!this.#unread.has(name)) this.#hooks.onProblem(toFailure(error))
       this.#unread.add(name)
       return undefined
@@ -219,7 +217,7 @@ export class MailReader {
     try {
       await take()
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return
+      if (systemCodeOf(error) === 'ENOENT') return
       this.#passed.add(name)
       this.#hooks.onProblem(toFailure(error))
     }
