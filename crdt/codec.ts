@@ -33,7 +33,7 @@ const encodeUpdate = ({ needs, told, ...update }: PackedUpdate): Record<string, 
 
 const encodeState = (state: DocState): Record<string, unknown> => {
   const { update, digest, content, writers, vector, deletes, awareness } = state
-  const { answer, more, partial } = state
+  const { answer, more, enough, partial } = state
   return {
     ...(digest !== undefined && { digest }),
     ...(content !== undefined && { content }),
@@ -44,6 +44,7 @@ const encodeState = (state: DocState): Record<string, unknown> => {
     ...(awareness && { awareness: toBase64(awareness) }),
     ...(answer && { answer }),
     ...(more && { more }),
+    ...(enough && { enough }),
     ...(partial && { partial }),
   }
 }
@@ -193,6 +194,7 @@ const readState = (value: unknown, limits: Limits): DocState => {
     ...(value.awareness !== undefined && { awareness: readBytes(value.awareness, 'awareness') }),
     ...(value.answer === true && { answer: true }),
     ...(value.more === true && { more: true }),
+    ...(value.enough === true && { enough: true }),
     ...(value.partial === true && { partial: true }),
   }
   check(

@@ -48,6 +48,8 @@ export interface DocState {
   readonly answer?: boolean
   /** With `answer`: further parts of it follow. */
   readonly more?: boolean
+  /** Another peer's answer is coming: the parts of the receiver's answer that have not left are not needed. */
+  readonly enough?: boolean
 }
 
 export interface Push {

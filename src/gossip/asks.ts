@@ -65,9 +65,15 @@ export interface Answered {
   readonly next: readonly Next[]
   /** When was asked what has now been answered to the end, and taken; undefined where it has not. */
   readonly since: number | undefined
+  /** Peers whose answers are not needed, as another one's is coming. */
+  readonly superseded: readonly string[]
 }
 
-const NOT_ENDED: Answered = { next: [], since: undefined }
+const notEnded = (superseded: readonly string[]): Answered => ({
+  next: [],
+  since: undefined,
+  superseded,
+})
 
 export class Asks {
   /** Milliseconds; the most that an ask waits, and what it waits before anything is known. */
@@ -75,8 +81,8 @@ export class Asks {
   /** Milliseconds; the usual time of an answer's first part. */
   #usualMs: number | undefined
   readonly #asks = new Map<string, Ask>()
-  /** Document → peers that were given up, and may answer all the same. */
-  readonly #late = new Map<string, Set<string>>()
+  /** Document → peers that were given up and may answer all the same → when they were asked, in milliseconds. */
+  readonly #late = new Map<string, Map<string, number>>()
 
   constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs
@@ -120,10 +126,9 @@ export class Asks {
 
   /** A part of the answer came, or its last part. */
   answered(document: string, peer: string, more: boolean, now: number): Answered {
-    const late = this.#late.get(document)
-    if (late?.delete(peer) && more) this.#resume(document, peer, now)
+    const superseded = this.#begins(document, peer, more, now)
     const ask = this.#asks.get(document)
-    if (ask?.peer !== peer) return NOT_ENDED
+    if (ask?.peer !== peer) return notEnded(more ? [peer] : [])
     if (!ask.hasGap) this.#learn(now - ask.since)
     if (more) {
       // Should the rest not come, the same peer is asked again: it need not repeat what came.
@@ -132,27 +137,31 @@ export class Asks {
       const wait = Math.max(this.#timeoutMs, PATIENCE * (now - ask.heardAt))
       ask.until = now + Math.min(wait, MOST_PATIENCE * this.#timeoutMs)
       ask.heardAt = now
-      return NOT_ENDED
+      return notEnded(superseded)
     }
-    late?.clear()
-    return { next: this.#end(document, ask), since: ask.isRefused ? undefined : ask.since }
+    this.#late.get(document)?.clear()
+    const since = ask.isRefused ? undefined : ask.since
+    return { next: this.#end(document, ask), since, superseded }
   }
 
-  /** Something of that peer's answers is on its way. */
-  extend(peer: string, now: number): void {
-    for (const [document, late] of this.#late) {
-      if (late.delete(peer)) this.#resume(document, peer, now)
-    }
+  /** Something of that peer's answers is on its way. Returns whose answers are not needed, by document. */
+  extend(peer: string, now: number): [string, string][] {
+    const superseded: [string, string][] = []
+    for (const document of this.#late.keys())
+      for (const one of this.#begins(document, peer, true, now)) superseded.push([document, one])
     for (const ask of this.#asks.values()) {
       if (ask.peer === peer) ask.until = Math.max(ask.until, now + this.#timeoutMs)
     }
+    return superseded
   }
 
   /** The peer cannot be reached; returns those to ask next, by document. */
   failed(peer: string): [string, Next[]][] {
     const ended: [string, Next[]][] = []
     for (const [document, ask] of this.#asks) {
-      if (ask.peer === peer) ended.push([document, this.#end(document, ask)])
+      if (ask.peer !== peer) continue
+      this.#giveUp(document, ask)
+      ended.push([document, this.#end(document, ask)])
     }
     return ended
   }
@@ -163,9 +172,7 @@ export class Asks {
     for (const [document, ask] of this.#asks) {
       if (ask.until > now) continue
       const { peer, digest, repeated } = ask
-      const late = this.#late.get(document) ?? new Set()
-      this.#late.set(document, late.add(peer))
-      dropOldest(late, MAX_LATE)
+      this.#giveUp(document, ask)
       const next = this.#end(document, ask)
       if (next.length === 0 && digest !== undefined && repeated < REPEATS) {
         next.push({ peer, digest, repeated: repeated + 1 })
@@ -180,15 +187,29 @@ export class Asks {
     this.#late.delete(document)
   }
 
+  /** That peer may still answer. */
+  #giveUp(document: string, { peer, since }: Ask): void {
+    const late = this.#late.get(document) ?? new Map<string, number>()
+    this.#late.set(document, late.set(peer, since))
+    dropOldest(late, MAX_LATE)
+  }
+
   /**
-   * One that was given up sends a long answer after all, and will go on: whoever is being asked
-   * instead would send the same once more, so nobody else is asked until it has ended.
+   * Is this the answer of a peer that was given up? A long one goes on: another peer that is asked
+   * by now would send the same once more, so it is not asked any more, and told so.
    */
-  #resume(document: string, peer: string, now: number): void {
+  #begins(document: string, peer: string, more: boolean, now: number): string[] {
+    const late = this.#late.get(document)
+    const since = late?.get(peer)
+    if (since === undefined) return []
+    late?.delete(peer)
+    // It was given up too early: the next ask waits longer.
+    this.#learn(now - since)
     const ask = this.#asks.get(document)
-    if (ask && ask.peer !== peer && ask.others.size < MAX_OTHERS)
-      ask.others.set(ask.peer, ask.digest)
+    if (!more || ask?.peer === peer) return []
+    if (ask && ask.others.size < MAX_OTHERS) ask.others.set(ask.peer, ask.digest)
     this.#begin(document, { peer, digest: undefined, until: now, repeated: 0, hasGap: true }, now)
+    return ask ? [ask.peer] : []
   }
 
   /** From now on that peer is the one that is asked; the others wait as before. */

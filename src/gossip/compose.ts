@@ -183,6 +183,7 @@ export class Composer {
       const isPartial = withheld !== undefined && part.state.digest !== undefined
       state.set(name, {
         ...part.state,
+        ...(saying.enough && part.state.digest !== undefined && { enough: true }),
         ...(awareness && { awareness }),
         ...(isPartial && { partial: true }),
       })
@@ -299,7 +300,7 @@ export class Composer {
     // What is too long to ride along, or too long ago, is announced by the digest, and fetched.
     const isAnnounced = since !== undefined && (!rumor || (!isEmptyDelta(rumor) && !update))
     const state: DocState = {
-      ...((saying.digest || ask || isAnnounced) && { digest: replica.digest }),
+      ...((saying.digest || saying.enough || ask || isAnnounced) && { digest: replica.digest }),
       ...document.content.said(saying, now),
       ...summary,
       ...(update && { update }),

@@ -141,7 +141,9 @@ export class Exchange {
     now: number,
   ): void {
     const { name } = document
-    const { digest, vector, awareness, answer, more } = state
+    const { digest, vector, awareness, answer, more, enough } = state
+    // First of all: what a vector in the same message asks for is still to be sent.
+    if (enough) peer.outbox.dropAnswer(name)
     if (awareness && document.awareness)
       this.#options.tell({
         type: 'awareness',
@@ -151,7 +153,7 @@ export class Exchange {
       })
     if (vector) {
       this.#onVector(peer, document, state, now)
-    } else if (digest !== undefined && !answer && isLast) {
+    } else if (digest !== undefined && !answer && !enough && isLast) {
       if (digest === document.replica.digest) this.#onEqual(document, peer, state, now)
       else this.#inquiry.ask(name, peer.address, digest, now)
     }

@@ -58,7 +58,8 @@ export class Inquiry {
 
   /** The peer is sending a long message in parts: what it was asked may be in it. */
   isComing({ address }: Peer, now: number): void {
-    this.#asks.extend(address, now)
+    for (const [document, superseded] of this.#asks.extend(address, now))
+      this.#enough(document, superseded)
     for (const { probation } of this.#options.documents.values()) probation?.coming(now)
   }
 
@@ -77,7 +78,15 @@ export class Inquiry {
 
   /** The peer's answer, or a part of it, has come. */
   answered(document: string, address: string, more: boolean, now: number): Answered {
-    return this.#asks.answered(document, address, more, now)
+    const answered = this.#asks.answered(document, address, more, now)
+    for (const superseded of answered.superseded) this.#enough(document, superseded)
+    return answered
+  }
+
+  /** That peer's answer is not needed, as another one's is coming. */
+  #enough(document: string, address: string): void {
+    const peer = this.#options.peers.get(address)
+    if (peer) this.#options.sender.say(peer, document, { enough: true })
   }
 
   /** Something was refused that the peer sent: its answer is not all that it has. */

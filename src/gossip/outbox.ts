@@ -23,6 +23,8 @@ export interface Saying {
   ask?: boolean
   /** Number of the first awareness state that the peer may lack. */
   awareness?: number
+  /** Say that the rest of its answer is not needed. */
+  enough?: boolean
   /** Answer a peer that told what it knows: say the rest, if only that there is none. */
   answer?: Answer
 }
@@ -68,6 +70,15 @@ export class Outbox {
     const saying = this.#sayings?.get(document)
     this.#sayings?.delete(document)
     return saying
+  }
+
+  /** The peer does not need the rest of an answer. What else is to be said stays. */
+  dropAnswer(document: string): void {
+    const saying = this.#sayings?.get(document)
+    if (!saying?.answer) return
+    const { answer, ...others } = saying
+    if (Object.keys(others).length > 0) this.#sayings?.set(document, others)
+    else this.#sayings?.delete(document)
   }
 
   forget(document: string): void {
