@@ -51,8 +51,15 @@ const cutAt = (struct: Y.Item | Y.GC, clock: number, end: number, share: number)
   return count > 1 ? count - 1 : Math.min(2, end - clock)
 }
 
-/** Takes structs in causal order until `maxBytes` are full; at least a part of one. Writer → clock reached. */
-const takeStructs = (doc: Y.Doc, delta: Delta, maxBytes: number): Map<number, number> => {
+interface Taken {
+  /** Writer → clock reached. */
+  readonly reached: ReadonlyMap<number, number>
+  /** Bytes of the structs that were looked at, the last of which may be taken in part. */
+  readonly bytes: number
+}
+
+/** Takes structs in causal order until `maxBytes` are full; at least a part of one. */
+const takeStructs = (doc: Y.Doc, delta: Delta, maxBytes: number): Taken => {
   const reached = new Map<number, number>()
   const cursor = (writer: number) => reached.get(writer) ?? delta.structs.get(writer)!.from
   /** The writer of a struct that must come first, if any. */
@@ -92,7 +99,7 @@ const takeStructs = (doc: Y.Doc, delta: Delta, maxBytes: number): Map<number, nu
     reached.set(writer, bytes <= room ? end : clock + cutAt(struct, clock, end, room / bytes))
     stack.pop()
   }
-  return reached
+  return { reached, bytes: encoding.length(scratch.restEncoder) }
 }
 
 /** The first `maxBytes` worth of deletes, one run at least, and the others. */
@@ -124,7 +131,8 @@ const RUN_BYTES = 8
 /** Does all of `delta` take no more than about `maxBytes` bytes of V1? Costs no more than to encode so many. */
 export const fitsPiece = (doc: Y.Doc, delta: Delta, maxBytes: number): boolean => {
   if (countRuns(delta.deletes) * RUN_BYTES > maxBytes) return false
-  const reached = takeStructs(doc, delta, maxBytes)
+  const { reached, bytes } = takeStructs(doc, delta, maxBytes)
+  if (bytes > maxBytes) return false
   return [...delta.structs].every(([writer, { to }]) => reached.get(writer) === to)
 }
 
@@ -134,7 +142,7 @@ export const fitsPiece = (doc: Y.Doc, delta: Delta, maxBytes: number): boolean =
  */
 export const takePiece = (doc: Y.Doc, delta: Delta, maxBytes: number): Cut => {
   if (delta.structs.size === 0) return takeDeletes(delta, maxBytes)
-  const reached = takeStructs(doc, delta, maxBytes)
+  const { reached } = takeStructs(doc, delta, maxBytes)
   const taken = new Map<number, ClockRun>()
   const left = new Map<number, ClockRun>()
   for (const [writer, run] of delta.structs) {

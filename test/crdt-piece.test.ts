@@ -5,6 +5,7 @@ import {
   type Delta,
   emptyDeletes,
   encodeDelta,
+  fitsPiece,
   isEmptyDelta,
   mergeDeltas,
   type Replica,
@@ -244,6 +245,14 @@ test('a text and an array longer than a piece are cut, never through a character
     assert.is(receiver.doc.getText('text').toString(), text)
     assert.equal(receiver.doc.getArray('array').toJSON(), array.toJSON())
   }
+})
+
+test('one long struct does not fit, however few clocks it has', () => {
+  const { doc } = replicaOf(1)
+  doc.getMap('map').set('large', 'x'.repeat(5_000))
+  const whole = { structs: new Map([[1, { from: 0, to: 1 }]]), deletes: emptyDeletes() }
+  assert.is(fitsPiece(doc, whole, 4_096), false)
+  assert.is(fitsPiece(doc, whole, 6_000), true)
 })
 
 test.run()

@@ -10,6 +10,7 @@ import { docOf } from './helpers/docs.ts'
 import {
   bytesOf,
   carriedBy,
+  DOC,
   kindOf,
   type Message,
   noise,
@@ -329,6 +330,69 @@ test('an observer that writes while a push is merged is passed on, too', () => {
   table.deliver({ from: 'x', to: 'b', text: pushText({ kv: { update: packedState(doc) } }) })
   table.advance(GATHER)
   assert.equal(c.map.toJSON(), { k: 1, seen: true })
+})
+
+/** A part of a long answer comes to `a`, and `more` says whether others follow. */
+const receiveLong = (table: Table, to: string, seed: number): void => {
+  const source = docOf(900 + seed)
+  source.getMap('map').set(`long${seed}`, noise(100_000, seed))
+  const update = packedState(source)
+  const state = { update, answer: true, more: true, digest: '0'.repeat(32) }
+  table.deliver({ from: 'p0', to, text: pushText({ [DOC]: state }) })
+}
+
+test('a short change is pushed though a long one is fresh, which is announced', () => {
+  const { table, a } = alone(4, { echoFanout: 0 })
+  receiveLong(table, 'a', 1)
+  a.map.set('k', 1)
+  table.change(a)
+  receiveLong(table, 'a', 2)
+  const sent = table.advance(GATHER).filter(({ to }) => to !== 'p0')
+  assert.is(sent.length, 3)
+  for (const message of sent) {
+    assert.equal([...carriedBy(message).structs], ['1:0'])
+    assert.is(stateIn(message).digest, a.replica.digest, 'the long ones are not announced')
+    assert.ok(bytesOf([message]) < 2_000)
+  }
+})
+
+test('each short change is pushed while a long answer comes, and none waits for its end', () => {
+  const { table, a } = alone(3)
+  for (let i = 0; i < 5; i++) {
+    receiveLong(table, 'a', i)
+    a.map.set(`k${i}`, i)
+    table.change(a)
+    const sent = table.advance(GATHER).filter(({ to }) => to !== 'p0')
+    assert.ok(sent.length >= 2)
+    for (const message of sent) assert.ok(carriedBy(message).structs.has(`1:${i}`))
+  }
+})
+
+test('of own changes too, the short ones are pushed and the long one is announced', () => {
+  const { table, a } = alone(9)
+  a.map.set('long', noise(100_000))
+  table.change(a)
+  const [first] = table.advance(GATHER)
+  assert.is(kindOf(first!), 'digest')
+  a.map.set('k', 1)
+  table.change(a)
+  for (const message of table.advance(GATHER)) {
+    assert.equal([...carriedBy(message).structs], ['1:1'])
+  }
+})
+
+test('a short change that overwrites a long fresh one needs it, and waits at the receiver', () => {
+  const table = new Table()
+  const [a, b] = table.seat('a', 'b')
+  b.map.set('long0', 0)
+  table.change(b)
+  table.advance(GATHER)
+  receiveLong(table, 'a', 0)
+  a.map.set('long0', 'short')
+  table.change(a)
+  table.advance(60_000)
+  assert.is(b.map.get('long0'), a.map.get('long0'))
+  assert.is(b.replica.digest, a.replica.digest)
 })
 
 test.run()

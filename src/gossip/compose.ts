@@ -12,6 +12,7 @@ import {
   type Delta,
   type DocState,
   digestBytes,
+  emptyDelta,
   encodePush,
   fitsPiece,
   isEmptyDelta,
@@ -130,10 +131,22 @@ interface Asked {
 
 const NOT_ASKED: Asked = { asked: 0 }
 
+/** What is pushed of fresh changes. */
+interface Pushed {
+  readonly update?: PackedUpdate
+  /** What the update holds. */
+  readonly delta: Delta
+  /** Is that all that is fresh? */
+  readonly isWhole: boolean
+}
+
+const NOT_PUSHED: Pushed = { delta: emptyDelta(), isWhole: true }
+
 export class Composer {
   readonly #options: ComposeOptions
   /** Several peers are told the same: encode and compress it once. */
   readonly #packed = new WeakMap<Delta, PackedUpdate>()
+  readonly #short = new WeakMap<Delta, boolean>()
   readonly #parts = new PartCache()
 
   constructor(options: ComposeOptions) {
@@ -229,15 +242,9 @@ export class Composer {
     })
   }
 
-  /** Does what came since that number ride along in a push? Else it is announced, and fetched. */
-  ridesAlong({ replica, rumors }: OpenDocument, since: number): boolean {
-    const rumor = rumors.deltaSince(since, NOBODY)
-    if (!rumor) return false
-    const most = this.#inlineBytes(rumors, since)
-    return (
-      isEmptyDelta(rumor) ||
-      Boolean(this.#rideAlong(replica, rumor, Number.POSITIVE_INFINITY, most))
-    )
+  /** Does all that came since that number ride along in a push? Else it is announced, and fetched. */
+  ridesAlong(document: OpenDocument, since: number): boolean {
+    return this.#pushed(NOBODY, document, since, Number.POSITIVE_INFINITY).isWhole
   }
 
   /** Does what we know fit into a message? Else asking is in vain, and the others must ask us. */
@@ -261,7 +268,7 @@ export class Composer {
     mayBeLong: boolean,
     now: number,
   ): Part {
-    const { replica, rumors } = document
+    const { replica } = document
     const { since, ask, answer } = saying
     const { summary, asked, tooLong } = ask ? this.#summary(replica, room, mayBeLong) : NOT_ASKED
     const length = STATE_BYTES + asked
@@ -292,15 +299,11 @@ export class Composer {
         ...((unsendable ?? tooLong) !== undefined && { unsendable: unsendable ?? tooLong! }),
       }
     }
-    const rumor = since === undefined ? undefined : rumors.deltaSince(since, to)
-    const most = since === undefined ? 0 : this.#inlineBytes(rumors, since)
-    const packed = rumor && this.#rideAlong(replica, rumor, room - length, most)
-    const told = packed && since !== undefined ? this.#told(rumors, since, to) : []
-    const update = packed && { ...packed, ...(told.length > 0 && { told }) }
-    // What is too long to ride along, or too long ago, is announced by the digest, and fetched.
-    const isAnnounced = since !== undefined && (!rumor || (!isEmptyDelta(rumor) && !update))
+    const { update, isWhole } =
+      since === undefined ? NOT_PUSHED : this.#pushed(to, document, since, room - length)
     const state: DocState = {
-      ...((saying.digest || saying.enough || ask || isAnnounced) && { digest: replica.digest }),
+      // What is too long to ride along, or too long ago, is announced by the digest, and fetched.
+      ...((saying.digest || saying.enough || ask || !isWhole) && { digest: replica.digest }),
       ...document.content.said(saying, now),
       ...summary,
       ...(update && { update }),
@@ -318,29 +321,58 @@ export class Composer {
    */
   #overtake(
     to: string,
-    { replica, rumors }: OpenDocument,
+    document: OpenDocument,
     { since, awareness }: Saying,
     answer: Answer,
     room: number,
   ): Part | undefined {
     if (answer.pieceBytes === undefined || since === undefined) return undefined
-    const rumor = rumors.deltaSince(since, to)
-    if (!rumor) return undefined
+    const { update, delta } = this.#pushed(to, document, since, room - STATE_BYTES)
+    if (!update) return undefined
     const { clocks } = answer.known
-    for (const [writer, { from }] of rumor.structs) {
+    for (const [writer, { from }] of delta.structs) {
       if (from > (clocks.get(writer) ?? 0)) return undefined
     }
-    const { inlineBytes } = this.#options.fanouts()
-    const packed = this.#rideAlong(replica, rumor, room - STATE_BYTES, inlineBytes)
-    if (!packed) return undefined
-    const told = this.#told(rumors, since, to)
-    const update = { ...packed, ...(told.length > 0 && { told }) }
-    const known = replica.knownWith(answer.known, rumor)
+    const known = document.replica.knownWith(answer.known, delta)
     return {
       state: { update },
       length: STATE_BYTES + lengthOf(update),
       rest: { answer: { ...answer, known }, ...(awareness !== undefined && { awareness }) },
     }
+  }
+
+  /**
+   * Of what came since that number, what is pushed to the peer: all of it, or, where that is too
+   * long, the short changes. Parts of a long answer that just came hold up none of them.
+   */
+  #pushed(to: string, document: OpenDocument, since: number, room: number): Pushed {
+    const { replica, rumors } = document
+    const all = rumors.deltaSince(since, to)
+    if (!all) return { delta: emptyDelta(), isWhole: false }
+    if (isEmptyDelta(all)) return { delta: all, isWhole: true }
+    const most = this.#inlineBytes(rumors, since)
+    let delta = all
+    let packed = this.#rideAlong(replica, all, room, most)
+    if (!packed) {
+      delta = rumors.deltaSince(since, to, (one) => this.#isShort(replica, one)) ?? emptyDelta()
+      packed = this.#rideAlong(replica, delta, room, most)
+    }
+    const told = packed ? this.#told(rumors, since, to) : []
+    return {
+      ...(packed && { update: { ...packed, ...(told.length > 0 && { told }) } }),
+      delta,
+      isWhole: packed !== undefined && delta === all,
+    }
+  }
+
+  /** Is that change one of those of which many fit into a push? */
+  #isShort(replica: Replica, delta: Delta): boolean {
+    let isShort = this.#short.get(delta)
+    if (isShort === undefined) {
+      isShort = fitsPiece(replica.doc, delta, this.#options.fanouts().inlineBytes)
+      this.#short.set(delta, isShort)
+    }
+    return isShort
   }
 
   /** Bytes of V1 up to which what came since that number is pushed. */

@@ -168,15 +168,19 @@ export class Rumors {
   }
 
   /**
-   * What came since that number and is not known to the peer; undefined when that is too long
-   * ago to tell.
+   * What came since that number and is not known to the peer, of that the changes for which
+   * `isWanted` is true; undefined when that is too long ago to tell.
    */
-  deltaSince(since: number, peer: string): Delta | undefined {
+  deltaSince(
+    since: number,
+    peer: string,
+    isWanted: (delta: Delta) => boolean = () => true,
+  ): Delta | undefined {
     if (since < this.#first) return undefined
     let key = ''
     const deltas: Delta[] = []
     this.#rumors.slice(since - this.#first).forEach((rumor, index) => {
-      if (rumor.knownTo.has(peer)) return
+      if (rumor.knownTo.has(peer) || !rumor.deltas.every(isWanted)) return
       key += `${since + index} `
       deltas.push(...rumor.deltas)
     })
