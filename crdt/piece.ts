@@ -72,7 +72,12 @@ const takeStructs = (doc: Y.Doc, delta: Delta, maxBytes: number): Taken => {
     })?.client
 
   const scratch = new Y.UpdateEncoderV1()
-  const queue = [...delta.structs.keys()].sort((a, b) => a - b)
+  // The longest run first: what is short comes other ways meanwhile, and peers that lack the same
+  // long run are sent the same pieces of it, whatever short ones each of them lacks besides.
+  const lengthOf = ([, { from, to }]: [number, ClockRun]): number => to - from
+  const queue = [...delta.structs]
+    .sort((a, b) => lengthOf(a) - lengthOf(b) || a[0] - b[0])
+    .map(([writer]) => writer)
   const stack: number[] = []
   while (encoding.length(scratch.restEncoder) < maxBytes) {
     const writer = stack.at(-1) ?? queue.at(-1)

@@ -457,11 +457,13 @@ export class Composer {
     let bytes = answer.pieceBytes
     if (bytes === undefined && !fitsPiece(replica.doc, delta, PART_BYTES)) bytes = PART_BYTES
     for (;;) {
-      const { piece, rest } =
+      const cut =
         bytes === undefined
           ? { piece: delta, rest: undefined }
           : takePiece(replica.doc, delta, bytes)
       const isPart = bytes !== undefined && bytes !== SINGLE
+      const piece = isPart ? this.#parts.align(replica.era, cut.piece) : cut.piece
+      const hasRest = cut.rest !== undefined || piece !== cut.piece
       const pack = (): PackedUpdate => this.#pack(replica, piece)
       const update = isPart ? this.#parts.get(replica.era, replica.deletes, piece, pack) : pack()
       const length = lengthOf(update)
@@ -476,7 +478,7 @@ export class Composer {
         if (isFragmented && !mayBeLong) return { rest: answer }
         return {
           ...(fits || isFragmented ? { update } : { unsendable: update.length }),
-          ...(rest && {
+          ...(hasRest && {
             rest: {
               known: replica.knownWith(answer.known, piece),
               // One long struct must not make all further parts as short as the one it is in.
