@@ -4,7 +4,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { COMPACT_BYTES, COMPACT_UPDATES, isDueForCompaction } from '../src/store/compaction.ts'
+import {
+  COMPACT_BYTES,
+  COMPACT_UPDATES,
+  drawShare,
+  isDueForCompaction,
+} from '../src/store/compaction.ts'
 import { nodeDisk } from '../src/store/disk.ts'
 import { LogStore } from '../src/store/log-store.ts'
 import { restore } from '../src/store/store.ts'
@@ -282,6 +287,17 @@ test(
     assert.is(digestOf(docOf(loaded)), digestOf(doc))
   }),
 )
+
+test('stores whose logs grow alike are not all due at one moment, and none later than others were', () => {
+  const shares = [0, 0.5, 0.999].map((random) => drawShare(() => random))
+  const due = shares.map((share) => {
+    for (let logBytes = COMPACT_BYTES; ; logBytes += COMPACT_BYTES) {
+      const sizes = { stateBytes: 100 * COMPACT_BYTES, logBytes, logUpdates: 0 }
+      if (isDueForCompaction(sizes, undefined, share)) return logBytes / COMPACT_BYTES
+    }
+  })
+  assert.equal(due, [100, 88, 76])
+})
 
 test('compaction is due by bytes or by count, not for a log that is small beside the state', () => {
   const sizes = { stateBytes: 0, logBytes: 0, logUpdates: 0 }

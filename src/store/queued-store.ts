@@ -10,7 +10,7 @@
  */
 import type * as Y from 'yjs'
 import { Failure } from '../errors.ts'
-import { isDueForCompaction, type Moment, type Sizes } from './compaction.ts'
+import { drawShare, isDueForCompaction, type Moment, type Sizes } from './compaction.ts'
 import type { FolderLock } from './folder-lock.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { Loaded, Store, StoreStats } from './store.ts'
@@ -42,6 +42,8 @@ const NOT_LOADED = 'the store was not loaded: call load first, and wait for it'
 export class QueuedStore implements Store {
   readonly #medium: Medium
   readonly #queue: GroupCommit
+  /** Of the state, that the log must have to be compacted. */
+  readonly #share = drawShare()
   #state: 'new' | 'loading' | 'loaded' = 'new'
   #loading: Promise<Loaded> | undefined
   #compacting: Promise<void> | undefined
@@ -72,7 +74,7 @@ export class QueuedStore implements Store {
   }
 
   needsCompaction(moment?: Moment): boolean {
-    return this.#medium.hasDamage() || isDueForCompaction(this.#medium.sizes(), moment)
+    return this.#medium.hasDamage() || isDueForCompaction(this.#medium.sizes(), moment, this.#share)
   }
 
   compact(doc: Y.Doc): Promise<void> {

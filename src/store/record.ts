@@ -37,19 +37,23 @@ export const MAX_PAYLOAD: number = 2 ** 30
 const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 
+/** A record, behind `head`: of a long payload each copy counts. */
 export const encodeRecord = (
   marker: Uint8Array,
   kind: RecordKind,
   payload: Uint8Array,
+  head: Uint8Array = new Uint8Array(),
 ): Uint8Array => {
-  const bytes = new Uint8Array(RECORD_BYTES + payload.length)
+  const whole = new Uint8Array(head.length + RECORD_BYTES + payload.length)
+  whole.set(head)
+  const bytes = whole.subarray(head.length)
   const view = viewOf(bytes)
   bytes.set(marker)
   view.setUint32(LENGTH_AT, payload.length, true)
   view.setUint8(KIND_AT, kind)
   bytes.set(payload, RECORD_BYTES)
   view.setUint32(CRC_AT, crc32(bytes.subarray(LENGTH_AT)), true)
-  return bytes
+  return whole
 }
 
 /** Updates that are written together, as one record. */

@@ -22,11 +22,12 @@ export interface EncodedState {
 
 export const encodeState = (doc: Y.Doc): EncodedState => {
   const marker = randomBytes(MARKER_BYTES)
-  const record = encodeRecord(marker, STATE_V2, Y.encodeStateAsUpdateV2(doc))
+  const head = encodeHead('state', marker)
+  const bytes = encodeRecord(marker, STATE_V2, Y.encodeStateAsUpdateV2(doc), head)
   const proveUpdate = proofOf(doc)
   const prove = (readBack: Uint8Array): void => {
     const { payloads, end } = scanRecords(readBack, headBytes('state'), marker, [STATE_V2])
     proveUpdate(end === readBack.length ? payloads[0] : undefined)
   }
-  return { bytes: Buffer.concat([encodeHead('state', marker), record]), prove }
+  return { bytes, prove }
 }
