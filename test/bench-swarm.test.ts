@@ -12,6 +12,7 @@ import { medianRunOf } from '../bench/swarm/medians.ts'
 import { readUsage, usedSince } from '../bench/swarm/processor.ts'
 import { quantilesOf } from '../bench/swarm/quantiles.ts'
 import { showBench } from '../bench/swarm/report.ts'
+import type { Run } from '../bench/swarm/result.ts'
 import { randomText } from '../bench/swarm/texts.ts'
 import { trafficOf } from '../bench/swarm/traffic.ts'
 import { checkLoads, checkRuns } from '../bench/swarm/verdict.ts'
@@ -132,6 +133,27 @@ test('medians: of each number by itself; never is later than late', () => {
     [{ isEqual: false, seconds: 9 }, { max: 5, last: 0 }, { timeout: 0 }],
   )
   assert.is(medianRunOf([never, FINE, never]).equal.seconds, null)
+})
+
+test('medians: series of runs that took unequal times end with the shortest', () => {
+  const grownTo = (seconds: number): Run => {
+    const keys = Array.from({ length: seconds + 1 }, (_, at) => [at, 10 * at] as const)
+    const growth = [{ name: 'n', firstSeconds: 1, wholeSeconds: seconds, pauseSeconds: 1, keys }]
+    const imported = { entries: 10, bytes: 10, seconds, growth }
+    return { ...FINE, import: { ...imported, sentPerPeer: 1, sentByAllPerPeer: 1 } }
+  }
+  const [of] = medianRunOf([grownTo(4), grownTo(2), grownTo(3)]).import?.growth ?? []
+  assert.equal(
+    [of?.wholeSeconds, of?.keys],
+    [
+      3,
+      [
+        [0, 0],
+        [1, 10],
+        [2, 20],
+      ],
+    ],
+  )
 })
 
 test('growth: the longest time without a further key, that before the end too', () => {

@@ -28,8 +28,11 @@ const medianOfValues = (values: readonly unknown[]): unknown => {
   if (given.every(isNumberOrNull)) return medianOfNumbers(given)
   const [first] = values
   if (typeof first === 'boolean') return values.every((value) => value === true)
-  if (Array.isArray(first)) {
-    return first.map((_, at) => medianOfValues(values.map((value) => (value as unknown[])[at])))
+  if (values.every(Array.isArray)) {
+    // Series of runs that took longer go on where the shortest ends.
+    const lists = values as unknown[][]
+    const length = Math.min(...lists.map((list) => list.length))
+    return Array.from({ length }, (_, at) => medianOfValues(lists.map((list) => list[at])))
   }
   if (!values.every(isRecord)) return first
   const names = new Set(values.flatMap((value) => Object.keys(value)))
