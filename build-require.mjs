@@ -16,7 +16,7 @@ const ENTRIES = {
   crdt: 'crdt/index.js',
   bridge: 'src/bridge/index.js',
   client: 'src/connect-map.js',
-  level: 'src/store/level.js',
+  level: 'src/store/level/index.js',
 }
 
 const dist = resolve(process.argv[2] ?? 'dist')

@@ -48,7 +48,7 @@ const addHeads = (app) => {
 /** @type {Partial<import('typedoc').TypeDocOptions>} */
 export default {
   name: 'pilot-gossip',
-  entryPoints: ['src/index.ts', 'crdt/index.ts', 'src/store/level.ts', 'src/bridge/index.ts'],
+  entryPoints: ['src/index.ts', 'crdt/index.ts', 'src/store/level/index.ts', 'src/bridge/index.ts'],
   tsconfig: 'tsconfig.build.json',
   out: '.cache/docs',
   readme: 'none',

@@ -10,17 +10,23 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname } from 'node:path'
 import { Failure } from '../src/errors.ts'
-import { type BenchResult, runBench } from './bench.ts'
-import { parseNames, parseWhole, parseWords, type Streams, tellFailure } from './command-line.ts'
-import type { Engine } from './engine.ts'
+import type { Engine } from './engines/engine.ts'
 import { REFERENCE } from './engines/index.ts'
 import { optionOf, parseEngines } from './engines/select.ts'
-import { createPage } from './html/page.ts'
-import { readResult, readSimulation } from './html/saved.ts'
-import { showResult } from './report.ts'
-import { SECTIONS } from './section.ts'
-import { FULL, QUICK, type Sizes } from './sizes.ts'
-import { LEAST_KEYS } from './workloads.ts'
+import { createPage } from './report/page.ts'
+import { showResult } from './report/report.ts'
+import { readResult, readSimulation } from './report/saved.ts'
+import {
+  parseNames,
+  parseWhole,
+  parseWords,
+  type Streams,
+  tellFailure,
+} from './runner/command-line.ts'
+import { type BenchResult, runBench } from './workloads/bench.ts'
+import { SECTIONS } from './workloads/section.ts'
+import { FULL, QUICK, type Sizes } from './workloads/sizes.ts'
+import { LEAST_KEYS } from './workloads/workloads.ts'
 
 export interface BenchStreams extends Streams {
   /** The page's file where neither --html nor --json is given; without it there is no page then. */

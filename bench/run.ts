@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { ENGINES } from './engines/index.ts'
 import { main } from './main.ts'
-import { TERMINAL } from './terminal.ts'
+import { TERMINAL } from './runner/terminal.ts'
 
 /** A folder that git leaves out. */
 const cache = fileURLToPath(new URL('../.cache/', import.meta.url))

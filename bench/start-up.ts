@@ -14,9 +14,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { withFolder } from './folder.ts'
-import { type Machine, readMachine } from './machine.ts'
-import { medianOf, spreadOf } from './stats.ts'
+import { withFolder } from './runner/folder.ts'
+import { type Machine, readMachine } from './runner/machine.ts'
+import { medianOf, spreadOf } from './runner/stats.ts'
 
 /** Of the whole process, beside node alone. */
 const BOUND = 1.5

@@ -12,14 +12,14 @@
  * ```
  */
 import type { Json } from '../crdt/index.ts'
+import type { AgentStatus } from './agent/status.ts'
 import { defaultFolder } from './control/folder.ts'
 import { type Entry, type Fields, PROTOCOL } from './control/protocol.ts'
 import { Session } from './control/session.ts'
 import { deferred } from './deferred.ts'
 import { Failure, isFailure } from './errors.ts'
-import type { Keepable } from './keepable.ts'
-import type { AgentStatus } from './status.ts'
-import { late, type Signal, type UntilOptions } from './until.ts'
+import type { Keepable } from './maps/keepable.ts'
+import { late, type Signal, type UntilOptions } from './maps/until.ts'
 
 /** Where no map is named; as `DEFAULT_MAP`, which would load Yjs. */
 const MAP = 'state'

@@ -19,7 +19,11 @@ export {
   Agent,
   type AgentOptions,
   type Problem,
-} from './agent.ts'
+} from './agent/agent.ts'
+export { type Attachable, Member, type MemberOptions } from './agent/member.ts'
+export { Room, type RoomOptions } from './agent/room.ts'
+export { RoomLease } from './agent/room-lease.ts'
+export type { AgentStatus, PeerStatus } from './agent/status.ts'
 export {
   ConnectedMap,
   type ConnectedMapChange,
@@ -43,7 +47,6 @@ export {
   type Reach,
   type ReceivedMessage,
 } from './gossip/index.ts'
-export type { Keepable, ReadonlyJson } from './keepable.ts'
 export {
   appendEntry,
   checkEntry,
@@ -72,9 +75,10 @@ export {
   writeEntry,
   writePath,
 } from './maps/index.ts'
-export { type Attachable, Member, type MemberOptions } from './member.ts'
+export type { Keepable, ReadonlyJson } from './maps/keepable.ts'
+export { SharedMap, type SharedMapChange, type SharedMapOptions } from './maps/shared-map.ts'
+export type { Signal, UntilOptions } from './maps/until.ts'
 export { type OpenedMap, type OpenMapOptions, openMap } from './open-map.ts'
-export { PilotTransport, type PilotTransportOptions } from './pilot/transport.ts'
 export { nodePlatform } from './platform.ts'
 export {
   type ConnectionStatus,
@@ -84,22 +88,18 @@ export {
   type StateAwareness,
   type SyncStatus,
 } from './provider/index.ts'
-export { Room, type RoomOptions } from './room.ts'
-export { RoomLease } from './room-lease.ts'
-export { SharedMap, type SharedMapChange, type SharedMapOptions } from './shared-map.ts'
-export type { AgentStatus, PeerStatus } from './status.ts'
-export { type Keep, keepIn } from './store/keep.ts'
-export { LogStore, type LogStoreOptions } from './store/log-store.ts'
+export { type Keep, keepIn } from './store/log/keep.ts'
+export { LogStore, type LogStoreOptions } from './store/log/log-store.ts'
 export type { Loaded, Store, StoreProblem, StoreStats } from './store/store.ts'
 export { checkSwarm } from './swarm.ts'
 export { nodeTimers, type Timers } from './timers.ts'
-export type { Incoming, Receive, Transport, TransportHooks } from './transport.ts'
-export { type MailboxOptions, MailboxTransport } from './transports/mailbox.ts'
+export { type MailboxOptions, MailboxTransport } from './transports/mailbox/mailbox.ts'
 export {
   MemoryHub,
   type MemoryHubOptions,
   MemoryTransport,
   type Schedule,
-} from './transports/memory.ts'
-export { Network, type NetworkOptions, seeded } from './transports/network.ts'
-export type { Signal, UntilOptions } from './until.ts'
+} from './transports/memory/memory.ts'
+export { Network, type NetworkOptions, seeded } from './transports/memory/network.ts'
+export { PilotTransport, type PilotTransportOptions } from './transports/pilot/transport.ts'
+export type { Incoming, Receive, Transport, TransportHooks } from './transports/transport.ts'

@@ -1,5 +1,5 @@
 /**
- * Imports go one way: crdt (pure) <- src/gossip (pure) <- src <- src/cli. Read from the
+ * Imports go one way: each folder imports only folders above it in the table below. Read from the
  * sources as text, type imports too; and each rule is shown a file that breaks it.
  */
 import { readdirSync, readFileSync } from 'node:fs'
@@ -7,6 +7,66 @@ import { posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import { suite } from './helpers/suite.ts'
+
+/**
+ * The folders and the loose files, in order: what stands in one imports only what stands above it.
+ * A folder inside another one is a row of its own; below `test` a row is for all that is in it.
+ * Tests (`*.test.ts`) import what they test, and no file imports them.
+ */
+const ORDER: readonly string[] = [
+  'crdt',
+  'src/errors.ts',
+  'src/platform.ts',
+  'src/timers.ts',
+  'src/deferred.ts',
+  'src/unheard.ts',
+  'src/package-version.ts',
+  'src/swarm.ts',
+  'src/yjs-copy.ts',
+  'src/gossip',
+  'src/maps',
+  'src/fs',
+  'src/transports',
+  'src/transports/memory',
+  'src/transports/mailbox',
+  'src/transports/pilot',
+  'src/store',
+  'src/store/log',
+  'src/store/level',
+  'src/agent/awareness',
+  'src/agent',
+  'src/provider',
+  'src/control',
+  'src/bridge',
+  'src/simulation',
+  'src/demo',
+  'src/connect-map.ts',
+  'src/open-map.ts',
+  'src/index.ts',
+  'src/cli',
+  'src/bin.ts',
+  'test/helpers',
+  'test/helpers/bridge',
+  'test/pilot',
+  'bench/runner',
+  'bench/engines',
+  'bench/workloads',
+  'bench/simulate',
+  'bench/swarm',
+  'bench/report/plot',
+  'bench/report',
+  'bench/main.ts',
+  'bench/run.ts',
+  'bench/start-up.ts',
+  'test/tools/crash',
+  'test/tools',
+  'test/fixtures',
+  'test/contracts',
+  'test/conformance',
+  'test/examples',
+  'test/bench',
+  'test/package',
+]
 
 /** Text by path, as seen from the project's root. */
 type Sources = Record<string, string>
@@ -37,11 +97,21 @@ const importsOf = (sources: Sources): Edge[] =>
 const isOf = (path: string, name: string): boolean => path === name || path.startsWith(`${name}/`)
 const isCli = (path: string): boolean => isOf(path, 'src/cli') || path === 'src/bin.ts'
 const ships = (path: string): boolean => isOf(path, 'src') || isOf(path, 'crdt')
-const isNetwork = (path: string): boolean => path === 'src/transports/network.ts'
+const isNetwork = (path: string): boolean => path === 'src/transports/memory/network.ts'
 const isPure = (path: string): boolean =>
   isOf(path, 'crdt') || isOf(path, 'src/gossip') || isNetwork(path)
 const isPackageOfCrdt = (name: string): boolean =>
   isOf(name, 'yjs') || (isOf(name, 'lib0') && !IMPURE_LIB0.test(name))
+
+const isTest = (path: string): boolean => /\.(?:test|vitest)\.ts$/.test(path)
+
+/** The row of a file in the table, by its own name or that of its folder; -1 if it has none. */
+const rowOf = (path: string): number => {
+  const row = ORDER.indexOf(path)
+  const folder = posix.dirname(path)
+  if (row >= 0 || folder === '.') return row
+  return isOf(folder, 'test') ? rowOf(folder) : ORDER.indexOf(folder)
+}
 
 /** Imports that must not be, by the rule they break. */
 const forbidden: Record<string, (from: string, to: string) => boolean> = {
@@ -53,23 +123,23 @@ const forbidden: Record<string, (from: string, to: string) => boolean> = {
   'src enters crdt through its index': (from, to) =>
     isOf(from, 'src') && isOf(to, 'crdt') && to !== 'crdt/index.ts',
   'one file imports execa': (from, to) =>
-    ships(from) && isOf(to, 'execa') && from !== 'src/pilot/process.ts',
+    ships(from) && isOf(to, 'execa') && from !== 'src/transports/pilot/process.ts',
   'one file imports classic-level': (from, to) =>
-    ships(from) && isOf(to, 'classic-level') && from !== 'src/store/level-database.ts',
+    ships(from) && isOf(to, 'classic-level') && from !== 'src/store/level/level-database.ts',
   'only the bridge imports ws': (from, to) =>
     ships(from) && isOf(to, 'ws') && !isOf(from, 'src/bridge'),
   'only the command line starts a bridge': (from, to) =>
     ships(from) && isOf(to, 'src/bridge') && !isOf(from, 'src/bridge') && !isCli(from),
   'the store on LevelDB stands alone': (from, to) =>
-    ships(from) && /^src\/store\/level/.test(to) && !/^src\/store\/level/.test(from),
+    ships(from) && isOf(to, 'src/store/level') && !isOf(from, 'src/store/level'),
   'what ships imports no test and no bench': (from, to) =>
     ships(from) && (isOf(to, 'test') || isOf(to, 'bench')),
   'the library does not know its command line': (from, to) =>
     ships(from) && !isCli(from) && isCli(to),
+  'no file imports a test': (_, to) => isTest(to),
+  'each folder imports only those above it': (from, to) =>
+    !isTest(from) && rowOf(from) >= 0 && rowOf(to) > rowOf(from),
 }
-
-/** The folder below src, where the file is in one. */
-const folderOf = (path: string): string => /^src\/[^/]+(?=\/)/.exec(path)?.[0] ?? ''
 
 /** A way through `edges` that ends where it began, or nothing. */
 const findCircle = (edges: readonly Edge[]): readonly string[] => {
@@ -98,12 +168,11 @@ const findFaults = (sources: Sources): string[] => {
       faults.push(`pure files use no clock, chance, timer or host: ${file} -> ${word}`)
     }
   }
-  const folders = edges
-    .map(([from, to]): Edge => [folderOf(from), folderOf(to)])
-    .filter(([from, to]) => from && to && from !== to)
-  for (const circle of [findCircle(edges), findCircle(folders)]) {
-    if (circle.length > 0) faults.push(`no circles: ${circle.join(' -> ')}`)
+  for (const file of Object.keys(sources).filter((file) => !isTest(file) && rowOf(file) < 0)) {
+    faults.push(`the table of folders has a row for each: ${file}`)
   }
+  const circle = findCircle(edges)
+  if (circle.length > 0) faults.push(`no circles: ${circle.join(' -> ')}`)
   return faults
 }
 
@@ -143,18 +212,33 @@ const broken: readonly (readonly [file: string, text: string, fault: string])[] 
   ['src/gossip/a.ts', `export * from '../b.ts'`, 'gossip imports crdt and itself'],
   ['src/gossip/a.ts', `import type { X } from '../../crdt/x.ts'`, '-> crdt/x.ts'],
   ['src/gossip/a.ts', 'x(Math.random())', '-> Math.random'],
-  ['src/transports/network.ts', `import 'yjs'`, '-> yjs'],
-  ['src/transports/network.ts', 'setTimeout(x)', '-> setTimeout'],
+  ['src/transports/memory/network.ts', `import 'yjs'`, '-> yjs'],
+  ['src/transports/memory/network.ts', 'setTimeout(x)', '-> setTimeout'],
   ['src/a/b.ts', `import { x } from '../../crdt/x.ts'`, 'through its index: src/a/b.ts'],
   ['src/a.ts', `import { execa } from 'execa'`, 'one file imports execa: src/a.ts'],
   ['src/a.ts', `await import('classic-level')`, 'one file imports classic-level: src/a.ts'],
   ['src/a.ts', `import { WebSocket } from 'ws'`, 'only the bridge imports ws: src/a.ts'],
   ['src/index.ts', `export * from './bridge/index.ts'`, 'only the command line starts a bridge'],
-  ['src/index.ts', `export * from './store/level.ts'`, 'stands alone: src/index.ts'],
+  ['src/index.ts', `export * from './store/level/index.ts'`, 'stands alone: src/index.ts'],
   ['src/a.ts', `import x from '../test/b.ts'`, 'no test and no bench: src/a.ts'],
   ['src/a.ts', `import x from './cli/x.ts'`, 'its command line: src/a.ts -> src/cli/x.ts'],
   ['src/a/b.ts', `export { x } from '../bin.ts'`, 'its command line: src/a/b.ts -> src/bin.ts'],
   ['test/a.ts', `import './a.ts'`, 'no circles: test/a.ts -> test/a.ts'],
+  ['src/a.ts', '', 'has a row for each: src/a.ts'],
+  ['src/agent/new/a.ts', '', 'has a row for each: src/agent/new/a.ts'],
+  ['test/helpers/a.ts', `import '../crdt/a.test.ts'`, 'no file imports a test: test/helpers/a.ts'],
+  ['src/fs/a.ts', `import '../store/a.ts'`, 'those above it: src/fs/a.ts -> src/store/a.ts'],
+  [
+    'src/store/a.ts',
+    `import type { X } from './log/x.ts'`,
+    'above it: src/store/a.ts -> src/store/log',
+  ],
+  ['src/maps/a.ts', `import '../index.ts'`, 'above it: src/maps/a.ts -> src/index.ts'],
+  [
+    'test/helpers/a.ts',
+    `import '../../bench/run.ts'`,
+    'above it: test/helpers/a.ts -> bench/run.ts',
+  ],
 ]
 
 for (const [file, text, fault] of broken) {
@@ -169,13 +253,24 @@ for (const [file, text, fault] of broken) {
 
 test('would notice circles of files, by types too, and of folders', () => {
   const files = {
-    'src/a.ts': `import './b.ts'`,
-    'src/b.ts': `import type { C } from './c.ts'`,
-    'src/c.ts': `export { b } from './b.ts'`,
+    'src/fs/a.ts': `import './b.ts'`,
+    'src/fs/b.ts': `import type { C } from './c.ts'`,
+    'src/fs/c.ts': `export { b } from './b.ts'`,
   }
-  assert.equal(findFaults(files), ['no circles: src/b.ts -> src/c.ts -> src/b.ts'])
-  const folders = { 'src/a/x.ts': `import '../b/x.ts'`, 'src/b/y.ts': `import '../a/y.ts'` }
-  assert.equal(findFaults(folders), ['no circles: src/a -> src/b -> src/a'])
+  assert.equal(findFaults(files), ['no circles: src/fs/b.ts -> src/fs/c.ts -> src/fs/b.ts'])
+  const folders = { 'src/fs/x.ts': `import '../maps/x.ts'`, 'src/maps/y.ts': `import '../fs/y.ts'` }
+  assert.equal(findFaults(folders), [
+    'each folder imports only those above it: src/maps/y.ts -> src/fs/y.ts',
+  ])
+})
+
+test('the table has no row twice, and none for what is not there', () => {
+  const files = Object.keys(readSources())
+  assert.is(new Set(ORDER).size, ORDER.length)
+  assert.equal(
+    ORDER.filter((row) => !files.some((file) => isOf(file, row))),
+    [],
+  )
 })
 
 test('lets pass what may be, and reads neither comments nor strings', () => {
@@ -183,10 +278,11 @@ test('lets pass what may be, and reads neither comments nor strings', () => {
     'crdt/index.ts': `import * as Y from 'yjs'\nimport 'lib0/encoding'\nimport './a.ts' // Date.now()`,
     'crdt/a.ts': `/** import 'execa' */\nconst x = 'Math.random()' // import 'node:fs'`,
     'src/gossip/a.ts': `import { x } from '../../crdt/index.ts'\nexport const from = x`,
-    'src/pilot/process.ts': `import { execa } from 'execa'\nimport '../gossip/a.ts'`,
-    'src/cli/x.ts': `import '../pilot/process.ts'`,
+    'src/transports/pilot/process.ts': `import { execa } from 'execa'\nimport '../../gossip/a.ts'`,
+    'src/cli/x.ts': `import '../transports/pilot/process.ts'`,
     'src/bin.ts': `import './cli/x.ts'`,
-    'test/a.ts': `import '../src/cli/x.ts'`,
+    'test/helpers/a.ts': `import '../../src/cli/x.ts'`,
+    'test/fs/a.test.ts': `import '../bench/x.ts'`,
   }
   assert.equal(findFaults(fine), [])
 })

@@ -3,7 +3,7 @@
  * saved document. An empty replica loads it, which takes half of what merging it in takes.
  */
 import type * as Automerge from '@automerge/automerge'
-import { binaryOf, type Engine, type Value } from '../engine.ts'
+import { binaryOf, type Engine, type Value } from './engine.ts'
 import { requireLibrary } from './library.ts'
 
 type Root = Record<string, Value>

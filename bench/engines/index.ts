@@ -1,6 +1,6 @@
 /** The engines, in the order in which they take turns. A new one is one line here. */
-import type { Engine } from '../engine.ts'
 import { automerge } from './automerge.ts'
+import type { Engine } from './engine.ts'
 import { lastWriter } from './last-writer.ts'
 import { loro } from './loro.ts'
 import { pilotGossip, pilotGossipHot } from './pilot-gossip.ts'

@@ -2,7 +2,7 @@
  * The floor: a Map whose entries carry a Lamport clock and their writer; of two the higher wins.
  * It knows no deletes, no nested types and no damage, so nothing that merges can be much cheaper.
  */
-import { type Engine, type Entry, textOf, type Value } from '../engine.ts'
+import { type Engine, type Entry, textOf, type Value } from './engine.ts'
 
 interface Stamped {
   readonly value: Value

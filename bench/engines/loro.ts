@@ -4,7 +4,7 @@
  */
 import type * as Loro from 'loro-crdt'
 import { DEFAULT_MAP } from '../../src/maps/index.ts'
-import { binaryOf, type Engine, type Value } from '../engine.ts'
+import { binaryOf, type Engine, type Value } from './engine.ts'
 import { requireLibrary } from './library.ts'
 
 export const loro: Engine = {

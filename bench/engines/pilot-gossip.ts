@@ -17,8 +17,8 @@ import {
 } from '../../crdt/index.ts'
 import { DEFAULT_MAP, deleteEntry, hotNeedsOf, useClock } from '../../src/maps/index.ts'
 import { nodePlatform as platform } from '../../src/platform.ts'
-import { type Engine, type EngineReplica, textOf } from '../engine.ts'
-import { hot, type Layout, plain, readMap } from '../layouts.ts'
+import { type Engine, type EngineReplica, textOf } from './engine.ts'
+import { hot, type Layout, plain, readMap } from './layouts.ts'
 
 const SWARM = 'bench'
 const DOCUMENT = 'kv'

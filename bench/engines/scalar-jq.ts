@@ -5,7 +5,7 @@
  * and its `base64 -d` are left out, and so is `pilotctl`.
  */
 import { spawnSync } from 'node:child_process'
-import { type Engine, textOf } from '../engine.ts'
+import { type Engine, textOf } from './engine.ts'
 import { scalar } from './scalar.ts'
 
 /** What it prints. Throws where it cannot be started, or fails. */

@@ -1,6 +1,6 @@
 /** The seed's rule in this process: JSON text with one number, merged when the number is larger. */
 import { ScalarReplica } from '../../crdt/index.ts'
-import { type Engine, textOf } from '../engine.ts'
+import { type Engine, textOf } from './engine.ts'
 
 export const scalar: Engine = {
   name: 'scalar',

@@ -6,7 +6,7 @@
  * ```
  */
 import { Failure } from '../../src/errors.ts'
-import type { Engine } from '../engine.ts'
+import type { Engine } from './engine.ts'
 
 /** In a list on the command line a space is a hyphen: `pilot-gossip-hot`. */
 export const optionOf = ({ name }: Engine): string => name.replaceAll(' ', '-')

@@ -1,6 +1,6 @@
 /** Raw Yjs with updates in V2. */
 import * as Y from 'yjs'
-import type { Engine } from '../engine.ts'
+import type { Engine } from './engine.ts'
 import { createYjs, type Encoding } from './yjs.ts'
 
 const encoding: Encoding = {

@@ -1,7 +1,7 @@
 /** Raw Yjs, without any check: what `yjs-v1.ts` and `yjs-v2.ts` have in common. */
 import * as Y from 'yjs'
 import { DEFAULT_MAP } from '../../src/maps/index.ts'
-import { binaryOf, type EngineReplica, type Value } from '../engine.ts'
+import { binaryOf, type EngineReplica, type Value } from './engine.ts'
 
 /** One of Yjs's two encodings of an update. */
 export interface Encoding {

@@ -8,7 +8,7 @@
  * ```
  */
 import { Failure } from '../../src/errors.ts'
-import { type Streams, tellFailure } from '../command-line.ts'
+import { type Streams, tellFailure } from '../runner/command-line.ts'
 import { HELP, parseOptions } from './options.ts'
 import { showCost, showResult } from './report.ts'
 import { simulate } from './simulate.ts'

@@ -5,7 +5,7 @@
  * parseOptions(['--nodes', '200', '--loss', '0.3']).settings.losses      // [0.3]
  * ```
  */
-import { parseNames, parseWhole, parseWords, unusable } from '../command-line.ts'
+import { parseNames, parseWhole, parseWords, unusable } from '../runner/command-line.ts'
 import { QUICK, SECTIONS, type Settings, STANDARD, VIEW } from './settings.ts'
 
 /** Nodes. Each takes about 40 kB with the default view. */

@@ -5,7 +5,7 @@
  * process.stdout.write(showResult(result))
  * ```
  */
-import { showCount, showNumber, showRatio, showShare, table } from '../table.ts'
+import { showCount, showNumber, showRatio, showShare, table } from '../runner/table.ts'
 import { FAULT_MS } from './faults.ts'
 import { LOAD } from './rates.ts'
 import type { FaultRow, Finite, RateRow, WriteRow, WritersRow } from './rows.ts'

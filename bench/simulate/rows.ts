@@ -6,7 +6,7 @@
  * const row = rowOf(writes, { loss: 0, size: 20 }, settings)
  * ```
  */
-import { medianOf } from '../stats.ts'
+import { medianOf } from '../runner/stats.ts'
 import type { Recovery } from './faults.ts'
 import type { Rates } from './rates.ts'
 import type { Settings } from './settings.ts'

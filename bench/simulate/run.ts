@@ -1,5 +1,5 @@
 /** The program behind `npm run simulate`. */
-import { TERMINAL } from '../terminal.ts'
+import { TERMINAL } from '../runner/terminal.ts'
 import { main } from './main.ts'
 
 process.exitCode = main(process.argv.slice(2), TERMINAL)

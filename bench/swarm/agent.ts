@@ -11,9 +11,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { AgentStatus } from '../../src/agent/status.ts'
 import { ControlClient } from '../../src/control/client.ts'
 import { Failure } from '../../src/errors.ts'
-import type { AgentStatus } from '../../src/status.ts'
 import type { Place } from './world.ts'
 
 /** Milliseconds for an agent to say that it is ready: a second from sources; twenty start at once. */

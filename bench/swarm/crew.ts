@@ -8,8 +8,8 @@
  * await crew.stop()
  * ```
  */
+import type { AgentStatus } from '../../src/agent/status.ts'
 import { Failure } from '../../src/errors.ts'
-import type { AgentStatus } from '../../src/status.ts'
 import { Agent } from './agent.ts'
 import { within } from './clock.ts'
 import type { Settings } from './settings.ts'

@@ -6,7 +6,7 @@
  * process.exitCode = await main(['--agents', '3', '--json'], streams, signal)
  * ```
  */
-import { type Streams, tellFailure } from '../command-line.ts'
+import { type Streams, tellFailure } from '../runner/command-line.ts'
 import { benchSwarm } from './bench.ts'
 import { HELP, parseOptions } from './options.ts'
 import { nameOf, showBench } from './report.ts'

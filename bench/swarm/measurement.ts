@@ -8,7 +8,7 @@
  * const run = await measurement.end()
  * ```
  */
-import type { AgentStatus } from '../../src/status.ts'
+import type { AgentStatus } from '../../src/agent/status.ts'
 import { findLost } from './check.ts'
 import { pauseUntil, within } from './clock.ts'
 import type { Crew } from './crew.ts'

@@ -5,7 +5,7 @@
  * medianRunOf(runs).lag.each.p50
  * ```
  */
-import { medianOf } from '../stats.ts'
+import { medianOf } from '../runner/stats.ts'
 import type { MedianRun, Run } from './result.ts'
 
 /** Stands for null while numbers are put in order: what never came is later than what came late. */

@@ -7,7 +7,7 @@
  * ```
  */
 import { Failure } from '../../src/errors.ts'
-import { parseNames, parseWhole, parseWords, unusable } from '../command-line.ts'
+import { parseNames, parseWhole, parseWords, unusable } from '../runner/command-line.ts'
 import { RATES, SCENARIOS, type Settings, STANDARD, TRANSPORTS } from './settings.ts'
 
 /** Each takes two processes, together about 100 MB. */

@@ -5,7 +5,7 @@
  * streams.out(showBench(await benchSwarm(STANDARD)))
  * ```
  */
-import { showCount, showNumber, showRatio, showShare, table } from '../table.ts'
+import { showCount, showNumber, showRatio, showShare, table } from '../runner/table.ts'
 import type { Quantiles } from './quantiles.ts'
 import type { MedianRun, SwarmBench } from './result.ts'
 import type { Settings } from './settings.ts'

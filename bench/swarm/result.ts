@@ -2,7 +2,7 @@
  * What a bench of real agents measures, in the shape in which `--json` prints it. Times are
  * milliseconds where they are quantiles, and seconds elsewhere, as their names say.
  */
-import type { Machine } from '../machine.ts'
+import type { Machine } from '../runner/machine.ts'
 import type { Used } from './processor.ts'
 import type { Quantiles } from './quantiles.ts'
 import type { Sample } from './samples.ts'

@@ -1,5 +1,5 @@
 /** The program behind `npm run bench:swarm`. The first signal stops what was started, then it ends. */
-import { TERMINAL } from '../terminal.ts'
+import { TERMINAL } from '../runner/terminal.ts'
 import { main } from './main.ts'
 
 const interrupt = new AbortController()

@@ -5,7 +5,7 @@
  * trafficOf(before, after, 150).perWrite // messages
  * ```
  */
-import type { AgentStatus } from '../../src/status.ts'
+import type { AgentStatus } from '../../src/agent/status.ts'
 
 export interface Traffic {
   /** Messages that went out, tries that failed included. */

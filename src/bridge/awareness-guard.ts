@@ -16,7 +16,7 @@ import * as decoding from 'lib0/decoding'
 import { equalityDeep } from 'lib0/function'
 import { type Awareness, removeAwarenessStates } from 'y-protocols/awareness'
 import { checkValue, Refusal } from '../../crdt/index.ts'
-import { encodeUpdate, type UpdateEntry } from '../awareness/awareness-update.ts'
+import { encodeUpdate, type UpdateEntry } from '../agent/awareness/awareness-update.ts'
 import { BadFrame, reading } from './frames.ts'
 import type { BridgeLimits } from './limits.ts'
 

@@ -7,8 +7,8 @@
  * checkPeersOf(agent)    // { name: 'peers', level: 'ok', detail: '2 peers, 2 heard: a, b' }
  * ```
  */
+import type { PeerStatus } from '../agent/status.ts'
 import { ControlClient } from '../control/client.ts'
-import type { PeerStatus } from '../status.ts'
 import { type Check, MAX_SHOWN, problemOf } from './check.ts'
 import { count } from './text.ts'
 

@@ -12,7 +12,7 @@
  * ```
  */
 import { constants } from 'node:os'
-import { Agent } from '../agent.ts'
+import { Agent } from '../agent/agent.ts'
 import type { Bridge } from '../bridge/index.ts'
 import { Farewell } from '../control/answers.ts'
 import { makeFolder } from '../control/folder.ts'
@@ -20,10 +20,10 @@ import { ControlServer } from '../control/server.ts'
 import { serveAgent } from '../control/service.ts'
 import { deferred } from '../deferred.ts'
 import { Failure, toFailure } from '../errors.ts'
-import { onceThereIsRoom } from '../full-disk.ts'
-import { Relay } from '../relay.ts'
-import { keepIn } from '../store/keep.ts'
-import type { Transport } from '../transport.ts'
+import { onceThereIsRoom } from '../fs/full-disk.ts'
+import { keepIn } from '../store/log/keep.ts'
+import { Relay } from '../transports/relay.ts'
+import type { Transport } from '../transports/transport.ts'
 import { tellOwner } from './owner.ts'
 import { removePid, writePid } from './pid-file.ts'
 import { ProblemLog, type Told } from './problems.ts'
@@ -45,10 +45,10 @@ const createTransport = async (
   env: NodeJS.ProcessEnv,
 ): Promise<Transport> => {
   if (plan.kind === 'mailbox') {
-    const { MailboxTransport } = await import('../transports/mailbox.ts')
+    const { MailboxTransport } = await import('../transports/mailbox/mailbox.ts')
     return new MailboxTransport({ dir: plan.dir, address: plan.name })
   }
-  const { PilotTransport } = await import('../pilot/transport.ts')
+  const { PilotTransport } = await import('../transports/pilot/transport.ts')
   const { pilotctl, network } = plan
   return new PilotTransport({ swarm, pilotctl, network, env, data })
 }

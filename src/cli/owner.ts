@@ -11,7 +11,7 @@
 import { join } from 'node:path'
 import { shellQuote } from '../control/client.ts'
 import { Failure } from '../errors.ts'
-import { type Owner, readOwner } from '../transports/lock.ts'
+import { type Owner, readOwner } from '../fs/lock.ts'
 
 const SOCKET_LOCK = 'agent.lock'
 const WRITER_LOCK = 'lock'

@@ -7,7 +7,7 @@
  * // b     in sync  2 s ago  heard  0
  * ```
  */
-import type { PeerStatus } from '../status.ts'
+import type { PeerStatus } from '../agent/status.ts'
 import type { Io } from './io.ts'
 import { count, printable, showKey, styler, table } from './text.ts'
 

@@ -1,5 +1,5 @@
 /** The command `peers`: whom the agent knows, and how it stands with them. */
-import type { PeerStatus } from '../status.ts'
+import type { PeerStatus } from '../agent/status.ts'
 import { showPeers } from './peer-table.ts'
 import { type Context, report } from './report.ts'
 import { reach, type TargetOptions } from './target.ts'

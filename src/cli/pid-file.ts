@@ -10,7 +10,7 @@
  */
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { toDiskFailure } from '../store/disk-failure.ts'
+import { toDiskFailure } from '../fs/disk-failure.ts'
 
 export const pidPath = (dir: string): string => join(dir, 'agent.pid')
 

@@ -7,7 +7,7 @@
  * new Agent({ …, onProblem: (problem) => problems.add(problem) })
  * ```
  */
-import type { Problem as AgentProblem } from '../agent.ts'
+import type { Problem as AgentProblem } from '../agent/agent.ts'
 import { type Failure, toFailure } from '../errors.ts'
 
 /** Milliseconds. A dead peer fails many times a minute; more lines tell no more. */

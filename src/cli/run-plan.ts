@@ -8,10 +8,10 @@
  */
 import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
+import { checkRoomName, MOST_ROOMS } from '../agent/room-name.ts'
 import { defaultFolder } from '../control/folder.ts'
 import { Failure } from '../errors.ts'
 import { MAX_VALUE_BYTES } from '../maps/value-limit.ts'
-import { checkRoomName, MOST_ROOMS } from '../room-name.ts'
 import { parseBytes, parseDuration, parseFanout, parseNetwork } from './parse.ts'
 import { namedFolder, optionOr } from './target.ts'
 

@@ -6,8 +6,8 @@
  * io.out(showStart(io, plan, started))
  * ```
  */
+import type { Member } from '../agent/member.ts'
 import { shellQuote } from '../control/client.ts'
-import type { Member } from '../member.ts'
 import type { Io } from './io.ts'
 import type { RunPlan } from './run-plan.ts'
 import { printable, styler } from './text.ts'

@@ -1,7 +1,7 @@
 /** The command `status`: what the running agent knows of itself and of its peers. */
 
+import type { AgentStatus } from '../agent/status.ts'
 import { ControlClient } from '../control/client.ts'
-import type { AgentStatus } from '../status.ts'
 import { showPeers } from './peer-table.ts'
 import { type Context, report } from './report.ts'
 import { findTarget, type TargetOptions } from './target.ts'

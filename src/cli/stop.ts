@@ -7,7 +7,7 @@
  */
 import { ControlClient } from '../control/client.ts'
 import { Failure, isFailure } from '../errors.ts'
-import { isAlive, type Owner } from '../transports/lock.ts'
+import { isAlive, type Owner } from '../fs/lock.ts'
 import { ownerOf } from './owner.ts'
 import { parseDuration } from './parse.ts'
 import { type Context, report } from './report.ts'

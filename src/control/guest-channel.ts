@@ -9,7 +9,7 @@
  *     {"status":"ok","data":{"text":"…"}}          a message of the agent
  */
 import { Failure, toFailure } from '../errors.ts'
-import type { Relay } from '../relay.ts'
+import type { Relay } from '../transports/relay.ts'
 import { Channel } from './answers.ts'
 
 /** Throws a Failure (connection_failed, not_running) where the relay takes nobody in. */

@@ -10,8 +10,8 @@
  * ```
  */
 import { Failure, isFailure, toFailure } from '../errors.ts'
-import type { Transport, TransportHooks } from '../transport.ts'
 import { accepted, deliver, safeHooks } from '../transports/delivery.ts'
+import type { Transport, TransportHooks } from '../transports/transport.ts'
 import { Turns } from '../transports/turns.ts'
 import { ControlClient } from './client.ts'
 import type { Connection } from './connection.ts'

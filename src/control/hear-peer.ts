@@ -6,7 +6,7 @@
  * ```
  */
 import { setTimeout } from 'node:timers/promises'
-import type { Agent } from '../agent.ts'
+import type { Agent } from '../agent/agent.ts'
 
 /** Milliseconds. A live peer answers in less than one second, and over a bad network to the second or third question. */
 const PATIENCE_MS = 5_000

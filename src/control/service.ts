@@ -6,7 +6,7 @@
  * const server = new ControlServer({ dir, handle: serveAgent(agent, ready, { onStop: stop }) })
  * ```
  */
-import type { Agent } from '../agent.ts'
+import type { Agent } from '../agent/agent.ts'
 import { Failure } from '../errors.ts'
 import {
   appendEntry,
@@ -27,7 +27,7 @@ import {
   writePath,
 } from '../maps/index.ts'
 import { packageVersion } from '../package-version.ts'
-import type { Relay } from '../relay.ts'
+import type { Relay } from '../transports/relay.ts'
 import { type Answer, type Channel, Farewell, type Handle, Rows, Subscription } from './answers.ts'
 import { exportRows } from './export-rows.ts'
 import { guestChannel } from './guest-channel.ts'

@@ -6,8 +6,8 @@
  * writers.nodeOf(108_980_000_000_007) // '0:0000.0000.000A', or undefined
  * ```
  */
-import type { Agent } from '../agent.ts'
-import { nodeNumber } from '../store/keep.ts'
+import type { Agent } from '../agent/agent.ts'
+import { nodeNumber } from '../store/log/keep.ts'
 import { nodeOf } from '../store/writer.ts'
 
 /** Milliseconds between two looks at the peers for the sake of a writer nobody knows, who may never come back. */

@@ -11,7 +11,7 @@
  * ```
  */
 import { Simulation } from '../simulation/index.ts'
-import { Network, seeded } from '../transports/network.ts'
+import { Network, seeded } from '../transports/memory/network.ts'
 import { Ledger } from './ledger.ts'
 import { ScalarSwarm } from './scalar-swarm.ts'
 import { makeSteps, type Step, type Write } from './workload.ts'

@@ -4,7 +4,7 @@
  */
 import { type ScalarPush, ScalarReplica } from '../../crdt/index.ts'
 import { TimeQueue } from '../simulation/queue.ts'
-import type { Network } from '../transports/network.ts'
+import type { Network } from '../transports/memory/network.ts'
 
 /** The seed's fanout. */
 const FANOUT = 3

@@ -8,11 +8,11 @@
  * await membership.release()
  * ```
  */
-import { Agent } from '../agent.ts'
+import { Agent } from '../agent/agent.ts'
+import type { Member } from '../agent/member.ts'
+import type { Problem } from '../agent/problem.ts'
 import { Failure } from '../errors.ts'
-import type { Member } from '../member.ts'
-import type { Problem } from '../problem.ts'
-import type { Transport } from '../transport.ts'
+import type { Transport } from '../transports/transport.ts'
 import type { ProviderOptions } from './options.ts'
 import { type Lease, leaseMember } from './shared-member.ts'
 

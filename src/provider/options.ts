@@ -9,10 +9,10 @@
  */
 import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
+import type { Problem } from '../agent/problem.ts'
+import type { PeerStatus } from '../agent/status.ts'
 import type { Failure } from '../errors.ts'
 import type { GossipConfig } from '../gossip/index.ts'
-import type { Problem } from '../problem.ts'
-import type { PeerStatus } from '../status.ts'
 import type { Store } from '../store/store.ts'
 import type { SyncStatus } from './sync-status.ts'
 

@@ -7,7 +7,7 @@
  * questions.look()       // after each event of gossip
  * ```
  */
-import type { Room } from '../room.ts'
+import type { Room } from '../agent/room.ts'
 
 /** Milliseconds between two questions; each is a short message, and its answer. */
 const PAUSE_MS = 500

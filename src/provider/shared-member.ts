@@ -8,11 +8,11 @@
  * await lease.release()
  * ```
  */
+import { Member, type MemberOptions } from '../agent/member.ts'
+import type { Problem } from '../agent/problem.ts'
+import { TransportHold } from '../agent/transport-hold.ts'
 import { Failure } from '../errors.ts'
-import { Member, type MemberOptions } from '../member.ts'
-import type { Problem } from '../problem.ts'
-import type { Transport } from '../transport.ts'
-import { TransportHold } from '../transport-hold.ts'
+import type { Transport } from '../transports/transport.ts'
 
 interface User {
   /** Told of trouble. */

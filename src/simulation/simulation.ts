@@ -13,7 +13,7 @@
 import * as Y from 'yjs'
 import { Replica } from '../../crdt/index.ts'
 import { Gossip, type GossipConfig, type GossipEffect, type GossipEvent } from '../gossip/index.ts'
-import { Network, type NetworkOptions, seeded } from '../transports/network.ts'
+import { Network, type NetworkOptions, seeded } from '../transports/memory/network.ts'
 import { createSharedPlatform } from './platform.ts'
 import { TimeQueue } from './queue.ts'
 

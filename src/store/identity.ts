@@ -14,19 +14,19 @@
  *
  * - An id is on disk before it is given out, and a published clock before it is published: after
  *   a crash `take` can tell whether the store still has all that others may have seen.
- * - A folder that was copied, or restored from a copy, is noticed by where it lies (`place.ts`) and
+ * - A folder that was copied, or restored from a copy, is noticed by where it lies (`fs/place.ts`) and
  *   gets a new id. One that cannot know that it is old (a disk or a virtual machine that was set
  *   back) a peer tells, and `mustChange` gives a new id. What was written under the old one stays valid.
  */
 import { randomInt } from 'node:crypto'
 import { join } from 'node:path'
 import { Failure } from '../errors.ts'
-import { Lock } from '../transports/lock.ts'
-import { type Disk, type DiskFile, nodeDisk, writeWhole } from './disk.ts'
-import { toDiskFailure } from './disk-failure.ts'
+import { type Disk, type DiskFile, nodeDisk, writeWhole } from '../fs/disk.ts'
+import { toDiskFailure } from '../fs/disk-failure.ts'
+import { Lock } from '../fs/lock.ts'
+import { type Inode, isAt, type Place, parsePlace, placeOf, readHost } from '../fs/place.ts'
 import { FolderWatch } from './folder-watch.ts'
 import { newerFormat } from './head.ts'
-import { type Inode, isAt, type Place, parsePlace, placeOf, readHost } from './place.ts'
 import {
   incarnationOf,
   judgeWriter,

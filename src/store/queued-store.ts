@@ -10,8 +10,8 @@
  */
 import type * as Y from 'yjs'
 import { Failure } from '../errors.ts'
+import type { FolderLock } from '../fs/folder-lock.ts'
 import { drawShare, isDueForCompaction, type Moment, type Sizes } from './compaction.ts'
-import type { FolderLock } from './folder-lock.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { Loaded, Store, StoreStats } from './store.ts'
 

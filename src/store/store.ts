@@ -10,7 +10,7 @@
  * await store.close()
  * ```
  *
- * The contract, which `test/store-contract.ts` runs over every implementation:
+ * The contract, which `test/contracts/store.ts` runs over every implementation:
  *
  * - One store object, of one process, has a folder at a time: `load` locks it, and rejects with
  *   `already_exists` and who has it while another is open there, in this process or another of
@@ -20,7 +20,7 @@
  *   each update whose `append` was acknowledged, as long as its bytes can be read, in the order
  *   of the calls. An update that was not acknowledged may be there too, whole or not at all.
  *   What cannot be read is told in `problems` and never just dropped. (LevelDB drops the end of
- *   a damaged journal without telling the store: the one exception, see `level-store.ts`.)
+ *   a damaged journal without telling the store: the one exception, see `level/level-store.ts`.)
  * - `append` resolves when the update is on disk, beyond a cut of the power. Updates that wait
  *   at the same time are written together with one flush. The bytes must not be changed until
  *   it has settled.

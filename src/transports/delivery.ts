@@ -8,8 +8,8 @@
  * ```
  */
 import { type Failure, toFailure } from '../errors.ts'
-import type { Incoming, TransportHooks } from '../transport.ts'
 import { heedless } from '../unheard.ts'
+import type { Incoming, TransportHooks } from './transport.ts'
 
 /**
  * Messages of one batch. A thousand cost one merge and one flush; more would only hold more of

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runNetworkAdapterTests } from '@automerge/automerge-repo/helpers/tests/network-adapter-tests.js'
 import { afterEach, describe, expect } from 'vitest'
-import type { Transport } from '../../src/transport.ts'
-import { MailboxTransport } from '../../src/transports/mailbox.ts'
-import { MemoryHub, MemoryTransport } from '../../src/transports/memory.ts'
+import { MailboxTransport } from '../../src/transports/mailbox/mailbox.ts'
+import { MemoryHub, MemoryTransport } from '../../src/transports/memory/memory.ts'
+import type { Transport } from '../../src/transports/transport.ts'
 import { TransportAdapter } from './transport-adapter.ts'
 
 /** A network of its own for each call; `clean` removes what it left. */

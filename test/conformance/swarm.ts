@@ -11,7 +11,7 @@
 import * as Y from 'yjs'
 import { decodePush } from '../../crdt/index.ts'
 import type { GossipConfig } from '../../src/gossip/index.ts'
-import { MemoryTransport } from '../../src/transports/memory.ts'
+import { MemoryTransport } from '../../src/transports/memory/memory.ts'
 
 /** The swarm of providers that name none. */
 export const SWARM = 'pilot-gossip'

@@ -16,7 +16,7 @@ import {
   type PeerMetadata,
 } from '@automerge/automerge-repo'
 import { isFailure } from '../../src/errors.ts'
-import type { Incoming, Transport } from '../../src/transport.ts'
+import type { Incoming, Transport } from '../../src/transports/transport.ts'
 
 /** What a message is made of. `arrive` is answered by `welcome`; both introduce the sender. */
 type Letter =

@@ -7,9 +7,9 @@
  * ```
  */
 import { join } from 'node:path'
-import { Agent, type Problem } from '../../src/agent.ts'
-import { type Keep, keepIn } from '../../src/store/keep.ts'
-import { MailboxTransport } from '../../src/transports/mailbox.ts'
+import { Agent, type Problem } from '../../src/agent/agent.ts'
+import { type Keep, keepIn } from '../../src/store/log/keep.ts'
+import { MailboxTransport } from '../../src/transports/mailbox/mailbox.ts'
 
 /**
  * Agents in one `dir` find each other as soon as they write; `name` is its address and its data

@@ -8,12 +8,12 @@
  * ```
  */
 import { join } from 'node:path'
-import { Agent } from '../../src/agent.ts'
+import { Agent } from '../../src/agent/agent.ts'
 import { ControlClient } from '../../src/control/client.ts'
 import { ControlServer } from '../../src/control/server.ts'
 import { type ServiceOptions, serveAgent } from '../../src/control/service.ts'
-import { type Keep, keepIn } from '../../src/store/keep.ts'
-import { MemoryHub, MemoryTransport } from '../../src/transports/memory.ts'
+import { type Keep, keepIn } from '../../src/store/log/keep.ts'
+import { MemoryHub, MemoryTransport } from '../../src/transports/memory/memory.ts'
 
 export interface ServeOptions extends ServiceOptions {
   /** Names agent and data folder. */

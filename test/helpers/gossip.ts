@@ -31,7 +31,7 @@ import {
   type GossipEvent,
 } from '../../src/gossip/index.ts'
 import { nodePlatform } from '../../src/platform.ts'
-import { seeded } from '../../src/transports/network.ts'
+import { seeded } from '../../src/transports/memory/network.ts'
 import { docOf, idsOf } from './docs.ts'
 
 export const SWARM = 'table'

@@ -13,8 +13,8 @@
 import * as Y from 'yjs'
 import type { GossipConfig } from '../../src/gossip/index.ts'
 import { PilotGossipProvider, type ProviderOptions } from '../../src/provider/index.ts'
-import type { Transport } from '../../src/transport.ts'
-import { MemoryHub, MemoryTransport } from '../../src/transports/memory.ts'
+import { MemoryHub, MemoryTransport } from '../../src/transports/memory/memory.ts'
+import type { Transport } from '../../src/transports/transport.ts'
 
 /** Rounds and second tries come soon, so that a test that loses messages is short. */
 export const QUICK: Partial<GossipConfig> = { intervalMs: 200, backoffMs: 50, askTimeoutMs: 300 }

@@ -1,7 +1,7 @@
 /**
  * uvu with its four holes closed. Bare uvu 0.5 ends green when a test throws something
  * that is no Error, when `.run()` was forgotten, and when a promise never settles; and it
- * cannot assert a rejection. `test/suite.test.ts` shows each of them red.
+ * cannot assert a rejection. `test/tools/suite.test.ts` shows each of them red.
  *
  * ```ts
  * const test = suite('replica')
@@ -16,7 +16,7 @@ import type { Failure } from '../../src/errors.ts'
 
 // uvu decides as it is loaded whether suites start themselves. Below the runner, which loads
 // this file before it can say so, they would run twice and side by side.
-const runner = fileURLToPath(new URL('../run.ts', import.meta.url))
+const runner = fileURLToPath(new URL('../tools/run.ts', import.meta.url))
 const [, started = ''] = process.argv
 if (existsSync(started) && realpathSync(started) === runner) {
   Object.assign(globalThis, { UVU_DEFER: 1 })

@@ -4,9 +4,9 @@
  */
 import { readdir, readFile } from 'node:fs/promises'
 import * as assert from 'uvu/assert'
-import { Agent, type Problem } from '../../src/agent.ts'
+import { Agent, type Problem } from '../../src/agent/agent.ts'
 import { deleteEntry, readEntries, readEntry, writeEntry } from '../../src/maps/index.ts'
-import { PilotTransport } from '../../src/pilot/transport.ts'
+import { PilotTransport } from '../../src/transports/pilot/transport.ts'
 import { suite } from '../helpers/suite.ts'
 import { available } from './programs.ts'
 import { ask, type Node, type Swarm, startSwarm, until } from './swarm.ts'

@@ -1,0 +1,139 @@
+/**
+ * Writes a second that are on disk when they are acknowledged, as an agent makes them: into a
+ * document, through `Persistence`, into a store on a real folder. Each writer waits for its write
+ * before it makes the next, so one alone has a flush for each, and many share one. A write that
+ * is acknowledged before any flush, or is not there afterwards, fails the run.
+ *
+ * ```ts
+ * const rows = await runCommits({ open, writers: [1, 100], ms: 1_000, seed: 1, dir: tmpdir() })
+ * rows[1]      // { writers: 100, writes: 52_000, flushes: 520, perSecond: 52_000, … }
+ * ```
+ *
+ * Elapsed time, unlike elsewhere in the bench: what is measured is waiting.
+ */
+import * as Y from 'yjs'
+import type { Failure } from '../../src/errors.ts'
+import type { Disk } from '../../src/fs/disk.ts'
+import { DEFAULT_MAP, writeEntry } from '../../src/maps/index.ts'
+import { LogStore } from '../../src/store/log/log-store.ts'
+import { Persistence } from '../../src/store/persistence.ts'
+import { restore, type Store } from '../../src/store/store.ts'
+import { Random } from '../../test/helpers/random.ts'
+import type { Entry, Value } from '../engines/engine.ts'
+import { readMap } from '../engines/layouts.ts'
+import { withFolder } from '../runner/folder.ts'
+import { type Spread, spreadOf } from '../runner/stats.ts'
+import { checkAnswer, wrongAnswer } from './check.ts'
+import { CountingDisk, type DiskFacts, readDisk } from './disk.ts'
+import { createEntries, overwrite } from './entries.ts'
+
+export interface CommitOptions {
+  /** The store that is asked; it does all its flushes through `disk`. */
+  readonly open: (dir: string, disk: Disk) => Store
+  /** Who write at once: a row for each. */
+  readonly writers: readonly number[]
+  /** Milliseconds for which they write. */
+  readonly ms: number
+  readonly seed: number
+  /** Where folders are made, and removed again. */
+  readonly dir: string
+  readonly progress?: (row: string) => void
+}
+
+export interface Commits {
+  readonly writers: number
+  /** All of them acknowledged. */
+  readonly writes: number
+  /** Of files, from the first write to the last acknowledgement. */
+  readonly flushes: number
+  readonly writesPerFlush: number
+  readonly perSecond: number
+  /** Milliseconds from a write to its acknowledgement. */
+  readonly waitMs: Spread
+}
+
+export interface CommitResult {
+  readonly disk: DiskFacts
+  readonly rows: readonly Commits[]
+}
+
+export const openLog = (dir: string, disk: Disk): Store => new LogStore({ dir, disk })
+
+/** Keys that are written, at random. */
+const KEYS = 100
+
+const wrong = (writers: number, what: string, cause?: Failure): Failure =>
+  wrongAnswer(`commits, ${writers} writers`, what, 'store', cause)
+
+/** Throws a Failure (internal) unless the folder holds what was acknowledged. */
+const check = async (dir: string, expected: ReadonlyMap<string, Value>, writers: number) => {
+  const doc = new Y.Doc()
+  const store = new LogStore({ dir })
+  const [problem] = restore(doc, await store.load()).problems
+  await store.close()
+  if (problem) throw wrong(writers, problem.failure.message, problem.failure)
+  checkAnswer(readMap(doc), expected, `commits, ${writers} writers, after a restart`)
+}
+
+const measure = async (
+  { open, ms, seed }: CommitOptions,
+  writers: number,
+  dir: string,
+): Promise<Commits> => {
+  const random = new Random(seed)
+  const entries = createEntries(KEYS, random)
+  const disk = new CountingDisk()
+  const doc = new Y.Doc()
+  const expected = new Map<string, Value>()
+  const problems: Failure[] = []
+  const persistence = new Persistence(doc, open(dir, disk), (failure) => problems.push(failure))
+  await persistence.open()
+  const waits: number[] = []
+  const write = async (): Promise<void> => {
+    const [[key, value]] = overwrite(entries, 1, random) as [Entry]
+    const [start, flushes] = [performance.now(), disk.flushes]
+    expected.set(key, value)
+    writeEntry(doc, DEFAULT_MAP, key, value)
+    await persistence.flushed()
+    waits.push(performance.now() - start)
+    if (disk.flushes === flushes) throw wrong(writers, `"${key}" was acknowledged without a flush`)
+  }
+  // It makes the log.
+  await write()
+  waits.length = 0
+  const [flushes, start] = [disk.flushes, performance.now()]
+  const end = start + ms
+  const play = async (): Promise<void> => {
+    do await write()
+    while (performance.now() < end)
+  }
+  const ended = await Promise.allSettled(Array.from({ length: writers }, play))
+  const seconds = (performance.now() - start) / 1_000
+  const flushed = disk.flushes - flushes
+  await persistence.close()
+  for (const result of ended) if (result.status === 'rejected') throw result.reason
+  const [problem] = problems
+  if (problem) throw wrong(writers, problem.message, problem)
+  await check(dir, expected, writers)
+  return {
+    writers,
+    writes: waits.length,
+    flushes: flushed,
+    writesPerFlush: waits.length / flushed,
+    perSecond: waits.length / seconds,
+    waitMs: spreadOf(waits),
+  }
+}
+
+/** The disk, and a row for each number of writers. */
+export const runCommits = async (options: CommitOptions): Promise<CommitResult> => {
+  const { writers, dir, progress } = options
+  progress?.('commits, the disk')
+  const disk = await withFolder(dir, readDisk)
+  const rows: Commits[] = []
+  for (const count of writers) {
+    progress?.(`commits, ${count} writers`)
+    rows.push(await withFolder(dir, (folder) => measure(options, count, folder)))
+  }
+  return { disk, rows }
+}

@@ -1,0 +1,105 @@
+/**
+ * An agent that takes part by way of another one of this host, which keeps what it writes: for
+ * programs that cannot have that one's data folder, or its daemon, for themselves.
+ *
+ * ```ts
+ * const guest = await Guest.start({ dir: '/var/lib/kv', swarm: 'kv' })
+ * guest.agent.doc.getMap('state').set('k', 1)
+ * await guest.kept()        // on the disk of that agent
+ * await guest.stop()
+ * ```
+ */
+import { Agent, type AgentOptions } from '../agent/agent.ts'
+import { deferred } from '../deferred.ts'
+import { Failure } from '../errors.ts'
+import { GuestTransport, type GuestTransportOptions } from './guest-transport.ts'
+
+/** Milliseconds for the agent's state to be here, and for ours to be there: some 10 MB on a busy host. */
+const TIMEOUT_MS = 30_000
+
+/** Milliseconds after which the agent is asked again. An answer takes some ten. */
+const ASK_MS = 250
+
+export type GuestOptions = GuestTransportOptions & Pick<AgentOptions, 'config' | 'onProblem'>
+
+export class Guest {
+  readonly agent: Agent
+  readonly #transport: GuestTransport
+  readonly #waiting = new Set<() => void>()
+
+  private constructor({ config, onProblem, ...options }: GuestOptions) {
+    this.#transport = new GuestTransport(options)
+    this.agent = new Agent({
+      swarm: options.swarm,
+      transport: this.#transport,
+      ...(config && { config }),
+      ...(onProblem && { onProblem }),
+      onStep: () => {
+        for (const wake of [...this.#waiting]) wake()
+      },
+    })
+  }
+
+  /** Resolves when all that the agent has is here. Rejects with a Failure: not_running, timeout. */
+  static async start(options: GuestOptions): Promise<Guest> {
+    const guest = new Guest(options)
+    try {
+      await guest.agent.start()
+      await guest.#until(() => guest.agent.room.status.syncs > 0, 'has not told its state')
+      return guest
+    } catch (error) {
+      await guest.agent.stop()
+      throw error
+    }
+  }
+
+  /**
+   * Resolves when the agent has on its disk what was written here so far. Rejects with a Failure:
+   * `not_running` when it has ended, `timeout` when it is too busy.
+   */
+  async kept(): Promise<void> {
+    const { member, room } = this.agent
+    member.take({ type: 'flush' })
+    await this.#until(() => {
+      const { unconfirmedSince, hasFresh } = room.status
+      // What `send` has resolved for is kept; what the agent shows may still be under way to its disk.
+      return unconfirmedSince === undefined && !hasFresh && member.gossip?.sending === 0
+    }, 'has not kept what was written')
+  }
+
+  async stop(): Promise<void> {
+    await this.agent.stop()
+  }
+
+  async #until(isSo: () => boolean, what: string): Promise<void> {
+    const { agent } = this
+    if (isSo()) return
+    const { promise, resolve, reject } = deferred<void>()
+    const look = (): void => {
+      if (isSo()) resolve()
+      else if (!agent.member.isStarted) reject(new Failure('closed', 'the agent was stopped'))
+    }
+    this.#waiting.add(look)
+    const asking = setInterval(() => agent.ask(), ASK_MS)
+    const late = setTimeout(() => reject(this.#late(what)), TIMEOUT_MS)
+    try {
+      agent.ask()
+      await promise
+    } finally {
+      this.#waiting.delete(look)
+      clearInterval(asking)
+      clearTimeout(late)
+    }
+  }
+
+  #late(what: string): Failure {
+    const { isLost, dir } = this.#transport
+    if (!isLost)
+      return new Failure('timeout', `the agent on "${dir}" ${what} in ${TIMEOUT_MS / 1000} s`, {
+        hint: 'it is busy: try again',
+      })
+    return new Failure('not_running', `the agent on "${dir}" has ended`, {
+      hint: 'start it again: what was written here is pushed when it is back',
+    })
+  }
+}

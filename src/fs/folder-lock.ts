@@ -1,0 +1,89 @@
+/**
+ * The lock of a store on its folder: from before it is read until it is closed no other store
+ * works there, in whatever process and by whatever path. A folder that may be read and not be
+ * written to is read without it; the lock is then taken before the first write.
+ *
+ * ```ts
+ * const lock = new FolderLock(dir)
+ * await lock.take()     // `already_exists` while another store has the folder; says who
+ * await lock.check()    // before each write
+ * await lock.release()
+ * ```
+ */
+import { mkdir, readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Failure, isFailure } from '../errors.ts'
+import { Lock } from './lock.ts'
+
+const NAME = 'store.lock'
+
+/** What the system says where reading may work all the same. */
+const UNWRITABLE: ReadonlySet<unknown> = new Set(['EROFS', 'EACCES', 'EPERM', 'ENOSPC', 'EDQUOT'])
+
+/** Only the owner, as for all of the store. */
+const DIR_MODE = 0o700
+
+/** The lock itself. */
+export const lockIn = (dir: string): Lock =>
+  new Lock(join(dir, NAME), {
+    taken: (holder) =>
+      new Failure(
+        'already_exists',
+        `cannot open the store in "${dir}": it is open already: ${holder}`,
+        { hint: 'close the other store, or give this one another folder' },
+      ),
+  })
+
+export class FolderLock {
+  readonly #dir: string
+  readonly #lock: Pick<Lock, 'hold' | 'check' | 'release'>
+  /** What lay in the folder when it was read without the lock. */
+  #unlocked: string | undefined
+
+  constructor(dir: string, lock: Pick<Lock, 'hold' | 'check' | 'release'> = lockIn(dir)) {
+    this.#dir = dir
+    this.#lock = lock
+  }
+
+  /** Makes the folder where it is missing. Rejects with the system's error, too. */
+  async take(): Promise<void> {
+    try {
+      await this.#lock.hold()
+    } catch (error) {
+      const code = isFailure(error) ? undefined : (error as NodeJS.ErrnoException).code
+      if (code === 'ENOENT') {
+        await mkdir(this.#dir, { recursive: true, mode: DIR_MODE })
+        await this.#lock.hold()
+      } else if (UNWRITABLE.has(code)) this.#unlocked = await this.#look()
+      else throw error
+    }
+  }
+
+  /** Rejects where the folder is not ours any more, or was written to before it was locked. */
+  async check(): Promise<void> {
+    if (this.#unlocked === undefined) return this.#lock.check()
+    await this.#lock.hold()
+    if ((await this.#look()) !== this.#unlocked) {
+      await this.#lock.release()
+      throw new Failure(
+        'already_exists',
+        `"${this.#dir}" was written to by another while it could not be locked`,
+        { hint: 'close this store, and open it anew' },
+      )
+    }
+    this.#unlocked = undefined
+  }
+
+  async release(): Promise<void> {
+    await this.#lock.release()
+  }
+
+  /** Names and sizes of all but locks. */
+  async #look(): Promise<string> {
+    const names = (await readdir(this.#dir)).filter((name) => !name.startsWith(NAME)).sort()
+    const sizes = await Promise.all(
+      names.map(async (name) => `${name} ${(await stat(join(this.#dir, name))).size}`),
+    )
+    return sizes.join('\n')
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * Waiting for what a document says: looked at now, and again after each transaction that changed
+ * something. Whatever ends the wait takes its listeners and its timer away.
+ *
+ * ```ts
+ * const { over, close } = waitUntil(doc, () => hasEntry(doc, 'state', 'k'), { timeout: 5_000 })
+ * await over
+ * ```
+ */
+import type * as Y from 'yjs'
+import { Failure } from '../errors.ts'
+
+/** Milliseconds. Node's timers end at once when they are given more. */
+const MAX_TIMEOUT = 2 ** 31 - 1
+
+/** What is used of an `AbortSignal`, whose own type is the DOM's or Node's: a program may have neither. */
+export interface Signal {
+  readonly aborted: boolean
+  readonly reason: unknown
+  /** Calls the listener when it is aborted. */
+  addEventListener(type: 'abort', listener: () => void): void
+  /** Calls it no more. */
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
+export interface UntilOptions {
+  /** Milliseconds, 0 to 2^31 - 1; default without end. */
+  readonly timeout?: number | undefined
+  /** Aborting it ends the wait. */
+  readonly signal?: Signal | undefined
+}
+
+export interface Wait {
+  /**
+   * Resolves when it is so. Rejects with a Failure (`timeout`; `closed` after `close`), with the
+   * reason of the signal, and with what `isSo` throws.
+   */
+  readonly over: Promise<void>
+  readonly close: () => void
+}
+
+const closed = (): Failure =>
+  new Failure('closed', 'the map was closed while somebody waited for a change of it', {
+    hint: 'Wait first, then close.',
+  })
+
+/** The Failure of a wait that was too short. */
+export const late = (timeout: number): Failure =>
+  new Failure('timeout', `what was waited for did not come within ${Math.ceil(timeout)} ms`, {
+    hint: 'Wait longer, or see which peers the agent knows, and when they were last heard.',
+  })
+
+/** A TypeError for a timeout that is none. */
+export const waitUntil = (
+  doc: Y.Doc,
+  isSo: () => boolean,
+  { timeout, signal }: UntilOptions = {},
+): Wait => {
+  if (timeout !== undefined && !(timeout >= 0 && timeout <= MAX_TIMEOUT)) {
+    throw new TypeError(`timeout must be 0 to ${MAX_TIMEOUT} milliseconds, not ${timeout}`)
+  }
+  let close = (): void => undefined
+  const over = new Promise<void>((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined
+    const end = (): void => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', abort)
+      doc.off('afterTransaction', lookAgain)
+    }
+    const fail = (reason: unknown): void => {
+      end()
+      reject(reason)
+    }
+    const look = (): void => {
+      try {
+        if (!isSo()) return
+        end()
+        resolve()
+      } catch (error) {
+        fail(error)
+      }
+    }
+    const lookAgain = ({ changed }: Y.Transaction): void => {
+      if (changed.size > 0) look()
+    }
+    const abort = (): void => fail(signal?.reason)
+    close = () => fail(closed())
+    if (timeout !== undefined) timer = setTimeout(() => fail(late(timeout)), timeout)
+    signal?.addEventListener('abort', abort)
+    doc.on('afterTransaction', lookAgain)
+    if (signal?.aborted) abort()
+    else look()
+  })
+  return { over, close }
+}

@@ -1,0 +1,275 @@
+/**
+ * One agent's mailbox on disk. Any sender puts files into it, only its owner takes them out.
+ *
+ *     DIR/ADDRESS/new/      messages, one file each; without it nobody can send to the address
+ *     DIR/ADDRESS/tmp/      messages being written; renamed into new/ when whole
+ *     DIR/ADDRESS/left/     what new/ becomes when the owner ends: it comes back with the owner
+ *     DIR/ADDRESS/damaged/  files that are no message of ours, put aside for you to see
+ *     DIR/ADDRESS/lock      who reads this mailbox; without a living one it is found by nobody
+ *
+ * ```ts
+ * const box = new Box('/tmp/swarm', 'b')
+ * await box.validateRoom(5, 1000) // rejects with `not_found`, `not_running`, `inbox_full`
+ * await box.put('001790000000000-000000-1f2e3d4c-5-a.msg', Buffer.from('hello'))
+ * ```
+ *
+ * An owner that ends removes its box, unless something in it was not read. One that was killed
+ * cannot: for a while its messages wait for it, then nobody writes there until it is back.
+ *
+ * But for those Failures it rejects with the system's errors. A message is on disk as soon as
+ * the operating system says so, without `fsync`: the crash of a process loses and halves
+ * nothing; a power cut may lose messages, and one that it left too short is put aside.
+ */
+import { mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Failure, systemCodeOf } from '../../errors.ts'
+import { isHeld } from '../../fs/lock.ts'
+import { parseName } from './message-file.ts'
+
+/** Bytes of all messages that wait in one mailbox, as a Pilot daemon keeps by default: disk, not memory. */
+const MAX_WAITING_BYTES = 256 * 1024 * 1024
+
+/**
+ * Milliseconds that the oldest message of a mailbox waits before it is asked whether anybody reads
+ * there. An agent that is started again is back sooner; what it missed it gets by repair as well,
+ * so longer only fills the disk.
+ */
+const AWAY_MS = 30_000
+
+/** Messages that wait for an agent that is away: rounds and pushes of half a minute. Each costs its size on disk. */
+const AWAY_MESSAGES = 100
+
+/** Milliseconds. Writing takes far less; what is older was left by a writer that died. */
+const STALE_MS = 10 * 60 * 1000
+
+/** Files that are left where a process died while it took or gave back the lock. */
+const LOCK_REMNANT = /^lock\.[0-9a-f-]{36}$/
+
+/** The names in a folder; undefined where there is none. */
+const namesIn = async (path: string): Promise<string[] | undefined> => {
+  try {
+    return await readdir(path)
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Removes a folder where it is empty; what others have put there stays. */
+const removeEmpty = async (path: string): Promise<void> => {
+  try {
+    await rmdir(path)
+  } catch (error) {
+    const code = systemCodeOf(error)
+    if (code !== 'ENOENT' && code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error
+  }
+}
+
+/** What can be the name of a mailbox, and of its folder. */
+export const ADDRESS = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/
+
+/**
+ * The addresses of the mailboxes in a swarm's folder: `open` are those that somebody reads. One
+ * whose owner is of another host counts as open for as long as its lock lies there: nobody can
+ * tell from here. Rejects with the system's error.
+ */
+export const listBoxes = async (dir: string): Promise<{ open: string[]; gone: string[] }> => {
+  const open: string[] = []
+  const gone: string[] = []
+  for (const entry of await readdir(dir, { withFileTypes: true })) {
+    const { name } = entry
+    if (!entry.isDirectory() || !ADDRESS.test(name)) continue
+    const isOpen = await isHeld(new Box(dir, name).lock)
+    ;(isOpen ? open : gone).push(name)
+  }
+  return { open, gone }
+}
+
+export class Box {
+  readonly path: string
+  readonly #dir: string
+  readonly #address: string
+  #swept = 0
+  #isShut = false
+
+  /** `dir` is the swarm's folder, `address` a valid one: it becomes the name of a folder. */
+  constructor(dir: string, address: string) {
+    this.path = join(dir, address)
+    this.#dir = dir
+    this.#address = address
+  }
+
+  /** The file that its owner locks. */
+  get lock(): string {
+    return join(this.path, 'lock')
+  }
+
+  /** Where messages wait; another folder after `shut`. */
+  get inbox(): string {
+    return this.#isShut ? this.#left : join(this.path, 'new')
+  }
+
+  get isShut(): boolean {
+    return this.#isShut
+  }
+
+  get #left(): string {
+    return join(this.path, 'left')
+  }
+
+  get #drafts(): string {
+    return join(this.path, 'tmp')
+  }
+
+  /** For its owner: makes the folders that are missing, and brings back what was not read before. */
+  async make(): Promise<void> {
+    await mkdir(this.inbox, { recursive: true })
+    await mkdir(this.#drafts, { recursive: true })
+    const left = await namesIn(this.#left)
+    if (!left) return
+    for (const name of left) await rename(join(this.#left, name), join(this.inbox, name))
+    await removeEmpty(this.#left)
+  }
+
+  /** For its owner: from now on nobody can send to it, and what is in it lies in `inbox` as before. */
+  async shut(): Promise<void> {
+    try {
+      await rename(this.inbox, this.#left)
+    } catch (error) {
+      if (systemCodeOf(error) !== 'ENOENT') throw error // else somebody removed it
+    }
+    this.#isShut = true
+  }
+
+  /** For its owner, after `shut`: removes all that is empty or of no use, but for the lock. */
+  async clear(): Promise<void> {
+    await removeEmpty(this.#left)
+    // What senders are writing here cannot be delivered any more, and they will be told.
+    const drafts = (await namesIn(this.#drafts)) ?? []
+    for (const name of drafts)
+      if (parseName(name)) await rm(join(this.#drafts, name), { force: true })
+    await removeEmpty(this.#drafts)
+    await removeEmpty(join(this.path, 'damaged'))
+    for (const name of (await namesIn(this.path)) ?? [])
+      if (LOCK_REMNANT.test(name)) await rm(join(this.path, name), { force: true })
+  }
+
+  /** Removes the box where nothing is in it. */
+  async removeEmpty(): Promise<void> {
+    await removeEmpty(this.path)
+  }
+
+  /** Rejects where it does not take `bytes` more, or holds `maxWaiting` messages already. */
+  async validateRoom(bytes: number, maxWaiting: number): Promise<void> {
+    const names = await namesIn(this.inbox)
+    if (!names) throw this.#notFound()
+    const waiting = names.reduce((sum, name) => sum + (parseName(name)?.bytes ?? 0), 0)
+    if ((await this.#seemsAway(names)) && !(await isHeld(this.lock))) {
+      throw new Failure(
+        'not_running',
+        `nobody reads the mailbox "${this.#address}": its agent was killed, or is stopped`,
+        {
+          hint: `Start it again: it reads the ${names.length} messages that wait, and is heard then.`,
+        },
+      )
+    }
+    if (names.length >= maxWaiting || waiting + bytes > MAX_WAITING_BYTES) {
+      throw new Failure(
+        'inbox_full',
+        `the mailbox "${this.#address}" holds ${names.length} messages of ${waiting} bytes already`,
+        { hint: 'Send again when its agent runs and has read them.' },
+      )
+    }
+  }
+
+  /** Has its agent not read for so long, or so much, that it may be gone? Then its lock tells. */
+  async #seemsAway(names: readonly string[]): Promise<boolean> {
+    if (names.length >= AWAY_MESSAGES) return true
+    // Names sort by time; but that is the sender's word, and the file's own time is not.
+    const [first, ...others] = names
+    if (first === undefined) return false
+    const oldest = others.reduce((least, name) => (name < least ? name : least), first)
+    try {
+      const { mtimeMs } = await stat(join(this.inbox, oldest))
+      return Date.now() - mtimeMs > AWAY_MS
+    } catch (error) {
+      if (systemCodeOf(error) === 'ENOENT') return false // it was read just now
+      throw error
+    }
+  }
+
+  #notFound(): Failure {
+    return new Failure('not_found', `no agent has opened "${this.#address}" in "${this.#dir}"`, {
+      hint: 'Start it there first, or see whether both use the same folder; one that was stopped is not there any more.',
+    })
+  }
+
+  /** Lays a message in, whole or not at all. `not_found` where its owner has just ended. */
+  async put(name: string, content: Buffer): Promise<void> {
+    const written = join(this.#drafts, name)
+    try {
+      await this.#write(written, content)
+      await rename(written, join(this.inbox, name))
+    } catch (error) {
+      await rm(written, { force: true })
+      if (systemCodeOf(error) !== 'ENOENT') throw error
+      // We may have made again what its owner removed.
+      await removeEmpty(this.#drafts)
+      await removeEmpty(this.path)
+      throw this.#notFound()
+    }
+  }
+
+  async #write(path: string, content: Buffer): Promise<void> {
+    try {
+      await writeFile(path, content, { flag: 'wx' })
+    } catch (error) {
+      if (systemCodeOf(error) !== 'ENOENT') throw error
+      await this.#makeDrafts() // removed by somebody who took it for rubbish
+      await writeFile(path, content, { flag: 'wx' })
+    }
+  }
+
+  /** Not the box itself: without an owner there is to be none. */
+  async #makeDrafts(): Promise<void> {
+    try {
+      await mkdir(this.#drafts)
+    } catch (error) {
+      if (systemCodeOf(error) !== 'EEXIST') throw error // another sender was faster
+    }
+  }
+
+  /** Takes out a message that was read. */
+  async remove(name: string): Promise<void> {
+    await rm(join(this.inbox, name), { force: true })
+  }
+
+  /** Where `putAside` leaves a file. */
+  asideOf(name: string): string {
+    return join(this.path, 'damaged', name)
+  }
+
+  async putAside(name: string): Promise<void> {
+    await mkdir(join(this.path, 'damaged'), { recursive: true })
+    await rename(join(this.inbox, name), this.asideOf(name))
+  }
+
+  /** Is it so long since the last `sweep` that something may be stale again? */
+  get isToSweep(): boolean {
+    return Date.now() - this.#swept > STALE_MS
+  }
+
+  /** Removes what died writers left half written. */
+  async sweep(): Promise<void> {
+    this.#swept = Date.now()
+    await mkdir(this.#drafts, { recursive: true })
+    for (const name of await readdir(this.#drafts)) {
+      const path = join(this.#drafts, name)
+      const found = await stat(path).catch((error: unknown) => {
+        if (systemCodeOf(error) === 'ENOENT') return undefined // its writer renamed it just now
+        throw error
+      })
+      if (found && this.#swept - found.mtimeMs > STALE_MS) await rm(path, { force: true })
+    }
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * The folder of a mailbox: how its owner takes it, and what the operating system says of it, told
+ * so that people can mend it.
+ */
+import { mkdir } from 'node:fs/promises'
+import { Failure, isFailure, systemCodeOf, toFailure } from '../../errors.ts'
+import type { Lock } from '../../fs/lock.ts'
+import type { Box } from './box.ts'
+
+/** Times. Each failed try means that another process removed the folder in between. */
+const MAKE_TRIES = 5
+
+/** Rejects as `work` does, but what the operating system says becomes a Failure that names the folder. */
+export const inFolder = async <T>(path: string, work: () => Promise<T>): Promise<T> => {
+  try {
+    return await work()
+  } catch (error) {
+    if (isFailure(error)) throw error
+    const { code, message } = toFailure(error)
+    throw new Failure(code, `the mailbox folder "${path}" cannot be used: ${message}`, {
+      hint: 'See that it exists, is readable and writable for this user, and that the disk has room.',
+      cause: error,
+    })
+  }
+}
+
+/** Makes it, and the lock ours. The lock comes first: what another is about to remove must not be made again. */
+export const takeBox = async (box: Box, lock: Lock): Promise<void> => {
+  for (let left = MAKE_TRIES; ; left--) {
+    await mkdir(box.path, { recursive: true })
+    try {
+      await lock.hold()
+      break
+    } catch (error) {
+      if (systemCodeOf(error) !== 'ENOENT' || left <= 1) throw error
+    }
+  }
+  await box.make()
+}

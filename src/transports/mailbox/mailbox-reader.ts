@@ -1,0 +1,225 @@
+/**
+ * Takes the messages out of a mailbox while it is open: those that are ours are handed on and
+ * removed, what is no message is put aside. One for each time that the mailbox is opened: what it
+ * has begun when it is closed does not go on in the next one.
+ *
+ * ```ts
+ * const reader = new MailReader({ box, lock, pollMs: 2_000, hooks })
+ * await reader.leave(5_000)     // where the receiver ends for good
+ * await reader.close()
+ * ```
+ */
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Failure, systemCodeOf, toFailure } from '../../errors.ts'
+import type { Lock } from '../../fs/lock.ts'
+import { Folder } from '../../fs/watched-folder.ts'
+import { accepted, deliver, MAX_BATCH, MAX_BATCH_BYTES } from '../delivery.ts'
+import type { Incoming, TransportHooks } from '../transport.ts'
+import type { Box } from './box.ts'
+import { inFolder, takeBox } from './mailbox-folder.ts'
+import { parseName, readMessage } from './message-file.ts'
+
+/** Files read or removed at a time. More only hold more in memory. */
+const READ_AT_ONCE = 32
+
+/** A file that is a message. */
+interface Found extends Incoming {
+  readonly name: string
+}
+
+/** As many of the names, first to last, as one batch may hold of bytes; one at least. */
+const nextBatch = (names: readonly string[]): readonly string[] => {
+  let bytes = 0
+  const end = names.findIndex((name, i) => {
+    bytes += parseName(name)?.bytes ?? 0
+    return i > 0 && bytes > MAX_BATCH_BYTES
+  })
+  return end < 0 ? names : names.slice(0, end)
+}
+
+export interface MailReaderOptions {
+  readonly box: Box
+  readonly lock: Lock
+  /** Milliseconds. */
+  readonly pollMs: number
+  readonly hooks: TransportHooks
+}
+
+export class MailReader {
+  readonly #box: Box
+  readonly #lock: Lock
+  readonly #hooks: TransportHooks
+  readonly #folder: Folder
+  #isOver = false
+  /** The look under way. */
+  #looking: Promise<void> | undefined
+  #leaving: Promise<void> | undefined
+  /** Ends the wait of `leave`. */
+  #endLeave: (() => void) | undefined
+  /** files that are left where they lie: refused, or not to be removed */
+  readonly #passed = new Set<string>()
+  /** files that could not be read, to be tried again but told of once */
+  readonly #unread = new Set<string>()
+
+  /** Starts to read at once; the box is made, and the lock ours. */
+  constructor({ box, lock, pollMs, hooks }: MailReaderOptions) {
+    this.#box = box
+    this.#lock = lock
+    this.#hooks = hooks
+    this.#folder = new Folder({
+      dir: box.inbox,
+      pollMs,
+      look: (names) => {
+        this.#looking = this.#look(names)
+        return this.#looking
+      },
+      onMissing: () => this.#remake(),
+      onProblem: hooks.onProblem,
+    })
+  }
+
+  /**
+   * Nobody can send any more; what has come is handed over, for `handOverMs` at most, and none of it
+   * where that is 0. Never rejects.
+   */
+  leave(handOverMs: number): Promise<void> {
+    if (this.#isOver) return Promise.resolve()
+    this.#leaving ??= this.#leave(handOverMs)
+    return this.#leaving
+  }
+
+  /** Waits for a `receive` in progress, for a second at most. The folder and what waits in it stay. */
+  async close(): Promise<void> {
+    this.#isOver = true
+    this.#endLeave?.()
+    await this.#leaving
+    await this.#folder.close()
+  }
+
+  async #leave(handOverMs: number): Promise<void> {
+    try {
+      await this.#folder.close(0)
+      await this.#lock.hold() // another may have it since somebody removed the folder
+      await this.#box.shut()
+    } catch (error) {
+      if (systemCodeOf(error) !== 'ENOENT') this.#hooks.onProblem(toFailure(error))
+      return
+    }
+    if (handOverMs <= 0 || this.#isOver) return
+    let late: NodeJS.Timeout | undefined
+    const bound = new Promise<void>((resolve) => {
+      this.#endLeave = resolve
+      late = setTimeout(resolve, handOverMs)
+    })
+    await Promise.race([this.#handOver(), bound])
+    clearTimeout(late)
+  }
+
+  /** What has come and was not looked at, when the look under way is over. Never rejects. */
+  async #handOver(): Promise<void> {
+    try {
+      await Promise.allSettled([this.#looking])
+      await this.#consumeAll((await readdir(this.#box.inbox)).sort())
+    } catch (error) {
+      if (systemCodeOf(error) !== 'ENOENT') this.#hooks.onProblem(toFailure(error))
+    }
+  }
+
+  async #remake(): Promise<void> {
+    const { path } = this.#box
+    await inFolder(path, () => takeBox(this.#box, this.#lock))
+    this.#hooks.onProblem(
+      new Failure('not_found', `the mailbox folder "${path}" was gone, and is made anew`, {
+        hint: 'Messages that waited in it are lost. See who removed it.',
+      }),
+    )
+  }
+
+  async #look(names: readonly string[]): Promise<void> {
+    try {
+      await this.#lock.hold() // another may have it since somebody removed the folder
+    } catch (error) {
+      if (systemCodeOf(error) === 'ENOENT') return // all of it is gone: onMissing comes next
+      throw error
+    }
+    await this.#consumeAll(names)
+    if (this.#isOver) return
+    const present = new Set(names)
+    for (const kept of [this.#passed, this.#unread]) {
+      for (const name of kept) if (!present.has(name)) kept.delete(name)
+    }
+    if (this.#box.isToSweep) await this.#box.sweep()
+  }
+
+  /** Reads in parallel, hands on in the order of sending, and removes what was handed on. */
+  async #consumeAll(present: readonly string[]): Promise<void> {
+    const names = present.filter((name) => !this.#passed.has(name))
+    for (let at = 0; at < names.length && !this.#isOver; ) {
+      const next = nextBatch(names.slice(at, at + MAX_BATCH))
+      at += next.length
+      const found: Found[] = []
+      for (let i = 0; i < next.length; i += READ_AT_ONCE) {
+        const read = next.slice(i, i + READ_AT_ONCE).map((name) => this.#read(name))
+        for (const one of await Promise.all(read)) if (one && this.#isOurs(one)) found.push(one)
+      }
+      const batch = found.map(({ from, text }) => ({ from, text }))
+      const taken = await deliver(this.#hooks, batch, names.length - at, () => this.#isOver)
+      for (let i = 0; i < taken; i += READ_AT_ONCE) {
+        const files = found.slice(i, Math.min(taken, i + READ_AT_ONCE))
+        await Promise.all(files.map(({ name }) => this.#remove(name)))
+      }
+    }
+  }
+
+  /** The message in a file; what is no message is put aside. */
+  async #read(name: string): Promise<Found | undefined> {
+    const named = parseName(name)
+    let text: string | undefined
+    try {
+      if (named) text = await readMessage(join(this.#box.inbox, name), named.bytes)
+    } catch (error) {
+      if (systemCodeOf(error) === 'ENOENT') return undefined
+      if (!this.#unread.has(name)) this.#hooks.onProblem(toFailure(error))
+      this.#unread.add(name)
+      return undefined
+    }
+    if (this.#isOver) return undefined
+    if (!named || text === undefined) {
+      await this.#putAside(name)
+      return undefined
+    }
+    return { name, from: named.from, text }
+  }
+
+  /** What is not ours stays where it is, and is asked for once. */
+  #isOurs({ name, text }: Found): boolean {
+    const isOurs = accepted(this.#hooks, text)
+    if (!isOurs) this.#passed.add(name)
+    return isOurs
+  }
+
+  async #remove(name: string): Promise<void> {
+    await this.#take(name, () => this.#box.remove(name))
+  }
+
+  async #putAside(name: string): Promise<void> {
+    await this.#take(name, () => this.#box.putAside(name))
+    this.#hooks.onProblem(
+      new Failure('invalid_argument', `"${name}" is no message: it is put aside`, {
+        hint: `See "${this.#box.asideOf(name)}", and remove it.`,
+      }),
+    )
+  }
+
+  /** Takes a file out of new/; where that fails it stays, and is not looked at again. */
+  async #take(name: string, take: () => Promise<void>): Promise<void> {
+    try {
+      await take()
+    } catch (error) {
+      if (systemCodeOf(error) === 'ENOENT') return
+      this.#passed.add(name)
+      this.#hooks.onProblem(toFailure(error))
+    }
+  }
+}

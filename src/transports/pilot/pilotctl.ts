@@ -1,0 +1,200 @@
+/**
+ * Runs the `pilotctl` program. Every call is bounded in time and output and settles by itself,
+ * whatever the program does (see `process.ts`), and no more than 16 run at once.
+ *
+ * ```ts
+ * const pilotctl = new Pilotctl({ program: 'pilotctl' })
+ * const data = await pilotctl.ask(commands.info(), { timeoutMs: 3000 })
+ * await pilotctl.close()
+ * ```
+ */
+import { Failure } from '../../errors.ts'
+import { type Output, readAnswer } from './answers.ts'
+import type { Arguments } from './commands.ts'
+import { Launcher } from './launcher.ts'
+import { MAX_ANSWER, type Running, runProcess } from './process.ts'
+
+/**
+ * Processes at once, for safety only: callers bound themselves, and two cores are slower
+ * with 16 than with 8. Each costs about 15 MB while it runs.
+ */
+const MAX_PROCESSES = 16
+
+/** Milliseconds a call waits for a free place before it is given up; nothing was started then. */
+const QUEUE_WAIT = 10_000
+
+export interface PilotctlOptions {
+  /** the program's path or name; default `pilotctl`, looked up in PATH */
+  readonly program?: string | undefined
+  /** added to this process's environment: HOME, PILOT_SOCKET, PILOT_REGISTRY */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined
+  /** milliseconds a call waits for one of the 16 places; default 10,000 */
+  readonly queueMs?: number
+  /** will there be many calls? Then a helper process makes them, and this one's loop stays free; default false */
+  readonly isBusy?: boolean
+}
+
+export interface CallOptions {
+  /** after this the process is killed */
+  readonly timeoutMs: number
+  /** what the program reads from its standard input; else it has none */
+  readonly input?: string | undefined
+}
+
+/** One call that waits for a free place. */
+interface Waiting {
+  readonly start: () => void
+  readonly refuse: (failure: Failure) => void
+}
+
+export class Pilotctl {
+  readonly program: string
+  readonly #env: Readonly<Record<string, string | undefined>>
+  readonly #queueMs: number
+  readonly #launcher: Launcher | undefined
+  readonly #running = new Set<Running>()
+  readonly #waiting = new Set<Waiting>()
+  #places = MAX_PROCESSES
+  #closed = false
+
+  constructor(options: PilotctlOptions = {}) {
+    const { program = 'pilotctl', env = {}, queueMs = QUEUE_WAIT, isBusy = false } = options
+    this.program = program
+    this.#launcher = isBusy ? new Launcher() : undefined
+    this.#env = env
+    this.#queueMs = queueMs
+  }
+
+  /** `data` of the answer to one command. Rejects with a Failure, within `timeoutMs` and a margin of 11 s at most. */
+  async ask(args: Arguments, options: CallOptions): Promise<Readonly<Record<string, unknown>>> {
+    return readAnswer(await this.run(args, options))
+  }
+
+  /** What one command printed, whatever its exit code. Rejects with a Failure when it did not run to its end. */
+  async run(args: Arguments, options: CallOptions): Promise<Output> {
+    if (this.#places > 0) this.#places--
+    else await this.#wait()
+    try {
+      if (this.#closed) throw closed()
+      return await this.#spawn(args, options)
+    } finally {
+      // The place goes to the next in line directly, so that no newcomer takes it in between.
+      const [next] = this.#waiting
+      if (next) next.start()
+      else this.#places++
+    }
+  }
+
+  /** Kills what still runs; resolves when no process of ours is left. May be called twice. */
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const waiting of this.#waiting) waiting.refuse(closed())
+    const running = [...this.#running]
+    for (const { stop } of running) stop()
+    await Promise.all(running.map(({ ended }) => ended))
+    await this.#launcher?.close()
+  }
+
+  /** Resolves with a place taken, in order of arrival. */
+  #wait(): Promise<void> {
+    if (this.#closed) return Promise.reject(closed())
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        clearTimeout(timer)
+        this.#waiting.delete(waiting)
+      }
+      const waiting: Waiting = {
+        start: () => {
+          settle()
+          resolve()
+        },
+        refuse: (failure) => {
+          settle()
+          reject(failure)
+        },
+      }
+      const onLate = (): void =>
+        waiting.refuse(
+          new Failure(
+            'connection_failed',
+            `${MAX_PROCESSES} calls of pilotctl ran for ${this.#queueMs} ms without an end`,
+            {
+              hint: 'start fewer sends at once, 8 are as fast; nothing was sent by this one',
+              isLocal: true,
+            },
+          ),
+        )
+      const timer = setTimeout(onLate, this.#queueMs)
+      this.#waiting.add(waiting)
+    })
+  }
+
+  async #spawn(args: Arguments, { timeoutMs, input }: CallOptions): Promise<Output> {
+    const { program } = this
+    const job = { program, args, env: this.#env, timeoutMs, input }
+    const running = this.#launcher?.run(job) ?? runProcess(job)
+    this.#running.add(running)
+    const ended = await running.ended
+    this.#running.delete(running)
+    switch (ended.kind) {
+      case 'done':
+        return ended
+      case 'stopped':
+        throw closed()
+      case 'late':
+        throw late(timeoutMs)
+      case 'too long':
+        throw tooLong()
+      case 'not run':
+        throw this.#notRun(ended.code, ended.signal, ended.message)
+    }
+  }
+
+  #notRun(
+    code: string | undefined,
+    signal: string | undefined,
+    message: string | undefined,
+  ): Failure {
+    const program = this.program
+    if (code === 'ENOENT')
+      return new Failure('not_found', `pilotctl was not found at "${program}"`, {
+        hint: 'install it (pip install pilotprotocol) or give the path of the program',
+        isLocal: true,
+      })
+    if (code === 'EACCES' || code === 'EPERM')
+      return new Failure('permission_denied', `"${program}" may not be run`, {
+        hint: `set its run bit: chmod +x ${program}`,
+        isLocal: true,
+      })
+    if (code === 'E2BIG')
+      return new Failure('too_large', 'the message is longer than one argument may be', {
+        hint: 'send at most maxMessageBytes; less where the environment is very large',
+      })
+    if (signal !== undefined)
+      return new Failure('internal', `pilotctl was ended by ${signal}`, {
+        hint: 'look into the system log: was memory short?',
+        isLocal: true,
+      })
+    return new Failure(
+      'internal',
+      `pilotctl did not run: ${code ?? message ?? 'no reason given'}`,
+      {
+        hint: `try it by hand: ${program} --json info`,
+        isLocal: true,
+      },
+    )
+  }
+}
+
+const closed = (): Failure =>
+  new Failure('closed', 'the transport is closed', { hint: 'open it again', isLocal: true })
+
+const late = (timeoutMs: number): Failure =>
+  new Failure('timeout', `pilotctl gave no answer within ${Math.ceil(timeoutMs)} ms`, {
+    hint: 'a message may have arrived all the same; sending it again does no harm',
+  })
+
+const tooLong = (): Failure =>
+  new Failure('internal', `pilotctl answered with more than ${MAX_ANSWER} characters`, {
+    hint: 'a node that trusts fewer peers gives shorter answers',
+  })

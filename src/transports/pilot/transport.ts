@@ -1,0 +1,368 @@
+/**
+ * Carries messages between Pilot Protocol daemons: sends by running `pilotctl`, receives by
+ * watching the inbox folder that the daemon fills. A node's address is proved by the
+ * daemon's tunnel, so `from` can be relied on.
+ *
+ * ```ts
+ * const transport = new PilotTransport({ swarm: 'kv' })
+ * await transport.open({ receive, accepts, onProblem })
+ * await transport.send(await transport.resolve('agent7'), text)
+ * ```
+ */
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { Failure, isFailure, toFailure } from '../../errors.ts'
+import { safeHooks } from '../delivery.ts'
+import type { Transport, TransportHooks } from '../transport.ts'
+import { type Turn, Turns } from '../turns.ts'
+import { backboneAddress, isNodeId } from './address.ts'
+import { isAcknowledged, type NodeInfo, readAcknowledgedBytes, readNode } from './answers.ts'
+import { Claim, InboxTaken } from './claim.ts'
+import * as commands from './commands.ts'
+import { Discovery, hasTag } from './discovery.ts'
+import { Inbox } from './inbox.ts'
+import { Patience } from './patience.ts'
+import { Pilotctl } from './pilotctl.ts'
+import { type Abilities, needsHelp, readAbilities } from './version.ts'
+
+/** Milliseconds for a call, and for a short message with its dialling. A live peer takes 20 to 50; a dead one costs all of it. */
+const DEFAULT_TIMEOUT = 3000
+
+/** The most that grows to where calls take longer by their own. A guess: a host that is this slow is past help. */
+const MAX_TIMEOUT = 10_000
+
+/** Milliseconds between two looks at an inbox whose watcher is silent. A look costs a listing. */
+const DEFAULT_POLL = 5000
+
+/** Milliseconds more for each MiB of a message; a guess for a line of 10 Mbit/s that carries it once or, to receivers before 1.13.10, twice. */
+const TIMEOUT_PER_MIB = 2000
+
+/** Milliseconds that pilotctl has to tell by itself that it ran out of time, before it is killed. */
+const KILL_MARGIN = 1000
+
+/** pilotctl sets no more tags than this. */
+const MAX_TAGS = 3
+
+const MIB = 1024 * 1024
+
+export interface PilotTransportOptions {
+  /** path or name of the program; default `pilotctl` */
+  readonly pilotctl?: string | undefined
+  readonly swarm: string
+  /** a Pilot network whose members are all of the swarm */
+  readonly network?: number | undefined
+  /** the inbox folder; default `$HOME/.pilot/inbox`, which is where pilotctl itself looks */
+  readonly inbox?: string | undefined
+  /** milliseconds between two looks at the inbox without the watcher's word; default 5000 */
+  readonly pollMs?: number | undefined
+  /** milliseconds for one call, more for long messages; default 3000 */
+  readonly timeoutMs?: number | undefined
+  /** added to the environment: HOME, PILOT_SOCKET, PILOT_REGISTRY */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined
+  /** tag the own node, so that those who trust it find it; default true */
+  readonly tag?: boolean | undefined
+  /** the data folder of the agent, told to programs that find the inbox taken by it */
+  readonly data?: string | undefined
+}
+
+/** What it has while it is open. */
+interface Open {
+  readonly inbox: Inbox
+  readonly discovery: Discovery
+}
+
+const checkPositive = (name: string, value: number): number => {
+  if (Number.isFinite(value) && value > 0) return value
+  throw new Failure('invalid_argument', `${name} is ${value}`, {
+    hint: 'give a number of milliseconds above 0',
+  })
+}
+
+export class PilotTransport implements Transport {
+  readonly kind = 'pilot'
+  readonly swarm: string
+  readonly #program: Pick<PilotTransportOptions, 'pilotctl' | 'env'>
+  readonly #network: number | undefined
+  readonly #inboxDir: string
+  readonly #pollMs: number
+  readonly #timeoutMs: number
+  readonly #mustTag: boolean
+  readonly #tags: readonly [string, string]
+  readonly #turns = new Turns('the pilot transport')
+  /** What runs the calls, from the first one until it is closed: also while it cannot be opened. */
+  #pilotctl: Pilotctl | undefined
+  #open: Open | undefined
+  #address = ''
+  #abilities: Abilities = readAbilities('')
+  #hooks: TransportHooks | undefined
+  #isDown = false
+  /** May pilotctl be another one than the abilities are of? */
+  #isDoubtful = false
+  #refreshing: Promise<void> | undefined
+  readonly #patience: Patience
+  readonly #claim: Claim
+
+  /** Throws `invalid_argument` for a swarm's name that cannot be a tag, and for times that are none. */
+  constructor(options: PilotTransportOptions) {
+    const { swarm, network, env = {}, tag = true } = options
+    this.#pollMs = checkPositive('pollMs', options.pollMs ?? DEFAULT_POLL)
+    this.#timeoutMs = checkPositive('timeoutMs', options.timeoutMs ?? DEFAULT_TIMEOUT)
+    this.#patience = new Patience(this.#timeoutMs, MAX_TIMEOUT)
+    this.#mustTag = tag
+    this.#tags = commands.swarmTags(swarm)
+    this.swarm = swarm
+    const home = env.HOME ?? process.env.HOME ?? ''
+    this.#inboxDir = options.inbox ?? join(home === '' ? homedir() : home, '.pilot', 'inbox')
+    this.#claim = new Claim({ inbox: this.#inboxDir, swarm, data: options.data })
+    this.#program = { pilotctl: options.pilotctl, env }
+    this.#network = network
+  }
+
+  get address(): string {
+    return this.#address
+  }
+
+  get maxMessageBytes(): number {
+    return this.#abilities.maxMessageBytes
+  }
+
+  /**
+   * Asks the daemon who it is, tags the node, and starts to watch the inbox. Rejects with
+   * `not_running` without a daemon and `not_found` without the program; may then be tried
+   * again, and after `close` too. An inbox folder that is not there yet is waited for.
+   */
+  open(given: TransportHooks): Promise<void> {
+    const hooks = safeHooks(given)
+    return this.#turns.begin(async (turn) => {
+      try {
+        const [info, abilities] = await Promise.all([
+          this.#ask(commands.info()),
+          this.#findAbilities(),
+        ])
+        if (turn.isOver) throw this.#turns.closed()
+        const self = readNode(info)
+        this.#abilities = abilities
+        this.#hooks = hooks
+        await this.#claimInbox()
+        if (this.#mustTag) await this.#tag(self, turn)
+        if (turn.isOver) throw this.#turns.closed()
+        this.#address = self.address
+        const { swarm } = this
+        const discovery = new Discovery({
+          ask: (args) => this.#ask(args),
+          swarm,
+          network: this.#network,
+        })
+        const inbox = new Inbox(
+          { dir: this.#inboxDir, pollMs: this.#pollMs },
+          { ...hooks, onProblem: (problem) => this.#tell(problem) },
+        )
+        this.#open = { inbox, discovery }
+        inbox.start()
+      } catch (error) {
+        await this.#release()
+        throw toFailure(error)
+      }
+    })
+  }
+
+  /**
+   * Hands `text` over to the daemon at `to` and waits for its acknowledgement. Takes at
+   * most `timeoutMs` and 2 s a MiB, 1 s to be killed, and 10 s in the queue where more than
+   * 16 calls run. A Failure with code `timeout` may mean that the message has arrived.
+   */
+  async send(to: string, text: string): Promise<void> {
+    this.#mustBeOpen()
+    if (this.#isDoubtful) await this.#refresh()
+    const acknowledged = await this.#sendOnce(to, text)
+    if (acknowledged === undefined || acknowledged === Buffer.byteLength(text)) return
+    // Another pilotctl has taken its name, which reads the message from elsewhere than this one did.
+    await this.#refresh()
+    const again = await this.#sendOnce(to, text)
+    if (again === undefined || again === Buffer.byteLength(text)) return
+    throw new Failure(
+      'internal',
+      `${to} acknowledged ${again} of ${Buffer.byteLength(text)} bytes, by pilotctl ${this.#abilities.version}`,
+      { hint: 'check which pilotctl this is: pilotctl --json version', isLocal: true },
+    )
+  }
+
+  /** Resolves to the bytes that were acknowledged, where the answer says how many. */
+  async #sendOnce(to: string, text: string): Promise<number | undefined> {
+    this.#mustBeOpen()
+    const bytes = Buffer.byteLength(text)
+    const { stdin, maxMessageBytes, version } = this.#abilities
+    if (bytes > maxMessageBytes)
+      throw new Failure(
+        'too_large',
+        `a message of ${bytes} bytes is longer than the ${maxMessageBytes} that pilotctl ${version} carries`,
+        { hint: 'send it in parts', isLocal: true },
+      )
+    if (text === '' || (!stdin && text.includes('\0')))
+      throw new Failure('invalid_argument', 'pilotctl carries no empty message and no NUL', {
+        hint: 'encode the message as JSON',
+      })
+    const timeoutMs = this.#patience.ms + (bytes / MIB) * TIMEOUT_PER_MIB
+    const args = commands.sendMessage({ to, timeoutMs, payload: stdin ? undefined : text })
+    const began = performance.now()
+    const data = await this.#ask(args, timeoutMs + KILL_MARGIN, stdin ? text : undefined)
+    if (isAcknowledged(data)) {
+      this.#patience.took(performance.now() - began - (bytes / MIB) * TIMEOUT_PER_MIB)
+      return readAcknowledgedBytes(data)
+    }
+    throw new Failure('timeout', `${to} did not acknowledge the message`, {
+      hint: 'it may have arrived all the same; sending it again does no harm',
+    })
+  }
+
+  async discover(): Promise<readonly string[]> {
+    const { discovery } = this.#mustBeOpen()
+    // Once a minute: a newer pilotctl carries more, and nothing else would show it.
+    await this.#refresh()
+    const found = await discovery.find()
+    return found.filter((address) => address !== this.#address)
+  }
+
+  /** An address is taken as it is; a node id is looked up, a hostname found, in the registry. */
+  async resolve(name: string): Promise<string> {
+    this.#mustBeOpen()
+    const address = backboneAddress(name)
+    if (address !== undefined) return address
+    const nodeId = /^\d+$/.test(name) ? Number(name) : undefined
+    const args = isNodeId(nodeId) ? commands.lookup(nodeId) : commands.find(name)
+    return readNode(await this.#ask(args)).address
+  }
+
+  close(): Promise<void> {
+    const [pilotctl, open] = [this.#pilotctl, this.#open]
+    this.#pilotctl = undefined
+    this.#open = undefined
+    this.#hooks = undefined
+    return this.#turns.end(async () => {
+      await Promise.all([pilotctl?.close(), open?.inbox.close()])
+      await this.#release()
+    })
+  }
+
+  /** Where no lock can lie beside the inbox, that alone is no reason not to take part. */
+  async #claimInbox(): Promise<void> {
+    try {
+      await this.#claim.take()
+    } catch (error) {
+      if (error instanceof InboxTaken) throw error
+      const { code, message } = toFailure(error)
+      const told = `another agent of the swarm at this daemon would not be noticed: ${message}`
+      this.#tell(new Failure(code, told, { hint: 'see who owns the folder above the inbox' }))
+    }
+  }
+
+  /** A lock that cannot be read, or whose folder is gone, keeps nobody out. */
+  async #release(): Promise<void> {
+    await this.#claim.release().catch(() => undefined)
+  }
+
+  #mustBeOpen(): Open {
+    if (!this.#open) throw this.#turns.closed()
+    return this.#open
+  }
+
+  /** Of the turn that has begun. */
+  #run(): Pilotctl {
+    if (!this.#turns.now) throw this.#turns.closed()
+    const { pilotctl: program, env } = this.#program
+    this.#pilotctl ??= new Pilotctl({ program, env, isBusy: true })
+    return this.#pilotctl
+  }
+
+  /** Reads the abilities anew; calls at one time share one look. */
+  #refresh(): Promise<void> {
+    this.#refreshing ??= this.#findAbilities()
+      .then((abilities) => {
+        this.#abilities = abilities
+        this.#isDoubtful = false
+      })
+      .finally(() => {
+        this.#refreshing = undefined
+      })
+    return this.#refreshing
+  }
+
+  async #findAbilities(): Promise<Abilities> {
+    const options = { timeoutMs: this.#timeoutMs }
+    const told = (await this.#run().run(commands.version(), options)).stdout.trim()
+    if (!needsHelp(told)) return readAbilities(told)
+    const help = await this.#run().run(commands.sendHelp(), options)
+    return readAbilities(told.slice(0, 40), help.stdout + help.stderr)
+  }
+
+  /** One call; notices when the daemon goes down, and when it is back. */
+  async #ask(
+    args: commands.Arguments,
+    timeoutMs = this.#timeoutMs,
+    input?: string,
+  ): Promise<Readonly<Record<string, unknown>>> {
+    try {
+      const data = await this.#run().ask(args, { timeoutMs, input })
+      this.#isDown = false
+      return data
+    } catch (error) {
+      const failure = toFailure(error)
+      if (isFailure(failure, 'not_running')) {
+        if (!this.#isDown) this.#tell(failure)
+        this.#isDown = true
+        // A daemon that comes back may be of another version, and its pilotctl with it.
+        this.#isDoubtful = true
+      }
+      throw failure
+    }
+  }
+
+  /**
+   * Adds the swarm's tag to those the node has, in the spelling that its registry takes.
+   * Best effort: without it the swarm works, others only find this node by other ways.
+   */
+  async #tag({ nodeId }: NodeInfo, turn: Turn): Promise<void> {
+    try {
+      const { tags } = readNode(await this.#ask(commands.lookup(nodeId)))
+      if (hasTag(tags, this.#tags)) return
+      if (tags.length >= MAX_TAGS)
+        throw new Failure(
+          'invalid_argument',
+          `the node has ${tags.length} tags: ${tags.join(' ')}`,
+          {
+            hint: `remove one, so that "${this.#tags[0]}" can be added`,
+          },
+        )
+      await this.#setTags(tags)
+    } catch (error) {
+      const { code, message, hint } = toFailure(error)
+      if (turn.isOver) return
+      const told = `the node could not be tagged "${this.#tags[0]}": ${message}`
+      this.#tell(new Failure(code, told, { hint, cause: error }))
+    }
+  }
+
+  async #setTags(tags: readonly string[]): Promise<void> {
+    const [preferred, plain] = this.#tags
+    try {
+      await this.#setAllTags([...tags, preferred])
+    } catch (error) {
+      if (isFailure(error, 'closed') || isFailure(error, 'not_running')) throw error
+      await this.#setAllTags([...tags, plain])
+    }
+  }
+
+  /** 1.7.2 does not know `extras`; every later version knows nothing else. */
+  async #setAllTags(tags: readonly string[]): Promise<void> {
+    try {
+      await this.#ask(commands.setTags(tags, 'extras'))
+    } catch (error) {
+      if (!isFailure(error, 'invalid_argument')) throw error
+      await this.#ask(commands.setTags(tags, 'core'))
+    }
+  }
+
+  #tell(problem: Failure): void {
+    this.#hooks?.onProblem(problem)
+  }
+}

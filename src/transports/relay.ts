@@ -1,0 +1,139 @@
+/**
+ * A transport with a door for further programs of this host: two agents of one swarm cannot work
+ * at one Pilot daemon, or in one data folder, so the second one takes part by way of the first.
+ * To the first it is a peer like any other; its address is that of the first with a number.
+ *
+ * ```ts
+ * const relay = new Relay(new PilotTransport({ swarm: 'kv' }))
+ * await relay.open(hooks)
+ * const guest = relay.admit(async (text) => socket.write(text))  // '0:0000.0000.000A/1'
+ * await guest.receive(text)
+ * guest.leave()
+ * ```
+ */
+import { Failure } from '../errors.ts'
+import type { Transport, TransportHooks } from './transport.ts'
+
+/** Guests at a time. Each is a peer, and costs a message for each change. */
+const MAX_GUESTS = 32
+
+export interface Guest {
+  /** As the agent's peers see it, which is the agent alone. */
+  readonly address: string
+  /** Resolves when the agent has kept what the message brought. */
+  receive(text: string): Promise<void>
+  leave(): void
+}
+
+type Send = (text: string) => Promise<void>
+
+const closed = (): Failure =>
+  new Failure('closed', 'the agent has stopped', { hint: 'start it again' })
+
+export class Relay implements Transport {
+  readonly swarm?: string
+  readonly #inner: Transport
+  readonly #guests = new Map<string, Send>()
+  #hooks: TransportHooks | undefined
+
+  constructor(inner: Transport) {
+    this.#inner = inner
+    if (inner.swarm !== undefined) this.swarm = inner.swarm
+  }
+
+  get kind(): string {
+    return this.#inner.kind
+  }
+
+  get address(): string {
+    return this.#inner.address
+  }
+
+  get maxMessageBytes(): number {
+    return this.#inner.maxMessageBytes
+  }
+
+  async open(hooks: TransportHooks): Promise<void> {
+    await this.#inner.open(hooks)
+    this.#hooks = hooks
+  }
+
+  async send(to: string, text: string): Promise<void> {
+    const guest = this.#guests.get(to)
+    if (guest) return guest(text)
+    if (!this.isPrivate(to)) return this.#inner.send(to, text)
+    throw new Failure('not_found', `the program at "${to}" has left`, {
+      hint: 'it comes back when it is started again',
+    })
+  }
+
+  async discover(): Promise<readonly string[]> {
+    return [...(await this.#inner.discover()), ...this.#guests.keys()]
+  }
+
+  resolve(name: string): Promise<string> {
+    return this.#inner.resolve(name)
+  }
+
+  isPrivate(address: string): boolean {
+    const own = this.address
+    return own !== '' && address.startsWith(`${own}/`)
+  }
+
+  canReach(address: string): boolean {
+    return this.#inner.canReach?.(address) ?? true
+  }
+
+  async leave(handOverMs: number): Promise<void> {
+    await this.#inner.leave?.(handOverMs)
+  }
+
+  async close(): Promise<void> {
+    this.#hooks = undefined
+    await this.#inner.close()
+    this.#guests.clear()
+  }
+
+  /**
+   * Takes one in; `send` hands it a message, and rejects when it is gone. Throws a Failure:
+   * not_running while this transport is not open, connection_failed when there are too many.
+   */
+  admit(send: Send): Guest {
+    const hooks = this.#hooks
+    if (!hooks) {
+      throw new Failure('not_running', 'the agent is not connected to its swarm yet', {
+        hint: 'try again when pilot-gossip status shows an address',
+      })
+    }
+    if (this.#guests.size >= MAX_GUESTS) {
+      throw new Failure(
+        'connection_failed',
+        `${MAX_GUESTS} programs take part through this agent`,
+        {
+          hint: 'end one of them, or let several share one map',
+        },
+      )
+    }
+    const address = this.#freeAddress()
+    this.#guests.set(address, send)
+    return {
+      address,
+      receive: async (text) => {
+        if (this.#hooks !== hooks) throw closed()
+        const incoming = { from: address, text }
+        await (hooks.receiveAll ? hooks.receiveAll([incoming], 0) : hooks.receive(incoming))
+      },
+      leave: () => {
+        if (this.#guests.get(address) === send) this.#guests.delete(address)
+      },
+    }
+  }
+
+  /** The lowest number is used again: peers that are gone are remembered by their address. */
+  #freeAddress(): string {
+    for (let number = 1; ; number++) {
+      const address = `${this.address}/${number}`
+      if (!this.#guests.has(address)) return address
+    }
+  }
+}

@@ -1,0 +1,395 @@
+/**
+ * An agent that keeps its document: what it acknowledged survives its end, however it ends, and
+ * it goes on under the same writer id, unless that is in doubt. A disk that refuses is told, and
+ * costs nothing but time. (Ends by SIGKILL: see `crash/`.)
+ */
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as assert from 'uvu/assert'
+import { Agent, type Problem } from '../../src/agent/agent.ts'
+import { ControlClient } from '../../src/control/client.ts'
+import { ControlServer } from '../../src/control/server.ts'
+import { serveAgent } from '../../src/control/service.ts'
+import { isFailure } from '../../src/errors.ts'
+import { nodeDisk } from '../../src/fs/disk.ts'
+import { readEntries, writeEntry } from '../../src/maps/index.ts'
+import { COMPACT_BYTES } from '../../src/store/compaction.ts'
+import { Identity } from '../../src/store/identity.ts'
+import { type Keep, keepIn } from '../../src/store/log/keep.ts'
+import { LogStore } from '../../src/store/log/log-store.ts'
+import { MailboxTransport } from '../../src/transports/mailbox/mailbox.ts'
+import { FaultyDisk, type Operation, readOnly } from '../fixtures/store/faulty-disk.ts'
+import { agentIn } from '../helpers/agent.ts'
+import { inFolder } from '../helpers/folder.ts'
+import { rejects, suite } from '../helpers/suite.ts'
+import { until } from '../helpers/until.ts'
+import { KEYS, runEndurance } from '../tools/endurance.ts'
+
+const test = suite('durable agent')
+
+const agree = (...agents: Agent[]): Promise<unknown> =>
+  until('one digest', () => new Set(agents.map((agent) => agent.status().digest)).size === 1)
+
+test('has everything after a restart, under the same writer id', () =>
+  inFolder(async (dir) => {
+    const before = agentIn(dir, 'a')
+    await before.start()
+    writeEntry(before.doc, 'state', 'k', { deep: [1] })
+    await before.flushed()
+    const writer = before.doc.clientID
+    const { digest } = before.status()
+    await before.stop()
+    const after = agentIn(dir, 'a')
+    await after.start()
+    assert.is(after.doc.clientID, writer)
+    assert.equal(readEntries(after.doc, 'state'), { k: { deep: [1] } })
+    assert.is(after.status().digest, digest)
+    await after.stop()
+  }))
+
+test('keeps what it received, too', () =>
+  inFolder(async (dir) => {
+    const [a, b] = [agentIn(dir, 'a'), agentIn(dir, 'b')]
+    await a.start()
+    await b.start()
+    writeEntry(a.doc, 'state', 'k', 1)
+    await until('b has it', () => b.doc.getMap('state').get('k') === 1)
+    await b.flushed()
+    await a.stop()
+    await b.stop()
+    const again = agentIn(dir, 'b')
+    await again.start()
+    assert.equal(readEntries(again.doc, 'state'), { k: 1 })
+    await again.stop()
+  }))
+
+test('lets no second agent work on its folder', () =>
+  inFolder(async (dir) => {
+    const first = agentIn(dir, 'a')
+    await first.start()
+    const second = new Agent({
+      swarm: 'kv',
+      transport: new MailboxTransport({ dir: join(dir, 'mail'), address: 'other' }),
+      keep: keepIn(join(dir, 'a')),
+    })
+    await rejects(() => second.start(), /already_exists/)
+    await first.stop()
+  }))
+
+/** As of a format that notes no place, or in a virtual machine that is set back: nothing tells that it is a copy. */
+const forgetPlace = (dir: string): void => {
+  const path = join(dir, 'writer.json')
+  const { place: _, ...record } = JSON.parse(readFileSync(path, 'utf8'))
+  writeFileSync(path, JSON.stringify(record))
+}
+
+test('takes a new writer id when its folder turns out to be a copy, and loses nothing', () =>
+  inFolder(async (dir) => {
+    const problems: Problem[] = []
+    const before = agentIn(dir, 'a')
+    await before.start()
+    writeEntry(before.doc, 'state', 'old', 1)
+    await before.stop()
+    cpSync(join(dir, 'a'), join(dir, 'backup'), { recursive: true })
+    // It goes on, and its peer learns of it.
+    const peer = agentIn(dir, 'peer')
+    await peer.start()
+    const later = agentIn(dir, 'a')
+    await later.start()
+    writeEntry(later.doc, 'state', 'later', 2)
+    await agree(later, peer)
+    const writer = later.doc.clientID
+    await later.stop()
+    forgetPlace(join(dir, 'backup'))
+    // Then the folder is put back as it was. (What it wrote before it heard of anybody would be
+    // beyond help: nothing tells two writes of one clock apart.)
+    const restored = agentIn(dir, 'a', problems, keepIn(join(dir, 'backup')))
+    await restored.start()
+    await until('a new writer id', () => restored.doc.clientID !== writer)
+    writeEntry(restored.doc, 'state', 'new', 4)
+    await until('the restored agent has what it forgot', () =>
+      restored.doc.getMap('state').has('later'),
+    )
+    assert.ok(
+      problems.some((problem) => problem.type === 'refused' && problem.reason === 'own_clock'),
+    )
+    await until('the peer has the new write', () => peer.doc.getMap('state').get('new') === 4)
+    await restored.stop()
+    await peer.stop()
+  }))
+
+/** An agent on a disk that can be made to refuse, and what it has sent. */
+const onFaultyDisk = (dir: string, name: string) => {
+  const disk = new FaultyDisk(nodeDisk)
+  const data = join(dir, name)
+  const keep: Keep = {
+    store: new LogStore({ dir: join(data, 'log'), disk }),
+    identity: new Identity({ dir: data, disk }),
+  }
+  const problems: Problem[] = []
+  const sent: string[] = []
+  const transport = new MailboxTransport({ dir: join(dir, 'mail'), address: name })
+  const send = transport.send.bind(transport)
+  transport.send = (to, text) => {
+    sent.push(text)
+    return send(to, text)
+  }
+  const agent = new Agent({
+    swarm: 'kv',
+    transport,
+    keep,
+    config: { intervalMs: 300, backoffMs: 100 },
+    onProblem: (problem) => problems.push(problem),
+  })
+  const failures = (type: Problem['type'], message: RegExp) =>
+    problems.filter(
+      (problem) =>
+        problem.type === type && 'failure' in problem && message.test(problem.failure.message),
+    )
+  return { agent, disk, keep, data, sent, failures }
+}
+
+/** Whatever grows is refused, after a few bytes. */
+const full = (disk: FaultyDisk): void => {
+  disk.space = 10
+}
+
+const troubles: readonly {
+  readonly name: string
+  readonly begin: (disk: FaultyDisk) => void
+  readonly code: 'disk_full' | 'permission_denied'
+  readonly hint: RegExp
+}[] = [
+  { name: 'full', begin: full, code: 'disk_full', hint: /^Free some space/ },
+  {
+    name: 'read-only',
+    begin: (disk) => {
+      disk.refuse = readOnly
+    },
+    code: 'permission_denied',
+    hint: /^Make that file system writable/,
+  },
+  {
+    name: 'full at the flush',
+    begin: (disk) => {
+      disk.refuse = (operation) => (operation === 'sync' ? 'ENOSPC' : undefined)
+    },
+    code: 'disk_full',
+    hint: /^Free some space/,
+  },
+]
+
+const recover = (disk: FaultyDisk): void => {
+  disk.space = Number.POSITIVE_INFINITY
+  disk.refuse = () => undefined
+}
+
+for (const { name, begin, code, hint } of troubles) {
+  test(`a disk that is ${name}: told, read from, not published, written to again`, () =>
+    inFolder(async (dir) => {
+      const { agent: a, disk, sent, failures } = onFaultyDisk(dir, 'a')
+      const b = agentIn(dir, 'b')
+      await a.start()
+      await b.start()
+      writeEntry(a.doc, 'state', 'k', 1)
+      await agree(a, b)
+
+      begin(disk)
+      writeEntry(a.doc, 'state', 'k', 2)
+      const error = await rejects(() => a.flushed(), new RegExp(`^${code} cannot `))
+      assert.ok(isFailure(error, code))
+      assert.match(error.hint ?? '', hint)
+      const before = sent.length
+      assert.equal(readEntries(a.doc, 'state'), { k: 2 })
+      // It reads what others write, too.
+      writeEntry(b.doc, 'state', 'theirs', true)
+      await until('a has what b wrote', () => a.doc.getMap('state').get('theirs') === true)
+      await until('a has tried to send', () => failures('send', /^cannot /).length >= 2)
+      await rejects(() => a.flushed(), new RegExp(`^${code} cannot `))
+      assert.is(sent.length, before, 'it sent what is not on disk')
+      assert.is(b.doc.getMap('state').get('k'), 1)
+
+      recover(disk)
+      writeEntry(a.doc, 'state', 'l', 3)
+      await a.flushed()
+      await agree(a, b)
+      const all = { k: 2, l: 3, theirs: true }
+      assert.equal(readEntries(b.doc, 'state'), all)
+      const writer = a.doc.clientID
+      await a.stop()
+      const problems: Problem[] = []
+      const again = agentIn(dir, 'a', problems)
+      await again.start()
+      assert.equal(readEntries(again.doc, 'state'), all)
+      assert.is(again.doc.clientID, writer)
+      assert.equal(problems, [])
+      await again.stop()
+      await b.stop()
+    }))
+}
+
+test('what was refused is saved by the end, if the disk does by then', () =>
+  inFolder(async (dir) => {
+    const { agent: a, disk, failures } = onFaultyDisk(dir, 'a')
+    await a.start()
+    full(disk)
+    writeEntry(a.doc, 'state', 'k', 1)
+    await rejects(() => a.flushed(), /^disk_full /)
+    recover(disk)
+    await a.stop()
+    assert.equal(failures('store', /./), [])
+    const again = agentIn(dir, 'a')
+    await again.start()
+    assert.equal(readEntries(again.doc, 'state'), { k: 1 })
+    await again.stop()
+  }))
+
+test('a full disk is told through the control socket, and get goes on', () =>
+  inFolder(async (dir) => {
+    const { agent: a, disk, data } = onFaultyDisk(dir, 'a')
+    await a.start()
+    const server = new ControlServer({ dir: data, handle: serveAgent(a) })
+    await server.open()
+    const client = new ControlClient(data)
+    await client.ask({ command: 'set', key: 'k', value: 1 })
+    full(disk)
+    const error = await rejects(
+      () => client.ask({ command: 'set', key: 'l', value: 'x'.repeat(100) }),
+      /^disk_full cannot write to the store in ".*log": ENOSPC/,
+    )
+    assert.ok(isFailure(error))
+    assert.match(error.hint ?? '', /^Free some space/)
+    assert.is((await client.ask({ command: 'get', key: 'k' })).value, 1)
+    recover(disk)
+    await client.ask({ command: 'set', key: 'm', value: 2 })
+    await server.close()
+    await a.stop()
+    const again = agentIn(dir, 'a')
+    await again.start()
+    assert.equal(readEntries(again.doc, 'state'), { k: 1, l: 'x'.repeat(100), m: 2 })
+    await again.stop()
+  }))
+
+test('where only the published clock cannot be noted, writes are kept and wait to be told', () =>
+  inFolder(async (dir) => {
+    const { agent: a, disk, failures } = onFaultyDisk(dir, 'a')
+    const b = agentIn(dir, 'b')
+    await a.start()
+    await b.start()
+    writeEntry(a.doc, 'state', 'k', 1)
+    await agree(a, b)
+    disk.refuse = (_, path) => (path.includes('writer.json') ? 'ENOSPC' : undefined)
+    writeEntry(a.doc, 'state', 'k', 2)
+    await a.flushed()
+    await until('a has tried to send', () => failures('send', /writer\.json/).length >= 2)
+    assert.is(b.doc.getMap('state').get('k'), 1)
+    recover(disk)
+    await agree(a, b)
+    assert.is(b.doc.getMap('state').get('k'), 2)
+    await a.stop()
+    await b.stop()
+  }))
+
+test('a disk that is full at the first start: a clear error, and the next start works', () =>
+  inFolder(async (dir) => {
+    const { agent, disk } = onFaultyDisk(dir, 'a')
+    full(disk)
+    await rejects(() => agent.start(), /^disk_full cannot write ".*writer\.json": ENOSPC/)
+    const again = agentIn(dir, 'a')
+    await again.start()
+    writeEntry(again.doc, 'state', 'k', 1)
+    await again.flushed()
+    await again.stop()
+  }))
+
+/** Values that make a log long enough to be compacted. */
+const LONG = 60_000
+const LONG_VALUES = Math.ceil((COMPACT_BYTES / LONG) * 1.1)
+
+/** Milliseconds. Past the time after which a compaction that failed is tried again. */
+const LATER_MS = 61_000
+
+const refusals: readonly (readonly [name: string, operation: Operation, file: string])[] = [
+  ['the new log cannot be made', 'create', 'log-000002'],
+  ['the state does not fit', 'write', 'state-'],
+  ['the state cannot be flushed', 'sync', 'state-'],
+  ['the state cannot be read back', 'read', 'state-'],
+  ['the state cannot get its name', 'rename', 'state-'],
+]
+
+for (const [name, refused, file] of refusals) {
+  test(`a compaction that fails (${name}) loses nothing, and works later`, () =>
+    inFolder(async (dir) => {
+      const { agent: a, disk, data, failures } = onFaultyDisk(dir, 'a')
+      const b = agentIn(dir, 'b')
+      await a.start()
+      await b.start()
+      disk.refuse = (operation, path) =>
+        operation === refused && path.includes(file) ? 'ENOSPC' : undefined
+      for (let key = 0; key < LONG_VALUES; key++) {
+        writeEntry(a.doc, 'state', `long${key}`, 'x'.repeat(LONG))
+        await a.flushed()
+      }
+      await until('a told it', () => failures('store', /^cannot .*: ENOSPC/).length > 0)
+      writeEntry(a.doc, 'state', 'k', 1)
+      await a.flushed()
+      await agree(a, b)
+      assert.is(failures('store', /./).length, 1, 'it tried again at once')
+      const files = readdirSync(join(data, 'log'))
+      assert.not.ok(files.some((found) => found.startsWith('state-')))
+      // A crash now would lose nothing.
+      cpSync(join(data, 'log'), join(dir, 'copy', 'log'), { recursive: true })
+      const loaded = await new LogStore({ dir: join(dir, 'copy', 'log') }).load()
+      assert.equal(loaded.problems, [])
+      assert.ok(loaded.updates.length > LONG_VALUES)
+
+      recover(disk)
+      const real = performance.now
+      performance.now = () => real.call(performance) + LATER_MS
+      try {
+        writeEntry(a.doc, 'state', 'k', 2)
+        await a.flushed()
+        await until('the state is there', () =>
+          readdirSync(join(data, 'log')).some((found) => /^state-\d+\.bin$/.test(found)),
+        )
+        await agree(a, b)
+      } finally {
+        performance.now = real
+      }
+      const writer = a.doc.clientID
+      await a.stop()
+      await b.stop()
+      const problems: Problem[] = []
+      const again = agentIn(dir, 'a', problems)
+      await again.start()
+      assert.is(again.status().digest, b.status().digest)
+      assert.is(again.doc.getMap('state').get('k'), 2)
+      assert.is(again.doc.clientID, writer)
+      assert.equal(problems, [])
+      await again.stop()
+    }))
+}
+
+/** Sets of the short run, and characters of each, so that the log is compacted on the way. */
+const SETS = 3_000
+const PADDING = 500
+
+for (const layout of ['plain', 'hot'] as const) {
+  test(`${SETS} sets of ${KEYS} ${layout} keys: one writer, and no more of the rest than is promised`, async () => {
+    const report = await runEndurance({ sets: SETS, layout, through: 'library', padding: PADDING })
+    assert.is(report.writers, 1)
+    // A plain map keeps a struct for each set; a hot one for what is there, and that together.
+    if (layout === 'plain') assert.is(report.structs, SETS)
+    else assert.ok(report.structs <= KEYS, `${report.structs} structs`)
+    assert.ok(report.bytes < 3 * KEYS * (PADDING + 50), `${report.bytes} bytes`)
+    assert.ok(report['folder end'] < SETS * PADDING, `${report['folder end']} bytes in the folder`)
+  })
+}
+
+test('sets through the control socket take a flush each at most, and grow nothing', async () => {
+  const report = await runEndurance({ sets: 500, layout: 'hot', through: 'socket' })
+  assert.ok(report.commits <= 100, `${report.commits} flushes for the last 100 sets`)
+  assert.ok(report.structs <= KEYS, `${report.structs} structs`)
+})
+
+test.run()

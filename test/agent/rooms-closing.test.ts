@@ -1,0 +1,464 @@
+/** Rooms of an agent have users: without any a room is closed after a while, and never loses anything. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import * as assert from 'uvu/assert'
+import * as Y from 'yjs'
+import { Agent, type Problem } from '../../src/agent/agent.ts'
+import type { RoomLease } from '../../src/agent/room-lease.ts'
+import { Failure } from '../../src/errors.ts'
+import { PilotGossipProvider } from '../../src/provider/index.ts'
+import { type Keep, keepIn } from '../../src/store/log/keep.ts'
+import type { Store } from '../../src/store/store.ts'
+import { MemoryHub, MemoryTransport } from '../../src/transports/memory/memory.ts'
+import { gate } from '../contracts/transport.ts'
+import { FakeTimers, settle } from '../helpers/fake-timers.ts'
+import { inFolder } from '../helpers/folder.ts'
+import { rejects, suite } from '../helpers/suite.ts'
+import { until } from '../helpers/until.ts'
+
+const test = suite('agent: rooms without users')
+
+/** Milliseconds; longer than a room without users stays open. */
+const A_WHILE = 11_000
+
+const textOf = (room: RoomLease): string => room.doc.getText('text').toString()
+
+const write = (room: RoomLease, text: string): void => room.doc.getText('text').insert(0, text)
+
+/** What a test may do to each room's store. */
+type Change = (store: Store, room: string) => Partial<Store>
+
+interface Kit {
+  readonly agent: Agent
+  readonly timers: FakeTimers
+  readonly problems: Problem[]
+  /** Of another agent at the same hub. */
+  readonly peer: Agent
+}
+
+/** Runs with an agent that keeps its rooms in a folder, unless it is to keep none, and a peer. */
+const withAgent =
+  (run: (kit: Kit) => Promise<void>, options: { change?: Change; isKept?: boolean } = {}) =>
+  (): Promise<void> =>
+    inFolder(async (dir) => {
+      const { change = () => ({}), isKept = true } = options
+      const keep = keepIn(join(dir, 'a'))
+      const changed: Keep = {
+        ...keep,
+        storeOf: (name) => {
+          const store = keep.storeOf!(name)
+          return Object.assign(store, change(bound(store), name))
+        },
+      }
+      const hub = new MemoryHub()
+      const timers = new FakeTimers()
+      const problems: Problem[] = []
+      const config = { intervalMs: 200, backoffMs: 50 }
+      const agent = new Agent({
+        swarm: 'kv',
+        transport: new MemoryTransport(hub, 'a'),
+        config,
+        timers,
+        ...(isKept && { keep: changed }),
+        onProblem: (problem) => problems.push(problem),
+      })
+      const peer = new Agent({ swarm: 'kv', transport: new MemoryTransport(hub, 'b'), config })
+      try {
+        await agent.start()
+        await peer.start()
+        await run({ agent, timers, problems, peer })
+      } finally {
+        await agent.stop()
+        await peer.stop()
+      }
+    })
+
+/** The methods as they are before they are replaced. */
+const bound = (store: Store): Store => ({
+  load: store.load.bind(store),
+  append: store.append.bind(store),
+  needsCompaction: store.needsCompaction.bind(store),
+  compact: store.compact.bind(store),
+  stats: store.stats.bind(store),
+  close: store.close.bind(store),
+})
+
+const isShared = (agent: Agent, name: string): boolean => agent.member.has(name)
+
+/** Lets the time pass after which rooms without users are closed, and waits until that one is. */
+const closed = async ({ agent, timers }: Kit, name: string): Promise<void> => {
+  await until(`${name} is closed`, async () => {
+    await timers.pass(A_WHILE)
+    return !isShared(agent, name)
+  })
+}
+
+test(
+  'one is closed a while after its last user has gone, and opened again as it was',
+  withAgent(async (kit) => {
+    const { agent, timers } = kit
+    const [one, two] = [await agent.openRoom('notes'), await agent.openRoom('notes')]
+    write(one, 'hello')
+    one.close()
+    await timers.pass(A_WHILE)
+    await settle()
+    assert.ok(isShared(agent, 'notes'), 'it has a user')
+    two.close()
+    await timers.pass(A_WHILE / 2)
+    assert.ok(isShared(agent, 'notes'), 'somebody may come back')
+    await closed(kit, 'notes')
+    assert.is(one.member, undefined)
+    const again = await agent.openRoom('notes')
+    assert.is.not(again.doc, one.doc)
+    assert.is(textOf(again), 'hello')
+    assert.not.ok(timers.isWaiting)
+  }),
+)
+
+test(
+  'a user who comes back in time finds the very document',
+  withAgent(async ({ agent, timers }) => {
+    const first = await agent.openRoom('notes')
+    first.close()
+    await timers.pass(A_WHILE / 2)
+    const second = await agent.openRoom('notes')
+    assert.is(second.doc, first.doc)
+    await timers.pass(A_WHILE)
+    await settle()
+    assert.ok(isShared(agent, 'notes'))
+    write(second, 'on')
+    await second.flushed()
+  }),
+)
+
+test(
+  'a lease that is closed twice counts once, and takes nothing any more',
+  withAgent(async ({ agent, timers }) => {
+    const [one, two] = [await agent.openRoom('notes'), await agent.openRoom('notes')]
+    one.close()
+    one.close()
+    await timers.pass(A_WHILE)
+    await settle()
+    assert.ok(isShared(agent, 'notes'))
+    const update = Y.encodeStateAsUpdate(new Y.Doc())
+    assert.throws(
+      () => one.accept(update, undefined),
+      (error: Failure) => error.code === 'closed',
+    )
+    two.accept(update, undefined)
+  }),
+)
+
+for (const [what, isKept] of [
+  ['that are kept', true],
+  ['that are kept nowhere', false],
+] as const) {
+  test(
+    `any number of rooms ${what}, one after the other, without any time passing`,
+    withAgent(
+      async ({ agent }) => {
+        for (let i = 0; i < 205; i++) {
+          const room = await agent.openRoom(`room ${i}`)
+          write(room, `text ${i}`)
+          room.close()
+        }
+        const shared = Array.from({ length: 205 }, (_, i) => isShared(agent, `room ${i}`))
+        assert.is(shared.filter(Boolean).length, 100)
+        assert.ok(shared[204], 'the last of them is not closed')
+        if (isKept) assert.is(textOf(await agent.openRoom('room 0')), 'text 0')
+      },
+      { isKept },
+    ),
+  )
+}
+
+test(
+  'a full house: busy while all are in use, and open to the next when one is given back',
+  withAgent(async ({ agent }) => {
+    const rooms: RoomLease[] = []
+    for (let i = 0; i < 100; i++) rooms.push(await agent.openRoom(`room ${i}`))
+    await rejects(() => agent.openRoom('late'), /^busy .*100 rooms are in use/)
+    rooms[42]?.close()
+    const late = await Promise.allSettled([agent.openRoom('late'), agent.openRoom('later')])
+    assert.equal(late.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
+    assert.not.ok(isShared(agent, 'room 42'))
+  }),
+)
+
+test(
+  'what is kept nowhere stays until its place is needed; what is empty goes',
+  withAgent(
+    async (kit) => {
+      const { agent, timers } = kit
+      const [notes, empty] = [await agent.openRoom('notes'), await agent.openRoom('empty')]
+      write(notes, 'only here')
+      for (const room of [notes, empty]) room.close()
+      await closed(kit, 'empty')
+      await timers.pass(A_WHILE)
+      await settle()
+      assert.is(textOf(await agent.openRoom('notes')), 'only here')
+    },
+    { isKept: false },
+  ),
+)
+
+const slow = gate()
+let closings = 0
+
+test(
+  'one that is asked for while it closes waits for the end, and has all',
+  withAgent(
+    async (kit) => {
+      const { agent, timers, peer } = kit
+      const [room, theirs] = [await agent.openRoom('notes'), await peer.openRoom('notes')]
+      write(room, 'before ')
+      await until('the peer has it', () => textOf(theirs) === 'before ')
+      room.close()
+      await timers.pass(A_WHILE)
+      await until('its store closes', () => closings === 1)
+      const opening = [agent.openRoom('notes'), agent.openRoom('notes')]
+      let isOpen = false
+      void opening[0]?.then(() => {
+        isOpen = true
+      })
+      // A peer goes on meanwhile.
+      theirs.doc.getText('text').insert(7, 'meanwhile')
+      await until('it is tried in vain', () => peer.status().counters.pushesSent > 3)
+      assert.not.ok(isOpen)
+      slow.open()
+      const [one, two] = await Promise.all(opening)
+      assert.is(one?.doc, two?.doc)
+      assert.ok(textOf(one!).startsWith('before '))
+      await until('what the peer wrote comes by repair', () => textOf(one!) === 'before meanwhile')
+      await one!.flushed()
+      for (const lease of [one, two]) lease?.close()
+      await closed(kit, 'notes')
+      assert.is(textOf(await agent.openRoom('notes')), 'before meanwhile')
+    },
+    {
+      change: (store) => ({
+        close: async () => {
+          closings++
+          await slow.promise
+          await store.close()
+        },
+      }),
+    },
+  ),
+)
+
+let isFull = false
+
+test(
+  'where the disk refuses it stays open, whatever time passes, until all is kept',
+  withAgent(
+    async (kit) => {
+      const { agent, timers, problems } = kit
+      const room = await agent.openRoom('notes')
+      isFull = true
+      write(room, 'kept in memory')
+      await rejects(() => room.flushed(), /^disk_full/)
+      room.close()
+      const told = (): number => problems.filter(({ type }) => type === 'store').length
+      for (let time = 1; time <= 3; time++) {
+        const before = told()
+        await until('it is tried, and told', async () => {
+          await timers.pass(A_WHILE)
+          return told() > before
+        })
+        assert.ok(isShared(agent, 'notes'))
+      }
+      const again = await agent.openRoom('notes')
+      assert.is(again.doc, room.doc)
+      again.close()
+      isFull = false
+      await closed(kit, 'notes')
+      assert.is(textOf(await agent.openRoom('notes')), 'kept in memory')
+    },
+    {
+      change: (store) => ({
+        append: (update) =>
+          isFull ? Promise.reject(new Failure('disk_full', 'no space')) : store.append(update),
+      }),
+    },
+  ),
+)
+
+const appends: { readonly update: Uint8Array; readonly settle: (what: Promise<void>) => void }[] =
+  []
+let disk: 'works' | 'is slow' | 'is full' = 'works'
+
+test(
+  'where the disk refuses what came while it closed, it is shared again with all of it',
+  withAgent(
+    async (kit) => {
+      const { agent, timers, peer } = kit
+      const [room, theirs] = [await agent.openRoom('notes'), await peer.openRoom('notes')]
+      write(room, 'one')
+      await until('the peer has it', () => textOf(theirs) === 'one')
+      await room.flushed()
+      disk = 'is slow'
+      write(room, 'zero ')
+      room.close()
+      await timers.pass(A_WHILE)
+      theirs.doc.getText('text').insert(3, ' two')
+      await until('more comes while it closes', () => appends.length === 2)
+      const opening = agent.openRoom('notes')
+      disk = 'is full'
+      appends[0]?.settle(Promise.resolve())
+      await until('it has left', () => !isShared(agent, 'notes'))
+      appends[1]?.settle(Promise.reject(new Failure('disk_full', 'no space')))
+      const again = await opening
+      assert.is(again.doc, room.doc)
+      assert.ok(isShared(agent, 'notes'))
+      assert.match(textOf(again), / two$/)
+      disk = 'works'
+      await again.flushed()
+      again.close()
+      await closed(kit, 'notes')
+      assert.is(textOf(await agent.openRoom('notes')), 'zero one two')
+    },
+    {
+      change: (store) => ({
+        append: (update) => {
+          if (disk === 'works') return store.append(update)
+          if (disk === 'is full') return Promise.reject(new Failure('disk_full', 'no space'))
+          return new Promise((resolve) => {
+            appends.push({ update, settle: (what) => resolve(what) })
+          })
+        },
+      }),
+    },
+  ),
+)
+
+let refusing = false
+
+test(
+  'a full house whose idle rooms the disk does not take is busy, and loses nothing',
+  withAgent(
+    async ({ agent }) => {
+      refusing = true
+      for (let i = 0; i < 100; i++) {
+        const room = await agent.openRoom(`room ${i}`)
+        write(room, `text ${i}`)
+        room.close()
+      }
+      await rejects(() => agent.openRoom('late'), /^busy/)
+      for (let i = 0; i < 100; i++) assert.ok(isShared(agent, `room ${i}`))
+      refusing = false
+      assert.is(textOf(await agent.openRoom('late')), '')
+      assert.is(textOf(await agent.openRoom('room 0')), 'text 0')
+    },
+    {
+      change: (store) => ({
+        append: (update) =>
+          refusing ? Promise.reject(new Failure('disk_full', 'no space')) : store.append(update),
+      }),
+    },
+  ),
+)
+
+test(
+  'a peer that writes without end does not keep it open, and nothing of it is lost',
+  withAgent(async (kit) => {
+    const { agent, peer } = kit
+    const theirs = await peer.openRoom('notes')
+    let isOver = false
+    let count = 0
+    const writing = (async () => {
+      for (; !isOver; count++) {
+        theirs.doc.getMap('m').set(`${count}`, count)
+        await new Promise((resolve) => setTimeout(resolve, 2))
+      }
+    })()
+    try {
+      for (let round = 0; round < 5; round++) {
+        const room = await agent.openRoom('notes')
+        const before = room.doc.getMap('m').size
+        await until('more comes', () => room.doc.getMap('m').size > before)
+        room.close()
+        await closed(kit, 'notes')
+        const again = await agent.openRoom('notes')
+        assert.ok(again.doc.getMap('m').size > before)
+        again.close()
+      }
+    } finally {
+      isOver = true
+      await writing
+    }
+    const room = await agent.openRoom('notes')
+    await until('all of it is here', () => room.doc.getMap('m').size === count)
+  }),
+)
+
+test(
+  'stop while one closes, and while another is opened in its place',
+  withAgent(async ({ agent, timers }) => {
+    const room = await agent.openRoom('notes')
+    write(room, 'last')
+    room.close()
+    await timers.pass(A_WHILE)
+    const opening = agent.openRoom('notes').then(
+      () => 'opened',
+      (error: Failure) => error.code,
+    )
+    await agent.stop()
+    assert.ok(['opened', 'closed'].includes(await opening))
+    assert.not.ok(isShared(agent, 'notes'))
+    assert.not.ok(timers.isWaiting)
+    room.close()
+    assert.not.ok(timers.isWaiting)
+  }),
+)
+
+test(
+  'a provider may have the room that nobody uses, and the agent not while it has',
+  withAgent(async ({ agent }) => {
+    const room = await agent.openRoom('notes')
+    write(room, 'of the agent')
+    room.close()
+    const doc = new Y.Doc()
+    const provider = new PilotGossipProvider(agent, 'notes', doc)
+    await until('it is connected', () => provider.status === 'connected')
+    await rejects(() => agent.openRoom('notes'), /^already_exists .*provider/)
+    provider.destroy()
+    await until('it has left', () => !isShared(agent, 'notes'))
+    assert.is(textOf(await agent.openRoom('notes')), 'of the agent')
+  }),
+)
+
+test('the store of one that is closed is free for others', () =>
+  inFolder(async (dir) => {
+    const timers = new FakeTimers()
+    const agent = new Agent({
+      swarm: 'kv',
+      transport: new MemoryTransport(new MemoryHub(), 'a'),
+      keep: keepIn(join(dir, 'a')),
+      timers,
+    })
+    await agent.start()
+    try {
+      const room = await agent.openRoom('notes')
+      write(room, 'hello')
+      await room.flushed()
+      room.close()
+      await closed({ agent, timers } as Kit, 'notes')
+      const store = keepIn(join(dir, 'a')).storeOf!('notes')
+      const { updates, state } = await until('the lock is free', () =>
+        store.load().catch((error: Failure) => {
+          assert.is(error.code, 'already_exists')
+          return undefined
+        }),
+      )
+      assert.ok(updates.length > 0 || state)
+      await rejects(() => agent.openRoom('notes'), /^already_exists/)
+      await store.close()
+      assert.is(textOf(await agent.openRoom('notes')), 'hello')
+      assert.ok(existsSync(join(dir, 'a', 'rooms')))
+    } finally {
+      await agent.stop()
+    }
+  }))
+
+test.run()

@@ -1,0 +1,432 @@
+/**
+ * One transport, used again and again: by an editor's page that mounts twice, by an agent that is
+ * stopped and made anew, by several of them that take turns or get into each other's way.
+ */
+import { join } from 'node:path'
+import * as assert from 'uvu/assert'
+import * as Y from 'yjs'
+import { Agent } from '../../src/agent/agent.ts'
+import { type Failure, isFailure } from '../../src/errors.ts'
+import { SharedMap } from '../../src/maps/shared-map.ts'
+import { PilotGossipProvider } from '../../src/provider/index.ts'
+import { keepIn } from '../../src/store/log/keep.ts'
+import { LogStore } from '../../src/store/log/log-store.ts'
+import { MailboxTransport } from '../../src/transports/mailbox/mailbox.ts'
+import { MemoryHub, MemoryTransport } from '../../src/transports/memory/memory.ts'
+import { PilotTransport } from '../../src/transports/pilot/transport.ts'
+import type { Transport } from '../../src/transports/transport.ts'
+import { fakeSwarm } from '../fixtures/pilot/fake.ts'
+import { inFolder } from '../helpers/folder.ts'
+import { onStage, QUICK, tellsOf, textOf, turns, write } from '../helpers/provider.ts'
+import { rejects, suite } from '../helpers/suite.ts'
+import { until } from '../helpers/until.ts'
+
+const test = suite('a transport that is used again')
+
+/** Makes a swarm of transports by name, and ends what is behind them. */
+type World = () => { transport(name: string): Transport; end(): Promise<void> | void }
+
+const inMemory: World = () => {
+  const hub = new MemoryHub()
+  return { transport: (name) => new MemoryTransport(hub, name), end: () => undefined }
+}
+
+const byFakePilot: World = () => {
+  const fake = fakeSwarm()
+  return {
+    transport: (name) => {
+      const number = ['a', 'b'].indexOf(name) + 1
+      const { options } = fake.node(number, { tags: ['swarm:kv'], trusted: [1, 2] })
+      return new PilotTransport({ ...options, timeoutMs: 8_000 })
+    },
+    end: () => fake.close(),
+  }
+}
+
+const worlds: Readonly<
+  Record<string, (play: (world: ReturnType<World>) => Promise<void>) => Promise<void>>
+> = {
+  memory: (play) => play(inMemory()),
+  mailbox: (play) =>
+    inFolder((dir) =>
+      play({
+        transport: (address) => new MailboxTransport({ dir, address }),
+        end: () => undefined,
+      }),
+    ),
+  'a fake pilotctl': async (play) => {
+    const world = byFakePilot()
+    try {
+      await play(world)
+    } finally {
+      await world.end()
+    }
+  },
+}
+
+const OPTIONS = { config: QUICK, swarm: 'kv' }
+
+/** How far the first one has come when it is ended. */
+const stages: Readonly<
+  Record<string, (provider: PilotGossipProvider) => Promise<unknown> | undefined>
+> = {
+  'at once': () => undefined,
+  'in the next turn': () => turns(1),
+  'after three turns': () => turns(3),
+  connected: (provider) => until('connected', () => provider.connected),
+  'with something unsent': async (provider) => {
+    // Who knows nobody has nobody to leave it with.
+    await provider.whenSynced
+    write(provider, 'first ')
+  },
+  synced: (provider) => provider.whenSynced,
+}
+
+for (const [name, inWorld] of Object.entries(worlds)) {
+  const few = name === 'a fake pilotctl' ? ['at once', 'connected', 'synced'] : Object.keys(stages)
+  for (const stage of few) {
+    for (const waits of [false, true]) {
+      test(`${name}: a provider ends (${stage}), and the next one begins ${waits ? 'after that' : 'at once'}`, () =>
+        inWorld(async (world) => {
+          const b = new PilotGossipProvider(world.transport('b'), 'room', new Y.Doc(), {
+            ...OPTIONS,
+            peers: name === 'a fake pilotctl' ? ['0:0000.0000.0001'] : ['a'],
+          })
+          const via = world.transport('a')
+          const told: string[] = []
+          const made: PilotGossipProvider[] = []
+          const mount = (): PilotGossipProvider => {
+            const provider = new PilotGossipProvider(via, 'room', new Y.Doc(), OPTIONS)
+            made.push(provider)
+            provider.on('connection-error', ({ code, message }) => told.push(`${code} ${message}`))
+            return provider
+          }
+          try {
+            const first = mount()
+            await stages[stage]!(first)
+            const ending = first.destroy()
+            if (waits) await ending
+            const second = mount()
+            write(second, 'second')
+            await until('b has it', () => textOf(b).includes('second'))
+            write(b, ' heard')
+            await until('and is heard', () => textOf(second).includes(' heard'))
+            await ending
+            if (stage === 'with something unsent')
+              await until('nothing is lost', () => textOf(second).includes('first'))
+            assert.is(second.status, 'connected')
+            assert.equal(told, [])
+          } finally {
+            await Promise.all([...made, b].map((provider) => provider.destroy()))
+          }
+        }))
+    }
+  }
+}
+
+test('ten that are mounted and unmounted without waiting: the last one stays', () =>
+  onStage(async (stage) => {
+    const b = stage.add('b')
+    const via = stage.transport('a')
+    const told: string[] = []
+    for (let i = 0; i < 10; i++) {
+      const provider = stage.add('a', { via })
+      provider.on('connection-error', ({ code }) => told.push(code))
+      if (i % 3 === 1) await turns(2)
+      if (i % 3 === 2) await until('connected', () => provider.connected)
+      void provider.destroy()
+    }
+    const last = stage.add('a', { via })
+    write(last, 'x')
+    await until('b has it', () => textOf(b) === 'x')
+    assert.equal(told, [])
+    await last.destroy()
+    assert.equal(stage.hub.addresses, ['b'])
+  }))
+
+test('the same document and its presence go on with the next provider', () =>
+  onStage(async (stage) => {
+    const b = stage.add('b')
+    const via = stage.transport('a')
+    const doc = new Y.Doc()
+    const seen = (): unknown => b.awareness.getStates().get(doc.clientID)?.mount
+    for (const mount of [1, 2, 3]) {
+      const a = stage.add('a', { via, doc })
+      a.awareness.setLocalStateField('mount', mount)
+      write(a, `${mount}`)
+      await until('b sees it', () => seen() === mount && textOf(b).endsWith(`${mount}`))
+      if (mount < 3) void a.destroy()
+    }
+    assert.is(textOf(b), '123')
+  }))
+
+test('with subdocuments', () =>
+  onStage(async (stage) => {
+    const b = stage.add('b')
+    const via = stage.transport('a')
+    const told: string[] = []
+    const doc = new Y.Doc()
+    const sub = new Y.Doc({ guid: 'sub', autoLoad: true })
+    doc.getMap('subs').set('sub', sub)
+    for (const mount of [1, 2, 3]) {
+      const a = stage.add('a', { via, doc })
+      const below = (): PilotGossipProvider | undefined => a.subdocs.get('sub')
+      assert.ok(below())
+      for (const provider of [a, below()!])
+        provider.on('connection-error', ({ code }) => told.push(code))
+      sub.getText('text').insert(0, `${mount}`)
+      const other = (): PilotGossipProvider | undefined => b.subdocs.get('sub')
+      await until('b has it', () => textOf(other() ?? b).startsWith(`${mount}`))
+      if (mount < 3) void a.destroy()
+    }
+    assert.equal(told, [])
+  }))
+
+for (const how of ['at once', 'when it is loaded', 'when it is synced'] as const) {
+  test(`with a folder in which the document is kept, ended ${how}`, () =>
+    inFolder((dir) =>
+      onStage(async (stage) => {
+        const b = stage.add('b')
+        const via = stage.transport('a')
+        const told: string[] = []
+        for (const mount of [1, 2, 3]) {
+          const store = new LogStore({ dir: join(dir, 'log') })
+          const a = stage.add('a', { via, store })
+          a.on('connection-error', ({ code, message }) => told.push(`${code} ${message}`))
+          a.on('problem', ({ type }) => told.push(type))
+          if (how === 'when it is loaded') await a.whenLoaded
+          if (how === 'when it is synced') await a.whenSynced
+          if (mount < 3) {
+            if (how !== 'at once') write(a, `${mount}`)
+            void a.destroy()
+            continue
+          }
+          await a.whenSynced
+          if (how !== 'at once') assert.is(textOf(a), '12')
+          write(a, '3')
+          await until('b has it', () => textOf(b).endsWith('3'))
+        }
+        assert.equal(told, [])
+      }),
+    ))
+}
+
+test('over an agent, which stays', () =>
+  onStage(async (stage) => {
+    const b = stage.add('b')
+    const agent = new Agent({
+      swarm: 'pilot-gossip',
+      transport: stage.transport('a'),
+      config: QUICK,
+    })
+    await agent.start()
+    for (const mount of [1, 2, 3]) {
+      const a = stage.keep(new PilotGossipProvider(agent, 'room', new Y.Doc()))
+      const told = tellsOf(a)
+      await a.whenSynced
+      write(a, `${mount}`)
+      await until('b has it', () => textOf(b).includes(`${mount}`))
+      assert.equal(
+        told.filter((line) => line.startsWith('error')),
+        [],
+      )
+      void a.destroy()
+    }
+    const notes = await agent.openRoom('room')
+    assert.is(notes.name, 'room', 'its name is free for the agent, too')
+    await agent.stop()
+  }))
+
+test('for another swarm', () =>
+  onStage(async (stage) => {
+    const via = stage.transport('a')
+    const b = stage.add('b', { swarm: 'other' })
+    const first = stage.add('a', { via, swarm: 'kv' })
+    await until('connected', () => first.connected)
+    const wrong = stage.add('a', { via, swarm: 'other' })
+    const told = tellsOf(wrong)
+    await until('one at a time', () => told.includes('error invalid_argument'))
+    void first.destroy()
+    const second = stage.add('a', { via, swarm: 'other' })
+    const tolds = tellsOf(second)
+    write(second, 'x')
+    await until('b has it', () => textOf(b) === 'x')
+    assert.equal(
+      tolds.filter((line) => line.startsWith('error')),
+      [],
+    )
+  }))
+
+test('two of one room in one tick: the second is told what to do, and has its turn', () =>
+  onStage(async (stage) => {
+    const via = stage.transport('a')
+    const [first, second] = [stage.add('a', { via }), stage.add('a', { via })]
+    const failures: Failure[] = []
+    second.on('connection-error', (failure) => failures.push(failure))
+    await until('one is connected', () => first.connected)
+    await until('the other is told', () => failures.length > 0)
+    assert.is(failures[0]?.code, 'already_exists')
+    assert.match(failures[0]?.message ?? '', '"room"')
+    assert.match(failures[0]?.hint ?? '', 'another name')
+    await first.destroy()
+    await until('it is its turn', () => second.connected)
+  }))
+
+test('two of one room of an agent in one tick', () =>
+  onStage(async (stage) => {
+    const agent = new Agent({ swarm: 'kv', transport: stage.transport('a') })
+    const made = [1, 2].map(() => stage.keep(new PilotGossipProvider(agent, 'room', new Y.Doc())))
+    const failures: Failure[] = []
+    for (const provider of made)
+      provider.on('connection-error', (failure) => failures.push(failure))
+    await agent.start()
+    await until('one is told', () => failures.length > 0)
+    assert.equal(
+      failures.map(({ code }) => code),
+      ['already_exists'],
+    )
+    assert.is(made.filter(({ connected }) => connected).length, 1)
+    await agent.stop()
+  }))
+
+const agentOver = (transport: Transport, data?: string): Agent =>
+  new Agent({
+    swarm: 'kv',
+    transport,
+    config: QUICK,
+    ...(data !== undefined && { keep: keepIn(data) }),
+  })
+
+for (const waits of [false, true]) {
+  test(`an agent is stopped, and the next one starts ${waits ? 'after that' : 'at once'} on its folder and its transport`, () =>
+    inFolder(async (dir) => {
+      const mail = join(dir, 'mail')
+      const via = new MailboxTransport({ dir: mail, address: 'a' })
+      const b = agentOver(new MailboxTransport({ dir: mail, address: 'b' }))
+      await b.start()
+      let agent = agentOver(via, join(dir, 'a'))
+      await agent.start()
+      const [seen, mapOf] = [
+        new SharedMap(b.doc, 'state'),
+        (doc: Y.Doc) => new SharedMap(doc, 'state'),
+      ]
+      try {
+        for (const turn of [1, 2, 3]) {
+          mapOf(agent.doc).set(`turn ${turn}`, turn)
+          const stopping = agent.stop()
+          if (waits) await stopping
+          agent = agentOver(via, join(dir, 'a'))
+          await agent.start()
+          assert.is(mapOf(agent.doc).get(`turn ${turn}`), turn, 'it has what was written last')
+          mapOf(agent.doc).set('last', turn)
+          await until('b has it', () => seen.get('last') === turn && seen.has(`turn ${turn}`))
+          await stopping
+          assert.is(agent.member.isStarted, true)
+        }
+      } finally {
+        await agent.stop()
+        await b.stop()
+      }
+    }))
+}
+
+test('an agent and a provider take turns', () =>
+  onStage(async (stage) => {
+    const b = stage.add('b')
+    const via = stage.transport('a')
+    const agent = new Agent({ swarm: 'pilot-gossip', transport: via, config: QUICK })
+    await agent.start()
+    void agent.stop()
+    const a = stage.add('a', { via })
+    const told = tellsOf(a)
+    write(a, 'x')
+    await until('b has it', () => textOf(b) === 'x')
+    assert.equal(
+      told.filter((line) => line.startsWith('error')),
+      [],
+    )
+    void a.destroy()
+    const next = new Agent({ swarm: 'pilot-gossip', transport: via, config: QUICK })
+    await next.start()
+    const room = await next.openRoom('room')
+    await until('it has it, too', () => textOf(room) === 'x')
+    await next.stop()
+  }))
+
+test('a transport in use is refused, and who was refused closes nothing', () =>
+  onStage(async (stage) => {
+    const via = stage.transport('a')
+    const b = stage.add('b')
+    const agent = new Agent({ swarm: 'pilot-gossip', transport: via, config: QUICK })
+    await agent.start()
+    const refused = new Agent({ swarm: 'pilot-gossip', transport: via })
+    const error = await rejects(() => refused.start(), /already_exists .*in use/)
+    assert.ok(isFailure(error) && error.hint?.includes('transport of its own'))
+    await refused.stop()
+    const never = new Agent({ swarm: 'pilot-gossip', transport: via })
+    await never.stop()
+    const a = stage.add('a', { via })
+    const told = tellsOf(a)
+    await until('the provider is refused', () => told.includes('error already_exists'))
+    await a.destroy()
+    const room = await agent.openRoom('room')
+    room.doc.getText('text').insert(0, 'x')
+    await until('the agent goes on', () => textOf(b) === 'x')
+    await agent.stop()
+    await rejects(() => refused.start(), /closed/)
+    const next = new Agent({ swarm: 'pilot-gossip', transport: via })
+    await next.start()
+    await next.stop()
+  }))
+
+test('who is stopped while it waits for its turn has none, and keeps nobody waiting', () =>
+  onStage(async (stage) => {
+    const via = stage.transport('a')
+    const first = stage.add('a', { via, room: 'one' })
+    await until('connected', () => first.connected)
+    void first.destroy()
+    const agent = new Agent({ swarm: 'pilot-gossip', transport: via })
+    const starting = rejects(() => agent.start(), /closed/)
+    void agent.stop()
+    const second = stage.add('a', { via, room: 'two' })
+    void second.destroy()
+    const third = stage.add('a', { via, room: 'three' })
+    const told = tellsOf(third)
+    await starting
+    await until('the last one is connected', () => third.connected)
+    assert.equal(
+      told.filter((line) => line.startsWith('error')),
+      [],
+    )
+    await Promise.all([first.destroy(), second.destroy(), third.destroy()])
+    assert.equal(stage.hub.addresses, [])
+  }))
+
+test('an agent that could not start can be started again, and another over its transport', () =>
+  onStage(async (stage) => {
+    const holder = stage.add('a')
+    await until('a is taken', () => holder.connected)
+    const via = stage.transport('a')
+    const agent = new Agent({ swarm: 'pilot-gossip', transport: via })
+    await rejects(() => agent.start(), /already_exists/)
+    const other = new Agent({ swarm: 'pilot-gossip', transport: via })
+    await rejects(() => other.start(), /already_exists .*open already/)
+    await holder.destroy()
+    await agent.start()
+    await rejects(() => other.start(), /already_exists .*in use/)
+    await agent.stop()
+    await other.start()
+    await other.stop()
+  }))
+
+test('stop and destroy resolve at the end, for all who call', () =>
+  onStage(async (stage) => {
+    const via = stage.transport('a')
+    const agent = new Agent({ swarm: 'kv', transport: via })
+    await agent.start()
+    void agent.stop()
+    await agent.stop()
+    assert.equal(stage.hub.addresses, [])
+  }))
+
+test.run()

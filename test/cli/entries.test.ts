@@ -1,0 +1,337 @@
+/** The everyday commands with an agent of this process: what they print, and how they end. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import * as assert from 'uvu/assert'
+import { stringify } from '../../src/control/protocol.ts'
+import { readEntry } from '../../src/maps/index.ts'
+import { MemoryHub } from '../../src/transports/memory/memory.ts'
+import { dataOf, type Ended, failureOf, inProcess } from '../helpers/cli.ts'
+import { closeAll, type Served, serve } from '../helpers/control.ts'
+import { createHome } from '../helpers/home.ts'
+import { suite } from '../helpers/suite.ts'
+import { until } from '../helpers/until.ts'
+
+const test = suite('cli entries')
+
+const home = createHome()
+const { dir: homeDir, env, folder } = home
+let a: Served
+let b: Served
+
+test.before(async () => {
+  const hub = new MemoryHub()
+  b = await serve(homeDir, { name: 'b', hub })
+  a = await serve(homeDir, { name: 'a', hub, peers: ['b'] })
+})
+
+test.after(async () => {
+  await closeAll()
+  await home.close()
+})
+
+const tell = (...args: string[]): Promise<Ended> => home.tell('a', ...args)
+
+/** Runs it, and expects that it prints this and ends well. */
+const prints = async (args: readonly string[], stdout: string): Promise<void> =>
+  assert.equal(await tell(...args), { code: 0, stdout, stderr: '' })
+
+test('JSON of any depth is refused by the agent, by name and with what to do', async () => {
+  const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
+  const objects = (depth: number): string => `${'{"a":'.repeat(depth)}null${'}'.repeat(depth)}`
+  const stderr =
+    'pilot-gossip: value of "deep" is nested more than 63 deep\nhint: split it over several keys\n'
+  for (const value of [nested(3_000), nested(5_000), nested(200_000), objects(50_000)]) {
+    assert.equal(await tell('set', 'deep', value), { code: 2, stdout: '', stderr })
+  }
+  for (const args of [
+    ['append', 'deep', nested(50_000)],
+    ['set', 'deep', nested(50_000), '--path', '/a'],
+  ])
+    assert.equal(await tell(...args), { code: 2, stdout: '', stderr })
+  const file = folder('deep.ndjson')
+  writeFileSync(file, `{"key":"ok","value":1}\n{"key":"deep","value":${nested(50_000)}}\n`)
+  const imported = await tell('import', file)
+  assert.equal([imported.code, imported.stdout], [2, ''])
+  assert.match(
+    imported.stderr,
+    /^pilot-gossip: line 2: value of "deep" is nested more than 63 deep/,
+  )
+  const json = folder('deep.json')
+  writeFileSync(json, `{"deep":${objects(20_000)}}`)
+  const whole = await tell('import', json)
+  assert.is(whole.code, 2)
+  assert.match(
+    whole.stderr,
+    /^pilot-gossip: entry "deep": value of "deep" is nested more than \d+ deep/,
+  )
+  await prints(['delete', 'ok'], 'deleted ok\n')
+})
+
+test('a deep value is written as the same JSON as a flat one', () => {
+  const value = { a: [1, 'x"', null, true, {}, []], 'b c': { d: -1.5, gone: undefined } }
+  let deep: unknown = value
+  for (let depth = 0; depth < 20_000; depth++) deep = { in: [deep] }
+  assert.is(
+    stringify(deep),
+    `${'{"in":['.repeat(20_000)}${JSON.stringify(value)}${']}'.repeat(20_000)}`,
+  )
+  assert.is(stringify(value), JSON.stringify(value))
+})
+
+test('set, get and delete of parts', async () => {
+  await prints(
+    ['set', 'task', '{"owner":"ann","items":[1]}'],
+    'task = {"owner":"ann","items":[1]}\n',
+  )
+  await prints(['get', 'task', '--path', '/owner'], 'ann\n')
+  await prints(['set', 'task', '2', '--path', '/items/-'], 'task /items/- = 2\n')
+  await prints(['get', 'task', '--path', '/items'], '[1,2]\n')
+  await prints(['delete', 'task', '--path', '/items/0'], 'deleted task /items/0\n')
+  await prints(['get', 'task'], '{"owner":"ann","items":[2]}\n')
+  assert.equal(dataOf(await tell('get', 'task', '--path', '/items/0', '--json')), {
+    map: 'state',
+    key: 'task',
+    path: '/items/0',
+    value: 2,
+  })
+  assert.equal(await tell('get', 'task', '--path', '/none'), {
+    code: 1,
+    stdout: '',
+    stderr:
+      'pilot-gossip: nothing at "/none" in the value of "task"\nhint: get without --path tells the whole value\n',
+  })
+  const bad = await tell('set', 'task', '1', '--path', 'owner')
+  assert.equal([bad.code, bad.stdout], [2, ''])
+  assert.match(bad.stderr, /^pilot-gossip: path "owner" is no JSON Pointer\nhint: write it as \//)
+})
+
+test('a hot key is read as any other', async () => {
+  await prints(['set', 'beat', '1', '--hot'], 'beat = 1\n')
+  await prints(['set', 'beat', '2'], 'beat = 2\n')
+  await prints(['get', 'beat'], '2\n')
+})
+
+test('has: printed, and as exit code', async () => {
+  await prints(['has', 'task'], 'true\n')
+  assert.equal(await tell('has', 'nope'), { code: 1, stdout: 'false\n', stderr: '' })
+  assert.equal(await tell('has', 'nope', '--json'), {
+    code: 1,
+    stdout: '{"status":"ok","data":{"map":"state","key":"nope","has":false}}\n',
+    stderr: '',
+  })
+})
+
+test('keys: one a line, sorted, and none is obeyed by a terminal', async () => {
+  for (const key of ['b', 'a key', 'c\u001b[2J']) await tell('set', key, '1', '--map', 'keys')
+  await prints(['keys', '--map', 'keys'], '"a key"\nb\n"c\\u001b[2J"\n')
+  assert.equal(dataOf(await tell('keys', '--map', 'keys', '--json')), {
+    map: 'keys',
+    keys: ['a key', 'b', 'c\u001b[2J'],
+  })
+  assert.equal(await tell('keys', '--map', 'none'), {
+    code: 0,
+    stdout: '',
+    stderr: 'map "none" is empty\n',
+  })
+})
+
+test('increment: the new sum; what is no number is refused', async () => {
+  await prints(['increment', 'n'], '1\n')
+  await prints(['increment', 'n', '41'], '42\n')
+  await prints(['increment', 'n', '-0.5'], '41.5\n')
+  assert.equal(dataOf(await tell('increment', 'n', '--json')), {
+    map: 'state',
+    key: 'n',
+    by: 1,
+    value: 42.5,
+  })
+  const word = await tell('increment', 'n', 'much')
+  assert.equal(
+    [word.code, word.stderr],
+    [2, 'pilot-gossip: BY "much" is no number\nhint: give a number such as 2, -1 or 0.5\n'],
+  )
+  for (const by of ['"1"', 'null', '', '9007199254740993', 'NaN', 'Infinity']) {
+    assert.is((await tell('increment', 'n', by)).code, 2, by)
+  }
+  const text = await tell('increment', 'task')
+  assert.equal([text.code, text.stdout], [2, ''])
+  assert.match(text.stderr, /^pilot-gossip: "task" is /)
+  await prints(['get', 'n'], '42.5\n')
+})
+
+test('append: the new length', async () => {
+  await prints(['append', 'log', '{"did":"start"}'], 'log has 1 item\n')
+  await prints(['append', 'log', '5', '--string'], 'log has 2 items\n')
+  await prints(['get', 'log'], '[{"did":"start"},"5"]\n')
+  const piped = await inProcess(['append', 'log', '-', '--data', a.dir], { env, input: 'x\n' })
+  assert.is(piped.stdout, 'log has 3 items\n')
+  const bad = await tell('append', 'task', '1')
+  assert.equal([bad.code, bad.stdout], [2, ''])
+})
+
+test('equal peers never differ, also right after a write; status says what peers says', async () => {
+  const tables = async (): Promise<string[]> => {
+    const outputs = await Promise.all(
+      ['peers', 'status'].flatMap((command) =>
+        [a, b].map(({ dir }) => inProcess([command, '--data', dir], { env })),
+      ),
+    )
+    return outputs.map(({ stdout }) => stdout.slice(stdout.indexOf('PEER ')))
+  }
+  const areInSync = async (): Promise<boolean> =>
+    (await tables()).every((table) => table.includes('  in sync  '))
+  await until('both to be in sync', areInSync)
+  for (const n of [1, 2, 3]) {
+    await tell('set', 'fresh', String(n))
+    await until('b to have it', () => readEntry(b.agent.doc, 'state', 'fresh') === n)
+    const told = await tables()
+    for (const table of told) {
+      assert.match(table, /^PEER {2}STATE +HEARD +KNOWN +FAILURES\n[ab] +(in sync|pending) +\d/)
+    }
+    const { peers } = dataOf(await tell('peers', '--json'))
+    assert.ok((peers as { inSync: unknown }[]).every(({ inSync }) => inSync !== false))
+    await until('both to be in sync', areInSync)
+  }
+})
+
+test('peers: a table for people, all for programs', async () => {
+  await until('b to be heard', async () => (await tell('peers')).stdout.includes('in sync'))
+  assert.match(
+    (await tell('peers')).stdout,
+    /^PEER {2}STATE +HEARD +KNOWN +FAILURES\nb +in sync +\d+ s ago +\w+ +0\n$/,
+  )
+  const { swarm, node, peers } = dataOf(await tell('peers', '--json'))
+  assert.equal([swarm, node, (peers as unknown[]).length], ['kv', 'a', 1])
+  const alone = await serve(homeDir, { name: 'alone' })
+  assert.equal(await inProcess(['peers', '--data', alone.dir], { env }), {
+    code: 0,
+    stdout: '',
+    stderr: 'no peers yet\n',
+  })
+})
+
+test('history: newest first, who and when', async () => {
+  for (const value of ['1', '2']) await tell('set', 'past', value)
+  await tell('increment', 'past', '5')
+  await tell('delete', 'past')
+  const { stdout } = await tell('history', 'past')
+  const time = '\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d'
+  assert.match(
+    stdout,
+    new RegExp(
+      `^WHEN \\(UTC\\) +BY {2}WHAT\nseen ${time} {2}a {3}delete\n(.*increment.*\n)(.* {2}a {3}set 2\n)(.* {2}a {3}set 1\n)$`,
+    ),
+  )
+  const { changes, left } = dataOf(await tell('history', 'past', '--json'))
+  assert.is(left, 0)
+  const [latest] = changes as { action: string; node: string; writer: number }[]
+  assert.equal(
+    [latest?.action, latest?.node, latest?.writer],
+    ['delete', 'a', a.agent.doc.clientID],
+  )
+  const none = await tell('history', 'nothing')
+  assert.equal([none.code, none.stdout], [1, ''])
+  assert.match(
+    none.stderr,
+    /^pilot-gossip: nothing is known of key "nothing" in map "state"\nhint: /,
+  )
+})
+
+test('wait: there already, coming, and with a value', async () => {
+  await tell('set', 'ready', '{"x":[1,{"y":null}]}')
+  await prints(['wait', 'ready'], '{"x":[1,{"y":null}]}\n')
+  await prints(
+    ['wait', 'ready', '{"x":[1,{"y":null}]}', '--timeout', '10s'],
+    '{"x":[1,{"y":null}]}\n',
+  )
+  const waiting = tell('wait', 'build', 'done', '--timeout', '30s', '--json')
+  let isOver = false
+  void waiting.then(() => {
+    isOver = true
+  })
+  await until('the value to be noticed', async () => {
+    for (const value of ['started', 'half', 'done', 'over']) await tell('set', 'build', value)
+    return isOver
+  })
+  assert.equal(dataOf(await waiting), { map: 'state', key: 'build', value: 'done' })
+  const fromPeer = tell('wait', 'from b', '--timeout', '30s')
+  await b.client.ask({ command: 'set', key: 'from b', value: 7 })
+  assert.equal(await fromPeer, { code: 0, stdout: '7\n', stderr: '' })
+  const text = tell('wait', 'zip', '01', '--string', '--timeout', '30s')
+  await tell('set', 'zip', '01', '--string')
+  assert.equal(await text, { code: 0, stdout: '01\n', stderr: '' })
+})
+
+test('wait misses no moment, however near the write comes', async () => {
+  const rounds = Array.from({ length: 60 }, async (_, index) => {
+    const waiting = tell('wait', `moment${index}`, '--timeout', '30s')
+    // At another moment of the wait's beginning each time.
+    for (let turn = 0; turn < index; turn++) await new Promise((resolve) => setImmediate(resolve))
+    await a.client.ask({ command: 'set', key: `moment${index}`, value: index })
+    assert.equal(await waiting, { code: 0, stdout: `${index}\n`, stderr: '' })
+  })
+  await Promise.all(rounds)
+})
+
+test('wait gives up in time, and when the agent goes', async () => {
+  assert.equal(await tell('wait', 'never', '--timeout', '100ms'), {
+    code: 1,
+    stdout: '',
+    stderr:
+      'pilot-gossip: no key "never" after 100ms\nhint: wait longer with --timeout, or see with watch what comes\n',
+  })
+  await tell('set', 'other', '1')
+  const wrong = await tell('wait', 'other', '2', '--timeout', '100ms', '--json')
+  assert.is(wrong.code, 1)
+  assert.equal(failureOf(wrong), {
+    status: 'error',
+    code: 'timeout',
+    message: 'key "other" is not 2 after 100ms',
+    hint: 'wait longer with --timeout, or see with watch what comes',
+  })
+  assert.is((await tell('wait', 'k', '--timeout', '5')).code, 2)
+  const going = await serve(homeDir, { name: 'going' })
+  const waiting = inProcess(['wait', 'k', '--data', going.dir], { env })
+  const watcher = new AbortController()
+  await going.client.watch({ command: 'watch', key: 'k' }, () => undefined, {
+    onReady: () => watcher.abort(),
+    signal: watcher.signal,
+  })
+  await going.close()
+  const gone = await waiting
+  assert.equal([gone.code, gone.stdout], [1, ''])
+  assert.match(
+    gone.stderr,
+    /^pilot-gossip: (the agent on ".*" has stopped|no agent runs on ".*")\nhint: start /,
+  )
+})
+
+test('where no agent runs, each command says how to start one', async () => {
+  const dir = folder('none')
+  mkdirSync(dir)
+  const commands = [
+    ['set', 'k', '1'],
+    ['get', 'k'],
+    ['delete', 'k'],
+    ['has', 'k'],
+    ['keys'],
+    ['list'],
+    ['increment', 'k'],
+    ['append', 'k', '1'],
+    ['watch'],
+    ['wait', 'k', '--timeout', '1s'],
+    ['import', folder('no file')],
+    ['export', folder('out')],
+    ['peers'],
+    ['history', 'k'],
+    ['status'],
+  ]
+  for (const args of commands) {
+    assert.equal(await inProcess([...args, '--data', dir], { env }), {
+      code: 1,
+      stdout: '',
+      stderr: `pilot-gossip: no agent runs on "${dir}"\nhint: start one with: pilot-gossip run --swarm NAME --data ${dir} --detach\n`,
+    })
+  }
+})
+
+test.run()

@@ -1,0 +1,57 @@
+/** What `peers` and `status` say of peers: in one vocabulary, with the reason where one fails. */
+import * as assert from 'uvu/assert'
+import type { PeerStatus } from '../../src/agent/status.ts'
+import type { Io } from '../../src/cli/io.ts'
+import { showPeers } from '../../src/cli/peer-table.ts'
+import { suite } from '../helpers/suite.ts'
+
+const test = suite('peer table')
+
+const io = { hasColors: false } as Io
+
+const peerOf = (address: string, more: Partial<PeerStatus> = {}): PeerStatus => ({
+  address,
+  source: 'given',
+  lastHeard: null,
+  inSync: null,
+  failures: 0,
+  ...more,
+})
+
+test('a peer that fails: the reason and what to do stand below the table', () => {
+  const failure = {
+    code: 'trust_required',
+    message: 'b does not trust this node',
+    hint: 'pilotctl handshake b',
+  }
+  const shown = showPeers(io, [peerOf('a'), peerOf('b', { failures: 2, failure })], 0)
+  const lines = shown.trimEnd().split('\n')
+  assert.is(lines.length, 4)
+  assert.match(lines[2]!, /^b +failing +never +given +2$/)
+  assert.is(lines[3], 'b: b does not trust this node (pilotctl handshake b)')
+})
+
+test('a peer that has ended, or was killed, is gone', () => {
+  for (const code of ['not_found', 'not_running']) {
+    const failure = { code, message: 'nobody is there' }
+    const shown = showPeers(io, [peerOf('a', { failures: 1, failure })], 0)
+    assert.match(shown, /\na +gone +never +given +1\na: nobody is there\n$/, code)
+  }
+})
+
+test('peers that do not fail: the table alone', () => {
+  assert.is(
+    showPeers(io, [peerOf('a')], 0)
+      .trimEnd()
+      .split('\n').length,
+    2,
+  )
+})
+
+test('what a peer names is shown printable', () => {
+  const failure = { code: 'internal', message: 'x\u001b[2J' }
+  const shown = showPeers(io, [peerOf('a', { failures: 1, failure })], 0)
+  assert.not.match(shown, '\u001b')
+})
+
+test.run()

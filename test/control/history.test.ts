@@ -1,0 +1,301 @@
+/** What an agent remembers of changes, its bounds, and how it is told with what the document knows. */
+import * as assert from 'uvu/assert'
+import * as Y from 'yjs'
+import { mergeHistory } from '../../src/control/history.ts'
+import {
+  HistoryLog,
+  MAX_CHANGES,
+  MAX_CHARACTERS,
+  type SeenChange,
+} from '../../src/control/history-log.ts'
+import {
+  appendEntry,
+  deleteEntry,
+  historyOf,
+  incrementEntry,
+  type Version,
+  writeEntries,
+  writeEntry,
+} from '../../src/maps/index.ts'
+import { suite } from '../helpers/suite.ts'
+
+const test = suite('control history')
+
+/** A log whose clock goes on by one with each look at it. */
+const startLog = () => {
+  const doc = new Y.Doc()
+  let time = 0
+  return { doc, log: new HistoryLog(doc, () => ++time) }
+}
+
+test('the log remembers each change of each kind, newest first', () => {
+  const { doc, log } = startLog()
+  writeEntry(doc, 'm', 'k', 1)
+  writeEntry(doc, 'm', 'other', 'x')
+  writeEntry(doc, 'n', 'k', 'of another map')
+  writeEntry(doc, 'm', 'k', { x: 2 }, { hot: true })
+  deleteEntry(doc, 'm', 'k')
+  incrementEntry(doc, 'm', 'k', 5)
+  appendEntry(doc, 'm', 'list', 'a')
+  const writer = doc.clientID
+  const [counted, deleted, hot, plain, ...more] = log.of('m', 'k')
+  assert.equal(more, [])
+  assert.equal(
+    [counted, deleted, hot, plain].map((change) => [change?.at, change?.action, change?.value]),
+    [
+      [6, 'increment', 5],
+      [5, 'delete', undefined],
+      [4, 'set', { x: 2 }],
+      [1, 'set', 1],
+    ],
+  )
+  for (const change of [counted, deleted, hot, plain]) assert.is(change?.writer, writer)
+  assert.equal(
+    log.of('m', 'list').map(({ action, value }) => ({ action, value })),
+    [{ action: 'append', value: undefined }],
+  )
+  assert.equal(log.of('m', 'none'), [])
+})
+
+test('changes of a peer are seen too; who deleted is not known; other types are passed over', () => {
+  const { doc, log } = startLog()
+  const peer = new Y.Doc()
+  doc.getArray('list').push([1])
+  doc.getXmlElement('xml').setAttribute('k', 'v')
+  writeEntry(peer, 'm', 'k', 1)
+  Y.applyUpdate(doc, Y.encodeStateAsUpdate(peer))
+  deleteEntry(peer, 'm', 'k')
+  Y.applyUpdate(doc, Y.encodeStateAsUpdate(peer))
+  assert.equal(log.of('m', 'k'), [
+    { at: 2, action: 'delete' },
+    { at: 1, action: 'set', value: 1, writer: peer.clientID, clock: 0 },
+  ])
+  assert.equal(log.of('xml', 'k'), [])
+})
+
+test('a key that is plain and hot in one transaction is one change', () => {
+  const { doc, log } = startLog()
+  doc.transact(() => {
+    writeEntry(doc, 'm', 'k', 1)
+    writeEntry(doc, 'm', 'k', 2, { hot: true })
+  })
+  assert.equal(
+    log.of('m', 'k').map(({ value }) => value),
+    [2],
+  )
+})
+
+test('the log holds as many changes as it may, whatever comes', () => {
+  const { doc, log } = startLog()
+  writeEntry(doc, 'm', 'old', 1)
+  for (let n = 0; n < MAX_CHANGES - 1; n++) writeEntry(doc, 'm', 'k', n, { hot: true })
+  assert.is(log.of('m', 'old').length, 1)
+  writeEntry(doc, 'm', 'k', 'last', { hot: true })
+  assert.is(log.of('m', 'old').length, 0)
+  assert.is(log.of('m', 'k').length, MAX_CHANGES)
+  assert.is(log.of('m', 'k')[0]?.value, 'last')
+  writeEntries(
+    doc,
+    'm',
+    Array.from({ length: MAX_CHANGES * 2 }, (_, n) => [`many${n}`, n] as const),
+  )
+  assert.is(log.of('m', 'k').length, 0)
+  assert.is(log.of('m', `many${MAX_CHANGES * 2 - 1}`).length, 1)
+})
+
+test('and no more characters than it may', () => {
+  const { doc, log } = startLog()
+  const value = { text: 'x'.repeat(60_000) }
+  const most = Math.floor(MAX_CHARACTERS / 60_000)
+  for (let n = 0; n < most * 3; n++) writeEntry(doc, 'm', 'k', { ...value, n }, { hot: true })
+  const kept = log.of('m', 'k')
+  assert.ok(kept.length > most / 2 && kept.length <= most, String(kept.length))
+  assert.equal(kept[0]?.value, { ...value, n: most * 3 - 1 })
+})
+
+const version = (clock: number, more: Partial<Version> = {}): Version => ({
+  writer: 7,
+  clock,
+  current: false,
+  kind: 'set',
+  ...more,
+})
+
+const seen = (at: number, clock: number, value: unknown, writer = 7): SeenChange => ({
+  at,
+  action: 'set',
+  value,
+  writer,
+  clock,
+})
+
+const shown = (versions: readonly Version[], changes: readonly SeenChange[]) =>
+  mergeHistory(versions, changes).map(({ action, value, clock, count, seen: at }) => ({
+    action,
+    ...(value !== undefined && { value }),
+    ...(clock !== undefined && { clock }),
+    ...(count !== undefined && { count }),
+    ...(at !== undefined && { at: Date.parse(at) }),
+  }))
+
+test('what was seen gives a version its time, and its value where the document forgot it', () => {
+  assert.equal(
+    shown(
+      [version(5, { current: true, value: 'c' }), version(3)],
+      [seen(20, 5, 'c'), seen(10, 3, 'b')],
+    ),
+    [
+      { action: 'set', value: 'c', clock: 5, at: 20 },
+      { action: 'set', value: 'b', clock: 3, at: 10 },
+    ],
+  )
+})
+
+test('a run of versions gives up those that were seen; the rest stays a run', () => {
+  assert.equal(
+    shown(
+      [version(10, { current: true, value: 1 }), version(9, { count: 9 })],
+      [seen(30, 10, 1), seen(20, 9, 'b'), seen(10, 8, 'a')],
+    ),
+    [
+      { action: 'set', value: 1, clock: 10, at: 30 },
+      { action: 'set', value: 'b', clock: 9, at: 20 },
+      { action: 'set', value: 'a', clock: 8, at: 10 },
+      { action: 'set', clock: 7, count: 7 },
+    ],
+  )
+  assert.equal(shown([version(2, { count: 2 })], [seen(10, 2, 'b')]), [
+    { action: 'set', value: 'b', clock: 2, at: 10 },
+    { action: 'set', clock: 1 },
+  ])
+})
+
+test('what the document has forgotten stands where it happened', () => {
+  const gone: SeenChange = { at: 25, action: 'delete' }
+  assert.equal(
+    shown([version(5, { value: 2 }), version(1)], [seen(30, 5, 2), gone, seen(20, 4, 'lost')]),
+    [
+      { action: 'set', value: 2, clock: 5, at: 30 },
+      { action: 'delete', at: 25 },
+      { action: 'set', value: 'lost', clock: 4, at: 20 },
+      { action: 'set', clock: 1 },
+    ],
+  )
+  const hot = [version(9, { at: 22, value: 'now', writer: 8 })]
+  assert.equal(shown(hot, [gone, seen(20, 4, 'lost')]), [
+    { action: 'delete', at: 25 },
+    { action: 'set', value: 'now', clock: 9 },
+    { action: 'set', value: 'lost', clock: 4, at: 20 },
+  ])
+  assert.equal(shown([], [gone]), [{ action: 'delete', at: 25 }])
+  assert.equal(shown([], []), [])
+})
+
+test('times are told as what they are: when it was written, and when it was seen', () => {
+  const versions: Version[] = [
+    { writer: 7, clock: 4, current: true, kind: 'increment', value: 3, at: 1_000 },
+  ]
+  const changes: SeenChange[] = [
+    { at: 2_000, action: 'increment', value: 30, total: 3, before: 2, writer: 7, clock: 4 },
+    { at: 1_500, action: 'increment', value: 29, total: 9, writer: 7, clock: 2 },
+  ]
+  assert.equal(mergeHistory(versions, changes), [
+    {
+      action: 'increment',
+      value: 30,
+      by: 1,
+      writer: 7,
+      clock: 4,
+      isCurrent: true,
+      written: '1970-01-01T00:00:01.000Z',
+      seen: '1970-01-01T00:00:02.000Z',
+    },
+    { action: 'increment', by: 2, isTotal: true, writer: 7, isCurrent: true },
+    {
+      action: 'increment',
+      value: 29,
+      by: 9,
+      writer: 7,
+      clock: 2,
+      isCurrent: false,
+      seen: '1970-01-01T00:00:01.500Z',
+    },
+  ])
+})
+
+/** The history of a counter, as one line for each change, newest first. */
+const countedIn = (doc: Y.Doc, log: HistoryLog): string[] =>
+  mergeHistory(historyOf(doc, 'm', 'n'), log.of('m', 'n')).map(
+    ({ action, by, value, isTotal, isCurrent }) =>
+      [action, by, isTotal ? 'in all' : `-> ${value}`, isCurrent ? '(now)' : ''].join(' ').trim(),
+  )
+
+test('a counter is told in steps, each with its sum; none is lost, also not of decrements', () => {
+  const { doc, log } = startLog()
+  writeEntry(doc, 'm', 'n', 5)
+  for (const by of [1, 4, -3, 0.1, 0.2, -8.3, 1]) incrementEntry(doc, 'm', 'n', by)
+  assert.equal(countedIn(doc, log), [
+    'increment 1 -> 0 (now)',
+    'increment -8.3 -> -1 (now)',
+    'increment 0.2 -> 7.300000000000001 (now)', // as it was read then
+    'increment 0.1 -> 7.1 (now)',
+    'increment -3 -> 7 (now)',
+    'increment 4 -> 10 (now)',
+    'increment 1 -> 6 (now)',
+    'set  -> 5 (now)',
+  ])
+  writeEntry(doc, 'm', 'n', 100)
+  incrementEntry(doc, 'm', 'n', -1)
+  assert.equal(countedIn(doc, log).slice(0, 4), [
+    'increment -1 -> 99 (now)',
+    'set  -> 100 (now)',
+    'increment 1 -> 0',
+    'increment -8.3 -> -1',
+  ])
+})
+
+test('steps of others, those that came as one, and those of one transaction', () => {
+  const { doc, log } = startLog()
+  const peer = new Y.Doc()
+  const meet = (): void => {
+    Y.applyUpdate(doc, Y.encodeStateAsUpdate(peer, Y.encodeStateVector(doc)))
+    Y.applyUpdate(peer, Y.encodeStateAsUpdate(doc, Y.encodeStateVector(peer)))
+  }
+  incrementEntry(doc, 'm', 'n', 2)
+  meet()
+  incrementEntry(peer, 'm', 'n', 10)
+  meet()
+  incrementEntry(peer, 'm', 'n', 20)
+  incrementEntry(peer, 'm', 'n', -5)
+  meet()
+  doc.transact(() => {
+    incrementEntry(doc, 'm', 'n', -7)
+    incrementEntry(doc, 'm', 'n', 1)
+  })
+  assert.equal(countedIn(doc, log), [
+    'increment 1 -> 21 (now)',
+    'increment -7 -> 20 (now)',
+    'increment 15 -> 27 (now)',
+    'increment 10 -> 12 (now)',
+    'increment 2 -> 2 (now)',
+  ])
+})
+
+test('what was added before the log began stands as one change, and the steps add up', () => {
+  const doc = new Y.Doc()
+  for (const by of [5, -2]) incrementEntry(doc, 'm', 'n', by)
+  const log = new HistoryLog(doc)
+  assert.equal(countedIn(doc, log), ['increment 3 in all (now)'])
+  incrementEntry(doc, 'm', 'n', -4)
+  assert.equal(countedIn(doc, log), ['increment -4 -> -1 (now)', 'increment 3 in all (now)'])
+  const all = new Y.Doc({ gc: false })
+  for (const by of [5, -2, 7]) incrementEntry(all, 'm', 'n', by)
+  const late = new HistoryLog(all)
+  incrementEntry(all, 'm', 'n', 1)
+  assert.equal(
+    mergeHistory(historyOf(all, 'm', 'n'), late.of('m', 'n')).map(({ by }) => by),
+    [1, 7, -2, 5],
+  )
+})
+
+test.run()

@@ -1,0 +1,95 @@
+/**
+ * The fingerprint of a document's content: the same for all that hold the same, however it came and
+ * was cut, and another for two that have written under one id.
+ */
+import * as assert from 'uvu/assert'
+import * as Y from 'yjs'
+import { differences, type FingerprintCache, fingerprintOf } from '../../crdt/index.ts'
+import { nodePlatform } from '../../src/platform.ts'
+import { change, docOf, give, replicaOf, settle } from '../helpers/docs.ts'
+import { eachSeed } from '../helpers/random.ts'
+import { suite } from '../helpers/suite.ts'
+
+const test = suite('crdt fingerprint')
+
+const of = (doc: Y.Doc) => fingerprintOf(doc, nodePlatform)
+
+test('replicas that hold the same have one, in whatever order it came', () => {
+  eachSeed(100, (random) => {
+    const replicas = [1, 2, 3].map((writer) => replicaOf(writer))
+    const cache: FingerprintCache = new Map()
+    for (let i = 0; i < 15; i++) {
+      change(random.pick(replicas).doc, random)
+      const { doc } = replicas[0]!
+      assert.equal(fingerprintOf(doc, nodePlatform, cache), of(doc), 'what was kept is not what is')
+      if (random.chance(0.3)) give(random.pick(replicas), random.pick(replicas))
+    }
+    settle(replicas)
+    const [first, ...others] = replicas.map(({ doc }) => of(doc))
+    for (const other of others) assert.equal(other, first)
+    const again = new Y.Doc()
+    Y.applyUpdate(again, Y.encodeStateAsUpdate(replicas[0]!.doc))
+    assert.equal(of(again), first)
+    const kept = new Y.Doc({ gc: false })
+    Y.applyUpdateV2(kept, Y.encodeStateAsUpdateV2(replicas[0]!.doc))
+    assert.equal(of(kept), first)
+  })
+})
+
+/** Two of one id: what they have in common, and what each writes then. */
+const twins = (common: (doc: Y.Doc) => void, ...writes: ((doc: Y.Doc) => void)[]): Y.Doc[] =>
+  writes.map((write) => {
+    const doc = docOf(7)
+    common(doc)
+    write(doc)
+    return doc
+  })
+
+const pairs: Readonly<Record<string, readonly [(doc: Y.Doc) => void, (doc: Y.Doc) => void]>> = {
+  'a value': [(doc) => doc.getMap('m').set('k', 1), (doc) => doc.getMap('m').set('k', 2)],
+  'a key': [(doc) => doc.getMap('m').set('k', 1), (doc) => doc.getMap('m').set('l', 1)],
+  'a map': [(doc) => doc.getMap('m').set('k', 1), (doc) => doc.getMap('n').set('k', 1)],
+  text: [(doc) => doc.getText('t').insert(0, 'ab'), (doc) => doc.getText('t').insert(0, 'ba')],
+  'a place': [(doc) => doc.getText('t').insert(0, 'x'), (doc) => doc.getText('t').insert(1, 'x')],
+  'a kind': [
+    (doc) => doc.getMap('m').set('k', new Y.Map()),
+    (doc) => doc.getMap('m').set('k', new Y.Array()),
+  ],
+  bytes: [
+    (doc) => doc.getMap('m').set('k', new Uint8Array([1])),
+    (doc) => doc.getMap('m').set('k', new Uint8Array([2])),
+  ],
+  format: [
+    (doc) => doc.getText('t').format(0, 1, { bold: true }),
+    (doc) => doc.getText('t').format(0, 1, { bold: 1 }),
+  ],
+}
+
+for (const [what, writes] of Object.entries(pairs)) {
+  test(`another ${what} under one id: equal digests, another fingerprint, and the writer is named`, () => {
+    const [one, other] = twins((doc) => doc.getText('t').insert(0, '-'), ...writes)
+    assert.ok(Y.equalSnapshots(Y.snapshot(one!), Y.snapshot(other!)))
+    assert.is.not(of(one!).content, of(other!).content)
+    assert.equal(differences(of(one!).writers, of(other!).writers), [7])
+  })
+}
+
+test('what was written in pieces, or at once, is the same', () => {
+  const whole = docOf(7)
+  whole.getText('t').insert(0, 'abcd')
+  whole.getArray('l').push([1, 2, 'x'])
+  const pieces = docOf(7)
+  for (const letter of 'abcd') pieces.getText('t').insert(pieces.getText('t').length, letter)
+  pieces.getArray('l').push([1])
+  pieces.getArray('l').push([2, 'x'])
+  assert.equal(of(pieces), of(whole))
+})
+
+test('writers of whom nothing is left are not told of', () => {
+  const doc = docOf(7)
+  doc.getMap('m').set('k', 1)
+  doc.getMap('m').delete('k')
+  assert.is(of(doc).writers.size, 0)
+})
+
+test.run()

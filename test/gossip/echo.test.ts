@@ -1,0 +1,161 @@
+/**
+ * The echo: some time after a change was pushed, the digest follows it, so that whom the pushes
+ * left out need not wait for a round; and the asks that come of it are repeated when lost.
+ */
+import * as assert from 'uvu/assert'
+import { DEFAULTS, type GossipConfig } from '../../src/gossip/index.ts'
+import { Simulation } from '../../src/simulation/index.ts'
+import { kindOf, type Member, type Message, Table } from '../helpers/gossip.ts'
+import { suite } from '../helpers/suite.ts'
+
+const test = suite('gossip: echo')
+
+const { gatherMs, echoMs, askTimeoutMs } = DEFAULTS
+
+/** Rounds do not help here. */
+const echoing = (config: Partial<GossipConfig> = {}): Table =>
+  new Table({ config: { echoFanout: DEFAULTS.echoFanout, ...config } })
+
+const write = (table: Table, member: Member, key: string, value: unknown): void => {
+  member.map.set(key, value)
+  table.change(member)
+}
+
+const isUpdate = (message: Message): boolean => kindOf(message).includes('update')
+
+test('who missed the push hears the digest, asks, and has the change', () => {
+  const table = echoing()
+  const [a, b] = table.seat('a', 'b')
+  write(table, a, 'k', 1)
+  const [push] = table.advance(gatherMs, () => true)
+  assert.is(kindOf(push!), 'update')
+  const seen = table.advance(echoMs)
+  assert.is(b.map.get('k'), 1)
+  assert.is(kindOf(seen[0]!), 'digest')
+})
+
+test('the first of an echo carries the change once more, the others the digest alone', () => {
+  const table = echoing({ fanout: 1, echoFanout: 3 })
+  const [a] = table.seat('a', 'b', 'c', 'd', 'e')
+  write(table, a, 'k', 1)
+  table.advance(gatherMs, () => true)
+  const echo = table.advance(echoMs, () => true)
+  assert.equal(echo.map(kindOf), ['digest,update', 'digest', 'digest'])
+  assert.is(new Set(echo.map(({ to }) => to)).size, 3)
+})
+
+for (const [shown, kinds] of [
+  [4, ['digest,update', 'digest', 'digest']],
+  [5, ['digest', 'digest', 'digest']],
+] as const) {
+  test(`a change that ${shown} peers have shown: the echo has ${kinds[0]}`, () => {
+    const table = echoing({ fanout: 1, echoFanout: 3 })
+    const [a, ...others] = table.seat('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i')
+    write(table, a, 'k', 1)
+    const [push] = table.advance(gatherMs, () => true)
+    for (const { address } of others.slice(0, shown))
+      table.deliver({ from: address, to: 'a', text: push!.text })
+    assert.equal(table.advance(echoMs, () => true).map(kindOf), kinds)
+  })
+}
+
+test('a long change is announced to those of the push and of the echo at once, and not again', () => {
+  const table = echoing({ fanout: 2, echoFanout: 3 })
+  const [a] = table.seat('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h')
+  write(table, a, 'k', 'x'.repeat(DEFAULTS.inlineBytes))
+  const told = table.advance(gatherMs, () => true)
+  assert.equal(told.map(kindOf), ['digest', 'digest', 'digest', 'digest', 'digest'])
+  assert.is(new Set(told.map(({ to }) => to)).size, 5)
+  assert.equal(
+    table.advance(60_000, () => true),
+    [],
+  )
+  write(table, a, 'k', 'short')
+  table.advance(gatherMs, () => true)
+  assert.is(table.advance(echoMs, () => true).length, 3, 'a short one is echoed as before')
+})
+
+test('it comes once, when nothing fresh has come for a while', () => {
+  const table = echoing({ fanout: 1, echoFanout: 1 })
+  const [a] = table.seat('a', 'b', 'c', 'd')
+  for (let i = 0; i < 20; i++) {
+    write(table, a, 'k', i)
+    const seen = table.advance(echoMs - 1, () => true)
+    assert.equal(seen.map(kindOf), ['update'])
+  }
+  assert.equal(table.advance(gatherMs + 1, () => true).map(kindOf), ['digest,update'])
+  assert.equal(
+    table.advance(60_000, () => true),
+    [],
+  )
+})
+
+test('nobody is echoed to who is known to have everything', () => {
+  const table = echoing()
+  const [a, b] = table.seat('a', 'b')
+  write(table, a, 'k', 1)
+  const seen = table.advance(60_000)
+  // b had it from a, who cannot know that it arrived.
+  assert.equal(
+    seen.map(({ from, to }) => `${from}${to}`),
+    ['ab', 'ab'],
+  )
+  assert.is(b.map.get('k'), 1)
+})
+
+test('a lost ask is repeated, once an answer is known to take less', () => {
+  const table = echoing()
+  const [a, b] = table.seat('a', 'b')
+  for (const value of [1, 2]) {
+    write(table, a, 'k', value)
+    table.advance(gatherMs, isUpdate)
+    // The update is lost here too, so that b asks.
+    const lostAsks = (message: Message) =>
+      kindOf(message) === 'digest,update' || (value === 2 && message.from === 'b')
+    table.advance(echoMs, lostAsks)
+    if (value === 1) {
+      table.round(a)
+      table.settle()
+      assert.is(b.map.get('k'), 1)
+    }
+  }
+  assert.is(b.map.get('k'), 1)
+  table.round(a)
+  table.settle(({ from }) => from === 'b')
+  table.advance(askTimeoutMs - 1)
+  assert.is(b.map.get('k'), 2)
+})
+
+test('a lost ask is not repeated for ever', () => {
+  const table = echoing({ echoFanout: 0 })
+  const [a] = table.seat('a', 'b')
+  write(table, a, 'k', 1)
+  table.advance(gatherMs, isUpdate)
+  table.round(a)
+  const seen = table.advance(600_000, ({ from }) => from === 'b')
+  assert.is(seen.filter(({ from }) => from === 'b').length, 2)
+})
+
+test('300 nodes, a tenth of all messages lost: all but a hundredth have a write without a round', () => {
+  for (const seed of [1, 2, 3]) {
+    let messages = 0
+    const swarm = new Simulation({
+      seed,
+      loss: 0.1,
+      latency: [10, 50],
+      config: { intervalMs: 1e9, jitter: 0 },
+      onSend: () => messages++,
+    })
+    const names = Array.from({ length: 300 }, (_, i) => `n${i}`)
+    for (const name of names) swarm.add(name, { peers: names })
+    swarm.run(5_000)
+    messages = 0
+    swarm.nodes.get('n0')!.doc.getMap('map').set('k', 1)
+    swarm.run(5_000)
+    const having = [...swarm.nodes.values()].filter(({ doc }) => doc.getMap('map').has('k'))
+    assert.ok(having.length >= 297, `${having.length} of 300 have it (seed ${seed})`)
+    assert.ok(messages <= 7 * 300, `${messages} messages (seed ${seed})`)
+  }
+})
+
+test.run()

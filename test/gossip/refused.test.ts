@@ -1,0 +1,116 @@
+/** Answers of which something is refused: neither a sync, nor a proof that the peer has what is ours. */
+import * as assert from 'uvu/assert'
+import { LIMITS } from '../../crdt/index.ts'
+import { DOC, type Member, noise, type SeatOptions, Table } from '../helpers/gossip.ts'
+import { suite } from '../helpers/suite.ts'
+
+const test = suite('gossip: refused answers')
+
+const statusOf = ({ gossip }: Member) => gossip.statusOf(DOC)!
+
+/** One who takes less than others write, and asks soon whether what is its own has arrived. */
+const seatStrict = (table: Table, limits: Partial<typeof LIMITS>, options: SeatOptions = {}) => {
+  const strict = table.add('strict', { ...options, limits: { ...LIMITS, ...limits } })
+  table.introduce([...table.members.keys()])
+  strict.gossip.close(DOC)
+  strict.gossip.open(DOC, strict.replica, { confirmMs: 500 })
+  return strict
+}
+
+const refusalsOf = ({ told }: Member): string[] =>
+  told.flatMap((effect) => (effect.type === 'refused' ? [effect.reason] : []))
+
+test('an answer that is refused is no sync, however often it comes', () => {
+  const table = new Table()
+  const [a] = table.seat('a')
+  for (let i = 0; i < 20; i++) a.map.set(`k${i}`, i)
+  const strict = seatStrict(table, { entries: 5 })
+  table.change(strict)
+  for (let second = 0; second < 10; second++) {
+    table.advance(1_000)
+    table.round(a)
+    table.round(strict)
+  }
+  assert.ok(refusalsOf(strict).length > 1)
+  assert.ok(refusalsOf(strict).every((reason) => reason === 'too_many'))
+  assert.is(statusOf(strict).syncs, 0)
+  assert.is(strict.map.size, 0)
+})
+
+test('of an answer in parts one is refused: no sync either', () => {
+  const table = new Table({ maxMessageBytes: 8_000 })
+  const [a] = table.seat('a')
+  a.map.set('first', noise(3_000))
+  const other = table.add('other')
+  other.doc.getArray('list').push([...Array(50).keys(), noise(3_000, 5), noise(2_900, 6)])
+  table.introduce(['a', 'other'])
+  table.round(other)
+  table.advance(2_000)
+  a.map.set('second', noise(3_000, 2))
+  a.map.set('third', noise(3_000, 3))
+  table.members.delete('other')
+  const strict = seatStrict(table, { clockJump: 40 })
+  table.change(strict)
+  table.advance(3_000)
+  table.round(strict)
+  table.advance(3_000)
+  assert.ok(refusalsOf(strict).includes('clock_jump'))
+  assert.is(statusOf(strict).syncs, 0)
+})
+
+test('what all others refuse is told by nobody to be with them', () => {
+  const table = new Table()
+  const [writer] = table.seat('writer')
+  for (const name of ['b', 'c', 'd']) {
+    table.add(name, { limits: { ...LIMITS, entries: 5 } })
+  }
+  table.introduce(['writer', 'b', 'c', 'd'])
+  writer.gossip.close(DOC)
+  writer.gossip.open(DOC, writer.replica, { confirmMs: 500 })
+  writer.doc.transact(() => {
+    for (let i = 0; i < 20; i++) writer.map.set(`k${i}`, i)
+  })
+  table.change(writer)
+  const at = table.now
+  for (let second = 0; second < 20; second++) {
+    table.advance(1_000)
+    // Others write too, so that questions cross one another.
+    const other = table.get(['b', 'c', 'd'][second % 3]!)
+    other.map.set('theirs', second)
+    table.change(other)
+    for (const member of table.members.values()) table.round(member)
+  }
+  table.advance(1_000)
+  assert.is(writer.map.get('theirs'), 19)
+  assert.is(statusOf(writer).unconfirmedSince, at)
+  for (const name of ['b', 'c', 'd']) assert.is(table.get(name).map.size, 1)
+})
+
+test('an answer of more entries than a peer takes in one goes in parts', () => {
+  const limits = { ...LIMITS, entries: 100 }
+  const table = new Table({ limits })
+  const [a, b] = table.seat('a', 'b')
+  for (let i = 0; i < 1_000; i++) a.map.set(`k${i}`, i)
+  for (let i = 0; i < 1_000; i += 2) a.map.delete(`k${i}`)
+  table.round(a)
+  table.advance(5_000)
+  assert.equal(refusalsOf(b), [])
+  assert.is(b.map.size, 500)
+  assert.is(a.replica.digest, b.replica.digest)
+})
+
+test('another peer whose answer is taken makes it synced', () => {
+  const table = new Table()
+  const [a, b] = table.seat('a', 'b')
+  for (let i = 0; i < 20; i++) a.map.set(`k${i}`, i)
+  b.map.set('mine', 1)
+  const strict = seatStrict(table, { entries: 5 })
+  table.members.delete('a')
+  table.round(b)
+  table.advance(2_000)
+  assert.is(strict.map.get('mine'), 1)
+  assert.ok(statusOf(strict).syncs > 0)
+  assert.equal(refusalsOf(strict), [])
+})
+
+test.run()

@@ -1,0 +1,296 @@
+/** What JSON cannot write: shown in one form, whatever reads it. */
+import * as encoding from 'lib0/encoding'
+import * as assert from 'uvu/assert'
+import * as Y from 'yjs'
+import { stringify } from '../../src/control/protocol.ts'
+import {
+  describeEntry,
+  type EntryChange,
+  hasEntry,
+  historyOf,
+  incrementEntry,
+  keysOf,
+  observeEntries,
+  readEntries,
+  readEntry,
+  restoreEntries,
+  writeEntry,
+} from '../../src/maps/index.ts'
+import { SharedMap } from '../../src/maps/shared-map.ts'
+import { deepMap, FOREIGN, writeForeign } from '../helpers/foreign.ts'
+import { docOf, give } from '../helpers/maps.ts'
+import { rejects, suite } from '../helpers/suite.ts'
+
+const test = suite('maps: foreign values')
+
+const sorted = (values: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.keys(values)
+      .sort()
+      .map((key) => [key, values[key]]),
+  )
+
+for (const gc of [true, false]) {
+  test(`each is shown, at its writer and at a peer, ${gc ? 'with' : 'without'} garbage collection`, () => {
+    const [a, b] = [docOf(1, undefined, gc), docOf(2, undefined, gc)]
+    const told: [Y.Doc, EntryChange][] = []
+    for (const doc of [a, b]) observeEntries(doc, 'state', (change) => told.push([doc, change]))
+    writeForeign(a.getMap('state'))
+    give(a, b)
+    for (const doc of [a, b]) {
+      const map = new SharedMap(doc, 'state')
+      assert.equal(readEntries(doc, 'state'), sorted(FOREIGN))
+      assert.equal(map.toJSON(), sorted(FOREIGN))
+      assert.equal(map.keys(), Object.keys(FOREIGN).sort())
+      assert.is(map.size, Object.keys(FOREIGN).length)
+      for (const [key, shown] of Object.entries(FOREIGN)) {
+        assert.equal(readEntry(doc, 'state', key), shown, key)
+        assert.equal(map.get(key), shown, key)
+        assert.is(hasEntry(doc, 'state', key), true, key)
+        assert.equal(describeEntry(doc, 'state', key)?.value, shown, key)
+        assert.equal(historyOf(doc, 'state', key)[0]?.value, shown, key)
+        const changes = told.filter(([at, change]) => at === doc && change.key === key)
+        assert.equal(
+          changes.map(([, { action, value }]) => [action, value]),
+          [['set', shown]],
+          key,
+        )
+      }
+    }
+    // Overwritten and deleted, what was there is told.
+    told.length = 0
+    const keys = keysOf(a, 'state')
+    for (const key of keys) writeEntry(a, 'state', key, 'plain')
+    give(a, b)
+    for (const key of keys) a.getMap('state').delete(key)
+    give(a, b)
+    for (const doc of [a, b]) {
+      const olds = told.filter(([at, { action }]) => at === doc && action === 'set')
+      assert.equal(Object.fromEntries(olds.map(([, { key, old }]) => [key, old])), FOREIGN)
+    }
+    assert.equal(keysOf(b, 'state'), [])
+  })
+}
+
+test('shared types in one another to any depth', () => {
+  const [a, b] = [docOf(1), docOf(2)]
+  const map = a.getMap<unknown>('state')
+  // Yjs itself goes down them by recursion when they are made in one transaction.
+  const json = deepMap(map, 'deep', 5_000)
+  give(a, b)
+  for (const doc of [a, b]) {
+    assert.ok(stringify(readEntry(doc, 'state', 'deep')) === json)
+    assert.ok(stringify(new SharedMap(doc, 'state').get('deep')) === json)
+    assert.ok(stringify(historyOf(doc, 'state', 'deep')[0]?.value) === json)
+  }
+  const told: unknown[] = []
+  new SharedMap(b, 'state').observe(({ key }) => told.push(key))
+  deepMap(map, 'other', 4_000)
+  let inner = map
+  for (let level = 0; level < 2_500; level++) inner = inner.get(level ? 'in' : 'deep') as typeof map
+  inner.set('more', true)
+  give(a, b)
+  assert.equal(told.sort(), ['deep', 'other'])
+})
+
+test('XML elements in one another to any depth', () => {
+  const doc = docOf(1)
+  let holder: Y.XmlFragment = new Y.XmlFragment()
+  doc.getMap('state').set('page', holder)
+  for (let level = 0; level < 6_000; level++) {
+    const inner = new Y.XmlElement('p')
+    holder.insert(0, [inner])
+    holder = inner
+  }
+  const shown = readEntry(doc, 'state', 'page')
+  assert.ok(shown === `${'<p>'.repeat(6_000)}${'</p>'.repeat(6_000)}`)
+})
+
+test('XML whose attributes and formats cannot become text', () => {
+  const doc = docOf(1)
+  const odd = { toString: 1, valueOf: 2 }
+  const element = new Y.XmlElement<{ [key: string]: never }>('p')
+  const text = new Y.XmlText()
+  doc.getMap('state').set('page', element)
+  element.insert(0, [text])
+  text.insert(0, 'hello', { bold: { odd } })
+  element.setAttribute('odd', odd as never)
+  element.setAttribute('n', 1n as never)
+  assert.is(readEntry(doc, 'state', 'page'), '<p n="1" odd="[object Object]">hello</p>')
+})
+
+test('formatted text, as Yjs writes it', () => {
+  const doc = docOf(1)
+  const element = new Y.XmlElement('P')
+  const text = new Y.XmlText()
+  doc.getMap('state').set('page', element)
+  element.insert(0, [text])
+  text.insert(0, 'you', { b: {} })
+  text.insert(0, 'hello ', {})
+  element.setAttribute('z', 'last')
+  element.setAttribute('a', 'first')
+  assert.is(readEntry(doc, 'state', 'page'), element.toString())
+  assert.match(element.toString(), '<p a="first" z="last">')
+})
+
+test('what only its writer has: functions, dates, holes, values inside themselves', () => {
+  const doc = docOf(1)
+  const circle: Record<string, unknown> = { a: 1 }
+  circle.b = [circle, { c: circle }]
+  const map = doc.getMap('state')
+  map.set('date', { at: new Date(0), run: () => 1 })
+  map.set('circle', circle)
+  map.set('twice', [[1n], [1n]])
+  // biome-ignore lint/suspicious/noSparseArray: that is what is shown
+  map.set('holes', [1, , 2])
+  assert.equal(readEntries(doc, 'state'), {
+    circle: { a: 1, b: [null, { c: null }] },
+    date: { at: {} },
+    holes: [1, null, 2],
+    twice: [['1'], ['1']],
+  })
+})
+
+test('a key whose name changes prototypes is an entry like others', () => {
+  const doc = docOf(1)
+  doc.getMap('state').set('map', new Y.Map<unknown>([['__proto__', 1n]]))
+  const shown = new SharedMap(doc, 'state').get('map') as object
+  assert.equal(Object.keys(shown), ['__proto__'])
+  assert.is(JSON.stringify(shown), '{"__proto__":"1"}')
+  assert.is(Object.getPrototypeOf(shown), Object.prototype)
+})
+
+test('hot elements that no writer of ours makes', () => {
+  const [a, b] = [docOf(1), docOf(2)]
+  const array = new Y.Array<unknown>()
+  a.getMap('pilot-gossip:hot').set('1', array)
+  const stamp = 1_800_000_000_000_000
+  array.push([
+    ['state', 'v', stamp, 'v', { n: 1n, bytes: Uint8Array.of(1) }],
+    ['state', 'list', stamp, '>', [undefined, Number.NaN]],
+  ])
+  give(a, b)
+  const told: EntryChange[] = []
+  observeEntries(b, 'state', (change) => told.push(change))
+  for (const doc of [a, b]) {
+    assert.equal(readEntries(doc, 'state'), {
+      list: [[null, null]],
+      v: { bytes: 'AQ==', n: '1' },
+    })
+    assert.equal(historyOf(doc, 'state', 'v')[0]?.value, { n: '1', bytes: 'AQ==' })
+  }
+  writeEntry(b, 'state', 'v', 1)
+  assert.equal(told[0]?.old, { n: '1', bytes: 'AQ==' })
+})
+
+test('a counter cannot begin with one', async () => {
+  const doc = docOf(1)
+  const map = doc.getMap('state')
+  for (const value of [1n, Number.NaN, Infinity, Uint8Array.of(1), undefined]) {
+    map.set('n', value)
+    await rejects(() => incrementEntry(doc, 'state', 'n'), /"n" is .*, which is no number/)
+  }
+  map.set('n', -0)
+  assert.is(incrementEntry(doc, 'state', 'n'), 1)
+})
+
+test('an update that would keep what is shown of one is refused, another is not', async () => {
+  const doc = docOf(1)
+  const map = new SharedMap<{ n?: string; done: boolean }>(doc, 'state')
+  doc.getMap('state').set('k', { n: 1n, done: false, gone: undefined })
+  const finish = () => map.update('k', (value) => ({ ...value, done: true }))
+  await rejects(finish, /invalid_argument "k" has a bigint at "\/n", which JSON cannot keep/)
+  assert.equal(map.get('k'), { n: '1', done: false })
+  map.update('k', () => ({ n: '2', done: false }))
+  finish()
+  assert.equal(map.get('k'), { n: '2', done: true })
+})
+
+test('values that are restored with their types are as they were', () => {
+  const doc = docOf(1)
+  const types = {
+    '/big': 'bigint',
+    '/far': 'bigint',
+    '/bytes': 'bytes',
+    '/list/0': 'undefined',
+    '/list/1': 'NaN',
+    '/list/2': '-Infinity',
+    '/list/3': '-0',
+    '/gone': 'undefined',
+    '/a~1b~0': 'Infinity',
+  } as const
+  const value = {
+    big: '-9223372036854775808',
+    far: '9223372036854775808',
+    bytes: 'AAH/',
+    list: [null, null, null, 0],
+    'a/b~': null,
+  }
+  restoreEntries(doc, 'state', [{ key: 'k', kind: 'raw', value, types }])
+  restoreEntries(doc, 'state', [{ key: 'n', kind: 'raw', value: '5', types: { '': 'bigint' } }])
+  restoreEntries(doc, 'state', [{ key: 'u', kind: 'raw', value: null, types: { '': 'undefined' } }])
+  restoreEntries(doc, 'state', [{ key: 'b', kind: 'raw', value: 'AQ==', types: { '': 'bytes' } }])
+  const other = docOf(2)
+  give(doc, other)
+  const map = other.getMap<unknown>('state')
+  assert.equal(map.get('k'), {
+    big: -9223372036854775808n,
+    far: '9223372036854775808',
+    bytes: Uint8Array.of(0, 1, 255),
+    list: [undefined, Number.NaN, -Infinity, -0],
+    gone: undefined,
+    'a/b~': Infinity,
+  })
+  assert.is(map.get('n'), 5n)
+  assert.equal([map.has('u'), map.get('u')], [true, undefined])
+  assert.equal(map.get('b'), Uint8Array.of(1))
+  assert.equal(value.list, [null, null, null, 0], 'what was given is as it was')
+})
+
+const wrong: readonly (readonly [value: unknown, types: Record<string, string>, told: RegExp])[] = [
+  [{ a: 1 }, { '/b': 'bigint' }, /"\/b" in the value of "k" is "undefined", which is no bigint/],
+  [{ a: 'x' }, { '/a': 'bigint' }, /"\/a" in the value of "k" is "\\"x\\"", which is no bigint/],
+  [{ a: '?' }, { '/a': 'bytes' }, /which is no bytes/],
+  [[1], { '/0': 'NaN' }, /which is no NaN/],
+  [[1], { '/0/1/2': 'undefined' }, /which is no undefined/],
+  [[1], { '/0': 'Date' }, /which is no Date/],
+  [1, { a: 'bigint' }, /path "a" is no JSON Pointer/],
+]
+
+for (const [value, types, told] of wrong) {
+  test(`types that do not fit are refused: ${JSON.stringify([value, types])}`, async () => {
+    const doc = docOf(1)
+    const entry = {
+      key: 'k',
+      kind: 'raw',
+      value,
+      types: types as Record<string, 'bigint'>,
+    } as const
+    await rejects(() => restoreEntries(doc, 'state', [entry]), told)
+    assert.equal(keysOf(doc, 'state'), [])
+  })
+}
+
+test('an update of a peer with a value of each kind that Yjs can encode', () => {
+  // By hand, so that also what no `set` would write is there: an embed, a format, old JSON.
+  const doc = docOf(1)
+  const add = (key: string, content: Y.Item['content']): void => {
+    const encoder = new Y.UpdateEncoderV1()
+    const id = Y.createID(100 + key.length, 0)
+    encoding.writeVarUint(encoder.restEncoder, 1)
+    encoding.writeVarUint(encoder.restEncoder, 1)
+    encoder.writeClient(id.client)
+    encoding.writeVarUint(encoder.restEncoder, 0)
+    const parent = doc.getMap('state')
+    new Y.Item(id, null, null, null, null, parent, key, content).write(encoder, 0)
+    encoding.writeVarUint(encoder.restEncoder, 0)
+    Y.applyUpdate(doc, encoder.toUint8Array())
+  }
+  add('a', new Y.ContentEmbed({ image: 'x' }))
+  add('bb', new Y.ContentJSON([undefined]))
+  add('ccc', new Y.ContentString('text'))
+  add('dddd', new Y.ContentFormat('bold', true))
+  assert.equal(readEntries(doc, 'state'), { a: { image: 'x' }, bb: null, ccc: 't', dddd: null })
+})
+
+test.run()

@@ -1,0 +1,594 @@
+/** The hot layout: what is seen, who wins, what is taken out, and what hostile elements do. */
+import * as assert from 'uvu/assert'
+import * as Y from 'yjs'
+import {
+  appendEntry,
+  deleteEntry,
+  describeEntry,
+  hasEntry,
+  historyOf,
+  incrementEntry,
+  keysOf,
+  listMaps,
+  readEntries,
+  readEntry,
+  sizeOf,
+  useClock,
+  writeEntries,
+  writeEntry,
+} from '../../src/maps/index.ts'
+import { docOf, give, HOT, swept, T0 } from '../helpers/maps.ts'
+import { suite } from '../helpers/suite.ts'
+
+const test = suite('maps: hot')
+
+const ROOT = 'pilot-gossip:hot'
+const MINUTE = 60_000
+
+const exchange = (a: Y.Doc, b: Y.Doc): void => {
+  give(a, b)
+  give(b, a)
+}
+
+/** All elements that are in the document, deleted ones not. */
+const elementsOf = (doc: Y.Doc): unknown[] =>
+  [...doc.getMap<Y.Array<unknown>>(ROOT).values()].flatMap((array) => array.toArray())
+
+/** Puts raw elements into the array of that name, as any program can. */
+const forge = (doc: Y.Doc, name: string, ...elements: unknown[]): void => {
+  const root = doc.getMap<Y.Array<unknown>>(ROOT)
+  if (!root.has(name)) root.set(name, new Y.Array())
+  root.get(name)!.push(elements)
+}
+
+test('plain and hot entries are one map', () => {
+  const doc = docOf(1)
+  writeEntry(doc, 'state', 'b', 1)
+  writeEntry(doc, 'state', 'a', { x: 1 }, HOT)
+  writeEntry(doc, 'other', 'c', 3, HOT)
+  assert.equal(readEntries(doc, 'state'), { a: { x: 1 }, b: 1 })
+  assert.equal(Object.keys(readEntries(doc, 'state')), ['a', 'b'])
+  assert.equal(keysOf(doc, 'state'), ['a', 'b'])
+  assert.is(sizeOf(doc, 'state'), 2)
+  assert.ok(hasEntry(doc, 'state', 'a') && hasEntry(doc, 'state', 'b'))
+  assert.equal(listMaps(doc), [
+    { name: 'other', keys: 1 },
+    { name: 'state', keys: 2 },
+  ])
+  assert.equal(describeEntry(doc, 'state', 'b'), { value: 1, writer: 1, clock: 0, layout: 'plain' })
+  assert.equal(describeEntry(doc, 'state', 'a'), {
+    value: { x: 1 },
+    writer: 1,
+    clock: 2,
+    layout: 'hot',
+    stampMs: T0,
+  })
+  assert.is(describeEntry(doc, 'state', 'none'), undefined)
+})
+
+test('looking makes nothing', () => {
+  const doc = docOf(1)
+  readEntry(doc, 'state', 'k')
+  readEntries(doc, 'state')
+  hasEntry(doc, 'state', 'k')
+  keysOf(doc, 'state')
+  describeEntry(doc, 'state', 'k')
+  historyOf(doc, 'state', 'k')
+  deleteEntry(doc, 'state', 'k')
+  assert.equal([...doc.share.keys()], [])
+  assert.equal(listMaps(doc), [])
+})
+
+test('a hot write takes the plain entry out; the key stays hot until it is deleted', () => {
+  const doc = docOf(1)
+  writeEntry(doc, 'state', 'k', 1)
+  writeEntry(doc, 'state', 'k', 2, HOT)
+  assert.not.ok(doc.getMap('state').has('k'))
+  writeEntry(doc, 'state', 'k', 3)
+  assert.is(describeEntry(doc, 'state', 'k')?.layout, 'hot')
+  assert.equal(elementsOf(doc), [['state', 'k', T0 * 1024 + 1, 'v', 3]])
+  assert.ok(deleteEntry(doc, 'state', 'k'))
+  assert.not.ok(deleteEntry(doc, 'state', 'k'))
+  assert.equal(elementsOf(doc), [])
+  writeEntry(doc, 'state', 'k', 4)
+  assert.is(describeEntry(doc, 'state', 'k')?.layout, 'plain')
+})
+
+test('of values written at the same time the later stamp wins, then the higher writer', async () => {
+  for (const [times, winner] of [
+    [[5, 3], 'a'],
+    [[3, 5], 'b'],
+    [[4, 4], 'b'],
+  ] as const) {
+    const a = docOf(1, () => T0 + times[0])
+    const b = docOf(2, () => T0 + times[1])
+    writeEntry(a, 'state', 'k', 'a', HOT)
+    writeEntry(b, 'state', 'k', 'b', HOT)
+    exchange(a, b)
+    assert.is(readEntry(a, 'state', 'k'), winner)
+    assert.is(readEntry(b, 'state', 'k'), winner)
+    await swept()
+    exchange(a, b)
+    assert.is(elementsOf(a).length, 1, 'the loser was not taken out by its writer')
+    assert.is(elementsOf(b).length, 1)
+    assert.is(readEntry(a, 'state', 'k'), winner)
+  }
+})
+
+test('who has seen a value and writes replaces it, whatever the clocks say', () => {
+  const a = docOf(1, () => T0 + 60 * MINUTE)
+  const b = docOf(2, () => T0)
+  writeEntry(a, 'state', 'k', 'ahead', HOT)
+  give(a, b)
+  writeEntry(b, 'state', 'k', 'later', HOT)
+  give(b, a)
+  assert.is(readEntry(a, 'state', 'k'), 'later')
+  // The stamp of a clock that is an hour ahead was not followed.
+  assert.is(describeEntry(b, 'state', 'k')?.stampMs, T0)
+  assert.is(elementsOf(a).length, 1)
+})
+
+test('stamps follow those that were seen, and never repeat', () => {
+  const a = docOf(1, () => T0 + MINUTE)
+  const b = docOf(2, () => T0)
+  writeEntry(a, 'state', 'k', 1, HOT)
+  give(a, b)
+  writeEntry(b, 'state', 'other', 1, HOT)
+  assert.equal(elementsOf(b)[1], ['state', 'other', (T0 + MINUTE) * 1024 + 1, 'v', 1])
+})
+
+test('a delete takes out what its writer saw; what is written meanwhile stays', () => {
+  const [a, b] = [docOf(1), docOf(2)]
+  writeEntry(a, 'state', 'k', 1, HOT)
+  exchange(a, b)
+  deleteEntry(a, 'state', 'k')
+  writeEntry(b, 'state', 'k', 2, HOT)
+  exchange(a, b)
+  assert.is(readEntry(a, 'state', 'k'), 2)
+  assert.is(readEntry(b, 'state', 'k'), 2)
+})
+
+test('a plain program sees, writes and deletes plain entries; a hot value goes before them', () => {
+  const [a, b] = [docOf(1), docOf(2)]
+  writeEntry(a, 'state', 'k', 'hot', HOT)
+  b.getMap('state').set('k', 'plain')
+  exchange(a, b)
+  assert.is(readEntry(a, 'state', 'k'), 'hot')
+  assert.is(readEntry(b, 'state', 'k'), 'hot')
+  assert.is(b.getMap('state').get('k'), 'plain')
+  b.getMap('state').delete('k')
+  exchange(a, b)
+  assert.is(readEntry(a, 'state', 'k'), 'hot')
+  b.getMap('state').set('k', 'plain')
+  exchange(a, b)
+  writeEntry(a, 'state', 'k', 'next')
+  exchange(a, b)
+  assert.not.ok(b.getMap('state').has('k'), 'a write takes the plain entry out too')
+  deleteEntry(b, 'state', 'k')
+  exchange(a, b)
+  assert.not.ok(hasEntry(a, 'state', 'k'))
+})
+
+test('a counter begins at nothing or at a number of either layout, and nothing added is lost', () => {
+  for (const begin of [undefined, { hot: false }, { hot: true }]) {
+    const [a, b, c] = [docOf(1), docOf(2), docOf(3)]
+    if (begin) writeEntry(a, 'state', 'n', 10, begin)
+    exchange(a, b)
+    exchange(b, c)
+    for (let i = 0; i < 5; i++) for (const doc of [a, b, c]) incrementEntry(doc, 'state', 'n', 2)
+    for (const [x, y] of [
+      [a, b],
+      [b, c],
+      [a, b],
+    ] as const)
+      exchange(x, y)
+    const sum = (begin ? 10 : 0) + 30
+    for (const doc of [a, b, c]) assert.is(readEntry(doc, 'state', 'n'), sum)
+    assert.is(incrementEntry(a, 'state', 'n', -sum), 0)
+    assert.ok(hasEntry(a, 'state', 'n'))
+    assert.is(describeEntry(a, 'state', 'n')?.layout, 'counter')
+    assert.is(describeEntry(a, 'state', 'n')?.writer, 1)
+    assert.is(elementsOf(a).length, 3 + (begin?.hot ? 1 : 0), 'one part a writer')
+  }
+})
+
+test('what is set replaces what was added, also at the same time', async () => {
+  const [a, b] = [docOf(1), docOf(2)]
+  incrementEntry(a, 'state', 'n', 5)
+  exchange(a, b)
+  incrementEntry(a, 'state', 'n', 5)
+  writeEntry(b, 'state', 'n', 100)
+  exchange(a, b)
+  assert.is(readEntry(a, 'state', 'n'), 100)
+  assert.is(readEntry(b, 'state', 'n'), 100)
+  await swept()
+  exchange(a, b)
+  assert.is(elementsOf(b).length, 1, 'the part that counts no more was not taken out')
+  assert.is(incrementEntry(a, 'state', 'n'), 101)
+})
+
+test('when a plain program sets or deletes the number below a counter, it starts anew', async () => {
+  const [a, b] = [docOf(1), docOf(2)]
+  writeEntry(a, 'state', 'n', 10)
+  incrementEntry(a, 'state', 'n', 5)
+  exchange(a, b)
+  b.getMap('state').set('n', 50)
+  exchange(a, b)
+  assert.is(readEntry(a, 'state', 'n'), 50)
+  await swept()
+  assert.equal(elementsOf(a), [])
+  incrementEntry(a, 'state', 'n')
+  exchange(a, b)
+  b.getMap('state').delete('n')
+  exchange(a, b)
+  assert.not.ok(hasEntry(a, 'state', 'n'))
+})
+
+test('a part that comes before what it adds to waits for it', async () => {
+  const [a, b, c] = [docOf(1), docOf(2), docOf(3)]
+  writeEntry(a, 'state', 'n', 10, HOT)
+  give(a, b)
+  b.once('update', (update: Uint8Array) => Y.applyUpdate(c, update)) // carries nothing of a
+  incrementEntry(b, 'state', 'n', 5)
+  assert.is(elementsOf(c).length, 1)
+  await swept()
+  assert.not.ok(hasEntry(c, 'state', 'n'))
+  give(a, c)
+  assert.is(readEntry(c, 'state', 'n'), 15)
+})
+
+test('a list keeps all that is appended, in order of the stamps', () => {
+  let now = T0
+  const [a, b] = [docOf(1, () => now), docOf(2, () => now)]
+  writeEntry(a, 'state', 'l', ['begin'])
+  exchange(a, b)
+  appendEntry(a, 'state', 'l', 'a1')
+  now++
+  assert.is(appendEntry(b, 'state', 'l', 'b1'), 2)
+  now++
+  assert.is(appendEntry(a, 'state', 'l', { a: 2 }), 3)
+  exchange(a, b)
+  const whole = ['begin', 'a1', 'b1', { a: 2 }]
+  assert.equal(readEntry(a, 'state', 'l'), whole)
+  assert.equal(readEntry(b, 'state', 'l'), whole)
+  assert.is(describeEntry(b, 'state', 'l')?.layout, 'list')
+  assert.equal(b.getMap('state').get('l'), ['begin'])
+  writeEntry(b, 'state', 'l', [])
+  exchange(a, b)
+  assert.equal(readEntry(a, 'state', 'l'), [])
+  assert.is(appendEntry(a, 'state', 'l', 1), 1)
+})
+
+test('what is appended goes behind what its writer sees, also with a clock that was put back', () => {
+  let now = T0
+  const doc = docOf(1, () => now)
+  appendEntry(doc, 'state', 'l', 1)
+  now -= 60 * MINUTE
+  useClock(doc, () => now)
+  appendEntry(doc, 'state', 'l', 2)
+  appendEntry(doc, 'state', 'l', 3)
+  assert.equal(readEntry(doc, 'state', 'l'), [1, 2, 3])
+})
+
+test('items and parts at the same time: the list wins', () => {
+  const [a, b] = [docOf(1), docOf(2)]
+  incrementEntry(a, 'state', 'k', 5)
+  appendEntry(b, 'state', 'k', 'x')
+  exchange(a, b)
+  for (const doc of [a, b]) assert.equal(readEntry(doc, 'state', 'k'), ['x'])
+})
+
+test('nothing is added to what is no number, nor appended to what is no array', () => {
+  const doc = docOf(1)
+  writeEntry(doc, 'state', 's', 'text')
+  writeEntry(doc, 'state', 'n', 1)
+  assert.throws(() => incrementEntry(doc, 'state', 's'), /"s" is "\\"text\\"", which is no number/)
+  assert.throws(() => appendEntry(doc, 'state', 'n', 1), /"n" is "1", which is no list/)
+  appendEntry(doc, 'state', 'l', 1)
+  assert.throws(() => incrementEntry(doc, 'state', 'l'), /which is no number/)
+  incrementEntry(doc, 'state', 'c')
+  assert.throws(() => appendEntry(doc, 'state', 'c', 1), /which is no list/)
+})
+
+test('an increment that would be lost in a sum too large is refused', () => {
+  const doc = docOf(1)
+  writeEntry(doc, 'state', 'n', 2 ** 53)
+  assert.throws(
+    () => incrementEntry(doc, 'state', 'n', 1),
+    /9007199254740992, and 1 more is no number/,
+  )
+  writeEntry(doc, 'state', 'n', 1e308)
+  assert.throws(() => incrementEntry(doc, 'state', 'n', 1e308), /is no number that can be kept/)
+  assert.is(readEntry(doc, 'state', 'n'), 1e308)
+})
+
+test('within a transaction what was written is read', () => {
+  const doc = docOf(1)
+  doc.transact(() => {
+    writeEntry(doc, 'state', 'k', 1, HOT)
+    assert.is(readEntry(doc, 'state', 'k'), 1)
+    writeEntry(doc, 'state', 'k', 2)
+    assert.is(readEntry(doc, 'state', 'k'), 2)
+    incrementEntry(doc, 'state', 'k')
+    assert.is(readEntry(doc, 'state', 'k'), 3)
+    deleteEntry(doc, 'state', 'k')
+    assert.not.ok(hasEntry(doc, 'state', 'k'))
+    appendEntry(doc, 'state', 'l', 'x')
+    assert.equal(readEntry(doc, 'state', 'l'), ['x'])
+    writeEntry(doc, 'state', 'p', 1)
+    assert.equal(keysOf(doc, 'state'), ['l', 'p'])
+  })
+  assert.equal(readEntries(doc, 'state'), { l: ['x'], p: 1 })
+})
+
+test('within a transaction what came of a peer is read', () => {
+  const [a, b] = [docOf(1), docOf(2)]
+  writeEntry(a, 'state', 'k', 1, HOT)
+  b.transact(() => {
+    assert.not.ok(hasEntry(b, 'state', 'k'))
+    give(a, b)
+    assert.is(readEntry(b, 'state', 'k'), 1)
+    writeEntry(b, 'state', 'k', 2)
+    assert.is(readEntry(b, 'state', 'k'), 2)
+  })
+  give(b, a)
+  assert.is(readEntry(a, 'state', 'k'), 2)
+  assert.is(elementsOf(a).length, 1)
+})
+
+test('a transaction that throws keeps what it wrote, and the index knows it', () => {
+  const doc = docOf(1)
+  assert.throws(() =>
+    doc.transact(() => {
+      writeEntry(doc, 'state', 'k', 1, HOT)
+      throw new Error('on purpose')
+    }),
+  )
+  assert.is(readEntry(doc, 'state', 'k'), 1)
+})
+
+test('a document that has content before it is first looked at', () => {
+  const a = docOf(1)
+  writeEntry(a, 'state', 'hot', { x: 1 }, HOT)
+  writeEntry(a, 'state', 'plain', 2)
+  incrementEntry(a, 'state', 'n', 3)
+  const update = Y.encodeStateAsUpdate(a)
+  const untyped = new Y.Doc()
+  Y.applyUpdate(untyped, update)
+  const whole = { hot: { x: 1 }, n: 3, plain: 2 }
+  assert.equal(readEntries(untyped, 'state'), whole)
+  assert.equal(listMaps(untyped), [{ name: 'state', keys: 3 }])
+  // Read without making them maps, they can still be got as such.
+  assert.is(untyped.getMap('state').get('plain'), 2)
+  assert.equal(readEntries(untyped, 'state'), whole)
+  const inside = new Y.Doc()
+  inside.transact(() => {
+    Y.applyUpdate(inside, update)
+    assert.equal(readEntries(inside, 'state'), whole)
+    inside.getMap('state')
+    writeEntry(inside, 'state', 'hot', 7)
+  })
+  assert.equal(readEntries(inside, 'state'), { ...whole, hot: 7 })
+  incrementEntry(untyped, 'state', 'n', 3)
+  assert.is(readEntry(untyped, 'state', 'n'), 6)
+})
+
+test('a root that only peers used, and as a text, is no map', () => {
+  const a = new Y.Doc()
+  a.getText('notes').insert(0, 'hello')
+  const b = new Y.Doc()
+  give(a, b)
+  assert.throws(() => writeEntry(b, 'notes', 'k', 1), /is a shared type, but no map/)
+  assert.is(b.getText('notes').toString(), 'hello')
+  assert.equal(listMaps(b), [])
+})
+
+test('a new writer id has an array of its own; the old elements are overwritten as anybody’s', async () => {
+  const doc = docOf(1)
+  writeEntry(doc, 'state', 'k', 1, HOT)
+  incrementEntry(doc, 'state', 'n', 2)
+  doc.clientID = 2
+  writeEntry(doc, 'state', 'k', 2)
+  assert.is(incrementEntry(doc, 'state', 'n', 2), 4)
+  assert.equal([...doc.getMap(ROOT).keys()].sort(), ['1', '2'])
+  assert.is(describeEntry(doc, 'state', 'k')?.writer, 2)
+  doc.clientID = 1
+  writeEntry(doc, 'state', 'k', 3)
+  assert.is(incrementEntry(doc, 'state', 'n', 2), 6)
+  assert.is(elementsOf(doc).length, 3)
+  const copy = docOf(3)
+  give(doc, copy)
+  assert.equal(readEntries(copy, 'state'), { k: 3, n: 6 })
+  await swept()
+  assert.equal(readEntries(doc, 'state'), { k: 3, n: 6 })
+})
+
+test('a writer goes on when another deleted its array', () => {
+  const [a, b] = [docOf(1), docOf(2)]
+  writeEntry(a, 'state', 'k', 1, HOT)
+  exchange(a, b)
+  b.getMap(ROOT).delete('1')
+  exchange(a, b)
+  assert.not.ok(hasEntry(a, 'state', 'k'))
+  assert.not.ok(hasEntry(b, 'state', 'k'))
+  writeEntry(a, 'state', 'k', 2, HOT)
+  b.getMap(ROOT).set('1', 'no array')
+  exchange(a, b)
+  writeEntry(a, 'state', 'k', 3, HOT)
+  exchange(a, b)
+  assert.is(readEntry(b, 'state', 'k'), 3)
+})
+
+test('elements of no known shape are passed over, in any array and of any writer', () => {
+  const [a, b] = [docOf(1), docOf(2)]
+  writeEntry(a, 'state', 'k', 1, HOT)
+  exchange(a, b)
+  const stamp = T0 * 1024
+  forge(
+    b,
+    '1',
+    null,
+    'text',
+    [],
+    {},
+    ['state', 'x'],
+    ['state', 'x', stamp, 'v'],
+    ['state', 'x', stamp, 'v', undefined],
+    ['state', 'x', stamp, 'v', 1, [1, 1]],
+    ['state', 'x', -1, 'v', 1],
+    ['state', 'x', 1.5, 'v', 1],
+    ['state', 'x', 2 ** 60, 'v', 1],
+    ['state', 'x', 'now', 'v', 1],
+    ['state', 'x', stamp, '?', 1],
+    ['state', 'x', stamp, '+', 'one'],
+    ['state', 'x', stamp, '+', Number.POSITIVE_INFINITY],
+    ['state', 'x', stamp, '+', 1, [1]],
+    ['state', 'x', stamp, '+', 1, [-1, 0]],
+    ['state', 'x', stamp, '>', 1, 'base'],
+    ['state', '__proto__', stamp, 'v', 1],
+    ['state', 7, stamp, 'v', 1],
+    ['__proto__', 'x', stamp, 'v', 1],
+    [ROOT, 'x', stamp, 'v', 1],
+    new Uint8Array(3),
+  )
+  b.getMap<Y.Array<unknown>>(ROOT).get('1')!.insert(0, [new Y.Array()])
+  b.getMap(ROOT).set('text', new Y.Text('x'))
+  b.getMap(ROOT).set('map', new Y.Map([['1', ['state', 'x', stamp, 'v', 1]]]))
+  exchange(a, b)
+  for (const doc of [a, b]) {
+    assert.equal(readEntries(doc, 'state'), { k: 1 })
+    assert.equal(listMaps(doc), [{ name: 'state', keys: 1 }])
+    writeEntry(doc, 'state', 'k', doc.clientID)
+    assert.is(readEntry(doc, 'state', 'k'), doc.clientID)
+    exchange(a, b)
+  }
+})
+
+test('the writer of an element is who wrote it, whatever array it lies in', () => {
+  const [a, b] = [docOf(1), docOf(2)]
+  writeEntry(a, 'state', 'k', 1, HOT)
+  exchange(a, b)
+  b.getMap<Y.Array<unknown>>(ROOT)
+    .get('1')!
+    .insert(0, [['state', 'k', (T0 + MINUTE) * 1024, 'v', 'forged']])
+  exchange(a, b)
+  for (const doc of [a, b]) {
+    assert.is(describeEntry(doc, 'state', 'k')?.writer, 2)
+    assert.is(readEntry(doc, 'state', 'k'), 'forged')
+  }
+  writeEntry(a, 'state', 'k', 2)
+  exchange(a, b)
+  assert.is(readEntry(b, 'state', 'k'), 2)
+})
+
+test('the highest stamp of all does not stop anybody', async () => {
+  const [a, b] = [docOf(1), docOf(2)]
+  forge(b, '2', ['state', 'k', Number.MAX_SAFE_INTEGER, 'v', 'for ever'])
+  forge(b, '2', ['state', 'l', Number.MAX_SAFE_INTEGER, '>', 'last'])
+  exchange(a, b)
+  appendEntry(a, 'state', 'l', 'after')
+  writeEntry(a, 'state', 'k', 'mine')
+  writeEntry(a, 'state', 'other', 1, HOT)
+  exchange(a, b)
+  assert.is(readEntry(b, 'state', 'k'), 'mine')
+  assert.is(describeEntry(b, 'state', 'other')?.stampMs, T0)
+  assert.equal(readEntry(a, 'state', 'l'), readEntry(b, 'state', 'l'))
+  await swept()
+})
+
+test('values of a hostile writer that are no JSON break nothing', () => {
+  const [a, b] = [docOf(1), docOf(2)]
+  forge(b, '2', ['state', 'n', 1, 'v', 5n], ['state', 'u', 1, 'v', new Uint8Array(2)])
+  exchange(a, b)
+  assert.is(readEntry(a, 'state', 'n'), '5')
+  assert.throws(() => incrementEntry(a, 'state', 'n'), /which is no number/)
+  writeEntry(a, 'state', 'n', 1)
+  exchange(a, b)
+  assert.is(readEntry(b, 'state', 'n'), 1)
+})
+
+test('a map that is a text here does not stop what a peer writes into it', async () => {
+  const [a, b] = [docOf(1), docOf(2)]
+  b.getText('notes').insert(0, 'mine')
+  writeEntry(a, 'notes', 'k', 1, HOT)
+  writeEntry(a, 'notes', 'k', 2, HOT)
+  exchange(a, b)
+  await swept()
+  assert.equal(listMaps(b), [])
+  assert.throws(() => readEntry(b, 'notes', 'k'), /is a shared type, but no map/)
+})
+
+test('a document that collects no garbage: the same is seen, and all of it remembered', () => {
+  const doc = docOf(1, () => T0, false)
+  writeEntry(doc, 'state', 'k', 'first')
+  for (let i = 0; i < 3; i++) writeEntry(doc, 'state', 'k', i, HOT)
+  assert.equal(readEntries(doc, 'state'), { k: 2 })
+  assert.equal(
+    historyOf(doc, 'state', 'k').map(({ value, current }) => [value, current]),
+    [
+      [2, true],
+      [1, false],
+      [0, false],
+      ['first', false],
+    ],
+  )
+})
+
+test('the history of a plain entry, and of a hot one', () => {
+  const [a, b] = [docOf(1), docOf(2)]
+  for (let i = 0; i < 3; i++) writeEntry(a, 'state', 'k', i)
+  exchange(a, b)
+  writeEntry(b, 'state', 'k', 'b')
+  assert.equal(historyOf(b, 'state', 'k'), [
+    { writer: 2, clock: 0, current: true, kind: 'set', value: 'b' },
+    { writer: 1, clock: 2, current: false, kind: 'set', count: 3 },
+  ])
+  incrementEntry(a, 'state', 'n', 5)
+  assert.equal(historyOf(a, 'state', 'n'), [
+    { writer: 1, clock: 4, current: true, kind: 'increment', value: 5, at: T0 },
+  ])
+  appendEntry(a, 'state', 'l', 'x')
+  assert.equal(
+    historyOf(a, 'state', 'l').map(({ kind, value }) => [kind, value]),
+    [['append', 'x']],
+  )
+  assert.equal(historyOf(a, 'state', 'none'), [])
+})
+
+test('many at once: both layouts, and a key that is there twice', () => {
+  const doc = docOf(1)
+  writeEntry(doc, 'state', 'k1', 'plain')
+  writeEntries(
+    doc,
+    'state',
+    [
+      ['k0', 0],
+      ['k1', 1],
+      ['k0', 2],
+    ],
+    HOT,
+  )
+  assert.equal(readEntries(doc, 'state'), { k0: 2, k1: 1 })
+  writeEntries(doc, 'state', [
+    ['k0', 3],
+    ['p', 4],
+  ])
+  assert.is(describeEntry(doc, 'state', 'k0')?.layout, 'hot')
+  assert.is(describeEntry(doc, 'state', 'p')?.layout, 'plain')
+  writeEntries(doc, 'state', [], HOT)
+  assert.is(sizeOf(doc, 'state'), 3)
+})
+
+test('a document goes on after it was destroyed', () => {
+  const doc = docOf(1)
+  writeEntry(doc, 'state', 'k', 1, HOT)
+  doc.destroy()
+  writeEntry(doc, 'state', 'k', 2)
+  const peer = docOf(2)
+  give(doc, peer)
+  writeEntry(peer, 'state', 'k', 3)
+  give(peer, doc)
+  assert.is(readEntry(doc, 'state', 'k'), 3)
+})
+
+test.run()

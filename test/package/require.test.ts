@@ -1,0 +1,264 @@
+/**
+ * The package in programs that `import` it and in programs that `require` it: each shares the
+ * program's own Yjs, and where a program mixes both it is told.
+ */
+import { cpSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import { publint } from 'publint'
+import * as assert from 'uvu/assert'
+import { ROOT } from '../helpers/cli.ts'
+import { installPackage, type Project } from '../helpers/package.ts'
+import { suite } from '../helpers/suite.ts'
+
+const test = suite('package: import and require')
+let project: Project
+
+test.before(async () => {
+  project = await installPackage()
+})
+
+test.after(() => project?.remove())
+
+/** Two providers, a text, a map, and what of it came to the other. */
+const BODY = `
+const text = (provider) => provider.doc.getText('t').toString()
+const until = async (isSo) => {
+  for (let i = 0; !isSo(); i++) {
+    if (i > 500) throw new Error('in vain')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+const share = async (Y, { MemoryHub, MemoryTransport, MailboxTransport, PilotGossipProvider, SharedMap, isFailure }) => {
+  const hub = new MemoryHub()
+  const dir = require('node:fs').mkdtempSync(require('node:path').join(require('node:os').tmpdir(), 'copies-'))
+  const ways = {
+    memory: (name) => new MemoryTransport(hub, name),
+    mailbox: (name) => new MailboxTransport({ dir, address: name }),
+  }
+  for (const [way, via] of Object.entries(ways)) {
+    const [a, b] = ['a', 'b'].map((name) => new PilotGossipProvider(via(name), 'room', new Y.Doc(), {
+      peers: name === 'a' ? ['b'] : ['a'],
+      config: { intervalMs: 200 },
+    }))
+    a.doc.getText('t').insert(0, 'hello')
+    await until(() => text(b) === 'hello' && a.syncStatus.status === 'green')
+    new SharedMap(a.doc, 'm').set('k', 1)
+    b.doc.getText('t').insert(5, ' you')
+    await until(() => text(a) === 'hello you' && b.doc.getMap('m').get('k') === 1)
+    await Promise.all([a.destroy(), b.destroy()])
+    console.log(way, 'is shared')
+  }
+  require('node:fs').rmSync(dir, { recursive: true })
+}
+`
+
+const SHARED = 'memory is shared\nmailbox is shared\n'
+
+test('a program that imports both', async () => {
+  project.write(
+    'imports.mjs',
+    `import { createRequire } from 'node:module'
+import * as Y from 'yjs'
+import * as gossip from 'pilot-gossip'
+const require = createRequire(import.meta.url)
+${BODY}
+await share(Y, gossip)`,
+  )
+  assert.is(await project.run('imports.mjs'), SHARED)
+})
+
+test('a program that requires both', async () => {
+  project.write('requires.cjs', `${BODY}\nshare(require('yjs'), require('pilot-gossip'))`)
+  assert.is(await project.run('requires.cjs'), SHARED)
+})
+
+for (const [name, text] of [
+  ['imports', `import * as Y from 'yjs'\nimport * as gossip from 'pilot-gossip'\n`],
+  ['requires', `const Y = require('yjs')\nconst gossip = require('pilot-gossip')\n`],
+] as const) {
+  test(`a program that ${name} both and is bundled`, async () => {
+    await build({
+      stdin: { contents: `${text}${BODY}\nshare(Y, gossip)`, resolveDir: project.dir },
+      outfile: join(project.dir, `bundled-${name}.cjs`),
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      logLevel: 'error',
+    })
+    assert.is(await project.run(`bundled-${name}.cjs`), SHARED)
+  })
+}
+
+for (const [name, order] of [
+  ['the document is required', `[require('yjs'), await import('pilot-gossip')]`],
+  ['the document is imported', `[await import('yjs'), require('pilot-gossip')]`],
+] as const) {
+  test(`a program that mixes both is told: ${name}`, async () => {
+    project.write(
+      'mixes.cjs',
+      `${BODY}
+console.error = () => undefined
+;(async () => {
+  const [Y, gossip] = ${order}
+  const error = await share(Y, gossip).catch((error) => error)
+  console.log(gossip.isFailure(error, 'invalid_argument'), error.message)
+})()`,
+    )
+    const told = await project.run('mixes.cjs')
+    assert.match(told, /^true there are two copies of Yjs/)
+    assert.match(told, /node_modules.yjs", loaded by (import|require)/)
+  })
+}
+
+test('a program whose package manager has installed two versions is told where they are', async () => {
+  const second = 'node_modules/pilot-gossip/node_modules/yjs'
+  for (const file of ['package.json', 'dist/yjs.mjs', 'dist/yjs.cjs'])
+    cpSync(join(ROOT, 'node_modules/yjs', file), join(project.dir, second, file))
+  try {
+    project.write(
+      'two.mjs',
+      `console.error = () => undefined
+const Y = await import('yjs')
+const { SharedMap } = await import('pilot-gossip')
+try { new SharedMap(new Y.Doc(), 'm') } catch ({ code, message, hint }) { console.log(code, message, hint) }`,
+    )
+    const told = await project.run('two.mjs')
+    assert.match(told, /^invalid_argument there are two copies of Yjs/)
+    assert.match(told, /uses that in ".*pilot-gossip.node_modules.yjs", loaded by import/)
+    assert.match(told, /; the program has ".*node_modules.yjs" load yjs .*npm ls yjs, npm dedupe/)
+  } finally {
+    rmSync(join(project.dir, second), { recursive: true })
+  }
+})
+
+test('the entries share what they are made of', async () => {
+  project.write(
+    'entries.cjs',
+    `const Y = require('yjs')
+const { Agent, MemoryHub, MemoryTransport, LogStore, SharedMap, openMap } = require('pilot-gossip')
+const { Replica, guardTransactions } = require('pilot-gossip/crdt')
+const { Bridge } = require('pilot-gossip/bridge')
+const { keepInLevel } = require('pilot-gossip/level')
+const { version } = require('pilot-gossip/package.json')
+const transport = () => new MemoryTransport(new MemoryHub(), 'a')
+;(async () => {
+  const agent = new Agent({ swarm: 'kv', transport: transport() })
+  await agent.start()
+  // Of the same copy, and guarded once: the emit of the document is replaced by one guard.
+  const { emit } = agent.doc
+  guardTransactions(agent.doc)
+  const bridge = new Bridge({ port: 0, rooms: { open: () => agent.room } })
+  await bridge.listen()
+  await bridge.close()
+  console.log(agent.doc instanceof Y.Doc, agent.doc.emit === emit, typeof keepInLevel, typeof version)
+  await agent.stop()
+  const map = await openMap({ swarm: 'kv', transport: transport() })
+  map.set('k', [1])
+  console.log(map instanceof SharedMap, JSON.stringify(map), map.doc instanceof Y.Doc)
+  await map.close()
+})()`,
+  )
+  assert.is(await project.run('entries.cjs'), 'true true function string\ntrue {"k":[1]} true\n')
+})
+
+test('each entry gives the same names to both, and classes are called as they are', async () => {
+  project.write(
+    'names.cjs',
+    `console.error = () => undefined
+;(async () => {
+  for (const entry of ['pilot-gossip', 'pilot-gossip/crdt', 'pilot-gossip/bridge', 'pilot-gossip/client', 'pilot-gossip/level']) {
+    const [required, imported] = [require(entry), await import(entry)]
+    const names = Object.keys(imported).sort()
+    const isSame = JSON.stringify(Object.keys(required).sort()) === JSON.stringify(names)
+    const renamed = names.filter((name) => required[name]?.name !== imported[name]?.name)
+    console.log(entry, isSame, names.length > 0, renamed.length)
+  }
+})()`,
+  )
+  const told = ['', '/crdt', '/bridge', '/client', '/level'].map(
+    (entry) => `pilot-gossip${entry} true true 0\n`,
+  )
+  assert.is(await project.run('names.cjs'), told.join(''))
+})
+
+test('the pure part alone loads no network and no processes', async () => {
+  project.write(
+    'crdt.cjs',
+    `const Y = require('yjs')
+const { createRequire } = require('node:module')
+const { Replica } = require('pilot-gossip/crdt')
+const loaded = Object.keys(require.cache).filter((path) => /node_modules.(ws|execa)/.test(path))
+console.log(typeof Replica, loaded.length)`,
+  )
+  assert.is(await project.run('crdt.cjs'), 'function 0\n')
+})
+
+test('over Pilot: the helper that starts processes is found', async () => {
+  project.write(
+    'pilot.cjs',
+    `const { PilotTransport } = require('pilot-gossip')
+const transport = new PilotTransport({ swarm: 'kv', pilotctl: '/nowhere/pilotctl' })
+transport.open(() => undefined).catch((error) => error).then((error) => {
+  console.log(error.code, error.message)
+  return transport.close()
+})`,
+  )
+  assert.match(await project.run('pilot.cjs'), /^not_found .*pilotctl/)
+})
+
+const TYPED = `
+const doc = new Y.Doc()
+const map = new SharedMap<{ n: number }>(doc, 'm')
+const n: number | undefined = map.get('k')?.n
+// @ts-expect-error: values are checked
+map.set('k', { n: 'x' })
+const replica: Replica | undefined = undefined
+const bridge: Bridge | undefined = undefined
+export { bridge, n, PilotGossipProvider, replica }
+`
+
+const IMPORTED = `import { PilotGossipProvider, SharedMap } from 'pilot-gossip'
+import { Bridge } from 'pilot-gossip/bridge'
+import { Replica } from 'pilot-gossip/crdt'
+import * as Y from 'yjs'
+${TYPED}`
+
+for (const name of ['typed.mts', 'typed.cts']) {
+  test(`the compiler finds the types: ${name}`, () => {
+    project.write(name, IMPORTED)
+    assert.equal(project.diagnose(name), [])
+  })
+}
+
+test('each entry is there for both, with its types first', () => {
+  const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  for (const [entry, conditions] of Object.entries(exports)) {
+    if (typeof conditions === 'string') continue
+    const { import: imported, require: required } = conditions as Record<
+      string,
+      Record<string, string>
+    >
+    for (const files of [imported, required]) {
+      assert.equal(Object.keys(files ?? {}), ['types', 'default'], entry)
+      for (const path of Object.values(files ?? {}))
+        assert.ok(statSync(join(project.dir, 'node_modules/pilot-gossip', path)).size > 0, path)
+    }
+  }
+})
+
+test('publint has nothing against it', async () => {
+  const pkgDir = join(project.dir, 'node_modules/pilot-gossip')
+  const { messages } = await publint({ pkgDir, pack: false, strict: true })
+  assert.equal(messages, [])
+})
+
+test('what is there for require is one file and a few lines', () => {
+  const dir = join(project.dir, 'node_modules/pilot-gossip/dist/require')
+  const sizes = readdirSync(dir).map((name) => [name, statSync(join(dir, name)).size] as const)
+  const [largest, ...others] = sizes.sort(([, a], [, b]) => b - a)
+  assert.is(largest?.[0], 'all.cjs')
+  for (const [name, size] of others) assert.ok(size < 100, name)
+})
+
+test.run()

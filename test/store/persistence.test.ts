@@ -1,0 +1,194 @@
+/** When a document is compacted: after a write, or when nobody has written for a while. */
+import * as assert from 'uvu/assert'
+import * as Y from 'yjs'
+import { renameStructs } from '../../crdt/rename.ts'
+import { Failure } from '../../src/errors.ts'
+import {
+  IDLE_BYTES,
+  IDLE_MS,
+  IDLE_UPDATES,
+  isDueForCompaction,
+  type Moment,
+} from '../../src/store/compaction.ts'
+import { Persistence } from '../../src/store/persistence.ts'
+import type { Loaded, Store, StoreStats } from '../../src/store/store.ts'
+import { FakeTimers, settle } from '../helpers/fake-timers.ts'
+import { rejects, suite } from '../helpers/suite.ts'
+
+const test = suite('store persistence')
+
+/** Keeps nothing, and does as it is told. */
+class FakeStore implements Store {
+  isDue = (_moment?: Moment): boolean => false
+  failure: Failure | undefined
+  compactions = 0
+
+  async load(): Promise<Loaded> {
+    return { state: undefined, updates: [], problems: [] }
+  }
+
+  async append(): Promise<void> {
+    if (this.failure) throw this.failure
+  }
+
+  needsCompaction(moment?: Moment): boolean {
+    return this.isDue(moment)
+  }
+
+  async compact(): Promise<void> {
+    this.compactions++
+    if (this.failure) throw this.failure
+    this.isDue = () => false
+  }
+
+  stats(): StoreStats {
+    return { stateBytes: 0, logBytes: 0, logUpdates: 0, appended: 0, commits: 0 }
+  }
+
+  async close(): Promise<void> {}
+}
+
+const whenIdle = (moment?: Moment): boolean => moment?.isIdle === true
+
+const kit = async (isDue: (moment?: Moment) => boolean) => {
+  const doc = new Y.Doc()
+  const store = new FakeStore()
+  store.isDue = isDue
+  const timers = new FakeTimers()
+  const problems: Failure[] = []
+  const persistence = new Persistence(doc, store, (failure) => problems.push(failure), timers)
+  await persistence.open()
+  const write = async (): Promise<void> => {
+    doc.getMap('map').set('key', timers.time)
+    await settle()
+  }
+  return { store, timers, problems, persistence, write }
+}
+
+test('compacts at once where the log is long', async () => {
+  const { store, write, persistence } = await kit(() => true)
+  assert.is(store.compactions, 0)
+  await write()
+  assert.is(store.compactions, 1)
+  await persistence.close()
+})
+
+test('compacts a shorter log when nobody has written for a while', async () => {
+  const { store, timers, write, persistence } = await kit(whenIdle)
+  for (let count = 0; count < 10; count++) {
+    await write()
+    await timers.pass(IDLE_MS - 1)
+  }
+  assert.is(store.compactions, 0)
+  assert.ok(timers.count <= 11, `${timers.count} timers: one for all writes`)
+  await timers.pass(1)
+  assert.is(store.compactions, 1)
+  assert.not(timers.isWaiting)
+  await persistence.close()
+})
+
+test('what an earlier life left is compacted too, without a write', async () => {
+  const { store, timers, persistence } = await kit(whenIdle)
+  await timers.pass(IDLE_MS)
+  assert.is(store.compactions, 1)
+  await persistence.close()
+})
+
+test('no timer where there is nothing to compact, none after close', async () => {
+  const { store, timers, write, persistence } = await kit(() => false)
+  await write()
+  assert.not(timers.isWaiting)
+  store.isDue = whenIdle
+  await write()
+  assert.ok(timers.isWaiting)
+  await persistence.close()
+  assert.not(timers.isWaiting)
+  await timers.pass(10 * IDLE_MS)
+  assert.is(store.compactions, 0)
+})
+
+test('a compaction that fails is tried again after a minute, not at each write', async () => {
+  const { store, timers, problems, write, persistence } = await kit(whenIdle)
+  store.failure = new Failure('disk_full', 'no space')
+  await timers.pass(IDLE_MS)
+  assert.equal([store.compactions, problems.length], [1, 1])
+  await timers.pass(59_999)
+  assert.is(store.compactions, 1)
+  store.failure = undefined
+  await timers.pass(1)
+  assert.is(store.compactions, 2)
+  await write()
+  assert.not(timers.isWaiting)
+  await persistence.close()
+})
+
+test('while the disk refuses writes there is no compaction, and no timer runs wild', async () => {
+  const { store, timers, write, persistence } = await kit(whenIdle)
+  store.failure = new Failure('disk_full', 'no space')
+  await write()
+  const before = timers.count
+  for (let minute = 0; minute < 10; minute++) await timers.pass(60_000)
+  assert.is(store.compactions, 0)
+  assert.ok(timers.count - before <= 10, `${timers.count - before} timers in ten minutes`)
+  store.failure = undefined
+  await persistence.flushed()
+  await timers.pass(60_000)
+  assert.is(store.compactions, 1)
+  await persistence.close()
+})
+
+test('the real timer keeps no process alive', async () => {
+  const store = new FakeStore()
+  store.isDue = whenIdle
+  const persistence = new Persistence(new Y.Doc(), store, () => {})
+  const countTimers = (): number =>
+    process.getActiveResourcesInfo().filter((type) => type === 'Timeout').length
+  const before = countTimers()
+  await persistence.open()
+  assert.is(countTimers(), before)
+  await persistence.close()
+})
+
+test('idle compaction is due by bytes or by count, not for a log that is small beside the state', () => {
+  const idle = { isIdle: true }
+  const sizes = { stateBytes: 0, logBytes: 0, logUpdates: 0 }
+  assert.not(isDueForCompaction(sizes, idle))
+  assert.not(isDueForCompaction({ ...sizes, logBytes: IDLE_BYTES - 1 }, idle))
+  for (const worth of [{ logBytes: IDLE_BYTES }, { logUpdates: IDLE_UPDATES }]) {
+    assert.ok(isDueForCompaction({ ...sizes, ...worth }, idle))
+    assert.not(isDueForCompaction({ ...sizes, ...worth }))
+  }
+  const large = { ...sizes, stateBytes: 4 * IDLE_BYTES + 4, logUpdates: IDLE_UPDATES }
+  assert.not(isDueForCompaction({ ...large, logBytes: IDLE_BYTES }, idle))
+  assert.ok(isDueForCompaction({ ...large, logBytes: IDLE_BYTES + 1 }, idle))
+})
+
+test('what gives structs other ids is stored as a whole, and flushed waits for that', async () => {
+  const store = new FakeStore()
+  const doc = new Y.Doc()
+  const problems: Failure[] = []
+  const persistence = new Persistence(doc, store, (failure) => problems.push(failure))
+  await persistence.open()
+  let appended = 0
+  store.append = async () => void appended++
+  const own = doc.clientID
+  doc.getMap('state').set('k', 1)
+  await persistence.flushed()
+  assert.is(appended, 1)
+  persistence.rewrite(() => renameStructs(doc, Y.createID(own, 0), own + 1, undefined))
+  await persistence.flushed()
+  assert.equal([appended, store.compactions], [1, 1])
+  store.failure = new Failure('disk_full', 'no room')
+  persistence.rewrite(() => renameStructs(doc, Y.createID(own + 1, 0), own + 2, undefined))
+  await rejects(() => persistence.flushed(), /disk_full/)
+  assert.ok(problems.length > 0)
+  store.failure = undefined
+  const before = store.compactions
+  await persistence.flushed()
+  assert.is(store.compactions, before + 1)
+  await persistence.flushed()
+  assert.is(store.compactions, before + 1)
+  await persistence.close()
+})
+
+test.run()

@@ -1,0 +1,49 @@
+/**
+ * The peer that lives through it all, in this process: an agent over the mailbox, with each
+ * struct that anybody ever sent to it.
+ *
+ * ```ts
+ * const peer = await startPeer(dir, seen)
+ * peer.problems // [] unless it refused a message, or its disk did not do
+ * ```
+ */
+import { join } from 'node:path'
+import { decodePush, unpackUpdate } from '../../../crdt/index.ts'
+import { Agent } from '../../../src/agent/agent.ts'
+import { nodePlatform } from '../../../src/platform.ts'
+import { keepIn } from '../../../src/store/log/keep.ts'
+import { MailboxTransport } from '../../../src/transports/mailbox/mailbox.ts'
+import type { SeenStructs } from './structs.ts'
+
+export interface CrashPeer {
+  readonly agent: Agent
+  /** What it was told of trouble; must stay empty. */
+  readonly problems: string[]
+}
+
+export const startPeer = async (dir: string, seen: SeenStructs): Promise<CrashPeer> => {
+  const transport = new MailboxTransport({ dir: join(dir, 'mail'), address: 'peer' })
+  const open = transport.open.bind(transport)
+  transport.open = (hooks) =>
+    open({
+      ...hooks,
+      receive: (incoming) => {
+        const update = decodePush(incoming.text, 'kv').state.get('kv')?.update
+        if (update) seen.add(unpackUpdate(update, nodePlatform), 'a push to the peer')
+        return hooks.receive(incoming)
+      },
+    })
+  const problems: string[] = []
+  const agent = new Agent({
+    swarm: 'kv',
+    transport,
+    keep: keepIn(join(dir, 'peer')),
+    config: { intervalMs: 300 },
+    onProblem: (problem) => {
+      const message = 'failure' in problem ? problem.failure.message : JSON.stringify(problem)
+      problems.push(`${problem.type}: ${message}`)
+    },
+  })
+  await agent.start()
+  return { agent, problems }
+}

@@ -1,0 +1,248 @@
+/**
+ * One seeded history: some replicas write at random into maps, nested maps, arrays and text,
+ * while messages are lost, doubled and reordered, the network splits, and nodes crash and come
+ * back. At the end all must be equal, by two oracles: `compare` of yjs/testHelper, which
+ * looks at every struct, and our own digest. All the while a watcher sees to it that no visible
+ * key vanishes unless somebody deleted it.
+ *
+ * node --import tsx test/tools/history.ts --seed 17            replays one
+ * node --import tsx test/tools/history.ts --from 1 --count 10000    runs many
+ */
+import { parseArgs } from 'node:util'
+import * as Y from 'yjs'
+import { compare } from 'yjs/testHelper'
+import { type SimulatedNode, Simulation } from '../../src/simulation/index.ts'
+import { seeded } from '../../src/transports/memory/network.ts'
+
+/** Virtual milliseconds in which a swarm must converge once the network is whole again (and still loses messages). */
+const CONVERGENCE_MS = 600_000
+
+export interface HistoryReport {
+  readonly seed: number
+  readonly replicas: number
+  readonly writes: number
+  /** Virtual milliseconds from the last write to equality. */
+  readonly convergedAfter: number
+  readonly messages: number
+  readonly gaps: number
+}
+
+type Random = () => number
+
+const below = (random: Random, bound: number): number => Math.floor(random() * bound)
+const pick = <T>(random: Random, list: readonly T[]): T => list[below(random, list.length)]!
+const word = (random: Random, length: number): string =>
+  Array.from({ length }, () => String.fromCharCode(97 + below(random, 26))).join('')
+
+const value = (random: Random): unknown =>
+  pick(random, [
+    () => below(random, 1000),
+    () => word(random, 1 + below(random, 40)),
+    () => ({ name: word(random, 5), list: [1, null, true] }),
+    () => word(random, 600),
+  ])()
+
+/** Keys that are overwritten but never deleted by anybody: these must never vanish. */
+const KEPT = ['keep0', 'keep1', 'keep2', 'keep3']
+
+const nested = (random: Random): Y.Map<unknown> | Y.Array<unknown> => {
+  if (random() < 0.5) return new Y.Map([[word(random, 2), value(random)]])
+  const array = new Y.Array<unknown>()
+  array.push([value(random), value(random)])
+  return array
+}
+
+const edits: readonly ((doc: Y.Doc, random: Random) => void)[] = [
+  (doc, random) => doc.getMap('map').set(pick(random, KEPT), value(random)),
+  (doc, random) => doc.getMap('map').set(`key${below(random, 8)}`, value(random)),
+  (doc, random) => doc.getMap('map').delete(`key${below(random, 8)}`),
+  (doc, random) => doc.getMap('map').set(`deep${below(random, 4)}`, nested(random)),
+  (doc, random) => {
+    const inner = doc.getMap('map').get(`deep${below(random, 4)}`)
+    if (inner instanceof Y.Map)
+      inner.set(word(random, 1), random() < 0.3 ? nested(random) : value(random))
+    if (inner instanceof Y.Array) inner.insert(below(random, inner.length + 1), [value(random)])
+  },
+  (doc, random) => {
+    const array = doc.getArray('array')
+    array.insert(below(random, array.length + 1), [value(random), value(random)])
+  },
+  (doc, random) => {
+    const array = doc.getArray('array')
+    if (array.length > 0) array.delete(below(random, array.length), 1)
+  },
+  (doc, random) => {
+    const text = doc.getText('text')
+    text.insert(below(random, text.length + 1), word(random, 1 + below(random, 30)))
+  },
+  (doc, random) => {
+    const text = doc.getText('text')
+    const at = below(random, text.length + 1)
+    text.delete(at, Math.min(text.length - at, below(random, 10)))
+  },
+  (doc, random) => {
+    doc.transact(() => {
+      for (let i = 0; i < 20; i++) doc.getMap('map').set(`bulk${i}`, value(random))
+    })
+  },
+]
+
+/** Fails as soon as a key of KEPT that this document showed is gone. */
+const watch = (address: string, doc: Y.Doc): void => {
+  const map = doc.getMap('map')
+  map.observe((event) => {
+    for (const key of event.keysChanged) {
+      if (KEPT.includes(key) && !map.has(key)) throw new Error(`${key} vanished at ${address}`)
+    }
+  })
+}
+
+/** All updates a document has seen, from its start on, as `compare` wants them. */
+const record = (doc: Y.Doc): Uint8Array[] => {
+  const updates = [Y.encodeStateAsUpdate(doc)]
+  doc.on('update', (update: Uint8Array) => updates.push(update))
+  return updates
+}
+
+const newDoc = (random: Random, gc: boolean): Y.Doc => {
+  const doc = new Y.Doc({ gc })
+  doc.clientID = 1 + below(random, 2 ** 31)
+  return doc
+}
+
+const restore = (bytes: Uint8Array, random: Random, gc: boolean): Y.Doc => {
+  const doc = newDoc(random, gc)
+  Y.applyUpdate(doc, bytes)
+  return doc
+}
+
+/**
+ * The document, written and read again. `compare` wants structs to be cut and collected alike,
+ * which in a living document depends on the order of arrival.
+ */
+const reload = (doc: Y.Doc): Y.Doc => {
+  const copy = new Y.Doc()
+  Y.applyUpdate(copy, Y.encodeStateAsUpdate(doc))
+  return copy
+}
+
+/** Runs the history of that seed; throws what went wrong, with the command that replays it. */
+export const runHistory = (seed: number): HistoryReport => {
+  try {
+    return run(seed)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new Error(`${reason}\n  replay: node --import tsx test/tools/history.ts --seed ${seed}`, {
+      cause: error,
+    })
+  }
+}
+
+const run = (seed: number): HistoryReport => {
+  const random = seeded(seed)
+  const count = 3 + below(random, 10)
+  const gc = random() < 0.5
+  const addresses = Array.from({ length: count }, (_, i) => `n${i}`)
+  let messages = 0
+  const swarm = new Simulation({
+    seed,
+    loss: random() * 0.4,
+    doubling: random() * 0.2,
+    latency: [random() * 5, 10 + random() * 200],
+    maxMessageBytes: pick(random, [4_000, 20_000, 4_000_000]),
+    config: {
+      intervalMs: 1_000,
+      gatherMs: below(random, 50),
+      askTimeoutMs: 600,
+      inlineBytes: pick(random, [64, 512, 4_096]),
+      fanout: 1 + below(random, 3),
+      echoMs: below(random, 500),
+      echoFanout: below(random, 4),
+    },
+    onSend: () => messages++,
+    onEffect: (node, effect) => {
+      if (effect.type === 'observer_failed') throw effect.error
+      throw new Error(`${node.address}: ${JSON.stringify(effect)}`)
+    },
+  })
+  const logs = new Map<string, Uint8Array[]>()
+  const join = (address: string, doc: Y.Doc): SimulatedNode => {
+    logs.set(address, record(doc))
+    watch(address, doc)
+    // Everybody knows the first node and perhaps another; the rest they learn from one another.
+    const peers = [address === 'n0' ? 'n1' : 'n0', pick(random, addresses)]
+    return swarm.add(address, { peers, doc })
+  }
+  for (const address of addresses) join(address, newDoc(random, gc))
+
+  let writes = 0
+  const steps = 40 + below(random, 80)
+  for (let step = 0; step < steps; step++) {
+    swarm.run(below(random, 300))
+    const what = random()
+    const address = pick(random, addresses)
+    const { doc } = swarm.nodes.get(address)!
+    if (what < 0.85) {
+      pick(random, edits)(doc, random)
+      writes++
+    } else if (what < 0.9) {
+      const half = addresses.filter(() => random() < 0.5)
+      swarm.network.partition([half, addresses.filter((a) => !half.includes(a))])
+    } else if (what < 0.95) {
+      swarm.network.heal()
+    } else {
+      // A crash. It comes back whole, under its writer id; from an old copy; or with nothing.
+      const old = Y.encodeStateAsUpdate(doc)
+      swarm.crash(address)
+      swarm.run(below(random, 3_000))
+      const back = pick(random, ['whole', 'copy', 'empty'] as const)
+      if (back === 'empty') join(address, newDoc(random, gc))
+      else {
+        const next = restore(old, random, gc)
+        if (back === 'whole') next.clientID = doc.clientID
+        join(address, next)
+      }
+    }
+  }
+  swarm.network.heal()
+  const last = swarm.now
+  if (!swarm.run(CONVERGENCE_MS, () => swarm.hasConverged)) {
+    throw new Error(`${count} replicas did not converge in ${CONVERGENCE_MS} virtual ms`)
+  }
+  const convergedAfter = swarm.now - last
+  let gaps = 0
+  const users = [...swarm.nodes.values()].map(({ address, doc, gossip }) => {
+    gaps += gossip.counters.gaps
+    return Object.assign(reload(doc), {
+      tc: { flushAllMessages: () => false },
+      connect: () => {},
+      updates: logs.get(address)!,
+    })
+  })
+  compare(users)
+  return { seed, replicas: count, writes, convergedAfter, messages, gaps }
+}
+
+if (import.meta.filename === process.argv[1]) {
+  const { values } = parseArgs({
+    options: { seed: { type: 'string' }, from: { type: 'string' }, count: { type: 'string' } },
+  })
+  if (values.seed !== undefined) console.log(runHistory(Number(values.seed)))
+  else {
+    const from = Number(values.from ?? 1)
+    const count = Number(values.count ?? 1000)
+    let failed = 0
+    for (let seed = from; seed < from + count; seed++) {
+      try {
+        runHistory(seed)
+      } catch (error) {
+        failed++
+        console.log(`seed ${seed}: ${(error as Error).message}`)
+      }
+      const isLast = seed === from + count - 1
+      if (isLast || (seed - from + 1) % 100 === 0)
+        console.log(`${seed - from + 1} histories, ${failed} failed`)
+    }
+    if (failed > 0) process.exitCode = 1
+  }
+}
