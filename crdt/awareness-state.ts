@@ -3,49 +3,49 @@
  * checks that they make, so that what they would refuse is found where it was set.
  *
  * ```js
- * readState('{"name":"Ada"}')     // { name: 'Ada' }, or throws a Refusal
+ * readState('{"name":"Ada"}')     // { name: 'Ada' }, or throws a Rejection
  * writeState({ name: 'Ada' })     // { json: '{"name":"Ada"}' }
  * writeState({ at: 1n })          // { refused: { reason: 'malformed', path: ['at'], message: 'awareness.at: …' } }
  * ```
  */
 import { LIMITS } from './limits.ts'
-import type { RefusedChange } from './local-check.ts'
-import { Refusal } from './refusal.ts'
+import type { RejectedChange } from './local-check.ts'
+import { Rejection } from './rejection.ts'
 import { type Path, showPath } from './show-path.ts'
 import { checkValue, tooDeep } from './values.ts'
 
 /** Characters of one state. A cursor and a name take 200; larger costs each peer that much, for each move. */
-export const AWARENESS_STATE_LENGTH = 16_384
+export const MAX_AWARENESS_STATE_LENGTH = 16_384
 
 /**
  * Values looked at to find the one that JSON cannot write: a tenth of a second. What lies further
  * on in a larger state is reported without its place.
  */
-const MOST_LOOKED_AT = 1_000_000
+const MAX_VISITED = 1_000_000
 
 export type AwarenessState = { readonly [key: string]: unknown } | null
 
 /** As it travels, or why no peer would take it. */
 export type WrittenState =
-  | { readonly json: string; readonly refused?: undefined }
-  | { readonly refused: RefusedChange; readonly json?: undefined }
+  | { readonly json: string; readonly rejected?: undefined }
+  | { readonly rejected: RejectedChange; readonly json?: undefined }
 
-/** Throws a Refusal, or what JSON.parse throws. */
+/** Throws a Rejection, or what JSON.parse throws. */
 export const readState = (json: string): AwarenessState => {
-  if (json.length > AWARENESS_STATE_LENGTH) {
-    throw new Refusal('too_large', `awareness state of ${json.length} characters`)
+  if (json.length > MAX_AWARENESS_STATE_LENGTH) {
+    throw new Rejection('too_large', `awareness state of ${json.length} characters`)
   }
   const state: unknown = JSON.parse(json)
   if (typeof state !== 'object' || Array.isArray(state)) {
-    throw new Refusal('malformed', `awareness state is ${json.slice(0, 60)}, not an object`)
+    throw new Rejection('malformed', `awareness state is ${json.slice(0, 60)}, not an object`)
   }
   checkValue(state)
   return state as AwarenessState
 }
 
 /** `path`: keys and places in lists, within the state. */
-const refused = (reason: RefusedChange['reason'], path: Path, what: string): WrittenState => ({
-  refused: {
+const refused = (reason: RejectedChange['reason'], path: Path, what: string): WrittenState => ({
+  rejected: {
     reason,
     path: [...path],
     message: `${showPath(['awareness', ...path])}: ${what}`,
@@ -109,7 +109,7 @@ const findFault = (state: unknown): WrittenState | undefined => {
     return undefined
   }
   let fault = look(() => readEntry({ '': state }, ''))
-  for (let left = MOST_LOOKED_AT; !fault && left > 0; left--) {
+  for (let left = MAX_VISITED; !fault && left > 0; left--) {
     const level = levels.at(-1)
     if (!level) return undefined
     if (level.next >= level.length) {
@@ -160,15 +160,15 @@ export const writeState = (state: unknown): WrittenState => {
   if (json === undefined || !json.startsWith('{')) {
     return refused('malformed', [], `${kindOf(state)}, where peers take an object`)
   }
-  if (json.length > AWARENESS_STATE_LENGTH) {
-    const what = `the state has ${json.length} characters, and peers take ${AWARENESS_STATE_LENGTH}`
+  if (json.length > MAX_AWARENESS_STATE_LENGTH) {
+    const what = `the state has ${json.length} characters, and peers take ${MAX_AWARENESS_STATE_LENGTH}`
     return refused('too_large', largestOf(json), what)
   }
   try {
     readState(json)
     return { json }
   } catch (error) {
-    if (error instanceof Refusal && error.reason !== 'too_deep')
+    if (error instanceof Rejection && error.reason !== 'too_deep')
       return refused(error.reason, [], error.message)
     return findFault(JSON.parse(json)) ?? refused('too_deep', [], messageOf(error))
   }

@@ -5,14 +5,14 @@
  *
  * ```js
  * const entries = [{ client: 7, clock: 3, age: 120, state: { name: 'Ada' } }]
- * const bytes = encodeAwareness({ isAsking: false, entries })
- * decodeAwareness(bytes)      // the same, or a Refusal
+ * const bytes = encodeAwareness({ isQuery: false, entries })
+ * decodeAwareness(bytes)      // the same, or a Rejection
  * ```
  */
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import { type AwarenessState, readState } from './awareness-state.ts'
-import { Refusal } from './refusal.ts'
+import { Rejection } from './rejection.ts'
 
 export interface AwarenessEntry {
   readonly client: number
@@ -31,22 +31,22 @@ export interface WrittenEntry extends Omit<AwarenessEntry, 'state'> {
 
 export interface AwarenessMessage {
   /** Who says it knows nobody yet, and wants to be told who is there. */
-  readonly isAsking: boolean
+  readonly isQuery: boolean
   readonly entries: readonly AwarenessEntry[]
 }
 
 /** Entries of one message. A swarm with more people in one room is told in several. */
-export const AWARENESS_ENTRIES = 1_000
+export const MAX_AWARENESS_ENTRIES = 1_000
 
 export const encodeAwareness = ({
-  isAsking,
+  isQuery,
   entries,
 }: {
-  readonly isAsking: boolean
+  readonly isQuery: boolean
   readonly entries: readonly (AwarenessEntry | WrittenEntry)[]
 }): Uint8Array =>
   encoding.encode((encoder) => {
-    encoding.writeVarUint(encoder, isAsking ? 1 : 0)
+    encoding.writeVarUint(encoder, isQuery ? 1 : 0)
     encoding.writeVarUint(encoder, entries.length)
     for (const entry of entries) {
       encoding.writeVarUint(encoder, entry.client)
@@ -64,18 +64,18 @@ const readEntry = (decoder: decoding.Decoder): AwarenessEntry => {
   return { client, clock, age, state }
 }
 
-/** Throws a Refusal for what is no list of states, or too much of it. */
+/** Throws a Rejection for what is no list of states, or too much of it. */
 export const decodeAwareness = (bytes: Uint8Array): AwarenessMessage => {
   try {
     const decoder = decoding.createDecoder(bytes)
-    const isAsking = decoding.readVarUint(decoder) === 1
+    const isQuery = decoding.readVarUint(decoder) === 1
     const count = decoding.readVarUint(decoder)
-    if (count > AWARENESS_ENTRIES) throw new Refusal('too_many', `${count} awareness states`)
+    if (count > MAX_AWARENESS_ENTRIES) throw new Rejection('too_many', `${count} awareness states`)
     const entries = Array.from({ length: count }, () => readEntry(decoder))
     if (decoding.hasContent(decoder)) throw new Error('more bytes than states')
-    return { isAsking, entries }
+    return { isQuery: isQuery, entries }
   } catch (error) {
-    if (error instanceof Refusal) throw error
-    throw new Refusal('malformed', `not awareness states: ${(error as Error).message}`, error)
+    if (error instanceof Rejection) throw error
+    throw new Rejection('malformed', `not awareness states: ${(error as Error).message}`, error)
   }
 }

@@ -4,7 +4,7 @@
  *
  * ```js
  * const text = encodePush(push)
- * const push = decodePush(text, 'kv')       // throws a Refusal
+ * const push = decodePush(text, 'kv')       // throws a Rejection
  * ```
  */
 import { fromBase64, toBase64 } from 'lib0/buffer'
@@ -23,7 +23,7 @@ import {
   type PackedUpdate,
   type Push,
 } from './message.ts'
-import { Refusal, type RefusalReason } from './refusal.ts'
+import { Rejection, type RejectionReason } from './rejection.ts'
 
 const encodeUpdate = ({ needs, told, ...update }: PackedUpdate): Record<string, unknown> => ({
   ...update,
@@ -70,8 +70,8 @@ type Json = Record<string, unknown>
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const check = (ok: boolean, reason: RefusalReason, message: () => string): void => {
-  if (!ok) throw new Refusal(reason, message())
+const check = (ok: boolean, reason: RejectionReason, message: () => string): void => {
+  if (!ok) throw new Rejection(reason, message())
 }
 
 /** For a message. What is inside of objects is not shown: it may be nested too deep to be written. */
@@ -127,7 +127,7 @@ const readDigest = (value: unknown, what: string): string => {
 const readBytes = (value: unknown, what: string): Uint8Array => {
   const text = readBase64(value, what)
   check(
-    text.length <= LIMITS.summaryLength,
+    text.length <= LIMITS.fieldLength,
     'too_large',
     () => `${what} has ${text.length} characters`,
   )
@@ -139,7 +139,7 @@ const readClocks = (value: unknown, what: string): Clocks => {
   try {
     return Y.decodeStateVector(bytes)
   } catch (error) {
-    throw new Refusal('malformed', `${what} is no state vector: ${show(value)}`, error)
+    throw new Rejection('malformed', `${what} is no state vector: ${show(value)}`, error)
   }
 }
 
@@ -154,23 +154,26 @@ const readWriters = (value: unknown): Map<number, string> => {
   try {
     return decodeWriters(bytes)
   } catch (error) {
-    throw new Refusal('malformed', `writers are no fingerprints: ${show(value)}`, error)
+    throw new Rejection('malformed', `writers are no fingerprints: ${show(value)}`, error)
   }
 }
 
 const readMembers = (value: unknown, what: string, limits: Limits): string[] => {
   if (value === undefined) return []
   if (!Array.isArray(value))
-    throw new Refusal('malformed', `${what} is ${show(value)}, not an array`)
+    throw new Rejection('malformed', `${what} is ${show(value)}, not an array`)
   check(value.length <= limits.members, 'too_many', () => `${value.length} in ${what}`)
   return value.map((member) => readName(member, 'member', limits))
 }
 
 const readUpdate = (value: unknown, limits: Limits): PackedUpdate => {
-  if (!isObject(value)) throw new Refusal('malformed', `update is ${show(value)}, not an object`)
+  if (!isObject(value)) throw new Rejection('malformed', `update is ${show(value)}, not an object`)
   const { encoding } = value
   if (encoding !== 'v1' && encoding !== 'v1+deflate') {
-    throw new Refusal('wrong_encoding', `update is encoded as ${show(encoding)}: only V1 is taken`)
+    throw new Rejection(
+      'wrong_encoding',
+      `update is encoded as ${show(encoding)}: only V1 is taken`,
+    )
   }
   return {
     data: readBase64(value.data, 'update.data'),
@@ -183,7 +186,7 @@ const readUpdate = (value: unknown, limits: Limits): PackedUpdate => {
 }
 
 const readState = (value: unknown, limits: Limits): DocState => {
-  if (!isObject(value)) throw new Refusal('malformed', `state is ${show(value)}, not an object`)
+  if (!isObject(value)) throw new Rejection('malformed', `state is ${show(value)}, not an object`)
   const state: DocState = {
     ...(value.update !== undefined && { update: readUpdate(value.update, limits) }),
     ...(value.digest !== undefined && { digest: readDigest(value.digest, 'state digest') }),
@@ -206,7 +209,7 @@ const readState = (value: unknown, limits: Limits): DocState => {
 }
 
 const readStates = (value: unknown, limits: Limits): Map<string, DocState> => {
-  if (!isObject(value)) throw new Refusal('malformed', `state is ${show(value)}, not an object`)
+  if (!isObject(value)) throw new Rejection('malformed', `state is ${show(value)}, not an object`)
   const entries = Object.entries(value)
   check(entries.length <= limits.documents, 'too_many', () => `${entries.length} documents`)
   const states = new Map<string, DocState>()
@@ -218,7 +221,8 @@ const readStates = (value: unknown, limits: Limits): Map<string, DocState> => {
 }
 
 const readFragment = (value: unknown, limits: Limits): Fragment => {
-  if (!isObject(value)) throw new Refusal('malformed', `fragment is ${show(value)}, not an object`)
+  if (!isObject(value))
+    throw new Rejection('malformed', `fragment is ${show(value)}, not an object`)
   const { data } = value
   const index = readCount(value.index, 'fragment.index')
   const count = readCount(value.count, 'fragment.count')
@@ -227,15 +231,16 @@ const readFragment = (value: unknown, limits: Limits): Fragment => {
   check(bytes <= limits.messageBytes, 'too_large', () => `fragments of ${bytes} bytes`)
   check(index < count, 'malformed', () => `fragment ${index} of ${count}`)
   if (typeof data !== 'string' || data === '') {
-    throw new Refusal('malformed', `fragment.data is ${show(data)}, not a text`)
+    throw new Rejection('malformed', `fragment.data is ${show(data)}, not a text`)
   }
   return { of: readDigest(value.of, 'fragment.of'), index, count, bytes, data }
 }
 
 const readMissing = (value: unknown, limits: Limits): Missing => {
-  if (!isObject(value)) throw new Refusal('malformed', `missing is ${show(value)}, not an object`)
+  if (!isObject(value)) throw new Rejection('malformed', `missing is ${show(value)}, not an object`)
   const { indexes } = value
-  if (!Array.isArray(indexes)) throw new Refusal('malformed', `missing.indexes is ${show(indexes)}`)
+  if (!Array.isArray(indexes))
+    throw new Rejection('malformed', `missing.indexes is ${show(indexes)}`)
   check(indexes.length <= limits.fragments, 'too_many', () => `${indexes.length} missing fragments`)
   return {
     of: readDigest(value.of, 'missing.of'),
@@ -253,10 +258,10 @@ const parse = (text: string, limits: Limits): Json => {
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw new Refusal('malformed', `not JSON: ${(error as Error).message}`, error)
+    throw new Rejection('malformed', `not JSON: ${(error as Error).message}`, error)
   }
   if (!isObject(value) || value.type !== MESSAGE_TYPE) {
-    throw new Refusal('malformed', `not a ${MESSAGE_TYPE}: ${show(value)}`)
+    throw new Rejection('malformed', `not a ${MESSAGE_TYPE}: ${show(value)}`)
   }
   return value
 }
@@ -273,14 +278,14 @@ export const isPushOf = (text: string, swarm: string): boolean => {
   }
 }
 
-/** Decodes and checks a push of `swarm`; throws a Refusal that says what is wrong with it. */
+/** Decodes and checks a push of `swarm`; throws a Rejection that says what is wrong with it. */
 export const decodePush = (text: string, swarm: string, limits: Limits = LIMITS): Push => {
   const value = parse(text, limits)
   if (value.swarm !== swarm) {
-    throw new Refusal('wrong_swarm', `push of swarm ${show(value.swarm)}, we are "${swarm}"`)
+    throw new Rejection('wrong_swarm', `push of swarm ${show(value.swarm)}, we are "${swarm}"`)
   }
   if (value.format !== MESSAGE_FORMAT) {
-    throw new Refusal('wrong_format', `format ${show(value.format)}, we read ${MESSAGE_FORMAT}`)
+    throw new Rejection('wrong_format', `format ${show(value.format)}, we read ${MESSAGE_FORMAT}`)
   }
   check(
     typeof value.timestamp === 'string' && /^\d{1,15}$/.test(value.timestamp),

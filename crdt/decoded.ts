@@ -3,7 +3,7 @@
  * merged. Decoding is most of what a merge costs, and `Y.applyUpdate` would do it again.
  *
  * ```js
- * const update = decodeUpdate(bytes, LIMITS)   // throws a Refusal
+ * const update = decodeUpdate(bytes, LIMITS)   // throws a Rejection
  * if (isFine(update.structs, update.deletes)) integrate(doc, update, origin)
  * ```
  */
@@ -11,7 +11,7 @@ import * as decoding from 'lib0/decoding'
 import * as Y from 'yjs'
 import type { DeleteSet } from './deletes.ts'
 import { LIMITS, type Limits } from './limits.ts'
-import { Refusal } from './refusal.ts'
+import { Rejection } from './rejection.ts'
 import { setOwn, tooDeep } from './values.ts'
 
 export type Struct = Y.Item | Y.GC | Y.Skip
@@ -68,14 +68,14 @@ class CheckedDecoder extends Y.UpdateDecoderV1 {
   }
 
   #count(): void {
-    if (--entriesLeft < 0) throw new Refusal('too_many', 'more structs and deletes than allowed')
+    if (--entriesLeft < 0) throw new Rejection('too_many', 'more structs and deletes than allowed')
   }
 
   /** Once for each writer: Yjs would look at the last of its runs only. */
   override readClient(): number {
     const writer = super.readClient()
     this.#count()
-    if (this.#writers.has(writer)) throw new Refusal('malformed', `writer ${writer} comes twice`)
+    if (this.#writers.has(writer)) throw new Rejection('malformed', `writer ${writer} comes twice`)
     this.#writers.add(writer)
     return writer
   }
@@ -97,18 +97,18 @@ class CheckedDecoder extends Y.UpdateDecoderV1 {
   }
 }
 
-/** Decodes a V1 update; throws a Refusal. */
+/** Decodes a V1 update; throws a Rejection. */
 export const decodeUpdate = (bytes: Uint8Array, limits: Limits): DecodedUpdate => {
   entriesLeft = limits.entries
   try {
     const { structs, ds } = Y.decodeUpdateV2(bytes, CheckedDecoder)
     if (reading && decoding.hasContent(reading.restDecoder as decoding.Decoder)) {
-      throw new Refusal('malformed', 'bytes are left after the update')
+      throw new Rejection('malformed', 'bytes are left after the update')
     }
     return { structs, deletes: ds }
   } catch (error) {
-    if (error instanceof Refusal) throw error
-    throw new Refusal('malformed', `not a V1 update: ${(error as Error).message}`, error)
+    if (error instanceof Rejection) throw error
+    throw new Rejection('malformed', `not a V1 update: ${(error as Error).message}`, error)
   } finally {
     reading = undefined
   }

@@ -11,7 +11,7 @@
 import * as Y from 'yjs'
 
 /** Levels that are left to Yjs: a quarter of what it bears on a stack that nobody else uses. */
-const DEEP = 500
+const MAX_YJS_LEVELS = 500
 
 interface Level {
   readonly item: Y.Item
@@ -33,7 +33,7 @@ const deepBelow = (top: Y.Item): Y.Item[] | undefined => {
   const levels: Level[] = [{ item: top, depth: 0 }]
   for (let level = levels.pop(); level; level = levels.pop()) {
     const depth = level.depth + 1
-    if (depth > DEEP) isDeep = true
+    if (depth > MAX_YJS_LEVELS) isDeep = true
     for (const item of below(level.item)) {
       found.push(item)
       if (item.content instanceof Y.ContentType) levels.push({ item, depth })

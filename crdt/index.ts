@@ -5,19 +5,20 @@
  * @module pilot-gossip/crdt
  */
 export {
-  AWARENESS_ENTRIES,
   type AwarenessEntry,
   type AwarenessMessage,
   decodeAwareness,
   encodeAwareness,
+  MAX_AWARENESS_ENTRIES,
   type WrittenEntry,
 } from './awareness.ts'
 export {
-  AWARENESS_STATE_LENGTH,
   type AwarenessState,
+  MAX_AWARENESS_STATE_LENGTH,
   type WrittenState,
   writeState,
 } from './awareness-state.ts'
+export { fitsChunk, takeChunk } from './chunk.ts'
 export { decodePush, encodePush, isPushOf } from './codec.ts'
 export {
   type DeleteSet,
@@ -51,7 +52,7 @@ export { CausalGate, type HeldUpdate } from './gate.ts'
 export { type Inspection, inspectUpdate } from './inspect.ts'
 export { mergeOwn } from './integrate.ts'
 export { LIMITS, type Limits } from './limits.ts'
-export type { Fits, RefusedChange } from './local-check.ts'
+export type { Fits, RejectedChange } from './local-check.ts'
 export {
   type DocState,
   type Fragment,
@@ -65,19 +66,18 @@ export { needsOf } from './needs.ts'
 export type {
   BatchOutcome,
   EncodedUpdate,
-  Known,
   Outcome,
+  PeerState,
   ReceivedUpdate,
   ReplicaOptions,
-  Summary,
+  SyncRequest,
   UpdateOutcome,
 } from './outcome.ts'
 export { checkOwnDoc, type DocKind, ForeignDocError, kindOfDoc } from './own-doc.ts'
-export { ForkRefusal } from './own-writer.ts'
+export { ForkRejection } from './own-writer.ts'
 export { packUpdate, unpackUpdate } from './packed.ts'
-export { fitsPiece, takePiece } from './piece.ts'
 export type { Platform } from './platform.ts'
-export { REFUSAL_REASONS, Refusal, type RefusalReason } from './refusal.ts'
+export { REJECTION_REASONS, Rejection, type RejectionReason } from './rejection.ts'
 export { Replica } from './replica.ts'
 export { deepMerge, type Json, type ScalarPush, ScalarReplica } from './scalar.ts'
 export {

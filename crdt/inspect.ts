@@ -4,7 +4,7 @@
  * that could go wrong is found here, where nothing has been changed yet.
  *
  * ```js
- * const seen = inspectUpdate(doc, bytes, LIMITS)   // throws a Refusal
+ * const seen = inspectUpdate(doc, bytes, LIMITS)   // throws a Rejection
  * if (seen.missing.size > 0) wait()
  * ```
  */
@@ -13,7 +13,7 @@ import { type DecodedUpdate, decodeUpdate, type Struct } from './decoded.ts'
 import type { ClockRun, Delta } from './delta.ts'
 import type { Limits } from './limits.ts'
 import { checkOwn } from './own-writer.ts'
-import { Refusal } from './refusal.ts'
+import { Rejection } from './rejection.ts'
 import { checkValue } from './values.ts'
 import type { OwnRange } from './withheld.ts'
 
@@ -57,7 +57,7 @@ const byWriter = (structs: readonly Struct[]): Structs => {
 }
 
 /**
- * Throws a Refusal when structs of several writers wait for one another in a circle. Nobody
+ * Throws a Rejection when structs of several writers wait for one another in a circle. Nobody
  * writes such, and Yjs would keep them inside the document, waiting for ever. Walks from
  * writer to writer as Yjs does: who needs another's clock waits until that has been reached.
  */
@@ -85,7 +85,7 @@ const checkOrder = (doc: Y.Doc, lists: Structs): void => {
       if (!blocker) {
         next.set(writer, (next.get(writer) ?? 0) + 1)
       } else if (waiting.has(blocker.client)) {
-        throw new Refusal('malformed', `writers ${writer} and ${blocker.client} wait in a circle`)
+        throw new Rejection('malformed', `writers ${writer} and ${blocker.client} wait in a circle`)
       } else {
         stack.push(blocker)
         waiting.add(blocker.client)
@@ -96,10 +96,13 @@ const checkOrder = (doc: Y.Doc, lists: Structs): void => {
 
 const checkEnd = (what: 'clock_jump' | 'delete_jump', writer: number, end: number, max: number) => {
   if (!Number.isSafeInteger(writer) || !Number.isSafeInteger(end)) {
-    throw new Refusal('malformed', `writer ${writer}, clock ${end} are beyond 2^53`)
+    throw new Rejection('malformed', `writer ${writer}, clock ${end} are beyond 2^53`)
   }
   if (end > max) {
-    throw new Refusal(what, `writer ${writer} would reach clock ${end}, at most ${max} is allowed`)
+    throw new Rejection(
+      what,
+      `writer ${writer} would reach clock ${end}, at most ${max} is allowed`,
+    )
   }
 }
 
@@ -109,7 +112,7 @@ const need = (missing: Map<number, number>, writer: number, clock: number): void
 }
 
 /**
- * Decodes and checks a V1 update against the document it is meant for. Throws a Refusal;
+ * Decodes and checks a V1 update against the document it is meant for. Throws a Rejection;
  * changes nothing. What it decoded is merged without decoding it again (`integrate.ts`).
  * `withheld` says which clocks of the document's own writer another may have used, too.
  */
@@ -140,7 +143,7 @@ export const inspectUpdate = (
     }
     const end = clock + struct.length
     // Nobody writes these; as nothing they would be deleted, and the digests differ for ever.
-    if (struct.length === 0) throw new Refusal('malformed', `an empty struct of writer ${writer}`)
+    if (struct.length === 0) throw new Rejection('malformed', `an empty struct of writer ${writer}`)
     if (struct instanceof Y.Skip) continue
     checkEnd('clock_jump', writer, end, before + limits.clockJump)
     if (end > before) hasNewStructs = true
@@ -159,7 +162,7 @@ export const inspectUpdate = (
     findDependency(struct, (id) => {
       if (id.client === writer) {
         if (id.clock < clock) return false
-        throw new Refusal('malformed', `writer ${writer} refers to its own clock ${id.clock}`)
+        throw new Rejection('malformed', `writer ${writer} refers to its own clock ${id.clock}`)
       }
       if (id.clock < Y.getState(store, id.client)) return false
       isCrossing = true
@@ -173,7 +176,7 @@ export const inspectUpdate = (
     for (const { clock, len } of deleted) {
       const end = clock + len
       // Nobody writes these; one at the end of what is known makes Yjs fail halfway.
-      if (len === 0) throw new Refusal('malformed', `an empty run of deletes of writer ${writer}`)
+      if (len === 0) throw new Rejection('malformed', `an empty run of deletes of writer ${writer}`)
       checkEnd('delete_jump', writer, end, reach + limits.deleteJump)
       // A delete waits for its insert: applied at once, the key would vanish before its successor came.
       if (end > reach) need(missing, writer, end)

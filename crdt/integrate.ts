@@ -15,7 +15,7 @@ import { encodeDelta } from './delta.ts'
 import { type Inspection, inspectUpdate } from './inspect.ts'
 import { LIMITS } from './limits.ts'
 import { checkOwnDoc } from './own-doc.ts'
-import { Refusal } from './refusal.ts'
+import { Rejection } from './rejection.ts'
 
 /** Some structs of one writer, in order of clock, and how far they have been merged. */
 interface Row {
@@ -167,7 +167,7 @@ export const mergeOwn = (doc: Y.Doc, bytes: Uint8Array, origin: unknown): boolea
   try {
     seen = inspectUpdate(doc, bytes, LIMITS)
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
+    if (!(error instanceof Rejection)) throw error
     Y.applyUpdate(doc, bytes, origin)
     return true
   }

@@ -26,7 +26,7 @@ export interface Limits {
   /** Parts into which the text of one message is cut. */
   readonly fragments: number
   /** Characters of a state vector, or of deletes, in base64. */
-  readonly summaryLength: number
+  readonly fieldLength: number
   /** Characters of a name: swarm, document, sender, member. */
   readonly nameLength: number
   /** Clocks one update may add to one writer. */
@@ -57,7 +57,7 @@ export const LIMITS: Limits = {
   // The longest message, cut for the oldest pilotctl (120,000 bytes), has 290.
   fragments: 1_024,
   // A vector of 100,000 writers takes about 1 MB: 25 times what a large swarm has.
-  summaryLength: 1_500_000,
+  fieldLength: 1_500_000,
   // Longer than any Pilot address or hostname (253).
   nameLength: 256,
   // A writer of 100 clocks a second needs 497 days for 2^32, and a newcomer gets all of them in one update.

@@ -12,14 +12,14 @@
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
 import type { Struct } from './decoded.ts'
-import { Refusal, type RefusalReason } from './refusal.ts'
+import { Rejection, type RejectionReason } from './rejection.ts'
 import { showPath } from './show-path.ts'
 import { isWritableKey, takeOut } from './take-out.ts'
 import { checkValue } from './values.ts'
 
 /** A change made here that no peer would take. It has been taken out of the document. */
-export interface RefusedChange {
-  readonly reason: RefusalReason
+export interface RejectedChange {
+  readonly reason: RejectionReason
   /** Says where, and what is wrong with it. */
   readonly message: string
   /** The name of the root type, then keys and places in lists. */
@@ -32,7 +32,7 @@ export type Fits = (bytes: number, encode: () => Uint8Array) => boolean
 export interface LocalCheckOptions {
   /** Default: all of it can. */
   readonly fits?: Fits
-  readonly tell: (refused: RefusedChange) => void
+  readonly report: (refused: RejectedChange) => void
 }
 
 /** Bytes of an update of one struct, besides its content and its key. */
@@ -41,7 +41,7 @@ const UPDATE_BYTES = 64
 /** UTF-8 bytes of one UTF-16 unit, at most. */
 const UNIT_BYTES = 3
 
-/** Bytes of a value that travels as JSON. Throws a Refusal when JSON cannot write it. */
+/** Bytes of a value that travels as JSON. Throws a Rejection when JSON cannot write it. */
 const checkJson = (value: unknown): number => {
   const bytes = checkValue(value)
   if (typeof value === 'string' || typeof value === 'boolean' || value === null) return bytes
@@ -49,13 +49,13 @@ const checkJson = (value: unknown): number => {
   try {
     json = JSON.stringify(value)
   } catch (error) {
-    throw new Refusal('malformed', `not JSON: ${(error as Error).message}`, error)
+    throw new Rejection('malformed', `not JSON: ${(error as Error).message}`, error)
   }
-  if (json === undefined) throw new Refusal('malformed', `not JSON: ${String(value)}`)
+  if (json === undefined) throw new Rejection('malformed', `not JSON: ${String(value)}`)
   return json.length * UNIT_BYTES
 }
 
-/** Bytes of each clock of the item at most, of the longest where they differ. Throws a Refusal. */
+/** Bytes of each clock of the item at most, of the longest where they differ. Throws a Rejection. */
 const checkContent = ({ content }: Y.Item, index: number): number => {
   if (content instanceof Y.ContentAny) return checkValue(content.arr[index])
   if (content instanceof Y.ContentJSON) return checkJson(content.arr[index] ?? null)
@@ -69,7 +69,7 @@ const checkContent = ({ content }: Y.Item, index: number): number => {
 const countOf = ({ content, length }: Y.Item): number =>
   content instanceof Y.ContentAny || content instanceof Y.ContentJSON ? length : 1
 
-const tooLong = (): Refusal => new Refusal('too_large', 'too long for a message')
+const tooLong = (): Rejection => new Rejection('too_large', 'too long for a message')
 
 /** An update of that clock of the item alone. */
 const encodeClock = (item: Y.Item, index: number): Uint8Array => {
@@ -122,7 +122,7 @@ const pathOf = (item: Y.Item, index: number): (string | number)[] => {
 
 interface Found {
   readonly id: Y.ID
-  readonly refused: RefusedChange
+  readonly rejected: RejectedChange
 }
 
 export class LocalCheck {
@@ -134,8 +134,8 @@ export class LocalCheck {
     this.#options = options
   }
 
-  /** Throws a Refusal where a struct of an update could not be sent on; all else is looked at elsewhere. */
-  lookAtUpdate(structs: readonly Struct[]): void {
+  /** Throws a Rejection where a struct of an update could not be sent on; all else is looked at elsewhere. */
+  checkUpdate(structs: readonly Struct[]): void {
     for (const item of structs) {
       if (!(item instanceof Y.Item) || this.#isKnown(item)) continue
       for (let index = 0; index < countOf(item); index++) {
@@ -145,7 +145,7 @@ export class LocalCheck {
   }
 
   /** What the transaction has written, before anybody is told of it. */
-  look(transaction: Y.Transaction): void {
+  checkTransaction(transaction: Y.Transaction): void {
     const { beforeState, afterState } = transaction
     const found: Found[] = []
     for (const [writer, to] of afterState) {
@@ -159,7 +159,7 @@ export class LocalCheck {
    * What the document holds, whoever wrote it, in a transaction of its own where that is needed. Its
    * own writer's clocks from `unsent` on are with nobody else.
    */
-  lookAtAll(origin: unknown, unsent: number): void {
+  checkDocument(origin: unknown, unsent: number): void {
     const found: Found[] = []
     for (const writer of this.#doc.store.clients.keys()) this.#find(writer, 0, found, unsent)
     if (found.length === 0) return
@@ -168,7 +168,7 @@ export class LocalCheck {
 
   #takeOut(transaction: Y.Transaction, found: readonly Found[]): void {
     for (const { id } of found) takeOut(transaction, id)
-    for (const { refused } of found) this.#options.tell(refused)
+    for (const { rejected: refused } of found) this.#options.report(refused)
   }
 
   #find(writer: number, from: number, found: Found[], unsent = from): void {
@@ -179,27 +179,27 @@ export class LocalCheck {
       if (!(item instanceof Y.Item)) continue
       const count = countOf(item)
       for (let index = 0; index < count; index++) {
-        const refusal = this.#refusalOf(item, index, unsent)
+        const refusal = this.#rejectionOf(item, index, unsent)
         if (!refusal) continue
         const { reason, message } = refusal
         const path = pathOf(item, index)
         const id = Y.createID(writer, item.id.clock + index)
-        found.push({ id, refused: { reason, message: `${showPath(path)}: ${message}`, path } })
+        found.push({ id, rejected: { reason, message: `${showPath(path)}: ${message}`, path } })
       }
     }
   }
 
-  #refusalOf(item: Y.Item, index: number, unsent: number): Refusal | undefined {
+  #rejectionOf(item: Y.Item, index: number, unsent: number): Rejection | undefined {
     if (!isWritableKey(item.parentSub)) {
-      return new Refusal('malformed', `a key that is no text: ${String(item.parentSub)}`)
+      return new Rejection('malformed', `a key that is no text: ${String(item.parentSub)}`)
     }
     let bytes: number
     try {
       bytes = checkContent(item, index)
     } catch (error) {
-      if (error instanceof Refusal) return error
+      if (error instanceof Rejection) return error
       // A getter of the value, or a proxy.
-      return new Refusal('malformed', `cannot be read: ${(error as Error).message}`, error)
+      return new Rejection('malformed', `cannot be read: ${(error as Error).message}`, error)
     }
     const { client, clock } = item.id
     // What others may have already they can pass on, by messages that are longer than ours.

@@ -10,10 +10,10 @@ import type { DeleteSet } from './deletes.ts'
 import type { Clocks, Delta } from './delta.ts'
 import type { Limits } from './limits.ts'
 import type { Fits } from './local-check.ts'
-import type { Refusal } from './refusal.ts'
+import type { Rejection } from './rejection.ts'
 
 /** What a replica knows, in the form in which it asks a peer for the rest. */
-export interface Summary {
+export interface SyncRequest {
   /** Yjs's encoded state vector. */
   readonly vector: Uint8Array
   /** Its encoded delete set; absent when it is long. */
@@ -21,7 +21,7 @@ export interface Summary {
 }
 
 /** A decoded summary. */
-export interface Known {
+export interface PeerState {
   readonly clocks: Clocks
   readonly deletes: DeleteSet | undefined
 }
@@ -36,7 +36,7 @@ export interface Outcome {
   readonly delta: Delta
   /** What the update itself carried. */
   readonly carried: Delta
-  /** What observers of the document threw, and Refusals of updates that had waited for this one. */
+  /** What observers of the document threw, and Rejections of updates that had waited for this one. */
   readonly thrown: readonly unknown[]
 }
 
@@ -49,7 +49,7 @@ export interface ReceivedUpdate {
 }
 
 /** Of one update among several: what was new by it alone, or why it was refused. */
-export type UpdateOutcome = Omit<Outcome, 'thrown'> | Refusal
+export type UpdateOutcome = Omit<Outcome, 'thrown'> | Rejection
 
 /** What became of updates that were merged together. */
 export interface BatchOutcome {
@@ -57,7 +57,7 @@ export interface BatchOutcome {
   readonly outcomes: readonly UpdateOutcome[]
   /** What had waited for these and was merged with them. */
   readonly freed: Delta
-  /** What observers of the document threw, and Refusals of updates that had waited. */
+  /** What observers of the document threw, and Rejections of updates that had waited. */
   readonly thrown: readonly unknown[]
 }
 

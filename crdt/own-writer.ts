@@ -4,15 +4,15 @@
  * both have the content is compared, as far as it is still there.
  *
  * ```js
- * checkOwn(doc, decodeUpdate(bytes, LIMITS), withheld)      // throws a ForkRefusal
+ * checkOwn(doc, decodeUpdate(bytes, LIMITS), withheld)      // throws a ForkRejection
  * ```
  */
 import * as Y from 'yjs'
 import type { DecodedUpdate, Struct } from './decoded.ts'
-import { Refusal } from './refusal.ts'
+import { Rejection } from './rejection.ts'
 import type { OwnRange } from './withheld.ts'
 
-export class ForkRefusal extends Refusal {
+export class ForkRejection extends Rejection {
   /** The first own clock that is another's; undefined: there is one, and it is not known which. */
   readonly fork: number | undefined
 
@@ -22,9 +22,9 @@ export class ForkRefusal extends Refusal {
   }
 }
 
-type Piece = Y.Item | Y.GC
+type OwnStruct = Y.Item | Y.GC
 
-const isGone = (struct: Piece): boolean =>
+const isGone = (struct: OwnStruct): boolean =>
   !(struct instanceof Y.Item) || struct.deleted || struct.content instanceof Y.ContentDeleted
 
 const isSameId = (a: Y.ID | null, b: Y.ID | null): boolean => Y.compareIDs(a, b)
@@ -64,7 +64,7 @@ const isSameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((byte, i) => byte === b[i])
 
 /** How many clocks from `clock` on, of `length`, are the same in both. What is deleted in one may be anything. */
-const countSame = (ours: Piece, theirs: Piece, clock: number, length: number): number => {
+const countSame = (ours: OwnStruct, theirs: OwnStruct, clock: number, length: number): number => {
   if (isGone(ours) || isGone(theirs)) return length
   const [a, b] = [ours as Y.Item, theirs as Y.Item]
   const origin = originAt(b, clock)
@@ -85,8 +85,8 @@ const countSame = (ours: Piece, theirs: Piece, clock: number, length: number): n
 
 /** The first clock from `from` up to `to` at which an own struct of the update is another one. */
 const findDifference = (
-  structs: readonly Piece[],
-  theirs: Piece,
+  structs: readonly OwnStruct[],
+  theirs: OwnStruct,
   from: number,
   to: number,
 ): number | undefined => {
@@ -102,11 +102,11 @@ const findDifference = (
 
 const isOwn =
   (writer: number) =>
-  (struct: Struct): struct is Piece =>
+  (struct: Struct): struct is OwnStruct =>
     struct.id.client === writer && !(struct instanceof Y.Skip)
 
 /**
- * Throws a ForkRefusal where the update holds structs or deletes of the document's writer that it
+ * Throws a ForkRejection where the update holds structs or deletes of the document's writer that it
  * did not write. `range` says which own clocks may have been given out twice, and since when no peer has
  * been shown any; absent: any may, and all have been shown.
  */
@@ -120,7 +120,7 @@ export const checkOwn = (
   const isWithheld = range?.writer === writer
   const from = isWithheld ? range.from : 0
   const fresh = isWithheld ? Math.min(range.fresh, known) : known
-  const own = (store.clients.get(writer) ?? []) as Piece[]
+  const own = (store.clients.get(writer) ?? []) as OwnStruct[]
   for (const struct of structs.filter(isOwn(writer))) {
     const end = struct.id.clock + struct.length
     if (end <= from) continue
@@ -132,12 +132,15 @@ export const checkOwn = (
     const message = `structs of our own writer ${writer} from clock ${fork} up to clock ${end}`
     // A peer that left out what comes before it has that of another, too.
     const isSure = different !== undefined || isWithheld
-    throw new ForkRefusal(message, isSure ? Math.min(fork, known) : undefined)
+    throw new ForkRejection(message, isSure ? Math.min(fork, known) : undefined)
   }
   for (const { clock, len } of deletes.clients.get(writer) ?? []) {
     const end = clock + len
     if (end <= Math.min(fresh, known)) continue
     const message = `deletes of our own writer ${writer} up to clock ${end}`
-    throw new ForkRefusal(message, isWithheld ? Math.min(Math.max(clock, fresh), known) : undefined)
+    throw new ForkRejection(
+      message,
+      isWithheld ? Math.min(Math.max(clock, fresh), known) : undefined,
+    )
   }
 }

@@ -4,7 +4,7 @@
  *
  * ```js
  * const packed = packUpdate(replica.encode(delta), platform)
- * const bytes = unpackUpdate(packed, platform)      // throws a Refusal
+ * const bytes = unpackUpdate(packed, platform)      // throws a Rejection
  * ```
  */
 import { fromBase64, toBase64 } from 'lib0/buffer'
@@ -13,16 +13,16 @@ import { LIMITS, type Limits } from './limits.ts'
 import type { PackedUpdate } from './message.ts'
 import type { EncodedUpdate } from './outcome.ts'
 import type { Platform } from './platform.ts'
-import { Refusal } from './refusal.ts'
+import { Rejection } from './rejection.ts'
 
 /** Bytes. Shorter updates gain nothing from DEFLATE but the time it takes. */
-const DEFLATE_FROM = 512
+const MIN_DEFLATE_BYTES = 512
 
 /** Packs V1 bytes whose digest is known; deflates them where that makes them shorter. */
 export const packUpdate = (update: EncodedUpdate, platform: Platform): PackedUpdate => {
   const { bytes, digest } = update
   const needs = update.needs.size > 0 && { needs: update.needs }
-  if (bytes.length >= DEFLATE_FROM) {
+  if (bytes.length >= MIN_DEFLATE_BYTES) {
     const deflated = platform.deflate(bytes)
     if (deflated.length < bytes.length) {
       return {
@@ -37,14 +37,14 @@ export const packUpdate = (update: EncodedUpdate, platform: Platform): PackedUpd
   return { data: toBase64(bytes), encoding: 'v1', length: bytes.length, digest, ...needs }
 }
 
-/** The V1 bytes, once length and digest have proved them whole; throws a Refusal. */
+/** The V1 bytes, once length and digest have proved them whole; throws a Rejection. */
 export const unpackUpdate = (
   packed: PackedUpdate,
   platform: Platform,
   limits: Limits = LIMITS,
 ): Uint8Array => {
   if (packed.length > limits.updateBytes) {
-    throw new Refusal(
+    throw new Rejection(
       'too_large',
       `update of ${packed.length} bytes, at most ${limits.updateBytes}`,
     )
@@ -54,17 +54,17 @@ export const unpackUpdate = (
     const raw = fromBase64(packed.data)
     bytes = packed.encoding === 'v1' ? raw : platform.inflate(raw, packed.length)
   } catch (error) {
-    throw new Refusal('damaged', `update cannot be unpacked: ${(error as Error).message}`, error)
+    throw new Rejection('damaged', `update cannot be unpacked: ${(error as Error).message}`, error)
   }
   if (bytes.length !== packed.length) {
-    throw new Refusal(
+    throw new Rejection(
       'damaged',
       `update has ${bytes.length} bytes, ${packed.length} were announced`,
     )
   }
   const digest = digestBytes(bytes, platform)
   if (digest !== packed.digest) {
-    throw new Refusal('damaged', `update has digest ${digest}, ${packed.digest} was announced`)
+    throw new Rejection('damaged', `update has digest ${digest}, ${packed.digest} was announced`)
   }
   return bytes
 }

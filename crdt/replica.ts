@@ -33,25 +33,25 @@ import { CausalGate, type HeldUpdate } from './gate.ts'
 import { type Inspection, inspectUpdate } from './inspect.ts'
 import { applyDeletes, integrate } from './integrate.ts'
 import { LIMITS, type Limits } from './limits.ts'
-import { LocalCheck, type RefusedChange } from './local-check.ts'
+import { LocalCheck, type RejectedChange } from './local-check.ts'
 import { highestClocks, needsOf } from './needs.ts'
 import type {
   BatchOutcome,
   EncodedUpdate,
-  Known,
   Outcome,
+  PeerState,
   ReceivedUpdate,
   ReplicaOptions,
-  Summary,
+  SyncRequest,
   UpdateOutcome,
 } from './outcome.ts'
 import { checkOwnDoc } from './own-doc.ts'
-import { ForkRefusal } from './own-writer.ts'
+import { ForkRejection } from './own-writer.ts'
 import type { Platform } from './platform.ts'
 import { Progress } from './progress.ts'
-import { Refusal } from './refusal.ts'
+import { Rejection } from './rejection.ts'
 import { renameStructs } from './rename.ts'
-import { encodeSummary, readSummary } from './summary.ts'
+import { decodeSyncRequest, encodeSyncRequest } from './sync-request.ts'
 import { type GuardedTransactions, guardTransactions } from './transaction-guard.ts'
 import { type OwnRange, Withheld } from './withheld.ts'
 
@@ -71,7 +71,7 @@ interface Merged extends Pick<Outcome, 'delta' | 'thrown'> {
 
 const NOTHING = emptyDelta()
 
-const waiting = ({ carried }: HeldUpdate): Exclude<UpdateOutcome, Refusal> => ({
+const waiting = ({ carried }: HeldUpdate): Exclude<UpdateOutcome, Rejection> => ({
   status: 'waiting',
   delta: emptyDelta(),
   carried,
@@ -90,7 +90,7 @@ export class Replica {
   /** Called after each transaction that did not come through `apply`; `takeLocal` tells what it was. */
   onLocal: (() => void) | undefined
   /** Called after a transaction of which peers would refuse something: it has been taken out. */
-  onRefused: ((refused: RefusedChange) => void) | undefined
+  onRejected: ((refused: RejectedChange) => void) | undefined
   /** Called with what listeners of the document threw and no caller is there to be given. */
   onThrown: ((error: unknown) => void) | undefined
   readonly #platform: Platform
@@ -101,7 +101,7 @@ export class Replica {
   readonly #guard: GuardedTransactions
   readonly #check: LocalCheck
   /** What was taken out and has not been reported. */
-  #refused: RefusedChange[] = []
+  #rejected: RejectedChange[] = []
   readonly #later: ReplicaOptions['later']
   #isRecovering = false
   #state: State | undefined
@@ -126,7 +126,7 @@ export class Replica {
     this.#later = options.later
     const { fits } = options
     this.#check = new LocalCheck(doc, {
-      tell: (refused) => this.#refused.push(refused),
+      report: (refused) => this.#rejected.push(refused),
       ...(fits && { fits }),
     })
     this.#guard = guardTransactions(doc, {
@@ -134,7 +134,7 @@ export class Replica {
       onThrown: (error) => this.onThrown?.(error),
       onEnding: (transaction) => {
         // What comes through `apply` was looked at before.
-        if (!this.#isMerge(transaction)) this.#check.look(transaction)
+        if (!this.#isMerge(transaction)) this.#check.checkTransaction(transaction)
       },
     })
     this.#listener = (transaction) => this.#onTransaction(transaction)
@@ -147,7 +147,7 @@ export class Replica {
     this.doc.off('afterTransaction', this.#listener)
     this.#guard.end()
     this.onLocal = undefined
-    this.onRefused = undefined
+    this.onRejected = undefined
     this.onThrown = undefined
   }
 
@@ -188,8 +188,8 @@ export class Replica {
    * with nobody else: they are looked at again as to whether they can be sent.
    */
   examine(unsent: number): void {
-    this.#check.lookAtAll(this, unsent)
-    this.#tellRefused()
+    this.#check.checkDocument(this, unsent)
+    this.#reportRejected()
   }
 
   /**
@@ -215,7 +215,7 @@ export class Replica {
   }
 
   /** How far it is, as peers are shown. */
-  get shownClock(): number {
+  get publishedClock(): number {
     return Math.min(this.ownClock, this.#withheld?.from ?? this.ownClock)
   }
 
@@ -258,7 +258,7 @@ export class Replica {
 
   /** Shows what was withheld: it counts as changed now. */
   release(): void {
-    const news = this.#withheld?.news(this.doc)
+    const news = this.#withheld?.toPublish(this.doc)
     this.#withheld = undefined
     this.#fork = undefined
     this.#state = undefined
@@ -278,35 +278,35 @@ export class Replica {
    * What this replica knows, to ask a peer for the rest. `withWaiting` counts what waits in the
    * gate as known: it need not come again, unless what it waits for is nowhere to be had.
    */
-  summary(withWaiting = false): Summary {
+  syncRequest(withWaiting = false): SyncRequest {
     const { clocks, deletes } = this.#current()
     const reached = new Map(clocks)
     if (withWaiting) {
       for (const [writer, clock] of this.#gate.reach(this.#clockOf)) reached.set(writer, clock)
     }
-    return encodeSummary(reached, deletes)
+    return encodeSyncRequest(reached, deletes)
   }
 
-  /** Decodes a peer's summary; throws a Refusal. */
-  read(summary: Summary): Known {
-    return readSummary(summary)
+  /** Decodes a peer's summary; throws a Rejection. */
+  decode(summary: SyncRequest): PeerState {
+    return decodeSyncRequest(summary)
   }
 
   /** Exactly what a peer with this knowledge lacks; all deletes where it did not tell its own. */
-  lacking(known: Known): Delta {
+  lacking(known: PeerState): Delta {
     const own = this.#current()
     return deltaSince(own, known.clocks, known.deletes ?? emptyDeletes())
   }
 
   /** What a peer with this knowledge knows once it has got `delta` too. */
-  knownWith(known: Known, delta: Delta): Known {
+  peerStateWith(known: PeerState, delta: Delta): PeerState {
     const clocks = new Map(known.clocks)
     for (const [writer, { to }] of delta.structs) clocks.set(writer, to)
     return { clocks, deletes: mergeDeletes([known.deletes ?? emptyDeletes(), delta.deletes]) }
   }
 
   /** May the peer have something that we lack? (Yes, where its deletes are not told.) */
-  isBehind(known: Known): boolean {
+  isBehind(known: PeerState): boolean {
     const own = this.#current()
     for (const [writer, clock] of known.clocks) {
       if (clock > (own.clocks.get(writer) ?? 0)) return true
@@ -323,7 +323,7 @@ export class Replica {
   }
 
   /**
-   * Merges a V1 update from the network. Throws a Refusal, and then nothing has changed. It
+   * Merges a V1 update from the network. Throws a Rejection, and then nothing has changed. It
    * waits while its predecessors are missing, or what it `needs` (see `needs.ts`); updates that
    * waited for this one are merged with it. Not to be called in a transaction or an observer of
    * the document (TypeError): Yjs would tell only later what was new.
@@ -365,13 +365,13 @@ export class Replica {
    */
   accept(bytes: Uint8Array, origin: unknown): Outcome {
     const outcome = this.#take(bytes, NO_CLOCKS, origin, ({ structs }) =>
-      this.#check.lookAtUpdate(structs),
+      this.#check.checkUpdate(structs),
     )
-    if (!isEmptyDelta(outcome.delta)) this.#tellLocal(outcome.delta)
+    if (!isEmptyDelta(outcome.delta)) this.#reportLocal(outcome.delta)
     return outcome
   }
 
-  #tellLocal(delta: Delta): void {
+  #reportLocal(delta: Delta): void {
     if (this.#withheld) this.#withheld.add(delta)
     else this.#local.push(delta)
     this.onLocal?.()
@@ -401,8 +401,8 @@ export class Replica {
       const delta = this.#strip(progress.delta())
       return { status: isEmptyDelta(delta) ? 'known' : 'new', delta, carried }
     } catch (error) {
-      if (error instanceof Refusal) return error
-      return new Refusal('apply_failed', `Yjs failed: ${(error as Error).message}`, error)
+      if (error instanceof Rejection) return error
+      return new Rejection('apply_failed', `Yjs failed: ${(error as Error).message}`, error)
     }
   }
 
@@ -440,7 +440,7 @@ export class Replica {
     try {
       return inspectUpdate(this.doc, bytes, this.#limits, withheld)
     } catch (error) {
-      if (error instanceof ForkRefusal && error.fork !== undefined)
+      if (error instanceof ForkRejection && error.fork !== undefined)
         this.#fork = Math.min(error.fork, this.#fork ?? error.fork)
       throw error
     }
@@ -488,7 +488,7 @@ export class Replica {
       try {
         seen = this.#inspect(bytes)
       } catch (error) {
-        if (!(error instanceof Refusal)) throw error
+        if (!(error instanceof Rejection)) throw error
         thrown.push(error)
         return
       }
@@ -524,7 +524,7 @@ export class Replica {
     if (!end?.failure) return
     this.#state = undefined
     const { error } = end.failure
-    const failed = new Refusal('apply_failed', `Yjs failed: ${(error as Error).message}`, error)
+    const failed = new Rejection('apply_failed', `Yjs failed: ${(error as Error).message}`, error)
     if (merged.length === 0 && before === 0) throw failed
     thrown.push(failed)
   }
@@ -542,11 +542,11 @@ export class Replica {
     })
   }
 
-  #tellRefused(): void {
-    const all = this.#refused
+  #reportRejected(): void {
+    const all = this.#rejected
     if (all.length === 0) return
-    this.#refused = []
-    for (const refused of all) this.onRefused?.(refused)
+    this.#rejected = []
+    for (const refused of all) this.onRejected?.(refused)
   }
 
   #onTransaction(transaction: Y.Transaction): void {
@@ -556,8 +556,8 @@ export class Replica {
     if (this.#isMerge(transaction)) {
       this.#merged?.push(this.#strip(delta))
     } else {
-      this.#tellLocal(delta)
-      this.#tellRefused()
+      this.#reportLocal(delta)
+      this.#reportRejected()
     }
   }
 
@@ -568,7 +568,7 @@ export class Replica {
   #current(): State {
     if (this.#state === undefined) {
       const whole = Y.snapshot(this.doc)
-      const snapshot = this.#withheld?.shown(whole) ?? whole
+      const snapshot = this.#withheld?.visible(whole) ?? whole
       this.#state = {
         clocks: snapshot.sv,
         deletes: snapshot.ds,

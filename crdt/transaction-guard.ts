@@ -120,7 +120,7 @@ class Guard {
   /** In the place of the document's `emit`. */
   readonly #emit: Emit = (name, args) => {
     if (!EVENTS.has(name)) {
-      const thrown = this.#tell(name, args)
+      const thrown = this.#notify(name, args)
       if (thrown.length > 0) throw thrown[0]
       return
     }
@@ -130,7 +130,7 @@ class Guard {
       transaction.meta.set(STAGE, name)
       if (name === 'beforeObserverCalls') this.#each(({ onEnding }) => onEnding?.(transaction))
     }
-    this.#thrown.push(...this.#tell(name, args))
+    this.#thrown.push(...this.#notify(name, args))
     if (name === 'afterAllTransactions') {
       this.#endUnused()
       this.#release(this.#sink)
@@ -140,7 +140,7 @@ class Guard {
   }
 
   /** Calls all listeners, and returns what they threw. */
-  #tell(name: string, args: readonly unknown[]): unknown[] {
+  #notify(name: string, args: readonly unknown[]): unknown[] {
     const thrown: unknown[] = []
     // A document of a program's own class may emit in a way of its own.
     if (this.#before !== (Y.Doc.prototype.emit as Emit)) {
@@ -195,7 +195,7 @@ class Guard {
       const unended: Y.Transaction[] = []
       for (const transaction of left) {
         if (stageOf(transaction) === 'open') unended.push(transaction)
-        else if (stageOf(transaction) === 'untold') attempt(() => tellUpdate(transaction), thrown)
+        else if (stageOf(transaction) === 'untold') attempt(() => emitUpdate(transaction), thrown)
       }
       attempt(() => endAll(doc, unended), thrown)
     }
@@ -228,7 +228,7 @@ const endAll = (doc: Y.Doc, transactions: readonly Y.Transaction[]): void => {
 }
 
 /** What Yjs would have told next. */
-const tellUpdate = (transaction: Y.Transaction): void => {
+const emitUpdate = (transaction: Y.Transaction): void => {
   const { doc, origin, beforeState } = transaction
   doc.emit('afterTransactionCleanup', [transaction, doc])
   const update = Y.encodeStateAsUpdate(doc, Y.encodeStateVector(beforeState))

@@ -6,12 +6,12 @@
  * read into own properties (see `setOwn`).
  *
  * ```js
- * checkValue({ a: [1, 2] })      // bytes at most; throws a Refusal, too_deep
+ * checkValue({ a: [1, 2] })      // bytes at most; throws a Rejection, too_deep
  * setOwn(copy, '__proto__', 1)   // an own property; the prototype stays
  * ```
  */
 import { LIMITS } from './limits.ts'
-import { Refusal } from './refusal.ts'
+import { Rejection } from './rejection.ts'
 
 /** Assigning to it changes an object's prototype, and leaves no entry. */
 const PROTOTYPE = '__proto__'
@@ -34,8 +34,8 @@ export const setOwn = (object: Record<string, unknown>, key: string, value: unkn
     })
 }
 
-export const tooDeep = (): Refusal =>
-  new Refusal('too_deep', `a value nested more than ${LIMITS.depth} deep`)
+export const tooDeep = (): Rejection =>
+  new Rejection('too_deep', `a value nested more than ${LIMITS.depth} deep`)
 
 /** Bytes of a number, boolean or null in Yjs's encoding, and those around a string, at most. */
 const SCALAR_BYTES = 10
@@ -50,7 +50,7 @@ const holds = (value: unknown): value is object =>
 
 /**
  * How many bytes the value (of decoded JSON, or of Yjs's own encoding) takes at most. Throws a
- * Refusal when it is nested deeper than `LIMITS.depth`. It keeps its own stack, so that no value
+ * Rejection when it is nested deeper than `LIMITS.depth`. It keeps its own stack, so that no value
  * can exhaust the program's.
  */
 export const checkValue = (value: unknown): number => {

@@ -26,7 +26,7 @@ export interface OwnRange {
 }
 
 /** Deltas kept apart. To merge more at once costs less for each; they are merged for each digest. */
-const APART = 64
+const MAX_DELTAS = 64
 
 /** The deletes of that writer from that clock on. */
 const deletesFrom = (writer: number, from: number): DeleteSet => {
@@ -54,7 +54,7 @@ export class Withheld implements OwnRange {
   /** Takes in what was changed here. */
   add(delta: Delta): void {
     const deltas = [...this.#deltas, delta]
-    this.#deltas = deltas.length < APART ? deltas : [mergeDeltas(deltas)]
+    this.#deltas = deltas.length < MAX_DELTAS ? deltas : [mergeDeltas(deltas)]
   }
 
   /** What a merge brought, without deletes of what is withheld: a winner of a peer's took its key. */
@@ -68,7 +68,7 @@ export class Withheld implements OwnRange {
   }
 
   /** The state as peers may see it. */
-  shown({ sv, ds }: Y.Snapshot): Y.Snapshot {
+  visible({ sv, ds }: Y.Snapshot): Y.Snapshot {
     const clocks = new Map(sv)
     const clock = Math.min(this.from, clocks.get(this.writer) ?? 0)
     if (clock > 0) clocks.set(this.writer, clock)
@@ -94,7 +94,7 @@ export class Withheld implements OwnRange {
   }
 
   /** All that was withheld; undefined where there is nothing. */
-  news(doc: Y.Doc): Delta | undefined {
+  toPublish(doc: Y.Doc): Delta | undefined {
     const to = Y.getState(doc.store, this.writer)
     const structs = new Map(to > this.from ? [[this.writer, { from: this.from, to }]] : [])
     const own = { structs, deletes: emptyDeletes() }

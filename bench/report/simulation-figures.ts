@@ -42,7 +42,7 @@ const simulated = ({ loss, curve }: WriteRow): Curve => ({
 
 const expected = ({ loss, update }: WriteRow, { settings }: Result, until: number): Curve => {
   const { nodes, fanout, echo, latency } = settings
-  const { gatherMs, echoMs, inlineBytes } = DEFAULTS
+  const { batchMs, digestDelayMs, inlineBytes } = DEFAULTS
   const isFetched = update > inlineBytes
   const shares = expectSpread({
     nodes,
@@ -50,8 +50,8 @@ const expected = ({ loss, update }: WriteRow, { settings }: Result, until: numbe
     echo,
     loss,
     latency,
-    gatherMs,
-    echoMs,
+    batchMs,
+    digestDelayMs,
     isFetched,
     until,
   })

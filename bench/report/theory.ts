@@ -21,8 +21,8 @@ export interface SpreadOptions {
   /** Shortest and longest way, whole milliseconds; each between them is as likely. */
   readonly latency: readonly [number, number]
   /** Milliseconds that a node gathers before it pushes, and after which its digest follows. */
-  readonly gatherMs: number
-  readonly echoMs: number
+  readonly batchMs: number
+  readonly digestDelayMs: number
   /** Is the update so long that even a push only announces it, and who lacks it asks? */
   readonly isFetched: boolean
   /** Milliseconds that are wanted. */
@@ -42,7 +42,7 @@ const convolve = (a: readonly number[], b: readonly number[]): number[] => {
 
 /** A number for each millisecond from 0 to `until`. */
 export const expectSpread = (options: SpreadOptions): number[] => {
-  const { nodes, fanout, echo, loss, latency, gatherMs, echoMs, isFetched, until } = options
+  const { nodes, fanout, echo, loss, latency, batchMs, digestDelayMs, isFetched, until } = options
   const [shortest, longest] = latency
   const count = longest - shortest + 1
   const way = Array.from({ length: longest + 1 }, (_, ms) => (ms >= shortest ? 1 / count : 0))
@@ -54,9 +54,9 @@ export const expectSpread = (options: SpreadOptions): number[] => {
     delays.reduce((sum, chance, delay) => sum + chance * (reached[ms - delay] ?? 0), 0)
   for (let ms = 0; ms <= until; ms++) {
     const pushes = isFetched
-      ? q ** 3 * fanout * before(three, ms - gatherMs)
-      : q * fanout * before(way, ms - gatherMs)
-    const hits = pushes + q ** 3 * echo * before(three, ms - echoMs)
+      ? q ** 3 * fanout * before(three, ms - batchMs)
+      : q * fanout * before(way, ms - batchMs)
+    const hits = pushes + q ** 3 * echo * before(three, ms - digestDelayMs)
     reached.push(1 - (1 - 1 / nodes) * Math.exp(-hits))
   }
   return reached

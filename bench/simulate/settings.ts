@@ -53,7 +53,7 @@ export const STANDARD: Settings = {
   nodes: 1_000,
   view: VIEW,
   fanout: DEFAULTS.fanout,
-  echo: DEFAULTS.echoFanout,
+  echo: DEFAULTS.digestFanout,
   losses: [0, 0.1],
   latency: [10, 50],
   sizes: [20, 6_000],

@@ -182,7 +182,7 @@ export class Swarm {
   #config({ fanout, echo, view, nodes, hasRounds }: SwarmOptions): Partial<GossipConfig> {
     return {
       fanout,
-      echoFanout: echo,
+      digestFanout: echo,
       // A limited view stays as it is: nobody is taken in because others name it.
       ...(view < nodes - 1 && { maxPeers: 1 }),
       ...(!hasRounds && { intervalMs: NEVER, jitter: 0 }),

@@ -175,7 +175,7 @@ export class Agent {
 
   /** Asks a peer for what it has; it is heard when it answers. */
   ask(): void {
-    this.member.take({ type: 'ask', document: this.swarm })
+    this.member.take({ type: 'pull', document: this.swarm })
   }
 
   /** Whom it knows. */

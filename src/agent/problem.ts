@@ -5,7 +5,7 @@
  * new Agent({ …, onProblem: (problem) => problem.type === 'refused' && count(problem.reason) })
  * ```
  */
-import type { RefusalReason } from '../../crdt/index.ts'
+import type { RejectionReason } from '../../crdt/index.ts'
 import type { Failure } from '../errors.ts'
 import { heedless, warn, warnOf } from '../unheard.ts'
 
@@ -21,7 +21,7 @@ export type Problem =
       readonly document?: string
       /** It is about who is there, and not about what the document holds. */
       readonly part?: 'awareness'
-      readonly reason: RefusalReason
+      readonly reason: RejectionReason
       readonly message: string
       /**
        * Where it was written here: the name of the root type, then keys and places in lists. It has

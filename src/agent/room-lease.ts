@@ -51,7 +51,7 @@ export class RoomLease {
   }
 
   /**
-   * Merges a V1 update, checked like one of the network: throws a Refusal, and then nothing has
+   * Merges a V1 update, checked like one of the network: throws a Rejection, and then nothing has
    * changed. `origin` is that of the transaction. Throws a Failure (closed) after `close`.
    */
   accept(update: Uint8Array, origin: unknown): void {

@@ -14,7 +14,7 @@
 import { randomInt } from 'node:crypto'
 import { type Awareness, removeAwarenessStates } from 'y-protocols/awareness'
 import * as Y from 'yjs'
-import { LIMITS, packUpdate, Refusal, Replica } from '../../crdt/index.ts'
+import { LIMITS, packUpdate, Rejection, Replica } from '../../crdt/index.ts'
 import { type Deferred, deferred } from '../deferred.ts'
 import { type Failure, toFailure } from '../errors.ts'
 import { type DocumentStatus, NOT_SHARED, type OpenOptions, updateRoom } from '../gossip/index.ts'
@@ -111,7 +111,7 @@ export class Room implements Attachable {
       later: queueMicrotask,
       ...('origin' in options && { origin: options.origin }),
     })
-    this.replica.onRefused = (refused) => {
+    this.replica.onRejected = (refused) => {
       this.onProblem({ type: 'refused', from: this.#address, document: name, ...refused })
     }
     this.replica.onThrown = (error) => this.#onThrown(error)
@@ -246,13 +246,13 @@ export class Room implements Attachable {
 
   /**
    * Merges a V1 update of a program that writes through us, checked like one of the network: it
-   * throws a Refusal, and then nothing has changed. Peers are told as of a change made here.
+   * throws a Rejection, and then nothing has changed. Peers are told as of a change made here.
    * `origin` is that of the transaction.
    */
   accept(update: Uint8Array, origin: unknown): void {
     const { thrown } = this.replica.accept(update, origin)
     for (const error of thrown) {
-      if (!(error instanceof Refusal)) this.#onThrown(error)
+      if (!(error instanceof Rejection)) this.#onThrown(error)
     }
   }
 
@@ -270,7 +270,7 @@ export class Room implements Attachable {
     const { identity } = this.#options.keep ?? {}
     if (!identity) return this.flushed()
     const { clientID: writer } = this.doc
-    const clock = this.replica.shownClock
+    const clock = this.replica.publishedClock
     return this.flushed().then(() => identity.publish(clock, writer))
   }
 
@@ -282,12 +282,12 @@ export class Room implements Attachable {
     try {
       this.#gossiped?.receive(bytes, from)
     } catch (error) {
-      if (!(error instanceof Refusal)) {
+      if (!(error instanceof Rejection)) {
         this.#onThrown(error)
         return
       }
       const { reason, message } = error
-      this.#member?.gossip?.counters.refuse(reason)
+      this.#member?.gossip?.counters.reject(reason)
       this.onProblem({
         type: 'refused',
         part: 'awareness',

@@ -76,7 +76,7 @@ const isInSync = ({ name, replica, member, status }: Room, peer: Peer): boolean 
   // What is withheld here no peer has.
   if (peer.digests.get(name) === replica.digest)
     return !status.isWithholding && !status.differing.has(peer.address)
-  return member?.gossip?.hasTold(name, peer.address) ? false : null
+  return member?.gossip?.hasCurrentDigest(name, peer.address) ? false : null
 }
 
 /** Those that differ in what some writers wrote, and whose digest is ours. */

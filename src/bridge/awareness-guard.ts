@@ -15,7 +15,7 @@
 import * as decoding from 'lib0/decoding'
 import { equalityDeep } from 'lib0/function'
 import { type Awareness, removeAwarenessStates } from 'y-protocols/awareness'
-import { checkValue, Refusal } from '../../crdt/index.ts'
+import { checkValue, Rejection } from '../../crdt/index.ts'
 import { encodeUpdate, type UpdateEntry } from '../agent/awareness/awareness-update.ts'
 import { BadFrame, reading } from './frames.ts'
 import type { BridgeLimits } from './limits.ts'
@@ -69,7 +69,7 @@ const readState = ({ json }: Entry): State | undefined => {
   try {
     checkValue(value)
   } catch (error) {
-    if (error instanceof Refusal) return undefined
+    if (error instanceof Rejection) return undefined
     throw error
   }
   return value as State

@@ -10,7 +10,7 @@
  */
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
-import { Refusal } from '../../crdt/index.ts'
+import { Rejection } from '../../crdt/index.ts'
 import { Failure, toFailure } from '../errors.ts'
 import { attempt } from '../unheard.ts'
 import type { AwarenessGuard } from './awareness-guard.ts'
@@ -277,7 +277,7 @@ export class Connection implements HubClient {
   #fail(error: unknown): void {
     if (error instanceof BadFrame) {
       this.close(error.code, error.message, 'malformed')
-    } else if (error instanceof Refusal) {
+    } else if (error instanceof Rejection) {
       const told = `a client's update of room "${this.#options.room}" was refused: ${error.message}`
       this.#shared.onProblem(new Failure('invalid_argument', told, { cause: error }))
       this.close(PERMANENT, error.reason, 'refused')

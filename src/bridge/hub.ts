@@ -26,7 +26,7 @@ export interface ServedRoom {
   /** Made when first read. */
   readonly awareness: Awareness
   /**
-   * Merges a client's V1 update, checked as one from the network is; throws a Refusal, and then
+   * Merges a client's V1 update, checked as one from the network is; throws a Rejection, and then
    * nothing has changed. `origin` is that of the transaction.
    */
   accept(update: Uint8Array, origin: unknown): void
@@ -109,7 +109,7 @@ export class Hub {
     return new AwarenessGuard(this.#room.awareness, this.#owners, limits)
   }
 
-  /** Throws a Refusal, and then nothing has changed. */
+  /** Throws a Rejection, and then nothing has changed. */
   accept(update: Uint8Array, from: HubClient): void {
     // A copy: what waits for its predecessors must not keep the socket's buffer alive.
     const copy = new Uint8Array(update)

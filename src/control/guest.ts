@@ -61,9 +61,9 @@ export class Guest {
     const { member, room } = this.agent
     member.take({ type: 'flush' })
     await this.#until(() => {
-      const { unconfirmedSince, hasFresh } = room.status
+      const { unacknowledgedSince, hasFresh } = room.status
       // What `send` has resolved for is kept; what the agent shows may still be under way to its disk.
-      return unconfirmedSince === undefined && !hasFresh && member.gossip?.sending === 0
+      return unacknowledgedSince === undefined && !hasFresh && member.gossip?.sending === 0
     }, 'has not kept what was written')
   }
 

@@ -14,7 +14,7 @@ import {
   digestBytes,
   emptyDelta,
   encodePush,
-  fitsPiece,
+  fitsChunk,
   isEmptyDelta,
   LIMITS,
   type PackedUpdate,
@@ -22,14 +22,14 @@ import {
   type Push,
   packUpdate,
   type Replica,
-  type Summary,
-  takePiece,
+  type SyncRequest,
+  takeChunk,
 } from '../../crdt/index.ts'
+import { ChunkCache } from './chunk-cache.ts'
 import type { Fanouts } from './fanouts.ts'
+import { FragmentedText } from './fragmented-text.ts'
 import type { OpenDocument } from './open-document.ts'
-import type { Answer, Saying } from './outbox.ts'
-import { Parcel } from './parcel.ts'
-import { PartCache } from './part-cache.ts'
+import type { Answer, QueuedState } from './outbox.ts'
 import type { Rumors } from './rumors.ts'
 
 export interface ComposeOptions {
@@ -53,9 +53,9 @@ export interface Composed {
   /** Undefined when there was nothing to say after all. */
   readonly text: string | undefined
   /** Said by this message. */
-  readonly said: [string, Saying][]
+  readonly included: [string, QueuedState][]
   /** Left for the next one. */
-  readonly left: [string, Saying][]
+  readonly left: [string, QueuedState][]
   /** Changes that no message of this length can hold: document and bytes. */
   readonly unsendable: [string, number][]
 }
@@ -67,7 +67,7 @@ const ENVELOPE_BYTES = 2_048
  * Bytes of V1 of one part of a long answer. A part takes the sender 40 ms, and what comes first is
  * shown first; shorter ones cost a message each, longer ones hold up what is short.
  */
-const PART_BYTES = 1_048_576
+const MAX_CHUNK_BYTES = 1_048_576
 
 /** Bytes kept for all of a message but the data of a fragment. */
 const FRAGMENT_BYTES = 1_024
@@ -82,13 +82,13 @@ const NEED_LENGTH = 22
 const ESTIMATE = 4
 
 /** Below this an update is cut into single structs. */
-const LEAST_PIECE_BYTES = 256
+const MIN_CHUNK_BYTES = 256
 
 /** As bytes of a piece: a single struct, or run of deletes. */
 const SINGLE = 1
 
 /** Aim a little below the room there is, as pieces do not compress alike. */
-const PIECE_MARGIN = 0.85
+const CHUNK_MARGIN = 0.85
 
 /** An address that no peer has: nothing is known to it. */
 const NOBODY = ''
@@ -109,20 +109,20 @@ const lengthOf = ({ data, needs, told = [] }: PackedUpdate): number =>
 
 /** Characters that an update of that document may take in a message that says nothing else. */
 export const updateRoom = (document: string, maxMessageBytes: number): number => {
-  const room = Math.max(LEAST_PIECE_BYTES, maxMessageBytes - ENVELOPE_BYTES)
-  return Math.max(LEAST_PIECE_BYTES, room - jsonBytes(document) - STATE_BYTES)
+  const room = Math.max(MIN_CHUNK_BYTES, maxMessageBytes - ENVELOPE_BYTES)
+  return Math.max(MIN_CHUNK_BYTES, room - jsonBytes(document) - STATE_BYTES)
 }
 
 interface Part {
   readonly state: DocState
   /** Characters it takes. */
   readonly length: number
-  readonly rest?: Saying
+  readonly rest?: QueuedState
   readonly unsendable?: number
 }
 
 interface Asked {
-  readonly summary?: Summary
+  readonly summary?: SyncRequest
   /** Characters it takes. */
   readonly asked: number
   /** Bytes of the vector where not even that fits: then the others must ask us. */
@@ -147,7 +147,7 @@ export class Composer {
   /** Several peers are told the same: encode and compress it once. */
   readonly #packed = new WeakMap<Delta, PackedUpdate>()
   readonly #short = new WeakMap<Delta, boolean>()
-  readonly #parts = new PartCache()
+  readonly #chunks = new ChunkCache()
 
   constructor(options: ComposeOptions) {
     this.#options = options
@@ -156,7 +156,7 @@ export class Composer {
   /** The next message to `to`. `members` are asked for only where the message speaks of our state. */
   compose(
     to: string,
-    sayings: readonly [string, Saying][],
+    sayings: readonly [string, QueuedState][],
     documents: ReadonlyMap<string, OpenDocument>,
     members: () => readonly string[],
     now: number,
@@ -165,15 +165,15 @@ export class Composer {
     const { self, swarm } = this.#options
     const maxMessageBytes = this.#options.maxMessageBytes()
     const state = new Map<string, DocState>()
-    const said: [string, Saying][] = []
-    const left: [string, Saying][] = []
+    const said: [string, QueuedState][] = []
+    const left: [string, QueuedState][] = []
     const unsendable: [string, number][] = []
-    let room = Math.max(LEAST_PIECE_BYTES, maxMessageBytes - ENVELOPE_BYTES)
+    let room = Math.max(MIN_CHUNK_BYTES, maxMessageBytes - ENVELOPE_BYTES)
     let version = 0
     for (const [name, saying] of sayings) {
       const document = documents.get(name)
       if (!document) continue
-      if (room < LEAST_PIECE_BYTES || state.size >= LIMITS.documents) {
+      if (room < MIN_CHUNK_BYTES || state.size >= LIMITS.documents) {
         left.push([name, saying])
         continue
       }
@@ -202,14 +202,14 @@ export class Composer {
       })
       said.push([name, saying])
     }
-    if (said.length === 0) return { text: undefined, said, left, unsendable }
+    if (said.length === 0) return { text: undefined, included: said, left, unsendable }
     const speaksOfState = [...state.values()].some(({ digest }) => digest !== undefined)
     const timestamp = Math.floor(now / 1000)
     const push = { version, state, sender: self, timestamp, swarm, documents: documents.size }
     let text = encodePush({ ...push, members: speaksOfState ? members() : [] })
     // Only long names of members make it longer than was reckoned: better none than in fragments.
     if (this.isTooLong(text)) text = encodePush({ ...push, members: [] })
-    return { text, said, left, unsendable }
+    return { text, included: said, left, unsendable }
   }
 
   /** Is the text longer than one message may be? */
@@ -219,10 +219,10 @@ export class Composer {
   }
 
   /** Cuts a text that is too long for one message. */
-  split(text: string): Parcel {
+  split(text: string): FragmentedText {
     const { platform } = this.#options
     const room = this.#options.maxMessageBytes() - FRAGMENT_BYTES
-    return new Parcel(text, digestBytes(utf8.encode(text), platform), room)
+    return new FragmentedText(text, digestBytes(utf8.encode(text), platform), room)
   }
 
   /** A message that carries nothing but a fragment, or the wish for some. */
@@ -243,19 +243,19 @@ export class Composer {
   }
 
   /** Does all that came since that number ride along in a push? Else it is announced, and fetched. */
-  ridesAlong(document: OpenDocument, since: number): boolean {
+  fitsInline(document: OpenDocument, since: number): boolean {
     return this.#pushed(NOBODY, document, since, Number.POSITIVE_INFINITY).isWhole
   }
 
   /** Does what we know fit into a message? Else asking is in vain, and the others must ask us. */
-  canAsk(replica: Replica): boolean {
-    return replica.summary().vector.length * BASE64_GROWTH <= LIMITS.summaryLength
+  canPull(replica: Replica): boolean {
+    return replica.syncRequest().vector.length * BASE64_GROWTH <= LIMITS.fieldLength
   }
 
   /** It takes what room the rest leaves: it need not arrive. */
-  #awareness(document: OpenDocument, saying: Saying, room: number): Uint8Array | undefined {
+  #awareness(document: OpenDocument, saying: QueuedState, room: number): Uint8Array | undefined {
     const bytes = Math.floor(room / BASE64_GROWTH)
-    if (saying.awareness === undefined || bytes < LEAST_PIECE_BYTES) return undefined
+    if (saying.awareness === undefined || bytes < MIN_CHUNK_BYTES) return undefined
     return document.awareness?.encodeSince(saying.awareness, bytes)
   }
 
@@ -263,16 +263,18 @@ export class Composer {
   #part(
     to: string,
     document: OpenDocument,
-    saying: Saying,
+    saying: QueuedState,
     room: number,
     mayBeLong: boolean,
     now: number,
   ): Part {
     const { replica } = document
-    const { since, ask, answer } = saying
-    const { summary, asked, tooLong } = ask ? this.#summary(replica, room, mayBeLong) : NOT_ASKED
+    const { since, pull: ask, answer } = saying
+    const { summary, asked, tooLong } = ask
+      ? this.#syncRequest(replica, room, mayBeLong)
+      : NOT_ASKED
     const length = STATE_BYTES + asked
-    const ahead = answer && !ask && this.#overtake(to, document, saying, answer, room)
+    const ahead = answer && !ask && this.#freshBeforeAnswer(to, document, saying, answer, room)
     if (ahead) return ahead
     if (answer && asked * 2 > room) {
       // A long ask goes before the answer. It is a part of it all the same: a plain ask could be
@@ -281,7 +283,7 @@ export class Composer {
       return { state, length, rest: { answer } }
     }
     if (answer) {
-      const left = Math.max(LEAST_PIECE_BYTES, room - length)
+      const left = Math.max(MIN_CHUNK_BYTES, room - length)
       const { update, rest, unsendable } = this.#cut(replica, answer, left, mayBeLong)
       if (!update && rest === answer) return { state: {}, length: 0, rest: saying }
       const state: DocState = {
@@ -304,7 +306,7 @@ export class Composer {
     const state: DocState = {
       // What is too long to ride along, or too long ago, is announced by the digest, and fetched.
       ...((saying.digest || saying.enough || ask || !isWhole) && { digest: replica.digest }),
-      ...document.content.said(saying, now),
+      ...document.content.fieldsFor(saying, now),
       ...summary,
       ...(update && { update }),
     }
@@ -319,25 +321,28 @@ export class Composer {
    * A short change that is fresh goes before the next part of a long answer, where the peer has
    * all that it follows on.
    */
-  #overtake(
+  #freshBeforeAnswer(
     to: string,
     document: OpenDocument,
-    { since, awareness }: Saying,
+    { since, awareness }: QueuedState,
     answer: Answer,
     room: number,
   ): Part | undefined {
-    if (answer.pieceBytes === undefined || since === undefined) return undefined
+    if (answer.chunkBytes === undefined || since === undefined) return undefined
     const { update, delta } = this.#pushed(to, document, since, room - STATE_BYTES)
     if (!update) return undefined
-    const { clocks } = answer.known
+    const { clocks } = answer.peerState
     for (const [writer, { from }] of delta.structs) {
       if (from > (clocks.get(writer) ?? 0)) return undefined
     }
-    const known = document.replica.knownWith(answer.known, delta)
+    const known = document.replica.peerStateWith(answer.peerState, delta)
     return {
       state: { update },
       length: STATE_BYTES + lengthOf(update),
-      rest: { answer: { ...answer, known }, ...(awareness !== undefined && { awareness }) },
+      rest: {
+        answer: { ...answer, peerState: known },
+        ...(awareness !== undefined && { awareness }),
+      },
     }
   }
 
@@ -352,12 +357,12 @@ export class Composer {
     if (isEmptyDelta(all)) return { delta: all, isWhole: true }
     const most = this.#inlineBytes(rumors, since)
     let delta = all
-    let packed = this.#rideAlong(replica, all, room, most)
+    let packed = this.#inline(replica, all, room, most)
     if (!packed) {
       delta = rumors.deltaSince(since, to, (one) => this.#isShort(replica, one)) ?? emptyDelta()
-      packed = this.#rideAlong(replica, delta, room, most)
+      packed = this.#inline(replica, delta, room, most)
     }
-    const told = packed ? this.#told(rumors, since, to) : []
+    const told = packed ? this.#recipients(rumors, since, to) : []
     return {
       ...(packed && { update: { ...packed, ...(told.length > 0 && { told }) } }),
       delta,
@@ -369,7 +374,7 @@ export class Composer {
   #isShort(replica: Replica, delta: Delta): boolean {
     let isShort = this.#short.get(delta)
     if (isShort === undefined) {
-      isShort = fitsPiece(replica.doc, delta, this.#options.fanouts().inlineBytes)
+      isShort = fitsChunk(replica.doc, delta, this.#options.fanouts().inlineBytes)
       this.#short.set(delta, isShort)
     }
     return isShort
@@ -383,22 +388,21 @@ export class Composer {
   }
 
   /** In a small swarm: who else is told it, so that the peer need not pass it on to them. */
-  #told(rumors: Rumors, since: number, to: string): string[] {
-    return this.#options.fanouts().isSmall ? rumors.toldSince(since, to) : []
+  #recipients(rumors: Rumors, since: number, to: string): string[] {
+    return this.#options.fanouts().isSmall ? rumors.recipientsSince(since, to) : []
   }
 
   /**
    * What we know, to ask for the rest; without the deletes where they do not fit. What waits is
    * counted as known every other time: what it waits for may be nowhere any more.
    */
-  #summary(replica: Replica, room: number, mayBeLong: boolean): Asked {
-    const { vector, deletes } = replica.summary(this.#options.random() < 0.5)
+  #syncRequest(replica: Replica, room: number, mayBeLong: boolean): Asked {
+    const { vector, deletes } = replica.syncRequest(this.#options.random() < 0.5)
     const asked = vector.length * BASE64_GROWTH
     const both = asked + (deletes?.length ?? 0) * BASE64_GROWTH
     if (deletes && both <= room - STATE_BYTES) return { summary: { vector, deletes }, asked: both }
     const isLong = asked > room - STATE_BYTES
-    if (!isLong || (mayBeLong && asked <= LIMITS.summaryLength))
-      return { summary: { vector }, asked }
+    if (!isLong || (mayBeLong && asked <= LIMITS.fieldLength)) return { summary: { vector }, asked }
     return { asked: 0, tooLong: vector.length }
   }
 
@@ -419,7 +423,7 @@ export class Composer {
     return packUpdate(replica.encode(delta), this.#options.platform)
   }
 
-  #rideAlong(
+  #inline(
     replica: Replica,
     rumor: Delta,
     room: number,
@@ -429,7 +433,7 @@ export class Composer {
     let packed = this.#packed.get(rumor)
     if (!packed) {
       // What is far too long is not encoded to find that out.
-      if (!fitsPiece(replica.doc, rumor, ESTIMATE * inlineBytes)) return undefined
+      if (!fitsChunk(replica.doc, rumor, ESTIMATE * inlineBytes)) return undefined
       packed = this.#pack(replica, rumor)
       this.#packed.set(rumor, packed)
     }
@@ -451,27 +455,28 @@ export class Composer {
     room: number,
     mayBeLong: boolean,
   ): { update?: PackedUpdate; rest?: Answer; unsendable?: number } {
-    const delta = replica.lacking(answer.known)
+    const delta = replica.lacking(answer.peerState)
     if (isEmptyDelta(delta)) return {}
     // What is long is never encoded as a whole: it would hold up all that waits meanwhile.
-    let bytes = answer.pieceBytes
-    if (bytes === undefined && !fitsPiece(replica.doc, delta, PART_BYTES)) bytes = PART_BYTES
+    let bytes = answer.chunkBytes
+    if (bytes === undefined && !fitsChunk(replica.doc, delta, MAX_CHUNK_BYTES))
+      bytes = MAX_CHUNK_BYTES
     for (;;) {
       const cut =
         bytes === undefined
-          ? { piece: delta, rest: undefined }
-          : takePiece(replica.doc, delta, bytes)
+          ? { chunk: delta, rest: undefined }
+          : takeChunk(replica.doc, delta, bytes)
       const isPart = bytes !== undefined && bytes !== SINGLE
-      const piece = isPart ? this.#parts.align(replica.era, cut.piece) : cut.piece
-      const hasRest = cut.rest !== undefined || piece !== cut.piece
+      const piece = isPart ? this.#chunks.align(replica.era, cut.chunk) : cut.chunk
+      const hasRest = cut.rest !== undefined || piece !== cut.chunk
       const pack = (): PackedUpdate => this.#pack(replica, piece)
-      const update = isPart ? this.#parts.get(replica.era, replica.deletes, piece, pack) : pack()
+      const update = isPart ? this.#chunks.get(replica.era, replica.deletes, piece, pack) : pack()
       const length = lengthOf(update)
       const fits =
         length <= room &&
         update.length <= this.#options.maxUpdateBytes &&
         this.#hasFewEntries(replica, piece, update.length)
-      const fitting = Math.floor((update.length * room * PIECE_MARGIN) / length)
+      const fitting = Math.floor((update.length * room * CHUNK_MARGIN) / length)
       if (fits || bytes === SINGLE) {
         // A single value that is longer than a message goes in fragments, when its turn comes.
         const isFragmented = !fits && this.#canSplit(update)
@@ -480,18 +485,18 @@ export class Composer {
           ...(fits || isFragmented ? { update } : { unsendable: update.length }),
           ...(hasRest && {
             rest: {
-              known: replica.knownWith(answer.known, piece),
+              peerState: replica.peerStateWith(answer.peerState, piece),
               // One long struct must not make all further parts as short as the one it is in.
-              pieceBytes: Math.min(PART_BYTES, Math.max(LEAST_PIECE_BYTES, fitting)),
+              chunkBytes: Math.min(MAX_CHUNK_BYTES, Math.max(MIN_CHUNK_BYTES, fitting)),
             },
           }),
         }
       }
       const shorter = Math.min(fitting, (bytes ?? update.length) >> 1)
       bytes =
-        bytes !== undefined && bytes <= LEAST_PIECE_BYTES
+        bytes !== undefined && bytes <= MIN_CHUNK_BYTES
           ? SINGLE
-          : Math.max(LEAST_PIECE_BYTES, shorter)
+          : Math.max(MIN_CHUNK_BYTES, shorter)
     }
   }
 }

@@ -14,11 +14,11 @@ export interface GossipConfig {
   /** Share of the interval by which a round may be early or late. */
   readonly jitter: number
   /** Milliseconds that changes are gathered before they are pushed. */
-  readonly gatherMs: number
+  readonly batchMs: number
   /** Milliseconds without anything fresh after which the digest follows what was pushed. */
-  readonly echoMs: number
+  readonly digestDelayMs: number
   /** Peers it goes to; a longer update is announced to them together with those of `fanout`. */
-  readonly echoFanout: number
+  readonly digestFanout: number
   /** Peers told of a document that is opened while they are known. */
   readonly announceFanout: number
   /** Bytes of V1. A longer update is announced by the state's digest and fetched. */
@@ -26,7 +26,7 @@ export interface GossipConfig {
   /** The same for many changes that are that short on average, and in a small swarm for one made here. */
   readonly maxInlineBytes: number
   /** Milliseconds without an answer after which somebody else is asked. */
-  readonly askTimeoutMs: number
+  readonly pullTimeoutMs: number
   /** Milliseconds after a start that changes are withheld while no peer shows that the writer id is ours alone. */
   readonly aloneMs: number
   /** Milliseconds a peer is left alone after its first failure; doubled by each further one. */
@@ -40,11 +40,11 @@ export interface GossipConfig {
   /** Members named in a round's push. */
   readonly membersNamed: number
   /** The same in the first push to somebody, who may be new and know nobody else. */
-  readonly membersTold: number
+  readonly membersIntroduced: number
   /** Peers kept; beyond it, peers that others name are not taken in. */
   readonly maxPeers: number
   /** Digests of updates remembered as merged, for each document. */
-  readonly remembered: number
+  readonly maxRemembered: number
 }
 
 export const DEFAULTS: GossipConfig = {
@@ -56,12 +56,12 @@ export const DEFAULTS: GossipConfig = {
   // Agents started together must not push together for ever.
   jitter: 0.1,
   // A script's burst of writes becomes one push; people do not notice it. More delays each hop by as much.
-  gatherMs: 20,
+  batchMs: 20,
   // Five hops: by then a rumour that reaches a peer at all has done so, and nobody asks in vain.
   // Longer delays those it has left out by as much.
-  echoMs: 250,
+  digestDelayMs: 250,
   // Leaves out 0.2 % of 1,000 (0.7 % where a tenth is lost). Each is a message more a node and change.
-  echoFanout: 3,
+  digestFanout: 3,
   // Whoever has the document is found at once in a swarm of that size, and in a larger one by rounds.
   // Each is a short message, once.
   announceFanout: 50,
@@ -74,7 +74,7 @@ export const DEFAULTS: GossipConfig = {
   maxInlineBytes: 65_536,
   // Ten round trips over pilotctl (50 ms each way) and a large state being encoded; each part of an
   // answer gives as much again. Longer delays repair after a loss, shorter fetches twice on a busy host.
-  askTimeoutMs: 1_500,
+  pullTimeoutMs: 1_500,
   // A lost ask is repeated within it, and answered over a slow pilotctl. With a peer there it ends when
   // that answers. Longer delays what a restarted agent writes alone by as much.
   aloneMs: 3_000,
@@ -89,9 +89,9 @@ export const DEFAULTS: GossipConfig = {
   // Twenty bytes each. More hardly helps: a newcomer is named to others as soon as it is heard.
   membersNamed: 5,
   // A kilobyte, once for each peer. With it a newcomer knows 100 within five rounds, else within 16.
-  membersTold: 50,
+  membersIntroduced: 50,
   // About 500 bytes each.
   maxPeers: 20_000,
   // About 200 bytes each; a duplicate that comes later still costs only its look-up in the document.
-  remembered: 4_096,
+  maxRemembered: 4_096,
 }

@@ -17,14 +17,14 @@ import {
   type Platform,
   type Replica,
 } from '../../crdt/index.ts'
-import type { Saying } from './outbox.ts'
+import type { QueuedState } from './outbox.ts'
 
 /**
  * Milliseconds between two rounds that tell the fingerprint, and between two that are made. A shorter
  * time finds a difference sooner, and costs 30 bytes a message, and 4 us for each struct of those writers
  * that have written meanwhile: 40 ms for 10,000.
  */
-export const CONTENT_MS = 60_000
+export const CONTENT_INTERVAL_MS = 60_000
 
 /** Clocks for each of which it is made as often as that; of longer documents as much more seldom. */
 const CLOCKS = 50_000
@@ -33,7 +33,7 @@ const CLOCKS = 50_000
 const QUIET_MS = 250
 
 /** Writers whose fingerprints are told, 16 bytes each. Of more only the whole is told. */
-const MOST_WRITERS = 1_024
+const MAX_WRITERS = 1_024
 
 export class Content {
   readonly #replica: Replica
@@ -42,7 +42,7 @@ export class Content {
   #digest: string | undefined
   #since = Number.NEGATIVE_INFINITY
   /** Milliseconds; when the fingerprint was told last in a round. */
-  #toldAt = Number.NEGATIVE_INFINITY
+  #sentAt = Number.NEGATIVE_INFINITY
   #made: { readonly digest: string; readonly fingerprint: Fingerprint } | undefined
   /** Milliseconds; when the next may be made. */
   #nextAt = Number.NEGATIVE_INFINITY
@@ -63,14 +63,14 @@ export class Content {
     if (digest !== this.#digest) this.#since = now
     this.#digest = digest
     const isQuiet = now - this.#since >= QUIET_MS
-    if (!isQuiet || withheld || now < this.#toldAt + CONTENT_MS) return false
-    this.#toldAt = now
+    if (!isQuiet || withheld || now < this.#sentAt + CONTENT_INTERVAL_MS) return false
+    this.#sentAt = now
     return true
   }
 
   /** Somebody new is there, who may hold something else. */
-  again(): void {
-    this.#toldAt = Number.NEGATIVE_INFINITY
+  resend(): void {
+    this.#sentAt = Number.NEGATIVE_INFINITY
   }
 
   /** Ids mean something else by now. */
@@ -79,7 +79,7 @@ export class Content {
     this.#cache = new Map()
     this.#made = undefined
     this.#nextAt = Number.NEGATIVE_INFINITY
-    this.again()
+    this.resend()
   }
 
   /** Undefined while peers are shown another state than ours, and where it was made for another lately. */
@@ -88,16 +88,16 @@ export class Content {
     if (withheld) return undefined
     if (this.#made?.digest === digest) return this.#made.fingerprint
     if (now < this.#nextAt) return undefined
-    this.#nextAt = now + CONTENT_MS * Math.max(1, version / CLOCKS)
+    this.#nextAt = now + CONTENT_INTERVAL_MS * Math.max(1, version / CLOCKS)
     this.#made = { digest, fingerprint: fingerprintOf(doc, this.#platform, this.#cache) }
     return this.#made.fingerprint
   }
 
   /** What is to be told of it. */
-  said({ content, writers }: Saying, now: number): Pick<DocState, 'content' | 'writers'> {
+  fieldsFor({ content, writers }: QueuedState, now: number): Pick<DocState, 'content' | 'writers'> {
     const made = content ? this.fingerprint(now) : undefined
     if (!made) return {}
-    const isTold = writers && made.writers.size <= MOST_WRITERS
+    const isTold = writers && made.writers.size <= MAX_WRITERS
     return { content: made.content, ...(isTold && { writers: made.writers }) }
   }
 }

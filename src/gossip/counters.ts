@@ -6,7 +6,7 @@
  * rejected.own_clock      // how often, or undefined
  * ```
  */
-import type { RefusalReason } from '../../crdt/index.ts'
+import type { RejectionReason } from '../../crdt/index.ts'
 
 export class Counters {
   pushesSent = 0
@@ -19,10 +19,10 @@ export class Counters {
   /** Updates that had to wait for their predecessors. */
   gaps = 0
   sendsFailed = 0
-  readonly rejected: Partial<Record<RefusalReason, number>> = {}
+  readonly rejected: Partial<Record<RejectionReason, number>> = {}
 
   /** Counts a refused message by its reason. */
-  refuse(reason: RefusalReason): void {
+  reject(reason: RejectionReason): void {
     this.rejected[reason] = (this.rejected[reason] ?? 0) + 1
   }
 }

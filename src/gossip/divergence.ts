@@ -9,21 +9,21 @@
  * ```
  */
 import { type DocState, differences } from '../../crdt/index.ts'
-import { CONTENT_MS } from './content.ts'
+import { CONTENT_INTERVAL_MS } from './content.ts'
 import type { SharedDocument } from './document.ts'
 import type { GossipEffect } from './events.ts'
-import type { Inquiry } from './inquiry.ts'
 import type { Peer } from './peers.ts'
+import type { Puller } from './puller.ts'
 import type { Sender } from './sender.ts'
 
 export interface DivergenceOptions {
   readonly sender: Sender
-  readonly inquiry: Inquiry
-  readonly tell: (effect: GossipEffect) => void
+  readonly puller: Puller
+  readonly emit: (effect: GossipEffect) => void
 }
 
 /** Milliseconds after which a peer is told the fingerprints of writers again: each of the two says them once. */
-const AGAIN_MS = CONTENT_MS / 2
+const REPEAT_MS = CONTENT_INTERVAL_MS / 2
 
 export class Divergence {
   readonly #options: DivergenceOptions
@@ -47,9 +47,9 @@ export class Divergence {
       return
     }
     const answeredAt = content.answeredAt.get(peer.address) ?? Number.NEGATIVE_INFINITY
-    if (now >= answeredAt + AGAIN_MS) {
+    if (now >= answeredAt + REPEAT_MS) {
       content.answeredAt.set(peer.address, now)
-      this.#options.sender.say(peer, name, { digest: true, content: true, writers: true })
+      this.#options.sender.enqueue(peer, name, { digest: true, content: true, writers: true })
     }
     if (writers) this.#onDifferent(peer, document, differences(ours.writers, writers))
     else if (!content.differing.has(peer.address)) content.differing.set(peer.address, [])
@@ -57,7 +57,7 @@ export class Divergence {
     const own = document.replica.doc.clientID
     // Both decide alike which of the two is to stay.
     if ((ours.writers.get(own) ?? '') < (writers.get(own) ?? ''))
-      this.#options.inquiry.doubt(document, peer, now)
+      this.#options.puller.suspectFork(document, peer, now)
   }
 
   #onDifferent(peer: Peer, document: SharedDocument, writers: number[]): void {
@@ -66,6 +66,6 @@ export class Divergence {
     differing.set(peer.address, writers)
     if (isKnown) return
     const { address: from } = peer
-    this.#options.tell({ type: 'diverged', document: document.name, from, writers })
+    this.#options.emit({ type: 'diverged', document: document.name, from, writers })
   }
 }

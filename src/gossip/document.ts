@@ -6,7 +6,7 @@
  * const document = new SharedDocument('kv', replica, { confirmMs: 500 })
  * document.changedHere(delta, now)
  * document.equals(peer.address)          // it told our digest
- * document.status                        // { syncs: 1, unconfirmedSince: undefined, hasFresh: true }
+ * document.status                        // { syncs: 1, unacknowledgedSince: undefined, hasFresh: true }
  * ```
  */
 import type { Delta, Platform, Replica } from '../../crdt/index.ts'
@@ -15,7 +15,7 @@ import { dropOldest } from './oldest.ts'
 import type { AwarenessSource, OpenDocument } from './open-document.ts'
 import { Probation } from './probation.ts'
 import { Rumors, type Source } from './rumors.ts'
-import { Unconfirmed } from './unconfirmed.ts'
+import { Unacknowledged } from './unacknowledged.ts'
 
 export interface OpenOptions {
   /** What is told of who is there. */
@@ -32,7 +32,7 @@ export interface DocumentStatus {
   /** How often a peer's whole state, as it was when it told, was seen to be merged here. */
   readonly syncs: number
   /** Milliseconds, on the clock of `handle`; when the oldest change was made here that no peer has shown. */
-  readonly unconfirmedSince: number | undefined
+  readonly unacknowledgedSince: number | undefined
   /** Is something gathered that nobody has been told yet? */
   readonly hasFresh: boolean
   /** Is something withheld that was changed here? */
@@ -48,7 +48,7 @@ export interface DocumentStatus {
 /** Of a document that is shared with nobody nothing is known. */
 export const NOT_SHARED: DocumentStatus = {
   syncs: 0,
-  unconfirmedSince: undefined,
+  unacknowledgedSince: undefined,
   hasFresh: false,
   isWithholding: false,
   withheldUntil: undefined,
@@ -61,7 +61,7 @@ export class SharedDocument implements OpenDocument {
   readonly replica: Replica
   readonly rumors = new Rumors()
   readonly awareness?: AwarenessSource
-  readonly unconfirmed = new Unconfirmed()
+  readonly unacknowledged = new Unacknowledged()
   readonly content: Content
   /** Milliseconds; when a peer is to be asked whether it has those, or has more than we. */
   confirmAt = Number.POSITIVE_INFINITY
@@ -70,9 +70,9 @@ export class SharedDocument implements OpenDocument {
   #isUnproven = false
   #era: object
   /** The peers of whom something was refused, since one had exactly what we have. */
-  readonly refused = new Set<string>()
+  readonly rejectedPeers = new Set<string>()
   /** Peers that have told their digest since the document was changed last. */
-  readonly #told = new Set<string>()
+  readonly #currentDigests = new Set<string>()
   readonly #confirmMs: number
   /** Digest of an update → what it carried. All of it has been merged, so it need not be looked at again. */
   readonly #merged = new Map<string, Delta>()
@@ -93,10 +93,10 @@ export class SharedDocument implements OpenDocument {
   }
 
   get status(): DocumentStatus {
-    const { syncs, unconfirmed, rumors } = this
+    const { syncs, unacknowledged: unconfirmed, rumors } = this
     return {
       syncs,
-      unconfirmedSince:
+      unacknowledgedSince:
         unconfirmed.oldest ?? (this.isWithholding ? this.probation?.since : undefined),
       hasFresh: rumors.hasFresh,
       isWithholding: this.isWithholding,
@@ -108,7 +108,7 @@ export class SharedDocument implements OpenDocument {
 
   /** Is something changed here that peers are to be told when the probation is over? */
   get isWithholding(): boolean {
-    const { ownClock, shownClock } = this.replica
+    const { ownClock, publishedClock: shownClock } = this.replica
     return this.probation !== undefined && ownClock > shownClock
   }
 
@@ -118,18 +118,18 @@ export class SharedDocument implements OpenDocument {
     if (era === this.#era) return
     this.#era = era
     this.rumors.forget()
-    this.unconfirmed.confirm()
-    this.refused.clear()
+    this.unacknowledged.acknowledgeAll()
+    this.rejectedPeers.clear()
     this.#merged.clear()
-    this.#told.clear()
+    this.#currentDigests.clear()
     this.content.forget()
   }
 
   /** Begins a probation where the replica withholds something; returns whether one has begun. */
-  watch(now: number, aloneMs: number): boolean {
+  startProbation(now: number, aloneMs: number): boolean {
     const { withheld } = this.replica
     if (this.probation?.of === withheld) return false
-    const { askers } = this.probation ?? {}
+    const { deferred: askers } = this.probation ?? {}
     this.probation = withheld && new Probation(withheld, now, aloneMs)
     for (const [address, known] of askers ?? []) this.probation?.defer(address, known)
     return withheld !== undefined
@@ -143,32 +143,32 @@ export class SharedDocument implements OpenDocument {
   }
 
   /** What it brings along when it is opened may be with nobody else. */
-  doubt(now: number): void {
+  assumeUnacknowledged(now: number): void {
     if (!Number.isFinite(this.#confirmMs)) return
     this.confirmAt = now + this.#confirmMs
     if (this.replica.version === 0) return
     const all = this.replica.lacking({ clocks: new Map(), deletes: undefined })
-    this.unconfirmed.add(all, now)
+    this.unacknowledged.add(all, now)
   }
 
   /** A fresh change to be passed on: made here, or come from a peer. */
   changed(delta: Delta, now: number, source?: Source): void {
     this.rumors.add(delta, source)
-    this.#told.clear()
+    this.#currentDigests.clear()
     this.#changed = { at: now, from: source?.from }
   }
 
   /** One that was made here. */
   changedHere(delta: Delta, now: number): void {
     this.changed(delta, now)
-    this.unconfirmed.add(delta, now)
+    this.unacknowledged.add(delta, now)
     this.confirmAt = Math.min(this.confirmAt, now + this.#confirmMs)
   }
 
   /** It is time to ask a peer; sets the next time, where there is to be one. */
-  takeConfirm(now: number): 'pending' | 'unsynced' | undefined {
+  takeConfirmReason(now: number): 'pending' | 'unsynced' | undefined {
     if (this.confirmAt > now) return undefined
-    const isPending = this.unconfirmed.oldest !== undefined
+    const isPending = this.unacknowledged.oldest !== undefined
     const isOver = !isPending && this.syncs > 0
     this.confirmAt = isOver ? Number.POSITIVE_INFINITY : now + this.#confirmMs
     if (isOver) return undefined
@@ -176,22 +176,22 @@ export class SharedDocument implements OpenDocument {
   }
 
   /** The peer told its digest. */
-  told(address: string): void {
-    this.#told.add(address)
+  digestReceived(address: string): void {
+    this.#currentDigests.add(address)
   }
 
   /** Is the digest that the peer told last no older than what we have? */
-  hasTold(address: string): boolean {
-    return this.#told.has(address)
+  hasCurrentDigest(address: string): boolean {
+    return this.#currentDigests.has(address)
   }
 
   /** The peer has exactly what we have. */
   equals(address: string): void {
     this.#isUnproven = false
     this.rumors.knowsAll(address)
-    this.unconfirmed.confirm()
+    this.unacknowledged.acknowledgeAll()
     this.syncs++
-    this.refused.clear()
+    this.rejectedPeers.clear()
   }
 
   /**
@@ -201,13 +201,13 @@ export class SharedDocument implements OpenDocument {
    */
   answered(address: string, since: number): void {
     const { at, from } = this.#changed
-    if (at >= since && from !== address) this.unconfirmed.confirm(since)
+    if (at >= since && from !== address) this.unacknowledged.acknowledgeAll(since)
   }
 
   /** The peer sent it, so it has it. */
-  shown(carried: Delta, address: string): void {
+  acknowledged(carried: Delta, address: string): void {
     this.rumors.knows(carried, address)
-    this.unconfirmed.carried(carried)
+    this.unacknowledged.acknowledgeDelta(carried)
   }
 
   /** What an update of that digest carried, where it has been merged. */

@@ -8,7 +8,7 @@
  * }
  * ```
  */
-import type { RefusalReason } from '../../crdt/index.ts'
+import type { RejectionReason } from '../../crdt/index.ts'
 import type { SendFailure } from './peers.ts'
 
 /** `from` is the address that the transport vouches for. */
@@ -57,7 +57,7 @@ export type GossipEvent =
       readonly to?: string
     }
   /** A peer is to be asked for what we lack of a document, now. */
-  | { readonly type: 'ask'; readonly document: string }
+  | { readonly type: 'pull'; readonly document: string }
   /** What was gathered is to be pushed now. */
   | { readonly type: 'flush' }
   /** Time has passed: `wakeAt` is reached. */
@@ -74,7 +74,7 @@ export type GossipEffect =
       readonly from: string
       /** Absent where the message as a whole is refused. */
       readonly document?: string
-      readonly reason: RefusalReason
+      readonly reason: RejectionReason
       readonly message: string
     }
   /** A peer told who is there. */

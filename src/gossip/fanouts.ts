@@ -15,7 +15,7 @@ export interface Fanouts {
   /** Peers that a push goes to. */
   readonly push: number
   /** Peers that the digest behind it goes to. */
-  readonly echo: number
+  readonly digest: number
   /** Peers that a round's digest goes to. */
   readonly round: number
   /** Bytes of V1 up to which a change is pushed, and not announced and fetched. */
@@ -39,12 +39,12 @@ const SMALL = 2
 const PEERS_A_ROUND = 3
 
 export const fanoutsFor = (config: GossipConfig, living: number): Fanouts => {
-  const { fanout, echoFanout, inlineBytes, maxInlineBytes } = config
+  const { fanout, digestFanout, inlineBytes, maxInlineBytes } = config
   if (living > SMALL * fanout) {
     return {
       isSmall: false,
       push: fanout,
-      echo: echoFanout,
+      digest: digestFanout,
       round: fanout,
       inlineBytes,
       batchInlineBytes: maxInlineBytes,
@@ -54,7 +54,7 @@ export const fanoutsFor = (config: GossipConfig, living: number): Fanouts => {
   return {
     isSmall: true,
     push: living,
-    echo: Math.min(1, echoFanout),
+    digest: Math.min(1, digestFanout),
     round: Math.min(fanout, Math.max(1, Math.ceil(living / PEERS_A_ROUND))),
     inlineBytes,
     batchInlineBytes: maxInlineBytes,

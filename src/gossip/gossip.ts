@@ -23,22 +23,22 @@ import {
   LIMITS,
   type Limits,
   type Push,
-  Refusal,
+  Rejection,
   type Replica,
 } from '../../crdt/index.ts'
-import { Assembly } from './assembly.ts'
 import { Composer } from './compose.ts'
 import { DEFAULTS, type GossipConfig } from './config.ts'
 import { Counters } from './counters.ts'
+import { Dissemination } from './dissemination.ts'
 import { type DocumentStatus, type OpenOptions, SharedDocument } from './document.ts'
 import type { GossipEffect, GossipEvent, ReceivedMessage } from './events.ts'
-import { Exchange, type Heard } from './exchange.ts'
 import { fanoutsFor } from './fanouts.ts'
-import { Inquiry } from './inquiry.ts'
-import { bytesOf, type GossipOptions, type LastWord } from './options.ts'
+import { bytesOf, type FinalMessage, type GossipOptions } from './options.ts'
 import { type Peer, type PeerSource, Peers } from './peers.ts'
+import { Puller } from './puller.ts'
+import { Reassembly } from './reassembly.ts'
+import { type ReceivedState, Repair } from './repair.ts'
 import { Sender } from './sender.ts'
-import { Spread } from './spread.ts'
 
 const utf8 = new TextEncoder()
 
@@ -51,10 +51,10 @@ export class Gossip {
   readonly #documents = new Map<string, SharedDocument>()
   readonly #composer: Composer
   readonly #sender: Sender
-  readonly #spread: Spread
-  readonly #inquiry: Inquiry
-  readonly #exchange: Exchange
-  readonly #assembly: Assembly
+  readonly #dissemination: Dissemination
+  readonly #puller: Puller
+  readonly #repair: Repair
+  readonly #reassembly: Reassembly
   #now = Number.NEGATIVE_INFINITY
   #effects: GossipEffect[] = []
 
@@ -75,14 +75,14 @@ export class Gossip {
       maxEntries: this.#limits.entries,
       fanouts: () => fanoutsFor(this.config, this.peers.living),
     })
-    this.#assembly = new Assembly({
+    this.#reassembly = new Reassembly({
       digestOf: (text) => digestBytes(utf8.encode(text), options.platform),
       // Well before whoever waits for the answer asks for all of it again.
-      patienceMs: this.config.askTimeoutMs / 3,
+      patienceMs: this.config.pullTimeoutMs / 3,
       maxLength: 2 * this.#limits.messageBytes,
     })
     this.#sender = new Sender(this.peers, this.#composer, this.config, this.counters)
-    this.#spread = new Spread({
+    this.#dissemination = new Dissemination({
       peers: this.peers,
       sender: this.#sender,
       composer: this.#composer,
@@ -90,28 +90,28 @@ export class Gossip {
       documents: this.#documents,
       random: options.random,
     })
-    this.#inquiry = new Inquiry({
+    this.#puller = new Puller({
       peers: this.peers,
       sender: this.#sender,
-      spread: this.#spread,
+      dissemination: this.#dissemination,
       composer: this.#composer,
       config: this.config,
       documents: this.#documents,
       takeLocal: (now) => this.#takeLocal(now),
     })
-    this.#exchange = new Exchange({
+    this.#repair = new Repair({
       peers: this.peers,
       sender: this.#sender,
-      spread: this.#spread,
-      inquiry: this.#inquiry,
+      dissemination: this.#dissemination,
+      puller: this.#puller,
       counters: this.counters,
       config: this.config,
       limits: this.#limits,
       platform: options.platform,
       documents: this.#documents,
       takeLocal: (now) => this.#takeLocal(now),
-      refuse: (from, error, document) => this.#refuse(from, error, document),
-      tell: (effect) => this.#effects.push(effect),
+      reject: (from, error, document) => this.#reject(from, error, document),
+      emit: (effect) => this.#effects.push(effect),
     })
   }
 
@@ -123,17 +123,17 @@ export class Gossip {
     if (this.#documents.has(document)) throw new TypeError(`document "${document}" is open already`)
     const shared = new SharedDocument(document, replica, this.#options.platform, options)
     this.#documents.set(document, shared)
-    this.#spread.opened(shared)
+    this.#dissemination.opened(shared)
   }
 
   /**
    * Stops it. Returns what peers were still to be told of it, as they were being told something
    * else: messages to be sent now, of which no event is to be given.
    */
-  close(document: string): LastWord[] {
-    const words = this.#lastWords(document)
+  close(document: string): FinalMessage[] {
+    const words = this.#finalMessages(document)
     this.#documents.delete(document)
-    this.#inquiry.forget(document)
+    this.#puller.forget(document)
     for (const peer of this.peers) peer.outbox.forget(document)
     return words
   }
@@ -144,8 +144,8 @@ export class Gossip {
   }
 
   /** Has the peer told its digest of that document since this one was changed last? */
-  hasTold(document: string, address: string): boolean {
-    return this.#documents.get(document)?.hasTold(address) ?? false
+  hasCurrentDigest(document: string, address: string): boolean {
+    return this.#documents.get(document)?.hasCurrentDigest(address) ?? false
   }
 
   /** The peers that have, or may have, that document. */
@@ -156,9 +156,9 @@ export class Gossip {
   /** When to send a `wake` at the latest: milliseconds on the clock of `handle`. */
   get wakeAt(): number {
     return Math.min(
-      this.#spread.wakeAt,
-      this.#inquiry.wakeAt,
-      this.#assembly.wakeAt,
+      this.#dissemination.wakeAt,
+      this.#puller.wakeAt,
+      this.#reassembly.wakeAt,
       this.#sender.wakeAt(this.#now),
     )
   }
@@ -173,7 +173,8 @@ export class Gossip {
     if (this.sending > 0) return true
     if (this.peers.size === 0) return false
     return (
-      this.#spread.isGathering || [...this.#documents.values()].some((one) => one.isWithholding)
+      this.#dissemination.isBatching ||
+      [...this.#documents.values()].some((one) => one.isWithholding)
     )
   }
 
@@ -189,22 +190,22 @@ export class Gossip {
         this.#onMessages(event.messages, event.waiting ?? 0, now)
         break
       case 'sent':
-        if (this.#sender.sent(event.to, now)) this.#spread.round(now)
+        if (this.#sender.sent(event.to, now)) this.#dissemination.round(now)
         break
       case 'failed':
-        if (this.#sender.failed(event, now)) this.#inquiry.failed(event.to, now)
+        if (this.#sender.failed(event, now)) this.#puller.failed(event.to, now)
         break
       case 'peers':
         this.#onPeers(event.addresses, event.source, now)
         break
       case 'round':
-        this.#spread.round(now)
+        this.#dissemination.round(now)
         break
       case 'awareness':
         this.#onAwareness(event, now)
         break
-      case 'ask':
-        this.#inquiry.askSome(event.document, now)
+      case 'pull':
+        this.#puller.pullFromSome(event.document, now)
         break
       case 'flush':
       case 'wake':
@@ -212,11 +213,11 @@ export class Gossip {
         break
     }
     this.#takeLocal(now)
-    if (event.type === 'flush') this.#spread.hurry(now)
-    this.#spread.announce(now)
-    this.#spread.onTime(now)
-    this.#inquiry.onTime(now)
-    if (this.#assembly.wakeAt <= now) this.#askForFragments(now)
+    if (event.type === 'flush') this.#dissemination.flushNow(now)
+    this.#dissemination.announce(now)
+    this.#dissemination.onTime(now)
+    this.#puller.onTime(now)
+    if (this.#reassembly.wakeAt <= now) this.#requestFragments(now)
     this.#effects.push(...this.#sender.pump(now, this.#documents))
     return this.#effects
   }
@@ -225,7 +226,7 @@ export class Gossip {
   #onPeers(addresses: readonly string[], source: PeerSource, now: number): void {
     const before = this.peers.size
     for (const address of addresses) this.peers.add(address, source)
-    if (this.peers.size > before) this.#spread.round(now)
+    if (this.peers.size > before) this.#dissemination.round(now)
   }
 
   /**
@@ -237,7 +238,7 @@ export class Gossip {
       document.followIds()
       for (const delta of document.replica.takeLocal()) {
         document.changedHere(delta, now)
-        this.#spread.changed(now)
+        this.#dissemination.changed(now)
       }
     }
   }
@@ -247,23 +248,23 @@ export class Gossip {
     const { document, since, to } = event
     if (!this.#documents.get(document)?.awareness) return
     if (to === undefined) {
-      this.#spread.tellAwareness(document, since, now)
+      this.#dissemination.sendAwareness(document, since, now)
       return
     }
     const peer = this.peers.get(to)
-    if (peer) this.#sender.say(peer, document, { awareness: since })
+    if (peer) this.#sender.enqueue(peer, document, { awareness: since })
   }
 
   /** Of digests and questions none: who hears them could not ask us, and we need no answer. */
-  #lastWords(name: string): LastWord[] {
-    const words: LastWord[] = []
+  #finalMessages(name: string): FinalMessage[] {
+    const words: FinalMessage[] = []
     if (!this.#documents.has(name)) return words
     for (const peer of this.peers) {
       if (words.length >= this.config.maxSends) break
       if (peer.failures > 0) continue
       const saying = peer.outbox.take(name)
       if (!saying || (saying.since ?? saying.awareness ?? saying.answer) === undefined) continue
-      const { digest: _, ask: __, ...last } = saying
+      const { digest: _, pull: __, ...last } = saying
       const { text } = this.#composer.compose(
         peer.address,
         [[name, last]],
@@ -280,31 +281,31 @@ export class Gossip {
   }
 
   #onMessages(messages: readonly ReceivedMessage[], waiting: number, now: number): void {
-    const heard: Heard[] = []
+    const heard: ReceivedState[] = []
     this.#sender.received(waiting, now)
     for (const { from, text } of messages) this.#onMessage(from, text, now, heard)
-    this.#exchange.hear(heard, now)
+    this.#repair.receive(heard, now)
   }
 
   /** Adds to `heard` what the message says of documents that are open here. */
-  #onMessage(from: string, text: string, now: number, heard: Heard[]): void {
+  #onMessage(from: string, text: string, now: number, heard: ReceivedState[]): void {
     this.counters.pushesReceived++
     this.counters.bytesReceived += text.length
     let push: Push
     try {
       push = decodePush(text, this.#options.swarm, this.#limits)
     } catch (error) {
-      this.#refuse(from, error)
+      this.#reject(from, error)
       return
     }
     const isNew = !this.peers.get(from)
-    const peer = this.peers.hear(from, now)
+    const peer = this.peers.received(from, now)
     if (!peer) return // our own push came back
     peer.documents = push.documents ?? 1
     for (const member of push.members) this.peers.add(member, 'named')
     // Somebody unknown to us knows few others: tell it some, with our digest.
-    if (isNew) this.#spread.introduce(peer)
-    if (push.missing) this.#sender.again(peer, push.missing)
+    if (isNew) this.#dissemination.introduce(peer)
+    if (push.missing) this.#sender.resendFragments(peer, push.missing)
     if (push.fragment) this.#onFragment(peer, push.fragment, now, heard)
     for (const [name, state] of push.state) {
       const document = this.#documents.get(name)
@@ -318,28 +319,28 @@ export class Gossip {
   }
 
   /** The last fragment of a message makes it whole: then it counts as if it had come so. */
-  #onFragment(peer: Peer, fragment: Fragment, now: number, heard: Heard[]): void {
+  #onFragment(peer: Peer, fragment: Fragment, now: number, heard: ReceivedState[]): void {
     let text: string | undefined
     try {
-      text = this.#assembly.take(peer.address, fragment, now)
+      text = this.#reassembly.take(peer.address, fragment, now)
     } catch (error) {
-      this.#refuse(peer.address, error)
+      this.#reject(peer.address, error)
       return
     }
     if (text === undefined) {
       // What is being answered comes, if slowly.
-      this.#inquiry.isComing(peer, now)
+      this.#puller.extend(peer, now)
       return
     }
     this.#onMessage(peer.address, text, now, heard)
   }
 
-  #askForFragments(now: number): void {
-    for (const { from, missing } of this.#assembly.overdue(now)) {
+  #requestFragments(now: number): void {
+    for (const { from, missing } of this.#reassembly.overdue(now)) {
       const peer = this.peers.get(from)
       if (!peer) continue
-      this.#sender.ask(peer, missing)
-      this.#inquiry.isComing(peer, now)
+      this.#sender.requestFragments(peer, missing)
+      this.#puller.extend(peer, now)
     }
   }
 
@@ -348,12 +349,12 @@ export class Gossip {
     if (digest !== undefined && peer.digests.size < this.#limits.documents)
       peer.digests.set(name, digest)
     // It may not know yet that we have not got it, or no more: no trouble to tell, but counted.
-    if (update || vector) this.counters.refuse('unknown_document')
+    if (update || vector) this.counters.reject('unknown_document')
   }
 
-  #refuse(from: string, error: unknown, document?: string): void {
-    if (!(error instanceof Refusal)) throw error
-    this.counters.refuse(error.reason)
+  #reject(from: string, error: unknown, document?: string): void {
+    if (!(error instanceof Rejection)) throw error
+    this.counters.reject(error.reason)
     const { reason, message } = error
     const of = document !== undefined && { document }
     this.#effects.push({ type: 'refused', from, ...of, reason, message })

@@ -27,7 +27,7 @@ export const bytesOf = (most: number | (() => number)): number =>
   typeof most === 'number' ? most : most()
 
 /** A message that is sent while another to the same peer may be on its way. */
-export interface LastWord {
+export interface FinalMessage {
   readonly to: string
   readonly text: string
 }

@@ -8,9 +8,9 @@
  * outbox.say('kv', { digest: true })      // one entry, one message
  * ```
  */
-import type { Known } from '../../crdt/index.ts'
+import type { PeerState } from '../../crdt/index.ts'
 
-export interface Saying {
+export interface QueuedState {
   /** Number of the first recent change the peer may lack. */
   since?: number
   /** Say the digest of our state. */
@@ -20,7 +20,7 @@ export interface Saying {
   /** With it, that of each writer. */
   writers?: boolean
   /** Ask for what we lack: say the state vector. */
-  ask?: boolean
+  pull?: boolean
   /** Number of the first awareness state that the peer may lack. */
   awareness?: number
   /** Say that the rest of its answer is not needed. */
@@ -30,9 +30,9 @@ export interface Saying {
 }
 
 export interface Answer {
-  readonly known: Known
+  readonly peerState: PeerState
   /** Bytes of V1 to cut the answer into; absent while it may still fit as a whole. */
-  readonly pieceBytes?: number
+  readonly chunkBytes?: number
 }
 
 const earlier = (a: number | undefined, b: number | undefined): number | undefined =>
@@ -40,48 +40,48 @@ const earlier = (a: number | undefined, b: number | undefined): number | undefin
 
 export class Outbox {
   /** Undefined while it is empty: a large swarm's peers are many, and few of them are told something. */
-  #sayings: Map<string, Saying> | undefined
+  #queued: Map<string, QueuedState> | undefined
 
   /** Merges more into what is to be said about a document. An answer replaces an older answer. */
-  say(document: string, more: Saying): void {
-    this.#sayings ??= new Map()
-    const old = this.#sayings.get(document)
-    const saying: Saying = { ...old, ...more }
+  enqueue(document: string, more: QueuedState): void {
+    this.#queued ??= new Map()
+    const old = this.#queued.get(document)
+    const saying: QueuedState = { ...old, ...more }
     const since = earlier(old?.since, more.since)
     if (since !== undefined) saying.since = since
     const awareness = earlier(old?.awareness, more.awareness)
     if (awareness !== undefined) saying.awareness = awareness
-    this.#sayings.set(document, saying)
+    this.#queued.set(document, saying)
   }
 
   get isEmpty(): boolean {
-    return this.#sayings === undefined || this.#sayings.size === 0
+    return this.#queued === undefined || this.#queued.size === 0
   }
 
   /** Takes everything out. */
-  drain(): [string, Saying][] {
-    const all = this.#sayings ? [...this.#sayings] : []
-    this.#sayings = undefined
+  drain(): [string, QueuedState][] {
+    const all = this.#queued ? [...this.#queued] : []
+    this.#queued = undefined
     return all
   }
 
   /** Takes out what is to be said about a document. */
-  take(document: string): Saying | undefined {
-    const saying = this.#sayings?.get(document)
-    this.#sayings?.delete(document)
+  take(document: string): QueuedState | undefined {
+    const saying = this.#queued?.get(document)
+    this.#queued?.delete(document)
     return saying
   }
 
   /** The peer does not need the rest of an answer. What else is to be said stays. */
   dropAnswer(document: string): void {
-    const saying = this.#sayings?.get(document)
+    const saying = this.#queued?.get(document)
     if (!saying?.answer) return
     const { answer, ...others } = saying
-    if (Object.keys(others).length > 0) this.#sayings?.set(document, others)
-    else this.#sayings?.delete(document)
+    if (Object.keys(others).length > 0) this.#queued?.set(document, others)
+    else this.#queued?.delete(document)
   }
 
   forget(document: string): void {
-    this.#sayings?.delete(document)
+    this.#queued?.delete(document)
   }
 }

@@ -10,9 +10,9 @@
  */
 import type { Fragment, Missing } from '../../crdt/index.ts'
 import type { GossipConfig } from './config.ts'
-import { Outbox, type Saying } from './outbox.ts'
-import type { Parcel } from './parcel.ts'
-import { Turns } from './turns.ts'
+import type { FragmentedText } from './fragmented-text.ts'
+import { Outbox, type QueuedState } from './outbox.ts'
+import { ShuffledRotation } from './shuffled-rotation.ts'
 
 /** How a peer came to be known, from the weakest word to the strongest. */
 export type PeerSource = 'named' | 'found' | 'given' | 'heard'
@@ -31,7 +31,7 @@ export interface Peer {
   /** Milliseconds; when its last valid push came. */
   lastHeard: number | undefined
   /** Did a push come from it, or a send to it end well? Else it may never have existed. */
-  isProven: boolean
+  wasReached: boolean
   /** Has it been told some members? */
   isIntroduced: boolean
   /** How many documents it has, as it told last; undefined: nobody knows. */
@@ -42,7 +42,7 @@ export interface Peer {
   /** What is on its way to it; undefined when nothing is. */
   sending: Sending | undefined
   /** A long message that goes to it in fragments; kept for a while when all were sent. */
-  parcel: Parcel | undefined
+  fragmented: FragmentedText | undefined
   /** Fragments that it has sent only in part: to be asked for. */
   missing: Missing | undefined
 }
@@ -63,7 +63,7 @@ export interface SendFailure {
 }
 
 export interface Sending {
-  readonly said: readonly [string, Saying][]
+  readonly included: readonly [string, QueuedState][]
   /** Milliseconds; when it began. */
   readonly at: number
   /** UTF-16 units of the message. */
@@ -83,11 +83,11 @@ class KnownPeer implements Peer {
   bestMs: number | undefined = undefined
   retryAt = 0
   lastHeard: number | undefined = undefined
-  isProven = false
+  wasReached = false
   isIntroduced = false
   documents: number | undefined = undefined
   sending: Sending | undefined = undefined
-  parcel: Parcel | undefined = undefined
+  fragmented: FragmentedText | undefined = undefined
   missing: Missing | undefined = undefined
   #digests: Map<string, string> | undefined
   #outbox: Outbox | undefined
@@ -109,7 +109,7 @@ class KnownPeer implements Peer {
 }
 
 /** How often a random member is drawn for each one wanted, before a sample stays short. */
-const DRAWS = 4
+const MAX_DRAWS = 4
 
 /**
  * Rounds for which somebody new is news, and named before others: by then it is known to 100.
@@ -121,18 +121,18 @@ export class Peers {
   readonly #self: string
   readonly #config: GossipConfig
   readonly #random: () => number
-  readonly #isNamed: (address: string) => boolean
-  readonly #isReached: (address: string) => boolean
+  readonly #canName: (address: string) => boolean
+  readonly #canReach: (address: string) => boolean
   readonly #all = new Map<string, Peer>()
   /** In the order in which they were heard first, and when that was. */
-  readonly #heard: Peer[] = []
-  readonly #heardAt: number[] = []
+  readonly #active: Peer[] = []
+  readonly #activeSince: number[] = []
   /** How many of them are no news any more. */
   #old = 0
   /** How many could not be reached when they were tried last. */
   #failing = 0
-  readonly #roundTurns: Turns
-  readonly #rumorTurns: Turns
+  readonly #roundRotation: ShuffledRotation
+  readonly #pushRotation: ShuffledRotation
 
   constructor(
     self: string,
@@ -140,13 +140,13 @@ export class Peers {
     random: () => number,
     { canName = () => true, canReach = () => true }: Reach = {},
   ) {
-    this.#isNamed = canName
-    this.#isReached = canReach
+    this.#canName = canName
+    this.#canReach = canReach
     this.#self = self
     this.#config = config
     this.#random = random
-    this.#roundTurns = new Turns(random)
-    this.#rumorTurns = new Turns(random)
+    this.#roundRotation = new ShuffledRotation(random)
+    this.#pushRotation = new ShuffledRotation(random)
   }
 
   get size(): number {
@@ -168,7 +168,7 @@ export class Peers {
 
   /** Takes a peer in, or returns the one that is; undefined for ourselves, for one out of reach, and when there is no room. */
   add(address: string, source: PeerSource): Peer | undefined {
-    if (address === this.#self || address === '' || !this.#isReached(address)) return undefined
+    if (address === this.#self || address === '' || !this.#canReach(address)) return undefined
     const known = this.#all.get(address)
     if (known) {
       if (known.source === 'named') known.source = source
@@ -177,21 +177,21 @@ export class Peers {
     if (source === 'named' && this.#all.size >= this.#config.maxPeers) return undefined
     const peer = new KnownPeer(address, source)
     this.#all.set(address, peer)
-    this.#roundTurns.add(address)
-    this.#rumorTurns.add(address)
+    this.#roundRotation.add(address)
+    this.#pushRotation.add(address)
     return peer
   }
 
   /** A valid push came from there: it lives. */
-  hear(address: string, now: number): Peer | undefined {
+  received(address: string, now: number): Peer | undefined {
     const peer = this.add(address, 'heard')
     if (!peer) return undefined
     if (peer.lastHeard === undefined) {
-      this.#heard.push(peer)
-      this.#heardAt.push(now)
+      this.#active.push(peer)
+      this.#activeSince.push(now)
     }
     peer.lastHeard = now
-    this.reach(peer)
+    this.reached(peer)
     return peer
   }
 
@@ -199,19 +199,19 @@ export class Peers {
    * It lives: what failed before counts no more. Nor does it for the others when none could be
    * reached: it was this side that was cut off.
    */
-  reach(peer: Peer): void {
+  reached(peer: Peer): void {
     const wasCutOff = this.#failing === this.#all.size
-    peer.isProven = true
-    if (peer.failures > 0) this.#forgive(peer)
-    if (wasCutOff) this.forgiveAll()
+    peer.wasReached = true
+    if (peer.failures > 0) this.#resetFailure(peer)
+    if (wasCutOff) this.resetFailures()
   }
 
   /** All may be tried at once: what failed was our own side. */
-  forgiveAll(): void {
-    if (this.#failing > 0) for (const peer of this) this.#forgive(peer)
+  resetFailures(): void {
+    if (this.#failing > 0) for (const peer of this) this.#resetFailure(peer)
   }
 
-  #forgive(peer: Peer): void {
+  #resetFailure(peer: Peer): void {
     if (peer.failures > 0) this.#failing--
     peer.failures = 0
     peer.failure = undefined
@@ -236,18 +236,18 @@ export class Peers {
 
   /** The next ones for a round's push. */
   forRound(count: number, now: number): Peer[] {
-    return this.#take(this.#roundTurns, count, (peer) => peer.retryAt <= now)
+    return this.#take(this.#roundRotation, count, (peer) => peer.retryAt <= now)
   }
 
   /** The next ones for fresh changes, without those for whom `skip` is true. */
-  forRumor(count: number, now: number, skip: (peer: Peer) => boolean): Peer[] {
-    return this.#take(this.#rumorTurns, count, (peer) => peer.retryAt <= now && !skip(peer))
+  forPush(count: number, now: number, skip: (peer: Peer) => boolean): Peer[] {
+    return this.#take(this.#pushRotation, count, (peer) => peer.retryAt <= now && !skip(peer))
   }
 
   /** Some members that live, as far as we know; half of them new ones, where there are any. */
   sample(count: number, except: string, now: number): string[] {
     const newsFrom = now - NEWS_ROUNDS * this.#config.intervalMs
-    while (this.#old < this.#heard.length && this.#heardAt[this.#old]! < newsFrom) this.#old++
+    while (this.#old < this.#active.length && this.#activeSince[this.#old]! < newsFrom) this.#old++
     const sample = new Set<string>()
     this.#draw(sample, this.#old, Math.ceil(count / 2), except)
     this.#draw(sample, 0, count, except)
@@ -256,15 +256,15 @@ export class Peers {
 
   /** Draws from those heard, from the `first` on, until the sample has `size`. */
   #draw(sample: Set<string>, first: number, size: number, except: string): void {
-    const among = this.#heard.length - first
-    for (let i = 0; i < size * DRAWS && sample.size < size && among > 0; i++) {
-      const peer = this.#heard[first + Math.floor(this.#random() * among)]!
+    const among = this.#active.length - first
+    for (let i = 0; i < size * MAX_DRAWS && sample.size < size && among > 0; i++) {
+      const peer = this.#active[first + Math.floor(this.#random() * among)]!
       if (peer.failures > 0 || peer.address === except) continue
-      if (this.#isNamed(peer.address)) sample.add(peer.address)
+      if (this.#canName(peer.address)) sample.add(peer.address)
     }
   }
 
-  #take(turns: Turns, count: number, isFit: (peer: Peer) => boolean): Peer[] {
+  #take(turns: ShuffledRotation, count: number, isFit: (peer: Peer) => boolean): Peer[] {
     return turns
       .take(count, (address) => isFit(this.#all.get(address)!))
       .map((address) => this.#all.get(address)!)

@@ -9,16 +9,16 @@
  * if (probation.until <= now) replica.release()
  * ```
  */
-import type { Known, OwnRange } from '../../crdt/index.ts'
+import type { OwnRange, PeerState } from '../../crdt/index.ts'
 
 /** Milliseconds to the next ask: a lost one costs that much. Each is two short messages. */
-const ASK_AGAIN_MS = 500
+const PULL_INTERVAL_MS = 500
 
 /** Peers whose asks are kept for later. Others ask again. */
-const MOST_ASKERS = 64
+const MAX_DEFERRED = 64
 
 /** Times the longest silence that it lasts at most, however slowly an answer comes. */
-const MOST = 10
+const MAX_EXTENSION = 10
 
 export class Probation {
   /** What is withheld. */
@@ -30,43 +30,44 @@ export class Probation {
   /** Milliseconds; when it is over. */
   until: number
   /** Milliseconds; undefined while there was nobody to ask. */
-  #askAt: number | undefined
+  #pullAt: number | undefined
   /** Those who have asked meanwhile, and what they knew. An answer without what is withheld would be taken for all. */
-  readonly askers = new Map<string, Known>()
+  readonly deferred = new Map<string, PeerState>()
 
   constructor(of: OwnRange, now: number, aloneMs: number) {
     this.of = of
     this.since = now
     this.#aloneMs = aloneMs
-    this.#end = now + MOST * aloneMs
+    this.#end = now + MAX_EXTENSION * aloneMs
     this.until = now + aloneMs
   }
 
   /** Milliseconds; when to look at it again. */
   get wakeAt(): number {
-    return Math.min(this.until, this.#askAt ?? this.until)
+    return Math.min(this.until, this.#pullAt ?? this.until)
   }
 
-  get hasAsked(): boolean {
-    return this.#askAt !== undefined
+  get hasPulled(): boolean {
+    return this.#pullAt !== undefined
   }
 
   /** The peer is answered when it is over. */
-  defer(address: string, known: Known): void {
-    if (this.askers.size < MOST_ASKERS || this.askers.has(address)) this.askers.set(address, known)
+  defer(address: string, known: PeerState): void {
+    if (this.deferred.size < MAX_DEFERRED || this.deferred.has(address))
+      this.deferred.set(address, known)
   }
 
-  isToAsk(now: number): boolean {
-    return this.#askAt === undefined || this.#askAt <= now
+  isPullDue(now: number): boolean {
+    return this.#pullAt === undefined || this.#pullAt <= now
   }
 
   /** A peer is being asked, or there was none that could be. */
-  tried(hasAsked: boolean, now: number): void {
-    if (hasAsked || this.hasAsked) this.#askAt = now + ASK_AGAIN_MS
+  pulled(hasAsked: boolean, now: number): void {
+    if (hasAsked || this.hasPulled) this.#pullAt = now + PULL_INTERVAL_MS
   }
 
   /** A part of an answer came: the rest is waited for. */
-  coming(now: number): void {
+  extend(now: number): void {
     this.until = Math.min(this.#end, Math.max(this.until, now + this.#aloneMs))
   }
 }

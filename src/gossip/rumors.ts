@@ -20,13 +20,13 @@ import { coversDelta, type Delta, emptyDelta, mergeDeltas } from '../../crdt/ind
  * Changes kept. What twenty busy peers send in several seconds; a peer that has been busy for
  * longer is told the digest instead, and asks. Each costs some 300 bytes.
  */
-const KEPT = 512
+const MAX_RUMORS = 512
 
 /**
  * Peers known to have a change. A push brings it to each node three times on average, so where
  * five have shown it the rumour is everywhere, and saying it once more is wasted.
  */
-const WIDELY = 5
+const MIN_WIDELY_KNOWN = 5
 
 interface Rumor {
   /** One, once it has been flushed. */
@@ -34,7 +34,7 @@ interface Rumor {
   /** Peers that have shown it. */
   readonly knownTo: Set<string>
   /** Peers that are told it, by us or by the one it came from. */
-  readonly toldTo: Set<string>
+  readonly sentTo: Set<string>
   /** Was it made here? */
   readonly isOwn: boolean
 }
@@ -56,7 +56,7 @@ export class Rumors {
   #first = 0
   #fresh = 0
   /** Number of the first one that no digest has followed. */
-  #echoed = 0
+  #digested = 0
   /** Deltas made since the last change, by those included. */
   readonly #made = new Map<string, Delta>()
 
@@ -69,7 +69,7 @@ export class Rumors {
   forget(): void {
     this.#first += this.#rumors.length
     this.#fresh = this.#first
-    this.#echoed = this.#first
+    this.#digested = this.#first
     this.#rumors = []
     this.#made.clear()
   }
@@ -86,14 +86,15 @@ export class Rumors {
       this.hasFresh &&
       last.isOwn === (source === undefined) &&
       isSameSet(last.knownTo, knownTo) &&
-      isSameSet(last.toldTo, toldTo)
+      isSameSet(last.sentTo, toldTo)
     if (isSame) last.deltas.push(delta)
-    else this.#rumors.push({ deltas: [delta], knownTo, toldTo, isOwn: source === undefined })
+    else
+      this.#rumors.push({ deltas: [delta], knownTo, sentTo: toldTo, isOwn: source === undefined })
   }
 
   /** Everything since that number is being told to these peers. */
-  tell(since: number, peers: readonly string[]): void {
-    for (const { toldTo } of this.#since(since)) for (const peer of peers) toldTo.add(peer)
+  markSent(since: number, peers: readonly string[]): void {
+    for (const { sentTo: toldTo } of this.#since(since)) for (const peer of peers) toldTo.add(peer)
   }
 
   /** Was all that came since that number made here? */
@@ -107,9 +108,11 @@ export class Rumors {
   }
 
   /** Who else has, or is told, all that came since that number and is not known to `peer`. */
-  toldSince(since: number, peer: string): string[] {
+  recipientsSince(since: number, peer: string): string[] {
     const news = this.#since(since).filter(({ knownTo }) => !knownTo.has(peer))
-    const [first, ...others] = news.map(({ knownTo, toldTo }) => new Set([...knownTo, ...toldTo]))
+    const [first, ...others] = news.map(
+      ({ knownTo, sentTo: toldTo }) => new Set([...knownTo, ...toldTo]),
+    )
     return [...(first ?? [])].filter((one) => one !== peer && others.every((set) => set.has(one)))
   }
 
@@ -127,15 +130,15 @@ export class Rumors {
   }
 
   /** The number of the first change that was told and that no digest has followed; from now on one has. */
-  takeEcho(): number | undefined {
-    const since = this.#echoed < this.#fresh ? this.#echoed : undefined
-    this.#echoed = this.#fresh
+  takeUndigested(): number | undefined {
+    const since = this.#digested < this.#fresh ? this.#digested : undefined
+    this.#digested = this.#fresh
     return since
   }
 
   /** Is each change since that number known to so many peers already that most others know it too? */
   isWidelyKnown(since: number): boolean {
-    return this.#since(since).every(({ knownTo }) => knownTo.size >= WIDELY)
+    return this.#since(since).every(({ knownTo }) => knownTo.size >= MIN_WIDELY_KNOWN)
   }
 
   /** Is every change kept here known to that peer? */
@@ -145,7 +148,9 @@ export class Rumors {
 
   /** Does the peer have every change since that number, or is it told them? */
   isKnownTo(since: number, peer: string): boolean {
-    return this.#since(since).every(({ knownTo, toldTo }) => knownTo.has(peer) || toldTo.has(peer))
+    return this.#since(since).every(
+      ({ knownTo, sentTo: toldTo }) => knownTo.has(peer) || toldTo.has(peer),
+    )
   }
 
   #since(since: number): Rumor[] {
@@ -159,7 +164,7 @@ export class Rumors {
       rumor.deltas = [mergeDeltas(rumor.deltas)] // a burst may have brought thousands
     }
     this.#fresh = this.#first + this.#rumors.length
-    const old = this.#rumors.length - KEPT
+    const old = this.#rumors.length - MAX_RUMORS
     if (old > 0) {
       this.#rumors.splice(0, old)
       this.#first += old

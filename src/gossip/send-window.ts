@@ -11,31 +11,31 @@
  */
 
 /** Times the best time of a peer from which on a send is late: processes wait for a processor. */
-const LATE = 4
+const LATE_FACTOR = 4
 
 /** Milliseconds that are never late: below it the clock of a busy loop is measured, not the host. */
-const NEVER_LATE_MS = 50
+const MIN_LATE_MS = 50
 
 /** Share by which the best time follows what is longer: a way that has become longer is believed after some hundred sends. */
-const AGE = 1 / 64
+const BEST_AGING = 1 / 64
 
 /** Is a send of that duration late, to a peer whose best was that? */
 export const isLate = (ms: number, bestMs: number | undefined): boolean =>
-  bestMs !== undefined && ms > Math.max(NEVER_LATE_MS, LATE * bestMs)
+  bestMs !== undefined && ms > Math.max(MIN_LATE_MS, LATE_FACTOR * bestMs)
 
 /** The best time of a peer, with one more send. */
 export const bestOf = (ms: number, bestMs: number | undefined): number =>
-  bestMs === undefined || ms < bestMs ? ms : bestMs + (ms - bestMs) * AGE
+  bestMs === undefined || ms < bestMs ? ms : bestMs + (ms - bestMs) * BEST_AGING
 
 export class SendWindow {
-  readonly #most: number
+  readonly #max: number
   #size: number
   /** Sends begun before it are of a time when more were allowed. */
   #decreasedAt = Number.NEGATIVE_INFINITY
 
   /** Begins with `most`: what is too much shows with the first sends. */
   constructor(most: number) {
-    this.#most = most
+    this.#max = most
     this.#size = most
   }
 
@@ -46,7 +46,7 @@ export class SendWindow {
 
   /** A send that began at that time has ended, late or in time. */
   ended(begunAt: number, late: boolean, now: number): void {
-    if (!late) this.#size = Math.min(this.#most, this.#size + 1 / this.#size)
+    if (!late) this.#size = Math.min(this.#max, this.#size + 1 / this.#size)
     else if (begunAt >= this.#decreasedAt) this.decrease(now)
   }
 

@@ -17,18 +17,18 @@ import type { GossipConfig } from './config.ts'
 import type { Counters } from './counters.ts'
 import type { GossipEffect, GossipEvent } from './events.ts'
 import type { OpenDocument } from './open-document.ts'
-import type { Saying } from './outbox.ts'
+import type { QueuedState } from './outbox.ts'
 import type { Peer, Peers, Sending } from './peers.ts'
 import { bestOf, isLate, SendWindow } from './send-window.ts'
 
 /** A send to it may take long and fail: the others must not wait for it. */
-const isSuspect = ({ failures, isProven }: Peer): boolean => failures > 0 || !isProven
+const isSuspect = ({ failures, wasReached: isProven }: Peer): boolean => failures > 0 || !isProven
 
 /** UTF-16 units. How long a longer message takes says more of its length than of the host. */
-const MAX_MEASURED = 16_384
+const MAX_MEASURED_LENGTH = 16_384
 
 /** Sends to other peers that ended last, by which a time-out is judged. */
-const JUDGES = 8
+const MAX_RECENT_SENDS = 8
 
 /** Milliseconds that sends wait while more messages lie in the inbox: what they bring goes along. */
 const BACKLOG_MS = 200
@@ -44,7 +44,7 @@ export class Sender {
   /** Peers to whom something is to be said, in the order in which it came up. */
   readonly #ready = new Set<Peer>()
   /** Peers to whom a fragment went last, while something else is to be said to them. */
-  readonly #isTurnOfWords = new Set<Peer>()
+  readonly #stateIsNext = new Set<Peer>()
   #sending = 0
   #suspectsSending = 0
   /** The last sends that ended well: to whom, and whether late. */
@@ -82,8 +82,8 @@ export class Sender {
   }
 
   /** Adds to what is to be said to the peer. */
-  say(peer: Peer, document: string, saying: Saying): void {
-    peer.outbox.say(document, saying)
+  enqueue(peer: Peer, document: string, saying: QueuedState): void {
+    peer.outbox.enqueue(document, saying)
     this.#ready.add(peer)
   }
 
@@ -107,11 +107,11 @@ export class Sender {
     const ended = this.#ended(address)
     if (!ended) return false
     const { peer, sending } = ended
-    this.#peers.reach(peer)
+    this.#peers.reached(peer)
     this.#measure(peer, sending, now)
     if (!this.#isPaused) return false
     this.#isPaused = false
-    this.#peers.forgiveAll()
+    this.#peers.resetFailures()
     return true
   }
 
@@ -128,14 +128,14 @@ export class Sender {
     if (cause === 'timeout') this.#window.ended(sending.at, true, now)
     if (!isOurs) this.#peers.fail(peer, now, failure)
     if (cause === 'local') this.#pause(now)
-    if (sending.fragment && peer.parcel?.of === sending.fragment.of) {
-      peer.parcel.failed(sending.fragment)
+    if (sending.fragment && peer.fragmented?.of === sending.fragment.of) {
+      peer.fragmented.failed(sending.fragment)
       this.#ready.add(peer)
     }
-    for (const [document, { since, digest }] of sending.said) {
+    for (const [document, { since, digest }] of sending.included) {
       // An answer is not kept: who asked will ask again, and may lack less by then.
       if (since === undefined && !digest) continue
-      this.say(peer, document, {
+      this.enqueue(peer, document, {
         ...(since !== undefined && { since }),
         ...(digest && { digest }),
       })
@@ -160,13 +160,13 @@ export class Sender {
   }
 
   #measure(peer: Peer, { at, length }: Sending, now: number): void {
-    if (length > MAX_MEASURED) return
+    if (length > MAX_MEASURED_LENGTH) return
     const ms = now - at
     const late = isLate(ms, peer.bestMs)
     this.#window.ended(at, late, now)
     peer.bestMs = bestOf(ms, peer.bestMs)
     this.#recent.push({ peer, late })
-    if (this.#recent.length > JUDGES) this.#recent.shift()
+    if (this.#recent.length > MAX_RECENT_SENDS) this.#recent.shift()
   }
 
   /** Is it us who were too slow? Yes, where the peer was heard meanwhile, or others were late too. */
@@ -177,14 +177,14 @@ export class Sender {
   }
 
   /** The peer lacks some fragments of what was sent to it, as it says. */
-  again(peer: Peer, missing: Missing): void {
-    if (peer.parcel?.of !== missing.of) return
-    peer.parcel.again(missing)
+  resendFragments(peer: Peer, missing: Missing): void {
+    if (peer.fragmented?.of !== missing.of) return
+    peer.fragmented.resend(missing)
     this.#ready.add(peer)
   }
 
   /** Fragments of the peer's have not come: they are asked for. */
-  ask(peer: Peer, missing: Missing): void {
+  requestFragments(peer: Peer, missing: Missing): void {
     peer.missing = missing
     this.#ready.add(peer)
   }
@@ -194,17 +194,21 @@ export class Sender {
    * turns, so that a long value holds up nothing that is short.
    */
   #send(peer: Peer, now: number, documents: ReadonlyMap<string, OpenDocument>): GossipEffect[] {
-    const { parcel, missing } = peer
+    const { fragmented: parcel, missing } = peer
     if (missing) {
       peer.missing = undefined
       this.#ready.add(peer)
       return [this.#begin(peer, this.#composer.wrap({ missing }, documents.size, now), [], now)]
     }
     const isUnderWay = parcel !== undefined && !parcel.isSent
-    if (isUnderWay && !this.#isTurnOfWords.has(peer))
-      return this.#sendFragment(peer, documents, now)
-    this.#isTurnOfWords.delete(peer)
-    const { text, said, left, unsendable } = this.#composer.compose(
+    if (isUnderWay && !this.#stateIsNext.has(peer)) return this.#sendFragment(peer, documents, now)
+    this.#stateIsNext.delete(peer)
+    const {
+      text,
+      included: said,
+      left,
+      unsendable,
+    } = this.#composer.compose(
       peer.address,
       peer.outbox.drain(),
       documents,
@@ -212,7 +216,7 @@ export class Sender {
       now,
       !isUnderWay,
     )
-    for (const [document, saying] of left) this.say(peer, document, saying)
+    for (const [document, saying] of left) this.enqueue(peer, document, saying)
     if (text === undefined && isUnderWay) return this.#sendFragment(peer, documents, now)
     const effects: GossipEffect[] = unsendable.map(([document, bytes]) => ({
       type: 'unsendable',
@@ -222,7 +226,7 @@ export class Sender {
     }))
     if (text === undefined) return effects
     if (this.#composer.isTooLong(text)) {
-      peer.parcel = this.#composer.split(text)
+      peer.fragmented = this.#composer.split(text)
       return [...effects, ...this.#sendFragment(peer, documents, now)]
     }
     if (isUnderWay) this.#ready.add(peer)
@@ -234,12 +238,12 @@ export class Sender {
     documents: ReadonlyMap<string, OpenDocument>,
     now: number,
   ): GossipEffect[] {
-    const fragment = peer.parcel?.next()
+    const fragment = peer.fragmented?.next()
     if (!fragment) return []
-    if (!peer.parcel?.isSent) this.#ready.add(peer)
+    if (!peer.fragmented?.isSent) this.#ready.add(peer)
     if (!peer.outbox.isEmpty) {
       this.#ready.add(peer)
-      this.#isTurnOfWords.add(peer)
+      this.#stateIsNext.add(peer)
     }
     const text = this.#composer.wrap({ fragment }, documents.size, now)
     return [this.#begin(peer, text, [], now, fragment)]
@@ -248,12 +252,12 @@ export class Sender {
   #begin(
     peer: Peer,
     text: string,
-    said: Sending['said'],
+    said: Sending['included'],
     now: number,
     fragment?: Fragment,
   ): GossipEffect {
     const suspect = isSuspect(peer)
-    peer.sending = { said, suspect, at: now, length: text.length, fragment }
+    peer.sending = { included: said, suspect, at: now, length: text.length, fragment }
     this.#sending++
     if (suspect) this.#suspectsSending++
     this.#counters.pushesSent++
@@ -263,7 +267,7 @@ export class Sender {
 
   /** Some members, to be named to the peer. */
   #members(peer: Peer, now: number): string[] {
-    const { membersNamed, membersTold } = this.#config
+    const { membersNamed, membersIntroduced: membersTold } = this.#config
     const count = peer.isIntroduced ? membersNamed : membersTold
     peer.isIntroduced = true
     return this.#peers.sample(count, peer.address, now)

@@ -383,11 +383,11 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   }
 
   #pendingSince(): number | undefined {
-    const { unconfirmedSince } = this.#room.status
+    const { unacknowledgedSince } = this.#room.status
     // While connected gossip knows of all changes, of older ones by the state they are part of.
-    if (this.connected && unconfirmedSince === undefined) this.#offlineSince = undefined
+    if (this.connected && unacknowledgedSince === undefined) this.#offlineSince = undefined
     const since = Math.min(
-      unconfirmedSince ?? Number.POSITIVE_INFINITY,
+      unacknowledgedSince ?? Number.POSITIVE_INFINITY,
       this.#offlineSince ?? Number.POSITIVE_INFINITY,
     )
     return Number.isFinite(since) ? since : undefined

@@ -39,7 +39,7 @@ export class Questions {
         if (this.#room.member !== member) end(false)
         else if (isDone()) end(true)
       }
-      const ask = (): void => member?.take({ type: 'ask', document: name })
+      const ask = (): void => member?.take({ type: 'pull', document: name })
       const asking = setInterval(ask, PAUSE_MS)
       const late = setTimeout(() => end(false), timeoutMs)
       this.#looks.add(look)

@@ -12,7 +12,7 @@ import { dropOldest } from '../gossip/oldest.ts'
 import { nodePlatform } from '../platform.ts'
 
 /** Results kept. Updates under way at one time are few; each costs its own length twice. */
-const KEPT = 32
+const MAX_KEPT = 32
 
 /** Keeps the newest results of `make`, by the bytes that it was given and `more`. */
 const remember = (make: (bytes: Uint8Array, more: number) => Uint8Array) => {
@@ -24,7 +24,7 @@ const remember = (make: (bytes: Uint8Array, more: number) => Uint8Array) => {
     if (!made) {
       made = make(bytes, more)
       kept.set(key, made)
-      dropOldest(kept, KEPT)
+      dropOldest(kept, MAX_KEPT)
     }
     return made
   }

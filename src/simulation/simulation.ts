@@ -151,7 +151,7 @@ export class Simulation {
 
   #acquaint({ gossip }: SimulatedNode, peers: readonly string[]): void {
     for (const address of peers) {
-      const peer = gossip.peers.hear(address, this.#now)
+      const peer = gossip.peers.received(address, this.#now)
       if (peer) peer.isIntroduced = true
     }
   }

@@ -212,8 +212,8 @@ test('theory ends where the formula of rumours that infect and die does', () => 
     fanout: 3,
     loss: 0.1,
     latency: [10, 50] as const,
-    gatherMs: 20,
-    echoMs: 250,
+    batchMs: 20,
+    digestDelayMs: 250,
     isFetched: false,
     until: 3_000,
   }

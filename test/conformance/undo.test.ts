@@ -83,7 +83,7 @@ test('two who write, undo and redo at once agree', () =>
     const docs = [newDoc({ gc: false }), newDoc()]
     const managers = docs.map((doc) => new Y.UndoManager(Object.values(rootsOf(doc)), STEPS))
     for (const [index, doc] of docs.entries()) {
-      stage.add(`m${index}`, { doc, config: { ...QUICK, gatherMs: 5 } })
+      stage.add(`m${index}`, { doc, config: { ...QUICK, batchMs: 5 } })
     }
     let undone = 0
     for (let i = 0; i < OPERATIONS; i++) {

@@ -2,12 +2,12 @@
 import * as encoding from 'lib0/encoding'
 import * as assert from 'uvu/assert'
 import {
-  AWARENESS_ENTRIES,
-  AWARENESS_STATE_LENGTH,
   type AwarenessMessage,
   decodeAwareness,
   decodePush,
   encodeAwareness,
+  MAX_AWARENESS_ENTRIES,
+  MAX_AWARENESS_STATE_LENGTH,
 } from '../../crdt/index.ts'
 import { pushText, SWARM } from '../helpers/gossip.ts'
 import { eachSeed } from '../helpers/random.ts'
@@ -16,7 +16,7 @@ import { suite } from '../helpers/suite.ts'
 const test = suite('awareness codec')
 
 const SAMPLE: AwarenessMessage = {
-  isAsking: true,
+  isQuery: true,
   entries: [
     { client: 0, clock: 0, age: 0, state: null },
     { client: 2 ** 53 - 1, clock: 1_700_000_000_000, age: 30_000, state: {} },
@@ -51,7 +51,7 @@ const withState = (json: string, count = 1): Uint8Array =>
 
 test('is read as it was written', () => {
   assert.equal(decodeAwareness(encodeAwareness(SAMPLE)), SAMPLE)
-  const nothing = { isAsking: false, entries: [] }
+  const nothing = { isQuery: false, entries: [] }
   assert.equal(decodeAwareness(encodeAwareness(nothing)), nothing)
 })
 
@@ -61,7 +61,7 @@ test('an age is a whole number that is not negative', () => {
     { ...entry, age: -5 },
     { ...entry, age: 1.6 },
   ]
-  const read = decodeAwareness(encodeAwareness({ isAsking: false, entries }))
+  const read = decodeAwareness(encodeAwareness({ isQuery: false, entries }))
   assert.equal(
     read.entries.map(({ age }) => age),
     [0, 2],
@@ -94,9 +94,9 @@ test('counts are bounded before anything is made', () => {
       encoding.writeVarUint(encoder, 0)
       encoding.writeVarUint(encoder, count)
     })
-  assert.is(reasonOf(counted(AWARENESS_ENTRIES + 1)), 'too_many')
+  assert.is(reasonOf(counted(MAX_AWARENESS_ENTRIES + 1)), 'too_many')
   assert.is(reasonOf(counted(2 ** 53 - 1)), 'too_many')
-  assert.is(reasonOf(counted(AWARENESS_ENTRIES)), 'malformed')
+  assert.is(reasonOf(counted(MAX_AWARENESS_ENTRIES)), 'malformed')
 })
 
 test('a state is an object with any keys, not too deep', () => {
@@ -118,8 +118,8 @@ test('a state is an object with any keys, not too deep', () => {
 
 test('a state has 16,384 characters at most', () => {
   const sized = (length: number): string => `{"a":"${'x'.repeat(length - 8)}"}`
-  assert.is(reasonOf(withState(sized(AWARENESS_STATE_LENGTH))), 'taken')
-  assert.is(reasonOf(withState(sized(AWARENESS_STATE_LENGTH + 1))), 'too_large')
+  assert.is(reasonOf(withState(sized(MAX_AWARENESS_STATE_LENGTH))), 'taken')
+  assert.is(reasonOf(withState(sized(MAX_AWARENESS_STATE_LENGTH + 1))), 'too_large')
 })
 
 test('travels in a push', () => {

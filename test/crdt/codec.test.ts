@@ -18,7 +18,7 @@ import {
   type PackedUpdate,
   type Push,
   packUpdate,
-  Refusal,
+  Rejection,
   type Replica,
   unpackUpdate,
 } from '../../crdt/index.ts'
@@ -33,7 +33,7 @@ const reasonOf = (run: () => unknown): string => {
   try {
     run()
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
+    if (!(error instanceof Rejection)) throw error
     assert.ok(error.message.length < 300, 'a message for people is short')
     return error.reason
   }
@@ -77,7 +77,7 @@ const oneChange = (): { replica: Replica; update: PackedUpdate } => {
   const replica = small()
   replica.doc.getMap('map').set('greeting', 'hello again')
   const before = small()
-  const delta = replica.lacking(before.read(before.summary()))
+  const delta = replica.lacking(before.decode(before.syncRequest()))
   return { replica, update: packUpdate(replica.encode(delta), nodePlatform) }
 }
 
@@ -127,7 +127,7 @@ const GOLDENS: Record<string, { readonly make: () => Push; readonly exact: boole
   ask: {
     make: () => {
       const replica = small()
-      return push({ kv: { digest: replica.digest, ...replica.summary() } })
+      return push({ kv: { digest: replica.digest, ...replica.syncRequest() } })
     },
     exact: true,
   },
@@ -227,7 +227,7 @@ test('any push comes back as it was', () => {
       const update = random.pick([whole(replica), needy().update])
       states[`${random.text(random.int(1, 8))}${i}`] = {
         ...(random.chance(0.5) && { update }),
-        ...(random.chance(0.3) && replica.summary()),
+        ...(random.chance(0.3) && replica.syncRequest()),
         ...(random.chance(0.3) && contents()),
         ...(random.chance(0.5) && {
           answer: true,
@@ -259,7 +259,7 @@ const complete = (): Json & { state: { kv: Json & { update: Json } } } => {
           kv: {
             digest: replica.digest,
             ...contents(),
-            ...replica.summary(),
+            ...replica.syncRequest(),
             update,
             answer: true,
             more: true,
@@ -533,7 +533,7 @@ test('every bit of a packed update is covered: 500 flips, all are refused as dam
     try {
       bytes = unpackUpdate(flipped, nodePlatform)
     } catch (error) {
-      assert.is((error as Refusal).reason, 'damaged')
+      assert.is((error as Rejection).reason, 'damaged')
       return
     }
     // In deflated bytes a few bits mean nothing (the padding at their end).
@@ -656,7 +656,7 @@ const tenThousand = (): Replica => {
 
 test('sizes: of a map of 10,000 keys a digest with five members takes less than 600 bytes, so does one change', () => {
   const replica = tenThousand()
-  const before = replica.read(replica.summary())
+  const before = replica.decode(replica.syncRequest())
   const digest = encodePush(
     push({ kv: { digest: replica.digest } }, { members: MEMBERS, version: replica.version }),
   )
@@ -683,7 +683,7 @@ test('sizes: the ask of a swarm of 100 writers takes less than 2 KB', () => {
     replica.doc.clientID = 2 ** 52 + i
     replica.doc.getMap('map').set(`k${i}`, i)
   }
-  const ask = encodePush(push({ kv: { digest: replica.digest, ...replica.summary() } }))
+  const ask = encodePush(push({ kv: { digest: replica.digest, ...replica.syncRequest() } }))
   assert.ok(ask.length < 2_000, `${ask.length} bytes`)
 })
 

@@ -222,7 +222,7 @@ for (const gc of [true, false]) {
         change(random.pick(replicas).doc, random)
         if (random.chance(0.3)) {
           const [from, to] = random.shuffle(replicas)
-          const known = to!.read(to!.summary())
+          const known = to!.decode(to!.syncRequest())
           const bytes = give(from!, to!)
           const { structs, ds } = Y.decodeUpdate(bytes)
           for (const { id } of structs) {

@@ -9,9 +9,9 @@ import {
   emptyDeletes,
   isEmptyDelta,
   LIMITS,
-  type Refusal,
+  type Rejection,
   type Replica,
-  takePiece,
+  takeChunk,
 } from '../../crdt/index.ts'
 import { assertConverged, change, forge, forged, give, replicaOf, settle } from '../helpers/docs.ts'
 import { eachSeed } from '../helpers/random.ts'
@@ -271,7 +271,7 @@ test('what was freed is looked at again: only then is it seen that writers wait 
   const { status, thrown } = replica.apply(first)
   assert.is(status, 'new')
   assert.equal(
-    thrown.map((error) => (error as Refusal).reason),
+    thrown.map((error) => (error as Rejection).reason),
     ['malformed'],
   )
   assert.is(replica.version, 1)
@@ -358,9 +358,12 @@ test('lazily encoded, reordered, lost: where no key was deleted, none is ever mi
 /** What the receiver lacks, in pieces. */
 const piecesFor = (sender: Replica, receiver: Replica, maxBytes: number): Delta[] => {
   const pieces: Delta[] = []
-  for (let rest: Delta | undefined = sender.lacking(receiver.read(receiver.summary())); rest; ) {
-    const cut = takePiece(sender.doc, rest, maxBytes)
-    pieces.push(cut.piece)
+  for (
+    let rest: Delta | undefined = sender.lacking(receiver.decode(receiver.syncRequest()));
+    rest;
+  ) {
+    const cut = takeChunk(sender.doc, rest, maxBytes)
+    pieces.push(cut.chunk)
     rest = cut.rest
   }
   return pieces
@@ -400,7 +403,7 @@ test('a lost piece: what waits is not asked for again, and the next answer compl
   assert.is(receiver.version, first!.structs.get(1)!.to)
   assert.is(receiver.waiting.updates, others.length)
   // Each waits for its predecessor, so what is asked for is all from the hole on.
-  const lacking = sender.lacking(receiver.read(receiver.summary(true)))
+  const lacking = sender.lacking(receiver.decode(receiver.syncRequest(true)))
   assert.equal(lacking.structs.get(1), { from: lost!.structs.get(1)!.from, to: 200 })
   assert.is(receiver.apply(sender.encode(lost!).bytes).status, 'new')
   assertConverged([sender, receiver])
@@ -419,10 +422,10 @@ test('summary(true) counts what waits only for what it needs as known; summary()
   assert.ok(needs.size > 0)
   assert.is(receiver.apply(bytes, needs).status, 'waiting')
   const { to } = first!.structs.get(1)!
-  assert.is(receiver.read(receiver.summary()).clocks.get(1), 1)
-  assert.is(receiver.read(receiver.summary(true)).clocks.get(1), to)
+  assert.is(receiver.decode(receiver.syncRequest()).clocks.get(1), 1)
+  assert.is(receiver.decode(receiver.syncRequest(true)).clocks.get(1), to)
   // The answer to the shorter question completes what waits.
-  const rest = sender.encode(sender.lacking(receiver.read(receiver.summary(true))))
+  const rest = sender.encode(sender.lacking(receiver.decode(receiver.syncRequest(true))))
   assert.is(receiver.apply(rest.bytes, rest.needs).status, 'new')
   assert.ok(others.length > 0)
   assert.is(receiver.waiting.updates, 0)

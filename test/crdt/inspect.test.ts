@@ -4,7 +4,7 @@
  */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { inspectUpdate, LIMITS, Refusal, type Replica } from '../../crdt/index.ts'
+import { inspectUpdate, LIMITS, Rejection, type Replica } from '../../crdt/index.ts'
 import {
   assertConverged,
   change,
@@ -433,7 +433,7 @@ const mutate = (bytes: Uint8Array, random: Random): Uint8Array => {
   ])()
 }
 
-/** Applies; a thrown Refusal must have changed nothing, anything else thrown is an error. */
+/** Applies; a thrown Rejection must have changed nothing, anything else thrown is an error. */
 const applied = (replica: Replica, bytes: Uint8Array): string => {
   const before = imageOf(replica)
   try {
@@ -446,7 +446,7 @@ const applied = (replica: Replica, bytes: Uint8Array): string => {
     settle([replica, again])
     return status
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
+    if (!(error instanceof Rejection)) throw error
     assert.equal(imageOf(replica), before, `refused (${error.reason}), yet changed`)
     return error.reason
   }

@@ -1,7 +1,7 @@
 /** What peers would refuse, found at its writer: in any place of any history, by whomever it is written. */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { LIMITS, Refusal, type RefusedChange, Replica } from '../../crdt/index.ts'
+import { LIMITS, type RejectedChange, Rejection, Replica } from '../../crdt/index.ts'
 import { nodePlatform } from '../../src/platform.ts'
 import { assertConverged, change, docOf, replicaOf, settle } from '../helpers/docs.ts'
 import { eachSeed } from '../helpers/random.ts'
@@ -17,9 +17,9 @@ const nested = (depth: number): unknown => {
 
 const TOO_DEEP = nested(LIMITS.depth + 1)
 
-const refusedBy = (replica: Replica): RefusedChange[] => {
-  const refused: RefusedChange[] = []
-  replica.onRefused = (one) => refused.push(one)
+const refusedBy = (replica: Replica): RejectedChange[] => {
+  const refused: RejectedChange[] = []
+  replica.onRejected = (one) => refused.push(one)
   return refused
 }
 
@@ -48,7 +48,7 @@ test('in random histories nothing but what is refused is lost, and all agree', (
       })
       if (random.chance(0.2)) {
         const [from, to] = random.shuffle(replicas)
-        const known = to!.read(to!.summary())
+        const known = to!.decode(to!.syncRequest())
         assert.not.equal(to!.apply(from!.encode(from!.lacking(known)).bytes).status, 'waiting')
       }
     }
@@ -158,7 +158,7 @@ test('an update of a program is refused as a whole where it cannot be sent on', 
   program.getArray('l').push(['x', 'y'.repeat(1_001)])
   assert.throws(
     () => replica.accept(Y.encodeStateAsUpdate(program), 'it'),
-    (error: unknown) => error instanceof Refusal && error.reason === 'too_large',
+    (error: unknown) => error instanceof Rejection && error.reason === 'too_large',
   )
   assert.is(replica.digest, before)
   assert.is(replica.apply(Y.encodeStateAsUpdate(program)).status, 'new', 'peers could send it')

@@ -7,7 +7,7 @@ import {
   encodeDeletes,
   isEmptyDelta,
   mergeDeltas,
-  Refusal,
+  Rejection,
   Replica,
 } from '../../crdt/index.ts'
 import { nodePlatform } from '../../src/platform.ts'
@@ -32,7 +32,7 @@ const test = suite('replica')
 const wholeOf = (replica: Replica): Delta =>
   replica.lacking({ clocks: new Map(), deletes: undefined })
 
-const known = (replica: Replica) => replica.read(replica.summary())
+const known = (replica: Replica) => replica.decode(replica.syncRequest())
 
 /** The update events of a document, as long as `run` takes. */
 const eventsOf = (doc: Y.Doc, run: () => void): Uint8Array[] => {
@@ -108,7 +108,7 @@ test('the digest is computed once for each state, and anew after each change', (
   const read = () => {
     const before = platform.hashed
     const digests = [replica.digest, replica.digest]
-    replica.summary()
+    replica.syncRequest()
     replica.lacking(known(peer))
     replica.isBehind(known(peer))
     assert.is(digests[0], digests[1])
@@ -245,10 +245,10 @@ test('a long delete set is left out of the summary, and the answer carries all d
   give(a, b)
   for (let i = 0; i < 2_999; i++) list.delete(i, 1)
   assert.ok(encodeDeletes(wholeOf(a).deletes).length > 4_096)
-  const summary = a.summary()
+  const summary = a.syncRequest()
   assert.is(summary.deletes, undefined)
   assert.ok(summary.vector.length < 10)
-  assert.ok(b.isBehind(a.read(summary)), 'what is not told may be new')
+  assert.ok(b.isBehind(a.decode(summary)), 'what is not told may be new')
   assert.is(idsOf(a.lacking(known(b))).deletes.size, 2_999)
   give(a, b)
   assert.is(a.digest, b.digest)
@@ -264,7 +264,7 @@ test('deletes that fit into 4 KB travel with the vector', () => {
   const list = a.doc.getArray('list')
   list.push(Array.from({ length: 2_000 }, (_, i) => i))
   for (let i = 0; i < 900; i++) list.delete(i, 1)
-  const { deletes } = a.summary()
+  const { deletes } = a.syncRequest()
   assert.ok(deletes && deletes.length <= 4_096)
 })
 
@@ -291,8 +291,8 @@ test('a summary that is none is refused as malformed', () => {
     { vector, deletes: new Uint8Array() },
   ]) {
     assert.throws(
-      () => replica.read(summary),
-      (error: unknown) => error instanceof Refusal && error.reason === 'malformed',
+      () => replica.decode(summary),
+      (error: unknown) => error instanceof Rejection && error.reason === 'malformed',
     )
   }
 })
@@ -314,7 +314,7 @@ test('knownWith: what a peer knows once it has got a delta', () => {
     const [a, b] = diverged(random)
     const before = known(b!)
     const delta = a!.lacking(before)
-    const after = b!.knownWith(before, delta)
+    const after = b!.peerStateWith(before, delta)
     assert.ok(isEmptyDelta(a!.lacking(after)))
     assert.equal(known(b!), before, 'the first is not changed')
   })
@@ -463,7 +463,7 @@ test('an observer that throws stops nothing: all is merged, told, and its error 
   assertConverged([sender, replica])
 })
 
-test('when Yjs fails and nothing was merged it is a Refusal, apply_failed', () => {
+test('when Yjs fails and nothing was merged it is a Rejection, apply_failed', () => {
   const replica = replicaOf(2)
   const before = replica.digest
   // Yjs lets a listener of this event stop a transaction before anything is in it.
@@ -475,7 +475,9 @@ test('when Yjs fails and nothing was merged it is a Refusal, apply_failed', () =
   assert.throws(
     () => replica.apply(Y.encodeStateAsUpdate(otherDoc())),
     (error: unknown) =>
-      error instanceof Refusal && error.reason === 'apply_failed' && /no room/.test(error.message),
+      error instanceof Rejection &&
+      error.reason === 'apply_failed' &&
+      /no room/.test(error.message),
   )
   assert.is(replica.digest, before)
   assert.is(replica.version, 0)

@@ -1,7 +1,7 @@
 /** Values: the same rules for what is written here and for what arrives. */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { checkValue, isPlainKey, LIMITS, Refusal, setOwn } from '../../crdt/index.ts'
+import { checkValue, isPlainKey, LIMITS, Rejection, setOwn } from '../../crdt/index.ts'
 import { replicaOf } from '../helpers/docs.ts'
 import { suite } from '../helpers/suite.ts'
 
@@ -12,7 +12,7 @@ const reasonOf = (run: () => unknown): string | undefined => {
     run()
     return undefined
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
+    if (!(error instanceof Rejection)) throw error
     return error.reason
   }
 }

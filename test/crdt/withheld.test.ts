@@ -4,7 +4,7 @@
  */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { ForkRefusal, type Replica } from '../../crdt/index.ts'
+import { ForkRejection, type Replica } from '../../crdt/index.ts'
 import {
   assertConverged,
   change,
@@ -41,12 +41,12 @@ const copyTo = (from: Replica, writer: number): Replica => {
   return to
 }
 
-const takes = (replica: Replica, bytes: Uint8Array): ForkRefusal | undefined => {
+const takes = (replica: Replica, bytes: Uint8Array): ForkRejection | undefined => {
   try {
     replica.apply(bytes)
     return undefined
   } catch (error) {
-    if (error instanceof ForkRefusal) return error
+    if (error instanceof ForkRejection) return error
     throw error
   }
 }
@@ -57,18 +57,20 @@ test('peers see the state of before, and after the release all of it', () => {
     several(a.doc, random, 4)
     several(b.doc, random, 4)
     settle([a, b])
-    const before = { digest: a.digest, summary: a.summary() }
+    const before = { digest: a.digest, summary: a.syncRequest() }
     a.takeLocal()
     withhold(a)
     several(a.doc, random, 5)
     assert.is(a.digest, before.digest)
-    assert.equal(a.summary(), before.summary)
+    assert.equal(a.syncRequest(), before.summary)
     assert.equal(a.takeLocal(), [])
     const newcomer = replicaOf(3)
-    const { delta } = newcomer.apply(a.encode(a.lacking(newcomer.read(newcomer.summary()))).bytes)
+    const { delta } = newcomer.apply(
+      a.encode(a.lacking(newcomer.decode(newcomer.syncRequest()))).bytes,
+    )
     assert.is(
       [...idsOf(delta).structs].filter((id) => id.startsWith(`${OWN}:`)).length,
-      a.shownClock,
+      a.publishedClock,
     )
     let tells = 0
     a.onLocal = () => tells++
@@ -89,12 +91,12 @@ test('what peers bring meanwhile is merged and passed on, without a word of what
     withhold(a)
     several(a.doc, random, 4)
     several(b.doc, random, 4)
-    const { bytes } = b.encode(b.lacking(b.read(a.summary())))
+    const { bytes } = b.encode(b.lacking(b.decode(a.syncRequest())))
     const { delta } = a.apply(bytes)
     const { structs, deletes } = idsOf(delta)
     for (const id of [...structs, ...deletes]) {
       const [writer, clock] = id.split(':').map(Number)
-      assert.ok(writer !== OWN || clock! < a.shownClock, `${id} is told`)
+      assert.ok(writer !== OWN || clock! < a.publishedClock, `${id} is told`)
     }
     a.release()
     settle([a, b, c])
@@ -116,7 +118,7 @@ test('renamed, nothing is seen to change, and the two of one id are one document
     several(copy.doc, random, 5)
     copy.doc.getMap('map').set('sure', 'of the copy')
     const seen = contentOf(copy.doc)
-    const refusal = takes(copy, peer.encode(peer.lacking(peer.read(copy.summary()))).bytes)
+    const refusal = takes(copy, peer.encode(peer.lacking(peer.decode(copy.syncRequest()))).bytes)
     assert.is(copy.fork, refusal?.fork)
     assert.is(refusal?.fork, base, 'not where they went apart')
     let updates = 0

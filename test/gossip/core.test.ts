@@ -202,7 +202,7 @@ test('several documents change: one message tells them all, and each stays by it
 })
 
 test('several documents differ: four messages for all of them', () => {
-  const { table, a, b, more } = threeDocuments({ gatherMs: 1e8 })
+  const { table, a, b, more } = threeDocuments({ batchMs: 1e8 })
   for (const [i, { doc }] of [a, b, more.a.one, more.b.two].entries()) doc.getMap('map').set('k', i)
   table.round(a)
   const seen = table.settle()
@@ -265,8 +265,8 @@ test('a wake at wakeAt moves it on: no driver spins', () => {
         intervalMs: 1_000,
         jitter: 0.1,
         maxSends: random.int(1, 4),
-        askTimeoutMs: 500,
-        gatherMs: random.pick([0, 30]),
+        pullTimeoutMs: 500,
+        batchMs: random.pick([0, 30]),
         backoffMs: 100,
       },
     })
@@ -283,7 +283,7 @@ test('a wake at wakeAt moves it on: no driver spins', () => {
         const states: DocState[] = [
           { digest },
           { digest, answer: true },
-          { ...a.replica.summary() },
+          { ...a.replica.syncRequest() },
         ]
         table.deliver({ from, to: 'a', text: pushText({ [DOC]: random.pick(states) }) })
       },
@@ -305,7 +305,7 @@ test('a wake at wakeAt moves it on: no driver spins', () => {
 test('with all places taken it wants to be woken for nothing but its times', () => {
   const table = new Table({ config: { maxSends: 2 } })
   const [a] = table.seat('a', 'b', 'c', 'd', 'e')
-  for (const peer of a.gossip.peers) a.gossip.peers.reach(peer)
+  for (const peer of a.gossip.peers) a.gossip.peers.reached(peer)
   table.fate = () => 'hangs'
   for (let i = 0; i < 5; i++) {
     a.map.set('k', i)
@@ -369,7 +369,7 @@ test('"sent" and "failed" for what was never sent change nothing', () => {
 /** A map of 10,000 keys, at one who knows twenty peers by their Pilot addresses. */
 const large = () => {
   const address = (i: number) => `0:0000.0000.${(0xa000 + i).toString(16).toUpperCase()}`
-  const table = new Table({ config: { membersTold: 5 } })
+  const table = new Table({ config: { membersIntroduced: 5 } })
   const a = table.add(address(0))
   a.doc.transact(() => {
     for (let i = 0; i < 10_000; i++) a.map.set(`key-${i}`, { name: `entry ${i}`, count: i })
@@ -439,7 +439,7 @@ test('a digest that was told before our last change says nothing about a peer', 
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   const told = (): [boolean, boolean] => [
-    a.gossip.hasTold(DOC, 'b'),
+    a.gossip.hasCurrentDigest(DOC, 'b'),
     a.gossip.peers.get('b')?.digests.get(DOC) === a.replica.digest,
   ]
   assert.equal(told(), [false, false])
@@ -463,7 +463,7 @@ test('a digest that was told before our last change says nothing about a peer', 
   table.settle()
   assert.is(a.map.get('k'), 2)
   assert.equal(told(), [true, true], 'what comes with a digest is no change after it')
-  assert.is(a.gossip.hasTold('unknown', 'b'), false)
+  assert.is(a.gossip.hasCurrentDigest('unknown', 'b'), false)
 })
 
 test.run()

@@ -4,10 +4,10 @@
  */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { type Fragment, LIMITS, Refusal } from '../../crdt/index.ts'
-import { Assembly } from '../../src/gossip/assembly.ts'
+import { type Fragment, LIMITS, Rejection } from '../../crdt/index.ts'
+import { FragmentedText } from '../../src/gossip/fragmented-text.ts'
 import { DEFAULTS } from '../../src/gossip/index.ts'
-import { Parcel } from '../../src/gossip/parcel.ts'
+import { Reassembly } from '../../src/gossip/reassembly.ts'
 import { Simulation } from '../../src/simulation/index.ts'
 import { docOf } from '../helpers/docs.ts'
 import {
@@ -24,15 +24,15 @@ import { suite } from '../helpers/suite.ts'
 
 const test = suite('gossip: fragments')
 
-const { gatherMs } = DEFAULTS
+const { batchMs } = DEFAULTS
 
 const OF = 'f'.repeat(32)
 const bytesOf = (text: string): number => Buffer.byteLength(text)
 
-const assemblyOf = (more = {}): Assembly =>
-  new Assembly({ digestOf: () => OF, patienceMs: 1_000, maxLength: 1_000_000, ...more })
+const assemblyOf = (more = {}): Reassembly =>
+  new Reassembly({ digestOf: () => OF, patienceMs: 1_000, maxLength: 1_000_000, ...more })
 
-const fragmentsOf = (parcel: Parcel): Fragment[] => {
+const fragmentsOf = (parcel: FragmentedText): Fragment[] => {
   const all: Fragment[] = []
   for (let next = parcel.next(); next; next = parcel.next()) all.push(next)
   return all
@@ -43,7 +43,7 @@ test('any text is cut into fragments that fit, and put together again in any ord
     const alphabet = ['a', '"', '\\', '\n', 'é', '€', '😀', '\u0001']
     const text = Array.from({ length: random.int(1, 400) }, () => random.pick(alphabet)).join('')
     const room = random.int(12, 80)
-    const fragments = fragmentsOf(new Parcel(text, OF, room))
+    const fragments = fragmentsOf(new FragmentedText(text, OF, room))
     for (const { data } of fragments) {
       assert.ok(bytesOf(JSON.stringify(data)) - 2 <= room, `${JSON.stringify(data)} in ${room}`)
     }
@@ -72,7 +72,7 @@ test('what does not fit together is refused, and forgotten', () => {
     } catch (error) {
       thrown = error
     }
-    assert.ok(thrown instanceof Refusal)
+    assert.ok(thrown instanceof Rejection)
     assert.is(thrown.reason, reason)
     assert.is(assembly.wakeAt, Number.POSITIVE_INFINITY)
   }
@@ -151,7 +151,7 @@ test('a fragment whose send fails is sent again when the peer is tried next', ()
 test('what is short overtakes what is long', () => {
   const { table, a } = long(100_000)
   table.fate = () => 'hangs'
-  table.advance(gatherMs, () => true)
+  table.advance(batchMs, () => true)
   const next = (): Message | undefined => {
     const [message] = table.handle(a, { type: 'sent', to: 'b' })
     return message
@@ -166,7 +166,7 @@ test('what is short overtakes what is long', () => {
   const doc = docOf(77)
   doc.getMap('map').set('short', 1)
   table.deliver({ from: 'c', to: 'a', text: pushText({ [DOC]: { update: packedState(doc) } }) })
-  table.advance(gatherMs, () => true)
+  table.advance(batchMs, () => true)
   const kinds = Array.from({ length: 4 }, () => {
     const push = readMessage(next()!)
     return push.fragment ? 'fragment' : push.state.get(DOC)?.update ? 'update' : 'other'
@@ -176,7 +176,7 @@ test('what is short overtakes what is long', () => {
 
 test('a member that knows no fragments takes them for greetings', () => {
   const { table, b } = long()
-  const [fragment] = table.advance(gatherMs, () => true).length > 0 ? table.log : []
+  const [fragment] = table.advance(batchMs, () => true).length > 0 ? table.log : []
   const message = JSON.parse(fragment!.text)
   delete message.fragment
   table.deliver({ from: 'x', to: 'b', text: JSON.stringify(message) })

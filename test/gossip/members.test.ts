@@ -4,7 +4,7 @@
  */
 import * as assert from 'uvu/assert'
 import { fanoutsFor } from '../../src/gossip/fanouts.ts'
-import { Turns } from '../../src/gossip/turns.ts'
+import { ShuffledRotation } from '../../src/gossip/shuffled-rotation.ts'
 import { Simulation } from '../../src/simulation/index.ts'
 import { seeded } from '../../src/transports/memory/network.ts'
 import { DOC, type Member, pushText, readMessage, Table } from '../helpers/gossip.ts'
@@ -46,7 +46,7 @@ test('in ceil(n / fanout) rounds everybody is pushed to', () => {
 
 test('in the long run everybody has as many turns as the others, give or take one', () => {
   eachSeed(30, (random, seed) => {
-    const turns = new Turns(seeded(seed))
+    const turns = new ShuffledRotation(seeded(seed))
     const all = names(random.int(3, 30))
     for (const name of all) turns.add(name)
     const count = random.int(1, 3)
@@ -61,7 +61,7 @@ test('in the long run everybody has as many turns as the others, give or take on
 
 test('whoever joins in the middle has its turn before the list begins anew', () => {
   eachSeed(50, (random, seed) => {
-    const turns = new Turns(seeded(seed))
+    const turns = new ShuffledRotation(seeded(seed))
     for (const name of names(20)) turns.add(name)
     const taken = turns.take(random.int(0, 19), () => true)
     turns.add('new')
@@ -72,7 +72,7 @@ test('whoever joins in the middle has its turn before the list begins anew', () 
 })
 
 test('one that is not fit loses its turn and holds up nobody', () => {
-  const turns = new Turns(seeded(1))
+  const turns = new ShuffledRotation(seeded(1))
   for (const name of names(10)) turns.add(name)
   const isFit = (name: string) => name === 'p3' || name === 'p7'
   assert.equal(turns.take(3, isFit).sort(), ['p3', 'p7'])
@@ -81,14 +81,14 @@ test('one that is not fit loses its turn and holds up nobody', () => {
     [],
   )
   assert.equal(
-    new Turns(seeded(1)).take(3, () => true),
+    new ShuffledRotation(seeded(1)).take(3, () => true),
     [],
   )
 })
 
 test('a single one that is fit is found wherever the list stands', () => {
   eachSeed(50, (random, seed) => {
-    const turns = new Turns(seeded(seed))
+    const turns = new ShuffledRotation(seeded(seed))
     const all = names(random.int(1, 12))
     for (const name of all) turns.add(name)
     for (let i = 0; i < 20; i++) {
@@ -104,7 +104,7 @@ test('a single one that is fit is found wherever the list stands', () => {
 
 test('targets are the same for the same seed, and others for another', () => {
   const run = (seed: number): string => {
-    const turns = new Turns(seeded(seed))
+    const turns = new ShuffledRotation(seeded(seed))
     for (const name of names(20)) turns.add(name)
     return Array.from({ length: 20 }, () => turns.take(3, () => true).join()).join(' ')
   }

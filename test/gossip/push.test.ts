@@ -23,7 +23,7 @@ import { suite } from '../helpers/suite.ts'
 
 const test = suite('gossip: push on change')
 
-const GATHER = DEFAULTS.gatherMs
+const GATHER = DEFAULTS.batchMs
 const names = (count: number, prefix = 'p'): string[] =>
   Array.from({ length: count }, (_, i) => `${prefix}${i}`)
 
@@ -35,7 +35,7 @@ const alone = (peers: number, config = {}) => {
   return { table, a }
 }
 
-test('a change waits gatherMs, then goes to fanout different peers', () => {
+test('a change waits batchMs, then goes to fanout different peers', () => {
   const { table, a } = alone(10)
   a.map.set('k', 1)
   assert.is(table.change(a).length, 0, 'sent before it was gathered')
@@ -342,7 +342,7 @@ const receiveLong = (table: Table, to: string, seed: number): void => {
 }
 
 test('a short change is pushed though a long one is fresh, which is announced', () => {
-  const { table, a } = alone(4, { echoFanout: 0 })
+  const { table, a } = alone(4, { digestFanout: 0 })
   receiveLong(table, 'a', 1)
   a.map.set('k', 1)
   table.change(a)

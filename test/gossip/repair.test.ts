@@ -26,7 +26,7 @@ import { suite } from '../helpers/suite.ts'
 const test = suite('gossip: anti-entropy')
 
 /** Gossip that passes nothing on, so that only repair is seen. */
-const REPAIR_ONLY = { gatherMs: 1e8 }
+const REPAIR_ONLY = { batchMs: 1e8 }
 
 /** Two who know each other and have the same few keys; then both go on by themselves. */
 const pair = (change: (a: Member, b: Member) => void, common = (a: Member) => baseOf(a)) => {
@@ -353,7 +353,7 @@ test('an answer that comes when its ask is long forgotten is not answered with a
 })
 
 test('an unanswered ask goes to the next who told that it differs, one at a time', () => {
-  const table = new Table({ config: { ...REPAIR_ONLY, askTimeoutMs: 1_000 } })
+  const table = new Table({ config: { ...REPAIR_ONLY, pullTimeoutMs: 1_000 } })
   const [a] = table.seat('a', 'b', 'c', 'd')
   const source = docOf(99)
   source.getMap('map').set('k', 1)
@@ -380,7 +380,7 @@ test('an unanswered ask goes to the next who told that it differs, one at a time
 
 /** `a`, to whom b, c and d have told that they have more, in two updates; it has asked b, and then c. */
 const impatient = () => {
-  const table = new Table({ config: { ...REPAIR_ONLY, askTimeoutMs: 1_000 } })
+  const table = new Table({ config: { ...REPAIR_ONLY, pullTimeoutMs: 1_000 } })
   const [a] = table.seat('a', 'b', 'c', 'd')
   const source = docOf(99)
   source.getMap('map').set('first', 1)
@@ -489,7 +489,7 @@ test('whoever answers for ever with digests provokes one message each at most', 
   const [a] = table.seat('a', 'b')
   baseOf(a)
   const digestOf = (i: number) => i.toString(16).padStart(32, '0')
-  const summary = table.get('b').replica.summary()
+  const summary = table.get('b').replica.syncRequest()
   const far = packedState(docOf(5))
   for (let i = 0; i < 300; i++) {
     const digest = digestOf(i)
@@ -537,7 +537,7 @@ test('an update with a gap that never closes provokes one message each at most',
   assert.is(a.map.size, 0)
   assert.is(a.replica.waiting.updates, 50)
   const later = table.advance(600_000, () => true)
-  assert.ok(later.length <= 600_000 / a.gossip.config.askTimeoutMs, `${later.length} messages`)
+  assert.ok(later.length <= 600_000 / a.gossip.config.pullTimeoutMs, `${later.length} messages`)
 })
 
 test('an idle swarm of 100 sends its rounds and nothing else', () => {

@@ -62,7 +62,7 @@ test('a room that two of five have: pushes go to the other alone, once it is kno
 })
 
 test('an echo goes to those who have the room', () => {
-  const table = new Table({ config: { echoFanout: 3 } })
+  const table = new Table({ config: { digestFanout: 3 } })
   const all = table.seat('a', 'b', 'c', 'd', 'e', 'f')
   const [a, b, c] = all
   const [ra, rb, rc] = [join(table, a, 'room'), join(table, b, 'room'), join(table, c, 'room')]

@@ -28,10 +28,10 @@ const KEYS = 200
  * `a` lacks 60 KB that its peers have, asks `b`, and, when that has not answered in time, `c`. Each
  * peer sends its next part only when the test lets the last one arrive.
  */
-const asked = (config: Partial<GossipConfig> = { askTimeoutMs: ASK_MS }) => {
+const asked = (config: Partial<GossipConfig> = { pullTimeoutMs: ASK_MS }) => {
   const table = new Table({
     maxMessageBytes: MESSAGE_BYTES,
-    config: { gatherMs: 1e8, ...config },
+    config: { batchMs: 1e8, ...config },
   })
   const [a, b, c] = table.seat('a', 'b', 'c')
   const source = docOf(99)
@@ -140,7 +140,7 @@ test('the peer that was stopped is asked again when the kept answer ends half wa
 test('a vector in the same message as enough is answered', () => {
   const { table, a, b, arrive, underWay } = asked()
   arrive(b)
-  const { vector } = a.replica.summary()
+  const { vector } = a.replica.syncRequest()
   const { digest } = a.replica
   table.deliver({ from: 'a', to: 'b', text: pushText({ [DOC]: { digest, vector, enough: true } }) })
   while (arrive(b));
@@ -181,7 +181,7 @@ const patienceOf = ({ table, a, b, differs, hear }: ReturnType<typeof asked>): n
 }
 
 test('after a late answer the next ask waits longer', () => {
-  const usual = asked({ askTimeoutMs: 10_000 })
+  const usual = asked({ pullTimeoutMs: 10_000 })
   while (usual.arrive(usual.b));
   assert.is(patienceOf(usual), 10_000)
 })

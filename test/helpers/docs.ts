@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url'
 import * as encoding from 'lib0/encoding'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { type Delta, type Limits, type Platform, Refusal, Replica } from '../../crdt/index.ts'
+import { type Delta, type Limits, type Platform, Rejection, Replica } from '../../crdt/index.ts'
 import { nodePlatform } from '../../src/platform.ts'
 import type { Random } from './random.ts'
 
@@ -133,7 +133,7 @@ export const contentOf = (doc: Y.Doc): unknown => ({
 
 /** Gives `to` exactly what it lacks of `from`; answers with the bytes. */
 export const give = (from: Replica, to: Replica): Uint8Array => {
-  const { bytes } = from.encode(from.lacking(from.read(to.summary())))
+  const { bytes } = from.encode(from.lacking(from.decode(to.syncRequest())))
   const { status, thrown } = to.apply(bytes)
   if (status === 'waiting' || thrown.length > 0) throw new Error('a difference was not merged')
   return bytes
@@ -177,17 +177,17 @@ export const imageOf = (replica: Replica): unknown => ({
   writer: replica.doc.clientID,
 })
 
-/** Applies, expects a Refusal and that nothing has changed; answers with its reason. */
+/** Applies, expects a Rejection and that nothing has changed; answers with its reason. */
 export const refusalOf = (replica: Replica, bytes: Uint8Array): string => {
   const before = imageOf(replica)
   let events = 0
   const count = () => events++
   replica.doc.on('update', count)
-  let refusal: Refusal | undefined
+  let refusal: Rejection | undefined
   try {
     replica.apply(bytes)
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
+    if (!(error instanceof Rejection)) throw error
     refusal = error
   } finally {
     replica.doc.off('update', count)

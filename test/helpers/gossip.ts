@@ -38,7 +38,7 @@ export const SWARM = 'table'
 export const DOC = 'kv'
 
 /** Rounds come only when a test asks for one, and no digest follows a push. */
-const QUIET: Partial<GossipConfig> = { intervalMs: 1e9, jitter: 0, echoFanout: 0 }
+const QUIET: Partial<GossipConfig> = { intervalMs: 1e9, jitter: 0, digestFanout: 0 }
 
 /** Events after which a table that does not come to rest is given up. */
 const MOST_EVENTS = 100_000

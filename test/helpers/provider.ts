@@ -17,7 +17,7 @@ import { MemoryHub, MemoryTransport } from '../../src/transports/memory/memory.t
 import type { Transport } from '../../src/transports/transport.ts'
 
 /** Rounds and second tries come soon, so that a test that loses messages is short. */
-export const QUICK: Partial<GossipConfig> = { intervalMs: 200, backoffMs: 50, askTimeoutMs: 300 }
+export const QUICK: Partial<GossipConfig> = { intervalMs: 200, backoffMs: 50, pullTimeoutMs: 300 }
 
 /** Lets everything run that can run now: for what is to be shown not to happen. */
 export const turns = async (count = 20): Promise<void> => {

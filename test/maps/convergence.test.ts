@@ -11,7 +11,7 @@ import {
   isEmptyDelta,
   mergeDeltas,
   Replica,
-  takePiece,
+  takeChunk,
 } from '../../crdt/index.ts'
 import {
   appendEntry,
@@ -319,8 +319,8 @@ const gossip = async (random: Random, pieceBytes: number, careful: boolean): Pro
     if (deltas.length === 0) return
     let rest: Delta | undefined = mergeDeltas(deltas)
     while (rest) {
-      const cut = takePiece(replica.doc, rest, pieceBytes)
-      const { bytes, needs } = replica.encode(cut.piece)
+      const cut = takeChunk(replica.doc, rest, pieceBytes)
+      const { bytes, needs } = replica.encode(cut.chunk)
       replicas.forEach((_, to) => {
         if (to !== from && random.chance(0.6)) post.push({ to, bytes, needs })
       })

@@ -159,7 +159,7 @@ const agentOn = (stage: Stage, name: string, config: Partial<GossipConfig> = {})
 
 test('pushes a long burst before it has been gathered for its time', () =>
   onStage(async (stage) => {
-    const agent = agentOn(stage, 'a', { gatherMs: 60_000, intervalMs: 60_000 })
+    const agent = agentOn(stage, 'a', { batchMs: 60_000, intervalMs: 60_000 })
     await agent.start()
     const a = stage.keep(new PilotGossipProvider(agent, 'room', new Y.Doc()))
     stage.add('b')

@@ -466,7 +466,7 @@ test('flush hands over what was written', () =>
       sent.push(text)
     }
     // Changes are gathered for longer than the test takes.
-    const a = stage.add('a', { via, config: { ...QUICK, gatherMs: 1e6 } })
+    const a = stage.add('a', { via, config: { ...QUICK, batchMs: 1e6 } })
     stage.add('b')
     await a.whenSynced
     write(a, 'x')

@@ -133,7 +133,7 @@ test('what is on its way to a crashed node is lost, unless it is back before', (
     const swarm = new Simulation({
       seed: 6,
       latency: [1_000, 1_000],
-      config: { intervalMs: 1e9, jitter: 0, echoFanout: 0 },
+      config: { intervalMs: 1e9, jitter: 0, digestFanout: 0 },
     })
     const a = swarm.add('a', { peers: ['b'] })
     swarm.add('b', { peers: [] })

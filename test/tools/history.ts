@@ -152,12 +152,12 @@ const run = (seed: number): HistoryReport => {
     maxMessageBytes: pick(random, [4_000, 20_000, 4_000_000]),
     config: {
       intervalMs: 1_000,
-      gatherMs: below(random, 50),
-      askTimeoutMs: 600,
+      batchMs: below(random, 50),
+      pullTimeoutMs: 600,
       inlineBytes: pick(random, [64, 512, 4_096]),
       fanout: 1 + below(random, 3),
-      echoMs: below(random, 500),
-      echoFanout: below(random, 4),
+      digestDelayMs: below(random, 500),
+      digestFanout: below(random, 4),
     },
     onSend: () => messages++,
     onEffect: (node, effect) => {

@@ -12,11 +12,11 @@
 
 import { type Awareness, applyAwarenessUpdate } from 'y-protocols/awareness'
 import {
-  AWARENESS_ENTRIES,
-  AWARENESS_STATE_LENGTH,
   type AwarenessEntry,
   decodeAwareness,
   encodeAwareness,
+  MAX_AWARENESS_ENTRIES,
+  MAX_AWARENESS_STATE_LENGTH,
   type WrittenEntry,
 } from '../../../crdt/index.ts'
 import type { AwarenessSource } from '../../gossip/index.ts'
@@ -127,26 +127,26 @@ export class AwarenessGossip implements AwarenessSource {
     let room = bytes
     // The newest first: what does not fit is told when it is renewed.
     for (const [client, last] of [...this.#numbers].reverse()) {
-      if (last < number || entries.length >= AWARENESS_ENTRIES) break
+      if (last < number || entries.length >= MAX_AWARENESS_ENTRIES) break
       const entry = this.#entryOf(client, now)
       if (!entry) this.#numbers.delete(client)
       // Who has just come is not told of those who are gone.
       if (!entry || (number === 0 && entry.json === GONE)) continue
       // Written anew it may be longer than it came.
-      if (entry.json.length > AWARENESS_STATE_LENGTH) continue
+      if (entry.json.length > MAX_AWARENESS_STATE_LENGTH) continue
       room -= utf8.encode(entry.json).length + ENTRY_BYTES
       if (room < 0) break
       entries.push(entry)
     }
-    const isAsking = this.#asks > 0
-    if (entries.length === 0 && !isAsking) return undefined
-    if (isAsking) this.#asks--
-    return encodeAwareness({ isAsking, entries })
+    const isQuery = this.#asks > 0
+    if (entries.length === 0 && !isQuery) return undefined
+    if (isQuery) this.#asks--
+    return encodeAwareness({ isQuery, entries })
   }
 
-  /** Takes what a peer tells; throws a Refusal, and when all is done what a listener threw. */
+  /** Takes what a peer tells; throws a Rejection, and when all is done what a listener threw. */
   receive(bytes: Uint8Array, from: string): void {
-    const { isAsking, entries } = decodeAwareness(bytes)
+    const { isQuery, entries } = decodeAwareness(bytes)
     const { clientID, meta, states } = this.#awareness
     const life = lifeOf(states.size)
     const thrown: unknown[] = []
@@ -172,7 +172,7 @@ export class AwarenessGossip implements AwarenessSource {
       if (applied && applied !== before.get(client))
         meta.set(client, { clock: applied.clock, lastUpdated: now - age })
     }
-    if (isAsking) this.#hooks.tell(0, from)
+    if (isQuery) this.#hooks.tell(0, from)
     if (thrown.length > 0) throw thrown[0]
   }
 

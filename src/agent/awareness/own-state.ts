@@ -15,7 +15,7 @@ import { type WrittenState, writeState } from '../../../crdt/index.ts'
 /** The state of a client that has gone, as JSON. */
 export const GONE = 'null'
 
-type Refused = NonNullable<WrittenState['refused']>
+type Refused = NonNullable<WrittenState['rejected']>
 
 export class OwnState {
   readonly #awareness: Awareness
@@ -52,7 +52,7 @@ export class OwnState {
   #write(): Refused | undefined {
     const { clientID, states } = this.#awareness
     const state: unknown = states.has(clientID) ? states.get(clientID) : null
-    const { json, refused } = state === null ? { json: GONE } : writeState(state)
+    const { json, rejected: refused } = state === null ? { json: GONE } : writeState(state)
     if (json !== undefined) this.#json = json
     return refused
   }

@@ -108,7 +108,7 @@ class Node {
   }
 
   hear(...entries: AwarenessEntry[]): void {
-    this.gossip.receive(encodeAwareness({ isAsking: false, entries }), 'x')
+    this.gossip.receive(encodeAwareness({ isQuery: false, entries }), 'x')
   }
 
   end(): void {
@@ -285,15 +285,15 @@ test(
   'asks three times at most, and no more once it knows somebody',
   onClock((_clock, add) => {
     const a = add('a', 1)
-    const isAsking = (): boolean => {
+    const isQuery = (): boolean => {
       const bytes = a.gossip.encodeSince(1, 10_000)
-      return bytes !== undefined && decodeAwareness(bytes).isAsking
+      return bytes !== undefined && decodeAwareness(bytes).isQuery
     }
-    assert.equal([isAsking(), isAsking(), isAsking(), isAsking()], [true, true, true, false])
+    assert.equal([isQuery(), isQuery(), isQuery(), isQuery()], [true, true, true, false])
     const b = add('b', 2)
     b.hear({ client: 9, clock: 1, age: 0, state: {} })
     const bytes = b.gossip.encodeSince(1, 10_000)
-    assert.is(decodeAwareness(bytes!).isAsking, false)
+    assert.is(decodeAwareness(bytes!).isQuery, false)
   }),
 )
 

@@ -5,7 +5,7 @@
 import * as assert from 'uvu/assert'
 import { Awareness, encodeAwarenessUpdate } from 'y-protocols/awareness'
 import * as Y from 'yjs'
-import { AWARENESS_STATE_LENGTH, LIMITS, writeState } from '../../../crdt/index.ts'
+import { LIMITS, MAX_AWARENESS_STATE_LENGTH, writeState } from '../../../crdt/index.ts'
 import { Agent } from '../../../src/agent/agent.ts'
 import type { Problem } from '../../../src/agent/problem.ts'
 import type { PilotGossipProvider } from '../../../src/provider/index.ts'
@@ -137,7 +137,7 @@ const bad: Readonly<Record<string, Bad>> = {
     message: /^awareness: an object/,
   },
   'too long': {
-    state: () => ({ name: 'Ada', text: 'x'.repeat(AWARENESS_STATE_LENGTH), more: [1, 2] }),
+    state: () => ({ name: 'Ada', text: 'x'.repeat(MAX_AWARENESS_STATE_LENGTH), more: [1, 2] }),
     reason: 'too_large',
     path: ['text'],
     message: /^awareness\.text: the state has 16\d\d\d characters.*16384/,
@@ -201,9 +201,9 @@ for (const [name, { state, reason, path, message }] of Object.entries(bad)) {
     }))
 
   test(`${name}: is refused as it is written`, () => {
-    assert.equal(writeState(state()).refused?.path, path)
-    assert.is(writeState(state()).refused?.reason, reason)
-    assert.match(writeState(state()).refused?.message ?? '', message)
+    assert.equal(writeState(state()).rejected?.path, path)
+    assert.is(writeState(state()).rejected?.reason, reason)
+    assert.match(writeState(state()).rejected?.message ?? '', message)
   })
 }
 
@@ -212,8 +212,8 @@ const good: Readonly<Record<string, unknown>> = {
   'fields that JSON leaves out': { a: undefined, b: () => 1, c: Symbol('x'), d: Number.NaN },
   'a date within': { at: new Date(0) },
   'one object at two places': ((one) => ({ a: one, b: [one, one] }))({ x: 1 }),
-  'as long as peers take': { a: 'x'.repeat(AWARENESS_STATE_LENGTH - 8) },
-  'long in bytes, not in characters': { a: '\u6f22'.repeat(AWARENESS_STATE_LENGTH - 8) },
+  'as long as peers take': { a: 'x'.repeat(MAX_AWARENESS_STATE_LENGTH - 8) },
+  'long in bytes, not in characters': { a: '\u6f22'.repeat(MAX_AWARENESS_STATE_LENGTH - 8) },
   'as deep as peers take': nested(LIMITS.depth),
   'any key': JSON.parse('{"__proto__":{"x":1},"constructor":2}'),
   'half a character': { a: 'x\ud800' },

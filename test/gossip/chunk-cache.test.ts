@@ -1,7 +1,7 @@
 /** Parts of long answers, packed once for all peers that lack the same. */
 import * as assert from 'uvu/assert'
 import { type Delta, emptyDeletes, packUpdate, type Replica } from '../../crdt/index.ts'
-import { PartCache } from '../../src/gossip/part-cache.ts'
+import { ChunkCache } from '../../src/gossip/chunk-cache.ts'
 import { nodePlatform } from '../../src/platform.ts'
 import { replicaOf } from '../helpers/docs.ts'
 import {
@@ -15,7 +15,7 @@ import {
 } from '../helpers/gossip.ts'
 import { suite } from '../helpers/suite.ts'
 
-const test = suite('gossip: parts')
+const test = suite('gossip: chunk cache')
 
 const VALUE_LENGTH = 50_000
 const VALUES = 80
@@ -29,7 +29,7 @@ const range = (writer: number, from: number, to: number): Delta => ({
 const packed = () => {
   const replica: Replica = replicaOf(1)
   for (let i = 0; i < VALUES; i++) replica.doc.getMap('map').set(`key${i}`, noise(VALUE_LENGTH, i))
-  const cache = new PartCache()
+  const cache = new ChunkCache()
   let count = 0
   const get = (piece: Delta): { piece: Delta; isNew: boolean } => {
     const before = count
@@ -85,7 +85,7 @@ test('pieces of other writers, of several, and with deletes are not kept', () =>
   }
   replica.doc.getMap('map').delete('key0')
   const gone: Delta = { ...range(1, 7, 27), deletes: replica.deletes }
-  const cache = new PartCache()
+  const cache = new ChunkCache()
   for (const piece of [two, gone]) {
     let count = 0
     const pack = () => {
@@ -100,7 +100,7 @@ test('pieces of other writers, of several, and with deletes are not kept', () =>
 })
 
 test('three peers that ask at different times, while others write, are sent the same parts', () => {
-  const table = new Table({ config: { gatherMs: 1e8 } })
+  const table = new Table({ config: { batchMs: 1e8 } })
   const [a, b, c, d] = table.seat('a', 'b', 'c', 'd')
   const fill = (from: number, to: number): void => {
     for (let i = from; i < to; i++) a.map.set(`key${i}`, noise(VALUE_LENGTH, i))

@@ -17,21 +17,21 @@ const MAX_OTHERS = 3
 const MAX_LATE = 8
 
 /** Milliseconds. An answer that takes longer than usual is not given up sooner than this. */
-const LEAST_TIMEOUT_MS = 250
+const MIN_TIMEOUT_MS = 250
 
 /** Times the usual time of an answer after which it is taken for lost. Less fetches twice, more waits longer after a loss. */
 const PATIENCE = 4
 
 /** Share that the newest answer has in the usual time; that of TCP's round trip time (RFC 6298). */
-const NEWEST = 1 / 8
+const NEWEST_WEIGHT = 1 / 8
 
 /** Times the longest wait for a first answer that the next part of one is waited for, at most. */
-const MOST_PATIENCE = 10
+const MAX_PATIENCE = 10
 
 /** Times that a lost ask is repeated to the same peer when nobody else can be asked. */
-const REPEATS = 1
+const MAX_REPEATS = 1
 
-interface Ask {
+interface Pull {
   readonly peer: string
   /** What it told, for which it was asked. */
   readonly digest: string | undefined
@@ -39,7 +39,7 @@ interface Ask {
   readonly since: number
   until: number
   /** When it was asked, or the last part of its answer came. */
-  heardAt: number
+  receivedAt: number
   /** How often the same was asked before in vain. */
   readonly repeated: number
   /**
@@ -50,7 +50,7 @@ interface Ask {
   /** Is its answer not all here, or did it not close a gap? */
   hasGap: boolean
   /** Was something refused that this peer sent? Then its answer is not all that it has. */
-  isRefused: boolean
+  isRejected: boolean
 }
 
 export interface Next {
@@ -75,12 +75,12 @@ const notEnded = (superseded: readonly string[]): Answered => ({
   superseded,
 })
 
-export class Asks {
+export class Pulls {
   /** Milliseconds; the most that an ask waits, and what it waits before anything is known. */
   readonly #timeoutMs: number
   /** Milliseconds; the usual time of an answer's first part. */
   #usualMs: number | undefined
-  readonly #asks = new Map<string, Ask>()
+  readonly #pulls = new Map<string, Pull>()
   /** Document → peers that were given up and may answer all the same → when they were asked, in milliseconds. */
   readonly #late = new Map<string, Map<string, number>>()
 
@@ -91,7 +91,7 @@ export class Asks {
   /** Milliseconds; when the first ask will have waited too long. */
   get wakeAt(): number {
     let first = Number.POSITIVE_INFINITY
-    for (const { until } of this.#asks.values()) first = Math.min(first, until)
+    for (const { until } of this.#pulls.values()) first = Math.min(first, until)
     return first
   }
 
@@ -106,7 +106,7 @@ export class Asks {
     now: number,
     repeated = 0,
   ): boolean {
-    const ask = this.#asks.get(document)
+    const ask = this.#pulls.get(document)
     if (ask && ask.until > now) {
       if (ask.peer === peer && digest === undefined) ask.hasGap = true
       else if (ask.peer === peer && digest === ask.digest) return false
@@ -119,28 +119,28 @@ export class Asks {
   }
 
   /** Something that the peer sent was refused: whatever it answers now, we do not have all of it. */
-  refused(document: string, peer: string): void {
-    const ask = this.#asks.get(document)
-    if (ask?.peer === peer) ask.isRefused = true
+  rejected(document: string, peer: string): void {
+    const ask = this.#pulls.get(document)
+    if (ask?.peer === peer) ask.isRejected = true
   }
 
   /** A part of the answer came, or its last part. */
   answered(document: string, peer: string, more: boolean, now: number): Answered {
-    const superseded = this.#begins(document, peer, more, now)
-    const ask = this.#asks.get(document)
+    const superseded = this.#latePullResumes(document, peer, more, now)
+    const ask = this.#pulls.get(document)
     if (ask?.peer !== peer) return notEnded(more ? [peer] : [])
-    if (!ask.hasGap) this.#learn(now - ask.since)
+    if (!ask.hasGap) this.#learnUsualTime(now - ask.since)
     if (more) {
       // Should the rest not come, the same peer is asked again: it need not repeat what came.
       ask.hasGap = true
       // The next may take as long as this one did, and some more.
-      const wait = Math.max(this.#timeoutMs, PATIENCE * (now - ask.heardAt))
-      ask.until = now + Math.min(wait, MOST_PATIENCE * this.#timeoutMs)
-      ask.heardAt = now
+      const wait = Math.max(this.#timeoutMs, PATIENCE * (now - ask.receivedAt))
+      ask.until = now + Math.min(wait, MAX_PATIENCE * this.#timeoutMs)
+      ask.receivedAt = now
       return notEnded(superseded)
     }
     this.#late.get(document)?.clear()
-    const since = ask.isRefused ? undefined : ask.since
+    const since = ask.isRejected ? undefined : ask.since
     return { next: this.#end(document, ask), since, superseded }
   }
 
@@ -148,8 +148,9 @@ export class Asks {
   extend(peer: string, now: number): [string, string][] {
     const superseded: [string, string][] = []
     for (const document of this.#late.keys())
-      for (const one of this.#begins(document, peer, true, now)) superseded.push([document, one])
-    for (const ask of this.#asks.values()) {
+      for (const one of this.#latePullResumes(document, peer, true, now))
+        superseded.push([document, one])
+    for (const ask of this.#pulls.values()) {
       if (ask.peer === peer) ask.until = Math.max(ask.until, now + this.#timeoutMs)
     }
     return superseded
@@ -158,7 +159,7 @@ export class Asks {
   /** The peer cannot be reached; returns those to ask next, by document. */
   failed(peer: string): [string, Next[]][] {
     const ended: [string, Next[]][] = []
-    for (const [document, ask] of this.#asks) {
+    for (const [document, ask] of this.#pulls) {
       if (ask.peer !== peer) continue
       this.#giveUp(document, ask)
       ended.push([document, this.#end(document, ask)])
@@ -169,12 +170,12 @@ export class Asks {
   /** Ends the asks that have waited too long; returns those to ask next, by document. */
   expire(now: number): [string, Next[]][] {
     const ended: [string, Next[]][] = []
-    for (const [document, ask] of this.#asks) {
+    for (const [document, ask] of this.#pulls) {
       if (ask.until > now) continue
       const { peer, digest, repeated } = ask
       this.#giveUp(document, ask)
       const next = this.#end(document, ask)
-      if (next.length === 0 && digest !== undefined && repeated < REPEATS) {
+      if (next.length === 0 && digest !== undefined && repeated < MAX_REPEATS) {
         next.push({ peer, digest, repeated: repeated + 1 })
       }
       ended.push([document, next])
@@ -183,12 +184,12 @@ export class Asks {
   }
 
   forget(document: string): void {
-    this.#asks.delete(document)
+    this.#pulls.delete(document)
     this.#late.delete(document)
   }
 
   /** That peer may still answer. */
-  #giveUp(document: string, { peer, since }: Ask): void {
+  #giveUp(document: string, { peer, since }: Pull): void {
     const late = this.#late.get(document) ?? new Map<string, number>()
     this.#late.set(document, late.set(peer, since))
     dropOldest(late, MAX_LATE)
@@ -198,14 +199,14 @@ export class Asks {
    * Is this the answer of a peer that was given up? A long one goes on: another peer that is asked
    * by now would send the same once more, so it is not asked any more, and told so.
    */
-  #begins(document: string, peer: string, more: boolean, now: number): string[] {
+  #latePullResumes(document: string, peer: string, more: boolean, now: number): string[] {
     const late = this.#late.get(document)
     const since = late?.get(peer)
     if (since === undefined) return []
     late?.delete(peer)
     // It was given up too early: the next ask waits longer.
-    this.#learn(now - since)
-    const ask = this.#asks.get(document)
+    this.#learnUsualTime(now - since)
+    const ask = this.#pulls.get(document)
     if (!more || ask?.peer === peer) return []
     if (ask && ask.others.size < MAX_OTHERS) ask.others.set(ask.peer, ask.digest)
     this.#begin(document, { peer, digest: undefined, until: now, repeated: 0, hasGap: true }, now)
@@ -215,27 +216,28 @@ export class Asks {
   /** From now on that peer is the one that is asked; the others wait as before. */
   #begin(
     document: string,
-    asked: Pick<Ask, 'peer' | 'digest' | 'until' | 'repeated' | 'hasGap'>,
+    asked: Pick<Pull, 'peer' | 'digest' | 'until' | 'repeated' | 'hasGap'>,
     now: number,
   ): void {
-    const others = this.#asks.get(document)?.others ?? new Map<string, string | undefined>()
+    const others = this.#pulls.get(document)?.others ?? new Map<string, string | undefined>()
     others.delete(asked.peer)
-    this.#asks.set(document, { ...asked, since: now, heardAt: now, others, isRefused: false })
+    this.#pulls.set(document, { ...asked, since: now, receivedAt: now, others, isRejected: false })
   }
 
   #waitMs(repeated: number): number {
-    const usual = Math.max(LEAST_TIMEOUT_MS, (this.#usualMs ?? this.#timeoutMs) * PATIENCE)
+    const usual = Math.max(MIN_TIMEOUT_MS, (this.#usualMs ?? this.#timeoutMs) * PATIENCE)
     return Math.min(this.#timeoutMs, usual * 2 ** repeated)
   }
 
-  #learn(ms: number): void {
-    this.#usualMs = this.#usualMs === undefined ? ms : this.#usualMs + (ms - this.#usualMs) * NEWEST
+  #learnUsualTime(ms: number): void {
+    this.#usualMs =
+      this.#usualMs === undefined ? ms : this.#usualMs + (ms - this.#usualMs) * NEWEST_WEIGHT
   }
 
-  #end(document: string, ask: Ask): Next[] {
-    this.#asks.delete(document)
+  #end(document: string, ask: Pull): Next[] {
+    this.#pulls.delete(document)
     const next = [...ask.others].map(([peer, digest]) => ({ peer, digest }))
-    if (!ask.hasGap || ask.isRefused) return next
+    if (!ask.hasGap || ask.isRejected) return next
     return [{ peer: ask.peer, digest: undefined }, ...next]
   }
 }

@@ -12,13 +12,13 @@ import {
   coversDelta,
   type Delta,
   hasDeletes,
-  type Known,
   mergeDeltas,
+  type PeerState,
   subtractDeletes,
 } from '../../crdt/index.ts'
 
 /** Changes kept apart. Beyond them the newest are one, which is confirmed only as a whole. */
-const KEPT = 64
+const MAX_CHANGES = 64
 
 interface Change {
   delta: Delta
@@ -28,13 +28,13 @@ interface Change {
   until: number
 }
 
-const isKnown = ({ structs, deletes }: Delta, known: Known): boolean => {
+const isKnown = ({ structs, deletes }: Delta, known: PeerState): boolean => {
   for (const [writer, { to }] of structs) if ((known.clocks.get(writer) ?? 0) < to) return false
   if (!hasDeletes(deletes)) return true
   return known.deletes !== undefined && !hasDeletes(subtractDeletes(deletes, known.deletes))
 }
 
-export class Unconfirmed {
+export class Unacknowledged {
   #changes: Change[] = []
 
   /** Milliseconds; when the oldest was made. Undefined when a peer has everything. */
@@ -44,24 +44,24 @@ export class Unconfirmed {
 
   add(delta: Delta, now: number): void {
     const last = this.#changes.at(-1)
-    if (last && this.#changes.length >= KEPT) {
+    if (last && this.#changes.length >= MAX_CHANGES) {
       last.delta = mergeDeltas([last.delta, delta])
       last.until = now
     } else this.#changes.push({ delta, at: now, until: now })
   }
 
   /** A peer has our whole state, or all that we had at that time. */
-  confirm(until = Number.POSITIVE_INFINITY): void {
+  acknowledgeAll(until = Number.POSITIVE_INFINITY): void {
     if (this.#changes.length > 0) this.#keep((change) => change.until > until)
   }
 
   /** A peer told what it knows. */
-  knownTo(known: Known): void {
+  acknowledgeState(known: PeerState): void {
     if (this.#changes.length > 0) this.#keep(({ delta }) => !isKnown(delta, known))
   }
 
   /** A peer sent it: so it has it. */
-  carried(delta: Delta): void {
+  acknowledgeDelta(delta: Delta): void {
     if (this.#changes.length > 0) this.#keep((change) => !coversDelta(delta, change.delta))
   }
 

@@ -15,7 +15,7 @@ import { fanoutsFor } from './fanouts.ts'
 import type { Peer, Peers } from './peers.ts'
 import type { Sender } from './sender.ts'
 
-export interface SpreadOptions {
+export interface DisseminationOptions {
   readonly peers: Peers
   readonly sender: Sender
   readonly composer: Composer
@@ -27,27 +27,27 @@ export interface SpreadOptions {
 /** One of those who may have a document need not be told. */
 type Skip = (peer: Peer) => boolean
 
-const nobody: Skip = () => false
+const skipNone: Skip = () => false
 
-export class Spread {
-  readonly #options: SpreadOptions
+export class Dissemination {
+  readonly #options: DisseminationOptions
   #roundAt = Number.NEGATIVE_INFINITY
   #flushAt = Number.POSITIVE_INFINITY
-  #echoAt = Number.POSITIVE_INFINITY
+  #digestAt = Number.POSITIVE_INFINITY
   /** Documents of which nobody has been told. */
   #opened: SharedDocument[] = []
 
-  constructor(options: SpreadOptions) {
+  constructor(options: DisseminationOptions) {
     this.#options = options
   }
 
   /** Milliseconds; when something is to be told. */
   get wakeAt(): number {
-    return Math.min(this.#roundAt, this.#flushAt, this.#echoAt)
+    return Math.min(this.#roundAt, this.#flushAt, this.#digestAt)
   }
 
   /** Is something gathered that is to be pushed? */
-  get isGathering(): boolean {
+  get isBatching(): boolean {
     return Number.isFinite(this.#flushAt)
   }
 
@@ -59,11 +59,11 @@ export class Spread {
   /** Something is fresh: it is pushed when some more have been gathered. */
   changed(now: number): void {
     if (Number.isFinite(this.#flushAt)) return
-    this.#flushAt = now + this.#options.config.gatherMs
+    this.#flushAt = now + this.#options.config.batchMs
   }
 
   /** What was gathered is pushed now. */
-  hurry(now: number): void {
+  flushNow(now: number): void {
     if (Number.isFinite(this.#flushAt)) this.#flushAt = now
   }
 
@@ -77,9 +77,9 @@ export class Spread {
     if (this.#opened.length === 0) return
     const { peers, sender, config } = this.#options
     for (const document of this.#opened) {
-      document.doubt(now)
+      document.assumeUnacknowledged(now)
       for (const peer of peers.forRound(config.announceFanout, now))
-        sender.say(peer, document.name, { digest: true, awareness: 0 })
+        sender.enqueue(peer, document.name, { digest: true, awareness: 0 })
     }
     this.#opened = []
   }
@@ -87,7 +87,7 @@ export class Spread {
   /** Does what is due. */
   onTime(now: number): void {
     if (this.#flushAt <= now) this.#flush(now)
-    if (this.#echoAt <= now) this.#echo(now)
+    if (this.#digestAt <= now) this.#sendDigests(now)
     if (this.#roundAt <= now) this.#makeRound(now)
   }
 
@@ -95,51 +95,51 @@ export class Spread {
   introduce(peer: Peer): void {
     const { documents, sender } = this.#options
     for (const [name, { content }] of documents) {
-      content.again()
-      sender.say(peer, name, { digest: true, awareness: 0 })
+      content.resend()
+      sender.enqueue(peer, name, { digest: true, awareness: 0 })
     }
   }
 
   /** Tells some who is there, from that number on. */
-  tellAwareness(document: string, since: number, now: number): void {
+  sendAwareness(document: string, since: number, now: number): void {
     const { config, sender } = this.#options
-    for (const peer of this.some(document, config.fanout, now))
-      sender.say(peer, document, { awareness: since })
+    for (const peer of this.selectPeers(document, config.fanout, now))
+      sender.enqueue(peer, document, { awareness: since })
   }
 
   /** Peers in turn that may have the document, without those for whom `skip` is true. */
-  some(document: string, count: number, now: number, skip: Skip = nobody): Peer[] {
+  selectPeers(document: string, count: number, now: number, skip: Skip = skipNone): Peer[] {
     const { peers } = this.#options
-    return peers.forRumor(count, now, (peer) => skip(peer) || !peers.mayHave(peer, document))
+    return peers.forPush(count, now, (peer) => skip(peer) || !peers.mayHave(peer, document))
   }
 
   #flush(now: number): void {
     const { composer, config, documents, peers, sender } = this.#options
-    const { isSmall, push, echo } = fanoutsFor(config, peers.living)
+    const { isSmall, push, digest: echo } = fanoutsFor(config, peers.living)
     this.#flushAt = Number.POSITIVE_INFINITY
-    if (config.echoFanout > 0) this.#echoAt = now + config.echoMs
+    if (config.digestFanout > 0) this.#digestAt = now + config.digestDelayMs
     for (const [name, document] of documents) {
       const { rumors } = document
       if (!rumors.hasFresh) continue
       const since = rumors.flush()
       const isKnown: Skip = ({ address }) => rumors.isKnownTo(since, address)
-      const targets = this.some(name, push, now, isKnown)
+      const targets = this.selectPeers(name, push, now, isKnown)
       // Whoever sent it has told everybody, and its digest follows.
-      if (isSmall && targets.length === 0) rumors.takeEcho()
+      if (isSmall && targets.length === 0) rumors.takeUndigested()
       // To know how long it is it must be encoded: not where nobody is to be told.
-      if (targets.length > 0 && !composer.ridesAlong(document, since)) {
+      if (targets.length > 0 && !composer.fitsInline(document, since)) {
         // What is too long is announced by the digest that would follow: to all at once, as each
         // hop of it is three messages, and fewer hops are faster for as many messages.
-        rumors.takeEcho()
+        rumors.takeUndigested()
         const isTold: Skip = (peer) => targets.includes(peer) || isKnown(peer)
-        targets.push(...this.some(name, echo, now, isTold))
+        targets.push(...this.selectPeers(name, echo, now, isTold))
       }
       if (isSmall)
-        rumors.tell(
+        rumors.markSent(
           since,
           targets.map(({ address }) => address),
         )
-      for (const peer of targets) sender.say(peer, name, { since })
+      for (const peer of targets) sender.enqueue(peer, name, { since })
     }
   }
 
@@ -147,18 +147,18 @@ export class Spread {
    * Pushes alone leave somebody out. When nothing fresh has come for a while the digest follows
    * them: who lacks something asks, and need not wait for a round.
    */
-  #echo(now: number): void {
+  #sendDigests(now: number): void {
     const { config, documents, peers, sender } = this.#options
-    const { isSmall, echo } = fanoutsFor(config, peers.living)
-    this.#echoAt = Number.POSITIVE_INFINITY
+    const { isSmall, digest: echo } = fanoutsFor(config, peers.living)
+    this.#digestAt = Number.POSITIVE_INFINITY
     for (const [name, { rumors }] of documents) {
-      const since = rumors.takeEcho()
+      const since = rumors.takeUndigested()
       if (since === undefined) continue
       // Where everybody was told a further copy is nearly always one too many.
       let again = isSmall || rumors.isWidelyKnown(since) ? 0 : 1
       const isKnown: Skip = ({ address }) => rumors.isAllKnownTo(address)
-      for (const peer of this.some(name, echo, now, isKnown)) {
-        sender.say(peer, name, again-- > 0 ? { digest: true, since } : { digest: true })
+      for (const peer of this.selectPeers(name, echo, now, isKnown)) {
+        sender.enqueue(peer, name, again-- > 0 ? { digest: true, since } : { digest: true })
       }
     }
   }
@@ -171,13 +171,14 @@ export class Spread {
     for (const [name, document] of documents) {
       const content = targets.length > 0 && document.content.takeDue(now)
       for (const peer of targets)
-        sender.say(peer, name, { digest: true, ...(content && { content }) })
+        sender.enqueue(peer, name, { digest: true, ...(content && { content }) })
     }
     if (documents.size === 1) return
     // A document that few have is repaired by those who have it.
     for (const name of documents.keys()) {
       if (targets.some((peer) => peers.mayHave(peer, name))) continue
-      for (const peer of this.some(name, 1, now)) sender.say(peer, name, { digest: true })
+      for (const peer of this.selectPeers(name, 1, now))
+        sender.enqueue(peer, name, { digest: true })
     }
   }
 }

@@ -9,21 +9,21 @@
  * for (const { from, missing } of assembly.overdue(now)) ask(from, missing)
  * ```
  */
-import { type Fragment, type Missing, Refusal } from '../../crdt/index.ts'
+import { type Fragment, type Missing, Rejection } from '../../crdt/index.ts'
 
 /** Long messages of one peer that are put together at a time: one, and the one that takes its place. */
-const MAX_OF_PEER = 2
+const MAX_TEXTS_PER_PEER = 2
 
 /** Times that missing fragments are asked for in a row without one that comes. Then the sender has forgotten them, or is gone. */
 const MAX_TRIES = 4
 
 /** Times the last interval between two fragments after which the next is missing. */
-const SLOWER = 4
+const PATIENCE = 4
 
 /** Fragments asked for at once. They come one after the other anyway. */
-const MAX_ASKED = 256
+const MAX_REQUESTED = 256
 
-export interface AssemblyOptions {
+export interface ReassemblyOptions {
   /** Digest of a text, 32 hex digits. */
   readonly digestOf: (text: string) => string
   /** Milliseconds without a fragment after which the missing ones are asked for. */
@@ -32,7 +32,7 @@ export interface AssemblyOptions {
   readonly maxLength: number
 }
 
-interface Parts {
+interface PartialText {
   readonly from: string
   readonly of: string
   readonly parts: (string | undefined)[]
@@ -40,9 +40,9 @@ interface Parts {
   left: number
   length: number
   /** Milliseconds; when the missing ones are asked for. */
-  askAt: number
+  requestAt: number
   /** When the last one came. */
-  heardAt: number
+  receivedAt: number
   tries: number
 }
 
@@ -51,25 +51,25 @@ export interface Overdue {
   readonly missing: Missing
 }
 
-export class Assembly {
-  readonly #options: AssemblyOptions
+export class Reassembly {
+  readonly #options: ReassemblyOptions
   /** By sender and text, the oldest first. */
-  readonly #all = new Map<string, Parts>()
+  readonly #all = new Map<string, PartialText>()
   #length = 0
 
-  constructor(options: AssemblyOptions) {
+  constructor(options: ReassemblyOptions) {
     this.#options = options
   }
 
   /** Milliseconds; when something is overdue. */
   get wakeAt(): number {
     let at = Number.POSITIVE_INFINITY
-    for (const { askAt } of this.#all.values()) at = Math.min(at, askAt)
+    for (const { requestAt: askAt } of this.#all.values()) at = Math.min(at, askAt)
     return at
   }
 
   /**
-   * The text, when this was the last of its fragments. Throws a Refusal where they do not fit
+   * The text, when this was the last of its fragments. Throws a Rejection where they do not fit
    * together; then all of them are forgotten.
    */
   take(from: string, fragment: Fragment, now: number): string | undefined {
@@ -78,12 +78,15 @@ export class Assembly {
     const known = this.#all.get(key) ?? this.#begin(key, from, fragment, now)
     if (known.parts.length !== count || known.bytes !== bytes) {
       this.#forget(key)
-      throw new Refusal('malformed', `fragment ${index} of ${count}, ${bytes} bytes: others differ`)
+      throw new Rejection(
+        'malformed',
+        `fragment ${index} of ${count}, ${bytes} bytes: others differ`,
+      )
     }
     // The next may take as long as this one did, and some more.
-    const patienceMs = Math.max(this.#options.patienceMs, SLOWER * (now - known.heardAt))
-    known.askAt = now + patienceMs
-    known.heardAt = now
+    const patienceMs = Math.max(this.#options.patienceMs, PATIENCE * (now - known.receivedAt))
+    known.requestAt = now + patienceMs
+    known.receivedAt = now
     if (known.parts[index] !== undefined) return undefined
     known.parts[index] = data
     known.left--
@@ -92,7 +95,7 @@ export class Assembly {
     this.#length += data.length
     if (known.length > bytes) {
       this.#forget(key)
-      throw new Refusal('malformed', `fragments of more than the ${bytes} bytes they announce`)
+      throw new Rejection('malformed', `fragments of more than the ${bytes} bytes they announce`)
     }
     if (known.left > 0) {
       this.#makeRoom(key)
@@ -101,7 +104,7 @@ export class Assembly {
     this.#forget(key)
     const text = known.parts.join('')
     if (this.#options.digestOf(text) !== of) {
-      throw new Refusal('damaged', `${count} fragments do not have the digest ${of}`)
+      throw new Rejection('damaged', `${count} fragments do not have the digest ${of}`)
     }
     return text
   }
@@ -110,14 +113,14 @@ export class Assembly {
   overdue(now: number): Overdue[] {
     const all: Overdue[] = []
     for (const [key, known] of this.#all) {
-      if (known.askAt > now) continue
+      if (known.requestAt > now) continue
       if (++known.tries > MAX_TRIES) {
         this.#forget(key)
         continue
       }
-      known.askAt = now + this.#options.patienceMs * 2 ** known.tries
+      known.requestAt = now + this.#options.patienceMs * 2 ** known.tries
       const indexes: number[] = []
-      for (let i = 0; i < known.parts.length && indexes.length < MAX_ASKED; i++) {
+      for (let i = 0; i < known.parts.length && indexes.length < MAX_REQUESTED; i++) {
         if (known.parts[i] === undefined) indexes.push(i)
       }
       all.push({ from: known.from, missing: { of: known.of, indexes } })
@@ -125,7 +128,7 @@ export class Assembly {
     return all
   }
 
-  #begin(key: string, from: string, { of, count, bytes }: Fragment, now: number): Parts {
+  #begin(key: string, from: string, { of, count, bytes }: Fragment, now: number): PartialText {
     const parts: (string | undefined)[] = new Array(count).fill(undefined)
     const begun = {
       from,
@@ -134,13 +137,14 @@ export class Assembly {
       bytes,
       left: count,
       length: 0,
-      askAt: 0,
-      heardAt: now,
+      requestAt: 0,
+      receivedAt: now,
       tries: 0,
     }
     this.#all.set(key, begun)
     const ofPeer = [...this.#all].filter(([, one]) => one.from === from)
-    for (const [old] of ofPeer.slice(0, Math.max(0, ofPeer.length - MAX_OF_PEER))) this.#forget(old)
+    for (const [old] of ofPeer.slice(0, Math.max(0, ofPeer.length - MAX_TEXTS_PER_PEER)))
+      this.#forget(old)
     return begun
   }
 

@@ -8,13 +8,13 @@ import { Simulation } from '../../src/simulation/index.ts'
 import { kindOf, type Member, type Message, Table } from '../helpers/gossip.ts'
 import { suite } from '../helpers/suite.ts'
 
-const test = suite('gossip: echo')
+const test = suite('gossip: digest delay')
 
-const { gatherMs, echoMs, askTimeoutMs } = DEFAULTS
+const { batchMs, digestDelayMs, pullTimeoutMs } = DEFAULTS
 
 /** Rounds do not help here. */
 const echoing = (config: Partial<GossipConfig> = {}): Table =>
-  new Table({ config: { echoFanout: DEFAULTS.echoFanout, ...config } })
+  new Table({ config: { digestFanout: DEFAULTS.digestFanout, ...config } })
 
 const write = (table: Table, member: Member, key: string, value: unknown): void => {
   member.map.set(key, value)
@@ -27,19 +27,19 @@ test('who missed the push hears the digest, asks, and has the change', () => {
   const table = echoing()
   const [a, b] = table.seat('a', 'b')
   write(table, a, 'k', 1)
-  const [push] = table.advance(gatherMs, () => true)
+  const [push] = table.advance(batchMs, () => true)
   assert.is(kindOf(push!), 'update')
-  const seen = table.advance(echoMs)
+  const seen = table.advance(digestDelayMs)
   assert.is(b.map.get('k'), 1)
   assert.is(kindOf(seen[0]!), 'digest')
 })
 
 test('the first of an echo carries the change once more, the others the digest alone', () => {
-  const table = echoing({ fanout: 1, echoFanout: 3 })
+  const table = echoing({ fanout: 1, digestFanout: 3 })
   const [a] = table.seat('a', 'b', 'c', 'd', 'e')
   write(table, a, 'k', 1)
-  table.advance(gatherMs, () => true)
-  const echo = table.advance(echoMs, () => true)
+  table.advance(batchMs, () => true)
+  const echo = table.advance(digestDelayMs, () => true)
   assert.equal(echo.map(kindOf), ['digest,update', 'digest', 'digest'])
   assert.is(new Set(echo.map(({ to }) => to)).size, 3)
 })
@@ -49,21 +49,21 @@ for (const [shown, kinds] of [
   [5, ['digest', 'digest', 'digest']],
 ] as const) {
   test(`a change that ${shown} peers have shown: the echo has ${kinds[0]}`, () => {
-    const table = echoing({ fanout: 1, echoFanout: 3 })
+    const table = echoing({ fanout: 1, digestFanout: 3 })
     const [a, ...others] = table.seat('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i')
     write(table, a, 'k', 1)
-    const [push] = table.advance(gatherMs, () => true)
+    const [push] = table.advance(batchMs, () => true)
     for (const { address } of others.slice(0, shown))
       table.deliver({ from: address, to: 'a', text: push!.text })
-    assert.equal(table.advance(echoMs, () => true).map(kindOf), kinds)
+    assert.equal(table.advance(digestDelayMs, () => true).map(kindOf), kinds)
   })
 }
 
 test('a long change is announced to those of the push and of the echo at once, and not again', () => {
-  const table = echoing({ fanout: 2, echoFanout: 3 })
+  const table = echoing({ fanout: 2, digestFanout: 3 })
   const [a] = table.seat('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h')
   write(table, a, 'k', 'x'.repeat(DEFAULTS.inlineBytes))
-  const told = table.advance(gatherMs, () => true)
+  const told = table.advance(batchMs, () => true)
   assert.equal(told.map(kindOf), ['digest', 'digest', 'digest', 'digest', 'digest'])
   assert.is(new Set(told.map(({ to }) => to)).size, 5)
   assert.equal(
@@ -71,19 +71,19 @@ test('a long change is announced to those of the push and of the echo at once, a
     [],
   )
   write(table, a, 'k', 'short')
-  table.advance(gatherMs, () => true)
-  assert.is(table.advance(echoMs, () => true).length, 3, 'a short one is echoed as before')
+  table.advance(batchMs, () => true)
+  assert.is(table.advance(digestDelayMs, () => true).length, 3, 'a short one is echoed as before')
 })
 
 test('it comes once, when nothing fresh has come for a while', () => {
-  const table = echoing({ fanout: 1, echoFanout: 1 })
+  const table = echoing({ fanout: 1, digestFanout: 1 })
   const [a] = table.seat('a', 'b', 'c', 'd')
   for (let i = 0; i < 20; i++) {
     write(table, a, 'k', i)
-    const seen = table.advance(echoMs - 1, () => true)
+    const seen = table.advance(digestDelayMs - 1, () => true)
     assert.equal(seen.map(kindOf), ['update'])
   }
-  assert.equal(table.advance(gatherMs + 1, () => true).map(kindOf), ['digest,update'])
+  assert.equal(table.advance(batchMs + 1, () => true).map(kindOf), ['digest,update'])
   assert.equal(
     table.advance(60_000, () => true),
     [],
@@ -108,11 +108,11 @@ test('a lost ask is repeated, once an answer is known to take less', () => {
   const [a, b] = table.seat('a', 'b')
   for (const value of [1, 2]) {
     write(table, a, 'k', value)
-    table.advance(gatherMs, isUpdate)
+    table.advance(batchMs, isUpdate)
     // The update is lost here too, so that b asks.
     const lostAsks = (message: Message) =>
       kindOf(message) === 'digest,update' || (value === 2 && message.from === 'b')
-    table.advance(echoMs, lostAsks)
+    table.advance(digestDelayMs, lostAsks)
     if (value === 1) {
       table.round(a)
       table.settle()
@@ -122,15 +122,15 @@ test('a lost ask is repeated, once an answer is known to take less', () => {
   assert.is(b.map.get('k'), 1)
   table.round(a)
   table.settle(({ from }) => from === 'b')
-  table.advance(askTimeoutMs - 1)
+  table.advance(pullTimeoutMs - 1)
   assert.is(b.map.get('k'), 2)
 })
 
 test('a lost ask is not repeated for ever', () => {
-  const table = echoing({ echoFanout: 0 })
+  const table = echoing({ digestFanout: 0 })
   const [a] = table.seat('a', 'b')
   write(table, a, 'k', 1)
-  table.advance(gatherMs, isUpdate)
+  table.advance(batchMs, isUpdate)
   table.round(a)
   const seen = table.advance(600_000, ({ from }) => from === 'b')
   assert.is(seen.filter(({ from }) => from === 'b').length, 2)

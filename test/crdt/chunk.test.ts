@@ -5,11 +5,11 @@ import {
   type Delta,
   emptyDeletes,
   encodeDelta,
-  fitsPiece,
+  fitsChunk,
   isEmptyDelta,
   mergeDeltas,
   type Replica,
-  takePiece,
+  takeChunk,
 } from '../../crdt/index.ts'
 import {
   assertConverged,
@@ -29,8 +29,8 @@ const test = suite('piece')
 const cut = (doc: Y.Doc, delta: Delta, maxBytes: number): Delta[] => {
   const pieces: Delta[] = []
   for (let rest: Delta | undefined = delta; rest; ) {
-    const taken = takePiece(doc, rest, maxBytes)
-    pieces.push(taken.piece)
+    const taken = takeChunk(doc, rest, maxBytes)
+    pieces.push(taken.chunk)
     rest = taken.rest
     if (pieces.length > 100_000) throw new Error('cutting does not end')
   }
@@ -44,7 +44,7 @@ const history = (random: Random, steps: number, gc = true): Replica => {
     change(random.pick(replicas).doc, random)
     if (random.chance(0.3)) {
       const [from, to] = random.shuffle(replicas)
-      to!.apply(from!.encode(from!.lacking(to!.read(to!.summary()))).bytes)
+      to!.apply(from!.encode(from!.lacking(to!.decode(to!.syncRequest()))).bytes)
     }
   }
   settle(replicas)
@@ -106,7 +106,7 @@ test('pieces continue a history that is known in part, from the middle of a stru
     receiver.apply(sender.encode(wholeOf(sender)).bytes)
     settle([sender, receiver])
     for (let i = 0; i < 40; i++) change(sender.doc, random)
-    const delta = sender.lacking(receiver.read(receiver.summary()))
+    const delta = sender.lacking(receiver.decode(receiver.syncRequest()))
     for (const piece of cut(sender.doc, delta, 200))
       assert.not.equal(receiver.apply(sender.encode(piece).bytes).status, 'waiting')
     settle([sender, receiver])
@@ -134,7 +134,7 @@ test('no visible key vanishes between pieces when each was overwritten once', ()
     settle([a, b])
     const visible = () => new Set(Object.keys(c.doc.getMap('map').toJSON()))
     const before = visible()
-    for (const piece of cut(a.doc, a.lacking(c.read(c.summary())), 200)) {
+    for (const piece of cut(a.doc, a.lacking(c.decode(c.syncRequest())), 200)) {
       c.apply(a.encode(piece).bytes)
       const now = visible()
       for (const key of before) assert.ok(now.has(key) || gone.has(key), `${key} vanished`)
@@ -153,7 +153,7 @@ test('merged one by one, without what they need, pieces end equal all the same',
   for (let i = 0; i < 10; i++) map.set(`k${i}`, 0)
   c.apply(a.encode(wholeOf(a)).bytes)
   for (let n = 1; n <= 100; n++) for (let i = 0; i < 10; i++) map.set(`k${i}`, n)
-  const delta = a.lacking(c.read(c.summary()))
+  const delta = a.lacking(c.decode(c.syncRequest()))
   const pieces = cut(a.doc, delta, 400)
   assert.ok(pieces.length > 5)
   for (const piece of pieces) c.apply(a.encode(piece).bytes)
@@ -170,7 +170,7 @@ test('as one update, a key overwritten many times never vanishes', () => {
   const sizes: number[] = []
   c.doc.getMap('map').observe(() => sizes.push(c.doc.getMap('map').size))
   for (let n = 1; n <= 100; n++) map.set('k', n)
-  c.apply(a.encode(a.lacking(c.read(c.summary()))).bytes)
+  c.apply(a.encode(a.lacking(c.decode(c.syncRequest()))).bytes)
   assert.equal(sizes, [1])
 })
 
@@ -181,7 +181,7 @@ test('deletes alone are cut too, and no piece is longer than asked', () => {
   for (let i = 0; i < 900; i++) list.insert(0, [i])
   b.apply(a.encode(wholeOf(a)).bytes)
   for (let i = 0; i < 300; i++) list.delete(2 * i, 1)
-  const delta = a.lacking(b.read(b.summary()))
+  const delta = a.lacking(b.decode(b.syncRequest()))
   assert.is(delta.structs.size, 0)
   const pieces = cut(a.doc, delta, 100)
   assert.ok(pieces.length > 5)
@@ -203,7 +203,7 @@ test('deletes of many writers with large clocks are cut by their bytes, heads in
   a.apply(forge(blocks))
   b.apply(forge(blocks))
   a.doc.getArray('list').delete(0, 100)
-  const pieces = cut(a.doc, a.lacking(b.read(b.summary())), 200)
+  const pieces = cut(a.doc, a.lacking(b.decode(b.syncRequest())), 200)
   assert.ok(pieces.length > 3)
   for (const piece of pieces) {
     const { bytes } = a.encode(piece)
@@ -251,8 +251,8 @@ test('one long struct does not fit, however few clocks it has', () => {
   const { doc } = replicaOf(1)
   doc.getMap('map').set('large', 'x'.repeat(5_000))
   const whole = { structs: new Map([[1, { from: 0, to: 1 }]]), deletes: emptyDeletes() }
-  assert.is(fitsPiece(doc, whole, 4_096), false)
-  assert.is(fitsPiece(doc, whole, 6_000), true)
+  assert.is(fitsChunk(doc, whole, 4_096), false)
+  assert.is(fitsChunk(doc, whole, 6_000), true)
 })
 
 test.run()

@@ -3,15 +3,16 @@
  */
 import * as assert from 'uvu/assert'
 import { type Delta, emptyDelta, encodePush, Replica } from '../../crdt/index.ts'
-import { Unconfirmed } from '../../src/gossip/unconfirmed.ts'
+import { Unacknowledged } from '../../src/gossip/unacknowledged.ts'
 import { nodePlatform } from '../../src/platform.ts'
 import { docOf } from '../helpers/docs.ts'
 import { DOC, type Member, packedState, pushText, readMessage, Table } from '../helpers/gossip.ts'
 import { suite } from '../helpers/suite.ts'
 
-const test = suite('gossip: unconfirmed')
+const test = suite('gossip: unacknowledged')
 
-const sinceOf = ({ gossip }: Member): number | undefined => gossip.statusOf(DOC)?.unconfirmedSince
+const sinceOf = ({ gossip }: Member): number | undefined =>
+  gossip.statusOf(DOC)?.unacknowledgedSince
 const syncsOf = ({ gossip }: Member): number => gossip.statusOf(DOC)!.syncs
 
 const seatTwo = () => {
@@ -55,7 +56,7 @@ test('a vector confirms what it covers', () => {
   table.advance(100)
   const later = table.now
   set(table, a, 'l', 1)
-  const { vector, deletes } = b.replica.summary()
+  const { vector, deletes } = b.replica.syncRequest()
   const text = pushText({ [DOC]: { vector, ...(deletes && { deletes }) } })
   table.deliver({ from: 'b', to: 'a', text })
   assert.is(sinceOf(a), later)
@@ -70,10 +71,10 @@ test('clocks alone confirm no delete', () => {
   const at = table.now
   a.map.delete('k')
   table.change(a)
-  const { vector } = a.replica.summary()
+  const { vector } = a.replica.syncRequest()
   table.deliver({ from: 'b', to: 'a', text: pushText({ [DOC]: { vector } }) })
   assert.is(sinceOf(a), at)
-  const { deletes } = a.replica.summary()
+  const { deletes } = a.replica.syncRequest()
   table.deliver({ from: 'b', to: 'a', text: pushText({ [DOC]: { vector, deletes: deletes! } }) })
   assert.is(sinceOf(a), undefined)
 })
@@ -111,7 +112,7 @@ test('an answer without a vector confirms, though both have changed meanwhile', 
   set(table, a, 'k', 1)
   table.advance(100)
   table.now++
-  const [ask] = table.handle(a, { type: 'ask', document: DOC })
+  const [ask] = table.handle(a, { type: 'pull', document: DOC })
   assert.ok(ask)
   table.post.length = 0
   table.now++
@@ -134,7 +135,7 @@ test('an answer of one that asks another just then does not confirm', () => {
   table.deliver({ from: 'c', to: 'b', text: pushText({ [DOC]: { digest: 'c'.repeat(32) } }) })
   table.post.length = 0
   table.now++
-  const [ask] = table.handle(a, { type: 'ask', document: DOC })
+  const [ask] = table.handle(a, { type: 'pull', document: DOC })
   table.post.length = 0
   const [answer] = table.deliver(ask!)
   assert.is(readMessage(answer!).state.get(DOC)?.vector, undefined, 'it is asking c')
@@ -150,12 +151,12 @@ test('what a document brings along is doubted until somebody has shown it', () =
   doc.getMap('m').set('k', 1)
   a.gossip.open('room', new Replica(doc, nodePlatform), { confirmMs: 500 })
   table.change(a)
-  assert.is(a.gossip.statusOf('room')?.unconfirmedSince, table.now)
+  assert.is(a.gossip.statusOf('room')?.unacknowledgedSince, table.now)
   const rb = new Replica(docOf(78), nodePlatform)
   b.gossip.open('room', rb)
   table.change(b)
   table.advance(2_000)
-  assert.is(a.gossip.statusOf('room')?.unconfirmedSince, undefined)
+  assert.is(a.gossip.statusOf('room')?.unacknowledgedSince, undefined)
   assert.is(rb.doc.getMap('m').get('k'), 1)
 })
 
@@ -202,26 +203,26 @@ const change = (clock: number): Delta => ({
 const known = (clock: number) => ({ clocks: new Map([[1, clock]]), deletes: undefined })
 
 test('beyond 64 changes the newest are one, and none is forgotten', () => {
-  const unconfirmed = new Unconfirmed()
+  const unconfirmed = new Unacknowledged()
   for (let i = 0; i < 200; i++) unconfirmed.add(change(i), 1_000 + i)
   assert.is(unconfirmed.oldest, 1_000)
-  unconfirmed.knownTo(known(63))
+  unconfirmed.acknowledgeState(known(63))
   assert.is(unconfirmed.oldest, 1_063)
-  unconfirmed.knownTo(known(199))
+  unconfirmed.acknowledgeState(known(199))
   assert.is(unconfirmed.oldest, 1_063, 'of those that are one none is confirmed alone')
-  unconfirmed.confirm(1_198)
+  unconfirmed.acknowledgeAll(1_198)
   assert.is(unconfirmed.oldest, 1_063)
-  unconfirmed.knownTo(known(200))
+  unconfirmed.acknowledgeState(known(200))
   assert.is(unconfirmed.oldest, undefined)
 })
 
 test('confirms what was made up to a time', () => {
-  const unconfirmed = new Unconfirmed()
+  const unconfirmed = new Unacknowledged()
   unconfirmed.add(change(0), 10)
   unconfirmed.add(change(1), 20)
-  unconfirmed.confirm(15)
+  unconfirmed.acknowledgeAll(15)
   assert.is(unconfirmed.oldest, 20)
-  unconfirmed.confirm()
+  unconfirmed.acknowledgeAll()
   assert.is(unconfirmed.oldest, undefined)
 })
 

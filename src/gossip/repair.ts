@@ -17,26 +17,26 @@ import {
   type PackedUpdate,
   type Platform,
   type ReceivedUpdate,
-  Refusal,
+  Rejection,
   type Replica,
   type UpdateOutcome,
   unpackUpdate,
 } from '../../crdt/index.ts'
 import type { GossipConfig } from './config.ts'
 import type { Counters } from './counters.ts'
+import type { Dissemination } from './dissemination.ts'
 import { Divergence } from './divergence.ts'
 import type { SharedDocument } from './document.ts'
 import type { GossipEffect } from './events.ts'
-import type { Inquiry } from './inquiry.ts'
 import type { Peer, Peers } from './peers.ts'
+import type { Puller } from './puller.ts'
 import type { Sender } from './sender.ts'
-import type { Spread } from './spread.ts'
 
-export interface ExchangeOptions {
+export interface RepairOptions {
   readonly peers: Peers
   readonly sender: Sender
-  readonly spread: Spread
-  readonly inquiry: Inquiry
+  readonly dissemination: Dissemination
+  readonly puller: Puller
   readonly counters: Counters
   readonly config: GossipConfig
   readonly limits: Limits
@@ -44,20 +44,20 @@ export interface ExchangeOptions {
   readonly documents: ReadonlyMap<string, SharedDocument>
   /** What was changed here comes before what is merged now, also in the order of rumors. */
   readonly takeLocal: (now: number) => void
-  /** What a peer sent cannot be taken; throws what is no Refusal. */
-  readonly refuse: (from: string, error: unknown, document: string) => void
-  readonly tell: (effect: GossipEffect) => void
+  /** What a peer sent cannot be taken; throws what is no Rejection. */
+  readonly reject: (from: string, error: unknown, document: string) => void
+  readonly emit: (effect: GossipEffect) => void
 }
 
 /** What one message says of one document that we share. */
-export interface Heard {
+export interface ReceivedState {
   readonly peer: Peer
   readonly document: SharedDocument
   readonly state: DocState
 }
 
 /** An update, and the peer that sent it. */
-interface Sent {
+interface ReceivedPart {
   readonly peer: Peer
   readonly update: PackedUpdate
   /** Do further parts of the same answer follow? */
@@ -65,7 +65,7 @@ interface Sent {
 }
 
 /** In place of the digest of a peer that has a document and has not told its state. */
-const UNTOLD = ''
+const UNKNOWN_DIGEST = ''
 
 /** One alone costs less so: nothing need be told apart. */
 const applyOne = (replica: Replica, { bytes, needs }: ReceivedUpdate): BatchOutcome => {
@@ -73,19 +73,19 @@ const applyOne = (replica: Replica, { bytes, needs }: ReceivedUpdate): BatchOutc
     const { thrown, ...outcome } = replica.apply(bytes, needs)
     return { outcomes: [outcome], freed: emptyDelta(), thrown }
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
+    if (!(error instanceof Rejection)) throw error
     return { outcomes: [error], freed: emptyDelta(), thrown: [] }
   }
 }
 
-export class Exchange {
-  readonly #options: ExchangeOptions
-  readonly #inquiry: Inquiry
+export class Repair {
+  readonly #options: RepairOptions
+  readonly #puller: Puller
   readonly #divergence: Divergence
 
-  constructor(options: ExchangeOptions) {
+  constructor(options: RepairOptions) {
     this.#options = options
-    this.#inquiry = options.inquiry
+    this.#puller = options.puller
     this.#divergence = new Divergence(options)
   }
 
@@ -97,13 +97,13 @@ export class Exchange {
    * All updates are merged before anything else is looked at, those of one document in one
    * transaction: digests are compared with what the document has become by then.
    */
-  hear(heard: readonly Heard[], now: number): void {
+  receive(heard: readonly ReceivedState[], now: number): void {
     /** Document → the updates for it, each with who sent it. */
-    const updates = new Map<SharedDocument, Sent[]>()
+    const updates = new Map<SharedDocument, ReceivedPart[]>()
     /** Peer and document → the last that the peer says of its state. */
     const last = new Map<Peer, Map<SharedDocument, DocState>>()
     for (const { peer, document, state } of heard) {
-      this.#meet(peer, document, state)
+      this.#noteDocument(peer, document, state)
       if (state.update) {
         const sent = updates.get(document) ?? []
         updates.set(document, sent)
@@ -121,15 +121,15 @@ export class Exchange {
   }
 
   /** Notes that the peer has the document. */
-  #meet(peer: Peer, document: SharedDocument, { digest }: DocState): void {
+  #noteDocument(peer: Peer, document: SharedDocument, { digest }: DocState): void {
     const { peers, sender } = this.#options
     const { name } = document
     // Who is there may have been told before anybody knew that it has the document.
-    if (document.awareness && !peer.digests.has(name)) sender.say(peer, name, { awareness: 0 })
+    if (document.awareness && !peer.digests.has(name)) sender.enqueue(peer, name, { awareness: 0 })
     if (digest !== undefined) {
       peer.digests.set(name, digest)
-      document.told(peer.address)
-    } else if (!peers.mayHave(peer, name)) peer.digests.set(name, UNTOLD)
+      document.digestReceived(peer.address)
+    } else if (!peers.mayHave(peer, name)) peer.digests.set(name, UNKNOWN_DIGEST)
   }
 
   /** `isLast`: the peer says nothing newer of its state in the same batch. */
@@ -145,7 +145,7 @@ export class Exchange {
     // First of all: what a vector in the same message asks for is still to be sent.
     if (enough) peer.outbox.dropAnswer(name)
     if (awareness && document.awareness)
-      this.#options.tell({
+      this.#options.emit({
         type: 'awareness',
         document: name,
         from: peer.address,
@@ -155,42 +155,42 @@ export class Exchange {
       this.#onVector(peer, document, state, now)
     } else if (digest !== undefined && !answer && !enough && isLast) {
       if (digest === document.replica.digest) this.#onEqual(document, peer, state, now)
-      else this.#inquiry.ask(name, peer.address, digest, now)
+      else this.#puller.pull(name, peer.address, digest, now)
     }
     if (answer) {
-      if (more) document.probation?.coming(now)
-      if (!more && document.rumors.hasFresh) this.#options.spread.changed(now)
-      const { next, since } = this.#inquiry.answered(name, peer.address, more === true, now)
+      if (more) document.probation?.extend(now)
+      if (!more && document.rumors.hasFresh) this.#options.dissemination.changed(now)
+      const { next, since } = this.#puller.answered(name, peer.address, more === true, now)
       if (since !== undefined && !vector) document.answered(peer.address, since)
       if (since !== undefined && document.replica.waiting.updates === 0) document.syncs++
       if (digest === document.replica.digest) this.#onEqual(document, peer, state, now)
-      else if (since !== undefined) this.#inquiry.vouch(document, now)
-      this.#inquiry.askNext([[name, next]], now)
+      else if (since !== undefined) this.#puller.confirmWriter(document, now)
+      this.#puller.pullNext([[name, next]], now)
     }
     // What came with the digest is merged by now, and is no change that the peer has not seen.
-    if (digest !== undefined && state.update) document.told(peer.address)
+    if (digest !== undefined && state.update) document.digestReceived(peer.address)
   }
 
   /** The peer has exactly what we show. */
   #onEqual(document: SharedDocument, peer: Peer, state: DocState, now: number): void {
     if (!state.partial) document.equals(peer.address)
-    this.#inquiry.vouch(document, now)
+    this.#puller.confirmWriter(document, now)
     this.#divergence.compare(peer, document, state, now)
   }
 
   /** Merges what peers sent for one document, and passes on what was new. */
-  #onUpdates(document: SharedDocument, sent: readonly Sent[], now: number): void {
-    const { counters, limits, platform, refuse, takeLocal } = this.#options
+  #onUpdates(document: SharedDocument, sent: readonly ReceivedPart[], now: number): void {
+    const { counters, limits, platform, reject: refuse, takeLocal } = this.#options
     const { name, replica } = document
     /** Digest → those who sent that update; only the first is unpacked. */
-    const senders = new Map<string, Sent[]>()
+    const senders = new Map<string, ReceivedPart[]>()
     const updates: ReceivedUpdate[] = []
     for (const one of sent) {
       const { digest } = one.update
       const merged = document.merged(digest)
       if (merged) {
         counters.redundant++
-        document.shown(merged, one.peer.address)
+        document.acknowledged(merged, one.peer.address)
         continue
       }
       const same = senders.get(digest)
@@ -204,7 +204,7 @@ export class Exchange {
         updates.push({ bytes, needs: one.update.needs })
         senders.set(digest, [one])
       } catch (error) {
-        this.#onRefused(one.peer, document)
+        this.#onRejected(one.peer, document)
         refuse(one.peer.address, error, name)
       }
     }
@@ -220,7 +220,7 @@ export class Exchange {
     // What the updates freed from waiting has come from others: their senders may lack it.
     if (!isEmptyDelta(freed)) {
       document.changed(freed, now, {})
-      this.#options.spread.changed(now)
+      this.#options.dissemination.changed(now)
     }
     for (const error of thrown) this.#onThrown(groups[0]![0]!.peer, document, error)
   }
@@ -228,14 +228,14 @@ export class Exchange {
   /** One update of those that were merged, and those who sent it. */
   #onMerged(
     document: SharedDocument,
-    senders: readonly Sent[],
+    senders: readonly ReceivedPart[],
     outcome: UpdateOutcome,
     now: number,
   ): void {
-    const { config, counters, refuse } = this.#options
-    const [{ peer, update, hasMore }] = senders as readonly [Sent, ...Sent[]]
-    if (outcome instanceof Refusal) {
-      for (const { peer } of senders) this.#onRefused(peer, document)
+    const { config, counters, reject: refuse } = this.#options
+    const [{ peer, update, hasMore }] = senders as readonly [ReceivedPart, ...ReceivedPart[]]
+    if (outcome instanceof Rejection) {
+      for (const { peer } of senders) this.#onRejected(peer, document)
       refuse(peer.address, outcome, document.name)
       return
     }
@@ -244,8 +244,8 @@ export class Exchange {
       if (hasMore) return
       counters.gaps++
       // Who sent what was refused would send it again, at once and without end.
-      if (!document.refused.has(peer.address)) {
-        this.#inquiry.ask(document.name, peer.address, undefined, now)
+      if (!document.rejectedPeers.has(peer.address)) {
+        this.#puller.pull(document.name, peer.address, undefined, now)
       }
       return
     }
@@ -254,48 +254,48 @@ export class Exchange {
       const source = { from: peer.address, told: update.told }
       document.changed(delta, now, coversDelta(carried, delta) ? source : {})
       // A part of a long answer is passed on with the last, not each by itself.
-      if (!hasMore) this.#options.spread.changed(now)
+      if (!hasMore) this.#options.dissemination.changed(now)
     }
-    document.remember(update.digest, carried, config.remembered)
-    for (const { peer } of senders) document.shown(carried, peer.address)
+    document.remember(update.digest, carried, config.maxRemembered)
+    for (const { peer } of senders) document.acknowledged(carried, peer.address)
   }
 
   /** What the peer says and does not say from now on is read with that in mind, and ours too. */
-  #onRefused(peer: Peer, document: SharedDocument): void {
-    this.#inquiry.refused(document.name, peer.address)
-    document.refused.add(peer.address)
+  #onRejected(peer: Peer, document: SharedDocument): void {
+    this.#puller.rejected(document.name, peer.address)
+    document.rejectedPeers.add(peer.address)
   }
 
   #onVector(peer: Peer, document: SharedDocument, state: DocState, now: number): void {
-    const { name, replica, unconfirmed } = document
+    const { name, replica, unacknowledged: unconfirmed } = document
     try {
-      const known = replica.read({
+      const known = replica.decode({
         vector: state.vector!,
         ...(state.deletes && { deletes: state.deletes }),
       })
-      unconfirmed.knownTo(known)
+      unconfirmed.acknowledgeState(known)
       const theirs = known.clocks.get(replica.doc.clientID) ?? 0
-      if (theirs <= replica.shownClock) this.#inquiry.vouch(document, now)
+      if (theirs <= replica.publishedClock) this.#puller.confirmWriter(document, now)
       // Also an empty answer is given: it says that there is nothing, and ends the ask.
-      this.#inquiry.answer(document, peer, known, now)
+      this.#puller.answer(document, peer, known, now)
       if (!replica.isBehind(known)) {
         if (!state.partial) document.syncs++
         return
       }
-      if (!state.answer) this.#inquiry.ask(name, peer.address, state.digest, now)
+      if (!state.answer) this.#puller.pull(name, peer.address, state.digest, now)
       // A silent answer would be taken for a proof that we have all that the peer has.
-      if (document.refused.size > 0) this.#options.sender.say(peer, name, { ask: true })
+      if (document.rejectedPeers.size > 0) this.#options.sender.enqueue(peer, name, { pull: true })
     } catch (error) {
-      this.#options.refuse(peer.address, error, name)
+      this.#options.reject(peer.address, error, name)
     }
   }
 
   /** A refusal of what had waited, or an observer's own error: told, as it cannot be thrown here. */
   #onThrown(peer: Peer, document: SharedDocument, error: unknown): void {
     const { name } = document
-    if (error instanceof Refusal) {
-      this.#onRefused(peer, document)
-      this.#options.refuse(peer.address, error, name)
-    } else this.#options.tell({ type: 'observer_failed', document: name, error })
+    if (error instanceof Rejection) {
+      this.#onRejected(peer, document)
+      this.#options.reject(peer.address, error, name)
+    } else this.#options.emit({ type: 'observer_failed', document: name, error })
   }
 }

@@ -7,19 +7,19 @@
  * if (inquiry.wakeAt <= now) inquiry.onTime(now)
  * ```
  */
-import type { Known } from '../../crdt/index.ts'
-import { type Answered, Asks, type Next } from './asks.ts'
+import type { PeerState } from '../../crdt/index.ts'
 import type { Composer } from './compose.ts'
 import type { GossipConfig } from './config.ts'
+import type { Dissemination } from './dissemination.ts'
 import type { SharedDocument } from './document.ts'
 import type { Peer, Peers } from './peers.ts'
+import { type Answered, type Next, Pulls } from './pulls.ts'
 import type { Sender } from './sender.ts'
-import type { Spread } from './spread.ts'
 
-export interface InquiryOptions {
+export interface PullerOptions {
   readonly peers: Peers
   readonly sender: Sender
-  readonly spread: Spread
+  readonly dissemination: Dissemination
   readonly composer: Composer
   readonly config: GossipConfig
   readonly documents: ReadonlyMap<string, SharedDocument>
@@ -27,18 +27,18 @@ export interface InquiryOptions {
   readonly takeLocal: (now: number) => void
 }
 
-export class Inquiry {
-  readonly #options: InquiryOptions
-  readonly #asks: Asks
+export class Puller {
+  readonly #options: PullerOptions
+  readonly #pulls: Pulls
 
-  constructor(options: InquiryOptions) {
+  constructor(options: PullerOptions) {
     this.#options = options
-    this.#asks = new Asks(options.config.askTimeoutMs)
+    this.#pulls = new Pulls(options.config.pullTimeoutMs)
   }
 
   /** Milliseconds; when somebody is to be asked, or an answer is overdue. */
   get wakeAt(): number {
-    let at = this.#asks.wakeAt
+    let at = this.#pulls.wakeAt
     for (const { confirmAt, probation } of this.#options.documents.values())
       at = Math.min(at, confirmAt, probation?.wakeAt ?? confirmAt)
     return at
@@ -47,63 +47,63 @@ export class Inquiry {
   /** Does what is due. */
   onTime(now: number): void {
     this.#onProbation(now)
-    if (this.#asks.wakeAt <= now) this.#onUnanswered(now)
-    this.#askToConfirm(now)
+    if (this.#pulls.wakeAt <= now) this.#onTimeouts(now)
+    this.#pullToConfirm(now)
   }
 
   /** A message to that peer did not leave: what it was asked, others are. */
   failed(address: string, now: number): void {
-    this.askNext(this.#asks.failed(address), now)
+    this.pullNext(this.#pulls.failed(address), now)
   }
 
   /** The peer is sending a long message in parts: what it was asked may be in it. */
-  isComing({ address }: Peer, now: number): void {
-    for (const [document, superseded] of this.#asks.extend(address, now))
-      this.#enough(document, superseded)
-    for (const { probation } of this.#options.documents.values()) probation?.coming(now)
+  extend({ address }: Peer, now: number): void {
+    for (const [document, superseded] of this.#pulls.extend(address, now))
+      this.#cancelAnswer(document, superseded)
+    for (const { probation } of this.#options.documents.values()) probation?.extend(now)
   }
 
   /** The document is shared no more. */
   forget(document: string): void {
-    this.#asks.forget(document)
+    this.#pulls.forget(document)
   }
 
   /** The peer has asked: it is answered now, or when all may be shown. */
-  answer(document: SharedDocument, peer: Peer, known: Known, now: number): void {
+  answer(document: SharedDocument, peer: Peer, known: PeerState, now: number): void {
     if (document.replica.withheld) {
-      document.watch(now, this.#options.config.aloneMs)
+      document.startProbation(now, this.#options.config.aloneMs)
       document.probation?.defer(peer.address, known)
-    } else this.#options.sender.say(peer, document.name, { answer: { known } })
+    } else this.#options.sender.enqueue(peer, document.name, { answer: { peerState: known } })
   }
 
   /** The peer's answer, or a part of it, has come. */
   answered(document: string, address: string, more: boolean, now: number): Answered {
-    const answered = this.#asks.answered(document, address, more, now)
-    for (const superseded of answered.superseded) this.#enough(document, superseded)
+    const answered = this.#pulls.answered(document, address, more, now)
+    for (const superseded of answered.superseded) this.#cancelAnswer(document, superseded)
     return answered
   }
 
   /** That peer's answer is not needed, as another one's is coming. */
-  #enough(document: string, address: string): void {
+  #cancelAnswer(document: string, address: string): void {
     const peer = this.#options.peers.get(address)
-    if (peer) this.#options.sender.say(peer, document, { enough: true })
+    if (peer) this.#options.sender.enqueue(peer, document, { enough: true })
   }
 
   /** Something was refused that the peer sent: its answer is not all that it has. */
-  refused(document: string, address: string): void {
-    this.#asks.refused(document, address)
+  rejected(document: string, address: string): void {
+    this.#pulls.rejected(document, address)
   }
 
   /** Asks one who may have the document for what we lack; its answer tells what it has. Is there one? */
-  askSome(name: string, now: number, isAnyFit = true): boolean {
+  pullFromSome(name: string, now: number, isAnyFit = true): boolean {
     const isUnfit = ({ digests }: Peer): boolean => !isAnyFit && !digests.has(name)
-    const [peer] = this.#options.spread.some(name, 1, now, isUnfit)
-    if (peer) this.ask(name, peer.address, undefined, now)
+    const [peer] = this.#options.dissemination.selectPeers(name, 1, now, isUnfit)
+    if (peer) this.pull(name, peer.address, undefined, now)
     return peer !== undefined
   }
 
   /** Asks the peer for what we lack, unless another is being asked. */
-  ask(
+  pull(
     document: string,
     address: string,
     digest: string | undefined,
@@ -111,42 +111,42 @@ export class Inquiry {
     repeated?: number,
   ): void {
     const peer = this.#options.peers.get(address)
-    if (peer && this.#asks.start(document, address, digest, now, repeated)) {
-      this.#options.sender.say(peer, document, { ask: true })
+    if (peer && this.#pulls.start(document, address, digest, now, repeated)) {
+      this.#options.sender.enqueue(peer, document, { pull: true })
     }
   }
 
   /** Asks those who are still worth it: their digest differs from what ours has become. */
-  askNext(ended: readonly (readonly [string, readonly Next[]])[], now: number): void {
+  pullNext(ended: readonly (readonly [string, readonly Next[]])[], now: number): void {
     for (const [document, nexts] of ended) {
       const open = this.#options.documents.get(document)
       if (!open) continue
       const { replica } = open
       for (const { peer, digest, repeated } of nexts) {
         if (digest === replica.digest) open.equals(peer)
-        else if (repeated && !this.#options.composer.canAsk(replica)) continue
+        else if (repeated && !this.#options.composer.canPull(replica)) continue
         else if (digest !== undefined || replica.waiting.updates > 0) {
-          this.ask(document, peer, digest, now, repeated)
+          this.pull(document, peer, digest, now, repeated)
         }
       }
     }
   }
 
   /** A peer has shown that it knows no more of our writer than it was shown: what is withheld may be told. */
-  vouch(document: SharedDocument, now: number): void {
+  confirmWriter(document: SharedDocument, now: number): void {
     // What lay in the inbox from before the start shows nothing.
-    if (document.probation?.hasAsked) this.#release(document, true, now)
+    if (document.probation?.hasPulled) this.#release(document, true, now)
   }
 
   /** The peer holds something else under our writer id: it is asked for all of it. */
-  doubt(document: SharedDocument, { address }: Peer, now: number): void {
+  suspectFork(document: SharedDocument, { address }: Peer, now: number): void {
     const { replica, name } = document
     if (replica.withheld) return
     replica.withhold({ from: 0, fresh: Number.POSITIVE_INFINITY })
-    document.watch(now, this.#options.config.aloneMs)
-    this.#asks.forget(name)
-    this.ask(name, address, undefined, now)
-    document.probation?.tried(true, now)
+    document.startProbation(now, this.#options.config.aloneMs)
+    this.#pulls.forget(name)
+    this.pull(name, address, undefined, now)
+    document.probation?.pulled(true, now)
   }
 
   /** Whoever withholds something asks at once whether it may be told; alone it waits no longer than that. */
@@ -154,41 +154,41 @@ export class Inquiry {
     const { config, documents } = this.#options
     for (const [name, document] of documents) {
       // What was asked before may be answered by what is withheld now.
-      if (document.watch(now, config.aloneMs)) this.#asks.forget(name)
+      if (document.startProbation(now, config.aloneMs)) this.#pulls.forget(name)
       const { probation } = document
       if (!probation) continue
       if (probation.until <= now) this.#release(document, false, now)
-      else if (probation.isToAsk(now)) probation.tried(this.askSome(name, now), now)
+      else if (probation.isPullDue(now)) probation.pulled(this.pullFromSome(name, now), now)
     }
   }
 
   #release(document: SharedDocument, isProven: boolean, now: number): void {
     const { peers, sender, takeLocal } = this.#options
-    const askers = document.probation?.askers ?? []
+    const askers = document.probation?.deferred ?? []
     document.release(isProven)
     takeLocal(now)
     for (const [address, known] of askers) {
       const peer = peers.get(address)
-      if (peer) sender.say(peer, document.name, { answer: { known } })
+      if (peer) sender.enqueue(peer, document.name, { answer: { peerState: known } })
     }
   }
 
-  #askToConfirm(now: number): void {
+  #pullToConfirm(now: number): void {
     for (const [name, document] of this.#options.documents) {
-      const reason = document.takeConfirm(now)
+      const reason = document.takeConfirmReason(now)
       // Who has the same as we is silent. Those of whom nobody knows what they have tell it unasked.
-      if (reason) this.askSome(name, now, reason === 'pending')
+      if (reason) this.pullFromSome(name, now, reason === 'pending')
     }
   }
 
   /** Asks that were lost, or their answers: where updates wait, somebody else is asked. */
-  #onUnanswered(now: number): void {
-    const ended = this.#asks.expire(now)
-    this.askNext(ended, now)
+  #onTimeouts(now: number): void {
+    const ended = this.#pulls.expire(now)
+    this.pullNext(ended, now)
     for (const [name] of ended) {
       if ((this.#options.documents.get(name)?.replica.waiting.updates ?? 0) === 0) continue
-      const [peer] = this.#options.peers.forRumor(1, now, () => false)
-      if (peer) this.ask(name, peer.address, undefined, now)
+      const [peer] = this.#options.peers.forPush(1, now, () => false)
+      if (peer) this.pull(name, peer.address, undefined, now)
     }
   }
 }

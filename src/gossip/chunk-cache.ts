@@ -5,7 +5,7 @@
  * ends where that one ends, and from there on they are the same.
  *
  * ```ts
- * const piece = cache.align(era, takePiece(doc, delta, bytes).piece)
+ * const piece = cache.align(era, takeChunk(doc, delta, bytes).piece)
  * const update = cache.get(era, replica.deletes, piece, () => pack(piece))
  * ```
  */
@@ -13,10 +13,10 @@ import { type DeleteSet, type Delta, hasDeletes, type PackedUpdate } from '../..
 import { dropOldest } from './oldest.ts'
 
 /** Parts kept: peers that fetch the same are some parts apart. Each may take 1.5 MB. */
-const KEPT = 16
+const MAX_CHUNKS = 16
 
 /** Bytes of V1. A shorter part costs little to pack, and would make the parts of others as short. */
-const LEAST_BYTES = 262_144
+const MIN_BYTES = 262_144
 
 /** Clocks `from` to `to` of one writer. */
 interface Range {
@@ -25,7 +25,7 @@ interface Range {
   readonly to: number
 }
 
-interface Part extends Range {
+interface CachedChunk extends Range {
   readonly era: object
   /** Clocks of its range that were deleted: while there are as many, it is encoded as before. */
   readonly deleted: number
@@ -48,16 +48,16 @@ const countDeleted = ({ clients }: DeleteSet, { writer, from, to }: Range): numb
   return count
 }
 
-export class PartCache {
+export class ChunkCache {
   /** Each under the key that is itself, so that the oldest can be dropped. */
-  readonly #parts = new Set<Part>()
+  readonly #chunks = new Set<CachedChunk>()
 
   /** The piece, or the beginning of it that ends where a kept part does that holds its first clock. */
   align(era: object, piece: Delta): Delta {
     const range = rangeOf(piece)
     if (!range) return piece
     const { writer, from, to } = range
-    for (const part of this.#parts) {
+    for (const part of this.#chunks) {
       const holdsFirst = part.writer === writer && part.from <= from && from < part.to
       if (part.era === era && holdsFirst && part.to < to)
         return { ...piece, structs: new Map([[writer, { from, to: part.to }]]) }
@@ -70,19 +70,19 @@ export class PartCache {
     const range = rangeOf(piece)
     if (!range) return pack()
     const deleted = countDeleted(deletes, range)
-    for (const part of this.#parts) {
+    for (const part of this.#chunks) {
       const isSame =
         part.era === era &&
         part.writer === range.writer &&
         part.from === range.from &&
         part.to === range.to
       if (isSame && part.deleted === deleted) return part.update
-      if (isSame) this.#parts.delete(part)
+      if (isSame) this.#chunks.delete(part)
     }
     const update = pack()
-    if (update.length >= LEAST_BYTES) {
-      this.#parts.add({ ...range, era, deleted, update })
-      dropOldest(this.#parts, KEPT)
+    if (update.length >= MIN_BYTES) {
+      this.#chunks.add({ ...range, era, deleted, update })
+      dropOldest(this.#chunks, MAX_CHUNKS)
     }
     return update
   }

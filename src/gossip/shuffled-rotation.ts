@@ -8,7 +8,7 @@
  * turns.take(3, (address) => isFit(address))
  * ```
  */
-export class Turns {
+export class ShuffledRotation {
   readonly #random: () => number
   readonly #list: string[] = []
   /** Those before it have had their turn. */

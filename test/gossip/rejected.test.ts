@@ -4,7 +4,7 @@ import { LIMITS } from '../../crdt/index.ts'
 import { DOC, type Member, noise, type SeatOptions, Table } from '../helpers/gossip.ts'
 import { suite } from '../helpers/suite.ts'
 
-const test = suite('gossip: refused answers')
+const test = suite('gossip: rejected answers')
 
 const statusOf = ({ gossip }: Member) => gossip.statusOf(DOC)!
 
@@ -82,7 +82,7 @@ test('what all others refuse is told by nobody to be with them', () => {
   }
   table.advance(1_000)
   assert.is(writer.map.get('theirs'), 19)
-  assert.is(statusOf(writer).unconfirmedSince, at)
+  assert.is(statusOf(writer).unacknowledgedSince, at)
   for (const name of ['b', 'c', 'd']) assert.is(table.get(name).map.size, 1)
 })
 

@@ -3,11 +3,11 @@
  * is as it was, the message is dropped, counted by its reason, and told.
  *
  * ```js
- * try { replica.apply(bytes) } catch (e) { if (e instanceof Refusal) counters[e.reason]++ }
+ * try { replica.apply(bytes) } catch (e) { if (e instanceof Rejection) counters[e.reason]++ }
  * ```
  */
 
-export const REFUSAL_REASONS = [
+export const REJECTION_REASONS = [
   /** not JSON, not the shape of a push, or not an update Yjs can decode */
   'malformed',
   /** a push of a later, incompatible format */
@@ -36,13 +36,13 @@ export const REFUSAL_REASONS = [
   'apply_failed',
 ] as const
 
-export type RefusalReason = (typeof REFUSAL_REASONS)[number]
+export type RejectionReason = (typeof REJECTION_REASONS)[number]
 
-export class Refusal extends Error {
-  override readonly name = 'Refusal'
-  readonly reason: RefusalReason
+export class Rejection extends Error {
+  override readonly name = 'Rejection'
+  readonly reason: RejectionReason
 
-  constructor(reason: RefusalReason, message: string, cause?: unknown) {
+  constructor(reason: RejectionReason, message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause })
     this.reason = reason
   }

@@ -32,8 +32,8 @@ import { suite } from '../helpers/suite.ts'
 
 const test = suite('gossip: slow peers, failed sends, parts')
 
-const GATHER = DEFAULTS.gatherMs
-const REPAIR_ONLY = { gatherMs: 1e8 }
+const GATHER = DEFAULTS.batchMs
+const REPAIR_ONLY = { batchMs: 1e8 }
 
 const write = (table: Table, member: Member, key: string, value: unknown): void => {
   member.map.set(key, value)
@@ -162,7 +162,7 @@ test('a failed answer is not kept: who asked asks again', () => {
   const [answer] = table.deliver(table.post.shift()!)
   assert.ok(stateIn(answer!).answer)
   table.fate = () => 'sent'
-  assert.is(table.advance(DEFAULTS.askTimeoutMs - 1).length, 0)
+  assert.is(table.advance(DEFAULTS.pullTimeoutMs - 1).length, 0)
   table.advance(1)
   assert.is(b.map.get('k'), 1)
 })
@@ -359,7 +359,7 @@ test('an ask of many writers leaves its deletes out where they do not fit', () =
   }
   for (const { doc } of [a, b]) Y.applyUpdate(doc, Y.encodeStateAsUpdate(source))
   for (const member of [a, b]) member.map.set(member.address, noise(2_000))
-  assert.ok(a.replica.summary().deletes, 'the deletes would travel')
+  assert.ok(a.replica.syncRequest().deletes, 'the deletes would travel')
   table.round(a)
   const seen = table.settle()
   assertShort(table.log, 6_000)

@@ -30,7 +30,7 @@ const cut = (text: string, start: number, room: number): string => {
   }
 }
 
-export class Parcel {
+export class FragmentedText {
   readonly of: string
   readonly #parts: readonly string[]
   readonly #bytes: number
@@ -68,7 +68,7 @@ export class Parcel {
   }
 
   /** The peer lacks these. */
-  again({ indexes }: Missing): void {
+  resend({ indexes }: Missing): void {
     const known = new Set(this.#waiting)
     for (const index of indexes) {
       if (index < this.#parts.length && !known.has(index)) this.#waiting.push(index)

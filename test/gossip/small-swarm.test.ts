@@ -25,10 +25,10 @@ import { suite } from '../helpers/suite.ts'
 
 const test = suite('gossip: small swarms')
 
-const { gatherMs, echoMs, backoffMs, pauseMs, maxSends } = DEFAULTS
+const { batchMs, digestDelayMs, backoffMs, pauseMs, maxSends } = DEFAULTS
 
 const small = (config: Partial<GossipConfig> = {}): Table =>
-  new Table({ config: { echoFanout: DEFAULTS.echoFanout, ...config } })
+  new Table({ config: { digestFanout: DEFAULTS.digestFanout, ...config } })
 
 const write = (table: Table, member: Member, key: string, value: unknown): void => {
   member.map.set(key, value)
@@ -72,12 +72,12 @@ test('a push says who else is told, and a receiver passes it on to the others al
   table.add('e')
   b.gossip.peers.add('e', 'given') // whom a does not know
   write(table, table.get('a'), 'k', 1)
-  const pushes = table.advance(gatherMs, () => true)
+  const pushes = table.advance(batchMs, () => true)
   assert.equal(ways(pushes), ['ab', 'ac', 'ad'])
   const toB = pushes.find(({ to }) => to === 'b')!
   assert.equal([...(stateIn(toB).update!.told ?? [])].sort(), ['c', 'd'])
   table.deliver(toB)
-  const passed = table.advance(gatherMs, () => true)
+  const passed = table.advance(batchMs, () => true)
   assert.equal(ways(passed), ['be'])
   assert.equal([...(stateIn(passed[0]!).update!.told ?? [])].sort(), ['a', 'c', 'd'])
 })
@@ -86,8 +86,8 @@ test('who missed the push is told by the digest of a round', () => {
   const table = small()
   const [a, b, c] = table.seat('a', 'b', 'c')
   write(table, a, 'k', 1)
-  table.advance(gatherMs, ({ to }) => to === 'b')
-  table.advance(echoMs, () => true)
+  table.advance(batchMs, ({ to }) => to === 'b')
+  table.advance(digestDelayMs, () => true)
   assert.is(b.map.get('k'), undefined)
   assert.is(c.map.get('k'), 1)
   for (let round = 0; round < 2; round++) table.round(c)
@@ -99,11 +99,11 @@ test('a push without that word, of a former version, is passed on as before', ()
   const table = small()
   const [, b] = table.seat('a', 'b', 'c', 'd')
   write(table, table.get('a'), 'k', 1)
-  const [push] = table.advance(gatherMs, () => true).filter(({ to }) => to === 'b')
+  const [push] = table.advance(batchMs, () => true).filter(({ to }) => to === 'b')
   const message = JSON.parse(push!.text)
   delete message.state[DOC].update.told
   table.deliver({ ...push!, text: JSON.stringify(message) })
-  assert.equal(ways(table.advance(gatherMs, () => true)), ['bc', 'bd'])
+  assert.equal(ways(table.advance(batchMs, () => true)), ['bc', 'bd'])
   assert.is(b.map.get('k'), 1)
 })
 
@@ -122,7 +122,7 @@ test('in a small swarm a write of some size is pushed to all, by its writer only
   strangers.deliver({ from: 's', to: 'x', text })
   strangers.post.length = 0
   assert.ok(x.map.has('k'))
-  const passed = strangers.advance(gatherMs, () => true)
+  const passed = strangers.advance(batchMs, () => true)
   assert.equal([...new Set(passed.map(kindOf))], ['digest'], 'it was pushed as a whole again')
 })
 
@@ -131,7 +131,7 @@ test('several messages at once are merged as one change, and each is passed on t
   const [x, a, b] = table.seat('x', 'a', 'b')
   write(table, a, 'a', 1)
   write(table, b, 'b', 2)
-  const pushes = table.advance(gatherMs, () => true).filter(({ to }) => to === 'x')
+  const pushes = table.advance(batchMs, () => true).filter(({ to }) => to === 'x')
   assert.is(pushes.length, 2)
   let transactions = 0
   x.doc.on('afterTransaction', () => transactions++)
@@ -148,7 +148,7 @@ test('of several messages a damaged one is refused alone', () => {
   const table = small()
   const [x, a, b, c] = table.seat('x', 'a', 'b', 'c')
   for (const [i, member] of [a, b, c].entries()) write(table, member, `k${i}`, i)
-  const pushes = table.advance(gatherMs, () => true).filter(({ to }) => to === 'x')
+  const pushes = table.advance(batchMs, () => true).filter(({ to }) => to === 'x')
   const damaged = pushes.map((push, i) => {
     const message = JSON.parse(push.text)
     if (i === 1) message.state[DOC].update.digest = '0'.repeat(32)
@@ -168,7 +168,7 @@ test('the same update from two peers at once counts as redundant once', () => {
   const table = small()
   const [x, a] = table.seat('x', 'a', 'b')
   write(table, a, 'k', 1)
-  const push = table.advance(gatherMs, () => true).find(({ to }) => to === 'x')!
+  const push = table.advance(batchMs, () => true).find(({ to }) => to === 'x')!
   table.handle(x, { type: 'messages', messages: [push, { ...push, from: 'b' }] })
   assert.is(x.gossip.counters.redundant, 1)
   assert.equal(
@@ -197,7 +197,7 @@ test('a part of a batch that waits for a later one of it is merged with it', () 
   const pushes: Message[] = []
   for (const [i, key] of ['one', 'two', 'three'].entries()) {
     write(table, a, key, i)
-    pushes.push(...table.advance(gatherMs, () => true).filter(({ to }) => to === 'x'))
+    pushes.push(...table.advance(batchMs, () => true).filter(({ to }) => to === 'x'))
   }
   table.handle(x, { type: 'messages', messages: [...pushes].reverse() })
   assert.equal(x.map.toJSON(), { one: 0, two: 1, three: 2 })
@@ -230,7 +230,7 @@ test('sends that are late become fewer at a time, and more again when they are i
     for (let i = 0; i < 20; i++) {
       a.map.set('k', `${ms} ${i}`)
       table.change(a)
-      begin(leaving(table, gatherMs))
+      begin(leaving(table, batchMs))
       most = underWay.size
       const ending = [...underWay]
       table.now += ms
@@ -248,7 +248,7 @@ test('sends that are late become fewer at a time, and more again when they are i
 test('a time-out of a peer that was heard meanwhile, or beside late ones, is not its failure', () => {
   const { table, a } = hanging(2)
   write(table, a, 'k', 1)
-  assert.equal(ways(leaving(table, gatherMs)), ['ap0', 'ap1'])
+  assert.equal(ways(leaving(table, batchMs)), ['ap0', 'ap1'])
   table.now += 1_000
   const text = pushText({ [DOC]: { digest: '1'.repeat(32) } })
   table.deliver({ from: 'p0', to: 'a', text })
@@ -267,7 +267,7 @@ test('a time-out of a peer that was heard meanwhile, or beside late ones, is not
 test('trouble of this side pauses sending as a whole, and is booked on no peer', () => {
   const { table, a } = hanging(4)
   write(table, a, 'k', 1)
-  assert.is(leaving(table, gatherMs).length, 4)
+  assert.is(leaving(table, batchMs).length, 4)
   for (const to of ['p0', 'p1', 'p2', 'p3']) table.handle(a, { type: 'failed', to, cause: 'local' })
   for (const peer of a.gossip.peers) assert.is(peer.failures, 0)
   assert.is(a.gossip.wakeAt, table.now + pauseMs)
@@ -304,7 +304,7 @@ test('when nobody could be reached and one is again, all are tried at once', () 
 test('one peer that fails among others is left alone, and says why', () => {
   const { table, a } = hanging(3)
   write(table, a, 'k', 1)
-  leaving(table, gatherMs)
+  leaving(table, batchMs)
   const failure = { code: 'trust_required', message: 'p1 does not trust us' }
   table.handle(a, { type: 'failed', to: 'p1', failure })
   const peer = a.gossip.peers.get('p1')!
@@ -323,11 +323,11 @@ test('while more messages wait behind a batch nothing is sent, and then all at o
   table.handle(a, { ...batch, waiting: 500 })
   a.map.set('k', 1)
   table.change(a)
-  assert.equal(leaving(table, gatherMs), [])
+  assert.equal(leaving(table, batchMs), [])
   const sent = table.handle(a, batch)
   assert.is(sent.length, Math.min(4, maxSends / 2))
   const { members } = readMessage(sent[0]!)
-  assert.ok(members.length <= DEFAULTS.membersTold)
+  assert.ok(members.length <= DEFAULTS.membersIntroduced)
 })
 
 test('what is late is judged by the best time of that peer, and never below 50 ms', () => {

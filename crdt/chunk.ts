@@ -6,7 +6,7 @@
  * and delete what they replace: a piece that holds such a value needs the later one (`needs.ts`).
  *
  * ```js
- * for (let rest = delta; rest; ) { const cut = takePiece(doc, rest, 64_000); send(cut.piece); rest = cut.rest }
+ * for (let rest = delta; rest; ) { const cut = takeChunk(doc, rest, 64_000); send(cut.piece); rest = cut.rest }
  * ```
  */
 import * as encoding from 'lib0/encoding'
@@ -15,7 +15,7 @@ import { countRuns, emptyDeletes, hasDeletes } from './deletes.ts'
 import { type ClockRun, type Delta, isEmptyDelta } from './delta.ts'
 
 export interface Cut {
-  readonly piece: Delta
+  readonly chunk: Delta
   /** What is left to send; undefined when nothing is. */
   readonly rest: Delta | undefined
 }
@@ -125,17 +125,17 @@ const takeDeletes = (delta: Delta, maxBytes: number): Cut => {
   }
   const structs: Delta['structs'] = new Map()
   return {
-    piece: { structs, deletes: taken },
+    chunk: { structs, deletes: taken },
     rest: hasDeletes(left) ? { structs, deletes: left } : undefined,
   }
 }
 
 /** Bytes of a run of deletes, at most nearly always. */
-const RUN_BYTES = 8
+const TYPICAL_RUN_BYTES = 8
 
 /** Does all of `delta` take no more than about `maxBytes` bytes of V1? Costs no more than to encode so many. */
-export const fitsPiece = (doc: Y.Doc, delta: Delta, maxBytes: number): boolean => {
-  if (countRuns(delta.deletes) * RUN_BYTES > maxBytes) return false
+export const fitsChunk = (doc: Y.Doc, delta: Delta, maxBytes: number): boolean => {
+  if (countRuns(delta.deletes) * TYPICAL_RUN_BYTES > maxBytes) return false
   const { reached, bytes } = takeStructs(doc, delta, maxBytes)
   if (bytes > maxBytes) return false
   return [...delta.structs].every(([writer, { to }]) => reached.get(writer) === to)
@@ -145,7 +145,7 @@ export const fitsPiece = (doc: Y.Doc, delta: Delta, maxBytes: number): boolean =
  * The next piece of `delta` of about `maxBytes` bytes of V1 (more only where a single value is
  * longer), and the rest.
  */
-export const takePiece = (doc: Y.Doc, delta: Delta, maxBytes: number): Cut => {
+export const takeChunk = (doc: Y.Doc, delta: Delta, maxBytes: number): Cut => {
   if (delta.structs.size === 0) return takeDeletes(delta, maxBytes)
   const { reached } = takeStructs(doc, delta, maxBytes)
   const taken = new Map<number, ClockRun>()
@@ -157,7 +157,7 @@ export const takePiece = (doc: Y.Doc, delta: Delta, maxBytes: number): Cut => {
   }
   const rest: Delta = { structs: left, deletes: delta.deletes }
   return {
-    piece: { structs: taken, deletes: emptyDeletes() },
+    chunk: { structs: taken, deletes: emptyDeletes() },
     rest: isEmptyDelta(rest) ? undefined : rest,
   }
 }
