@@ -20,9 +20,9 @@ export {
   type AgentOptions,
   type Problem,
 } from './agent/agent.ts'
-export { type Attachable, Member, type MemberOptions } from './agent/member.ts'
 export { Room, type RoomOptions } from './agent/room.ts'
 export { RoomLease } from './agent/room-lease.ts'
+export { type Attachable, Runtime, type RuntimeOptions } from './agent/runtime.ts'
 export type { AgentStatus, PeerStatus } from './agent/status.ts'
 export {
   ConnectedMap,
@@ -88,7 +88,8 @@ export {
   type StateAwareness,
   type SyncStatus,
 } from './provider/index.ts'
-export { type Keep, keepIn } from './store/log/keep.ts'
+export type { DataFolder } from './store/data-folder.ts'
+export { dataFolder } from './store/log/data-folder.ts'
 export { LogStore, type LogStoreOptions } from './store/log/log-store.ts'
 export type { Loaded, Store, StoreProblem, StoreStats } from './store/store.ts'
 export { checkSwarm } from './swarm.ts'

@@ -23,7 +23,7 @@ import type { GossipConfig } from './gossip/index.ts'
 import { DEFAULT_MAP } from './maps/index.ts'
 import type { Keepable } from './maps/keepable.ts'
 import { SharedMap } from './maps/shared-map.ts'
-import { keepIn } from './store/log/keep.ts'
+import { dataFolder } from './store/log/data-folder.ts'
 import { MailboxTransport } from './transports/mailbox/mailbox.ts'
 import { InboxTaken } from './transports/pilot/claim.ts'
 import { PilotTransport } from './transports/pilot/transport.ts'
@@ -114,7 +114,7 @@ const startOwn = async <T extends Keepable<T>>(options: OpenMapOptions): Promise
     ...(peers && { peers }),
     ...(config && { config }),
     ...(onProblem && { onProblem }),
-    ...(data !== undefined && { keep: keepIn(data) }),
+    ...(data !== undefined && { data: dataFolder(data) }),
   })
   let server: ControlServer | undefined
   const stop = async (): Promise<void> => {

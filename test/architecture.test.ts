@@ -19,7 +19,7 @@ const ORDER: readonly string[] = [
   'src/platform.ts',
   'src/timers.ts',
   'src/deferred.ts',
-  'src/unheard.ts',
+  'src/listeners.ts',
   'src/package-version.ts',
   'src/swarm.ts',
   'src/yjs-copy.ts',

@@ -1,5 +1,5 @@
 /**
- * An agent: one member of a swarm, with a document of its own that is named like the swarm, and
+ * An agent: one runtime of a swarm, with a document of its own that is named like the swarm, and
  * further rooms where they are wanted.
  *
  * ```js
@@ -14,14 +14,14 @@
 import * as Y from 'yjs'
 import { Failure, toFailure } from '../errors.ts'
 import { limitValues } from '../maps/index.ts'
-import type { Keep } from '../store/log/keep.ts'
+import type { DataFolder } from '../store/data-folder.ts'
 import { nodeTimers, type Timers } from '../timers.ts'
 import { checkDoc } from '../yjs-copy.ts'
-import { Member, type MemberOptions } from './member.ts'
 import { newWriter, Room } from './room.ts'
 import { RoomLease } from './room-lease.ts'
-import { checkRoomName, MOST_ROOMS } from './room-name.ts'
+import { checkRoomName, MAX_ROOMS } from './room-name.ts'
 import { Rooms } from './rooms.ts'
+import { Runtime, type RuntimeOptions } from './runtime.ts'
 import { type AgentStatus, describeAgent, describePeers, type PeerStatus } from './status.ts'
 import { TransportHold } from './transport-hold.ts'
 
@@ -34,11 +34,11 @@ export type { Problem } from './problem.ts'
  */
 const IDLE_ROOM_MS = 10_000
 
-export interface AgentOptions extends MemberOptions {
+export interface AgentOptions extends RuntimeOptions {
   /** The shared document; default a new one. Its client id must belong to this agent alone. */
   readonly doc?: Y.Doc
   /** Where the document is kept, and who remembers its writer id; default: nowhere and nobody. */
-  readonly keep?: Keep
+  readonly data?: DataFolder
   /** UTF-8 bytes of a value's JSON that may be written to its document; default 8 MiB, at most 15. */
   readonly maxValueBytes?: number
   /**
@@ -58,7 +58,7 @@ export class Agent {
   /** The room of the document. */
   readonly room: Room
   /** What it takes part with: rooms that are made elsewhere can be attached to it. */
-  readonly member: Member
+  readonly runtime: Runtime
   readonly #options: AgentOptions
   readonly #rooms: Rooms
   readonly #hold: TransportHold
@@ -68,24 +68,24 @@ export class Agent {
   constructor(options: AgentOptions) {
     if (options.doc !== undefined) checkDoc(options.doc)
     this.#options = options
-    this.member = new Member({ ...options, isPatient: true })
+    this.runtime = new Runtime({ ...options, isPatient: true })
     this.#hold = new TransportHold(options.transport)
-    this.swarm = this.member.swarm
+    this.swarm = this.runtime.swarm
     this.doc = options.doc ?? new Y.Doc()
     if (options.doc === undefined) this.doc.clientID = newWriter()
-    const { keep, maxValueBytes, onProblem, onGone, onStep } = options
+    const { data, maxValueBytes, onProblem, onGone, onStep } = options
     if (maxValueBytes !== undefined) limitValues(this.doc, maxValueBytes)
     this.room = new Room({
       name: this.swarm,
       doc: this.doc,
       isBystander: true,
-      ...(keep && { keep }),
+      ...(data && { data }),
       ...(onProblem && { onProblem }),
       ...(onGone && { onGone }),
       ...(onStep && { onStep }),
     })
     this.#rooms = new Rooms({
-      most: MOST_ROOMS,
+      most: MAX_ROOMS,
       idleMs: IDLE_ROOM_MS,
       timers: options.timers ?? nodeTimers,
       open: (name) => this.#open(name),
@@ -96,28 +96,28 @@ export class Agent {
 
   /** Our address; empty before `start`. */
   get address(): string {
-    return this.member.address
+    return this.runtime.address
   }
 
   /**
    * Loads the document, opens the transport, resolves the peers and makes the first round. Where
    * the transport cannot be opened yet (no daemon, a slow pilotctl) the document is served all the
-   * same, `member.waitsFor` says why, and opening is tried again and again. An agent or a provider
+   * same, `runtime.waitsFor` says why, and opening is tried again and again. An agent or a provider
    * that is leaving the transport is waited for. Rejects with a Failure that no waiting mends, and
    * when none of the given peers exists.
    */
   async start(): Promise<void> {
     await this.#hold.take()
     try {
-      await this.member.open()
+      await this.runtime.open()
     } catch (error) {
       this.#hold.free()
       throw error
     }
     try {
       await this.room.load(this.address)
-      this.room.join(this.member)
-      await this.member.start()
+      this.room.join(this.runtime)
+      await this.runtime.start()
     } catch (error) {
       await Promise.allSettled([this.stop()])
       throw error
@@ -134,7 +134,7 @@ export class Agent {
   }
 
   async #stop(): Promise<void> {
-    await this.member.close()
+    await this.runtime.close()
     await this.#rooms.close()
     await this.room.close()
   }
@@ -146,7 +146,7 @@ export class Agent {
    * name that cannot be used, `busy` when too many rooms are in use, and when the disk refuses.
    */
   async openRoom(name: string): Promise<RoomLease> {
-    if (!this.member.isStarted && !this.member.waitsFor) {
+    if (!this.runtime.isStarted && !this.runtime.waitsFor) {
       throw new Failure('closed', `room "${name}": the agent does not run`, {
         hint: 'start it first',
       })
@@ -155,7 +155,7 @@ export class Agent {
     return this.#rooms.lease(checkRoomName(name))
   }
 
-  /** Closes the room of that name where it has no users, so that another can share it by its member. */
+  /** Closes the room of that name where it has no users, so that another can share it by its runtime. */
   async vacateRoom(name: string): Promise<void> {
     await this.#rooms.vacate(name)
   }
@@ -170,12 +170,12 @@ export class Agent {
 
   /** A round now, not at its time. */
   push(): void {
-    this.member.take({ type: 'round' })
+    this.runtime.take({ type: 'round' })
   }
 
   /** Asks a peer for what it has; it is heard when it answers. */
   ask(): void {
-    this.member.take({ type: 'pull', document: this.swarm })
+    this.runtime.take({ type: 'pull', document: this.swarm })
   }
 
   /** Whom it knows. */
@@ -185,25 +185,25 @@ export class Agent {
 
   /** Who it is, what it has, whom it knows. Counts all keys. */
   status(): AgentStatus {
-    return describeAgent(this.room, this.member)
+    return describeAgent(this.room, this.runtime)
   }
 
   async #open(name: string): Promise<Room> {
     this.#checkFree(name)
-    const { keep, onProblem } = this.#options
-    const store = keep?.storeOf?.(name)
+    const { data, onProblem } = this.#options
+    const store = data?.storeOf?.(name)
     const doc = new Y.Doc({ guid: name })
     doc.clientID = newWriter()
     const room = new Room({
       name,
       doc,
       isBystander: true,
-      ...(store && { keep: { store } }),
+      ...(store && { data: { store } }),
       ...(onProblem && { onProblem }),
     })
     try {
       await room.load(this.address)
-      await this.member.freed(name)
+      await this.runtime.freed(name)
       this.#join(room)
     } catch (error) {
       await room.close()
@@ -218,11 +218,11 @@ export class Agent {
     // Of an agent that was stopped meanwhile nothing is to stay open.
     if (this.#isStopped) throw new Failure('closed', `room "${room.name}": the agent was stopped`)
     this.#checkFree(room.name)
-    room.join(this.member)
+    room.join(this.runtime)
   }
 
   #checkFree(name: string): void {
-    if (!this.member.isTaken(name)) return
+    if (!this.runtime.isTaken(name)) return
     throw new Failure('already_exists', `room "${name}" is shared by a provider of this agent`, {
       hint: 'use that document, or another name',
     })

@@ -4,7 +4,7 @@
  * written here since becomes that of a new id, and the other's is merged beside it. Nothing is lost.
  *
  * ```ts
- * const fork = new Fork({ doc, replica, keep, persistence, newWriter, wake, onFailure })
+ * const fork = new Fork({ doc, replica, identity, persistence, newWriter, wake, onFailure })
  * fork.begin(published)          // the document was loaded
  * fork.meet()                    // `own_clock` was refused
  * ```

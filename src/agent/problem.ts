@@ -7,7 +7,7 @@
  */
 import type { RejectionReason } from '../../crdt/index.ts'
 import type { Failure } from '../errors.ts'
-import { heedless, warn, warnOf } from '../unheard.ts'
+import { safeListener, warn, warnOfThrown } from '../listeners.ts'
 
 export type Problem =
   | { readonly type: 'transport'; readonly failure: Failure }
@@ -45,11 +45,11 @@ export type Problem =
 
 /** What the program itself has done wrong is a warning of the process, where it listens to no problems. */
 export const warnOfOwn = (problem: Problem): void => {
-  if (problem.type === 'observer_failed') warnOf(problem.error)
+  if (problem.type === 'observer_failed') warnOfThrown(problem.error)
   if (problem.type === 'refused' && problem.path) warn(problem.reason, problem.message)
 }
 
 /** The program's listener as one that never throws. */
 export const reporter = (
   onProblem: (problem: Problem) => void = warnOfOwn,
-): ((problem: Problem) => void) => heedless(onProblem)
+): ((problem: Problem) => void) => safeListener(onProblem)

@@ -12,8 +12,8 @@ import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import { Failure } from '../errors.ts'
 import type { DocumentStatus } from '../gossip/index.ts'
-import type { Member } from './member.ts'
 import type { Room } from './room.ts'
+import type { Runtime } from './runtime.ts'
 
 export class RoomLease {
   readonly #room: Room
@@ -46,8 +46,8 @@ export class RoomLease {
   }
 
   /** Through whom the room is shared; undefined when it is not shared any more. */
-  get member(): Member | undefined {
-    return this.#room.member
+  get runtime(): Runtime | undefined {
+    return this.#room.runtime
   }
 
   /**

@@ -6,7 +6,7 @@ import { Failure } from '../errors.ts'
  * Further rooms of one agent at a time. Each costs a document in memory and 80 bytes in every
  * round's push; a message may name 256.
  */
-export const MOST_ROOMS = 100
+export const MAX_ROOMS = 100
 
 /** Half of a surrogate pair: no UTF-8 holds it. */
 const HALF_CHARACTER = /\p{Surrogate}/u

@@ -1,12 +1,12 @@
 /**
- * A room: one document that a member shares under a name, kept in a store where there is one,
+ * A room: one document that a runtime shares under a name, kept in a store where there is one,
  * with those who are there (awareness). The agent's own document is a room, and so is that of
  * each provider and each document of the bridge.
  *
  * ```ts
- * const room = new Room({ name: 'notes', doc, keep: { store } })
+ * const room = new Room({ name: 'notes', doc, data: { store } })
  * await room.load('')
- * room.join(member)
+ * room.join(runtime)
  * room.accept(update, connection)   // from a program that writes through us
  * await room.close()
  * ```
@@ -18,27 +18,27 @@ import { LIMITS, packUpdate, Rejection, Replica } from '../../crdt/index.ts'
 import { type Deferred, deferred } from '../deferred.ts'
 import { type Failure, toFailure } from '../errors.ts'
 import { type DocumentStatus, NOT_SHARED, type OpenOptions, updateRoom } from '../gossip/index.ts'
+import { attempt } from '../listeners.ts'
 import { hotNeedsOf } from '../maps/index.ts'
 import { nodePlatform } from '../platform.ts'
 import type { Identity } from '../store/identity.ts'
-import { nodeNumber } from '../store/log/keep.ts'
+import { nodeNumber } from '../store/node-number.ts'
 import { Persistence } from '../store/persistence.ts'
 import type { Store } from '../store/store.ts'
-import { attempt } from '../unheard.ts'
 import { checkDoc } from '../yjs-copy.ts'
 import { AwarenessGossip } from './awareness/awareness-gossip.ts'
 import { ownStateOf } from './awareness/own-state.ts'
 import { SwarmAwareness } from './awareness/swarm-awareness.ts'
 import { Fork } from './fork.ts'
-import type { Attachable, Member } from './member.ts'
 import { type Problem, reporter } from './problem.ts'
+import type { Attachable, Runtime } from './runtime.ts'
 
 export interface RoomOptions {
   /** The same at all peers. */
   readonly name: string
   readonly doc: Y.Doc
   /** Where the document is kept; with `identity`, who remembers its writer id. */
-  readonly keep?: { readonly store: Store; readonly identity?: Identity }
+  readonly data?: { readonly store: Store; readonly identity?: Identity }
   /** Of the transactions in which something from peers is merged. */
   readonly origin?: unknown
   /** Somebody else's, or `false`: none at all. Default: one of its own, made when it is first read. */
@@ -53,7 +53,7 @@ export interface RoomOptions {
   readonly confirmMs?: number
   /** After each event of gossip. */
   readonly onStep?: () => void
-  /** The member it had joined has closed. */
+  /** The runtime it had joined has closed. */
   readonly onClosed?: () => void
 }
 
@@ -70,7 +70,7 @@ export class Room implements Attachable {
   readonly #tell: (problem: Problem) => void
   readonly #persistence: Persistence | undefined
   readonly replica: Replica
-  #member: Member | undefined
+  #runtime: Runtime | undefined
   #awareness: Awareness | undefined
   #gossiped: AwarenessGossip | undefined
   /** Have others been told that we leave? */
@@ -80,7 +80,7 @@ export class Room implements Attachable {
   /** Updates that were read and wait for others. */
   #held: readonly Uint8Array[] = []
   readonly #fork: Fork
-  /** Of the member it joined last. */
+  /** Of the runtime it joined last. */
   #address = ''
   /** Of the document's writer: what it writes from this clock on has not been shared yet. */
   #unsent: number
@@ -89,13 +89,13 @@ export class Room implements Attachable {
 
   /** Throws a Failure (invalid_argument) where the document is of another copy of Yjs. */
   constructor(options: RoomOptions) {
-    const { name, doc, keep, awareness } = options
+    const { name, doc, data, awareness } = options
     checkDoc(doc)
     this.name = name
     this.doc = doc
     this.#options = options
     this.#tell = reporter(options.onProblem)
-    this.#persistence = keep && new Persistence(doc, keep.store, (failure) => this.#fail(failure))
+    this.#persistence = data && new Persistence(doc, data.store, (failure) => this.#fail(failure))
     if (awareness) {
       this.#awareness = awareness
       this.#watchAwareness(awareness)
@@ -118,10 +118,10 @@ export class Room implements Attachable {
     this.#fork = new Fork({
       doc,
       replica: this.replica,
-      identity: keep?.identity,
+      identity: data?.identity,
       persistence: this.#persistence,
       newWriter,
-      wake: () => this.#member?.take({ type: 'changed' }),
+      wake: () => this.#runtime?.take({ type: 'changed' }),
       onFailure: (failure) => this.#fail(failure),
     })
     this.#unsent = this.#ownClock()
@@ -133,14 +133,14 @@ export class Room implements Attachable {
     return this.#persistence !== undefined
   }
 
-  /** Where it has joined a member. */
-  get member(): Member | undefined {
-    return this.#member
+  /** Where it has joined a runtime. */
+  get runtime(): Runtime | undefined {
+    return this.#runtime
   }
 
   /** How far it is; of a room that has joined nobody nothing is known. */
   get status(): DocumentStatus {
-    return this.#member?.gossip?.statusOf(this.name) ?? NOT_SHARED
+    return this.#runtime?.gossip?.statusOf(this.name) ?? NOT_SHARED
   }
 
   /** Made when it is first read. Throws a TypeError where there is to be none. */
@@ -170,31 +170,31 @@ export class Room implements Attachable {
    * address. Once, before `join`. Rejects with a Failure; tells what could not be read.
    */
   async load(address: string): Promise<void> {
-    const { keep } = this.#options
-    await keep?.identity?.open()
-    keep?.identity?.watch((failure) => this.#onGone(failure))
+    const { data } = this.#options
+    await data?.identity?.open()
+    data?.identity?.watch((failure) => this.#onGone(failure))
     if (!this.#persistence) return
     const { problems, held } = await this.#persistence.open()
     for (const { failure } of problems) this.#fail(failure)
     this.#held = held
-    if (!keep?.identity) return
+    if (!data?.identity) return
     const clocks = Y.decodeStateVector(Y.encodeStateVector(this.doc))
     const node = address === '' ? undefined : nodeNumber(address)
-    const { writer, reason } = await keep.identity.take(node, clocks)
+    const { writer, reason } = await data.identity.take(node, clocks)
     this.doc.clientID = writer
     this.#unsent = this.#ownClock()
     // An id that was used before may be used by another, too: from a copy of the folder.
-    if (reason === 'same') this.#fork.begin(keep.identity.published)
+    if (reason === 'same') this.#fork.begin(data.identity.published)
   }
 
-  /** Shares it with the swarm. Throws a Failure (already_exists) where the member has a room of that name. */
-  join(member: Member): void {
-    if (this.#member) throw new TypeError(`room "${this.name}" has joined a member already`)
-    this.#address = member.address
+  /** Shares it with the swarm. Throws a Failure (already_exists) where the runtime has a room of that name. */
+  join(runtime: Runtime): void {
+    if (this.#runtime) throw new TypeError(`room "${this.name}" has joined a runtime already`)
+    this.#address = runtime.address
     this.replica.examine(this.#unsent)
     this.#fork.join()
-    member.attach(this)
-    this.#member = member
+    runtime.attach(this)
+    this.#runtime = runtime
     // They wait for what a peer may bring, as anything does that came too early.
     for (const update of this.#held) {
       try {
@@ -209,11 +209,11 @@ export class Room implements Attachable {
 
   /** Pushes what is fresh and shares it no more; the document is kept as before. */
   leave(): void {
-    if (this.#member) this.#unsent = this.#ownClock()
-    this.#member?.take({ type: 'flush' })
+    if (this.#runtime) this.#unsent = this.#ownClock()
+    this.#runtime?.take({ type: 'flush' })
     this.#sayGoodbye()
-    this.#member?.detach(this)
-    this.#member = undefined
+    this.#runtime?.detach(this)
+    this.#runtime = undefined
     this.#endAwareness()
     this.#forget()
     this.#leaving?.resolve()
@@ -221,7 +221,7 @@ export class Room implements Attachable {
   }
 
   /**
-   * Resolves when it has left the member, where it said that it is about to; undefined: it is there
+   * Resolves when it has left the runtime, where it said that it is about to; undefined: it is there
    * to stay, and nobody else can have its name.
    */
   get leaving(): Promise<void> | undefined {
@@ -230,7 +230,7 @@ export class Room implements Attachable {
 
   /** It leaves soon, once peers have what was written last: who wants its name may wait for it. */
   leaveSoon(): void {
-    if (this.#leaving || !this.#member) return
+    if (this.#leaving || !this.#runtime) return
     this.#leaving = deferred()
   }
 
@@ -241,7 +241,7 @@ export class Room implements Attachable {
     this.#awareness?.off('update', this.#onAwarenessUpdate)
     if (this.#options.awareness === undefined) this.#watched(() => this.#awareness?.destroy())
     await this.#persistence?.close()
-    await this.#options.keep?.identity?.close()
+    await this.#options.data?.identity?.close()
   }
 
   /**
@@ -267,7 +267,7 @@ export class Room implements Attachable {
 
   publish(): Promise<void> | undefined {
     if (!this.#persistence) return undefined
-    const { identity } = this.#options.keep ?? {}
+    const { identity } = this.#options.data ?? {}
     if (!identity) return this.flushed()
     const { clientID: writer } = this.doc
     const clock = this.replica.publishedClock
@@ -287,7 +287,7 @@ export class Room implements Attachable {
         return
       }
       const { reason, message } = error
-      this.#member?.gossip?.counters.reject(reason)
+      this.#runtime?.gossip?.counters.reject(reason)
       this.onProblem({
         type: 'refused',
         part: 'awareness',
@@ -364,7 +364,7 @@ export class Room implements Attachable {
     if (origin === 'local') this.#lookAtOwnState()
   }
 
-  /** Who set a state that no peer would take is told so; peers keep the last one they could. */
+  /** Who set a state that no peer would take is told so; peers data the last one they could. */
   #lookAtOwnState(): void {
     const refused = this.#awareness && ownStateOf(this.#awareness).look()
     if (!refused) return
@@ -383,19 +383,19 @@ export class Room implements Attachable {
   }
 
   #gossipAwareness(): void {
-    const member = this.#member
-    if (!member || !this.#awareness || this.#gossiped) return
+    const runtime = this.#runtime
+    if (!runtime || !this.#awareness || this.#gossiped) return
     // Somebody else's may have been set before there was anybody to be told.
     this.#lookAtOwnState()
     this.#gossiped = new AwarenessGossip(this.#awareness, {
       tell: (since, to) =>
-        member.take({
+        runtime.take({
           type: 'awareness',
           document: this.name,
           since,
           ...(to !== undefined && { to }),
         }),
-      countPeers: () => member.gossip?.peers.size ?? 0,
+      countPeers: () => runtime.gossip?.peers.size ?? 0,
     })
   }
 }

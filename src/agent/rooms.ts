@@ -64,7 +64,7 @@ export class Rooms {
     try {
       const room = await entry.opening
       if (this.#isClosed) throw this.#closed(name)
-      if (!room.member) this.#options.join(room)
+      if (!room.runtime) this.#options.join(room)
       return new RoomLease(room, () => this.#leave(entry))
     } catch (error) {
       this.#leave(entry)
@@ -185,7 +185,7 @@ export class Rooms {
   #keepOpen(entry: Entry, room: Room, failure: Failure): void {
     this.#options.onProblem(failure)
     try {
-      if (!room.member && !this.#isClosed) this.#options.join(room)
+      if (!room.runtime && !this.#isClosed) this.#options.join(room)
     } catch (error) {
       // Somebody else shares that name meanwhile: what is here waits for the disk.
       this.#options.onProblem(toFailure(error))

@@ -11,8 +11,8 @@ import { digestSnapshot } from '../../crdt/index.ts'
 import { Counters, type Peer } from '../gossip/index.ts'
 import { listMaps } from '../maps/index.ts'
 import { nodePlatform } from '../platform.ts'
-import type { Member } from './member.ts'
 import type { Room } from './room.ts'
+import type { Runtime } from './runtime.ts'
 
 export interface PeerStatus {
   readonly address: string
@@ -72,11 +72,11 @@ export interface AgentStatus {
   }
 }
 
-const isInSync = ({ name, replica, member, status }: Room, peer: Peer): boolean | null => {
+const isInSync = ({ name, replica, runtime, status }: Room, peer: Peer): boolean | null => {
   // What is withheld here no peer has.
   if (peer.digests.get(name) === replica.digest)
     return !status.isWithholding && !status.differing.has(peer.address)
-  return member?.gossip?.hasCurrentDigest(name, peer.address) ? false : null
+  return runtime?.gossip?.hasCurrentDigest(name, peer.address) ? false : null
 }
 
 /** Those that differ in what some writers wrote, and whose digest is ours. */
@@ -100,9 +100,9 @@ const describeWithheld = ({ replica, status }: Room): Partial<AgentStatus> => {
   }
 }
 
-/** The peers that may have the room, by address; none while it has joined no member. */
+/** The peers that may have the room, by address; none while it has joined no runtime. */
 export const describePeers = (room: Room): PeerStatus[] =>
-  [...(room.member?.gossip?.peersOf(room.name) ?? [])]
+  [...(room.runtime?.gossip?.peersOf(room.name) ?? [])]
     .map((peer) => ({
       address: peer.address,
       source: peer.source,
@@ -113,9 +113,9 @@ export const describePeers = (room: Room): PeerStatus[] =>
     }))
     .sort((a, b) => (a.address < b.address ? -1 : 1))
 
-/** The status of an agent that takes part with this member, of its own room. */
-export const describeAgent = (room: Room, member: Member): AgentStatus => {
-  const { swarm, transport, gossip, waitsFor } = member
+/** The status of an agent that takes part with this runtime, of its own room. */
+export const describeAgent = (room: Room, runtime: Runtime): AgentStatus => {
+  const { swarm, transport, gossip, waitsFor } = runtime
   const { version, waiting, withheld } = room.replica
   // Peers are shown another while something is withheld.
   const digest = withheld ? digestSnapshot(Y.snapshot(room.doc), nodePlatform) : room.replica.digest

@@ -1,12 +1,12 @@
 /**
- * Who uses a transport: one agent, or the member that all providers over it share. Whoever comes
+ * Who uses a transport: one agent, or the runtime that all providers over it share. Whoever comes
  * while the one before is leaving waits for its end: an editor's page that mounts twice ends its
  * provider and makes the next one at once, without waiting.
  *
  * ```ts
  * const hold = new TransportHold(transport)
  * await hold.take()                       // already_exists while another has it to stay
- * await hold.leave(() => member.close())  // who waits for it has its turn after that
+ * await hold.leave(() => runtime.close())  // who waits for it has its turn after that
  * ```
  */
 import { deferred } from '../deferred.ts'

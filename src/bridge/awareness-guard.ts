@@ -24,10 +24,10 @@ import type { BridgeLimits } from './limits.ts'
 const FIRST_CLOCK = 2 ** 40
 
 /** Beyond that, clocks may rise by this much at once: to use up the 2^53 takes 8 billion messages. */
-const CLOCK_JUMP = 2 ** 20
+const MAX_CLOCK_JUMP = 2 ** 20
 
 /** Ids whose clocks are remembered after they left. y-protocols keeps them for ever, 100 bytes each. */
-const REMEMBERED = 4_096
+const MAX_REMEMBERED = 4_096
 
 /** Departed ids, oldest first, by the awareness that remembers them. */
 const departed = new WeakMap<Awareness, Set<number>>()
@@ -133,7 +133,7 @@ export class AwarenessGuard {
       if (isNull(entry)) return 'known'
       if (this.#own.size >= this.#limits.awarenessIds) return 'ignored'
     }
-    if (clock > Math.max(FIRST_CLOCK, known + CLOCK_JUMP)) return 'ignored'
+    if (clock > Math.max(FIRST_CLOCK, known + MAX_CLOCK_JUMP)) return 'ignored'
     if (json.length > this.#limits.awarenessBytes) return 'ignored'
     const state = readState(entry)
     if (state === undefined) return 'ignored'
@@ -153,7 +153,7 @@ export class AwarenessGuard {
       gone.add(id)
     }
     for (const id of gone) {
-      if (gone.size <= REMEMBERED) break
+      if (gone.size <= MAX_REMEMBERED) break
       gone.delete(id)
       // One that came back meanwhile leaves again some day.
       if (!states.has(id) && !this.#owners.has(id)) meta.delete(id)

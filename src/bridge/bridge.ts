@@ -23,7 +23,7 @@ import { type BridgeLimits, bridgeLimits } from './limits.ts'
 import { Shared } from './shared.ts'
 
 /** Connections beyond the clients: handshakes under way. Each costs a descriptor and a few KB. */
-const HANDSHAKES = 512
+const MAX_HANDSHAKES = 512
 
 /** Bytes of a request's headers. */
 const HEADER_BYTES = 16 * 1024
@@ -114,7 +114,7 @@ export class Bridge {
       },
       answerPlain,
     )
-    this.#server.maxConnections = limits.clients + HANDSHAKES
+    this.#server.maxConnections = limits.clients + MAX_HANDSHAKES
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket)
       socket.on('close', () => this.#sockets.delete(socket))

@@ -10,7 +10,7 @@
  */
 
 /** How much work may be saved up: so that a large document is merged at once. */
-export const SAVED_SECONDS = 4
+export const MAX_SAVED_SECONDS = 4
 
 export class Budget {
   readonly #rate: number

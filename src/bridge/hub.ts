@@ -14,7 +14,7 @@ import { type Awareness, applyAwarenessUpdate } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { encodeUpdate, type UpdateEntry } from '../agent/awareness/awareness-update.ts'
 import { stateJson } from '../agent/awareness/own-state.ts'
-import { emitWhole } from '../agent/awareness/whole-events.ts'
+import { emitToAll } from '../agent/awareness/safe-events.ts'
 import { checkDoc } from '../yjs-copy.ts'
 import { AwarenessGuard } from './awareness-guard.ts'
 import { awarenessFrame, reading, step1Frame, step2Frame, updateFrame } from './frames.ts'
@@ -87,7 +87,7 @@ export class Hub {
   #listen(): () => void {
     const { doc, awareness } = this.#room
     // Whatever other listeners throw, clients get what was changed.
-    const endWhole = emitWhole(awareness)
+    const endWhole = emitToAll(awareness)
     doc.on('update', this.#onUpdate)
     doc.on('destroy', this.#onDestroy)
     awareness.on('update', this.#onAwareness)

@@ -8,7 +8,7 @@
  * setTimeout(next, pace.waitMs())
  * ```
  */
-import { Budget, SAVED_SECONDS } from './budget.ts'
+import { Budget, MAX_SAVED_SECONDS } from './budget.ts'
 import type { BridgeLimits } from './limits.ts'
 
 export class Pace {
@@ -22,7 +22,7 @@ export class Pace {
     const { framesPerSecond, bytesPerSecond, burstBytes, workMsPerSecond } = limits
     this.frames = new Budget(framesPerSecond, framesPerSecond * 2)
     this.bytes = new Budget(bytesPerSecond, burstBytes)
-    this.#work = new Budget(workMsPerSecond, workMsPerSecond * SAVED_SECONDS)
+    this.#work = new Budget(workMsPerSecond, workMsPerSecond * MAX_SAVED_SECONDS)
     this.#allWork = allWork
   }
 

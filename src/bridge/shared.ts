@@ -8,8 +8,8 @@
  * ```
  */
 import { Failure, toFailure } from '../errors.ts'
-import { heedless } from '../unheard.ts'
-import { Budget, SAVED_SECONDS } from './budget.ts'
+import { safeListener } from '../listeners.ts'
+import { Budget, MAX_SAVED_SECONDS } from './budget.ts'
 import type { BridgeLimits } from './limits.ts'
 
 export class Shared {
@@ -39,8 +39,8 @@ export class Shared {
   ) {
     this.limits = limits
     this.readOnly = options.readOnly
-    this.onProblem = heedless(options.onProblem)
-    this.work = new Budget(limits.allWorkMsPerSecond, limits.allWorkMsPerSecond * SAVED_SECONDS)
+    this.onProblem = safeListener(options.onProblem)
+    this.work = new Budget(limits.allWorkMsPerSecond, limits.allWorkMsPerSecond * MAX_SAVED_SECONDS)
   }
 
   /** Somebody who watches a room has thrown: no fault of the client whose message was handled. */

@@ -21,7 +21,7 @@ import { serveAgent } from '../control/service.ts'
 import { deferred } from '../deferred.ts'
 import { Failure, toFailure } from '../errors.ts'
 import { onceThereIsRoom } from '../fs/full-disk.ts'
-import { keepIn } from '../store/log/keep.ts'
+import { dataFolder } from '../store/log/data-folder.ts'
 import { Relay } from '../transports/relay.ts'
 import type { Transport } from '../transports/transport.ts'
 import { tellOwner } from './owner.ts'
@@ -154,7 +154,7 @@ const liveOnce = async (
     transport,
     peers: plan.peers,
     config: plan.config,
-    keep: keepIn(plan.dir),
+    data: dataFolder(plan.dir),
     ...(plan.maxValueBytes !== undefined && { maxValueBytes: plan.maxValueBytes }),
     onProblem: (problem) => problems.add(problem),
     onGone: () => {
@@ -206,7 +206,7 @@ const liveOnce = async (
     if (!isStopping) {
       await attempt(writePid)
       const { waitsFor } = agent.status()
-      await onStarted(describeStart(plan, agent.member, served?.url, waitsFor))
+      await onStarted(describeStart(plan, agent.runtime, served?.url, waitsFor))
     }
     await stopped
   } catch (error) {

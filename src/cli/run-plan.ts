@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
-import { checkRoomName, MOST_ROOMS } from '../agent/room-name.ts'
+import { checkRoomName, MAX_ROOMS } from '../agent/room-name.ts'
 import { defaultFolder } from '../control/folder.ts'
 import { Failure } from '../errors.ts'
 import { MAX_VALUE_BYTES } from '../maps/value-limit.ts'
@@ -190,10 +190,10 @@ export const argsOf = (plan: RunPlan): string[] => {
 /** Each once. */
 const planRooms = (names: readonly string[]): readonly string[] => {
   const rooms = [...new Set(names.map(checkRoomName))]
-  if (rooms.length <= MOST_ROOMS) return rooms
+  if (rooms.length <= MAX_ROOMS) return rooms
   throw invalid(
     `--room is given ${rooms.length} times`,
-    `give it ${MOST_ROOMS} times at most; clients open rooms, too`,
+    `give it ${MAX_ROOMS} times at most; clients open rooms, too`,
   )
 }
 

@@ -2,11 +2,11 @@
  * What `run` tells when its agent has started: the same whether it stays in the foreground or not.
  *
  * ```ts
- * const started = describeStart(plan, agent.member) // { swarm: 'kv', node: 'agent-1b2c3d4e', …, pid: 123 }
+ * const started = describeStart(plan, agent.runtime) // { swarm: 'kv', node: 'agent-1b2c3d4e', …, pid: 123 }
  * io.out(showStart(io, plan, started))
  * ```
  */
-import type { Member } from '../agent/member.ts'
+import type { Runtime } from '../agent/runtime.ts'
 import { shellQuote } from '../control/client.ts'
 import type { Io } from './io.ts'
 import type { RunPlan } from './run-plan.ts'
@@ -33,16 +33,16 @@ export interface StartReport {
 /** The report of the agent in this process; `ws` is where its bridge listens. */
 export const describeStart = (
   plan: RunPlan,
-  member: Member,
+  runtime: Runtime,
   ws?: string,
   waitsFor?: StartReport['waitsFor'],
 ): StartReport => ({
   swarm: plan.swarm,
-  node: member.address,
+  node: runtime.address,
   transport: plan.transport.kind,
   ...(plan.transport.kind === 'mailbox' && { mailbox: plan.transport.dir }),
   data: plan.dir,
-  peers: member.given,
+  peers: runtime.given,
   ...(waitsFor && { waitsFor }),
   ...(ws !== undefined && { ws }),
   pid: process.pid,

@@ -11,8 +11,8 @@
  */
 import { Failure, isFailure, toFailure } from '../errors.ts'
 import { accepted, deliver, safeHooks } from '../transports/delivery.ts'
+import { Lifecycle } from '../transports/lifecycle.ts'
 import type { Transport, TransportHooks } from '../transports/transport.ts'
-import { Turns } from '../transports/turns.ts'
 import { ControlClient } from './client.ts'
 import type { Connection } from './connection.ts'
 import { type Fields, failureOf } from './protocol.ts'
@@ -53,7 +53,7 @@ export class GuestTransport implements Transport {
   #retry: NodeJS.Timeout | undefined
   /** What is read from the agent comes to its end with the connection. */
   #reading: Promise<void> = Promise.resolve()
-  readonly #turns = new Turns('the way by the agent')
+  readonly #lifecycle = new Lifecycle('the way by the agent')
 
   constructor(options: GuestTransportOptions) {
     this.#options = options
@@ -86,11 +86,11 @@ export class GuestTransport implements Transport {
   /** Rejects with `not_running` where no agent runs, `invalid_argument` where it is of another swarm. */
   open(given: TransportHooks): Promise<void> {
     const hooks = safeHooks(given)
-    return this.#turns.begin(async (turn) => {
+    return this.#lifecycle.open(async (opening) => {
       const connection = await this.#join()
-      if (turn.isOver) {
+      if (opening.isOver) {
         connection.close()
-        throw this.#turns.closed()
+        throw this.#lifecycle.closed()
       }
       this.#hooks = hooks
       this.#use(connection)
@@ -98,7 +98,7 @@ export class GuestTransport implements Transport {
   }
 
   async send(to: string, text: string): Promise<void> {
-    if (!this.#hooks) throw this.#turns.closed()
+    if (!this.#hooks) throw this.#lifecycle.closed()
     if (to !== this.#agent) {
       throw new Failure('connection_failed', `"${to}" can be reached by way of the agent alone`)
     }
@@ -119,7 +119,7 @@ export class GuestTransport implements Transport {
   }
 
   async discover(): Promise<readonly string[]> {
-    if (!this.#hooks) throw this.#turns.closed()
+    if (!this.#hooks) throw this.#lifecycle.closed()
     return [this.#agent]
   }
 
@@ -139,8 +139,8 @@ export class GuestTransport implements Transport {
     this.#connection?.close()
     this.#connection = undefined
     this.#hooks = undefined
-    this.#failAll(this.#turns.closed())
-    return this.#turns.end(() => this.#reading)
+    this.#failAll(this.#lifecycle.closed())
+    return this.#lifecycle.close(() => this.#reading)
   }
 
   async #join(): Promise<Connection> {

@@ -58,12 +58,12 @@ export class Guest {
    * `not_running` when it has ended, `timeout` when it is too busy.
    */
   async kept(): Promise<void> {
-    const { member, room } = this.agent
-    member.take({ type: 'flush' })
+    const { runtime, room } = this.agent
+    runtime.take({ type: 'flush' })
     await this.#until(() => {
       const { unacknowledgedSince, hasFresh } = room.status
       // What `send` has resolved for is kept; what the agent shows may still be under way to its disk.
-      return unacknowledgedSince === undefined && !hasFresh && member.gossip?.sending === 0
+      return unacknowledgedSince === undefined && !hasFresh && runtime.gossip?.sending === 0
     }, 'has not kept what was written')
   }
 
@@ -77,7 +77,7 @@ export class Guest {
     const { promise, resolve, reject } = deferred<void>()
     const look = (): void => {
       if (isSo()) resolve()
-      else if (!agent.member.isStarted) reject(new Failure('closed', 'the agent was stopped'))
+      else if (!agent.runtime.isStarted) reject(new Failure('closed', 'the agent was stopped'))
     }
     this.#waiting.add(look)
     const asking = setInterval(() => agent.ask(), ASK_MS)

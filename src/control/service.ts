@@ -143,7 +143,7 @@ class Service {
         hint: 'start it with pilot-gossip run, or openMap with a data folder',
       })
     }
-    if (peers.length > 0) void this.#agent.member.invite(peers).catch(() => undefined)
+    if (peers.length > 0) void this.#agent.runtime.invite(peers).catch(() => undefined)
     return guestChannel(relay)
   }
 

@@ -7,7 +7,7 @@
  * ```
  */
 import type { Agent } from '../agent/agent.ts'
-import { nodeNumber } from '../store/log/keep.ts'
+import { nodeNumber } from '../store/node-number.ts'
 import { nodeOf } from '../store/writer.ts'
 
 /** Milliseconds between two looks at the peers for the sake of a writer nobody knows, who may never come back. */

@@ -24,7 +24,7 @@ import { describeOwner, hostOf, isAlive, type Owner, ownProcess, parseOwner } fr
 export { describeOwner, isAlive, type Owner } from './owner.ts'
 
 /** Times. Each failed try means that another process took or left the lock in between. */
-const TRIES = 5
+const MAX_TRIES = 5
 
 const readLock = async (path: string): Promise<string | undefined> => {
   try {
@@ -94,7 +94,7 @@ export class Lock {
       lock: randomUUID(),
       data: this.#data,
     })
-    for (let left = TRIES; left > 0; left--) {
+    for (let left = MAX_TRIES; left > 0; left--) {
       const found = await readLock(this.#path)
       if (found === this.#text) {
         this.#file = await fileIdOf(this.#path)

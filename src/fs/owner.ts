@@ -27,7 +27,7 @@ export interface Owner {
 }
 
 /** Milliseconds for `ps`, which takes some ten. */
-const PS_MS = 5_000
+const PS_TIMEOUT_MS = 5_000
 
 /** For when a process started that has ended, and whose parent has not asked how. */
 const DEAD = 'dead'
@@ -73,7 +73,7 @@ export const startByPs = (pid: number): string => {
       // The time must be the same in whatever language and zone it is asked for.
       env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' },
       stdio: ['ignore', 'pipe', 'ignore'],
-      timeout: PS_MS,
+      timeout: PS_TIMEOUT_MS,
     })
     const [state = '', ...start] = line.trim().split(/\s+/)
     return state.startsWith('Z') ? DEAD : start.join(' ')

@@ -33,10 +33,10 @@ import { Failure, toFailure } from '../errors.ts'
  * Milliseconds `close` waits for a look under way, unless told otherwise. Long enough for the
  * message in hand to be consumed; a look that never ends must not keep a process from stopping.
  */
-const CLOSE_WAIT = 1_000
+const CLOSE_WAIT_MS = 1_000
 
 /** Milliseconds between two looks for a folder that is missing, or less where the poll is faster. A look costs one failing stat. */
-const MISSING_DELAY = 500
+const MISSING_DELAY_MS = 500
 
 /** Names that the watcher told of, kept for the next look; beyond it the folder is listed instead. */
 const MAX_CHANGED = 10_000
@@ -99,7 +99,7 @@ export class Folder {
    * Starts no further look, and leaves no watcher and no timer. Resolves when the look under
    * way has ended, or after `waitMs` when it does not (so `look` itself may call it).
    */
-  async close(waitMs = CLOSE_WAIT): Promise<void> {
+  async close(waitMs = CLOSE_WAIT_MS): Promise<void> {
     this.#closed = true
     clearTimeout(this.#timer)
     this.#unwatch()
@@ -166,7 +166,7 @@ export class Folder {
   #searchSoon(): void {
     this.#unwatch()
     this.#stopTimer()
-    this.#wakeIn(Math.min(MISSING_DELAY, this.#options.pollMs))
+    this.#wakeIn(Math.min(MISSING_DELAY_MS, this.#options.pollMs))
   }
 
   /** Sits on the folder that has the name now, unless it does already. */

@@ -48,7 +48,7 @@ export interface Form {
 const POINTER_CHARACTERS = 128 * 1024
 
 /** Levels that are looked at by recursion, which is faster; a deeper value is copied. */
-const FAST_LEVELS = 100
+const MAX_FAST_LEVELS = 100
 
 /** What is told of a value on the way. */
 interface Notes {
@@ -61,7 +61,7 @@ const isFinitePositiveZero = (value: number): boolean =>
   Number.isFinite(value) && !Object.is(value, -0)
 
 /** Is it JSON, and not deep? */
-const isJson = (value: unknown, levels = FAST_LEVELS): boolean => {
+const isJson = (value: unknown, levels = MAX_FAST_LEVELS): boolean => {
   switch (typeof value) {
     case 'string':
     case 'boolean':

@@ -23,7 +23,7 @@ export const HOT_ROOT = `${RESERVED}hot`
 const MAX_NAME_BYTES = 1024
 
 /** Characters of a name or value in a message. */
-const QUOTED = 40
+const MAX_QUOTED = 40
 
 const LONE_SURROGATE = /\p{Surrogate}/u
 
@@ -39,7 +39,7 @@ export const invalid = (message: string, hint?: string, cause?: unknown): Failur
 
 /** In quotes, and cut where it is long. */
 export const quote = (text: string): string =>
-  JSON.stringify(text.length > QUOTED ? `${text.slice(0, QUOTED)}…` : text)
+  JSON.stringify(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text)
 
 /** JSON for a message, which shows its beginning. */
 export const textOf = (value: unknown): string => {

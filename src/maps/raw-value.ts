@@ -18,10 +18,10 @@ const MAX_DEPTH = LIMITS.depth - 1
  * Levels of shared types around such a value. Yjs reads and deletes twice as many maps in one
  * another, and some more arrays; beyond that they could be neither read nor deleted.
  */
-const SHARED_LEVELS = 1_500
+const MAX_SHARED_LEVELS = 1_500
 
 /** Levels of nesting that can be restored. */
-export const MAX_RAW_DEPTH: number = MAX_DEPTH + SHARED_LEVELS
+export const MAX_RAW_DEPTH: number = MAX_DEPTH + MAX_SHARED_LEVELS
 
 export interface RawValue {
   readonly value: unknown

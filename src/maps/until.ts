@@ -11,7 +11,7 @@ import type * as Y from 'yjs'
 import { Failure } from '../errors.ts'
 
 /** Milliseconds. Node's timers end at once when they are given more. */
-const MAX_TIMEOUT = 2 ** 31 - 1
+const MAX_TIMEOUT_MS = 2 ** 31 - 1
 
 /** What is used of an `AbortSignal`, whose own type is the DOM's or Node's: a program may have neither. */
 export interface Signal {
@@ -56,8 +56,8 @@ export const waitUntil = (
   isSo: () => boolean,
   { timeout, signal }: UntilOptions = {},
 ): Wait => {
-  if (timeout !== undefined && !(timeout >= 0 && timeout <= MAX_TIMEOUT)) {
-    throw new TypeError(`timeout must be 0 to ${MAX_TIMEOUT} milliseconds, not ${timeout}`)
+  if (timeout !== undefined && !(timeout >= 0 && timeout <= MAX_TIMEOUT_MS)) {
+    throw new TypeError(`timeout must be 0 to ${MAX_TIMEOUT_MS} milliseconds, not ${timeout}`)
   }
   let close = (): void => undefined
   const over = new Promise<void>((resolve, reject) => {

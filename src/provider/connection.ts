@@ -15,7 +15,7 @@ import type { ConnectionStatus } from './options.ts'
 const RETRY_MS = 1_000
 
 /** The most that grows to. */
-const MOST_RETRY_MS = 30_000
+const MAX_RETRY_MS = 30_000
 
 /** Trying again would end the same. */
 const isFinal = ({ code }: Failure): boolean =>
@@ -100,7 +100,7 @@ export class Connection {
       return
     }
     this.#retry = setTimeout(() => void this.#connect(), this.#retryMs)
-    this.#retryMs = Math.min(this.#retryMs * 2, MOST_RETRY_MS)
+    this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS)
   }
 
   #setStatus(status: ConnectionStatus): void {

@@ -17,19 +17,18 @@
 import { ObservableV2 } from 'lib0/observable'
 import type * as Y from 'yjs'
 import type { Agent } from '../agent/agent.ts'
-import { now } from '../agent/member.ts'
 import { type Problem, warnOfOwn } from '../agent/problem.ts'
 import { Room } from '../agent/room.ts'
 import { checkRoomName } from '../agent/room-name.ts'
+import { now } from '../agent/runtime.ts'
 import { describePeers, type PeerStatus } from '../agent/status.ts'
 import { deferred } from '../deferred.ts'
 import { Failure, toFailure } from '../errors.ts'
+import { attempt, warnOfThrown } from '../listeners.ts'
 import type { Transport } from '../transports/transport.ts'
-import { attempt, warnOf } from '../unheard.ts'
 import { checkDoc } from '../yjs-copy.ts'
 import { Connection } from './connection.ts'
 import { departed, noteDeparture } from './departures.ts'
-import { Membership } from './membership.ts'
 import type {
   ConnectionStatus,
   ProviderEvents,
@@ -37,6 +36,7 @@ import type {
   StateAwareness,
 } from './options.ts'
 import { Questions } from './questions.ts'
+import { RuntimeSource } from './runtime-source.ts'
 import { Subdocs } from './subdocs.ts'
 import { judgeSync, type SyncStatus } from './sync-status.ts'
 
@@ -63,7 +63,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   readonly #via: Transport | Agent
   readonly #options: ProviderOptions
   readonly #room: Room
-  readonly #membership: Membership
+  readonly #source: RuntimeSource
   readonly #questions: Questions
   readonly #connection: Connection
   readonly #subdocs: Subdocs<PilotGossipProvider> | undefined
@@ -99,14 +99,14 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
       doc,
       origin: this,
       confirmMs: CONFIRM_MS,
-      ...(store && { keep: { store } }),
+      ...(store && { data: { store } }),
       ...(awareness !== undefined && { awareness }),
       onStep: () => this.#onStep(),
-      // The member has closed by itself: the agent was stopped.
+      // The runtime has closed by itself: the agent was stopped.
       onClosed: () => this.#leave(),
       onProblem: (problem) => this.#onProblem(problem),
     })
-    this.#membership = new Membership(via, room, options, (problem) => this.#onProblem(problem))
+    this.#source = new RuntimeSource(via, room, options, (problem) => this.#onProblem(problem))
     this.#questions = new Questions(this.#room)
     this.whenSynced = new Promise((resolve) => {
       this.#tellSynced = resolve
@@ -117,8 +117,8 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     this.#connection = new Connection({
       loaded: this.whenLoaded,
       join: async () => {
-        const member = await this.#membership.get()
-        return () => this.#room.join(member)
+        const runtime = await this.#source.get()
+        return () => this.#room.join(runtime)
       },
       onStatus: (status) => this.#onStatus(status),
       onFailed: (failure) => this.#tellFailed(failure),
@@ -231,7 +231,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
    */
   async flush(): Promise<void> {
     await this.whenLoaded
-    await Promise.all([this.#room.flushed(), this.#room.member?.drain()])
+    await Promise.all([this.#room.flushed(), this.#room.runtime?.drain()])
   }
 
   /**
@@ -240,15 +240,15 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
    * milliseconds, or none that could be taken.
    */
   async forceSync({ timeoutMs = FORCE_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
-    const { member, status } = this.#room
-    if (!member) throw this.#notConnected()
+    const { runtime, status } = this.#room
+    if (!runtime) throw this.#notConnected()
     this.#refused = undefined
     const isAnswered = await this.#questions.ask(
       () => this.#room.status.syncs > status.syncs,
       timeoutMs,
     )
     if (isAnswered) return
-    throw this.#room.member === member ? this.#unanswered() : this.#notConnected()
+    throw this.#room.runtime === runtime ? this.#unanswered() : this.#notConnected()
   }
 
   /**
@@ -262,7 +262,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
       this.#destroying = promise
       noteDeparture(this.#via, this.room, this.#destroying)
       this.#room.leaveSoon()
-      this.#membership.leaveSoon(this.#destroying)
+      this.#source.leaveSoon(this.#destroying)
       resolve(this.#destroy())
     }
     return this.#destroying
@@ -281,7 +281,9 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     for (const listener of [...listeners]) {
       attempt(
         () => listener(...args),
-        isHeard ? (error) => this.emit('problem', [{ type: 'observer_failed', error }]) : warnOf,
+        isHeard
+          ? (error) => this.emit('problem', [{ type: 'observer_failed', error }])
+          : warnOfThrown,
       )
     }
   }
@@ -296,13 +298,13 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     const subdocs = this.#subdocs?.destroy()
     if (this.#isHandedOver()) this.disconnect()
     else await this.#questions.ask(() => this.#isHandedOver(), HAND_OVER_MS)
-    const { member } = this.#room
+    const { runtime } = this.#room
     this.disconnect()
     this.doc.off('update', this.#onUpdate)
     clearTimeout(this.#stale)
     await subdocs
-    await member?.drain()
-    await this.#membership.release()
+    await runtime?.drain()
+    await this.#source.release()
     await Promise.allSettled([this.whenLoaded])
     try {
       await this.#room.close()
@@ -318,7 +320,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   /** Is what was written here with a peer, or can none be reached? */
   #isHandedOver(): boolean {
     if (!this.connected || this.#pendingSince() === undefined) return true
-    const peers = this.#room.member?.gossip?.peersOf(this.room) ?? []
+    const peers = this.#room.runtime?.gossip?.peersOf(this.room) ?? []
     for (const { failures } of peers) if (failures === 0) return false
     return true
   }
@@ -362,7 +364,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
       const told = `what "${from}" has in room "${this.room}" was refused: ${message}`
       return new Failure('timeout', told, { hint: 'see that all peers run the same version' })
     }
-    const known = this.#room.member?.gossip?.peers.size ?? 0
+    const known = this.#room.runtime?.gossip?.peers.size ?? 0
     return new Failure('timeout', `nobody of ${known} peers answered in room "${this.room}"`, {
       hint: known === 0 ? 'give peers, or wait until some are found' : 'see whether they run',
     })
@@ -395,12 +397,12 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
 
   /** After each event of gossip: tells what has become different. */
   #onStep(): void {
-    const { status, replica, member } = this.#room
+    const { status, replica, runtime } = this.#room
     if (!status.hasFresh) this.#gathered = 0
     if (status.syncs > 0) this.#setSynced(true)
     this.#questions.look()
     this.#tellSyncStatus()
-    const known = member?.gossip?.peers.size ?? 0
+    const known = runtime?.gossip?.peers.size ?? 0
     if (known !== this.#peersKnown) {
       this.#peersKnown = known
       this.emit('peers', [this.peers])
@@ -441,9 +443,9 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
    */
   #gather(bytes: number): void {
     this.#gathered += bytes
-    const { member } = this.#room
-    const most = member?.gossip?.config.inlineBytes ?? Number.POSITIVE_INFINITY
-    if (this.#gathered * 2 >= most) member?.take({ type: 'flush' })
+    const { runtime } = this.#room
+    const most = runtime?.gossip?.config.inlineBytes ?? Number.POSITIVE_INFINITY
+    if (this.#gathered * 2 >= most) runtime?.take({ type: 'flush' })
   }
 
   readonly #onDestroy = (): void => {

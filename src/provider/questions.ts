@@ -27,7 +27,7 @@ export class Questions {
 
   /** True as soon as `isDone`; false: not within that time (milliseconds), or not connected any more. */
   async ask(isDone: () => boolean, timeoutMs: number): Promise<boolean> {
-    const { name, member } = this.#room
+    const { name, runtime } = this.#room
     return new Promise((resolve) => {
       const end = (result: boolean): void => {
         clearInterval(asking)
@@ -36,10 +36,10 @@ export class Questions {
         resolve(result)
       }
       const look = (): void => {
-        if (this.#room.member !== member) end(false)
+        if (this.#room.runtime !== runtime) end(false)
         else if (isDone()) end(true)
       }
-      const ask = (): void => member?.take({ type: 'pull', document: name })
+      const ask = (): void => runtime?.take({ type: 'pull', document: name })
       const asking = setInterval(ask, PAUSE_MS)
       const late = setTimeout(() => end(false), timeoutMs)
       this.#looks.add(look)

@@ -34,7 +34,7 @@ export const COMPACT_UPDATES = 20_000
  * Share of the state. A log of many tiny updates must be this large before a large state is
  * written again for it: at most 4 bytes of state are then written for each byte of log.
  */
-const LEAST_SHARE = 1 / 4
+const MIN_SHARE = 1 / 4
 
 /** Milliseconds without a write after which an owner takes its time to be idle. */
 export const IDLE_MS = 60_000
@@ -81,7 +81,7 @@ export const isDueForCompaction = (
   share = 1,
 ): boolean =>
   (sizes.logBytes >= COMPACT_BYTES && isWorthIts(share, sizes)) ||
-  (sizes.logUpdates >= COMPACT_UPDATES && isWorthIts(LEAST_SHARE, sizes)) ||
+  (sizes.logUpdates >= COMPACT_UPDATES && isWorthIts(MIN_SHARE, sizes)) ||
   (isIdle &&
     (sizes.logBytes >= IDLE_BYTES || sizes.logUpdates >= IDLE_UPDATES) &&
-    isWorthIts(LEAST_SHARE, sizes))
+    isWorthIts(MIN_SHARE, sizes))

@@ -9,7 +9,7 @@
  * ```
  */
 import { Failure } from '../errors.ts'
-import { MAX_PAYLOAD, RECORD_BYTES } from './record.ts'
+import { MAX_PAYLOAD_BYTES, RECORD_BYTES } from './record.ts'
 
 /**
  * Bytes written with one flush, unless one update alone is longer. More would hold up the
@@ -60,8 +60,8 @@ export class GroupCommit {
     if (!(update instanceof Uint8Array) || update.length === 0) {
       throw new TypeError('append takes an update: a Uint8Array that is not empty')
     }
-    if (update.length > MAX_PAYLOAD) {
-      const message = `an update of ${update.length} bytes; at most ${MAX_PAYLOAD} can be kept`
+    if (update.length > MAX_PAYLOAD_BYTES) {
+      const message = `an update of ${update.length} bytes; at most ${MAX_PAYLOAD_BYTES} can be kept`
       return Promise.reject(new Failure('too_large', message))
     }
     return this.#enqueue(update)

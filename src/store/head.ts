@@ -26,7 +26,7 @@ export const FORMAT_VERSION = 1
 export const MARKER_BYTES = 8
 
 /** Bytes in which the line must end, whatever the version. */
-const MAX_HEAD = 128
+const MAX_HEAD_BYTES = 128
 
 const LINE = /^pilot-gossip (log|state) (\d+) ([0-9a-f]{16}) ([0-9a-f]{8})\n/
 
@@ -51,7 +51,7 @@ export const newerFormat = (path: string, format: number, known: number): Failur
 
 /** The marker; undefined where the head is damaged. Throws a Failure when the format is newer. */
 export const decodeHead = (bytes: Uint8Array, path: string): Uint8Array | undefined => {
-  const text = Buffer.from(bytes.subarray(0, MAX_HEAD)).toString('latin1')
+  const text = Buffer.from(bytes.subarray(0, MAX_HEAD_BYTES)).toString('latin1')
   const [line, , version, marker = '', sum = ''] = LINE.exec(text) ?? []
   if (line === undefined || checksum(line.slice(0, -sum.length - 2)) !== sum) return undefined
   if (Number(version) > FORMAT_VERSION) throw newerFormat(path, Number(version), FORMAT_VERSION)

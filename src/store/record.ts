@@ -32,7 +32,7 @@ const KIND_AT = LENGTH_AT + 4
 export const RECORD_BYTES: number = KIND_AT + 1
 
 /** Bytes. Far above any document that Yjs can hold in memory; the length field could tell 4 GiB. */
-export const MAX_PAYLOAD: number = 2 ** 30
+export const MAX_PAYLOAD_BYTES: number = 2 ** 30
 
 const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.length)

@@ -8,7 +8,7 @@
  * ```
  */
 import { type Failure, toFailure } from '../errors.ts'
-import { heedless } from '../unheard.ts'
+import { safeListener } from '../listeners.ts'
 import type { Incoming, TransportHooks } from './transport.ts'
 
 /**
@@ -27,7 +27,7 @@ export const safeHooks = (hooks: TransportHooks): TransportHooks => ({
   ...(hooks.receiveAll && {
     receiveAll: (batch, waiting) => hooks.receiveAll?.(batch, waiting),
   }),
-  onProblem: heedless((problem: Failure) => hooks.onProblem(problem)),
+  onProblem: safeListener((problem: Failure) => hooks.onProblem(problem)),
 })
 
 /** Is that message for the receiver? What it throws is reported, and the message is not. */

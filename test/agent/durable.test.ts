@@ -14,8 +14,9 @@ import { isFailure } from '../../src/errors.ts'
 import { nodeDisk } from '../../src/fs/disk.ts'
 import { readEntries, writeEntry } from '../../src/maps/index.ts'
 import { COMPACT_BYTES } from '../../src/store/compaction.ts'
+import type { DataFolder } from '../../src/store/data-folder.ts'
 import { Identity } from '../../src/store/identity.ts'
-import { type Keep, keepIn } from '../../src/store/log/keep.ts'
+import { dataFolder } from '../../src/store/log/data-folder.ts'
 import { LogStore } from '../../src/store/log/log-store.ts'
 import { MailboxTransport } from '../../src/transports/mailbox/mailbox.ts'
 import { FaultyDisk, type Operation, readOnly } from '../fixtures/store/faulty-disk.ts'
@@ -70,7 +71,7 @@ test('lets no second agent work on its folder', () =>
     const second = new Agent({
       swarm: 'kv',
       transport: new MailboxTransport({ dir: join(dir, 'mail'), address: 'other' }),
-      keep: keepIn(join(dir, 'a')),
+      data: dataFolder(join(dir, 'a')),
     })
     await rejects(() => second.start(), /already_exists/)
     await first.stop()
@@ -103,7 +104,7 @@ test('takes a new writer id when its folder turns out to be a copy, and loses no
     forgetPlace(join(dir, 'backup'))
     // Then the folder is put back as it was. (What it wrote before it heard of anybody would be
     // beyond help: nothing tells two writes of one clock apart.)
-    const restored = agentIn(dir, 'a', problems, keepIn(join(dir, 'backup')))
+    const restored = agentIn(dir, 'a', problems, dataFolder(join(dir, 'backup')))
     await restored.start()
     await until('a new writer id', () => restored.doc.clientID !== writer)
     writeEntry(restored.doc, 'state', 'new', 4)
@@ -122,7 +123,7 @@ test('takes a new writer id when its folder turns out to be a copy, and loses no
 const onFaultyDisk = (dir: string, name: string) => {
   const disk = new FaultyDisk(nodeDisk)
   const data = join(dir, name)
-  const keep: Keep = {
+  const folder: DataFolder = {
     store: new LogStore({ dir: join(data, 'log'), disk }),
     identity: new Identity({ dir: data, disk }),
   }
@@ -137,7 +138,7 @@ const onFaultyDisk = (dir: string, name: string) => {
   const agent = new Agent({
     swarm: 'kv',
     transport,
-    keep,
+    data: folder,
     config: { intervalMs: 300, backoffMs: 100 },
     onProblem: (problem) => problems.push(problem),
   })
@@ -146,7 +147,7 @@ const onFaultyDisk = (dir: string, name: string) => {
       (problem) =>
         problem.type === type && 'failure' in problem && message.test(problem.failure.message),
     )
-  return { agent, disk, keep, data, sent, failures }
+  return { agent, disk, folder, data, sent, failures }
 }
 
 /** Whatever grows is refused, after a few bytes. */

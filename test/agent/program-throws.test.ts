@@ -10,11 +10,11 @@ import * as assert from 'uvu/assert'
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { Agent, type Problem } from '../../src/agent/agent.ts'
-import { Member } from '../../src/agent/member.ts'
+import { Runtime } from '../../src/agent/runtime.ts'
 import { Failure } from '../../src/errors.ts'
 import { SharedMap } from '../../src/maps/shared-map.ts'
 import { PilotGossipProvider } from '../../src/provider/index.ts'
-import { keepIn } from '../../src/store/log/keep.ts'
+import { dataFolder } from '../../src/store/log/data-folder.ts'
 import type { Store } from '../../src/store/store.ts'
 import { MemoryHub, MemoryTransport } from '../../src/transports/memory/memory.ts'
 import { editor } from '../helpers/bridge/clients.ts'
@@ -96,7 +96,7 @@ test('an onProblem that throws while the transport cannot be opened: it is opene
   const warned = warnings()
   const agent = new Agent({ swarm: 'kv', transport, onProblem: fail('onProblem') })
   await agent.start()
-  await until('it is open', () => agent.member.isStarted)
+  await until('it is open', () => agent.runtime.isStarted)
   assert.is(warned.texts.length, 2)
   warned.end()
   await agent.stop()
@@ -109,7 +109,7 @@ test('an onGone that throws', () =>
     const agent = new Agent({
       swarm: 'kv',
       transport: new MemoryTransport(new MemoryHub(), 'a'),
-      keep: keepIn(join(dir, 'a')),
+      data: dataFolder(join(dir, 'a')),
       onProblem: (problem) => problems.push(problem),
       onGone: fail('onGone'),
     })
@@ -373,18 +373,18 @@ test("a subdocument's store that cannot be closed", () =>
     await a.destroy()
   }))
 
-test('a member that was closed is not opened again', async () => {
+test('a runtime that was closed is not opened again', async () => {
   const hub = new MemoryHub()
   const problems: Problem[] = []
-  const member = new Member({
+  const runtime = new Runtime({
     swarm: 'kv',
     transport: new MemoryTransport(hub, 'a'),
     onProblem: (problem) => problems.push(problem),
   })
-  await member.open()
-  await member.start()
-  await member.close()
-  await rejects(() => member.open(), /closed/)
+  await runtime.open()
+  await runtime.start()
+  await runtime.close()
+  await rejects(() => runtime.open(), /closed/)
   assert.equal(problems, [])
   assert.equal(hub.addresses, [])
 })

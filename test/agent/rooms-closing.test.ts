@@ -7,7 +7,8 @@ import { Agent, type Problem } from '../../src/agent/agent.ts'
 import type { RoomLease } from '../../src/agent/room-lease.ts'
 import { Failure } from '../../src/errors.ts'
 import { PilotGossipProvider } from '../../src/provider/index.ts'
-import { type Keep, keepIn } from '../../src/store/log/keep.ts'
+import type { DataFolder } from '../../src/store/data-folder.ts'
+import { dataFolder } from '../../src/store/log/data-folder.ts'
 import type { Store } from '../../src/store/store.ts'
 import { MemoryHub, MemoryTransport } from '../../src/transports/memory/memory.ts'
 import { gate } from '../contracts/transport.ts'
@@ -42,11 +43,11 @@ const withAgent =
   (): Promise<void> =>
     inFolder(async (dir) => {
       const { change = () => ({}), isKept = true } = options
-      const keep = keepIn(join(dir, 'a'))
-      const changed: Keep = {
-        ...keep,
+      const folder = dataFolder(join(dir, 'a'))
+      const changed: DataFolder = {
+        ...folder,
         storeOf: (name) => {
-          const store = keep.storeOf!(name)
+          const store = folder.storeOf!(name)
           return Object.assign(store, change(bound(store), name))
         },
       }
@@ -59,7 +60,7 @@ const withAgent =
         transport: new MemoryTransport(hub, 'a'),
         config,
         timers,
-        ...(isKept && { keep: changed }),
+        ...(isKept && { data: changed }),
         onProblem: (problem) => problems.push(problem),
       })
       const peer = new Agent({ swarm: 'kv', transport: new MemoryTransport(hub, 'b'), config })
@@ -83,7 +84,7 @@ const bound = (store: Store): Store => ({
   close: store.close.bind(store),
 })
 
-const isShared = (agent: Agent, name: string): boolean => agent.member.has(name)
+const isShared = (agent: Agent, name: string): boolean => agent.runtime.has(name)
 
 /** Lets the time pass after which rooms without users are closed, and waits until that one is. */
 const closed = async ({ agent, timers }: Kit, name: string): Promise<void> => {
@@ -107,7 +108,7 @@ test(
     await timers.pass(A_WHILE / 2)
     assert.ok(isShared(agent, 'notes'), 'somebody may come back')
     await closed(kit, 'notes')
-    assert.is(one.member, undefined)
+    assert.is(one.runtime, undefined)
     const again = await agent.openRoom('notes')
     assert.is.not(again.doc, one.doc)
     assert.is(textOf(again), 'hello')
@@ -434,7 +435,7 @@ test('the store of one that is closed is free for others', () =>
     const agent = new Agent({
       swarm: 'kv',
       transport: new MemoryTransport(new MemoryHub(), 'a'),
-      keep: keepIn(join(dir, 'a')),
+      data: dataFolder(join(dir, 'a')),
       timers,
     })
     await agent.start()
@@ -444,7 +445,7 @@ test('the store of one that is closed is free for others', () =>
       await room.flushed()
       room.close()
       await closed({ agent, timers } as Kit, 'notes')
-      const store = keepIn(join(dir, 'a')).storeOf!('notes')
+      const store = dataFolder(join(dir, 'a')).storeOf!('notes')
       const { updates, state } = await until('the lock is free', () =>
         store.load().catch((error: Failure) => {
           assert.is(error.code, 'already_exists')

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { Agent, type Problem } from '../../src/agent/agent.ts'
 import type { RoomLease } from '../../src/agent/room-lease.ts'
-import { keepIn } from '../../src/store/log/keep.ts'
+import { dataFolder } from '../../src/store/log/data-folder.ts'
 import { MemoryHub, MemoryTransport } from '../../src/transports/memory/memory.ts'
 import { agentIn } from '../helpers/agent.ts'
 import { inFolder } from '../helpers/folder.ts'
@@ -96,7 +96,7 @@ test('is opened once, however often and quickly it is asked for', async () => {
     const own = await agent.openRoom('kv')
     assert.is(own.doc, agent.doc)
     own.close()
-    assert.is(agent.member.has('kv'), true)
+    assert.is(agent.runtime.has('kv'), true)
   })
 })
 
@@ -116,15 +116,15 @@ test('of a name that cannot be used, of too many, and of an agent that does not 
 
 test('a room that could not be read can be asked for again', () =>
   inFolder(async (dir) => {
-    const keep = keepIn(join(dir, 'a'))
+    const folder = dataFolder(join(dir, 'a'))
     let isBroken = true
     const agent = new Agent({
       swarm: 'kv',
       transport: new MemoryTransport(new MemoryHub(), 'a'),
-      keep: {
-        ...keep,
+      data: {
+        ...folder,
         storeOf: (name) => {
-          const store = keep.storeOf!(name)
+          const store = folder.storeOf!(name)
           if (!isBroken) return store
           return Object.assign(store, { load: () => Promise.reject(new Error('EIO')) })
         },
@@ -150,8 +150,8 @@ test('stop closes all, also one that is being opened', () =>
     )
     await agent.stop()
     assert.ok(['opened', 'closed'].includes(await opening))
-    assert.is(notes.member, undefined)
-    assert.is(agent.member.has('late'), false)
+    assert.is(notes.runtime, undefined)
+    assert.is(agent.runtime.has('late'), false)
     const again = agentIn(dir, 'a')
     await running([again], async () => {
       assert.is(textOf(await again.openRoom('notes')), 'last')

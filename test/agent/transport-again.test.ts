@@ -9,7 +9,7 @@ import { Agent } from '../../src/agent/agent.ts'
 import { type Failure, isFailure } from '../../src/errors.ts'
 import { SharedMap } from '../../src/maps/shared-map.ts'
 import { PilotGossipProvider } from '../../src/provider/index.ts'
-import { keepIn } from '../../src/store/log/keep.ts'
+import { dataFolder } from '../../src/store/log/data-folder.ts'
 import { LogStore } from '../../src/store/log/log-store.ts'
 import { MailboxTransport } from '../../src/transports/mailbox/mailbox.ts'
 import { MemoryHub, MemoryTransport } from '../../src/transports/memory/memory.ts'
@@ -294,7 +294,7 @@ const agentOver = (transport: Transport, data?: string): Agent =>
     swarm: 'kv',
     transport,
     config: QUICK,
-    ...(data !== undefined && { keep: keepIn(data) }),
+    ...(data !== undefined && { data: dataFolder(data) }),
   })
 
 for (const waits of [false, true]) {
@@ -321,7 +321,7 @@ for (const waits of [false, true]) {
           mapOf(agent.doc).set('last', turn)
           await until('b has it', () => seen.get('last') === turn && seen.has(`turn ${turn}`))
           await stopping
-          assert.is(agent.member.isStarted, true)
+          assert.is(agent.runtime.isStarted, true)
         }
       } finally {
         await agent.stop()

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { Agent } from '../../src/agent/agent.ts'
 import { Bridge, type ServedRoom } from '../../src/bridge/index.ts'
 import { Failure } from '../../src/errors.ts'
-import { keepIn } from '../../src/store/log/keep.ts'
+import { dataFolder } from '../../src/store/log/data-folder.ts'
 import { MemoryHub, MemoryTransport } from '../../src/transports/memory/memory.ts'
 import { gate } from '../contracts/transport.ts'
 import { editor, RawClient } from '../helpers/bridge/clients.ts'
@@ -152,7 +152,7 @@ const withAgent =
       const agent = new Agent({
         swarm: 'kv',
         transport: new MemoryTransport(new MemoryHub(), 'a'),
-        keep: keepIn(join(dir, 'a')),
+        data: dataFolder(join(dir, 'a')),
         timers,
       })
       await agent.start()
@@ -177,7 +177,7 @@ test(
       client.close()
     }
     const shared = (): number =>
-      Array.from({ length: 130 }, (_, i) => agent.member.has(`room ${i}`)).filter(Boolean).length
+      Array.from({ length: 130 }, (_, i) => agent.runtime.has(`room ${i}`)).filter(Boolean).length
     assert.ok(shared() <= 100)
     await until('all are closed', async () => {
       await timers.pass(11_000)
@@ -219,7 +219,7 @@ test(
     client.close()
     await timers.pass(11_000)
     lease.doc.getText('text').insert(5, ' world')
-    assert.ok(agent.member.has('notes'))
+    assert.ok(agent.runtime.has('notes'))
     const next = keep(editor(url, 'notes'))
     await until('the next one reads it', () => next.doc.getText('text').length > 5)
     assert.is(next.doc.getText('text').toString(), 'hello world')

@@ -24,7 +24,7 @@ import { removePid, writePid } from '../../src/cli/pid-file.ts'
 import { argsOf, mailboxName, planRun, type RunOptions } from '../../src/cli/run-plan.ts'
 import { ControlClient } from '../../src/control/client.ts'
 import { isAlive as isOwnerAlive } from '../../src/fs/lock.ts'
-import { keepIn } from '../../src/store/log/keep.ts'
+import { dataFolder } from '../../src/store/log/data-folder.ts'
 import { MailboxTransport } from '../../src/transports/mailbox/mailbox.ts'
 import { FAKE, type FakeSwarm, fakeSwarm } from '../fixtures/pilot/fake.ts'
 import { BIN, dataOf, failureOf, inProcess, ROOT, runCli, type Started } from '../helpers/cli.ts'
@@ -357,7 +357,7 @@ hint: stop it with: pilot-gossip stop --data ${dir}; or give this one another fo
 test("a folder that a program's agent has, without a socket: told, too", async () => {
   const dir = folder('program')
   const transport = new MailboxTransport({ dir: folder('mail-program'), address: 'program' })
-  const agent = new Agent({ swarm: 'kv', transport, keep: keepIn(dir) })
+  const agent = new Agent({ swarm: 'kv', transport, data: dataFolder(dir) })
   await agent.start()
   assert.equal(await runCli(agentArgs('program'), env), {
     code: 1,

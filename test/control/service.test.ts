@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import type { ControlClient } from '../../src/control/client.ts'
 import type { EntryFailure, Fields } from '../../src/control/protocol.ts'
-import { type Keep, keepIn } from '../../src/store/log/keep.ts'
+import type { DataFolder } from '../../src/store/data-folder.ts'
+import { dataFolder } from '../../src/store/log/data-folder.ts'
 import { MemoryHub } from '../../src/transports/memory/memory.ts'
 import { closeAll, type Served, serve } from '../helpers/control.ts'
 import { temporaryFolder } from '../helpers/folder.ts'
@@ -359,10 +360,10 @@ test('peers, status and stop', async () => {
 })
 
 /** A store whose appends end when the test lets them, or fail. */
-const slowKeep = (dir: string) => {
-  const keep = keepIn(dir)
+const slowFolder = (dir: string) => {
+  const folder = dataFolder(dir)
   const waiting: { resolve: () => void; reject: (error: Error) => void }[] = []
-  const store = new Proxy(keep.store, {
+  const store = new Proxy(folder.store, {
     get: (target, name) => {
       if (name === 'append') {
         return () =>
@@ -374,13 +375,13 @@ const slowKeep = (dir: string) => {
       return typeof value === 'function' ? value.bind(target) : value
     },
   })
-  const slow: Keep = { ...keep, store }
-  return { keep: slow, waiting }
+  const slow: DataFolder = { ...folder, store }
+  return { folder: slow, waiting }
 }
 
 test('nothing is acknowledged before it is on disk, and many wait together', async () => {
-  const { keep, waiting } = slowKeep(join(temporary.dir, 'slow'))
-  const slow = await serve(temporary.dir, { name: 'slow', keep })
+  const { folder, waiting } = slowFolder(join(temporary.dir, 'slow'))
+  const slow = await serve(temporary.dir, { name: 'slow', data: folder })
   let acknowledged = 0
   const asks = [
     slow.client.ask({ command: 'set', key: 'k', value: 1 }),

@@ -8,18 +8,24 @@
  */
 import { join } from 'node:path'
 import { Agent, type Problem } from '../../src/agent/agent.ts'
-import { type Keep, keepIn } from '../../src/store/log/keep.ts'
+import type { DataFolder } from '../../src/store/data-folder.ts'
+import { dataFolder } from '../../src/store/log/data-folder.ts'
 import { MailboxTransport } from '../../src/transports/mailbox/mailbox.ts'
 
 /**
  * Agents in one `dir` find each other as soon as they write; `name` is its address and its data
- * folder, in which it keeps unless `keep` is given. What goes wrong is added to `problems`.
+ * folder, in which it keeps unless `data` is given. What goes wrong is added to `problems`.
  */
-export const agentIn = (dir: string, name: string, problems: Problem[] = [], keep?: Keep): Agent =>
+export const agentIn = (
+  dir: string,
+  name: string,
+  problems: Problem[] = [],
+  data?: DataFolder,
+): Agent =>
   new Agent({
     swarm: 'kv',
     transport: new MailboxTransport({ dir: join(dir, 'mail'), address: name }),
-    keep: keep ?? keepIn(join(dir, name)),
+    data: data ?? dataFolder(join(dir, name)),
     // Who could not be reached is tried again soon.
     config: { intervalMs: 300, backoffMs: 100 },
     onProblem: (problem) => problems.push(problem),

@@ -12,7 +12,8 @@ import { Agent } from '../../src/agent/agent.ts'
 import { ControlClient } from '../../src/control/client.ts'
 import { ControlServer } from '../../src/control/server.ts'
 import { type ServiceOptions, serveAgent } from '../../src/control/service.ts'
-import { type Keep, keepIn } from '../../src/store/log/keep.ts'
+import type { DataFolder } from '../../src/store/data-folder.ts'
+import { dataFolder } from '../../src/store/log/data-folder.ts'
 import { MemoryHub, MemoryTransport } from '../../src/transports/memory/memory.ts'
 
 export interface ServeOptions extends ServiceOptions {
@@ -22,7 +23,7 @@ export interface ServeOptions extends ServiceOptions {
   readonly hub?: MemoryHub
   readonly peers?: readonly string[]
   /** Default: on disk, in the data folder. */
-  readonly keep?: Keep
+  readonly data?: DataFolder
 }
 
 export interface Served {
@@ -37,7 +38,7 @@ const open = new Set<Served>()
 
 export const serve = async (
   root: string,
-  { name, hub = new MemoryHub(), peers = [], keep, ...options }: ServeOptions,
+  { name, hub = new MemoryHub(), peers = [], data, ...options }: ServeOptions,
 ): Promise<Served> => {
   const dir = join(root, name)
   const agent = new Agent({
@@ -45,7 +46,7 @@ export const serve = async (
     transport: new MemoryTransport(hub, name),
     peers,
     config: { intervalMs: 200 },
-    keep: keep ?? keepIn(dir),
+    data: data ?? dataFolder(dir),
   })
   const server = new ControlServer({ dir, handle: serveAgent(agent, undefined, options) })
   await server.open()

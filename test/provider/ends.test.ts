@@ -164,7 +164,7 @@ test('pushes a long burst before it has been gathered for its time', () =>
     const a = stage.keep(new PilotGossipProvider(agent, 'room', new Y.Doc()))
     stage.add('b')
     await a.whenSynced
-    const { gossip } = agent.member
+    const { gossip } = agent.runtime
     assert.ok(gossip)
     await until('nothing is on its way', () => gossip.sending === 0)
     const before = gossip.counters.pushesSent
@@ -204,8 +204,8 @@ test('an agent outlives the providers over it', () =>
     const a = stage.keep(new PilotGossipProvider(agent, 'room', new Y.Doc()))
     await until('connected', () => a.connected)
     await a.destroy()
-    assert.is(agent.member.isStarted, true)
-    assert.is(agent.member.has('room'), false)
+    assert.is(agent.runtime.isStarted, true)
+    assert.is(agent.runtime.has('room'), false)
     const taken = stage.keep(new PilotGossipProvider(agent, 'pilot-gossip', new Y.Doc()))
     const told = tellsOf(taken)
     await until("the agent's own name is taken", () => told.includes('error already_exists'))

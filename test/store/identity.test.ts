@@ -12,7 +12,7 @@ import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { nodeDisk } from '../../src/fs/disk.ts'
 import { Identity } from '../../src/store/identity.ts'
-import { keepIn } from '../../src/store/log/keep.ts'
+import { dataFolder } from '../../src/store/log/data-folder.ts'
 import { restore } from '../../src/store/store.ts'
 import {
   INCARNATIONS,
@@ -125,7 +125,7 @@ test(
   'takes a new id where what it wrote may come back: a log that is unreadable for once',
   inDir(async (dir) => {
     const live = async () => {
-      const { store, identity } = keepIn(dir)
+      const { store, identity } = dataFolder(dir)
       await identity.open()
       const doc = new Y.Doc()
       restore(doc, await store.load())

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import type { Failure } from '../../src/errors.ts'
-import { keepInLevel } from '../../src/store/level/index.ts'
+import { levelDataFolder } from '../../src/store/level/index.ts'
 import {
   importLevel,
   type LevelDatabase,
@@ -340,7 +340,7 @@ const NODE = 7
 
 /** What an agent does on its folder: loads, takes an id, writes, and publishes up to a clock. */
 const live = async (dir: string, numbers: readonly number[], published?: number) => {
-  const { identity, store } = keepInLevel(dir)
+  const { identity, store } = levelDataFolder(dir)
   await identity.open()
   const loaded = await store.load()
   const doc = new Y.Doc()

@@ -20,7 +20,7 @@ import * as Y from 'yjs'
 import { nodeDisk } from '../../src/fs/disk.ts'
 import { FolderLock, lockIn } from '../../src/fs/folder-lock.ts'
 import { LevelStore } from '../../src/store/level/level-store.ts'
-import { keepIn } from '../../src/store/log/keep.ts'
+import { dataFolder } from '../../src/store/log/data-folder.ts'
 import { LogStore } from '../../src/store/log/log-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { docOf, written } from '../fixtures/store/updates.ts'
@@ -170,7 +170,7 @@ test('a load that fails gives the folder back', () =>
 
 test('the store of a room, and the folder of one subdocument, are had once', () =>
   inFolder(async (dir) => {
-    const [one, two] = [keepIn(dir), keepIn(dir)]
+    const [one, two] = [dataFolder(dir), dataFolder(dir)]
     const first = one.storeOf!('notes')
     await first.load()
     await rejects(() => two.storeOf!('notes').load(), /^already_exists/)

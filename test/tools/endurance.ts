@@ -26,7 +26,8 @@ import { ControlServer } from '../../src/control/server.ts'
 import { serveAgent } from '../../src/control/service.ts'
 import { readEntries, writeEntry } from '../../src/maps/index.ts'
 import { COMPACT_BYTES } from '../../src/store/compaction.ts'
-import { type Keep, keepIn } from '../../src/store/log/keep.ts'
+import type { DataFolder } from '../../src/store/data-folder.ts'
+import { dataFolder } from '../../src/store/log/data-folder.ts'
 import { MailboxTransport } from '../../src/transports/mailbox/mailbox.ts'
 import { until } from '../helpers/until.ts'
 
@@ -133,22 +134,22 @@ const heap = async (): Promise<number> => {
 
 interface Living {
   readonly agent: Agent
-  readonly keep: Keep
+  readonly folder: DataFolder
 }
 
 const startAgent = async (dir: string, name: string): Promise<Living> => {
-  const keep = keepIn(join(dir, name))
+  const folder = dataFolder(join(dir, name))
   const agent = new Agent({
     swarm: 'kv',
     transport: new MailboxTransport({ dir: join(dir, 'mail'), address: name }),
-    keep,
+    data: folder,
     config: { intervalMs: 300 },
     onProblem: (problem) => {
       throw new Error(`trouble: ${JSON.stringify(problem)}`)
     },
   })
   await agent.start()
-  return { agent, keep }
+  return { agent, folder }
 }
 
 class Endurance {
@@ -281,7 +282,7 @@ export const runEndurance = async (options: EnduranceOptions): Promise<Endurance
     const peer = await startAgent(dir, 'peer')
     const run = new Endurance(options, dir, await startAgent(dir, 'agent'))
     await run.run()
-    const { commits } = run.living.keep.store.stats()
+    const { commits } = run.living.folder.store.stats()
     const startMs = await run.restart()
     const { agent } = run.living
     await until('both agree', () => agent.status().digest === peer.agent.status().digest)

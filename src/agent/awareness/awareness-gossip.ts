@@ -20,20 +20,20 @@ import {
   type WrittenEntry,
 } from '../../../crdt/index.ts'
 import type { AwarenessSource } from '../../gossip/index.ts'
-import { attempt } from '../../unheard.ts'
+import { attempt } from '../../listeners.ts'
 import { encodeUpdate } from './awareness-update.ts'
 import { GONE, stateJson } from './own-state.ts'
+import { emitToAll } from './safe-events.ts'
 import { forgetGone, lifeOf } from './swarm-awareness.ts'
-import { emitWhole } from './whole-events.ts'
 
 /** Milliseconds between two tellings at least: people do not see a cursor jump that often. */
-const LEAST_PAUSE_MS = 100
+const MIN_PAUSE_MS = 100
 
 /** Milliseconds for each peer: so the messages of all are 3 times 100 a second, however many they are. */
-const PAUSE_OF_EACH_MS = 10
+const PAUSE_PER_PEER_MS = 10
 
 /** Milliseconds; a sixth of the least life of a state. */
-const MOST_PAUSE_MS = 5_000
+const MAX_PAUSE_MS = 5_000
 
 /** Bytes of an entry besides its state. */
 const ENTRY_BYTES = 32
@@ -47,11 +47,11 @@ const ASKS = 3
  */
 const RAISE_MS = 3_000
 
-/** States known at a time. A member can name bogus ones: each costs memory and a place in messages. */
-const MOST_STATES = 10_000
+/** States known at a time. A runtime can name bogus ones: each costs memory and a place in messages. */
+const MAX_STATES = 10_000
 
 /** One from which a clock can still be raised for some centuries. */
-const MOST_CLOCK = 2 ** 52
+const MAX_CLOCK = 2 ** 52
 
 export interface AwarenessHooks {
   /** Some peers are to be told the states from that number on; `to`: that one alone. */
@@ -90,7 +90,7 @@ export class AwarenessGossip implements AwarenessSource {
     this.#awareness = awareness
     this.#hooks = hooks
     for (const client of awareness.states.keys()) this.#numbers.set(client, this.#next++)
-    this.#endWhole = emitWhole(awareness)
+    this.#endWhole = emitToAll(awareness)
     awareness.on('update', this.#onUpdate)
     this.#untold = 1
     this.#tellSoon()
@@ -152,8 +152,8 @@ export class AwarenessGossip implements AwarenessSource {
     const thrown: unknown[] = []
     const note = (error: unknown): void => void thrown.push(error)
     attempt(() => this.#raiseOver(entries), note)
-    if (meta.size >= MOST_STATES) this.#forget()
-    let places = MOST_STATES - meta.size
+    if (meta.size >= MAX_STATES) this.#forget()
+    let places = MAX_STATES - meta.size
     const taken = entries.filter(
       ({ client, age }) =>
         // Of ourselves nobody else can tell.
@@ -188,7 +188,7 @@ export class AwarenessGossip implements AwarenessSource {
     )
     const own = meta.get(clientID)
     const now = Date.now()
-    if (!own || clock <= own.clock || clock >= MOST_CLOCK || now < this.#raisedAt + RAISE_MS) return
+    if (!own || clock <= own.clock || clock >= MAX_CLOCK || now < this.#raisedAt + RAISE_MS) return
     this.#raisedAt = now
     meta.set(clientID, { ...own, clock })
     this.#awareness.setLocalState(this.#awareness.getLocalState())
@@ -237,8 +237,8 @@ export class AwarenessGossip implements AwarenessSource {
   #tellSoon(): void {
     if (this.#timer) return
     const pause = Math.min(
-      MOST_PAUSE_MS,
-      Math.max(LEAST_PAUSE_MS, this.#hooks.countPeers() * PAUSE_OF_EACH_MS),
+      MAX_PAUSE_MS,
+      Math.max(MIN_PAUSE_MS, this.#hooks.countPeers() * PAUSE_PER_PEER_MS),
     )
     const wait = Math.max(0, this.#toldAt + pause - Date.now())
     this.#timer = setTimeout(() => this.#tell(), wait).unref()

@@ -11,14 +11,14 @@
  */
 import { Awareness, removeAwarenessStates } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
-import { attempt, warnOf } from '../../unheard.ts'
-import { emitWhole } from './whole-events.ts'
+import { attempt, warnOfThrown } from '../../listeners.ts'
+import { emitToAll } from './safe-events.ts'
 
 /** Milliseconds after which a state that was not renewed is gone: y-protocols' own. */
-const LEAST_LIFE_MS = 30_000
+const MIN_LIFE_MS = 30_000
 
 /** Milliseconds of life for each that is there: each node then passes on 13 states a second at most. */
-const LIFE_OF_EACH_MS = 150
+const LIFE_PER_STATE_MS = 150
 
 /** Milliseconds between two looks. A state lives longer by as much at most. */
 const LOOK_MS = 3_000
@@ -30,7 +30,7 @@ const LOOK_MS = 3_000
 const LIVES_KEPT = 2
 
 /** Milliseconds for which a state of so many lives without being renewed. */
-export const lifeOf = (states: number): number => Math.max(LEAST_LIFE_MS, states * LIFE_OF_EACH_MS)
+export const lifeOf = (states: number): number => Math.max(MIN_LIFE_MS, states * LIFE_PER_STATE_MS)
 
 /** Forgets the clocks of those that went long ago: clients come anew with each start of a program. */
 export const forgetGone = ({ clientID, meta, states }: Awareness): void => {
@@ -43,7 +43,7 @@ export class SwarmAwareness extends Awareness {
   readonly #stopListening: () => void
 
   /** `onThrown` is told of what listeners throw where no caller is there to be thrown at. */
-  constructor(doc: Y.Doc, onThrown: (error: unknown) => void = warnOf) {
+  constructor(doc: Y.Doc, onThrown: (error: unknown) => void = warnOfThrown) {
     // y-protocols listens to the document and never stops: here its listener can be taken back.
     let stop = (): void => undefined
     const on = (...[event, listener]: Parameters<Y.Doc['on']>): void => {
@@ -53,7 +53,7 @@ export class SwarmAwareness extends Awareness {
     super(Object.create(doc, { on: { value: on } }))
     this.doc = doc
     this.#stopListening = stop
-    emitWhole(this)
+    emitToAll(this)
     // Peers take a state only where its clock is higher than the last they saw, of an earlier life too.
     const now = Date.now()
     this.meta.set(this.clientID, { clock: now, lastUpdated: now })

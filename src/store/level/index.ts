@@ -1,20 +1,20 @@
 /**
- * The store in a LevelDB, for those who have one for everything else: the entry
- * `pilot-gossip/level`, apart from the rest because it needs the package `classic-level`.
+ * A store in LevelDB, for programs that use LevelDB already. It is the separate entry
+ * `pilot-gossip/level` because it needs the package `classic-level`.
  *
  * ```js
  * import { Agent } from 'pilot-gossip'
- * import { keepInLevel } from 'pilot-gossip/level'
- * new Agent({ swarm: 'kv', transport, keep: keepInLevel('/var/lib/agent') })
+ * import { levelDataFolder } from 'pilot-gossip/level'
+ * new Agent({ swarm: 'kv', transport, data: levelDataFolder('/var/lib/agent') })
  * ```
  *
  * @module pilot-gossip/level
  */
-import { type Keep, keepWith } from '../log/keep.ts'
+import { type DataFolder, dataFolderWith } from '../data-folder.ts'
 import { LevelStore } from './level-store.ts'
 
 export { LevelStore, type LevelStoreOptions } from './level-store.ts'
 
-/** All that an agent keeps in its data folder; opens nothing yet. */
-export const keepInLevel = (dir: string): Keep =>
-  keepWith(dir, 'level', (options) => new LevelStore(options))
+/** The data folder of an agent, with its documents in LevelDB. Opens nothing: the agent does. */
+export const levelDataFolder = (dir: string): DataFolder =>
+  dataFolderWith(dir, 'level', (options) => new LevelStore(options))

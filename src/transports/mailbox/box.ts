@@ -37,7 +37,7 @@ const MAX_WAITING_BYTES = 256 * 1024 * 1024
 const AWAY_MS = 30_000
 
 /** Messages that wait for an agent that is away: rounds and pushes of half a minute. Each costs its size on disk. */
-const AWAY_MESSAGES = 100
+const MAX_AWAY_MESSAGES = 100
 
 /** Milliseconds. Writing takes far less; what is older was left by a writer that died. */
 const STALE_MS = 10 * 60 * 1000
@@ -184,7 +184,7 @@ export class Box {
 
   /** Has its agent not read for so long, or so much, that it may be gone? Then its lock tells. */
   async #seemsAway(names: readonly string[]): Promise<boolean> {
-    if (names.length >= AWAY_MESSAGES) return true
+    if (names.length >= MAX_AWAY_MESSAGES) return true
     // Names sort by time; but that is the sender's word, and the file's own time is not.
     const [first, ...others] = names
     if (first === undefined) return false

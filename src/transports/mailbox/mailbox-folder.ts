@@ -8,7 +8,7 @@ import type { Lock } from '../../fs/lock.ts'
 import type { Box } from './box.ts'
 
 /** Times. Each failed try means that another process removed the folder in between. */
-const MAKE_TRIES = 5
+const MAX_TRIES = 5
 
 /** Rejects as `work` does, but what the operating system says becomes a Failure that names the folder. */
 export const inFolder = async <T>(path: string, work: () => Promise<T>): Promise<T> => {
@@ -26,7 +26,7 @@ export const inFolder = async <T>(path: string, work: () => Promise<T>): Promise
 
 /** Makes it, and the lock ours. The lock comes first: what another is about to remove must not be made again. */
 export const takeBox = async (box: Box, lock: Lock): Promise<void> => {
-  for (let left = MAKE_TRIES; ; left--) {
+  for (let left = MAX_TRIES; ; left--) {
     await mkdir(box.path, { recursive: true })
     try {
       await lock.hold()

@@ -21,7 +21,7 @@ import { inFolder, takeBox } from './mailbox-folder.ts'
 import { parseName, readMessage } from './message-file.ts'
 
 /** Files read or removed at a time. More only hold more in memory. */
-const READ_AT_ONCE = 32
+const MAX_READS = 32
 
 /** A file that is a message. */
 interface Found extends Incoming {
@@ -159,14 +159,14 @@ export class MailReader {
       const next = nextBatch(names.slice(at, at + MAX_BATCH))
       at += next.length
       const found: Found[] = []
-      for (let i = 0; i < next.length; i += READ_AT_ONCE) {
-        const read = next.slice(i, i + READ_AT_ONCE).map((name) => this.#read(name))
+      for (let i = 0; i < next.length; i += MAX_READS) {
+        const read = next.slice(i, i + MAX_READS).map((name) => this.#read(name))
         for (const one of await Promise.all(read)) if (one && this.#isOurs(one)) found.push(one)
       }
       const batch = found.map(({ from, text }) => ({ from, text }))
       const taken = await deliver(this.#hooks, batch, names.length - at, () => this.#isOver)
-      for (let i = 0; i < taken; i += READ_AT_ONCE) {
-        const files = found.slice(i, Math.min(taken, i + READ_AT_ONCE))
+      for (let i = 0; i < taken; i += MAX_READS) {
+        const files = found.slice(i, Math.min(taken, i + MAX_READS))
         await Promise.all(files.map(({ name }) => this.#remove(name)))
       }
     }

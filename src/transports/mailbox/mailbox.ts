@@ -18,8 +18,8 @@
 import { Failure, toFailure } from '../../errors.ts'
 import { Lock } from '../../fs/lock.ts'
 import { safeHooks } from '../delivery.ts'
+import { Lifecycle } from '../lifecycle.ts'
 import type { Transport, TransportHooks } from '../transport.ts'
-import { Turns } from '../turns.ts'
 import { ADDRESS, Box, listBoxes } from './box.ts'
 import { inFolder, takeBox } from './mailbox-folder.ts'
 import { MailReader } from './mailbox-reader.ts'
@@ -65,7 +65,7 @@ export class MailboxTransport implements Transport {
   readonly #maxWaiting: number
   readonly #lock: Lock
   readonly #names: FileNames
-  readonly #turns: Turns
+  readonly #lifecycle: Lifecycle
   #address = ''
   /** While it is open. */
   #open: Open | undefined
@@ -80,7 +80,7 @@ export class MailboxTransport implements Transport {
     this.#maxWaiting = maxWaiting
     this.#lock = new Lock(new Box(dir, address).lock)
     this.#names = new FileNames(address)
-    this.#turns = new Turns(`the mailbox "${address}"`)
+    this.#lifecycle = new Lifecycle(`the mailbox "${address}"`)
   }
 
   get address(): string {
@@ -90,7 +90,7 @@ export class MailboxTransport implements Transport {
   /** `already_exists` while another transport, here or in another process, has the address. */
   open(given: TransportHooks): Promise<void> {
     const hooks = safeHooks(given)
-    return this.#turns.begin(async (turn) => {
+    return this.#lifecycle.open(async (opening) => {
       const box = new Box(this.#dir, this.#name)
       try {
         await inFolder(box.path, async () => {
@@ -103,10 +103,10 @@ export class MailboxTransport implements Transport {
         await Promise.allSettled([box.removeEmpty()])
         throw error
       }
-      if (turn.isOver) {
+      if (opening.isOver) {
         await box.shut()
         await this.#release(box)
-        throw this.#turns.closed()
+        throw this.#lifecycle.closed()
       }
       this.#address = this.#name
       const reader = new MailReader({ box, lock: this.#lock, pollMs: this.#pollMs, hooks })
@@ -120,7 +120,7 @@ export class MailboxTransport implements Transport {
    * `leave`; `inbox_full` where too much waits (sends at one moment may overshoot).
    */
   async send(to: string, text: string): Promise<void> {
-    if (!this.#open) throw this.#turns.closed()
+    if (!this.#open) throw this.#lifecycle.closed()
     const bytes = Buffer.from(text, 'utf8')
     if (bytes.length > MAX_MESSAGE_BYTES) {
       throw new Failure(
@@ -138,7 +138,7 @@ export class MailboxTransport implements Transport {
 
   /** The names whose mailbox somebody has open now, as far as can be told from here: see `listBoxes`. */
   async discover(): Promise<readonly string[]> {
-    if (!this.#open) throw this.#turns.closed()
+    if (!this.#open) throw this.#lifecycle.closed()
     const { open } = await inFolder(this.#dir, () => listBoxes(this.#dir))
     return open.filter((name) => name !== this.#name)
   }
@@ -164,7 +164,7 @@ export class MailboxTransport implements Transport {
   close(): Promise<void> {
     const open = this.#open
     this.#open = undefined
-    return this.#turns.end(async () => {
+    return this.#lifecycle.close(async () => {
       if (!open) return
       await open.reader.close()
       try {

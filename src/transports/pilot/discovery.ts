@@ -14,19 +14,19 @@ import { readMembers, readNode, readPeerAddresses, readTrusted } from './answers
 import * as commands from './commands.ts'
 
 /** Lookups at once: each is a process of 13 ms and a question to the registry. */
-const LOOKUPS_AT_ONCE = 4
+const MAX_PARALLEL_LOOKUPS = 4
 
 /** Lookups started by one `find`: about half a second of processor. Who trusts more nodes than this finds the others with the next ones. */
 const MAX_LOOKUPS = 64
 
 /** Milliseconds after which no further lookup is started. */
-const FIND_TIME = 10_000
+const FIND_MS = 10_000
 
 /** Milliseconds that a node is believed to be of the swarm without asking again: it leaves seldom, and a send to it then fails. */
-const FRESH_TIME = 5 * 60_000
+const FRESH_MS = 5 * 60_000
 
 /** Milliseconds before a node without the tag, or a lookup that failed, is asked for again: an agent may start there at any time. */
-const RETRY_TIME = 30_000
+const RETRY_MS = 30_000
 
 /** Answers kept; the oldest goes first. About 100 bytes each. */
 const MAX_KNOWN = 4096
@@ -116,13 +116,13 @@ export class Discovery {
     unknown.sort((a, b) => (this.#known.get(a)?.until ?? 0) - (this.#known.get(b)?.until ?? 0))
     const open = unknown.slice(0, MAX_LOOKUPS)
     const work = async (): Promise<void> => {
-      while (this.#now() - start < FIND_TIME) {
+      while (this.#now() - start < FIND_MS) {
         const id = open.shift()
         if (id === undefined) return
         await this.#learn(id)
       }
     }
-    await Promise.all(Array.from({ length: LOOKUPS_AT_ONCE }, work))
+    await Promise.all(Array.from({ length: MAX_PARALLEL_LOOKUPS }, work))
     return nodeIds.map((id) => this.#known.get(id)?.address).filter((one) => one !== undefined)
   }
 
@@ -132,11 +132,11 @@ export class Discovery {
     try {
       const { address, tags } = readNode(await this.#ask(commands.lookup(nodeId)))
       known = hasTag(tags, this.#tags)
-        ? { address, until: this.#now() + FRESH_TIME }
-        : { address: undefined, until: this.#now() + RETRY_TIME }
+        ? { address, until: this.#now() + FRESH_MS }
+        : { address: undefined, until: this.#now() + RETRY_MS }
     } catch {
       // The registry did not answer for this one node; what it said before still holds.
-      known = { address: before?.address, until: this.#now() + RETRY_TIME }
+      known = { address: before?.address, until: this.#now() + RETRY_MS }
     }
     this.#known.delete(nodeId)
     this.#known.set(nodeId, known)

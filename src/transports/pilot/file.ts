@@ -17,7 +17,7 @@ const MAX_FILE_BYTES = 64 * 1024 * 1024
  * Milliseconds. File systems count time in ticks of up to 10 ms: a file that was read
  * within them of being written may be written again, as long as before, with the same time.
  */
-const RACY_TIME = 20
+const RACY_MS = 20
 
 /** Tells two contents of one name apart, as far as a file system can. */
 export interface Stamp {
@@ -57,7 +57,7 @@ export const readStamp = async (path: string): Promise<Stamp | undefined> => {
 /** The text of the file that has this stamp. Rejects with the system's error where it cannot be read. */
 export const readSnapshot = async (path: string, stamp: Stamp): Promise<Snapshot> => {
   if (stamp.size > MAX_FILE_BYTES) return { kind: 'too large', stamp, content: '', isRacy: false }
-  const isRacy = Date.now() - Number(stamp.mtimeNs / 1_000_000n) < RACY_TIME
+  const isRacy = Date.now() - Number(stamp.mtimeNs / 1_000_000n) < RACY_MS
   const content = await unlessGone(readFile(path, 'utf8'))
   const after = await readStamp(path)
   if (content === undefined || after === undefined || !isSame(stamp, after))

@@ -26,16 +26,16 @@ import { Seen } from './seen.ts'
  * Milliseconds between two looks at files that do not parse yet: a daemon took 90 ms to
  * write 10 MB. A look costs one lstat, and a read where the file has changed.
  */
-const PARTIAL_DELAY = 50
+const PARTIAL_DELAY_MS = 50
 
 /**
  * Files looked at, read or deleted at a time. On two cores 32 empty an inbox six times as fast as
  * one after the other; more only hold more in memory.
  */
-const READ_AT_ONCE = 32
+const MAX_READS = 32
 
 /** Milliseconds that `close` waits for a `receive` that is running. */
-const CLOSE_WAIT = 2000
+const CLOSE_WAIT_MS = 2000
 
 const OWNER_HINT =
   'check who owns the folder: the daemon and this program must run as the same user'
@@ -116,7 +116,7 @@ export class Inbox {
   async #close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#again)
-    await this.#folder?.close(CLOSE_WAIT)
+    await this.#folder?.close(CLOSE_WAIT_MS)
     this.#gone = true
   }
 
@@ -129,7 +129,7 @@ export class Inbox {
     let batch: Found[] = []
     let bytes = 0
     for (let at = 0; at < sorted.length && !this.#closed; ) {
-      const stamped = await this.#stampNext(sorted.slice(at, at + READ_AT_ONCE))
+      const stamped = await this.#stampNext(sorted.slice(at, at + MAX_READS))
       at += stamped.length
       const found = await Promise.all(stamped.map((file) => this.#visit(file)))
       for (const one of found) {
@@ -137,7 +137,7 @@ export class Inbox {
         batch.push(one)
         bytes += one.text.length
       }
-      const isFull = batch.length + READ_AT_ONCE > MAX_BATCH || bytes >= MAX_BATCH_BYTES
+      const isFull = batch.length + MAX_READS > MAX_BATCH || bytes >= MAX_BATCH_BYTES
       if (!isFull && at < sorted.length) continue
       await this.#handOver(batch, sorted.length - at)
       batch = []
@@ -168,8 +168,8 @@ export class Inbox {
     const incoming = batch.map(({ from, text }) => ({ from, text }))
     const taken = await deliver(this.#hooks, incoming, waiting, () => this.#closed)
     if (this.#gone) return
-    for (let at = 0; at < taken; at += READ_AT_ONCE) {
-      const files = batch.slice(at, Math.min(taken, at + READ_AT_ONCE))
+    for (let at = 0; at < taken; at += MAX_READS) {
+      const files = batch.slice(at, Math.min(taken, at + MAX_READS))
       await Promise.all(files.map((file) => this.#attempt(() => this.#consume(file))))
     }
   }
@@ -179,7 +179,7 @@ export class Inbox {
     clearTimeout(this.#again)
     const partial = this.#seen.partial()
     if (this.#closed || partial.length === 0) return
-    this.#again = setTimeout(() => this.#folder?.wake(partial), PARTIAL_DELAY)
+    this.#again = setTimeout(() => this.#folder?.wake(partial), PARTIAL_DELAY_MS)
   }
 
   /** Trouble with one file is reported, each kind once, and keeps nobody from the others. */

@@ -18,10 +18,10 @@ import { extname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { toFailure } from '../../errors.ts'
-import { type Ended, type Job, KILL_GRACE, type Running, runProcess } from './process.ts'
+import { type Ended, type Job, KILL_GRACE_MS, type Running, runProcess } from './process.ts'
 
 /** Milliseconds beyond a job's own bound after which the helper itself is taken to hang. */
-const HANG_MS = KILL_GRACE + 2_000
+const HANG_MS = KILL_GRACE_MS + 2_000
 
 /** Milliseconds that the helper has to end by itself. */
 const END_MS = 1_000

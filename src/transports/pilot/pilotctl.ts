@@ -12,7 +12,7 @@ import { Failure } from '../../errors.ts'
 import { type Output, readAnswer } from './answers.ts'
 import type { Arguments } from './commands.ts'
 import { Launcher } from './launcher.ts'
-import { MAX_ANSWER, type Running, runProcess } from './process.ts'
+import { MAX_ANSWER_BYTES, type Running, runProcess } from './process.ts'
 
 /**
  * Processes at once, for safety only: callers bound themselves, and two cores are slower
@@ -21,7 +21,7 @@ import { MAX_ANSWER, type Running, runProcess } from './process.ts'
 const MAX_PROCESSES = 16
 
 /** Milliseconds a call waits for a free place before it is given up; nothing was started then. */
-const QUEUE_WAIT = 10_000
+const QUEUE_WAIT_MS = 10_000
 
 export interface PilotctlOptions {
   /** the program's path or name; default `pilotctl`, looked up in PATH */
@@ -58,7 +58,7 @@ export class Pilotctl {
   #closed = false
 
   constructor(options: PilotctlOptions = {}) {
-    const { program = 'pilotctl', env = {}, queueMs = QUEUE_WAIT, isBusy = false } = options
+    const { program = 'pilotctl', env = {}, queueMs = QUEUE_WAIT_MS, isBusy = false } = options
     this.program = program
     this.#launcher = isBusy ? new Launcher() : undefined
     this.#env = env
@@ -195,6 +195,6 @@ const late = (timeoutMs: number): Failure =>
   })
 
 const tooLong = (): Failure =>
-  new Failure('internal', `pilotctl answered with more than ${MAX_ANSWER} characters`, {
+  new Failure('internal', `pilotctl answered with more than ${MAX_ANSWER_BYTES} characters`, {
     hint: 'a node that trusts fewer peers gives shorter answers',
   })

@@ -15,13 +15,13 @@ import { execa } from 'execa'
  * Characters of one answer. `trust` takes 150 for each node; more than 50,000 of them are
  * not expected. The process is killed beyond it.
  */
-export const MAX_ANSWER = 8 * 1024 * 1024
+export const MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 /**
  * Milliseconds that a killed process has to be gone and to let go of its streams. After it
  * the call settles without: a wrapper script that was killed leaves its child running.
  */
-export const KILL_GRACE = 1000
+export const KILL_GRACE_MS = 1000
 
 export interface Job {
   /** Path or name of the program. */
@@ -57,7 +57,7 @@ const start = ({ program, args, env, input }: Job) =>
     env,
     ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
     reject: false,
-    maxBuffer: MAX_ANSWER,
+    maxBuffer: MAX_ANSWER_BYTES,
     killSignal: 'SIGKILL',
     windowsHide: true,
     // Ctrl-C in a terminal goes to the whole process group: the last pushes must still leave.
@@ -89,7 +89,7 @@ const watch = (child: ReturnType<typeof start>, timeoutMs: number): Running => {
     grace = setTimeout(() => {
       for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy()
       giveUp()
-    }, KILL_GRACE)
+    }, KILL_GRACE_MS)
   }
   const timer = setTimeout(() => stop('late'), timeoutMs)
   const wait = async (): Promise<Ended> => {

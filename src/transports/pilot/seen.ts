@@ -11,7 +11,7 @@
 import { isSame, type Stamp } from './file.ts'
 
 /** Milliseconds without a change after which what does not parse is taken for damaged: a guess, well above the slowest write. */
-const PARTIAL_SETTLE = 30_000
+const PARTIAL_SETTLE_MS = 30_000
 
 /** Files that do not parse, looked at between polls: a daemon writes a few at a time. The others wait for the poll. */
 const MAX_PARTIAL = 64
@@ -20,7 +20,7 @@ const MAX_PARTIAL = 64
  * Milliseconds after which a file of others is finished. 1.7.2 names files by the
  * millisecond and may overwrite one, with ours too, but not after that millisecond.
  */
-const FOREIGN_SETTLE = 2000
+const FOREIGN_SETTLE_MS = 2000
 
 interface Left {
   readonly stamp: Stamp
@@ -73,7 +73,7 @@ export class Seen {
     const left = this.#left.get(name)
     const since = left && isSame(left.stamp, stamp) ? left.since : now
     const age = Math.max(now - since, Date.now() - Number(stamp.mtimeNs / 1_000_000n))
-    const isSettled = age >= (isPartial ? PARTIAL_SETTLE : FOREIGN_SETTLE)
+    const isSettled = age >= (isPartial ? PARTIAL_SETTLE_MS : FOREIGN_SETTLE_MS)
     this.#left.set(name, { stamp, isPartial, since, isSettled })
   }
 

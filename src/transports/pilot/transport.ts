@@ -13,32 +13,32 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Failure, isFailure, toFailure } from '../../errors.ts'
 import { safeHooks } from '../delivery.ts'
+import { Lifecycle, type Opening } from '../lifecycle.ts'
 import type { Transport, TransportHooks } from '../transport.ts'
-import { type Turn, Turns } from '../turns.ts'
+import { AdaptiveTimeout } from './adaptive-timeout.ts'
 import { backboneAddress, isNodeId } from './address.ts'
 import { isAcknowledged, type NodeInfo, readAcknowledgedBytes, readNode } from './answers.ts'
 import { Claim, InboxTaken } from './claim.ts'
 import * as commands from './commands.ts'
 import { Discovery, hasTag } from './discovery.ts'
 import { Inbox } from './inbox.ts'
-import { Patience } from './patience.ts'
 import { Pilotctl } from './pilotctl.ts'
 import { type Abilities, needsHelp, readAbilities } from './version.ts'
 
 /** Milliseconds for a call, and for a short message with its dialling. A live peer takes 20 to 50; a dead one costs all of it. */
-const DEFAULT_TIMEOUT = 3000
+const DEFAULT_TIMEOUT_MS = 3000
 
 /** The most that grows to where calls take longer by their own. A guess: a host that is this slow is past help. */
-const MAX_TIMEOUT = 10_000
+const MAX_TIMEOUT_MS = 10_000
 
 /** Milliseconds between two looks at an inbox whose watcher is silent. A look costs a listing. */
-const DEFAULT_POLL = 5000
+const DEFAULT_POLL_MS = 5000
 
 /** Milliseconds more for each MiB of a message; a guess for a line of 10 Mbit/s that carries it once or, to receivers before 1.13.10, twice. */
-const TIMEOUT_PER_MIB = 2000
+const TIMEOUT_PER_MIB_MS = 2000
 
 /** Milliseconds that pilotctl has to tell by itself that it ran out of time, before it is killed. */
-const KILL_MARGIN = 1000
+const KILL_MARGIN_MS = 1000
 
 /** pilotctl sets no more tags than this. */
 const MAX_TAGS = 3
@@ -88,7 +88,7 @@ export class PilotTransport implements Transport {
   readonly #timeoutMs: number
   readonly #mustTag: boolean
   readonly #tags: readonly [string, string]
-  readonly #turns = new Turns('the pilot transport')
+  readonly #lifecycle = new Lifecycle('the pilot transport')
   /** What runs the calls, from the first one until it is closed: also while it cannot be opened. */
   #pilotctl: Pilotctl | undefined
   #open: Open | undefined
@@ -99,15 +99,15 @@ export class PilotTransport implements Transport {
   /** May pilotctl be another one than the abilities are of? */
   #isDoubtful = false
   #refreshing: Promise<void> | undefined
-  readonly #patience: Patience
+  readonly #timeout: AdaptiveTimeout
   readonly #claim: Claim
 
   /** Throws `invalid_argument` for a swarm's name that cannot be a tag, and for times that are none. */
   constructor(options: PilotTransportOptions) {
     const { swarm, network, env = {}, tag = true } = options
-    this.#pollMs = checkPositive('pollMs', options.pollMs ?? DEFAULT_POLL)
-    this.#timeoutMs = checkPositive('timeoutMs', options.timeoutMs ?? DEFAULT_TIMEOUT)
-    this.#patience = new Patience(this.#timeoutMs, MAX_TIMEOUT)
+    this.#pollMs = checkPositive('pollMs', options.pollMs ?? DEFAULT_POLL_MS)
+    this.#timeoutMs = checkPositive('timeoutMs', options.timeoutMs ?? DEFAULT_TIMEOUT_MS)
+    this.#timeout = new AdaptiveTimeout(this.#timeoutMs, MAX_TIMEOUT_MS)
     this.#mustTag = tag
     this.#tags = commands.swarmTags(swarm)
     this.swarm = swarm
@@ -133,19 +133,19 @@ export class PilotTransport implements Transport {
    */
   open(given: TransportHooks): Promise<void> {
     const hooks = safeHooks(given)
-    return this.#turns.begin(async (turn) => {
+    return this.#lifecycle.open(async (opening) => {
       try {
         const [info, abilities] = await Promise.all([
           this.#ask(commands.info()),
           this.#findAbilities(),
         ])
-        if (turn.isOver) throw this.#turns.closed()
+        if (opening.isOver) throw this.#lifecycle.closed()
         const self = readNode(info)
         this.#abilities = abilities
         this.#hooks = hooks
         await this.#claimInbox()
-        if (this.#mustTag) await this.#tag(self, turn)
-        if (turn.isOver) throw this.#turns.closed()
+        if (this.#mustTag) await this.#tag(self, opening)
+        if (opening.isOver) throw this.#lifecycle.closed()
         this.#address = self.address
         const { swarm } = this
         const discovery = new Discovery({
@@ -202,12 +202,12 @@ export class PilotTransport implements Transport {
       throw new Failure('invalid_argument', 'pilotctl carries no empty message and no NUL', {
         hint: 'encode the message as JSON',
       })
-    const timeoutMs = this.#patience.ms + (bytes / MIB) * TIMEOUT_PER_MIB
+    const timeoutMs = this.#timeout.ms + (bytes / MIB) * TIMEOUT_PER_MIB_MS
     const args = commands.sendMessage({ to, timeoutMs, payload: stdin ? undefined : text })
     const began = performance.now()
-    const data = await this.#ask(args, timeoutMs + KILL_MARGIN, stdin ? text : undefined)
+    const data = await this.#ask(args, timeoutMs + KILL_MARGIN_MS, stdin ? text : undefined)
     if (isAcknowledged(data)) {
-      this.#patience.took(performance.now() - began - (bytes / MIB) * TIMEOUT_PER_MIB)
+      this.#timeout.took(performance.now() - began - (bytes / MIB) * TIMEOUT_PER_MIB_MS)
       return readAcknowledgedBytes(data)
     }
     throw new Failure('timeout', `${to} did not acknowledge the message`, {
@@ -238,7 +238,7 @@ export class PilotTransport implements Transport {
     this.#pilotctl = undefined
     this.#open = undefined
     this.#hooks = undefined
-    return this.#turns.end(async () => {
+    return this.#lifecycle.close(async () => {
       await Promise.all([pilotctl?.close(), open?.inbox.close()])
       await this.#release()
     })
@@ -262,13 +262,13 @@ export class PilotTransport implements Transport {
   }
 
   #mustBeOpen(): Open {
-    if (!this.#open) throw this.#turns.closed()
+    if (!this.#open) throw this.#lifecycle.closed()
     return this.#open
   }
 
-  /** Of the turn that has begun. */
+  /** Of the opening that has begun. */
   #run(): Pilotctl {
-    if (!this.#turns.now) throw this.#turns.closed()
+    if (!this.#lifecycle.current) throw this.#lifecycle.closed()
     const { pilotctl: program, env } = this.#program
     this.#pilotctl ??= new Pilotctl({ program, env, isBusy: true })
     return this.#pilotctl
@@ -321,7 +321,7 @@ export class PilotTransport implements Transport {
    * Adds the swarm's tag to those the node has, in the spelling that its registry takes.
    * Best effort: without it the swarm works, others only find this node by other ways.
    */
-  async #tag({ nodeId }: NodeInfo, turn: Turn): Promise<void> {
+  async #tag({ nodeId }: NodeInfo, opening: Opening): Promise<void> {
     try {
       const { tags } = readNode(await this.#ask(commands.lookup(nodeId)))
       if (hasTag(tags, this.#tags)) return
@@ -336,7 +336,7 @@ export class PilotTransport implements Transport {
       await this.#setTags(tags)
     } catch (error) {
       const { code, message, hint } = toFailure(error)
-      if (turn.isOver) return
+      if (opening.isOver) return
       const told = `the node could not be tagged "${this.#tags[0]}": ${message}`
       this.#tell(new Failure(code, told, { hint, cause: error }))
     }

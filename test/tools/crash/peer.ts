@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { decodePush, unpackUpdate } from '../../../crdt/index.ts'
 import { Agent } from '../../../src/agent/agent.ts'
 import { nodePlatform } from '../../../src/platform.ts'
-import { keepIn } from '../../../src/store/log/keep.ts'
+import { dataFolder } from '../../../src/store/log/data-folder.ts'
 import { MailboxTransport } from '../../../src/transports/mailbox/mailbox.ts'
 import type { SeenStructs } from './structs.ts'
 
@@ -37,7 +37,7 @@ export const startPeer = async (dir: string, seen: SeenStructs): Promise<CrashPe
   const agent = new Agent({
     swarm: 'kv',
     transport,
-    keep: keepIn(join(dir, 'peer')),
+    data: dataFolder(join(dir, 'peer')),
     config: { intervalMs: 300 },
     onProblem: (problem) => {
       const message = 'failure' in problem ? problem.failure.message : JSON.stringify(problem)

@@ -8,7 +8,7 @@ import * as Y from 'yjs'
 import { Agent, type Problem } from '../../../src/agent/agent.ts'
 import { openMap } from '../../../src/open-map.ts'
 import { PilotGossipProvider } from '../../../src/provider/index.ts'
-import { keepIn } from '../../../src/store/log/keep.ts'
+import { dataFolder } from '../../../src/store/log/data-folder.ts'
 import { MailboxTransport } from '../../../src/transports/mailbox/mailbox.ts'
 import { agentIn } from '../../helpers/agent.ts'
 import { inFolder } from '../../helpers/folder.ts'
@@ -79,7 +79,7 @@ test('what came last to one that ends is on its disk, and with the others', () =
   inFolder(async (root) => {
     const dir = join(root, 'mail')
     const late = new Late({ dir, address: 'b' })
-    const b = new Agent({ swarm: 'kv', transport: late, keep: keepIn(join(root, 'b')), config })
+    const b = new Agent({ swarm: 'kv', transport: late, data: dataFolder(join(root, 'b')), config })
     const c = agentIn(root, 'c')
     await b.start()
     await c.start()
@@ -135,7 +135,7 @@ test('an agent that cannot start leaves no box, at once; what waits for it stays
       new Agent({
         swarm: 'kv',
         transport: new MailboxTransport({ dir, address: 'a' }),
-        keep: keepIn(join(root, 'data')),
+        data: dataFolder(join(root, 'data')),
       })
     mkdirSync(join(root, 'data'))
     writeFileSync(join(root, 'data', 'log'), 'no folder')

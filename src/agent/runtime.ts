@@ -1,14 +1,14 @@
 /**
- * One member of a swarm: a transport, a clock and timers around the gossip core. It feeds events
+ * One runtime of a swarm: a transport, a clock and timers around the gossip core. It feeds events
  * to the core and carries out the effects; all thinking is there. Documents are attached to it as
  * rooms, as many as wanted: an agent has one of its own, a provider brings another.
  *
  * ```ts
- * const member = new Member({ swarm: 'kv', transport })
- * await member.open()
- * member.attach(room)
- * await member.start()
- * await member.close()
+ * const runtime = new Runtime({ swarm: 'kv', transport })
+ * await runtime.open()
+ * runtime.attach(room)
+ * await runtime.start()
+ * await runtime.close()
  * ```
  */
 import { isPushOf, type Replica } from '../../crdt/index.ts'
@@ -21,16 +21,16 @@ import {
   type GossipEvent,
   type OpenOptions,
 } from '../gossip/index.ts'
+import { attempt } from '../listeners.ts'
 import { nodePlatform } from '../platform.ts'
 import { checkSwarm } from '../swarm.ts'
 import type { Incoming, Transport } from '../transports/transport.ts'
-import { attempt } from '../unheard.ts'
 import { PatientOpening } from './patient-opening.ts'
-import { PeerSearch } from './peer-search.ts'
+import { PeerDiscovery } from './peer-discovery.ts'
 import { type Problem, reporter } from './problem.ts'
 
 /** Milliseconds to the next wake at the latest: a timer's own limit is 25 days. */
-const MOST_WAIT_MS = 60_000
+const MAX_WAIT_MS = 60_000
 
 /** Milliseconds until the core is called again after it has failed, which it never should. */
 const DEFECT_WAIT_MS = 5_000
@@ -44,7 +44,7 @@ const LAST_PUSH_MS = 2_000
  */
 const LAST_MESSAGES_MS = 5_000
 
-export interface MemberOptions {
+export interface RuntimeOptions {
   readonly swarm: string
   readonly transport: Transport
   /** Names or addresses of peers; names are resolved by the transport. */
@@ -56,7 +56,7 @@ export interface MemberOptions {
   readonly onProblem?: (problem: Problem) => void
 }
 
-/** A document as a member shares it. */
+/** A document as a runtime shares it. */
 export interface Attachable {
   /** The same at all peers. */
   readonly name: string
@@ -75,19 +75,19 @@ export interface Attachable {
   onAwareness(bytes: Uint8Array, from: string): void
   /** Trouble with this document, of a peer or of somebody who watches it. */
   onProblem(problem: Problem): void
-  /** The member is about to close: a last word may be said. */
+  /** The runtime is about to close: a last word may be said. */
   onClosing(): void
-  /** The member has closed: nothing is shared any more. */
+  /** The runtime has closed: nothing is shared any more. */
   onClosed(): void
 }
 
 /** Unix milliseconds that never go back, also when the host's clock is set: rounds must not stop for it. */
 export const now = (): number => performance.timeOrigin + performance.now()
 
-export class Member {
+export class Runtime {
   readonly swarm: string
   readonly transport: Transport
-  readonly #options: MemberOptions
+  readonly #options: RuntimeOptions
   readonly #rooms = new Map<string, Attachable>()
   readonly #tell: (problem: Problem) => void
   /** Resolves when it has started; never where that fails. */
@@ -104,7 +104,7 @@ export class Member {
   /** Milliseconds until the next wake at least. */
   #leastWait = 0
   #wake: NodeJS.Timeout | undefined
-  readonly #search: PeerSearch
+  readonly #search: PeerDiscovery
   #onIdle: (() => void) | undefined
   /** Has our own side kept the last sends from leaving? */
   #isCutOff = false
@@ -116,12 +116,12 @@ export class Member {
   /** Last words of rooms that have left, on their way. */
   readonly #parting = new Set<Promise<void>>()
 
-  constructor(options: MemberOptions) {
+  constructor(options: RuntimeOptions) {
     this.swarm = checkSwarm(options.swarm)
     this.transport = options.transport
     this.#options = options
     this.#tell = reporter(options.onProblem)
-    this.#search = new PeerSearch({
+    this.#search = new PeerDiscovery({
       transport: options.transport,
       peers: options.peers ?? [],
       countKnown: () => this.#gossip?.peers.size ?? 0,
@@ -161,7 +161,7 @@ export class Member {
   }
 
   /**
-   * Opens the transport; messages wait until `start`. Rejects with a Failure. A patient member
+   * Opens the transport; messages wait until `start`. Rejects with a Failure. A patient runtime
    * resolves also when the transport cannot be opened yet, and goes on trying.
    */
   async open(): Promise<void> {
@@ -318,7 +318,7 @@ export class Member {
 
   /**
    * Pushes what is fresh, waits a moment for it to leave, takes in what has come, and closes the
-   * transport, where it was opened by this member. The rooms stay as they are. May be called twice,
+   * transport, where it was opened by this runtime. The rooms stay as they are. May be called twice,
    * and while it opens.
    */
   close(): Promise<void> {
@@ -356,7 +356,7 @@ export class Member {
   }
 
   #closed(): Failure {
-    return new Failure('closed', `the member of swarm "${this.swarm}" was closed`, {
+    return new Failure('closed', `the runtime of swarm "${this.swarm}" was closed`, {
       hint: 'start a new one',
     })
   }
@@ -430,7 +430,7 @@ export class Member {
 
   #arm(gossip: Gossip): void {
     clearTimeout(this.#wake)
-    const wait = Math.min(Math.max(this.#leastWait, gossip.wakeAt - now()), MOST_WAIT_MS)
+    const wait = Math.min(Math.max(this.#leastWait, gossip.wakeAt - now()), MAX_WAIT_MS)
     this.#wake = setTimeout(() => this.take({ type: 'wake' }), wait)
   }
 

@@ -1,30 +1,30 @@
 /**
- * The member through which a provider takes part: that of an agent, or one that all providers over
+ * The runtime through which a provider takes part: that of an agent, or one that all providers over
  * a transport share.
  *
  * ```ts
- * const membership = new Membership(via, 'notes', options, onProblem)
- * room.join(await membership.get())
- * await membership.release()
+ * const source = new RuntimeSource(via, 'notes', options, onProblem)
+ * room.join(await source.get())
+ * await source.release()
  * ```
  */
 import { Agent } from '../agent/agent.ts'
-import type { Member } from '../agent/member.ts'
 import type { Problem } from '../agent/problem.ts'
+import type { Runtime } from '../agent/runtime.ts'
 import { Failure } from '../errors.ts'
 import type { Transport } from '../transports/transport.ts'
 import type { ProviderOptions } from './options.ts'
-import { type Lease, leaseMember } from './shared-member.ts'
+import { type Lease, leaseRuntime } from './shared-runtime.ts'
 
 /** The swarm of those who name none. */
 const DEFAULT_SWARM = 'pilot-gossip'
 
-export class Membership {
+export class RuntimeSource {
   readonly #via: Transport | Agent
   readonly #room: string
   readonly #options: ProviderOptions
   readonly #onProblem: (problem: Problem) => void
-  /** Of a member of our own; an agent's belongs to the agent. */
+  /** Of a runtime of our own; an agent's belongs to the agent. */
   #lease: Lease | undefined
 
   constructor(
@@ -40,15 +40,15 @@ export class Membership {
   }
 
   /**
-   * The member, once it has started and no other provider of the room is about to leave it. Rejects
+   * The runtime, once it has started and no other provider of the room is about to leave it. Rejects
    * with the Failure of its opening, `closed` where the agent was stopped. A further call tries anew.
    */
-  async get(): Promise<Member> {
-    const member = await this.#started()
+  async get(): Promise<Runtime> {
+    const runtime = await this.#started()
     // It may have been opened by the agent, and be without users.
     if (this.#via instanceof Agent) await this.#via.vacateRoom(this.#room)
-    await member.freed(this.#room)
-    if (member.isStarted) return member
+    await runtime.freed(this.#room)
+    if (runtime.isStarted) return runtime
     throw this.#stopped()
   }
 
@@ -62,15 +62,15 @@ export class Membership {
     await this.#lease?.release()
   }
 
-  async #started(): Promise<Member> {
+  async #started(): Promise<Runtime> {
     const via = this.#via
     if (via instanceof Agent) {
-      await via.member.ready
-      if (via.member.isStarted) return via.member
+      await via.runtime.ready
+      if (via.runtime.isStarted) return via.runtime
       throw this.#stopped()
     }
     const { swarm = via.swarm ?? DEFAULT_SWARM, peers, config } = this.#options
-    this.#lease ??= leaseMember(via, {
+    this.#lease ??= leaseRuntime(via, {
       swarm,
       ...(peers && { peers }),
       ...(config && { config }),

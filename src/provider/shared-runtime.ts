@@ -1,15 +1,16 @@
 /**
- * One member for all providers over the same transport: opened for the first of them, closed with
+ * One runtime for all providers over the same transport: opened for the first of them, closed with
  * the last.
  *
  * ```ts
- * const lease = leaseMember(transport, { swarm, onProblem })
- * const member = await lease.started
+ * const lease = leaseRuntime(transport, { swarm, onProblem })
+ * const runtime = await lease.started
  * await lease.release()
  * ```
  */
-import { Member, type MemberOptions } from '../agent/member.ts'
+
 import type { Problem } from '../agent/problem.ts'
+import { Runtime, type RuntimeOptions } from '../agent/runtime.ts'
 import { TransportHold } from '../agent/transport-hold.ts'
 import { Failure } from '../errors.ts'
 import type { Transport } from '../transports/transport.ts'
@@ -22,23 +23,23 @@ interface User {
 }
 
 interface Shared {
-  readonly member: Member
-  readonly started: Promise<Member>
+  readonly runtime: Runtime
+  readonly started: Promise<Runtime>
   readonly users: Set<User>
-  /** Closes the member, and lets the next one have the transport then. */
+  /** Closes the runtime, and lets the next one have the transport then. */
   readonly end: () => Promise<void>
 }
 
 export interface Lease {
   /** Rejects with the Failure of its opening. */
-  readonly started: Promise<Member>
+  readonly started: Promise<Runtime>
   /** It will be released before `over` settles: who wants the transport for something else may wait. */
   leaveSoon(over: Promise<unknown>): void
-  /** Closes the member where nobody else uses it, also while it starts. May be called twice. */
+  /** Closes the runtime where nobody else uses it, also while it starts. May be called twice. */
   release(): Promise<void>
 }
 
-export type LeaseOptions = Omit<MemberOptions, 'transport'> & {
+export type LeaseOptions = Omit<RuntimeOptions, 'transport'> & {
   readonly onProblem: (problem: Problem) => void
 }
 
@@ -55,51 +56,51 @@ const share = (transport: Transport, options: LeaseOptions): Shared => {
   const onProblem = (problem: Problem): void => {
     for (const { tell } of [...users]) tell(problem)
   }
-  const member = new Member({ ...options, transport, onProblem })
+  const runtime = new Runtime({ ...options, transport, onProblem })
   const hold = new TransportHold(transport, () => leavingOf(users))
   const end = (): Promise<void> => {
     if (shares.get(transport) === shared) shares.delete(transport)
-    return hold.leave(() => member.close())
+    return hold.leave(() => runtime.close())
   }
-  const start = async (): Promise<Member> => {
+  const start = async (): Promise<Runtime> => {
     try {
       await hold.take()
-      await member.open()
-      await member.start()
+      await runtime.open()
+      await runtime.start()
     } catch (error) {
       // The next one tries anew: a daemon may be up by then.
       await end()
       throw error
     }
-    return member
+    return runtime
   }
   const started = start()
   started.catch(() => undefined) // its users are told
-  const shared: Shared = { member, started, users, end }
+  const shared: Shared = { runtime, started, users, end }
   shares.set(transport, shared)
   return shared
 }
 
 /** Another provider has opened it: what this one wants of it besides. */
-const join = async ({ member, started }: Shared, options: LeaseOptions): Promise<Member> => {
+const join = async ({ runtime, started }: Shared, options: LeaseOptions): Promise<Runtime> => {
   await started
-  if (options.peers) await member.invite(options.peers)
-  return member
+  if (options.peers) await runtime.invite(options.peers)
+  return runtime
 }
 
 /**
- * The member of that transport, made where there is none; its `config` is that of the first. One
+ * The runtime of that transport, made where there is none; its `config` is that of the first. One
  * that all its users are leaving is waited for where it cannot be joined, and then the transport is
  * opened again. Throws a Failure (invalid_argument) where the transport is used for another swarm.
  */
-export const leaseMember = (transport: Transport, options: LeaseOptions): Lease => {
+export const leaseRuntime = (transport: Transport, options: LeaseOptions): Lease => {
   const found = shares.get(transport)
   const { swarm, onProblem } = options
-  const known = found?.member.swarm === swarm ? found : undefined
+  const known = found?.runtime.swarm === swarm ? found : undefined
   if (found && !known && !leavingOf(found.users)) {
     throw new Failure(
       'invalid_argument',
-      `swarm "${swarm}": the transport is used for swarm "${found.member.swarm}" already`,
+      `swarm "${swarm}": the transport is used for swarm "${found.runtime.swarm}" already`,
       { hint: 'give each swarm a transport of its own' },
     )
   }

@@ -3,9 +3,9 @@
  * the smoothed time and four times its deviation), but never less than what a quiet host is given.
  *
  * ```ts
- * const patience = new Patience(3_000, 10_000)
- * patience.took(1_500)
- * patience.ms // 4500
+ * const timeout = new AdaptiveTimeout(3_000, 10_000)
+ * timeout.took(1_500)
+ * timeout.ms // 4500
  * ```
  */
 
@@ -16,7 +16,7 @@ const NEWEST_DEVIATION = 1 / 4
 /** Deviations beyond the smoothed time; of RFC 6298. */
 const DEVIATIONS = 4
 
-export class Patience {
+export class AdaptiveTimeout {
   readonly #leastMs: number
   readonly #mostMs: number
   #usualMs: number | undefined

@@ -5,7 +5,7 @@
  * call that made the change.
  *
  * ```ts
- * const end = emitWhole(awareness)
+ * const end = emitToAll(awareness)
  * awareness.setLocalState({ name: 'Ada' })   // throws what a listener threw, after all were called
  * end()
  * ```
@@ -40,7 +40,7 @@ const emitOf = (awareness: Awareness): Emit => {
 }
 
 /** From now on, until the function that is returned is called by all who called this. */
-export const emitWhole = (awareness: Awareness): (() => void) => {
+export const emitToAll = (awareness: Awareness): (() => void) => {
   const before = users.get(awareness) ?? 0
   users.set(awareness, before + 1)
   if (before === 0) awareness.emit = emitOf(awareness) as Awareness['emit']

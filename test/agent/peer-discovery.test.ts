@@ -31,8 +31,8 @@ test('a member that is given itself, by address or by name, is no peer of its ow
   try {
     await b.start()
     await a.start()
-    assert.equal(a.member.given, ['b', 'name-of-b'])
-    assert.equal(b.member.given, ['a', 'name-of-a'])
+    assert.equal(a.runtime.given, ['b', 'name-of-b'])
+    assert.equal(b.runtime.given, ['a', 'name-of-a'])
     await until('them to have met', () => a.peers()[0]?.lastHeard != null)
     assert.equal(
       a.peers().map(({ address }) => address),

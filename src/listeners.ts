@@ -3,7 +3,7 @@
  * come out of a timer, a socket or a child's event, where it would end the process.
  *
  * ```ts
- * const tell = heedless(options.onProblem)   // never throws
+ * const tell = safeListener(options.onProblem)   // never throws
  * attempt(() => listener(event), (error) => tell({ type: 'observer_failed', error }))
  * ```
  */
@@ -24,7 +24,7 @@ export const warn = (code: string, text: string): void =>
   process.emitWarning(text, { type: 'PilotGossipWarning', code })
 
 /** The same for what a listener has thrown. */
-export const warnOf = (error: unknown): void =>
+export const warnOfThrown = (error: unknown): void =>
   warn('observer_failed', `a listener of the program failed: ${textOf(error)}`)
 
 /** Runs it; what it throws goes to `onThrown`, which must not throw. */
@@ -37,7 +37,7 @@ export const attempt = (run: () => void, onThrown: (error: unknown) => void): vo
 }
 
 /** The listener as one that never throws: what it throws is a warning of the process. */
-export const heedless =
+export const safeListener =
   <Args extends readonly unknown[]>(listener: (...args: Args) => void): ((...args: Args) => void) =>
   (...args) =>
-    attempt(() => listener(...args), warnOf)
+    attempt(() => listener(...args), warnOfThrown)

@@ -1,9 +1,9 @@
 /**
- * Where a member's peers come from: those it was given, whose names the transport resolves, and
+ * Where a runtime's peers come from: those it was given, whose names the transport resolves, and
  * those the transport finds by itself. Looks again now and then, as both come and go.
  *
  * ```ts
- * const search = new PeerSearch({ transport, peers: ['alice'], countKnown, onPeers, onFailure })
+ * const search = new PeerDiscovery({ transport, peers: ['alice'], countKnown, onPeers, onFailure })
  * await search.resolve()
  * search.start()
  * search.stop()
@@ -15,10 +15,10 @@ import type { Transport } from '../transports/transport.ts'
 /** Milliseconds between two looks for peers. Each may cost some calls of pilotctl. */
 const DISCOVER_MS = 60_000
 
-/** The same while nobody is known: a member of a new swarm waits for the others. */
+/** The same while nobody is known: a runtime of a new swarm waits for the others. */
 const DISCOVER_ALONE_MS = 5_000
 
-export interface PeerSearchOptions {
+export interface PeerDiscoveryOptions {
   readonly transport: Transport
   /** Names or addresses. */
   readonly peers: readonly string[]
@@ -28,8 +28,8 @@ export interface PeerSearchOptions {
   readonly onFailure: (failure: Failure) => void
 }
 
-export class PeerSearch {
-  readonly #options: PeerSearchOptions
+export class PeerDiscovery {
+  readonly #options: PeerDiscoveryOptions
   /** Peers that were given and have no address yet. */
   #unresolved: readonly string[]
   /** Names and addresses that were given and turned out to be our own. */
@@ -37,7 +37,7 @@ export class PeerSearch {
   #timer: NodeJS.Timeout | undefined
   #isStopped = false
 
-  constructor(options: PeerSearchOptions) {
+  constructor(options: PeerDiscoveryOptions) {
     this.#options = options
     this.#unresolved = options.peers
   }
