@@ -3,12 +3,14 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
+import { decodePush } from '../crdt/index.ts'
 import { Agent, type Problem } from '../src/agent.ts'
 import { Failure } from '../src/errors.ts'
 import { PilotGossipProvider } from '../src/provider/index.ts'
 import type { RoomLease } from '../src/room-lease.ts'
 import { type Keep, keepIn } from '../src/store/keep.ts'
 import type { Store } from '../src/store/store.ts'
+import type { TransportHooks } from '../src/transport.ts'
 import { MemoryHub, MemoryTransport } from '../src/transports/memory.ts'
 import { FakeTimers, settle } from './helpers/fake-timers.ts'
 import { inFolder } from './helpers/folder.ts'
@@ -36,12 +38,37 @@ interface Kit {
   readonly peer: Agent
 }
 
+interface Setup {
+  readonly change?: Change
+  /** Default true. */
+  readonly isKept?: boolean
+  /** Which messages reach the agent; the others are lost. Default all. */
+  readonly arrives?: (text: string) => boolean
+}
+
+/** A memory transport that loses incoming messages. */
+class LossyTransport extends MemoryTransport {
+  readonly #arrives: (text: string) => boolean
+
+  constructor(hub: MemoryHub, address: string, arrives: (text: string) => boolean) {
+    super(hub, address)
+    this.#arrives = arrives
+  }
+
+  override open(hooks: TransportHooks): Promise<void> {
+    return super.open({
+      ...hooks,
+      accepts: (text) => this.#arrives(text) && hooks.accepts(text),
+    })
+  }
+}
+
 /** Runs with an agent that keeps its rooms in a folder, unless it is to keep none, and a peer. */
 const withAgent =
-  (run: (kit: Kit) => Promise<void>, options: { change?: Change; isKept?: boolean } = {}) =>
+  (run: (kit: Kit) => Promise<void>, setup: Setup = {}) =>
   (): Promise<void> =>
     inFolder(async (dir) => {
-      const { change = () => ({}), isKept = true } = options
+      const { change = () => ({}), isKept = true, arrives = () => true } = setup
       const keep = keepIn(join(dir, 'a'))
       const changed: Keep = {
         ...keep,
@@ -56,7 +83,7 @@ const withAgent =
       const config = { intervalMs: 200, backoffMs: 50 }
       const agent = new Agent({
         swarm: 'kv',
-        transport: new MemoryTransport(hub, 'a'),
+        transport: new LossyTransport(hub, 'a', arrives),
         config,
         timers,
         ...(isKept && { keep: changed }),
@@ -288,6 +315,12 @@ const appends: { readonly update: Uint8Array; readonly settle: (what: Promise<vo
   []
 let disk: 'works' | 'is slow' | 'is full' = 'works'
 
+/** Messages to the agent. */
+let lost = 0
+
+const bringsUpdate = (text: string): boolean =>
+  decodePush(text, 'kv').state.get('notes')?.update !== undefined
+
 test(
   'where the disk refuses what came while it closed, it is shared again with all of it',
   withAgent(
@@ -301,6 +334,10 @@ test(
       write(room, 'zero ')
       room.close()
       await timers.pass(A_WHILE)
+      await until('a message without an update is lost', () => {
+        peer.push()
+        return lost > 0
+      })
       theirs.doc.getText('text').insert(3, ' two')
       await until('more comes while it closes', () => appends.length === 2)
       const opening = agent.openRoom('notes')
@@ -328,6 +365,13 @@ test(
           })
         },
       }),
+      // The agent takes in its next message only after what the last one brought is on disk. While
+      // the disk is slow, a message that brings nothing would keep out the one that does.
+      arrives: (text) => {
+        if (disk !== 'is slow' || bringsUpdate(text)) return true
+        lost++
+        return false
+      },
     },
   ),
 )
