@@ -13,6 +13,7 @@ import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
 import { countRuns, emptyDeletes, hasDeletes } from './deletes.ts'
 import { type ClockRun, type Delta, isEmptyDelta } from './delta.ts'
+import { isHighSurrogate } from './text.ts'
 
 export interface Cut {
   readonly chunk: Delta
@@ -36,8 +37,6 @@ const references = (item: Y.Item): Y.ID[] => {
     ids.push(parent._item.id)
   return ids
 }
-
-const isHighSurrogate = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff
 
 /**
  * How many clocks of `struct`, from `clock` up to `end`, to take when about this `share` of its

@@ -7,11 +7,20 @@
  * const push = decodePush(text, 'kv')       // throws a Rejection
  * ```
  */
-import { fromBase64, toBase64 } from 'lib0/buffer'
-import { encodeUtf8 } from 'lib0/string'
+import { toBase64 } from 'lib0/buffer'
 import * as Y from 'yjs'
 import type { Clocks } from './delta.ts'
-import { DIGEST_PATTERN } from './digest.ts'
+import {
+  check,
+  isObject,
+  type JsonObject,
+  readBase64,
+  readBytes,
+  readCount,
+  readDigest,
+  readName,
+  show,
+} from './fields.ts'
 import { decodeWriters, encodeWriters, FINGERPRINT_PATTERN } from './fingerprint.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import {
@@ -23,15 +32,16 @@ import {
   type PackedUpdate,
   type Push,
 } from './message.ts'
-import { Rejection, type RejectionReason } from './rejection.ts'
+import { Rejection } from './rejection.ts'
+import { textBytes } from './text.ts'
 
-const encodeUpdate = ({ needs, told, ...update }: PackedUpdate): Record<string, unknown> => ({
+const encodeUpdate = ({ needs, told, ...update }: PackedUpdate): JsonObject => ({
   ...update,
   ...(needs && { needs: toBase64(Y.encodeStateVector(new Map(needs))) }),
   ...(told && told.length > 0 && { told }),
 })
 
-const encodeState = (state: DocState): Record<string, unknown> => {
+const encodeState = (state: DocState): JsonObject => {
   const { update, digest, content, writers, vector, deletes, awareness } = state
   const { answer, more, enough, partial } = state
   return {
@@ -64,75 +74,6 @@ export const encodePush = (push: Push): string =>
     ...(push.fragment && { fragment: push.fragment }),
     ...(push.missing && { missing: push.missing }),
   })
-
-type Json = Record<string, unknown>
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const check = (ok: boolean, reason: RejectionReason, message: () => string): void => {
-  if (!ok) throw new Rejection(reason, message())
-}
-
-/** For a message. What is inside of objects is not shown: it may be nested too deep to be written. */
-const show = (value: unknown): string => {
-  if (typeof value === 'string') {
-    return value.length > 60 ? `${JSON.stringify(value.slice(0, 60))}…` : JSON.stringify(value)
-  }
-  if (Array.isArray(value)) return 'an array'
-  return typeof value === 'object' && value !== null ? 'an object' : String(value)
-}
-
-const readCount = (value: unknown, what: string): number => {
-  check(
-    Number.isSafeInteger(value) && (value as number) >= 0,
-    'malformed',
-    () => `${what} is ${show(value)}, not a whole number`,
-  )
-  return value as number
-}
-
-const readName = (value: unknown, what: string, limits: Limits): string => {
-  check(typeof value === 'string', 'malformed', () => `${what} is ${show(value)}, not a string`)
-  const name = value as string
-  check(
-    name.length <= limits.nameLength,
-    'too_large',
-    () => `${what} has ${name.length} characters`,
-  )
-  check(name.length > 0, 'malformed', () => `${what} is empty`)
-  return name
-}
-
-const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/
-
-const readBase64 = (value: unknown, what: string): string => {
-  check(
-    typeof value === 'string' && value.length % 4 === 0 && BASE64.test(value),
-    'malformed',
-    () => `${what} is not base64: ${show(value)}`,
-  )
-  return value as string
-}
-
-const readDigest = (value: unknown, what: string): string => {
-  check(
-    typeof value === 'string' && DIGEST_PATTERN.test(value),
-    'malformed',
-    () => `${what} is ${show(value)}, not 32 hex digits`,
-  )
-  return value as string
-}
-
-const readBytes = (value: unknown, what: string): Uint8Array => {
-  const text = readBase64(value, what)
-  check(
-    text.length <= LIMITS.fieldLength,
-    'too_large',
-    () => `${what} has ${text.length} characters`,
-  )
-  return fromBase64(text)
-}
 
 const readClocks = (value: unknown, what: string): Clocks => {
   const bytes = readBytes(value, what)
@@ -248,39 +189,41 @@ const readMissing = (value: unknown, limits: Limits): Missing => {
   }
 }
 
-const parse = (text: string, limits: Limits): Json => {
-  // A character takes one to three bytes, so hardly any text needs counting.
-  const isShort = text.length * 3 <= limits.messageBytes
-  const isLong = text.length > limits.messageBytes
-  const bytes = isShort || isLong ? text.length : encodeUtf8(text).length
-  check(bytes <= limits.messageBytes, 'too_large', () => `message of ${bytes} bytes`)
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    throw new Rejection('malformed', `not JSON: ${(error as Error).message}`, error)
-  }
+/**
+ * Parses a message and checks that it is a push. `parsed` is what the text was parsed to before, if
+ * it was; its length is checked all the same. Throws a Rejection.
+ */
+export const parseMessage = (text: string, limits: Limits, parsed?: unknown): JsonObject => {
+  checkLength(text, limits)
+  const value = parsed ?? parseJson(text)
   if (!isObject(value) || value.type !== MESSAGE_TYPE) {
     throw new Rejection('malformed', `not a ${MESSAGE_TYPE}: ${show(value)}`)
   }
   return value
 }
 
-/** Is this text a push of that swarm, in any format? Cheap to ask of each message in a shared inbox; never throws. */
-export const isPushOf = (text: string, swarm: string): boolean => {
-  // Most of what is not ours does not even name the type: no need to parse it.
-  if (!text.includes(MESSAGE_TYPE)) return false
+const checkLength = (text: string, limits: Limits): void => {
+  // A UTF-16 unit takes one to three bytes, so hardly any text needs counting.
+  const isShort = text.length * 3 <= limits.messageBytes
+  const isLong = text.length > limits.messageBytes
+  const bytes = isShort || isLong ? text.length : textBytes(text)
+  check(bytes <= limits.messageBytes, 'too_large', () => `message of ${bytes} bytes`)
+}
+
+const parseJson = (text: string): unknown => {
   try {
-    const value: unknown = JSON.parse(text)
-    return isObject(value) && value.type === MESSAGE_TYPE && value.swarm === swarm
-  } catch {
-    return false // not JSON, so not ours
+    return JSON.parse(text)
+  } catch (error) {
+    throw new Rejection('malformed', `not JSON: ${(error as Error).message}`, error)
   }
 }
 
 /** Decodes and checks a push of `swarm`; throws a Rejection that says what is wrong with it. */
-export const decodePush = (text: string, swarm: string, limits: Limits = LIMITS): Push => {
-  const value = parse(text, limits)
+export const decodePush = (text: string, swarm: string, limits: Limits = LIMITS): Push =>
+  decodeParsed(parseMessage(text, limits), swarm, limits)
+
+/** Decodes and checks a parsed push of `swarm`; throws a Rejection. */
+export const decodeParsed = (value: JsonObject, swarm: string, limits: Limits): Push => {
   if (value.swarm !== swarm) {
     throw new Rejection('wrong_swarm', `push of swarm ${show(value.swarm)}, we are "${swarm}"`)
   }

@@ -13,6 +13,7 @@ import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
 import type { Platform } from './platform.ts'
+import type { StoredStruct } from './structs.ts'
 
 /** Bytes of SHA-256 for each writer, and for all: chance alone does not make two equal, and nobody gains by it. */
 const HASH_BYTES = 8
@@ -112,13 +113,11 @@ class Canon {
   }
 }
 
-type Struct = Y.Item | Y.GC
-
 /** What was made of a writer, and for which state of it. */
 export type FingerprintCache = Map<number, { readonly state: string; readonly hash: Uint8Array }>
 
 /** Clocks are only added to, and deleted: their end and how many are left tell one state from another. */
-const stateOf = (structs: readonly Struct[]): string => {
+const stateOf = (structs: readonly StoredStruct[]): string => {
   const last = structs.at(-1)
   let left = 0
   for (const struct of structs) if (!struct.deleted) left += struct.length

@@ -19,7 +19,7 @@ export {
   writeState,
 } from './awareness-state.ts'
 export { fitsChunk, takeChunk } from './chunk.ts'
-export { decodePush, encodePush, isPushOf } from './codec.ts'
+export { decodePush, encodePush } from './codec.ts'
 export {
   type DeleteSet,
   decodeDeletes,
@@ -77,9 +77,12 @@ export { checkOwnDoc, type DocKind, ForeignDocError, kindOfDoc } from './own-doc
 export { ForkRejection } from './own-writer.ts'
 export { packUpdate, unpackUpdate } from './packed.ts'
 export type { Platform } from './platform.ts'
+export { PushReader } from './push-reader.ts'
 export { REJECTION_REASONS, Rejection, type RejectionReason } from './rejection.ts'
 export { Replica } from './replica.ts'
 export { deepMerge, type Json, type ScalarPush, ScalarReplica } from './scalar.ts'
+export { type StoredStruct, structsOf } from './structs.ts'
+export { isHighSurrogate, jsonBytes, textBytes } from './text.ts'
 export {
   type GuardedTransactions,
   guardTransactions,

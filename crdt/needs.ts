@@ -13,22 +13,10 @@
  */
 import * as Y from 'yjs'
 import type { ClockRun, Clocks, Delta } from './delta.ts'
-
-type Struct = Y.Item | Y.GC
-
-/** The structs of one writer that hold clocks from `from` up to `to`. */
-function* structsOf(doc: Y.Doc, writer: number, { from, to }: ClockRun): Generator<Struct> {
-  const structs = doc.store.clients.get(writer) as Struct[] | undefined
-  if (!structs || from >= Y.getState(doc.store, writer)) return
-  for (let i = Y.findIndexSS(structs, from); i < structs.length; i++) {
-    const struct = structs[i]!
-    if (struct.id.clock >= to) return
-    yield struct
-  }
-}
+import { type StoredStruct, structsOf } from './structs.ts'
 
 /** The entry that is under the key of `struct` now, if that is another one. */
-const winnerOver = (struct: Struct): Y.Item | undefined => {
+const winnerOver = (struct: StoredStruct): Y.Item | undefined => {
   if (!(struct instanceof Y.Item) || !struct.deleted || struct.parentSub === null) return undefined
   const parent = struct.parent
   if (!(parent instanceof Y.AbstractType)) return undefined

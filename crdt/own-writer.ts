@@ -10,6 +10,7 @@
 import * as Y from 'yjs'
 import type { DecodedUpdate, Struct } from './decoded.ts'
 import { Rejection } from './rejection.ts'
+import type { StoredStruct } from './structs.ts'
 import type { OwnRange } from './withheld.ts'
 
 export class ForkRejection extends Rejection {
@@ -22,9 +23,7 @@ export class ForkRejection extends Rejection {
   }
 }
 
-type OwnStruct = Y.Item | Y.GC
-
-const isGone = (struct: OwnStruct): boolean =>
+const isGone = (struct: StoredStruct): boolean =>
   !(struct instanceof Y.Item) || struct.deleted || struct.content instanceof Y.ContentDeleted
 
 const isSameId = (a: Y.ID | null, b: Y.ID | null): boolean => Y.compareIDs(a, b)
@@ -64,7 +63,12 @@ const isSameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((byte, i) => byte === b[i])
 
 /** How many clocks from `clock` on, of `length`, are the same in both. What is deleted in one may be anything. */
-const countSame = (ours: OwnStruct, theirs: OwnStruct, clock: number, length: number): number => {
+const countSame = (
+  ours: StoredStruct,
+  theirs: StoredStruct,
+  clock: number,
+  length: number,
+): number => {
   if (isGone(ours) || isGone(theirs)) return length
   const [a, b] = [ours as Y.Item, theirs as Y.Item]
   const origin = originAt(b, clock)
@@ -85,8 +89,8 @@ const countSame = (ours: OwnStruct, theirs: OwnStruct, clock: number, length: nu
 
 /** The first clock from `from` up to `to` at which an own struct of the update is another one. */
 const findDifference = (
-  structs: readonly OwnStruct[],
-  theirs: OwnStruct,
+  structs: readonly StoredStruct[],
+  theirs: StoredStruct,
   from: number,
   to: number,
 ): number | undefined => {
@@ -102,7 +106,7 @@ const findDifference = (
 
 const isOwn =
   (writer: number) =>
-  (struct: Struct): struct is OwnStruct =>
+  (struct: Struct): struct is StoredStruct =>
     struct.id.client === writer && !(struct instanceof Y.Skip)
 
 /**
@@ -120,7 +124,7 @@ export const checkOwn = (
   const isWithheld = range?.writer === writer
   const from = isWithheld ? range.from : 0
   const fresh = isWithheld ? Math.min(range.fresh, known) : known
-  const own = (store.clients.get(writer) ?? []) as OwnStruct[]
+  const own = (store.clients.get(writer) ?? []) as StoredStruct[]
   for (const struct of structs.filter(isOwn(writer))) {
     const end = struct.id.clock + struct.length
     if (end <= from) continue

@@ -9,11 +9,14 @@
  * ```
  */
 import * as Y from 'yjs'
-
-type Struct = Y.Item | Y.GC
+import type { StoredStruct } from './structs.ts'
 
 /** The place of the struct that begins at `clock`; one that reaches over it is cut. */
-const cutAt = (transaction: Y.Transaction, structs: Struct[], { client, clock }: Y.ID): number => {
+const cutAt = (
+  transaction: Y.Transaction,
+  structs: StoredStruct[],
+  { client, clock }: Y.ID,
+): number => {
   const at = Y.findIndexSS(structs as Y.Item[], clock)
   const struct = structs[at]!
   if (struct.id.clock === clock) return at
@@ -60,7 +63,7 @@ export const renameStructs = (
   Y.transact(
     doc,
     (transaction) => {
-      const structs = clients.get(from.client) as Struct[]
+      const structs = clients.get(from.client) as StoredStruct[]
       const moved = structs.splice(cutAt(transaction, structs, from))
       const renamed = (id: Y.ID): Y.ID =>
         id.client === from.client && id.clock >= from.clock

@@ -11,7 +11,7 @@
  * await runtime.close()
  * ```
  */
-import { isPushOf, type Replica } from '../../crdt/index.ts'
+import { PushReader, type Replica } from '../../crdt/index.ts'
 import { deferred } from '../deferred.ts'
 import { Failure, toFailure } from '../errors.ts'
 import {
@@ -110,6 +110,7 @@ export class Runtime {
   #isCutOff = false
   /** What was reported last of our own side. */
   #told: Failure | undefined
+  readonly #reader: PushReader
   readonly #opening: PatientOpening
   /** Was `start` called? */
   #isWanted = false
@@ -120,6 +121,7 @@ export class Runtime {
     this.swarm = checkSwarm(options.swarm)
     this.transport = options.transport
     this.#options = options
+    this.#reader = new PushReader(this.swarm)
     this.#tell = reporter(options.onProblem)
     this.#search = new PeerDiscovery({
       transport: options.transport,
@@ -175,7 +177,7 @@ export class Runtime {
   #openTransport(): Promise<void> {
     this.#hasOpened = true
     return this.transport.open({
-      accepts: (text) => isPushOf(text, this.swarm),
+      accepts: (text) => this.#reader.accepts(text),
       receive: (incoming) => this.#receive([incoming], 0),
       receiveAll: (batch, waiting) => this.#receive(batch, waiting),
       onProblem: (failure) => {
@@ -192,6 +194,7 @@ export class Runtime {
       swarm: this.swarm,
       platform: nodePlatform,
       random: Math.random,
+      reader: this.#reader,
       maxMessageBytes: () => this.transport.maxMessageBytes,
       canName: (address) => !this.transport.isPrivate?.(address),
       canReach: (address) => this.transport.canReach?.(address) ?? true,
@@ -259,8 +262,8 @@ export class Runtime {
   #share(gossip: Gossip, room: Attachable): void {
     gossip.open(room.name, room.replica, room.openOptions)
     room.replica.takeLocal()
-    room.replica.onLocal = () => this.take({ type: 'changed' })
-    if (this.#isStarted) this.take({ type: 'changed' })
+    room.replica.onLocal = () => this.take({ type: 'changed', document: room.name })
+    if (this.#isStarted) this.take({ type: 'changed', document: room.name })
   }
 
   /** Shares it no more. What is fresh should have been pushed: see `drain`. */
@@ -371,12 +374,18 @@ export class Runtime {
     this.#events.push(event)
     if (!this.#isStarted || this.#isHandling) return
     this.#isHandling = true
+    const concerned = new Set<string>()
+    let concernsAll = false
     for (let next = this.#events.shift(); next; next = this.#events.shift()) {
       for (const effect of this.#handle(gossip, next)) this.#attempt(() => this.#carryOut(effect))
+      for (const name of gossip.concerned ?? []) concerned.add(name)
+      concernsAll ||= gossip.concerned === undefined
     }
     this.#isHandling = false
     if (this.#gossip === gossip) this.#arm(gossip)
-    for (const room of [...this.#rooms.values()]) this.#attempt(() => room.onStep())
+    for (const room of [...this.#rooms.values()]) {
+      if (concernsAll || concerned.has(room.name)) this.#attempt(() => room.onStep())
+    }
     if (!gossip.isBusy) {
       this.#onIdle?.()
       this.#onIdle = undefined

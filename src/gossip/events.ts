@@ -27,8 +27,8 @@ export type GossipEvent =
       /** Further ones that are known to wait behind them; default 0. */
       readonly waiting?: number
     }
-  /** A document was changed here; what is new is asked of its replica. */
-  | { readonly type: 'changed' }
+  /** A document was changed here: this one or, without a name, any. Its replica has the change. */
+  | { readonly type: 'changed'; readonly document?: string }
   /** The send to that peer has ended well. */
   | { readonly type: 'sent'; readonly to: string }
   /** The send to that peer has failed; what it carried may have arrived all the same. */

@@ -8,14 +8,16 @@
  * for (let next = parcel.next(); next; next = parcel.next()) send(encodePush({ …, fragment: next }))
  * ```
  */
-import type { Fragment, Missing } from '../../crdt/index.ts'
+import {
+  type Fragment,
+  isHighSurrogate,
+  jsonBytes,
+  type Missing,
+  textBytes,
+} from '../../crdt/index.ts'
 
-const utf8 = new TextEncoder()
-
-/** UTF-8 bytes of a text as a string of JSON, without its quotes. */
-const bytesInJson = (text: string): number => utf8.encode(JSON.stringify(text)).length - 2
-
-const isHighSurrogate = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff
+/** Bytes of the quotes around a JSON string. */
+const QUOTE_BYTES = 2
 
 /** The longest part of `text` from `start` on that takes at most `room` bytes in JSON; one character at least. */
 const cut = (text: string, start: number, room: number): string => {
@@ -24,7 +26,7 @@ const cut = (text: string, start: number, room: number): string => {
     // Never half a character: it would not survive the way.
     if (length > 1 && isHighSurrogate(text.charCodeAt(start + length - 1))) length--
     const part = text.slice(start, start + length)
-    const bytes = bytesInJson(part)
+    const bytes = jsonBytes(part) - QUOTE_BYTES
     if (bytes <= room || length <= 2) return part
     length = Math.max(2, Math.floor((length * room) / bytes))
   }
@@ -40,7 +42,7 @@ export class FragmentedText {
   /** `of` is the digest of the text; `room` how many bytes of JSON one fragment may take. */
   constructor(text: string, of: string, room: number) {
     this.of = of
-    this.#bytes = utf8.encode(text).length
+    this.#bytes = textBytes(text)
     const parts: string[] = []
     for (let start = 0; start < text.length; start += parts.at(-1)!.length) {
       parts.push(cut(text, start, room))

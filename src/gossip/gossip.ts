@@ -1,12 +1,14 @@
 /**
- * The gossip core: events in, effects out. It owns no clock, no randomness and no socket, so
- * the agent, the provider, the demo and the simulation run this very code.
+ * The gossip core: events in, effects out. It has no clock, no randomness and no socket of its own,
+ * so the agent, the provider, the demo and the simulation all run this code.
  *
- * Three things happen. *Push on change*: fresh changes are gathered for a moment and pushed to
- * some peers, who pass on what was new to them. *Rounds*: now and then the digest of the state
- * goes to some peers; equal means silence. *Repair*: a peer whose digest differs answers with
- * its state vector, and each side sends exactly what the other lacks. `crdt/PROTOCOL.md` says
- * it message by message.
+ * - *Dissemination*: fresh changes are batched for a moment and pushed to some peers, which pass on
+ *   what was new to them.
+ * - *Rounds*: now and then the digest of the state goes to some peers. Equal digests need no reply.
+ * - *Repair*: a peer whose digest differs replies with its state vector, and each side sends exactly
+ *   what the other lacks.
+ *
+ * `crdt/PROTOCOL.md` has the messages one by one.
  *
  * ```js
  * const gossip = new Gossip({ self, swarm, platform, random, maxMessageBytes })
@@ -15,32 +17,20 @@
  * setTimeout(() => gossip.handle({ type: 'wake' }, Date.now()), gossip.wakeAt - Date.now())
  * ```
  */
-import {
-  type DocState,
-  decodePush,
-  digestBytes,
-  type Fragment,
-  LIMITS,
-  type Limits,
-  type Push,
-  Rejection,
-  type Replica,
-} from '../../crdt/index.ts'
+import { LIMITS, type Limits, type Replica } from '../../crdt/index.ts'
 import { Composer } from './compose.ts'
 import { DEFAULTS, type GossipConfig } from './config.ts'
 import { Counters } from './counters.ts'
 import { Dissemination } from './dissemination.ts'
 import { type DocumentStatus, type OpenOptions, SharedDocument } from './document.ts'
-import type { GossipEffect, GossipEvent, ReceivedMessage } from './events.ts'
+import type { GossipEffect, GossipEvent } from './events.ts'
 import { fanoutsFor } from './fanouts.ts'
+import { Inbox } from './inbox.ts'
 import { bytesOf, type FinalMessage, type GossipOptions } from './options.ts'
 import { type Peer, type PeerSource, Peers } from './peers.ts'
 import { Puller } from './puller.ts'
-import { Reassembly } from './reassembly.ts'
-import { type ReceivedState, Repair } from './repair.ts'
+import { Repair } from './repair.ts'
 import { Sender } from './sender.ts'
-
-const utf8 = new TextEncoder()
 
 export class Gossip {
   readonly counters = new Counters()
@@ -53,71 +43,67 @@ export class Gossip {
   readonly #sender: Sender
   readonly #dissemination: Dissemination
   readonly #puller: Puller
-  readonly #repair: Repair
-  readonly #reassembly: Reassembly
+  readonly #inbox: Inbox
   #now = Number.NEGATIVE_INFINITY
   #effects: GossipEffect[] = []
+  readonly #concerned = new Set<string>()
+  #concernsAll = true
 
   constructor(options: GossipOptions) {
     this.#options = options
     this.#limits = options.limits ?? LIMITS
     this.config = { ...DEFAULTS, ...options.config }
     this.peers = new Peers(options.self, this.config, options.random, options)
-    this.#composer = new Composer({
-      self: options.self,
-      swarm: options.swarm,
+    this.#composer = this.#createComposer()
+    this.#sender = new Sender(this.peers, this.#composer, this.config, this.counters)
+    const shared = {
+      peers: this.peers,
+      sender: this.#sender,
+      composer: this.#composer,
+      config: this.config,
+      counters: this.counters,
+      limits: this.#limits,
       platform: options.platform,
+      documents: this.#documents,
       random: options.random,
-      // The others have our limits: what they would refuse need not be sent.
-      maxMessageBytes: () => Math.min(bytesOf(options.maxMessageBytes), this.#limits.messageBytes),
+      takeLocal: (now: number): void => this.#takeLocal(now),
+      emit: (effect: GossipEffect): void => void this.#effects.push(effect),
+    }
+    this.#dissemination = new Dissemination(shared)
+    this.#puller = new Puller({ ...shared, dissemination: this.#dissemination })
+    const parts = { ...shared, dissemination: this.#dissemination, puller: this.#puller }
+    const repair = new Repair({
+      ...parts,
+      reject: (from, error, document) => this.#inbox.reject(from, error, document),
+    })
+    this.#inbox = new Inbox({
+      ...parts,
+      repair,
+      swarm: options.swarm,
+      ...(options.reader && { reader: options.reader }),
+      onConcerned: (document) => this.#concern(document),
+    })
+  }
+
+  #createComposer(): Composer {
+    const { self, swarm, platform, random, maxMessageBytes } = this.#options
+    return new Composer({
+      self,
+      swarm,
+      platform,
+      random,
+      // Peers have the same limits, so they would reject a longer message.
+      maxMessageBytes: () => Math.min(bytesOf(maxMessageBytes), this.#limits.messageBytes),
       maxUpdateBytes: this.#limits.updateBytes,
       maxTextBytes: this.#limits.messageBytes,
       maxEntries: this.#limits.entries,
       fanouts: () => fanoutsFor(this.config, this.peers.living),
     })
-    this.#reassembly = new Reassembly({
-      digestOf: (text) => digestBytes(utf8.encode(text), options.platform),
-      // Well before whoever waits for the answer asks for all of it again.
-      patienceMs: this.config.pullTimeoutMs / 3,
-      maxLength: 2 * this.#limits.messageBytes,
-    })
-    this.#sender = new Sender(this.peers, this.#composer, this.config, this.counters)
-    this.#dissemination = new Dissemination({
-      peers: this.peers,
-      sender: this.#sender,
-      composer: this.#composer,
-      config: this.config,
-      documents: this.#documents,
-      random: options.random,
-    })
-    this.#puller = new Puller({
-      peers: this.peers,
-      sender: this.#sender,
-      dissemination: this.#dissemination,
-      composer: this.#composer,
-      config: this.config,
-      documents: this.#documents,
-      takeLocal: (now) => this.#takeLocal(now),
-    })
-    this.#repair = new Repair({
-      peers: this.peers,
-      sender: this.#sender,
-      dissemination: this.#dissemination,
-      puller: this.#puller,
-      counters: this.counters,
-      config: this.config,
-      limits: this.#limits,
-      platform: options.platform,
-      documents: this.#documents,
-      takeLocal: (now) => this.#takeLocal(now),
-      reject: (from, error, document) => this.#reject(from, error, document),
-      emit: (effect) => this.#effects.push(effect),
-    })
   }
 
   /**
-   * Starts to replicate a document under a name that is the same at all peers, and tells some of
-   * them at the next event.
+   * Starts to replicate a document under a name that is the same at all peers, and announces it to
+   * some of them with the next event.
    */
   open(document: string, replica: Replica, options: OpenOptions = {}): void {
     if (this.#documents.has(document)) throw new TypeError(`document "${document}" is open already`)
@@ -127,48 +113,48 @@ export class Gossip {
   }
 
   /**
-   * Stops it. Returns what peers were still to be told of it, as they were being told something
-   * else: messages to be sent now, of which no event is to be given.
+   * Stops replicating a document. Returns what is still queued for peers, as messages to be sent
+   * now; the caller reports no event for them.
    */
   close(document: string): FinalMessage[] {
-    const words = this.#finalMessages(document)
+    const messages = this.#finalMessages(document)
     this.#documents.delete(document)
     this.#puller.forget(document)
     for (const peer of this.peers) peer.outbox.forget(document)
-    return words
+    return messages
   }
 
-  /** Undefined where it is not open. */
+  /** Undefined if the document is not open. */
   statusOf(document: string): DocumentStatus | undefined {
     return this.#documents.get(document)?.status
   }
 
-  /** Has the peer told its digest of that document since this one was changed last? */
+  /** Has the peer sent its digest of the document since the document last changed here? */
   hasCurrentDigest(document: string, address: string): boolean {
     return this.#documents.get(document)?.hasCurrentDigest(address) ?? false
   }
 
-  /** The peers that have, or may have, that document. */
+  /** The peers that have, or may have, the document. */
   *peersOf(document: string): IterableIterator<Peer> {
     for (const peer of this.peers) if (this.peers.mayHave(peer, document)) yield peer
   }
 
-  /** When to send a `wake` at the latest: milliseconds on the clock of `handle`. */
+  /** When to send the next `wake` at the latest: milliseconds on the clock of `handle`. */
   get wakeAt(): number {
     return Math.min(
       this.#dissemination.wakeAt,
       this.#puller.wakeAt,
-      this.#reassembly.wakeAt,
+      this.#inbox.wakeAt,
       this.#sender.wakeAt(this.#now),
     )
   }
 
-  /** Messages on their way. */
+  /** Messages under way. */
   get sending(): number {
     return this.#sender.sending
   }
 
-  /** Is there something that peers are still to be told, or are being told? */
+  /** Is anything being sent, or waiting to be pushed? */
   get isBusy(): boolean {
     if (this.sending > 0) return true
     if (this.peers.size === 0) return false
@@ -178,17 +164,53 @@ export class Gossip {
     )
   }
 
-  /** Takes an event that happened at `now` (milliseconds, any epoch of Unix kind) and says what to do. */
+  /** The documents whose status the last event may have changed; undefined: all of them. */
+  get concerned(): ReadonlySet<string> | undefined {
+    return this.#concernsAll ? undefined : this.#concerned
+  }
+
+  /** Handles an event that happened at `now` (milliseconds, of any epoch), and returns what to do. */
   handle(event: GossipEvent, now: number): GossipEffect[] {
     this.#effects = []
     this.#now = now
+    this.#concerned.clear()
+    this.#concernsAll = false
+    const { size } = this.peers
+    this.#dispatch(event, now)
+    this.#takeLocal(now)
+    if (event.type === 'flush') this.#dissemination.flushNow(now)
+    if (this.peers.size !== size || this.wakeAt <= now) this.#concernsAll = true
+    this.#dissemination.announce(now)
+    this.#dissemination.onTime(now)
+    this.#puller.onTime(now)
+    this.#inbox.onTime(now)
+    this.#effects.push(...this.#sender.pump(now, this.#documents))
+    return this.#effects
+  }
+
+  #dispatch(event: GossipEvent, now: number): void {
     switch (event.type) {
       case 'message':
-        this.#onMessages([event], 0, now)
-        break
+        this.#inbox.receive([event], 0, now)
+        return
       case 'messages':
-        this.#onMessages(event.messages, event.waiting ?? 0, now)
-        break
+        this.#inbox.receive(event.messages, event.waiting ?? 0, now)
+        return
+      case 'changed':
+        // Local changes are taken in with every event.
+        this.#concern(event.document)
+        return
+      case 'awareness':
+        this.#concern(event.document)
+        this.#onAwareness(event, now)
+        return
+      case 'pull':
+        this.#concern(event.document)
+        this.#puller.pullFromSome(event.document, now)
+        return
+    }
+    this.#concern()
+    switch (event.type) {
       case 'sent':
         if (this.#sender.sent(event.to, now)) this.#dissemination.round(now)
         break
@@ -201,28 +223,18 @@ export class Gossip {
       case 'round':
         this.#dissemination.round(now)
         break
-      case 'awareness':
-        this.#onAwareness(event, now)
-        break
-      case 'pull':
-        this.#puller.pullFromSome(event.document, now)
-        break
       case 'flush':
       case 'wake':
-      case 'changed': // what was changed is taken in at every event
         break
     }
-    this.#takeLocal(now)
-    if (event.type === 'flush') this.#dissemination.flushNow(now)
-    this.#dissemination.announce(now)
-    this.#dissemination.onTime(now)
-    this.#puller.onTime(now)
-    if (this.#reassembly.wakeAt <= now) this.#requestFragments(now)
-    this.#effects.push(...this.#sender.pump(now, this.#documents))
-    return this.#effects
   }
 
-  /** New peers are pushed to at once: we may be new ourselves. */
+  #concern(document?: string): void {
+    if (document === undefined) this.#concernsAll = true
+    else this.#concerned.add(document)
+  }
+
+  /** A round starts at once for new peers: we may be new to the swarm ourselves. */
   #onPeers(addresses: readonly string[], source: PeerSource, now: number): void {
     const before = this.peers.size
     for (const address of addresses) this.peers.add(address, source)
@@ -230,8 +242,8 @@ export class Gossip {
   }
 
   /**
-   * Takes in what was changed here: at each event, as the document is encoded as it is, and
-   * what it says must have been taken in before.
+   * Takes in local changes of all documents, as any of them may be encoded into the next message,
+   * and a message must not contain a change that has not been taken in.
    */
   #takeLocal(now: number): void {
     for (const document of this.#documents.values()) {
@@ -239,11 +251,12 @@ export class Gossip {
       for (const delta of document.replica.takeLocal()) {
         document.changedHere(delta, now)
         this.#dissemination.changed(now)
+        this.#concern(document.name)
       }
     }
   }
 
-  /** Who is there: some are told, or the one who asked. */
+  /** Sends awareness to some peers, or to the one that asked. */
   #onAwareness(event: GossipEvent & { readonly type: 'awareness' }, now: number): void {
     const { document, since, to } = event
     if (!this.#documents.get(document)?.awareness) return
@@ -255,16 +268,16 @@ export class Gossip {
     if (peer) this.#sender.enqueue(peer, document, { awareness: since })
   }
 
-  /** Of digests and questions none: who hears them could not ask us, and we need no answer. */
+  /** Leaves out digests and pulls: no reply could reach us. */
   #finalMessages(name: string): FinalMessage[] {
-    const words: FinalMessage[] = []
-    if (!this.#documents.has(name)) return words
+    const messages: FinalMessage[] = []
+    if (!this.#documents.has(name)) return messages
     for (const peer of this.peers) {
-      if (words.length >= this.config.maxSends) break
+      if (messages.length >= this.config.maxSends) break
       if (peer.failures > 0) continue
-      const saying = peer.outbox.take(name)
-      if (!saying || (saying.since ?? saying.awareness ?? saying.answer) === undefined) continue
-      const { digest: _, pull: __, ...last } = saying
+      const queued = peer.outbox.take(name)
+      if (!queued || (queued.since ?? queued.awareness ?? queued.answer) === undefined) continue
+      const { digest: _, pull: __, ...last } = queued
       const { text } = this.#composer.compose(
         peer.address,
         [[name, last]],
@@ -275,88 +288,8 @@ export class Gossip {
       if (text === undefined) continue
       this.counters.pushesSent++
       this.counters.bytesSent += text.length
-      words.push({ to: peer.address, text })
+      messages.push({ to: peer.address, text })
     }
-    return words
-  }
-
-  #onMessages(messages: readonly ReceivedMessage[], waiting: number, now: number): void {
-    const heard: ReceivedState[] = []
-    this.#sender.received(waiting, now)
-    for (const { from, text } of messages) this.#onMessage(from, text, now, heard)
-    this.#repair.receive(heard, now)
-  }
-
-  /** Adds to `heard` what the message says of documents that are open here. */
-  #onMessage(from: string, text: string, now: number, heard: ReceivedState[]): void {
-    this.counters.pushesReceived++
-    this.counters.bytesReceived += text.length
-    let push: Push
-    try {
-      push = decodePush(text, this.#options.swarm, this.#limits)
-    } catch (error) {
-      this.#reject(from, error)
-      return
-    }
-    const isNew = !this.peers.get(from)
-    const peer = this.peers.received(from, now)
-    if (!peer) return // our own push came back
-    peer.documents = push.documents ?? 1
-    for (const member of push.members) this.peers.add(member, 'named')
-    // Somebody unknown to us knows few others: tell it some, with our digest.
-    if (isNew) this.#dissemination.introduce(peer)
-    if (push.missing) this.#sender.resendFragments(peer, push.missing)
-    if (push.fragment) this.#onFragment(peer, push.fragment, now, heard)
-    for (const [name, state] of push.state) {
-      const document = this.#documents.get(name)
-      if (document) heard.push({ peer, document, state })
-      else this.#onUnknown(peer, name, state)
-    }
-    // It has told of more than it has: it has closed some, and will tell of those it kept.
-    if (peer.digests.size > peer.documents)
-      for (const name of [...peer.digests.keys()])
-        if (!push.state.has(name)) peer.digests.delete(name)
-  }
-
-  /** The last fragment of a message makes it whole: then it counts as if it had come so. */
-  #onFragment(peer: Peer, fragment: Fragment, now: number, heard: ReceivedState[]): void {
-    let text: string | undefined
-    try {
-      text = this.#reassembly.take(peer.address, fragment, now)
-    } catch (error) {
-      this.#reject(peer.address, error)
-      return
-    }
-    if (text === undefined) {
-      // What is being answered comes, if slowly.
-      this.#puller.extend(peer, now)
-      return
-    }
-    this.#onMessage(peer.address, text, now, heard)
-  }
-
-  #requestFragments(now: number): void {
-    for (const { from, missing } of this.#reassembly.overdue(now)) {
-      const peer = this.peers.get(from)
-      if (!peer) continue
-      this.#sender.requestFragments(peer, missing)
-      this.#puller.extend(peer, now)
-    }
-  }
-
-  /** Others may have documents that we have not: it is no fault to tell of them. */
-  #onUnknown(peer: Peer, name: string, { digest, update, vector }: DocState): void {
-    if (digest !== undefined && peer.digests.size < this.#limits.documents)
-      peer.digests.set(name, digest)
-    // It may not know yet that we have not got it, or no more: no trouble to tell, but counted.
-    if (update || vector) this.counters.reject('unknown_document')
-  }
-
-  #reject(from: string, error: unknown, document?: string): void {
-    if (!(error instanceof Rejection)) throw error
-    this.counters.reject(error.reason)
-    const { reason, message } = error
-    const of = document !== undefined && { document }
-    this.#effects.push({ type: 'refused', from, ...of, reason, message })
+    return messages
   }
 }

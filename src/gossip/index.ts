@@ -1,5 +1,5 @@
 /** The gossip protocol, free of clocks and sockets. */
-export { updateRoom } from './compose.ts'
+
 export { DEFAULTS, type GossipConfig } from './config.ts'
 export { Counters } from './counters.ts'
 export { type DocumentStatus, NOT_SHARED, type OpenOptions } from './document.ts'
@@ -7,4 +7,5 @@ export type { GossipEffect, GossipEvent, ReceivedMessage } from './events.ts'
 export { Gossip } from './gossip.ts'
 export type { AwarenessSource } from './open-document.ts'
 export type { GossipOptions } from './options.ts'
+export { updateRoom } from './packing.ts'
 export type { Peer, PeerSource, Reach } from './peers.ts'

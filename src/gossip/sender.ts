@@ -198,7 +198,14 @@ export class Sender {
     if (missing) {
       peer.missing = undefined
       this.#ready.add(peer)
-      return [this.#begin(peer, this.#composer.wrap({ missing }, documents.size, now), [], now)]
+      return [
+        this.#begin(
+          peer,
+          this.#composer.composeFragment({ missing }, documents.size, now),
+          [],
+          now,
+        ),
+      ]
     }
     const isUnderWay = parcel !== undefined && !parcel.isSent
     if (isUnderWay && !this.#stateIsNext.has(peer)) return this.#sendFragment(peer, documents, now)
@@ -245,7 +252,7 @@ export class Sender {
       this.#ready.add(peer)
       this.#stateIsNext.add(peer)
     }
-    const text = this.#composer.wrap({ fragment }, documents.size, now)
+    const text = this.#composer.composeFragment({ fragment }, documents.size, now)
     return [this.#begin(peer, text, [], now, fragment)]
   }
 

@@ -9,7 +9,7 @@
  * ```
  */
 import * as Y from 'yjs'
-import type { ClockRun, Clocks, Delta } from '../../crdt/index.ts'
+import { type ClockRun, type Clocks, type Delta, structsOf } from '../../crdt/index.ts'
 import type { Gone } from './gone.ts'
 import { hotOf } from './hot.ts'
 import type { HotIndex } from './hot-index.ts'
@@ -29,17 +29,6 @@ const successorOf = (index: HotIndex, { map, key, part }: Gone): At | undefined 
   const view = index.cellOf(map, key)?.view(plain)
   const own = part === undefined ? undefined : view?.parts.find(({ client }) => client === part)
   return own ?? view?.hot ?? plain ?? view?.parts.at(-1) ?? view?.items.at(-1)
-}
-
-/** The structs of one writer that hold clocks of `run`. */
-function* structsOf(doc: Y.Doc, writer: number, { from, to }: ClockRun): Generator<Y.Item | Y.GC> {
-  const structs = doc.store.clients.get(writer) as (Y.Item | Y.GC)[] | undefined
-  if (!structs || from >= Y.getState(doc.store, writer)) return
-  for (let i = Y.findIndexSS(structs, from); i < structs.length; i++) {
-    const struct = structs[i]!
-    if (struct.id.clock >= to) return
-    yield struct
-  }
 }
 
 /** The plain entry of a root that the item was, which a hot one may have replaced. */

@@ -12,11 +12,11 @@ import {
   emptyDeletes,
   encodePush,
   fingerprintOf,
-  isPushOf,
   LIMITS,
   type Limits,
   type PackedUpdate,
   type Push,
+  PushReader,
   packUpdate,
   Rejection,
   type Replica,
@@ -398,7 +398,7 @@ test('what cannot be shown is refused all the same: nested too deep, half a lett
     reasonOf(() => decodePush(inside, 'kv')),
     'wrong_swarm',
   )
-  assert.not.ok(isPushOf(inside, 'kv'))
+  assert.not.ok(new PushReader('kv').accepts(inside))
   const half = `${JSON.stringify(complete()).slice(0, -1)},"x":"\ud800"}`
   assert.is(decodePush(half, 'kv').swarm, 'kv')
 })
@@ -424,7 +424,7 @@ test('another swarm’s push, and the seed’s, which names none', () => {
     reasonOf(() => decodePush(seed, 'kv')),
     'wrong_swarm',
   )
-  assert.not.ok(isPushOf(seed, 'kv'))
+  assert.not.ok(new PushReader('kv').accepts(seed))
 })
 
 test('a later format is refused as such, whatever else it says', () => {
@@ -620,10 +620,11 @@ test('64 MiB of zeros announced as 1,000 bytes are not inflated past 1,000', () 
 
 // The shared inbox
 
-test('isPushOf: this swarm’s pushes in any format, and nothing else', () => {
-  assert.ok(isPushOf(encodePush(push({})), 'kv'))
-  assert.ok(isPushOf('{"swarm":"kv","type":"gossip_push","format":99}', 'kv'))
-  assert.ok(isPushOf(encodePush(push({}, { swarm: 'рой 🦜' })), 'рой 🦜'))
+test('push reader: accepts pushes of its swarm in any format, and nothing else', () => {
+  const reader = new PushReader('kv')
+  assert.ok(reader.accepts(encodePush(push({}))))
+  assert.ok(reader.accepts('{"swarm":"kv","type":"gossip_push","format":99}'))
+  assert.ok(new PushReader('рой 🦜').accepts(encodePush(push({}, { swarm: 'рой 🦜' }))))
   for (const text of [
     encodePush(push({}, { swarm: 'kv2' })),
     '',
@@ -636,7 +637,57 @@ test('isPushOf: this swarm’s pushes in any format, and nothing else', () => {
     '[{"type":"gossip_push","swarm":"kv"}]',
     'null',
   ]) {
-    assert.not.ok(isPushOf(text, 'kv'), text)
+    assert.not.ok(reader.accepts(text), text)
+  }
+})
+
+test('push reader: parses a text once, however often it is asked before decoding', () => {
+  const reader = new PushReader('kv')
+  const text = encodePush(push({}))
+  const { parse } = JSON
+  let parsed = 0
+  JSON.parse = (json: string) => {
+    parsed++
+    return parse(json) as unknown
+  }
+  try {
+    reader.accepts(text)
+    assert.equal(reader.decode(text), decodePush(text, 'kv'))
+    assert.is(parsed, 2, 'once by the reader, once by decodePush')
+    reader.decode(text)
+    assert.is(parsed, 3, 'what was decoded is not kept')
+  } finally {
+    JSON.parse = parse
+  }
+})
+
+test('push reader: an accepted text is checked against the limits all the same', () => {
+  const reader = new PushReader('kv')
+  const text = encodePush(push({}))
+  assert.ok(reader.accepts(text))
+  assert.is(
+    reasonOf(() => reader.decode(text, { ...LIMITS, messageBytes: 10 })),
+    'too_large',
+  )
+})
+
+test('push reader: keeps a bounded number of parsed texts', () => {
+  const reader = new PushReader('kv')
+  const texts = Array.from({ length: 1_001 }, (_, i) =>
+    encodePush(push({}, { sender: `peer${i}` })),
+  )
+  for (const text of texts) assert.ok(reader.accepts(text))
+  const { parse } = JSON
+  let parsed = 0
+  JSON.parse = (json: string) => {
+    parsed++
+    return parse(json) as unknown
+  }
+  try {
+    for (const text of texts) assert.is(reader.decode(text).swarm, 'kv')
+    assert.is(parsed, 1, 'only the oldest is parsed again')
+  } finally {
+    JSON.parse = parse
   }
 })
 
