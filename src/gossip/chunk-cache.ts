@@ -1,24 +1,28 @@
 /**
- * Parts of long answers, packed: several peers that lack the same, as after a large import, are
- * sent the same parts, and to compress one takes most of what it costs to send it. Peers ask at
- * different times, so their parts begin at different clocks: a part that begins within a kept one
- * ends where that one ends, and from there on they are the same.
+ * Packed chunks of long answers. After a large import several peers lack the same changes and get
+ * the same chunks, and compression is most of what a chunk costs.
+ *
+ * Peers pull at different times, so their chunks begin at different clocks. A chunk that begins
+ * within a cached one ends where that one ends; from there on both peers get the same chunks.
  *
  * ```ts
- * const piece = cache.align(era, takeChunk(doc, delta, bytes).piece)
- * const update = cache.get(era, replica.deletes, piece, () => pack(piece))
+ * const chunk = cache.align(era, takeChunk(doc, delta, bytes).chunk)
+ * const update = cache.get(era, replica.deletes, chunk, () => pack(chunk))
  * ```
  */
 import { type DeleteSet, type Delta, hasDeletes, type PackedUpdate } from '../../crdt/index.ts'
 import { dropOldest } from './oldest.ts'
 
-/** Parts kept: peers that fetch the same are some parts apart. Each may take 1.5 MB. */
+/** Chunks kept. Peers that pull the same answer are some chunks apart. Each may take 1.5 MB. */
 const MAX_CHUNKS = 16
 
-/** Bytes of V1. A shorter part costs little to pack, and would make the parts of others as short. */
+/**
+ * Bytes of V1. A shorter chunk is cheap to pack, and would make the aligned chunks of other peers
+ * as short.
+ */
 const MIN_BYTES = 262_144
 
-/** Clocks `from` to `to` of one writer. */
+/** Clocks from `from` up to `to` of one writer. */
 interface Range {
   readonly writer: number
   readonly from: number
@@ -27,12 +31,14 @@ interface Range {
 
 interface CachedChunk extends Range {
   readonly era: object
-  /** Clocks of its range that were deleted: while there are as many, it is encoded as before. */
+  /**
+   * Deleted clocks in its range. While their number is the same, the chunk is encoded the same way.
+   */
   readonly deleted: number
   readonly update: PackedUpdate
 }
 
-/** What the piece holds where that is of one writer, and no deletes. */
+/** The range of a chunk; undefined if it has several writers, or deletes. */
 const rangeOf = ({ structs, deletes }: Delta): Range | undefined => {
   const [only, ...others] = structs
   if (!only || others.length > 0 || hasDeletes(deletes)) return undefined
@@ -40,7 +46,7 @@ const rangeOf = ({ structs, deletes }: Delta): Range | undefined => {
   return { writer, from, to }
 }
 
-/** Clocks of that range that are deleted. */
+/** Counts the deleted clocks in a range. */
 const countDeleted = ({ clients }: DeleteSet, { writer, from, to }: Range): number => {
   let count = 0
   for (const { clock, len } of clients.get(writer) ?? [])
@@ -49,10 +55,10 @@ const countDeleted = ({ clients }: DeleteSet, { writer, from, to }: Range): numb
 }
 
 export class ChunkCache {
-  /** Each under the key that is itself, so that the oldest can be dropped. */
+  /** In order of insertion, so that the oldest can be dropped. */
   readonly #chunks = new Set<CachedChunk>()
 
-  /** The piece, or the beginning of it that ends where a kept part does that holds its first clock. */
+  /** The chunk, shortened to the end of the cached chunk that holds its first clock. */
   align(era: object, piece: Delta): Delta {
     const range = rangeOf(piece)
     if (!range) return piece
@@ -65,7 +71,10 @@ export class ChunkCache {
     return piece
   }
 
-  /** The part as it was packed for another peer, else as `pack` makes it. `deletes` are the document's. */
+  /**
+   * The update as it was packed for another peer, or else as `pack` returns it. `deletes` are those
+   * of the document.
+   */
   get(era: object, deletes: DeleteSet, piece: Delta, pack: () => PackedUpdate): PackedUpdate {
     const range = rangeOf(piece)
     if (!range) return pack()

@@ -1,5 +1,6 @@
 /**
- * The settings of gossip. Each says its unit, why it has its value, and what a larger one costs.
+ * The settings of gossip. Each states its unit, the reason for its default, and what a larger value
+ * costs.
  *
  * ```js
  * new Gossip({ …, config: { ...DEFAULTS, fanout: 4 } })
@@ -7,91 +8,110 @@
  */
 
 export interface GossipConfig {
-  /** Peers a push goes to. */
+  /** Peers that a push goes to. */
   readonly fanout: number
   /** Milliseconds between two rounds. */
   readonly intervalMs: number
   /** Share of the interval by which a round may be early or late. */
   readonly jitter: number
-  /** Milliseconds that changes are gathered before they are pushed. */
+  /** Milliseconds for which changes are batched before they are pushed. */
   readonly batchMs: number
-  /** Milliseconds without anything fresh after which the digest follows what was pushed. */
+  /** Milliseconds without a fresh change after which pushes are followed by the digest. */
   readonly digestDelayMs: number
-  /** Peers it goes to; a longer update is announced to them together with those of `fanout`. */
+  /**
+   * Peers that this digest goes to. A change too long for a push is announced to them and to those
+   * of `fanout` at once.
+   */
   readonly digestFanout: number
-  /** Peers told of a document that is opened while they are known. */
+  /** Peers that are told about a document that is opened. */
   readonly announceFanout: number
-  /** Bytes of V1. A longer update is announced by the state's digest and fetched. */
+  /** Bytes of V1. A longer update is announced by the digest of the state, and pulled. */
   readonly inlineBytes: number
-  /** The same for many changes that are that short on average, and in a small swarm for one made here. */
+  /**
+   * The same for a batch of changes that are that short on average, and in a small swarm for a
+   * change made here.
+   */
   readonly maxInlineBytes: number
-  /** Milliseconds without an answer after which somebody else is asked. */
+  /** Milliseconds without an answer after which another peer is asked. */
   readonly pullTimeoutMs: number
-  /** Milliseconds after a start that changes are withheld while no peer shows that the writer id is ours alone. */
+  /**
+   * Milliseconds after a start for which own changes are withheld, if no peer confirms that no
+   * other copy uses the writer id.
+   */
   readonly aloneMs: number
-  /** Milliseconds a peer is left alone after its first failure; doubled by each further one. */
+  /**
+   * Milliseconds for which a peer is left alone after its first failure; doubled with each further
+   * one.
+   */
   readonly backoffMs: number
-  /** The most that grows to. */
+  /** Upper bound of that time. */
   readonly maxBackoffMs: number
-  /** Milliseconds between two tries while nothing can be sent from here, whoever it is for. */
+  /** Milliseconds between two attempts while nothing can be sent from here to any peer. */
   readonly pauseMs: number
-  /** Messages under way at one time, at most: fewer while sends are late (see `send-window.ts`). */
+  /**
+   * Upper bound of concurrent sends; there are fewer while sends are late (see `send-window.ts`).
+   */
   readonly maxSends: number
   /** Members named in a round's push. */
   readonly membersNamed: number
-  /** The same in the first push to somebody, who may be new and know nobody else. */
+  /** Members named in the first push to a peer, which may be new and know no other. */
   readonly membersIntroduced: number
-  /** Peers kept; beyond it, peers that others name are not taken in. */
+  /** Peers kept. Above this number, peers that other peers name are ignored. */
   readonly maxPeers: number
-  /** Digests of updates remembered as merged, for each document. */
+  /** Digests of merged updates that are remembered for each document. */
   readonly maxRemembered: number
 }
 
 export const DEFAULTS: GossipConfig = {
-  // The seed's. By rumour alone 3 leave out 6 % of a large swarm, whom the echo then reaches.
-  // Each one more is a message more a node and change, about 15 ms of processor over pilotctl.
+  // The seed's. With pushes alone, 3 miss 6 % of a large swarm; the digest then reaches those. Each
+  // one more costs every node one more message a change, about 15 ms of processor time with
+  // pilotctl.
   fanout: 3,
-  // The seed's. Rounds only repair, so this is the time a lost message costs, not that of a write.
+  // The seed's. Rounds only repair, so this delays what was lost, not every write.
   intervalMs: 5_000,
-  // Agents started together must not push together for ever.
+  // Agents that start together must not push together forever.
   jitter: 0.1,
-  // A script's burst of writes becomes one push; people do not notice it. More delays each hop by as much.
+  // A script's burst of writes becomes one push, and people do not notice the delay. A larger value
+  // adds to each hop.
   batchMs: 20,
-  // Five hops: by then a rumour that reaches a peer at all has done so, and nobody asks in vain.
-  // Longer delays those it has left out by as much.
+  // Five hops: by then a rumor has reached every peer that it reaches at all, so no peer pulls in
+  // vain. A larger value delays the peers that it missed.
   digestDelayMs: 250,
-  // Leaves out 0.2 % of 1,000 (0.7 % where a tenth is lost). Each is a message more a node and change.
+  // Misses 0.2 % of 1,000 nodes, or 0.7 % if a tenth of the messages is lost. Each one more costs
+  // every node one message a change.
   digestFanout: 3,
-  // Whoever has the document is found at once in a swarm of that size, and in a larger one by rounds.
-  // Each is a short message, once.
+  // In a swarm of that size a peer with the document is found at once, in a larger one by rounds.
+  // Costs one short message for each peer.
   announceFanout: 50,
-  // A push meets peers that have the update already about 2 times of 3: up to here that costs
-  // less than the two messages of a fetch. Larger costs its length twice more a node.
+  // Two of three pushes meet a peer that has the update already. Up to this length that is cheaper
+  // than the two messages of a pull. A larger value costs each node twice its length.
   inlineBytes: 4_096,
-  // In a small swarm nobody is told it twice. Of many changes a peer lacks some, and three messages
-  // of a fetch cost a busy host more than 64 KiB do. It fits, as base64, into the one argument of an
-  // old pilotctl.
+  // In a small swarm no peer gets a change twice. Of a batch a peer lacks only some changes, but
+  // the three messages of a pull cost a busy host more than 64 KiB do. As base64 it fits into the
+  // one argument of an old pilotctl.
   maxInlineBytes: 65_536,
-  // Ten round trips over pilotctl (50 ms each way) and a large state being encoded; each part of an
-  // answer gives as much again. Longer delays repair after a loss, shorter fetches twice on a busy host.
+  // Ten round trips with pilotctl (50 ms each way), and the time to encode a large state; each
+  // chunk of an answer extends it by as much. A larger value delays repair after a loss, a smaller
+  // one pulls twice on a busy host.
   pullTimeoutMs: 1_500,
-  // A lost ask is repeated within it, and answered over a slow pilotctl. With a peer there it ends when
-  // that answers. Longer delays what a restarted agent writes alone by as much.
+  // Long enough to repeat a lost pull, and to get its answer through a slow pilotctl. It ends early
+  // when a peer answers. A larger value delays what a restarted agent writes while it is alone.
   aloneMs: 3_000,
-  // A refused burst is over in a second.
+  // A burst that a peer refuses is over in a second.
   backoffMs: 1_000,
-  // A peer that comes back is heard at its first round, so waiting long costs nothing but the probes saved.
+  // A peer that comes back is heard from in its first round, so a long wait only saves probes.
   maxBackoffMs: 300_000,
-  // A try is one process. Longer delays everything when the daemon answers again.
+  // An attempt costs one process. A larger value delays everything after the daemon is back.
   pauseMs: 1_000,
-  // More processes at once are slower on two cores (measured: 4 to 8 are best).
+  // More processes are slower on two cores (measured: 4 to 8 are best).
   maxSends: 8,
-  // Twenty bytes each. More hardly helps: a newcomer is named to others as soon as it is heard.
+  // Twenty bytes each. More hardly help: other peers name a newcomer as soon as they hear from it.
   membersNamed: 5,
-  // A kilobyte, once for each peer. With it a newcomer knows 100 within five rounds, else within 16.
+  // A kilobyte, once for each peer. It lets a newcomer know 100 peers after five rounds instead of
+  // 16.
   membersIntroduced: 50,
   // About 500 bytes each.
   maxPeers: 20_000,
-  // About 200 bytes each; a duplicate that comes later still costs only its look-up in the document.
+  // About 200 bytes each. A duplicate that comes later costs one look-up in the document.
   maxRemembered: 4_096,
 }

@@ -1,12 +1,12 @@
 /**
- * The fingerprint of one document's content, and with whom it differs though the digests are equal.
- * It is made in quiet times alone, as it goes through the whole document, and kept while the digest
- * stays the same.
+ * The content fingerprint of one document, and the peers whose content differs although their
+ * digest is equal. It is computed only in quiet times, as it walks the whole document, and kept
+ * while the digest stays the same.
  *
  * ```ts
  * const content = new Content(replica, platform)
- * if (content.takeDue(now)) sender.say(peer, name, { digest: true, content: true })
- * content.said({ content: true })      // { content: '0123456789abcdef' }
+ * if (content.takeDue(now)) sender.enqueue(peer, name, { digest: true, content: true })
+ * content.fieldsFor({ content: true }, now)      // { content: '0123456789abcdef' }
  * ```
  */
 import {
@@ -20,36 +20,45 @@ import {
 import type { QueuedState } from './outbox.ts'
 
 /**
- * Milliseconds between two rounds that tell the fingerprint, and between two that are made. A shorter
- * time finds a difference sooner, and costs 30 bytes a message, and 4 us for each struct of those writers
- * that have written meanwhile: 40 ms for 10,000.
+ * Milliseconds between two rounds that carry the fingerprint, and between two computations of it. A
+ * shorter time finds a difference sooner, but costs 30 bytes a message and 4 us for each struct of
+ * the writers that have written since: 40 ms for 10,000.
  */
 export const CONTENT_INTERVAL_MS = 60_000
 
-/** Clocks for each of which it is made as often as that; of longer documents as much more seldom. */
+/**
+ * Clocks up to which the fingerprint is computed at this interval. Longer documents wait
+ * proportionally longer.
+ */
 const CLOCKS = 50_000
 
-/** Milliseconds without a change after which times are quiet: what was pushed has arrived, or is asked for. */
+/**
+ * Milliseconds without a change after which times are quiet: every push has arrived, or is being
+ * pulled.
+ */
 const QUIET_MS = 250
 
-/** Writers whose fingerprints are told, 16 bytes each. Of more only the whole is told. */
+/**
+ * Writers whose fingerprints are sent, 16 bytes each. With more writers only the document's is
+ * sent.
+ */
 const MAX_WRITERS = 1_024
 
 export class Content {
   readonly #replica: Replica
   readonly #platform: Platform
-  /** The digest at the last round, and since when it has been that, in milliseconds. */
+  /** The digest of the last round, and since when (in milliseconds) it has been the same. */
   #digest: string | undefined
   #since = Number.NEGATIVE_INFINITY
-  /** Milliseconds; when the fingerprint was told last in a round. */
+  /** Milliseconds; when a round last carried the fingerprint. */
   #sentAt = Number.NEGATIVE_INFINITY
   #made: { readonly digest: string; readonly fingerprint: Fingerprint } | undefined
-  /** Milliseconds; when the next may be made. */
+  /** Milliseconds; when the next one may be computed. */
   #nextAt = Number.NEGATIVE_INFINITY
   #cache: FingerprintCache = new Map()
-  /** Peer → the writers of whom it holds something else, though its digest is ours. */
+  /** Peer → the writers for whom it holds something else, although its digest is ours. */
   readonly differing = new Map<string, readonly number[]>()
-  /** Peer → when it was told the fingerprints of writers, in milliseconds. */
+  /** Peer → when it was sent the fingerprints of writers, in milliseconds. */
   readonly answeredAt = new Map<string, number>()
 
   constructor(replica: Replica, platform: Platform) {
@@ -57,7 +66,7 @@ export class Content {
     this.#platform = platform
   }
 
-  /** Is this round to tell it? Only where nothing has changed since an earlier one. */
+  /** Does this round carry the fingerprint? Only if nothing has changed since an earlier round. */
   takeDue(now: number): boolean {
     const { digest, withheld } = this.#replica
     if (digest !== this.#digest) this.#since = now
@@ -68,12 +77,12 @@ export class Content {
     return true
   }
 
-  /** Somebody new is there, who may hold something else. */
+  /** A peer is new, and its content may differ: the next round carries the fingerprint. */
   resend(): void {
     this.#sentAt = Number.NEGATIVE_INFINITY
   }
 
-  /** Ids mean something else by now. */
+  /** Ids have changed their meaning. */
   forget(): void {
     this.differing.clear()
     this.#cache = new Map()
@@ -82,7 +91,7 @@ export class Content {
     this.resend()
   }
 
-  /** Undefined while peers are shown another state than ours, and where it was made for another lately. */
+  /** Undefined while peers see another state than ours, or if one was computed too recently. */
   fingerprint(now: number): Fingerprint | undefined {
     const { digest, withheld, doc, version } = this.#replica
     if (withheld) return undefined
@@ -93,7 +102,7 @@ export class Content {
     return this.#made.fingerprint
   }
 
-  /** What is to be told of it. */
+  /** The fields that a queued state asks for. */
   fieldsFor({ content, writers }: QueuedState, now: number): Pick<DocState, 'content' | 'writers'> {
     const made = content ? this.fingerprint(now) : undefined
     if (!made) return {}

@@ -1,11 +1,11 @@
 /**
- * Who is told what without having asked: fresh changes are gathered and pushed, the digest follows
- * them, rounds go on for ever, and a document that is opened is announced.
+ * What peers are sent without a request: pushes of fresh changes, the digest that follows them,
+ * rounds, and announcements of documents that were opened.
  *
  * ```ts
- * const spread = new Spread({ peers, sender, composer, config, documents, random })
- * spread.changed(now)
- * if (spread.wakeAt <= now) spread.onTime(now)
+ * const dissemination = new Dissemination({ peers, sender, composer, config, documents, random })
+ * dissemination.changed(now)
+ * if (dissemination.wakeAt <= now) dissemination.onTime(now)
  * ```
  */
 import type { Composer } from './compose.ts'
@@ -24,7 +24,7 @@ export interface DisseminationOptions {
   readonly random: () => number
 }
 
-/** One of those who may have a document need not be told. */
+/** Is this peer to be left out? */
 type Skip = (peer: Peer) => boolean
 
 const skipNone: Skip = () => false
@@ -34,45 +34,45 @@ export class Dissemination {
   #roundAt = Number.NEGATIVE_INFINITY
   #flushAt = Number.POSITIVE_INFINITY
   #digestAt = Number.POSITIVE_INFINITY
-  /** Documents of which nobody has been told. */
+  /** Documents that are not announced yet. */
   #opened: SharedDocument[] = []
 
   constructor(options: DisseminationOptions) {
     this.#options = options
   }
 
-  /** Milliseconds; when something is to be told. */
+  /** Milliseconds; when something is due. */
   get wakeAt(): number {
     return Math.min(this.#roundAt, this.#flushAt, this.#digestAt)
   }
 
-  /** Is something gathered that is to be pushed? */
+  /** Are changes waiting to be pushed? */
   get isBatching(): boolean {
     return Number.isFinite(this.#flushAt)
   }
 
-  /** It is announced at the next event. */
+  /** The document is announced with the next event. */
   opened(document: SharedDocument): void {
     this.#opened.push(document)
   }
 
-  /** Something is fresh: it is pushed when some more have been gathered. */
+  /** There is a fresh change. It is pushed when the batch is complete. */
   changed(now: number): void {
     if (Number.isFinite(this.#flushAt)) return
     this.#flushAt = now + this.#options.config.batchMs
   }
 
-  /** What was gathered is pushed now. */
+  /** Ends the batch now. */
   flushNow(now: number): void {
     if (Number.isFinite(this.#flushAt)) this.#flushAt = now
   }
 
-  /** The round is made now. */
+  /** Makes the round due now. */
   round(now: number): void {
     this.#roundAt = now
   }
 
-  /** Those who are known already may have thought that we lack what was opened. */
+  /** A peer that we know already may believe that we do not have the document. */
   announce(now: number): void {
     if (this.#opened.length === 0) return
     const { peers, sender, config } = this.#options
@@ -91,7 +91,7 @@ export class Dissemination {
     if (this.#roundAt <= now) this.#makeRound(now)
   }
 
-  /** Tells a peer of all documents: it is new. */
+  /** Sends the digests of all documents to a new peer. */
   introduce(peer: Peer): void {
     const { documents, sender } = this.#options
     for (const [name, { content }] of documents) {
@@ -100,14 +100,16 @@ export class Dissemination {
     }
   }
 
-  /** Tells some who is there, from that number on. */
+  /** Sends awareness states from that number on to some peers. */
   sendAwareness(document: string, since: number, now: number): void {
     const { config, sender } = this.#options
     for (const peer of this.selectPeers(document, config.fanout, now))
       sender.enqueue(peer, document, { awareness: since })
   }
 
-  /** Peers in turn that may have the document, without those for whom `skip` is true. */
+  /**
+   * The next peers in rotation that may have the document, without those for which `skip` is true.
+   */
   selectPeers(document: string, count: number, now: number, skip: Skip = skipNone): Peer[] {
     const { peers } = this.#options
     return peers.forPush(count, now, (peer) => skip(peer) || !peers.mayHave(peer, document))
@@ -124,12 +126,13 @@ export class Dissemination {
       const since = rumors.flush()
       const isKnown: Skip = ({ address }) => rumors.isKnownTo(since, address)
       const targets = this.selectPeers(name, push, now, isKnown)
-      // Whoever sent it has told everybody, and its digest follows.
+      // The writer has sent it to every peer, and its digest follows.
       if (isSmall && targets.length === 0) rumors.takeUndigested()
-      // To know how long it is it must be encoded: not where nobody is to be told.
+      // Whether it fits inline is known only after encoding, so do not ask if no peer gets it.
       if (targets.length > 0 && !composer.fitsInline(document, since)) {
-        // What is too long is announced by the digest that would follow: to all at once, as each
-        // hop of it is three messages, and fewer hops are faster for as many messages.
+        // A change too long for a push is announced by the digest that would follow, to all peers
+        // at once. Each hop then takes three messages, so fewer hops are faster and cost no more
+        // messages.
         rumors.takeUndigested()
         const isTold: Skip = (peer) => targets.includes(peer) || isKnown(peer)
         targets.push(...this.selectPeers(name, echo, now, isTold))
@@ -144,8 +147,8 @@ export class Dissemination {
   }
 
   /**
-   * Pushes alone leave somebody out. When nothing fresh has come for a while the digest follows
-   * them: who lacks something asks, and need not wait for a round.
+   * Pushes alone miss some peers. When nothing fresh has come for a while the digest follows, so
+   * that such a peer pulls without waiting for a round.
    */
   #sendDigests(now: number): void {
     const { config, documents, peers, sender } = this.#options
@@ -154,7 +157,7 @@ export class Dissemination {
     for (const [name, { rumors }] of documents) {
       const since = rumors.takeUndigested()
       if (since === undefined) continue
-      // Where everybody was told a further copy is nearly always one too many.
+      // If every peer was sent the change, another copy is nearly always redundant.
       let again = isSmall || rumors.isWidelyKnown(since) ? 0 : 1
       const isKnown: Skip = ({ address }) => rumors.isAllKnownTo(address)
       for (const peer of this.selectPeers(name, echo, now, isKnown)) {
@@ -174,7 +177,7 @@ export class Dissemination {
         sender.enqueue(peer, name, { digest: true, ...(content && { content }) })
     }
     if (documents.size === 1) return
-    // A document that few have is repaired by those who have it.
+    // A document that few peers have is repaired by those that have it.
     for (const name of documents.keys()) {
       if (targets.some((peer) => peers.mayHave(peer, name))) continue
       for (const peer of this.selectPeers(name, 1, now))

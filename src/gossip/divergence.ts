@@ -1,11 +1,11 @@
 /**
- * Two that have one digest and hold different things: two have written under one id, and nobody was
- * told. By the fingerprints of their contents they find out, and of which writer it is. Where it is the
- * own writer of one, and the other's is to stay, that one gives what it wrote to a new id.
+ * Finds replicas that have the same digest but different content, because two copies have written
+ * under one id. The fingerprints of writers show which writer it is. A replica whose own writer it
+ * is compares the two; if the other's content is to stay, it moves its own to a new id.
  *
  * ```ts
- * const divergence = new Divergence({ sender, inquiry, tell })
- * divergence.compare(peer, document, state, now)      // digests are equal, and it told its fingerprint
+ * const divergence = new Divergence({ sender, puller, emit })
+ * divergence.compare(peer, document, state, now)      // equal digests, and the peer sent its fingerprint
  * ```
  */
 import { type DocState, differences } from '../../crdt/index.ts'
@@ -22,7 +22,7 @@ export interface DivergenceOptions {
   readonly emit: (effect: GossipEffect) => void
 }
 
-/** Milliseconds after which a peer is told the fingerprints of writers again: each of the two says them once. */
+/** Milliseconds after which a peer is sent the fingerprints of writers again. */
 const REPEAT_MS = CONTENT_INTERVAL_MS / 2
 
 export class Divergence {
@@ -32,7 +32,7 @@ export class Divergence {
     this.#options = options
   }
 
-  /** The peer has our digest, and told the fingerprint of its content. */
+  /** Compares contents with a peer that has our digest and sent its fingerprint. */
   compare(
     peer: Peer,
     document: SharedDocument,
@@ -55,7 +55,7 @@ export class Divergence {
     else if (!content.differing.has(peer.address)) content.differing.set(peer.address, [])
     if (!writers) return
     const own = document.replica.doc.clientID
-    // Both decide alike which of the two is to stay.
+    // Both sides decide alike whose content stays.
     if ((ours.writers.get(own) ?? '') < (writers.get(own) ?? ''))
       this.#options.puller.suspectFork(document, peer, now)
   }

@@ -1,12 +1,12 @@
 /**
- * One document as gossip keeps it: what is fresh of it and who is known to have that, which
- * updates were merged, and whether what was written here has been seen at a peer.
+ * One document as gossip sees it: which changes are fresh and which peers have them, which updates
+ * were merged, and which own changes no peer has acknowledged.
  *
  * ```ts
- * const document = new SharedDocument('kv', replica, { confirmMs: 500 })
+ * const document = new SharedDocument('kv', replica, platform, { confirmMs: 500 })
  * document.changedHere(delta, now)
- * document.equals(peer.address)          // it told our digest
- * document.status                        // { syncs: 1, unacknowledgedSince: undefined, hasFresh: true }
+ * document.equals(peer.address)          // the peer sent our digest
+ * document.status                        // { syncs: 1, unacknowledgedSince: undefined, hasFresh: false, … }
  * ```
  */
 import type { Delta, Platform, Replica } from '../../crdt/index.ts'
@@ -18,34 +18,40 @@ import { Rumors, type Source } from './rumors.ts'
 import { Unacknowledged } from './unacknowledged.ts'
 
 export interface OpenOptions {
-  /** What is told of who is there. */
+  /** Source of the awareness states that are sent to peers. */
   readonly awareness?: AwarenessSource
   /**
-   * Milliseconds after which a peer is asked whether it has a change made here, unless one has
-   * shown it; absent: never, for digests of rounds confirm within seconds, and cost nothing.
+   * Milliseconds after which a peer is asked whether it has a change made here, if none has
+   * acknowledged it. Default: never, as digests of rounds acknowledge it within seconds at no cost.
    */
   readonly confirmMs?: number
 }
 
-/** How far a document is, as seen from here. */
+/** How far replication of a document has come. */
 export interface DocumentStatus {
-  /** How often a peer's whole state, as it was when it told, was seen to be merged here. */
+  /** How often everything that a peer had was found to be merged here. */
   readonly syncs: number
-  /** Milliseconds, on the clock of `handle`; when the oldest change was made here that no peer has shown. */
+  /**
+   * Milliseconds, on the clock of `handle`: when the oldest change was made here that no peer has
+   * acknowledged.
+   */
   readonly unacknowledgedSince: number | undefined
-  /** Is something gathered that nobody has been told yet? */
+  /** Is a change batched that was not sent to any peer yet? */
   readonly hasFresh: boolean
-  /** Is something withheld that was changed here? */
+  /** Are own changes withheld? */
   readonly isWithholding: boolean
-  /** Milliseconds; until then at most, what is changed here is withheld (see `probation.ts`). Undefined: it is not. */
+  /**
+   * Milliseconds; when own changes are published at the latest (see `probation.ts`). Undefined:
+   * none are withheld.
+   */
   readonly withheldUntil: number | undefined
-  /** Did that end without a word of a peer? */
+  /** Were they published although no peer had confirmed the writer id? */
   readonly isUnproven: boolean
-  /** Peer → the writers of whom it holds something else than we, though its digest is ours. */
+  /** Peer → the writers for whom it holds something else than we, although its digest is ours. */
   readonly differing: ReadonlyMap<string, readonly number[]>
 }
 
-/** Of a document that is shared with nobody nothing is known. */
+/** The status of a document that is not shared. */
 export const NOT_SHARED: DocumentStatus = {
   syncs: 0,
   unacknowledgedSince: undefined,
@@ -63,20 +69,23 @@ export class SharedDocument implements OpenDocument {
   readonly awareness?: AwarenessSource
   readonly unacknowledged = new Unacknowledged()
   readonly content: Content
-  /** Milliseconds; when a peer is to be asked whether it has those, or has more than we. */
+  /** Milliseconds; when to ask a peer whether it has our changes, or has more than we. */
   confirmAt = Number.POSITIVE_INFINITY
   syncs = 0
   probation: Probation | undefined
   #isUnproven = false
   #era: object
-  /** The peers of whom something was refused, since one had exactly what we have. */
+  /** The peers from which something was rejected since a peer last had exactly what we have. */
   readonly rejectedPeers = new Set<string>()
-  /** Peers that have told their digest since the document was changed last. */
+  /** Peers that have sent their digest since the document last changed. */
   readonly #currentDigests = new Set<string>()
   readonly #confirmMs: number
-  /** Digest of an update → what it carried. All of it has been merged, so it need not be looked at again. */
+  /**
+   * Digest of an update → what it carried. All of it has been merged, so it need not be inspected
+   * again.
+   */
   readonly #merged = new Map<string, Delta>()
-  /** When it was changed last, and by whom: undefined where that was not one peer alone. */
+  /** When the document last changed, and by which peer; undefined if it was not a single peer. */
   #changed: { readonly at: number; readonly from: string | undefined } = {
     at: Number.NEGATIVE_INFINITY,
     from: undefined,
@@ -106,13 +115,13 @@ export class SharedDocument implements OpenDocument {
     }
   }
 
-  /** Is something changed here that peers are to be told when the probation is over? */
+  /** Are there own changes that peers get when the probation is over? */
   get isWithholding(): boolean {
     const { ownClock, publishedClock: shownClock } = this.replica
     return this.probation !== undefined && ownClock > shownClock
   }
 
-  /** Forgets what it remembers by ids, where these have changed. */
+  /** Forgets everything that was remembered by id, if ids have changed their meaning. */
   followIds(): void {
     const { era } = this.replica
     if (era === this.#era) return
@@ -125,7 +134,7 @@ export class SharedDocument implements OpenDocument {
     this.content.forget()
   }
 
-  /** Begins a probation where the replica withholds something; returns whether one has begun. */
+  /** Starts a probation if the replica withholds something; returns whether one has started. */
   startProbation(now: number, aloneMs: number): boolean {
     const { withheld } = this.replica
     if (this.probation?.of === withheld) return false
@@ -135,14 +144,17 @@ export class SharedDocument implements OpenDocument {
     return withheld !== undefined
   }
 
-  /** Ends it: what was withheld has been changed now. `isProven`: has a peer shown that it may be told? */
+  /**
+   * Ends the probation: what was withheld counts as changed now. `isProven`: has a peer confirmed
+   * the writer id?
+   */
   release(isProven: boolean): void {
     this.probation = undefined
     this.#isUnproven = !isProven
     this.replica.release()
   }
 
-  /** What it brings along when it is opened may be with nobody else. */
+  /** What the document contains when it is opened may not be at any peer. */
   assumeUnacknowledged(now: number): void {
     if (!Number.isFinite(this.#confirmMs)) return
     this.confirmAt = now + this.#confirmMs
@@ -151,21 +163,21 @@ export class SharedDocument implements OpenDocument {
     this.unacknowledged.add(all, now)
   }
 
-  /** A fresh change to be passed on: made here, or come from a peer. */
+  /** Adds a fresh change, made here or received, to be passed on. */
   changed(delta: Delta, now: number, source?: Source): void {
     this.rumors.add(delta, source)
     this.#currentDigests.clear()
     this.#changed = { at: now, from: source?.from }
   }
 
-  /** One that was made here. */
+  /** Adds a change made here. */
   changedHere(delta: Delta, now: number): void {
     this.changed(delta, now)
     this.unacknowledged.add(delta, now)
     this.confirmAt = Math.min(this.confirmAt, now + this.#confirmMs)
   }
 
-  /** It is time to ask a peer; sets the next time, where there is to be one. */
+  /** Why a peer is to be asked now, if one is; also sets the next time. */
   takeConfirmReason(now: number): 'pending' | 'unsynced' | undefined {
     if (this.confirmAt > now) return undefined
     const isPending = this.unacknowledged.oldest !== undefined
@@ -175,12 +187,12 @@ export class SharedDocument implements OpenDocument {
     return isPending ? 'pending' : 'unsynced'
   }
 
-  /** The peer told its digest. */
+  /** The peer sent its digest. */
   digestReceived(address: string): void {
     this.#currentDigests.add(address)
   }
 
-  /** Is the digest that the peer told last no older than what we have? */
+  /** Is the peer's last digest newer than our last change? */
   hasCurrentDigest(address: string): boolean {
     return this.#currentDigests.has(address)
   }
@@ -195,27 +207,28 @@ export class SharedDocument implements OpenDocument {
   }
 
   /**
-   * The peer has answered and asks nothing in turn: so it lacks nothing of what we had when we
-   * asked. But one that is asking another just then asks nothing either: it has told another state
-   * than ours is now, though nobody else has changed ours meanwhile.
+   * The peer has answered without a request of its own, so it lacks nothing of what we had when we
+   * asked. The exception is a peer that is pulling from another one: it makes no request either. We
+   * recognize it by a state that differs from ours although no other peer has changed ours
+   * meanwhile.
    */
   answered(address: string, since: number): void {
     const { at, from } = this.#changed
     if (at >= since && from !== address) this.unacknowledged.acknowledgeAll(since)
   }
 
-  /** The peer sent it, so it has it. */
+  /** The peer sent this, so it has it. */
   acknowledged(carried: Delta, address: string): void {
     this.rumors.knows(carried, address)
     this.unacknowledged.acknowledgeDelta(carried)
   }
 
-  /** What an update of that digest carried, where it has been merged. */
+  /** What an update with that digest carried, if it was merged. */
   merged(digest: string): Delta | undefined {
     return this.#merged.get(digest)
   }
 
-  /** Remembers an update that has been merged, and no more of them than `most`. */
+  /** Remembers a merged update; drops the oldest above `most`. */
   remember(digest: string, carried: Delta, most: number): void {
     this.#merged.set(digest, carried)
     dropOldest(this.#merged, most)

@@ -1,40 +1,41 @@
 /**
- * How many peers are told something, by how many there are. In a small swarm the writer tells
- * everybody at once and says so, and nobody passes it on; in a large one each node tells a few.
+ * How many peers get a message, depending on how many there are. In a small swarm the writer pushes
+ * to every peer and says so, and no peer passes it on. In a large swarm each node pushes to a few.
  *
  * ```ts
- * fanoutsFor(DEFAULTS, 4)     // { isSmall: true, push: 4, echo: 1, round: 2, ownInlineBytes: 65536, … }
- * fanoutsFor(DEFAULTS, 1000)  // { isSmall: false, push: 3, echo: 3, round: 3, ownInlineBytes: 4096, … }
+ * fanoutsFor(DEFAULTS, 4)     // { isSmall: true, push: 4, digest: 1, round: 2, ownInlineBytes: 65536, … }
+ * fanoutsFor(DEFAULTS, 1000)  // { isSmall: false, push: 3, digest: 3, round: 3, ownInlineBytes: 4096, … }
  * ```
  */
 import type { GossipConfig } from './config.ts'
 
 export interface Fanouts {
-  /** Is everybody told by the writer? */
+  /** Does the writer push to every peer? */
   readonly isSmall: boolean
   /** Peers that a push goes to. */
   readonly push: number
-  /** Peers that the digest behind it goes to. */
+  /** Peers that the digest after a push goes to. */
   readonly digest: number
   /** Peers that a round's digest goes to. */
   readonly round: number
-  /** Bytes of V1 up to which a change is pushed, and not announced and fetched. */
+  /** Bytes of V1 up to which a change is pushed inline, and not announced and pulled. */
   readonly inlineBytes: number
-  /** The same for many changes that are that short on average. */
+  /** The same for a batch of changes that are that short on average. */
   readonly batchInlineBytes: number
-  /** The same for a change that was made here. */
+  /** The same for a change made here. */
   readonly ownInlineBytes: number
 }
 
 /**
- * Times the fanout: up to so many peers, telling all of them takes no more messages than passing
- * on, where each node tells `fanout` peers that mostly have it already.
+ * Times the fanout. Up to so many peers, a push to all of them takes no more messages than passing
+ * it on, when each node pushes to `fanout` peers that mostly have it already.
  */
 const SMALL = 2
 
 /**
- * Peers for each one that a round goes to. Four peers hear two digests a round from each of us:
- * a lost push is found in 1.2 s on average; fewer take longer, more cost a message each.
+ * Peers for each one that a round goes to. With four peers, each of them gets two digests a round:
+ * a lost push is found after 1.2 s on average. Fewer digests take longer; each one more costs a
+ * message.
  */
 const PEERS_A_ROUND = 3
 
@@ -58,7 +59,7 @@ export const fanoutsFor = (config: GossipConfig, living: number): Fanouts => {
     round: Math.min(fanout, Math.max(1, Math.ceil(living / PEERS_A_ROUND))),
     inlineBytes,
     batchInlineBytes: maxInlineBytes,
-    // Nobody else tells it, so no copy is redundant.
+    // No other peer sends it, so no copy is redundant.
     ownInlineBytes: Math.max(inlineBytes, maxInlineBytes),
   }
 }

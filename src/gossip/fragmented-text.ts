@@ -1,11 +1,11 @@
 /**
- * A message that is longer than one may be to that peer, on its way in fragments: one after the
- * other, each again when its send fails, and those again that the peer reports as missing. It
- * goes on where it was, whatever was sent in between.
+ * A message that is too long for the transport, sent in fragments one after the other. A fragment
+ * whose send fails is sent again, as are those that the peer reports missing. Other messages may be
+ * sent in between.
  *
  * ```ts
- * const parcel = new Parcel(text, digest, room)
- * for (let next = parcel.next(); next; next = parcel.next()) send(encodePush({ …, fragment: next }))
+ * const fragmented = new FragmentedText(text, digest, room)
+ * for (let next = fragmented.next(); next; next = fragmented.next()) send(encodePush({ …, fragment: next }))
  * ```
  */
 import {
@@ -19,11 +19,14 @@ import {
 /** Bytes of the quotes around a JSON string. */
 const QUOTE_BYTES = 2
 
-/** The longest part of `text` from `start` on that takes at most `room` bytes in JSON; one character at least. */
+/**
+ * The longest part of `text` from `start` on that takes at most `room` bytes in JSON; at least one
+ * character.
+ */
 const cut = (text: string, start: number, room: number): string => {
   let length = Math.min(room, text.length - start)
   for (;;) {
-    // Never half a character: it would not survive the way.
+    // Half a character would not survive UTF-8.
     if (length > 1 && isHighSurrogate(text.charCodeAt(start + length - 1))) length--
     const part = text.slice(start, start + length)
     const bytes = jsonBytes(part) - QUOTE_BYTES
@@ -36,10 +39,10 @@ export class FragmentedText {
   readonly of: string
   readonly #parts: readonly string[]
   readonly #bytes: number
-  /** Indexes of fragments that are to be sent, in that order. */
+  /** Indexes of the fragments that are still to be sent, in order. */
   readonly #waiting: number[]
 
-  /** `of` is the digest of the text; `room` how many bytes of JSON one fragment may take. */
+  /** `of` is the digest of the text; `room` is how many bytes of JSON one fragment may take. */
   constructor(text: string, of: string, room: number) {
     this.of = of
     this.#bytes = textBytes(text)
@@ -51,7 +54,7 @@ export class FragmentedText {
     this.#waiting = [...parts.keys()]
   }
 
-  /** Is nothing of it to be sent, unless the peer asks again? */
+  /** Have all fragments been sent, unless the peer requests some again? */
   get isSent(): boolean {
     return this.#waiting.length === 0
   }
@@ -64,7 +67,7 @@ export class FragmentedText {
     return { of: this.of, index, count: this.#parts.length, bytes: this.#bytes, data }
   }
 
-  /** That one did not leave: it is the next. */
+  /** That fragment was not sent: it is the next again. */
   failed({ index }: Fragment): void {
     if (!this.#waiting.includes(index)) this.#waiting.unshift(index)
   }

@@ -1,4 +1,4 @@
-/** The gossip protocol, free of clocks and sockets. */
+/** The gossip core: a state machine without clock, socket or randomness. */
 
 export { DEFAULTS, type GossipConfig } from './config.ts'
 export { Counters } from './counters.ts'

@@ -1,5 +1,6 @@
 /**
- * A document as messages are made of it: its state, its recent changes, its fingerprint, and who is there.
+ * A document as messages are composed from it: its state, its recent changes, its fingerprint and
+ * its awareness.
  *
  * ```ts
  * const { replica, rumors, content, awareness }: OpenDocument = document
@@ -9,17 +10,17 @@ import type { Replica } from '../../crdt/index.ts'
 import type { Content } from './content.ts'
 import type { Rumors } from './rumors.ts'
 
-/** A document as gossip keeps it. */
+/** An open document. */
 export interface OpenDocument {
   readonly replica: Replica
   readonly content: Content
   readonly rumors: Rumors
-  /** What is told of who is there; absent where nobody asks for that. */
+  /** Absent if the document has no awareness. */
   readonly awareness?: AwarenessSource
 }
 
-/** States that are told as they are when the message leaves, and need not arrive. */
+/** Awareness states. They are read when a message leaves, and need not arrive. */
 export interface AwarenessSource {
-  /** Those from that number on, encoded in at most `bytes`; undefined when there are none. */
+  /** The states from that number on, encoded in at most `bytes`; undefined if there are none. */
   encodeSince(number: number, bytes: number): Uint8Array | undefined
 }

@@ -1,37 +1,37 @@
 /**
- * What is to be said to one peer, per document. It is merged, never queued: a peer that is
- * slow for an hour has one entry at the end, not a thousand messages, and the bytes are made
- * from the document when the message leaves.
+ * What is queued for one peer, by document. Queued states are merged: a peer that is slow for an
+ * hour has one entry at the end, not a thousand messages. The bytes are made from the document when
+ * the message leaves.
  *
  * ```js
- * outbox.say('kv', { since: rumors.flush() })
- * outbox.say('kv', { digest: true })      // one entry, one message
+ * outbox.enqueue('kv', { since: rumors.flush() })
+ * outbox.enqueue('kv', { digest: true })      // one entry, one message
  * ```
  */
 import type { PeerState } from '../../crdt/index.ts'
 
 export interface QueuedState {
-  /** Number of the first recent change the peer may lack. */
+  /** Number of the first recent change that the peer may lack. */
   since?: number
-  /** Say the digest of our state. */
+  /** Send the digest of our state. */
   digest?: boolean
-  /** Say the fingerprint of our content, too. */
+  /** Send the fingerprint of our content, too. */
   content?: boolean
-  /** With it, that of each writer. */
+  /** With it, send that of each writer. */
   writers?: boolean
-  /** Ask for what we lack: say the state vector. */
+  /** Pull what we lack: send our state vector. */
   pull?: boolean
   /** Number of the first awareness state that the peer may lack. */
   awareness?: number
-  /** Say that the rest of its answer is not needed. */
+  /** Tell the peer that the rest of its answer is not needed. */
   enough?: boolean
-  /** Answer a peer that told what it knows: say the rest, if only that there is none. */
+  /** Answer a pull: send what the peer lacks, even if that is nothing. */
   answer?: Answer
 }
 
 export interface Answer {
   readonly peerState: PeerState
-  /** Bytes of V1 to cut the answer into; absent while it may still fit as a whole. */
+  /** Bytes of V1 of one chunk of the answer; absent while the answer may still fit as a whole. */
   readonly chunkBytes?: number
 }
 
@@ -39,10 +39,10 @@ const earlier = (a: number | undefined, b: number | undefined): number | undefin
   a === undefined || b === undefined ? (a ?? b) : Math.min(a, b)
 
 export class Outbox {
-  /** Undefined while it is empty: a large swarm's peers are many, and few of them are told something. */
+  /** Undefined while empty: a large swarm has many peers, and few of them have something queued. */
   #queued: Map<string, QueuedState> | undefined
 
-  /** Merges more into what is to be said about a document. An answer replaces an older answer. */
+  /** Merges `more` into what is queued about a document. An answer replaces an older one. */
   enqueue(document: string, more: QueuedState): void {
     this.#queued ??= new Map()
     const old = this.#queued.get(document)
@@ -65,14 +65,14 @@ export class Outbox {
     return all
   }
 
-  /** Takes out what is to be said about a document. */
+  /** Takes out what is queued about a document. */
   take(document: string): QueuedState | undefined {
     const saying = this.#queued?.get(document)
     this.#queued?.delete(document)
     return saying
   }
 
-  /** The peer does not need the rest of an answer. What else is to be said stays. */
+  /** The peer does not need the rest of an answer. Everything else stays queued. */
   dropAnswer(document: string): void {
     const saying = this.#queued?.get(document)
     if (!saying?.answer) return

@@ -1,11 +1,11 @@
 /**
- * The peers we know: whom we were given, who sent valid pushes of the swarm, whom others
- * named. A peer that fails is left alone for a while, twice as long each time, and never
- * forgotten: one push from it and it is as good as new.
+ * The known peers: those that the user gave, those that sent valid pushes of the swarm, and those
+ * that peers named. A peer that fails is left alone for a while, twice as long each time, but is
+ * never forgotten: after one push from it, it counts as alive again.
  *
  * ```js
  * peers.add('0:0000.0000.000B', 'given')
- * for (const peer of peers.forRound(3, now)) peer.outbox.say('kv', { digest: true })
+ * for (const peer of peers.forRound(3, now)) peer.outbox.enqueue('kv', { digest: true })
  * ```
  */
 import type { Fragment, Missing } from '../../crdt/index.ts'
@@ -14,15 +14,15 @@ import type { FragmentedText } from './fragmented-text.ts'
 import { Outbox, type QueuedState } from './outbox.ts'
 import { ShuffledRotation } from './shuffled-rotation.ts'
 
-/** How a peer came to be known, from the weakest word to the strongest. */
+/** How we came to know a peer, from the weakest evidence to the strongest. */
 export type PeerSource = 'named' | 'found' | 'given' | 'heard'
 
 export interface Peer {
   readonly address: string
   source: PeerSource
-  /** Sends that failed one after another. */
+  /** Consecutive sends that failed. */
   failures: number
-  /** Why the last of them did; undefined when none did. */
+  /** Why the last send failed; undefined if it succeeded. */
   failure: SendFailure | undefined
   /** Milliseconds that a send to it takes at best, as of late; undefined before the first. */
   bestMs: number | undefined
@@ -30,32 +30,32 @@ export interface Peer {
   retryAt: number
   /** Milliseconds; when its last valid push came. */
   lastHeard: number | undefined
-  /** Did a push come from it, or a send to it end well? Else it may never have existed. */
+  /** Did it send a push, or did a send to it succeed? If not, it may never have existed. */
   wasReached: boolean
-  /** Has it been told some members? */
+  /** Has it been sent some members? */
   isIntroduced: boolean
-  /** How many documents it has, as it told last; undefined: nobody knows. */
+  /** How many documents it has, as it last said; undefined if unknown. */
   documents: number | undefined
-  /** Document → the digest it last told. */
+  /** Document → the digest it last sent. */
   readonly digests: Map<string, string>
   readonly outbox: Outbox
-  /** What is on its way to it; undefined when nothing is. */
+  /** The send to it that is under way, if any. */
   sending: Sending | undefined
-  /** A long message that goes to it in fragments; kept for a while when all were sent. */
+  /** A long message to it that is sent in fragments; kept for a while after the last one. */
   fragmented: FragmentedText | undefined
-  /** Fragments that it has sent only in part: to be asked for. */
+  /** Fragments of its messages that have not come, and are to be requested. */
   missing: Missing | undefined
 }
 
-/** What the transport says of addresses. Default: all can be named and reached. */
+/** What the transport knows about addresses. Default: all can be named and reached. */
 export interface Reach {
   /** May that address be named to peers? */
   readonly canName?: (address: string) => boolean
-  /** Can that address be reached from here? Else it is no peer, whoever names it. */
+  /** Can that address be reached from here? If not, it is not a peer, whoever names it. */
   readonly canReach?: (address: string) => boolean
 }
 
-/** Why a peer cannot be reached, as the transport says it. */
+/** Why a peer cannot be reached, as the transport reports it. */
 export interface SendFailure {
   readonly code: string
   readonly message: string
@@ -68,13 +68,13 @@ export interface Sending {
   readonly at: number
   /** UTF-16 units of the message. */
   readonly length: number
-  /** Might it not be there? */
+  /** Might the peer not exist? */
   readonly suspect: boolean
-  /** Where it is a part of a long message: which. */
+  /** The fragment that it carries, if any. */
   readonly fragment?: Fragment | undefined
 }
 
-/** What only some peers need is made when it is asked for: a peer that was never met takes 150 bytes, not 700. */
+/** Creates rarely needed parts on demand: a peer that was never met takes 150 bytes, not 700. */
 class KnownPeer implements Peer {
   readonly address: string
   source: PeerSource
@@ -108,12 +108,12 @@ class KnownPeer implements Peer {
   }
 }
 
-/** How often a random member is drawn for each one wanted, before a sample stays short. */
+/** Random draws for each wanted member, before a sample stays short. */
 const MAX_DRAWS = 4
 
 /**
- * Rounds for which somebody new is news, and named before others: by then it is known to 100.
- * Longer leaves less room for others while many join.
+ * Rounds for which a new peer counts as new, and is named before others: by then 100 peers know it.
+ * A larger value leaves less room for other members while many join.
  */
 const NEWS_ROUNDS = 10
 
@@ -124,12 +124,12 @@ export class Peers {
   readonly #canName: (address: string) => boolean
   readonly #canReach: (address: string) => boolean
   readonly #all = new Map<string, Peer>()
-  /** In the order in which they were heard first, and when that was. */
+  /** Peers in the order in which they were first heard, and when that was. */
   readonly #active: Peer[] = []
   readonly #activeSince: number[] = []
-  /** How many of them are no news any more. */
+  /** How many of them are not new any more. */
   #old = 0
-  /** How many could not be reached when they were tried last. */
+  /** How many could not be reached at the last attempt. */
   #failing = 0
   readonly #roundRotation: ShuffledRotation
   readonly #pushRotation: ShuffledRotation
@@ -153,7 +153,7 @@ export class Peers {
     return this.#all.size
   }
 
-  /** How many live, as far as is known. */
+  /** How many are alive, as far as we know. */
   get living(): number {
     return this.#all.size - this.#failing
   }
@@ -166,7 +166,10 @@ export class Peers {
     return this.#all.values()
   }
 
-  /** Takes a peer in, or returns the one that is; undefined for ourselves, for one out of reach, and when there is no room. */
+  /**
+   * Adds a peer, or returns the known one; undefined for ourselves, for an address out of reach,
+   * and if there is no room.
+   */
   add(address: string, source: PeerSource): Peer | undefined {
     if (address === this.#self || address === '' || !this.#canReach(address)) return undefined
     const known = this.#all.get(address)
@@ -182,7 +185,7 @@ export class Peers {
     return peer
   }
 
-  /** A valid push came from there: it lives. */
+  /** A valid push came from there, so the peer is alive. */
   received(address: string, now: number): Peer | undefined {
     const peer = this.add(address, 'heard')
     if (!peer) return undefined
@@ -196,8 +199,8 @@ export class Peers {
   }
 
   /**
-   * It lives: what failed before counts no more. Nor does it for the others when none could be
-   * reached: it was this side that was cut off.
+   * The peer is alive, so its failures are forgotten. If no peer could be reached before, this host
+   * was cut off, and all failures are forgotten.
    */
   reached(peer: Peer): void {
     const wasCutOff = this.#failing === this.#all.size
@@ -206,7 +209,7 @@ export class Peers {
     if (wasCutOff) this.resetFailures()
   }
 
-  /** All may be tried at once: what failed was our own side. */
+  /** All peers may be tried again at once: the failures were our own. */
   resetFailures(): void {
     if (this.#failing > 0) for (const peer of this) this.#resetFailure(peer)
   }
@@ -218,7 +221,10 @@ export class Peers {
     peer.retryAt = 0
   }
 
-  /** A send to it failed: leaves it alone, with some jitter so that not all come back to it at once. */
+  /**
+   * A send to the peer failed: leaves it alone, with jitter so that not all peers are tried again
+   * at once.
+   */
   fail(peer: Peer, now: number, failure?: SendFailure): void {
     const { backoffMs, maxBackoffMs } = this.#config
     const wait = Math.min(maxBackoffMs, backoffMs * 2 ** Math.min(peer.failures, 30))
@@ -228,23 +234,23 @@ export class Peers {
     peer.retryAt = now + wait * (0.75 + this.#random() / 2)
   }
 
-  /** May the peer have that document? Not when it has told of as many others as it has. */
+  /** May the peer have that document? Not if it has sent the digests of as many others as it has. */
   mayHave(peer: Peer, document: string): boolean {
     const { documents, digests } = peer
     return documents === undefined || digests.size < documents || digests.has(document)
   }
 
-  /** The next ones for a round's push. */
+  /** The next peers for a round. */
   forRound(count: number, now: number): Peer[] {
     return this.#take(this.#roundRotation, count, (peer) => peer.retryAt <= now)
   }
 
-  /** The next ones for fresh changes, without those for whom `skip` is true. */
+  /** The next peers for a push, without those for which `skip` is true. */
   forPush(count: number, now: number, skip: (peer: Peer) => boolean): Peer[] {
     return this.#take(this.#pushRotation, count, (peer) => peer.retryAt <= now && !skip(peer))
   }
 
-  /** Some members that live, as far as we know; half of them new ones, where there are any. */
+  /** Some members that are alive, as far as we know; half of them new ones, if there are any. */
   sample(count: number, except: string, now: number): string[] {
     const newsFrom = now - NEWS_ROUNDS * this.#config.intervalMs
     while (this.#old < this.#active.length && this.#activeSince[this.#old]! < newsFrom) this.#old++
@@ -254,7 +260,7 @@ export class Peers {
     return [...sample]
   }
 
-  /** Draws from those heard, from the `first` on, until the sample has `size`. */
+  /** Draws from the heard peers, from index `first` on, until the sample has `size`. */
   #draw(sample: Set<string>, first: number, size: number, except: string): void {
     const among = this.#active.length - first
     for (let i = 0; i < size * MAX_DRAWS && sample.size < size && among > 0; i++) {

@@ -1,23 +1,23 @@
 /**
- * The time in which a document shows peers nothing new of its own writer, as another may go on under
- * the same id: until a peer has shown that it knows no more of that writer than it was told. Where
- * none does, it ends by itself: an agent that is alone must not wait for ever.
+ * The time after a start in which own changes are withheld, because another copy may use the same
+ * writer id. It ends when a peer shows that it knows no more of that writer than was published. If
+ * none does, it ends by itself: an agent that is alone must not wait forever.
  *
  * ```ts
  * const probation = new Probation(replica.withheld, now, config.aloneMs)
- * if (probation.isToAsk(now)) probation.tried(askSome(), now)
+ * if (probation.isPullDue(now)) probation.pulled(pullFromSome(), now)
  * if (probation.until <= now) replica.release()
  * ```
  */
 import type { OwnRange, PeerState } from '../../crdt/index.ts'
 
-/** Milliseconds to the next ask: a lost one costs that much. Each is two short messages. */
+/** Milliseconds between two pulls, each of two short messages. A lost one costs that much time. */
 const PULL_INTERVAL_MS = 500
 
-/** Peers whose asks are kept for later. Others ask again. */
+/** Peers whose pulls are deferred. Others pull again. */
 const MAX_DEFERRED = 64
 
-/** Times the longest silence that it lasts at most, however slowly an answer comes. */
+/** Times `aloneMs` that a probation lasts at most, however slowly an answer comes. */
 const MAX_EXTENSION = 10
 
 export class Probation {
@@ -27,11 +27,14 @@ export class Probation {
   readonly since: number
   readonly #aloneMs: number
   readonly #end: number
-  /** Milliseconds; when it is over. */
+  /** Milliseconds; when it ends. */
   until: number
-  /** Milliseconds; undefined while there was nobody to ask. */
+  /** Milliseconds; when to pull next. Undefined while there was no peer to pull from. */
   #pullAt: number | undefined
-  /** Those who have asked meanwhile, and what they knew. An answer without what is withheld would be taken for all. */
+  /**
+   * Peers that have pulled meanwhile, and their states. An answer without what is withheld would
+   * look complete.
+   */
   readonly deferred = new Map<string, PeerState>()
 
   constructor(of: OwnRange, now: number, aloneMs: number) {
@@ -42,7 +45,7 @@ export class Probation {
     this.until = now + aloneMs
   }
 
-  /** Milliseconds; when to look at it again. */
+  /** Milliseconds; when something is due. */
   get wakeAt(): number {
     return Math.min(this.until, this.#pullAt ?? this.until)
   }
@@ -51,7 +54,7 @@ export class Probation {
     return this.#pullAt !== undefined
   }
 
-  /** The peer is answered when it is over. */
+  /** The peer gets its answer when the probation ends. */
   defer(address: string, known: PeerState): void {
     if (this.deferred.size < MAX_DEFERRED || this.deferred.has(address))
       this.deferred.set(address, known)
@@ -61,12 +64,12 @@ export class Probation {
     return this.#pullAt === undefined || this.#pullAt <= now
   }
 
-  /** A peer is being asked, or there was none that could be. */
+  /** A pull was sent, or there was no peer for one. */
   pulled(hasAsked: boolean, now: number): void {
     if (hasAsked || this.hasPulled) this.#pullAt = now + PULL_INTERVAL_MS
   }
 
-  /** A part of an answer came: the rest is waited for. */
+  /** A part of an answer came: wait for the rest. */
   extend(now: number): void {
     this.until = Math.min(this.#end, Math.max(this.until, now + this.#aloneMs))
   }

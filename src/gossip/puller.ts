@@ -1,10 +1,11 @@
 /**
- * What we ask peers of a document, and when: for what we lack, whether they have what was written
- * here, and whether they know more of our own writer than we do. One peer at a time.
+ * Decides when to pull a document, and from which peer: to get what we lack, to learn whether a
+ * peer has our changes, and whether a peer knows more of our own writer than we do. One peer at a
+ * time.
  *
  * ```js
- * inquiry.ask('kv', peer.address, digest, now)
- * if (inquiry.wakeAt <= now) inquiry.onTime(now)
+ * puller.pull('kv', peer.address, digest, now)
+ * if (puller.wakeAt <= now) puller.onTime(now)
  * ```
  */
 import type { PeerState } from '../../crdt/index.ts'
@@ -23,7 +24,7 @@ export interface PullerOptions {
   readonly composer: Composer
   readonly config: GossipConfig
   readonly documents: ReadonlyMap<string, SharedDocument>
-  /** What is shown from now on is pushed like what was changed now. */
+  /** What is released now is pushed like a change made now. */
   readonly takeLocal: (now: number) => void
 }
 
@@ -36,7 +37,7 @@ export class Puller {
     this.#pulls = new Pulls(options.config.pullTimeoutMs)
   }
 
-  /** Milliseconds; when somebody is to be asked, or an answer is overdue. */
+  /** Milliseconds; when a pull is due, or an answer overdue. */
   get wakeAt(): number {
     let at = this.#pulls.wakeAt
     for (const { confirmAt, probation } of this.#options.documents.values())
@@ -51,24 +52,24 @@ export class Puller {
     this.#pullToConfirm(now)
   }
 
-  /** A message to that peer did not leave: what it was asked, others are. */
+  /** A send to the peer failed: what was pulled from it is pulled from another. */
   failed(address: string, now: number): void {
     this.pullNext(this.#pulls.failed(address), now)
   }
 
-  /** The peer is sending a long message in parts: what it was asked may be in it. */
+  /** The peer is sending a long message in fragments, which may be the answer. */
   extend({ address }: Peer, now: number): void {
     for (const [document, superseded] of this.#pulls.extend(address, now))
       this.#cancelAnswer(document, superseded)
     for (const { probation } of this.#options.documents.values()) probation?.extend(now)
   }
 
-  /** The document is shared no more. */
+  /** The document was closed. */
   forget(document: string): void {
     this.#pulls.forget(document)
   }
 
-  /** The peer has asked: it is answered now, or when all may be shown. */
+  /** Answers a peer's pull: now or, during a probation, when that ends. */
   answer(document: SharedDocument, peer: Peer, known: PeerState, now: number): void {
     if (document.replica.withheld) {
       document.startProbation(now, this.#options.config.aloneMs)
@@ -76,25 +77,25 @@ export class Puller {
     } else this.#options.sender.enqueue(peer, document.name, { answer: { peerState: known } })
   }
 
-  /** The peer's answer, or a part of it, has come. */
+  /** An answer of the peer, or a part of it, has come. */
   answered(document: string, address: string, more: boolean, now: number): Answered {
     const answered = this.#pulls.answered(document, address, more, now)
     for (const superseded of answered.superseded) this.#cancelAnswer(document, superseded)
     return answered
   }
 
-  /** That peer's answer is not needed, as another one's is coming. */
+  /** Tells the peer that its answer is not needed, because another one is coming. */
   #cancelAnswer(document: string, address: string): void {
     const peer = this.#options.peers.get(address)
     if (peer) this.#options.sender.enqueue(peer, document, { enough: true })
   }
 
-  /** Something was refused that the peer sent: its answer is not all that it has. */
+  /** Something from the peer was rejected, so its answer does not bring everything it has. */
   rejected(document: string, address: string): void {
     this.#pulls.rejected(document, address)
   }
 
-  /** Asks one who may have the document for what we lack; its answer tells what it has. Is there one? */
+  /** Pulls from one peer that may have the document. Returns whether there was one. */
   pullFromSome(name: string, now: number, isAnyFit = true): boolean {
     const isUnfit = ({ digests }: Peer): boolean => !isAnyFit && !digests.has(name)
     const [peer] = this.#options.dissemination.selectPeers(name, 1, now, isUnfit)
@@ -102,7 +103,7 @@ export class Puller {
     return peer !== undefined
   }
 
-  /** Asks the peer for what we lack, unless another is being asked. */
+  /** Pulls what we lack from the peer, unless a pull from another is under way. */
   pull(
     document: string,
     address: string,
@@ -116,7 +117,7 @@ export class Puller {
     }
   }
 
-  /** Asks those who are still worth it: their digest differs from what ours has become. */
+  /** Pulls from those whose digest still differs from ours. */
   pullNext(ended: readonly (readonly [string, readonly Next[]])[], now: number): void {
     for (const [document, nexts] of ended) {
       const open = this.#options.documents.get(document)
@@ -132,13 +133,15 @@ export class Puller {
     }
   }
 
-  /** A peer has shown that it knows no more of our writer than it was shown: what is withheld may be told. */
+  /**
+   * The peer knows no more of our writer than was published, so what is withheld may be published.
+   */
   confirmWriter(document: SharedDocument, now: number): void {
-    // What lay in the inbox from before the start shows nothing.
+    // A message from before the start, which waited in the inbox, proves nothing.
     if (document.probation?.hasPulled) this.#release(document, true, now)
   }
 
-  /** The peer holds something else under our writer id: it is asked for all of it. */
+  /** The peer has something else under our writer id: pull all of it. */
   suspectFork(document: SharedDocument, { address }: Peer, now: number): void {
     const { replica, name } = document
     if (replica.withheld) return
@@ -149,11 +152,11 @@ export class Puller {
     document.probation?.pulled(true, now)
   }
 
-  /** Whoever withholds something asks at once whether it may be told; alone it waits no longer than that. */
+  /** A document that withholds something pulls at once, and stops waiting when its time is over. */
   #onProbation(now: number): void {
     const { config, documents } = this.#options
     for (const [name, document] of documents) {
-      // What was asked before may be answered by what is withheld now.
+      // The answer to an earlier pull may be about what is withheld now.
       if (document.startProbation(now, config.aloneMs)) this.#pulls.forget(name)
       const { probation } = document
       if (!probation) continue
@@ -176,12 +179,13 @@ export class Puller {
   #pullToConfirm(now: number): void {
     for (const [name, document] of this.#options.documents) {
       const reason = document.takeConfirmReason(now)
-      // Who has the same as we is silent. Those of whom nobody knows what they have tell it unasked.
+      // A peer that has our state does not reply. A peer whose state is unknown sends its digest
+      // unasked.
       if (reason) this.pullFromSome(name, now, reason === 'pending')
     }
   }
 
-  /** Asks that were lost, or their answers: where updates wait, somebody else is asked. */
+  /** A pull or its answer was lost. If updates wait for others, another peer is asked. */
   #onTimeouts(now: number): void {
     const ended = this.#pulls.expire(now)
     this.pullNext(ended, now)

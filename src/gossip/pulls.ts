@@ -1,71 +1,75 @@
 /**
- * Whom we have asked for what we lack. One peer at a time for each document, however many
- * tell us that they differ: the others wait, and are asked only if the answer did not help.
- * So a large change, announced by three peers, is fetched once. An ask that is lost is
- * forgotten after its time; but for whom it went to, who may still answer at length.
+ * The pulls under way: one peer at a time for each document, however many peers differ from us. The
+ * others wait, and are asked only if the answer did not help. So a large change that three peers
+ * announce is pulled once.
+ *
+ * A pull without an answer times out. Its peer is remembered, as it may still answer at length.
  *
  * ```js
- * if (asks.start('kv', peer, digest, now)) peer.outbox.say('kv', { ask: true })
+ * if (pulls.start('kv', peer, digest, now)) peer.outbox.enqueue('kv', { pull: true })
  * ```
  */
 import { dropOldest } from './oldest.ts'
 
-/** Others remembered for each ask. The first answer nearly always has it all. */
+/** Other peers remembered for each pull. The first answer nearly always brings everything. */
 const MAX_OTHERS = 3
 
-/** Peers remembered for each document that were given up. A long answer comes from one of the first. */
+/** Timed-out peers remembered for each document. A long answer comes from one of the first. */
 const MAX_LATE = 8
 
-/** Milliseconds. An answer that takes longer than usual is not given up sooner than this. */
+/** Milliseconds. No pull times out sooner. */
 const MIN_TIMEOUT_MS = 250
 
-/** Times the usual time of an answer after which it is taken for lost. Less fetches twice, more waits longer after a loss. */
+/**
+ * Times the usual time of an answer after which a pull times out. A smaller value pulls twice, a
+ * larger one waits longer after a loss.
+ */
 const PATIENCE = 4
 
-/** Share that the newest answer has in the usual time; that of TCP's round trip time (RFC 6298). */
+/** Weight of the newest answer in the usual time, as for TCP's round trip time (RFC 6298). */
 const NEWEST_WEIGHT = 1 / 8
 
-/** Times the longest wait for a first answer that the next part of one is waited for, at most. */
+/** Times the longest time-out that the next part of an answer may take, at most. */
 const MAX_PATIENCE = 10
 
-/** Times that a lost ask is repeated to the same peer when nobody else can be asked. */
+/** How often a lost pull is repeated to the same peer if there is no other. */
 const MAX_REPEATS = 1
 
 interface Pull {
   readonly peer: string
-  /** What it told, for which it was asked. */
+  /** The digest for which the peer was asked. */
   readonly digest: string | undefined
-  /** Milliseconds; when it was asked. */
+  /** Milliseconds; when the pull was sent. */
   readonly since: number
   until: number
-  /** When it was asked, or the last part of its answer came. */
+  /** When it was sent, or the last part of its answer came. */
   receivedAt: number
-  /** How often the same was asked before in vain. */
+  /** How often the same pull was repeated before. */
   readonly repeated: number
   /**
-   * Peer → the digest it told; undefined where its update left a gap. The peer that is asked is
-   * among them when it has told another digest since: its answer may be older.
+   * Peer → the digest it sent; undefined if its update left a gap. Contains the asked peer if that
+   * has sent another digest since: its answer may be older.
    */
   readonly others: Map<string, string | undefined>
-  /** Is its answer not all here, or did it not close a gap? */
+  /** Is the answer incomplete, or did it leave a gap? */
   hasGap: boolean
-  /** Was something refused that this peer sent? Then its answer is not all that it has. */
+  /** Was something from this peer rejected? Then its answer does not bring everything it has. */
   isRejected: boolean
 }
 
 export interface Next {
   readonly peer: string
   readonly digest: string | undefined
-  /** How often this was asked before in vain; absent: never. */
+  /** How often this pull was repeated before; absent: never. */
   readonly repeated?: number
 }
 
 export interface Answered {
-  /** Those to ask next. */
+  /** Peers to pull from next. */
   readonly next: readonly Next[]
-  /** When was asked what has now been answered to the end, and taken; undefined where it has not. */
+  /** When the pull was sent that is now completely answered and merged; undefined if none is. */
   readonly since: number | undefined
-  /** Peers whose answers are not needed, as another one's is coming. */
+  /** Peers whose answers are not needed, because another one is coming. */
   readonly superseded: readonly string[]
 }
 
@@ -76,19 +80,19 @@ const notEnded = (superseded: readonly string[]): Answered => ({
 })
 
 export class Pulls {
-  /** Milliseconds; the most that an ask waits, and what it waits before anything is known. */
+  /** Milliseconds; the upper bound of a time-out, and its first value. */
   readonly #timeoutMs: number
-  /** Milliseconds; the usual time of an answer's first part. */
+  /** Milliseconds; the usual time until an answer's first part. */
   #usualMs: number | undefined
   readonly #pulls = new Map<string, Pull>()
-  /** Document → peers that were given up and may answer all the same → when they were asked, in milliseconds. */
+  /** Document → timed-out peer that may still answer → when it was asked, in milliseconds. */
   readonly #late = new Map<string, Map<string, number>>()
 
   constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs
   }
 
-  /** Milliseconds; when the first ask will have waited too long. */
+  /** Milliseconds; when the first pull times out. */
   get wakeAt(): number {
     let first = Number.POSITIVE_INFINITY
     for (const { until } of this.#pulls.values()) first = Math.min(first, until)
@@ -96,8 +100,8 @@ export class Pulls {
   }
 
   /**
-   * True when `peer` may be asked now; else it is remembered for later. `digest` is what it
-   * told of its state; undefined when an update of its left a gap here.
+   * Returns true if `peer` may be asked now; otherwise it is remembered for later. `digest` is that
+   * of the peer's state; undefined if an update of the peer left a gap here.
    */
   start(
     document: string,
@@ -118,7 +122,7 @@ export class Pulls {
     return true
   }
 
-  /** Something that the peer sent was refused: whatever it answers now, we do not have all of it. */
+  /** Something from the peer was rejected: whatever it answers now, we lack some of it. */
   rejected(document: string, peer: string): void {
     const ask = this.#pulls.get(document)
     if (ask?.peer === peer) ask.isRejected = true
@@ -131,9 +135,9 @@ export class Pulls {
     if (ask?.peer !== peer) return notEnded(more ? [peer] : [])
     if (!ask.hasGap) this.#learnUsualTime(now - ask.since)
     if (more) {
-      // Should the rest not come, the same peer is asked again: it need not repeat what came.
+      // If the rest does not come, the same peer is asked again: it need not repeat what came.
       ask.hasGap = true
-      // The next may take as long as this one did, and some more.
+      // The next part may take as long as this one did, and some more.
       const wait = Math.max(this.#timeoutMs, PATIENCE * (now - ask.receivedAt))
       ask.until = now + Math.min(wait, MAX_PATIENCE * this.#timeoutMs)
       ask.receivedAt = now
@@ -144,7 +148,7 @@ export class Pulls {
     return { next: this.#end(document, ask), since, superseded }
   }
 
-  /** Something of that peer's answers is on its way. Returns whose answers are not needed, by document. */
+  /** A fragment from the peer came. Returns the documents and peers whose answers are not needed. */
   extend(peer: string, now: number): [string, string][] {
     const superseded: [string, string][] = []
     for (const document of this.#late.keys())
@@ -156,7 +160,7 @@ export class Pulls {
     return superseded
   }
 
-  /** The peer cannot be reached; returns those to ask next, by document. */
+  /** The peer cannot be reached. Returns the peers to ask next, by document. */
   failed(peer: string): [string, Next[]][] {
     const ended: [string, Next[]][] = []
     for (const [document, ask] of this.#pulls) {
@@ -167,7 +171,7 @@ export class Pulls {
     return ended
   }
 
-  /** Ends the asks that have waited too long; returns those to ask next, by document. */
+  /** Ends the pulls that have timed out. Returns the peers to ask next, by document. */
   expire(now: number): [string, Next[]][] {
     const ended: [string, Next[]][] = []
     for (const [document, ask] of this.#pulls) {
@@ -188,7 +192,7 @@ export class Pulls {
     this.#late.delete(document)
   }
 
-  /** That peer may still answer. */
+  /** The peer may still answer. */
   #giveUp(document: string, { peer, since }: Pull): void {
     const late = this.#late.get(document) ?? new Map<string, number>()
     this.#late.set(document, late.set(peer, since))
@@ -196,15 +200,15 @@ export class Pulls {
   }
 
   /**
-   * Is this the answer of a peer that was given up? A long one goes on: another peer that is asked
-   * by now would send the same once more, so it is not asked any more, and told so.
+   * Handles the answer of a timed-out peer. If it is long, it replaces the pull under way: the peer
+   * asked meanwhile would send the same again. Returns that peer.
    */
   #latePullResumes(document: string, peer: string, more: boolean, now: number): string[] {
     const late = this.#late.get(document)
     const since = late?.get(peer)
     if (since === undefined) return []
     late?.delete(peer)
-    // It was given up too early: the next ask waits longer.
+    // The time-out was too short: the next one is longer.
     this.#learnUsualTime(now - since)
     const ask = this.#pulls.get(document)
     if (!more || ask?.peer === peer) return []
@@ -213,7 +217,7 @@ export class Pulls {
     return ask ? [ask.peer] : []
   }
 
-  /** From now on that peer is the one that is asked; the others wait as before. */
+  /** Makes that peer the one that is asked; the others still wait. */
   #begin(
     document: string,
     asked: Pick<Pull, 'peer' | 'digest' | 'until' | 'repeated' | 'hasGap'>,

@@ -1,34 +1,37 @@
 /**
- * Puts long messages together from their fragments, whatever their order, and reports those that
- * have not come for a while. Bounded in number and in bytes; the oldest goes first, and repair
- * brings again what it would have said.
+ * Puts long messages together from their fragments, in whatever order these come, and reports those
+ * that are overdue. Bounded in number and in bytes: the oldest is dropped first, and repair brings
+ * what it contained.
  *
  * ```ts
- * const assembly = new Assembly({ digestOf, patienceMs: 1_500, maxBytes: 64 * 2 ** 20 })
- * const text = assembly.take('b', fragment, now)       // the whole text, once it is there
- * for (const { from, missing } of assembly.overdue(now)) ask(from, missing)
+ * const reassembly = new Reassembly({ digestOf, patienceMs: 1_500, maxLength: 64 * 2 ** 20 })
+ * const text = reassembly.take('b', fragment, now)       // the whole text after its last fragment
+ * for (const { from, missing } of reassembly.overdue(now)) request(from, missing)
  * ```
  */
 import { type Fragment, type Missing, Rejection } from '../../crdt/index.ts'
 
-/** Long messages of one peer that are put together at a time: one, and the one that takes its place. */
+/** Texts of one peer that are put together at a time: one, and the one that replaces it. */
 const MAX_TEXTS_PER_PEER = 2
 
-/** Times that missing fragments are asked for in a row without one that comes. Then the sender has forgotten them, or is gone. */
+/**
+ * Requests for missing fragments without a reply. After that the sender has forgotten the text, or
+ * is gone.
+ */
 const MAX_TRIES = 4
 
-/** Times the last interval between two fragments after which the next is missing. */
+/** Times the interval between the last two fragments after which the next one is overdue. */
 const PATIENCE = 4
 
-/** Fragments asked for at once. They come one after the other anyway. */
+/** Fragments requested at once. They come one after the other anyway. */
 const MAX_REQUESTED = 256
 
 export interface ReassemblyOptions {
   /** Digest of a text, 32 hex digits. */
   readonly digestOf: (text: string) => string
-  /** Milliseconds without a fragment after which the missing ones are asked for. */
+  /** Milliseconds without a fragment after which missing ones are requested. */
   readonly patienceMs: number
-  /** UTF-16 units of all that waits. */
+  /** UTF-16 units of all incomplete texts. */
   readonly maxLength: number
 }
 
@@ -39,9 +42,9 @@ interface PartialText {
   readonly bytes: number
   left: number
   length: number
-  /** Milliseconds; when the missing ones are asked for. */
+  /** Milliseconds; when missing fragments are requested. */
   requestAt: number
-  /** When the last one came. */
+  /** When the last fragment came. */
   receivedAt: number
   tries: number
 }
@@ -69,8 +72,8 @@ export class Reassembly {
   }
 
   /**
-   * The text, when this was the last of its fragments. Throws a Rejection where they do not fit
-   * together; then all of them are forgotten.
+   * The text, if this was its last fragment. Throws a Rejection if the fragments contradict one
+   * another, and forgets all of them.
    */
   take(from: string, fragment: Fragment, now: number): string | undefined {
     const { of, index, count, bytes, data } = fragment
@@ -83,7 +86,7 @@ export class Reassembly {
         `fragment ${index} of ${count}, ${bytes} bytes: others differ`,
       )
     }
-    // The next may take as long as this one did, and some more.
+    // The next fragment may take as long as this one did, and some more.
     const patienceMs = Math.max(this.#options.patienceMs, PATIENCE * (now - known.receivedAt))
     known.requestAt = now + patienceMs
     known.receivedAt = now
@@ -109,7 +112,7 @@ export class Reassembly {
     return text
   }
 
-  /** What is overdue; to be asked for again later if it does not come. */
+  /** What is overdue. It is reported again later if it does not come. */
   overdue(now: number): Overdue[] {
     const all: Overdue[] = []
     for (const [key, known] of this.#all) {

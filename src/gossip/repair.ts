@@ -1,10 +1,10 @@
 /**
- * What peers say of a document that we share, and what we ask of them: updates are merged and
- * passed on, a digest that differs is answered with our state vector, and a vector with exactly
+ * Anti-entropy for the documents that we share: merges the updates of peers and passes on what was
+ * new, replies to a digest that differs with our state vector, and to a state vector with exactly
  * what its sender lacks.
  *
  * ```js
- * exchange.hear([{ peer, document, state }], now)   // all that some messages say
+ * repair.receive([{ peer, document, state }], now)   // the states of some messages
  * ```
  */
 import {
@@ -42,14 +42,14 @@ export interface RepairOptions {
   readonly limits: Limits
   readonly platform: Platform
   readonly documents: ReadonlyMap<string, SharedDocument>
-  /** What was changed here comes before what is merged now, also in the order of rumors. */
+  /** Local changes come before what is merged now, also in the order of rumors. */
   readonly takeLocal: (now: number) => void
-  /** What a peer sent cannot be taken; throws what is no Rejection. */
+  /** Counts and reports a Rejection; throws any other error. */
   readonly reject: (from: string, error: unknown, document: string) => void
   readonly emit: (effect: GossipEffect) => void
 }
 
-/** What one message says of one document that we share. */
+/** What one message says about one shared document. */
 export interface ReceivedState {
   readonly peer: Peer
   readonly document: SharedDocument
@@ -64,10 +64,10 @@ interface ReceivedPart {
   readonly hasMore: boolean
 }
 
-/** In place of the digest of a peer that has a document and has not told its state. */
+/** The digest of a peer that has a document but has not sent its state. */
 const UNKNOWN_DIGEST = ''
 
-/** One alone costs less so: nothing need be told apart. */
+/** A single update costs less this way, because its delta is that of the transaction. */
 const applyOne = (replica: Replica, { bytes, needs }: ReceivedUpdate): BatchOutcome => {
   try {
     const { thrown, ...outcome } = replica.apply(bytes, needs)
@@ -90,17 +90,17 @@ export class Repair {
   }
 
   /**
-   * A conversation has four messages at most: a digest; the vector of one who differs; the
-   * answer, with a vector if that one lacks something too; the answer to it. For an answer is
-   * never answered, but for the vector it carries, and that one without a vector.
+   * A conversation has four messages at most: a digest; the vector of a peer that differs; the
+   * answer, with a vector if its sender lacks something, too; the answer to that. An answer gets no
+   * reply, except to the vector it carries, and that reply has no vector.
    *
-   * All updates are merged before anything else is looked at, those of one document in one
-   * transaction: digests are compared with what the document has become by then.
+   * All updates are merged first, those of one document in one transaction. Digests are then
+   * compared with the state after the merge.
    */
   receive(heard: readonly ReceivedState[], now: number): void {
-    /** Document → the updates for it, each with who sent it. */
+    /** Document → the updates for it, with their senders. */
     const updates = new Map<SharedDocument, ReceivedPart[]>()
-    /** Peer and document → the last that the peer says of its state. */
+    /** Peer and document → the newest state of the peer. */
     const last = new Map<Peer, Map<SharedDocument, DocState>>()
     for (const { peer, document, state } of heard) {
       this.#noteDocument(peer, document, state)
@@ -124,7 +124,7 @@ export class Repair {
   #noteDocument(peer: Peer, document: SharedDocument, { digest }: DocState): void {
     const { peers, sender } = this.#options
     const { name } = document
-    // Who is there may have been told before anybody knew that it has the document.
+    // Awareness may have been sent to other peers before we knew that this one has the document.
     if (document.awareness && !peer.digests.has(name)) sender.enqueue(peer, name, { awareness: 0 })
     if (digest !== undefined) {
       peer.digests.set(name, digest)
@@ -132,7 +132,7 @@ export class Repair {
     } else if (!peers.mayHave(peer, name)) peer.digests.set(name, UNKNOWN_DIGEST)
   }
 
-  /** `isLast`: the peer says nothing newer of its state in the same batch. */
+  /** `isLast`: the batch has no newer state of the peer. */
   #reply(
     peer: Peer,
     document: SharedDocument,
@@ -142,7 +142,7 @@ export class Repair {
   ): void {
     const { name } = document
     const { digest, vector, awareness, answer, more, enough } = state
-    // First of all: what a vector in the same message asks for is still to be sent.
+    // This comes first: what a vector in the same message requests is still to be sent.
     if (enough) peer.outbox.dropAnswer(name)
     if (awareness && document.awareness)
       this.#options.emit({
@@ -167,11 +167,11 @@ export class Repair {
       else if (since !== undefined) this.#puller.confirmWriter(document, now)
       this.#puller.pullNext([[name, next]], now)
     }
-    // What came with the digest is merged by now, and is no change that the peer has not seen.
+    // The update came with the digest, so it is not a change that the peer has not seen.
     if (digest !== undefined && state.update) document.digestReceived(peer.address)
   }
 
-  /** The peer has exactly what we show. */
+  /** The peer has exactly what we publish. */
   #onEqual(document: SharedDocument, peer: Peer, state: DocState, now: number): void {
     if (!state.partial) document.equals(peer.address)
     this.#puller.confirmWriter(document, now)
@@ -182,7 +182,7 @@ export class Repair {
   #onUpdates(document: SharedDocument, sent: readonly ReceivedPart[], now: number): void {
     const { counters, limits, platform, reject: refuse, takeLocal } = this.#options
     const { name, replica } = document
-    /** Digest → those who sent that update; only the first is unpacked. */
+    /** Digest → the senders of that update; only the first copy is unpacked. */
     const senders = new Map<string, ReceivedPart[]>()
     const updates: ReceivedUpdate[] = []
     for (const one of sent) {
@@ -217,7 +217,7 @@ export class Repair {
     for (const [i, outcome] of outcomes.entries()) {
       this.#onMerged(document, groups[i]!, outcome, now)
     }
-    // What the updates freed from waiting has come from others: their senders may lack it.
+    // Updates that were freed from waiting came from other peers, so these senders may lack them.
     if (!isEmptyDelta(freed)) {
       document.changed(freed, now, {})
       this.#options.dissemination.changed(now)
@@ -225,7 +225,7 @@ export class Repair {
     for (const error of thrown) this.#onThrown(groups[0]![0]!.peer, document, error)
   }
 
-  /** One update of those that were merged, and those who sent it. */
+  /** Handles the outcome of one update, for all peers that sent it. */
   #onMerged(
     document: SharedDocument,
     senders: readonly ReceivedPart[],
@@ -243,7 +243,7 @@ export class Repair {
     if (status === 'waiting') {
       if (hasMore) return
       counters.gaps++
-      // Who sent what was refused would send it again, at once and without end.
+      // A peer whose update was rejected would send it again, at once and without end.
       if (!document.rejectedPeers.has(peer.address)) {
         this.#puller.pull(document.name, peer.address, undefined, now)
       }
@@ -253,14 +253,14 @@ export class Repair {
     if (!isEmptyDelta(delta)) {
       const source = { from: peer.address, told: update.told }
       document.changed(delta, now, coversDelta(carried, delta) ? source : {})
-      // A part of a long answer is passed on with the last, not each by itself.
+      // Chunks of a long answer are passed on with the last one.
       if (!hasMore) this.#options.dissemination.changed(now)
     }
     document.remember(update.digest, carried, config.maxRemembered)
     for (const { peer } of senders) document.acknowledged(carried, peer.address)
   }
 
-  /** What the peer says and does not say from now on is read with that in mind, and ours too. */
+  /** From now on neither an answer of this peer nor our silence proves that both have everything. */
   #onRejected(peer: Peer, document: SharedDocument): void {
     this.#puller.rejected(document.name, peer.address)
     document.rejectedPeers.add(peer.address)
@@ -276,21 +276,24 @@ export class Repair {
       unconfirmed.acknowledgeState(known)
       const theirs = known.clocks.get(replica.doc.clientID) ?? 0
       if (theirs <= replica.publishedClock) this.#puller.confirmWriter(document, now)
-      // Also an empty answer is given: it says that there is nothing, and ends the ask.
+      // An empty answer is sent, too: it says that there is nothing, and ends the pull.
       this.#puller.answer(document, peer, known, now)
       if (!replica.isBehind(known)) {
         if (!state.partial) document.syncs++
         return
       }
       if (!state.answer) this.#puller.pull(name, peer.address, state.digest, now)
-      // A silent answer would be taken for a proof that we have all that the peer has.
+      // Silence would be taken as a proof that we have everything that the peer has.
       if (document.rejectedPeers.size > 0) this.#options.sender.enqueue(peer, name, { pull: true })
     } catch (error) {
       this.#options.reject(peer.address, error, name)
     }
   }
 
-  /** A refusal of what had waited, or an observer's own error: told, as it cannot be thrown here. */
+  /**
+   * An update that had waited was rejected, or an observer threw: reported, as no caller can catch
+   * it.
+   */
   #onThrown(peer: Peer, document: SharedDocument, error: unknown): void {
     const { name } = document
     if (error instanceof Rejection) {

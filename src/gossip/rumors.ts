@@ -1,49 +1,49 @@
 /**
- * The recent changes of one document, ours and those that came from peers, in the order in
- * which they became part of it. What a peer is still to be told is just the number of the
- * first change it may lack: the delta is made when the message leaves, from that change up to
- * now. It must reach up to now, as the document is encoded as it is: an older delta would
- * carry a value as overwritten without the value that took its place.
+ * The recent changes of one document (rumors, in the terms of Demers et al. 1987), made here or
+ * received, in the order in which they were merged. What a peer is still to be sent is the number
+ * of the first change that it may lack. The delta is made when the message leaves, from that change
+ * up to now. It must reach up to now, because the document is encoded in its current form: an older
+ * delta would carry a value as overwritten, without the value that replaced it.
  *
- * Each change knows who is known to have it, and who is being told it by us or by the peer it
- * came from, so that it is not passed on to them.
+ * Each change knows which peers have it, and which are being sent it by us or by the peer it came
+ * from, so that it is not passed on to them.
  *
  * ```js
  * rumors.add(delta, from)
- * const since = rumors.flush()           // tell some peers what came since
+ * const since = rumors.flush()           // push what came since to some peers
  * rumors.deltaSince(since, peer)
  * ```
  */
 import { coversDelta, type Delta, emptyDelta, mergeDeltas } from '../../crdt/index.ts'
 
 /**
- * Changes kept. What twenty busy peers send in several seconds; a peer that has been busy for
- * longer is told the digest instead, and asks. Each costs some 300 bytes.
+ * Changes kept: what twenty busy peers send in several seconds. A peer that was busy for longer
+ * gets the digest instead, and pulls. Each takes some 300 bytes.
  */
 const MAX_RUMORS = 512
 
 /**
- * Peers known to have a change. A push brings it to each node three times on average, so where
- * five have shown it the rumour is everywhere, and saying it once more is wasted.
+ * Peers that have a change. A push brings it to each node three times on average: if five peers
+ * have shown it, the rumor is everywhere, and one more push is wasted.
  */
 const MIN_WIDELY_KNOWN = 5
 
 interface Rumor {
-  /** One, once it has been flushed. */
+  /** A single one after the flush. */
   deltas: Delta[]
-  /** Peers that have shown it. */
+  /** Peers that are known to have the change. */
   readonly knownTo: Set<string>
-  /** Peers that are told it, by us or by the one it came from. */
+  /** Peers that are sent the change, by us or by the peer it came from. */
   readonly sentTo: Set<string>
   /** Was it made here? */
   readonly isOwn: boolean
 }
 
-/** Where a change came from that was not made here. */
+/** Where a received change came from. */
 export interface Source {
-  /** The peer that has it; undefined where several had parts of it. */
+  /** The peer that has it; undefined if several peers had parts of it. */
   readonly from?: string | undefined
-  /** Peers that `from` tells it too, as it says. */
+  /** Peers that `from` sends it to, as `from` says. */
   readonly told?: readonly string[] | undefined
 }
 
@@ -52,20 +52,20 @@ const isSameSet = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean =>
 
 export class Rumors {
   #rumors: Rumor[] = []
-  /** Number of the first one kept, and of the first one not flushed. */
+  /** Number of the first change kept, and of the first one not flushed. */
   #first = 0
   #fresh = 0
-  /** Number of the first one that no digest has followed. */
+  /** Number of the first change after which no digest was sent. */
   #digested = 0
-  /** Deltas made since the last change, by those included. */
+  /** Merged deltas since the last change, by the numbers of the changes in them. */
   readonly #made = new Map<string, Delta>()
 
-  /** Is there a change that nobody has been told yet? */
+  /** Is there a change that was not sent to any peer yet? */
   get hasFresh(): boolean {
     return this.#fresh < this.#first + this.#rumors.length
   }
 
-  /** Forgets all: their ids mean something else by now. */
+  /** Forgets everything: ids have changed their meaning. */
   forget(): void {
     this.#first += this.#rumors.length
     this.#fresh = this.#first
@@ -74,13 +74,13 @@ export class Rumors {
     this.#made.clear()
   }
 
-  /** Adds a change made here, or one that came from a peer. */
+  /** Adds a change made here, or one received from `source`. */
   add(delta: Delta, source?: Source): void {
     this.#made.clear()
     const last = this.#rumors.at(-1)
     const knownTo = new Set(source?.from === undefined ? [] : [source.from])
     const toldTo = new Set(source?.told)
-    // Fresh ones that the same peers have are one.
+    // Fresh changes that the same peers have are kept as one.
     const isSame =
       last !== undefined &&
       this.hasFresh &&
@@ -92,22 +92,24 @@ export class Rumors {
       this.#rumors.push({ deltas: [delta], knownTo, sentTo: toldTo, isOwn: source === undefined })
   }
 
-  /** Everything since that number is being told to these peers. */
+  /** Everything since that number is being sent to these peers. */
   markSent(since: number, peers: readonly string[]): void {
     for (const { sentTo: toldTo } of this.#since(since)) for (const peer of peers) toldTo.add(peer)
   }
 
-  /** Was all that came since that number made here? */
+  /** Was everything since that number made here? */
   isOwnSince(since: number): boolean {
     return this.#since(since).every(({ isOwn }) => isOwn)
   }
 
-  /** How many came since that number; those that one peer brought together are one. */
+  /**
+   * How many changes there are since that number; those that one peer sent together count as one.
+   */
   countSince(since: number): number {
     return this.#since(since).length
   }
 
-  /** Who else has, or is told, all that came since that number and is not known to `peer`. */
+  /** The other peers that have, or are sent, every change since that number that `peer` lacks. */
   recipientsSince(since: number, peer: string): string[] {
     const news = this.#since(since).filter(({ knownTo }) => !knownTo.has(peer))
     const [first, ...others] = news.map(
@@ -116,7 +118,7 @@ export class Rumors {
     return [...(first ?? [])].filter((one) => one !== peer && others.every((set) => set.has(one)))
   }
 
-  /** The peer showed that it has `carried`. */
+  /** The peer has shown that it has `carried`. */
   knows(carried: Delta, peer: string): void {
     for (const { deltas, knownTo } of this.#rumors) {
       if (knownTo.has(peer)) continue
@@ -124,29 +126,32 @@ export class Rumors {
     }
   }
 
-  /** The peer showed that it has all that we have. */
+  /** The peer has shown that it has everything that we have. */
   knowsAll(peer: string): void {
     for (const { knownTo } of this.#rumors) knownTo.add(peer)
   }
 
-  /** The number of the first change that was told and that no digest has followed; from now on one has. */
+  /**
+   * The number of the first change that was sent without a digest after it, if any. Marks all as
+   * followed by one.
+   */
   takeUndigested(): number | undefined {
     const since = this.#digested < this.#fresh ? this.#digested : undefined
     this.#digested = this.#fresh
     return since
   }
 
-  /** Is each change since that number known to so many peers already that most others know it too? */
+  /** Do so many peers have each change since that number that most others have it, too? */
   isWidelyKnown(since: number): boolean {
     return this.#since(since).every(({ knownTo }) => knownTo.size >= MIN_WIDELY_KNOWN)
   }
 
-  /** Is every change kept here known to that peer? */
+  /** Does that peer have every change kept here? */
   isAllKnownTo(peer: string): boolean {
     return this.#rumors.every(({ knownTo }) => knownTo.has(peer))
   }
 
-  /** Does the peer have every change since that number, or is it told them? */
+  /** Does the peer have every change since that number, or is it sent them? */
   isKnownTo(since: number, peer: string): boolean {
     return this.#since(since).every(
       ({ knownTo, sentTo: toldTo }) => knownTo.has(peer) || toldTo.has(peer),
@@ -157,7 +162,7 @@ export class Rumors {
     return this.#rumors.slice(Math.max(0, since - this.#first))
   }
 
-  /** Everything up to now is being told; returns the number of the first that was fresh. */
+  /** Marks everything up to now as sent; returns the number of the first fresh change. */
   flush(): number {
     const since = this.#fresh
     for (const rumor of this.#rumors.slice(since - this.#first)) {
@@ -173,8 +178,8 @@ export class Rumors {
   }
 
   /**
-   * What came since that number and is not known to the peer, of that the changes for which
-   * `isWanted` is true; undefined when that is too long ago to tell.
+   * What came since that number and the peer does not have, limited to changes for which `isWanted`
+   * is true. Undefined if that number is not kept any more.
    */
   deltaSince(
     since: number,

@@ -1,13 +1,13 @@
 /**
- * Who is told something, and when: one message at a time for each peer, as many in all as this
- * host can carry, and peers that may hold a send for long take no more than half of the places.
- * What waits for a place is merged, never queued.
+ * Decides which peer is sent its queued state, and when: one message at a time for each peer, and
+ * as many in all as this host can carry. Peers that may hold a send for long take no more than half
+ * of the places. What waits for a place is merged, so no queue of messages builds up.
  *
- * Trouble of this side (no daemon, a full disk) is not booked on peers: sending pauses as a whole,
- * and one send at a time tries whether it is over.
+ * Failures of this host (no daemon, a full disk) are not counted against peers: sending pauses as a
+ * whole, and one send at a time probes whether it works again.
  *
  * ```js
- * sender.say(peer, 'kv', { digest: true })
+ * sender.enqueue(peer, 'kv', { digest: true })
  * effects.push(...sender.pump(now, documents))
  * ```
  */
@@ -21,16 +21,19 @@ import type { QueuedState } from './outbox.ts'
 import type { Peer, Peers, Sending } from './peers.ts'
 import { bestOf, isLate, SendWindow } from './send-window.ts'
 
-/** A send to it may take long and fail: the others must not wait for it. */
+/** A send to this peer may take long and fail, and must not hold up the others. */
 const isSuspect = ({ failures, wasReached: isProven }: Peer): boolean => failures > 0 || !isProven
 
-/** UTF-16 units. How long a longer message takes says more of its length than of the host. */
+/** UTF-16 units. The time of a longer message says more about its length than about the host. */
 const MAX_MEASURED_LENGTH = 16_384
 
-/** Sends to other peers that ended last, by which a time-out is judged. */
+/** The last sends to other peers, by which a time-out is judged. */
 const MAX_RECENT_SENDS = 8
 
-/** Milliseconds that sends wait while more messages lie in the inbox: what they bring goes along. */
+/**
+ * Milliseconds for which sends wait while further messages are in the inbox: what those bring can
+ * be sent along.
+ */
 const BACKLOG_MS = 200
 
 type Failed = GossipEvent & { readonly type: 'failed' }
@@ -41,17 +44,17 @@ export class Sender {
   readonly #config: GossipConfig
   readonly #counters: Counters
   readonly #window: SendWindow
-  /** Peers to whom something is to be said, in the order in which it came up. */
+  /** Peers with a queued state, in the order in which they got one. */
   readonly #ready = new Set<Peer>()
-  /** Peers to whom a fragment went last, while something else is to be said to them. */
+  /** Peers whose last message was a fragment, and whose queued state comes next. */
   readonly #stateIsNext = new Set<Peer>()
   #sending = 0
   #suspectsSending = 0
-  /** The last sends that ended well: to whom, and whether late. */
+  /** The last sends that succeeded, and whether they were late. */
   readonly #recent: { readonly peer: Peer; readonly late: boolean }[] = []
   /** Milliseconds; nothing is sent before. */
   #waitUntil = Number.NEGATIVE_INFINITY
-  /** Has nothing been sent since the last trouble of our own? Then one at a time is tried. */
+  /** Has no send succeeded since the last failure of this host? Then one at a time is tried. */
   #isPaused = false
 
   constructor(peers: Peers, composer: Composer, config: GossipConfig, counters: Counters) {
@@ -62,32 +65,32 @@ export class Sender {
     this.#window = new SendWindow(config.maxSends)
   }
 
-  /** Messages on their way. */
+  /** Messages under way. */
   get sending(): number {
     return this.#sending
   }
 
-  /** How many may be at one time. */
+  /** How many may be under way at one time. */
   get places(): number {
     return this.#isPaused ? 1 : this.#window.size
   }
 
-  /** Milliseconds; when somebody may be tried again. */
+  /** Milliseconds; when the next peer may be tried again. */
   wakeAt(now: number): number {
     if (this.#ready.size > 0 && this.#waitUntil > now) return this.#waitUntil
     let at = Number.POSITIVE_INFINITY
-    // One whose time has come waits for a free place, not for the clock.
+    // A peer whose time has come waits for a free place, not for the clock.
     for (const { retryAt } of this.#ready) if (retryAt > now) at = Math.min(at, retryAt)
     return at
   }
 
-  /** Adds to what is to be said to the peer. */
+  /** Merges more into what is queued for the peer. */
   enqueue(peer: Peer, document: string, saying: QueuedState): void {
     peer.outbox.enqueue(document, saying)
     this.#ready.add(peer)
   }
 
-  /** What may be sent now. */
+  /** The messages that may be sent now. */
   pump(now: number, documents: ReadonlyMap<string, OpenDocument>): GossipEffect[] {
     const effects: GossipEffect[] = []
     if (this.#waitUntil > now) return effects
@@ -102,7 +105,7 @@ export class Sender {
     return effects
   }
 
-  /** The send to that peer has ended well. Returns whether that ends a pause of our own. */
+  /** A send to that peer has succeeded. Returns whether that ends a pause. */
   sent(address: string, now: number): boolean {
     const ended = this.#ended(address)
     if (!ended) return false
@@ -116,8 +119,8 @@ export class Sender {
   }
 
   /**
-   * The send to that peer has failed: what it did not get is said again when it is tried next,
-   * merged with what came since. Returns whether it is the peer that cannot be reached.
+   * A send to that peer has failed: what it carried is queued again, merged with what came since.
+   * Returns whether the peer is to blame.
    */
   failed({ to, cause = 'peer', failure }: Failed, now: number): boolean {
     const ended = this.#ended(to)
@@ -133,7 +136,7 @@ export class Sender {
       this.#ready.add(peer)
     }
     for (const [document, { since, digest }] of sending.included) {
-      // An answer is not kept: who asked will ask again, and may lack less by then.
+      // An answer is not queued again: the peer will pull again, and may lack less by then.
       if (since === undefined && !digest) continue
       this.enqueue(peer, document, {
         ...(since !== undefined && { since }),
@@ -143,13 +146,15 @@ export class Sender {
     return !isOurs
   }
 
-  /** Messages have come, and so many more wait: they are taken in before anything is sent. */
+  /**
+   * Messages have come, and `waiting` further ones wait: they are taken in before anything is sent.
+   */
   received(waiting: number, now: number): void {
     if (waiting > 0) {
       this.#window.decrease(now)
       this.#waitUntil = Math.max(this.#waitUntil, now + BACKLOG_MS)
     } else {
-      // What made us pause may be over: it is tried at once.
+      // What caused the pause may be over: try at once.
       this.#waitUntil = now
     }
   }
@@ -169,29 +174,32 @@ export class Sender {
     if (this.#recent.length > MAX_RECENT_SENDS) this.#recent.shift()
   }
 
-  /** Is it us who were too slow? Yes, where the peer was heard meanwhile, or others were late too. */
+  /**
+   * Was the time-out our own doing? Yes, if the peer was heard from meanwhile, or if others were
+   * late, too.
+   */
   #isOurDoing(peer: Peer, { at }: Sending): boolean {
     if (peer.lastHeard !== undefined && peer.lastHeard >= at) return true
     const others = this.#recent.filter((one) => one.peer !== peer)
     return others.length > 0 && others.filter(({ late }) => late).length * 2 >= others.length
   }
 
-  /** The peer lacks some fragments of what was sent to it, as it says. */
+  /** The peer reports missing fragments of what was sent to it. */
   resendFragments(peer: Peer, missing: Missing): void {
     if (peer.fragmented?.of !== missing.of) return
     peer.fragmented.resend(missing)
     this.#ready.add(peer)
   }
 
-  /** Fragments of the peer's have not come: they are asked for. */
+  /** Requests missing fragments from the peer. */
   requestFragments(peer: Peer, missing: Missing): void {
     peer.missing = missing
     this.#ready.add(peer)
   }
 
   /**
-   * One message: what is to be said, or the next fragment of what was too long for one. They take
-   * turns, so that a long value holds up nothing that is short.
+   * Sends one message: the queued state, or the next fragment of a long one. They alternate, so
+   * that a long value holds up nothing short.
    */
   #send(peer: Peer, now: number, documents: ReadonlyMap<string, OpenDocument>): GossipEffect[] {
     const { fragmented: parcel, missing } = peer
@@ -272,7 +280,7 @@ export class Sender {
     return { type: 'send', to: peer.address, text }
   }
 
-  /** Some members, to be named to the peer. */
+  /** Some members to be named to the peer. */
   #members(peer: Peer, now: number): string[] {
     const { membersNamed, membersIntroduced: membersTold } = this.#config
     const count = peer.isIntroduced ? membersNamed : membersTold
@@ -280,7 +288,7 @@ export class Sender {
     return this.#peers.sample(count, peer.address, now)
   }
 
-  /** The send to that peer is over, well or not. */
+  /** The send to that peer is over, successful or not. */
   #ended(address: string): { peer: Peer; sending: Sending } | undefined {
     const peer = this.#peers.get(address)
     const sending = peer?.sending

@@ -1,35 +1,38 @@
 /**
- * Random targets, taken in turn: a shuffled list that is shuffled again when it has been gone
- * through. Purely random targets leave somebody out nearly always; here each one's turn comes.
+ * Random targets in rotation: a shuffled list that is shuffled again after each pass, as memberlist
+ * does for its probes. Purely random targets nearly always miss some peer; here each peer's turn
+ * comes.
  *
  * ```js
- * const turns = new Turns(random)
- * turns.add('a')
- * turns.take(3, (address) => isFit(address))
+ * const rotation = new ShuffledRotation(random)
+ * rotation.add('a')
+ * rotation.take(3, (address) => isFit(address))
  * ```
  */
 export class ShuffledRotation {
   readonly #random: () => number
   readonly #list: string[] = []
-  /** Those before it have had their turn. */
+  /** Index of the next address; those before it have had their turn. */
   #next = 0
 
   constructor(random: () => number) {
     this.#random = random
   }
 
-  /** Adds somebody who is not in the list, at a random place among those whose turn is to come. */
+  /**
+   * Adds an address that is not in the list, at a random place among those whose turn is to come.
+   */
   add(address: string): void {
     const at = this.#next + this.#below(this.#list.length - this.#next + 1)
     this.#list.push(address)
     this.#swap(at, this.#list.length - 1)
   }
 
-  /** Up to `count` different ones that fit; one that is not fit loses its turn. */
+  /** Up to `count` different addresses that fit. One that does not fit loses its turn. */
   take(count: number, isFit: (address: string) => boolean): string[] {
     const taken: string[] = []
     const wanted = Math.min(count, this.#list.length)
-    // What is left of the list, and a whole one after it: whoever is fit is found.
+    // The rest of this pass and a whole one after it: every address that fits is found.
     const end = 2 * this.#list.length - this.#next
     for (let seen = 0; taken.length < wanted && seen < end; seen++) {
       if (this.#next >= this.#list.length) this.#shuffle(taken)
@@ -39,7 +42,7 @@ export class ShuffledRotation {
     return taken
   }
 
-  /** Begins anew; those in `last` just had a turn and come at the end. */
+  /** Starts the next pass; those in `last` have just had a turn, and come at its end. */
   #shuffle(last: readonly string[]): void {
     for (let i = this.#list.length - 1; i > 0; i--) this.#swap(i, this.#below(i + 1))
     const early = this.#list.filter((address) => !last.includes(address))

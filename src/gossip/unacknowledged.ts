@@ -1,11 +1,11 @@
 /**
- * Changes made here of which no peer has yet shown that it has them. A send that ended well says
- * little: the message may be lost behind the transport, or be refused.
+ * Changes made here that no peer has acknowledged. A successful send proves little: the message may
+ * be lost behind the transport, or rejected.
  *
  * ```js
- * unconfirmed.add(delta, now)
- * unconfirmed.knownTo(known)       // a peer told what it knows
- * unconfirmed.oldest               // when the first was made that nobody has shown
+ * unacknowledged.add(delta, now)
+ * unacknowledged.acknowledgeState(state)       // a peer sent its state vector
+ * unacknowledged.oldest                        // when the oldest remaining change was made
  * ```
  */
 import {
@@ -17,7 +17,10 @@ import {
   subtractDeletes,
 } from '../../crdt/index.ts'
 
-/** Changes kept apart. Beyond them the newest are one, which is confirmed only as a whole. */
+/**
+ * Changes kept apart. Above this number the newest are kept as one, and acknowledged only as a
+ * whole.
+ */
 const MAX_CHANGES = 64
 
 interface Change {
@@ -37,7 +40,7 @@ const isKnown = ({ structs, deletes }: Delta, known: PeerState): boolean => {
 export class Unacknowledged {
   #changes: Change[] = []
 
-  /** Milliseconds; when the oldest was made. Undefined when a peer has everything. */
+  /** Milliseconds; when the oldest change was made. Undefined if every change is acknowledged. */
   get oldest(): number | undefined {
     return this.#changes[0]?.at
   }
@@ -50,17 +53,17 @@ export class Unacknowledged {
     } else this.#changes.push({ delta, at: now, until: now })
   }
 
-  /** A peer has our whole state, or all that we had at that time. */
+  /** A peer has our whole state, or everything that we had at that time. */
   acknowledgeAll(until = Number.POSITIVE_INFINITY): void {
     if (this.#changes.length > 0) this.#keep((change) => change.until > until)
   }
 
-  /** A peer told what it knows. */
+  /** A peer sent its state. */
   acknowledgeState(known: PeerState): void {
     if (this.#changes.length > 0) this.#keep(({ delta }) => !isKnown(delta, known))
   }
 
-  /** A peer sent it: so it has it. */
+  /** A peer sent this delta, so it has it. */
   acknowledgeDelta(delta: Delta): void {
     if (this.#changes.length > 0) this.#keep((change) => !coversDelta(delta, change.delta))
   }

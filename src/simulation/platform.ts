@@ -1,7 +1,7 @@
 /**
- * Node's platform for thousands of nodes in one process: as they all pack and unpack the same
- * updates, what DEFLATE gives for some bytes is kept for the next one who asks. The result is the
- * same; the work of a node is not, so a simulation says nothing about processor time.
+ * Node's platform for thousands of nodes in one process. All nodes pack and unpack the same
+ * updates, so results of DEFLATE are kept for the next node. The results are the same but the work
+ * is not: a simulation says nothing about processor time.
  *
  * ```ts
  * new Replica(doc, createSharedPlatform())
@@ -11,10 +11,10 @@ import type { Platform } from '../../crdt/index.ts'
 import { dropOldest } from '../gossip/oldest.ts'
 import { nodePlatform } from '../platform.ts'
 
-/** Results kept. Updates under way at one time are few; each costs its own length twice. */
+/** Results kept. Few updates are under way at one time; each takes its length twice. */
 const MAX_KEPT = 32
 
-/** Keeps the newest results of `make`, by the bytes that it was given and `more`. */
+/** Keeps the newest results of `make`, by its arguments. */
 const remember = (make: (bytes: Uint8Array, more: number) => Uint8Array) => {
   const kept = new Map<string, Uint8Array>()
   return (bytes: Uint8Array, more: number): Uint8Array => {
@@ -30,7 +30,7 @@ const remember = (make: (bytes: Uint8Array, more: number) => Uint8Array) => {
   }
 }
 
-/** Nobody may change what it returns: others get the same bytes. */
+/** Callers must not change the returned bytes: other nodes get the same ones. */
 export const createSharedPlatform = (): Platform => {
   const deflate = remember((bytes) => nodePlatform.deflate(bytes))
   const inflate = remember((bytes, maxBytes) => nodePlatform.inflate(bytes, maxBytes))

@@ -1,6 +1,7 @@
 /**
- * What is to happen, in order of time; of equal times the first put in comes first, so that a
- * simulation is the same for the same seed. A binary heap: 10,000 nodes keep some 50,000 entries.
+ * A priority queue by time. Items of the same time leave in the order in which they were added, so
+ * that a seed determines the whole simulation. A binary heap: 10,000 nodes keep some 50,000
+ * entries.
  *
  * ```js
  * queue.push(at, () => deliver()); const next = queue.pop()
@@ -20,7 +21,7 @@ export class TimeQueue<T> {
     return this.#heap.length
   }
 
-  /** Time of the next item; infinity when there is none. */
+  /** Time of the next item; infinity if there is none. */
   get nextAt(): number {
     return this.#heap[0]?.at ?? Number.POSITIVE_INFINITY
   }

@@ -1,7 +1,7 @@
 /**
- * A swarm in virtual time: the very gossip core of the agent, thousands of nodes in one
- * process, over a network that loses, delays, doubles and reorders. The same seed gives the
- * same run. The demo shows it, the histories in the tests run on it.
+ * A swarm in virtual time: the same gossip core as the agent's, thousands of nodes in one process,
+ * on a network that loses, delays, duplicates and reorders messages. The same seed gives the same
+ * run. The demo shows it, and the histories in the tests run on it.
  *
  * ```js
  * const swarm = new Simulation({ seed: 7, loss: 0.2, latency: [10, 50] })
@@ -17,10 +17,10 @@ import { Network, type NetworkOptions, seeded } from '../transports/memory/netwo
 import { createSharedPlatform } from './platform.ts'
 import { TimeQueue } from './queue.ts'
 
-/** The one document of a simulated swarm, and its name. */
+/** The name of the one document of a simulated swarm. */
 const DOCUMENT = 'swarm'
 
-/** Milliseconds. What a send to a dead peer takes before it fails, as with `pilotctl --timeout 3s`. */
+/** Milliseconds that a send to a dead peer takes until it fails, as with `pilotctl --timeout 3s`. */
 const DEAD_PEER_MS = 3_000
 
 export interface SimulationOptions extends Omit<NetworkOptions, 'random'> {
@@ -28,19 +28,22 @@ export interface SimulationOptions extends Omit<NetworkOptions, 'random'> {
   readonly config?: Partial<GossipConfig>
   /** UTF-8 bytes of the longest message; default 4 MiB. */
   readonly maxMessageBytes?: number
-  /** Called for each message that leaves. */
+  /** Called for each message that is sent. */
   readonly onSend?: (from: string, to: string, text: string) => void
-  /** Called for each message that arrives, before the receiver looks at it. */
+  /** Called for each message that arrives, before the receiver handles it. */
   readonly onReceive?: (from: string, to: string) => void
-  /** Called for each effect that is no send. */
+  /** Called for each effect other than a send. */
   readonly onEffect?: (node: SimulatedNode, effect: GossipEffect) => void
 }
 
 export interface NodeOptions {
   readonly peers: readonly string[]
-  /** As after hours in the swarm: it has heard all its peers and told them members. Default false. */
+  /**
+   * As after hours in the swarm: the node has heard from all its peers and has sent them members.
+   * Default false.
+   */
   readonly isAcquainted?: boolean
-  /** What it starts with; default an empty document. */
+  /** The initial document; default an empty one. */
   readonly doc?: Y.Doc
 }
 
@@ -50,7 +53,7 @@ export interface SimulatedNode {
   readonly replica: Replica
   readonly gossip: Gossip
   isUp: boolean
-  /** When the next wake is due that is in the queue already. */
+  /** Time of the next wake that is queued. */
   wakeAt: number
 }
 
@@ -66,7 +69,7 @@ export class Simulation {
   constructor(options: SimulationOptions) {
     this.#options = options
     this.random = seeded(options.seed)
-    // A stream of its own: what the network does must not depend on what nodes draw.
+    // A separate stream: what the network does must not depend on what nodes draw.
     this.network = new Network({ ...options, random: seeded(options.seed + 1) })
   }
 
@@ -75,9 +78,9 @@ export class Simulation {
     return this.#now
   }
 
-  /** Adds a node, or one that comes back under its old address. */
+  /** Adds a node, or one that returns under its old address. */
   add(address: string, options: NodeOptions): SimulatedNode {
-    // Its own name spares Yjs a random one, which nobody sees.
+    // A guid of its own spares Yjs a random one.
     const doc = options.doc ?? new Y.Doc({ guid: address })
     if (options.doc === undefined) doc.clientID = Math.floor(this.random() * 2 ** 32)
     const replica = new Replica(doc, this.#platform)
@@ -98,7 +101,7 @@ export class Simulation {
       wakeAt: Number.POSITIVE_INFINITY,
     }
     gossip.open(DOCUMENT, replica)
-    // Through the queue: a change may come out of an observer, in the middle of an event.
+    // Queued, because an observer may change the document in the middle of an event.
     replica.onLocal = () => this.at(this.#now, () => this.#handle(node, { type: 'changed' }))
     this.nodes.set(address, node)
     if (options.isAcquainted) this.#acquaint(node, options.peers)
@@ -108,12 +111,15 @@ export class Simulation {
     return node
   }
 
-  /** Lets a node begin its next round at a time to come. */
+  /** Makes a node begin its next round at a later time. */
   round(node: SimulatedNode, time: number): void {
     this.at(time, () => this.#handle(node, { type: 'round' }))
   }
 
-  /** Stops a node: what is on its way to it is lost, unless it is back by then. The document stays with the caller. */
+  /**
+   * Stops a node: messages under way to it are lost unless it returns in time. The caller keeps the
+   * document.
+   */
   crash(address: string): void {
     const node = this.nodes.get(address)
     if (!node) throw new TypeError(`no node "${address}"`)
@@ -122,12 +128,15 @@ export class Simulation {
     this.nodes.delete(address)
   }
 
-  /** Does something at a time to come. */
+  /** Runs an action at a later time. */
   at(time: number, action: () => void): void {
     this.#queue.push(time, action)
   }
 
-  /** Goes on for so many milliseconds, or until `done` is true (asked after each event). Returns whether it is. */
+  /**
+   * Runs for so many milliseconds, or until `done` returns true (called after each event). Returns
+   * whether it did.
+   */
   run(milliseconds: number, done: () => boolean = () => false): boolean {
     const end = this.#now + milliseconds
     while (this.#queue.nextAt <= end) {
@@ -139,7 +148,7 @@ export class Simulation {
     return done()
   }
 
-  /** Have all nodes that are up the same state? */
+  /** Do all nodes that are up have the same state? */
   get hasConverged(): boolean {
     let digest: string | undefined
     for (const { replica } of this.nodes.values()) {
@@ -166,7 +175,7 @@ export class Simulation {
     if (wakeAt >= node.wakeAt) return
     node.wakeAt = wakeAt
     this.at(wakeAt, () => {
-      if (node.wakeAt !== wakeAt) return // an earlier one has taken its place
+      if (node.wakeAt !== wakeAt) return // an earlier wake has replaced it
       node.wakeAt = Number.POSITIVE_INFINITY
       this.#handle(node, { type: 'wake' })
     })
