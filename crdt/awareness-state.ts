@@ -1,11 +1,11 @@
 /**
- * One state of awareness as text: read from a peer's message, and written for peers with the very
- * checks that they make, so that what they would refuse is found where it was set.
+ * One awareness state as text: read from a peer's message, and written for peers with the same
+ * checks that they make, so that a state that they would reject is found where it was set.
  *
  * ```js
  * readState('{"name":"Ada"}')     // { name: 'Ada' }, or throws a Rejection
  * writeState({ name: 'Ada' })     // { json: '{"name":"Ada"}' }
- * writeState({ at: 1n })          // { refused: { reason: 'malformed', path: ['at'], message: 'awareness.at: …' } }
+ * writeState({ at: 1n })          // { rejected: { reason: 'malformed', path: ['at'], message: 'awareness.at: …' } }
  * ```
  */
 import { LIMITS } from './limits.ts'
@@ -14,18 +14,18 @@ import { Rejection } from './rejection.ts'
 import { type Path, showPath } from './show-path.ts'
 import { checkValue, tooDeep } from './values.ts'
 
-/** Characters of one state. A cursor and a name take 200; larger costs each peer that much, for each move. */
+/** Characters of one state. A cursor and a name take 200. Each peer gets that much for each move. */
 export const MAX_AWARENESS_STATE_LENGTH = 16_384
 
 /**
- * Values looked at to find the one that JSON cannot write: a tenth of a second. What lies further
- * on in a larger state is reported without its place.
+ * Values visited to find the one that JSON cannot write, in a tenth of a second. In a larger state
+ * the fault is reported without its place.
  */
 const MAX_VISITED = 1_000_000
 
 export type AwarenessState = { readonly [key: string]: unknown } | null
 
-/** As it travels, or why no peer would take it. */
+/** The state as it travels, or why peers would reject it. */
 export type WrittenState =
   | { readonly json: string; readonly rejected?: undefined }
   | { readonly rejected: RejectedChange; readonly json?: undefined }
@@ -43,7 +43,7 @@ export const readState = (json: string): AwarenessState => {
   return state as AwarenessState
 }
 
-/** `path`: keys and places in lists, within the state. */
+/** `path`: keys and list indexes, within the state. */
 const refused = (reason: RejectedChange['reason'], path: Path, what: string): WrittenState => ({
   rejected: {
     reason,
@@ -52,7 +52,7 @@ const refused = (reason: RejectedChange['reason'], path: Path, what: string): Wr
   },
 })
 
-/** Whatever it is: a program may throw an object that cannot be shown. */
+/** Never throws, although a program may throw an object that cannot be shown. */
 const messageOf = (error: unknown): string => {
   try {
     return String(error instanceof Error ? error.message : error)
@@ -63,7 +63,7 @@ const messageOf = (error: unknown): string => {
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
-/** An object whose entries JSON writes, and how many of them have been looked at. */
+/** An object whose entries JSON writes, and how many of them have been visited. */
 interface Level {
   readonly holder: object
   readonly keys: readonly string[] | undefined
@@ -76,7 +76,7 @@ const levelOf = (holder: object): Level => {
   return { holder, keys, length: keys?.length ?? (holder as unknown[]).length, next: 0 }
 }
 
-/** What JSON writes in the place of the entry. */
+/** What JSON writes in place of the entry. */
 const readEntry = (holder: object, step: string | number): unknown => {
   const value: unknown = Reflect.get(holder, step)
   if (value === undefined || value === null) return value
@@ -85,15 +85,14 @@ const readEntry = (holder: object, step: string | number): unknown => {
 }
 
 /**
- * The first place in the state that JSON cannot write or that lies too deep, found in the order in
- * which JSON goes; undefined where none is found. It keeps its own stack, so that no state can
- * exhaust the program's.
+ * The first place in the state that JSON cannot write or that is too deep, in JSON's order;
+ * undefined if none is found. Uses its own stack, so that no state can exhaust the program's.
  */
 const findFault = (state: unknown): WrittenState | undefined => {
   const levels: Level[] = []
   const around = new Set<object>()
   const path: (string | number)[] = []
-  /** Looks at what is at `path`; goes into it where it holds more. */
+  /** Visits the value at `path`, and enters it if it has entries. */
   const look = (read: () => unknown): WrittenState | undefined => {
     try {
       const value = read()
@@ -128,7 +127,7 @@ const findFault = (state: unknown): WrittenState | undefined => {
   return fault
 }
 
-/** The entry of the state that takes most. */
+/** The largest entry of the state. */
 const largestOf = (json: string): Path => {
   const state: unknown = JSON.parse(json)
   let largest: string | undefined
@@ -141,7 +140,7 @@ const largestOf = (json: string): Path => {
   return largest === undefined ? [] : [largest]
 }
 
-/** `undefined`, `a function`, `a list`, `the number 3`. */
+/** For example `undefined`, `a function`, `a list`, `the number 3`. */
 const kindOf = (state: unknown): string => {
   if (state === undefined) return 'undefined'
   if (Array.isArray(state)) return 'a list'
@@ -149,7 +148,10 @@ const kindOf = (state: unknown): string => {
   return `a ${typeof state}`
 }
 
-/** A state that a program has set; null, as which it has gone, is none. Never throws. */
+/**
+ * Writes a state that a program has set. `null`, which means that the client has gone, is not a
+ * state. Never throws.
+ */
 export const writeState = (state: unknown): WrittenState => {
   let json: string | undefined
   try {

@@ -1,7 +1,6 @@
 /**
- * Who is there and what they do right now (cursors, names): states that are gossiped and not
- * kept. They are y-protocols' awareness states, each with the age it has on its way: so one that
- * is passed on by many still ends when its time is over.
+ * Awareness (cursors, names): states that are gossiped but not stored. They are those of
+ * y-protocols, each with its age, so that a state that many peers pass on still ends in time.
  *
  * ```js
  * const entries = [{ client: 7, clock: 3, age: 120, state: { name: 'Ada' } }]
@@ -20,7 +19,7 @@ export interface AwarenessEntry {
   readonly clock: number
   /** Milliseconds since the client made this state, as far as its way is known. */
   readonly age: number
-  /** Null: it has gone. */
+  /** Null: the client has gone. */
   readonly state: AwarenessState
 }
 
@@ -30,12 +29,12 @@ export interface WrittenEntry extends Omit<AwarenessEntry, 'state'> {
 }
 
 export interface AwarenessMessage {
-  /** Who says it knows nobody yet, and wants to be told who is there. */
+  /** Does the sender know no states yet, and ask for all? */
   readonly isQuery: boolean
   readonly entries: readonly AwarenessEntry[]
 }
 
-/** Entries of one message. A swarm with more people in one room is told in several. */
+/** Entries of one message. A room with more people takes several messages. */
 export const MAX_AWARENESS_ENTRIES = 1_000
 
 export const encodeAwareness = ({
@@ -64,7 +63,7 @@ const readEntry = (decoder: decoding.Decoder): AwarenessEntry => {
   return { client, clock, age, state }
 }
 
-/** Throws a Rejection for what is no list of states, or too much of it. */
+/** Throws a Rejection if the bytes are not a list of states, or too long a list. */
 export const decodeAwareness = (bytes: Uint8Array): AwarenessMessage => {
   try {
     const decoder = decoding.createDecoder(bytes)

@@ -1,12 +1,13 @@
 /**
- * Cuts a delta that is too long for one message. Each piece merges by itself once the pieces
- * before it have: structs are taken in causal order (what a struct refers to comes first),
- * and the deletes stay for the last pieces, so that no key vanishes before its successor is there.
- * Of a key overwritten several times in between, the values before the last are dead already
- * and delete what they replace: a piece that holds such a value needs the later one (`needs.ts`).
+ * Cuts a delta that is too long for one message. Each chunk can be merged after the chunks before
+ * it: structs are taken in causal order (what a struct refers to comes first), and deletes come
+ * last, so that no key vanishes before its successor is there.
+ *
+ * If a key was overwritten several times, all values but the last are deleted already and delete
+ * what they replace: a chunk with such a value needs the later one (`needs.ts`).
  *
  * ```js
- * for (let rest = delta; rest; ) { const cut = takeChunk(doc, rest, 64_000); send(cut.piece); rest = cut.rest }
+ * for (let rest = delta; rest; ) { const cut = takeChunk(doc, rest, 64_000); send(cut.chunk); rest = cut.rest }
  * ```
  */
 import * as encoding from 'lib0/encoding'
@@ -17,17 +18,20 @@ import { isHighSurrogate } from './text.ts'
 
 export interface Cut {
   readonly chunk: Delta
-  /** What is left to send; undefined when nothing is. */
+  /** What is left to send; undefined if there is nothing. */
   readonly rest: Delta | undefined
 }
 
-/** Bytes before a writer's runs in a delete set: its id of 53 bits, and how many runs follow. */
+/** Bytes before a writer's runs in a delete set: its id of 53 bits, and the number of runs. */
 const HEAD_BYTES = 12
 
 /** Bytes of a number in Yjs's encoding. */
 const bytesOf = (number: number): number => Math.max(1, Math.ceil(Math.log2(number + 1) / 7))
 
-/** What `item` refers to; a struct cut at its start refers to its own predecessor, which is sent. */
+/**
+ * What `item` refers to. A struct that is cut at its start refers to its own predecessor, which was
+ * sent.
+ */
 const references = (item: Y.Item): Y.ID[] => {
   const ids: Y.ID[] = []
   if (item.origin) ids.push(item.origin)
@@ -39,8 +43,8 @@ const references = (item: Y.Item): Y.ID[] => {
 }
 
 /**
- * How many clocks of `struct`, from `clock` up to `end`, to take when about this `share` of its
- * bytes has room: at least one, and never half a character, which Yjs would replace.
+ * How many clocks of `struct` to take, from `clock` up to `end`, if there is room for about this
+ * `share` of its bytes. At least one, and never half a character, which Yjs would replace.
  */
 const cutAt = (struct: Y.Item | Y.GC, clock: number, end: number, share: number): number => {
   const count = Math.max(1, Math.floor((end - clock) * share))
@@ -53,7 +57,7 @@ const cutAt = (struct: Y.Item | Y.GC, clock: number, end: number, share: number)
 interface Taken {
   /** Writer → clock reached. */
   readonly reached: ReadonlyMap<number, number>
-  /** Bytes of the structs that were looked at, the last of which may be taken in part. */
+  /** Bytes of the visited structs, the last of which may be taken in part. */
   readonly bytes: number
 }
 
@@ -71,8 +75,8 @@ const takeStructs = (doc: Y.Doc, delta: Delta, maxBytes: number): Taken => {
     })?.client
 
   const scratch = new Y.UpdateEncoderV1()
-  // The longest run first: what is short comes other ways meanwhile, and peers that lack the same
-  // long run are sent the same pieces of it, whatever short ones each of them lacks besides.
+  // The longest run comes first: short ones often arrive another way meanwhile. Peers that lack the
+  // same long run then get the same chunks of it, whatever short runs each of them lacks.
   const lengthOf = ([, { from, to }]: [number, ClockRun]): number => to - from
   const queue = [...delta.structs]
     .sort((a, b) => lengthOf(a) - lengthOf(b) || a[0] - b[0])
@@ -106,7 +110,7 @@ const takeStructs = (doc: Y.Doc, delta: Delta, maxBytes: number): Taken => {
   return { reached, bytes: encoding.length(scratch.restEncoder) }
 }
 
-/** The first `maxBytes` worth of deletes, one run at least, and the others. */
+/** Takes up to `maxBytes` of deletes, at least one run, and returns the rest. */
 const takeDeletes = (delta: Delta, maxBytes: number): Cut => {
   const taken = emptyDeletes()
   const left = emptyDeletes()
@@ -129,10 +133,13 @@ const takeDeletes = (delta: Delta, maxBytes: number): Cut => {
   }
 }
 
-/** Bytes of a run of deletes, at most nearly always. */
+/** Bytes of a run of deletes; nearly all take less. */
 const TYPICAL_RUN_BYTES = 8
 
-/** Does all of `delta` take no more than about `maxBytes` bytes of V1? Costs no more than to encode so many. */
+/**
+ * Does all of `delta` take no more than about `maxBytes` bytes of V1? Costs as much as encoding
+ * that many.
+ */
 export const fitsChunk = (doc: Y.Doc, delta: Delta, maxBytes: number): boolean => {
   if (countRuns(delta.deletes) * TYPICAL_RUN_BYTES > maxBytes) return false
   const { reached, bytes } = takeStructs(doc, delta, maxBytes)
@@ -141,8 +148,8 @@ export const fitsChunk = (doc: Y.Doc, delta: Delta, maxBytes: number): boolean =
 }
 
 /**
- * The next piece of `delta` of about `maxBytes` bytes of V1 (more only where a single value is
- * longer), and the rest.
+ * Takes the next chunk of `delta`, about `maxBytes` bytes of V1 (more only if a single value is
+ * longer), and returns the rest.
  */
 export const takeChunk = (doc: Y.Doc, delta: Delta, maxBytes: number): Cut => {
   if (delta.structs.size === 0) return takeDeletes(delta, maxBytes)

@@ -1,6 +1,6 @@
 /**
- * `gossip_push` messages to text and back. Decoding checks shape and bounds; the bytes of an
- * update stay packed until someone wants them, so what is already known costs no unpacking.
+ * Encodes and decodes `gossip_push` messages. Decoding checks shape and bounds. The bytes of an
+ * update stay packed until they are needed, so that known updates are never unpacked.
  *
  * ```js
  * const text = encodePush(push)
@@ -190,8 +190,8 @@ const readMissing = (value: unknown, limits: Limits): Missing => {
 }
 
 /**
- * Parses a message and checks that it is a push. `parsed` is what the text was parsed to before, if
- * it was; its length is checked all the same. Throws a Rejection.
+ * Parses a message and checks that it is a push; throws a Rejection. `parsed` is the value of a
+ * text that was parsed before; the length is checked in any case.
  */
 export const parseMessage = (text: string, limits: Limits, parsed?: unknown): JsonObject => {
   checkLength(text, limits)

@@ -1,5 +1,5 @@
 /**
- * An update that is decoded once and used twice: looked at before it may change anything, then
+ * An update that is decoded once and used twice: inspected before it can change anything, then
  * merged. Decoding is most of what a merge costs, and `Y.applyUpdate` would do it again.
  *
  * ```js
@@ -17,18 +17,18 @@ import { setOwn, tooDeep } from './values.ts'
 export type Struct = Y.Item | Y.GC | Y.Skip
 
 export interface DecodedUpdate {
-  /** Writer by writer, then by clock. An item in a root type has that type's name as its parent. */
+  /** By writer, then by clock. An item in a root type has the name of that type as its parent. */
   readonly structs: readonly Struct[]
   readonly deletes: DeleteSet
 }
 
-/** The types of lib0's encoding of any value that hold others. */
+/** The types that contain values, in lib0's encoding of any value. */
 const OBJECT = 118
 const ARRAY = 117
 
 /**
- * `readAny` of lib0, but for two things: a key `__proto__` becomes an entry of its object and not
- * its prototype, so that what is encoded again is what was read; and `left` bounds the levels.
+ * lib0's `readAny` with two differences: a key `__proto__` becomes an entry and does not set the
+ * prototype, so that encoding it again gives what was read; and `left` bounds the levels.
  */
 const readValue = (decoder: decoding.Decoder, left: number): unknown => {
   const type = decoding.peekUint8(decoder)
@@ -49,15 +49,15 @@ const readValue = (decoder: decoding.Decoder, left: number): unknown => {
   return object
 }
 
-/** How many entries may still be read. Decoding is synchronous, so one for all decoders does. */
+/** How many entries may still be read. Decoding is synchronous, so one counter is enough. */
 let entriesLeft = 0
 /** The decoder of the update that is being read. */
 let reading: CheckedDecoder | undefined
 
 /**
- * Yjs's decoder, which also counts entries while it reads, as millions of them deflate to
- * nothing, refuses what Yjs's two readers of updates understand differently, and reads values
- * whatever their keys.
+ * Yjs's decoder with three additions. It counts entries while it reads, because millions of them
+ * deflate to nothing; it rejects what Yjs's two readers of updates understand differently; and it
+ * reads values with any keys.
  */
 class CheckedDecoder extends Y.UpdateDecoderV1 {
   readonly #writers = new Set<number>()
@@ -71,7 +71,7 @@ class CheckedDecoder extends Y.UpdateDecoderV1 {
     if (--entriesLeft < 0) throw new Rejection('too_many', 'more structs and deletes than allowed')
   }
 
-  /** Once for each writer: Yjs would look at the last of its runs only. */
+  /** Called once for each writer. Of a writer that occurs twice, Yjs would use the last run only. */
   override readClient(): number {
     const writer = super.readClient()
     this.#count()
@@ -80,7 +80,7 @@ class CheckedDecoder extends Y.UpdateDecoderV1 {
     return writer
   }
 
-  /** Once for each struct. */
+  /** Called once for each struct. */
   override readInfo(): number {
     this.#count()
     return super.readInfo()
@@ -90,7 +90,7 @@ class CheckedDecoder extends Y.UpdateDecoderV1 {
     return readValue(this.restDecoder as decoding.Decoder, LIMITS.depth)
   }
 
-  /** Once for each run of deletes. */
+  /** Called once for each run of deletes. */
   override readDsClock(): number {
     this.#count()
     return super.readDsClock()

@@ -1,7 +1,7 @@
 /**
- * Deletes shared types however deep they lie in one another. Yjs goes down by recursion, to delete
- * and to collect: some 2,000 levels exhaust the stack, and then half of the tree is deleted, another
- * half at each replica. Here what lies deepest goes first, and Yjs finds nothing to go down to.
+ * Deletes shared types however deep they are nested. Yjs deletes and collects by recursion: some
+ * 2,000 levels exhaust the stack, and half of the tree stays, a different half at each replica.
+ * Here the deepest items are deleted first, so that Yjs has nothing to recurse into.
  *
  * ```js
  * deleteItem(transaction, item)
@@ -10,7 +10,7 @@
  */
 import * as Y from 'yjs'
 
-/** Levels that are left to Yjs: a quarter of what it bears on a stack that nobody else uses. */
+/** Levels that are left to Yjs: a quarter of what it manages on an empty stack. */
 const MAX_YJS_LEVELS = 500
 
 interface Level {
@@ -18,7 +18,7 @@ interface Level {
   readonly depth: number
 }
 
-/** What is not deleted right below the item. */
+/** The items directly below that are not deleted. */
 function* below({ content }: Y.Item): Generator<Y.Item> {
   if (!(content instanceof Y.ContentType)) return
   for (let item = content.type._start; item !== null; item = item.right)
@@ -26,7 +26,7 @@ function* below({ content }: Y.Item): Generator<Y.Item> {
   for (const item of content.type._map.values()) if (!item.deleted) yield item
 }
 
-/** All that is below the item, each after what it lies in; undefined where that is left to Yjs. */
+/** All items below, parents before children; undefined if Yjs can manage them. */
 const deepBelow = (top: Y.Item): Y.Item[] | undefined => {
   const found: Y.Item[] = []
   let isDeep = false
@@ -48,11 +48,11 @@ const deleteBelow = (transaction: Y.Transaction, top: Y.Item): void => {
   if (!items) return
   items.reverse()
   for (const item of items) item.delete(transaction)
-  // Of what is deleted observers see nothing; Yjs would collect it from the top.
+  // Observers see nothing of deleted items; Yjs would collect them from the top.
   if (doc.gc && doc.gcFilter(top)) for (const item of items) item.gc(doc.store, true)
 }
 
-/** Deletes the item and all below it. */
+/** Deletes the item and everything below it. */
 export const deleteItem = (transaction: Y.Transaction, item: Y.Item): void => {
   if (item.deleted) return
   deleteBelow(transaction, item)
@@ -72,7 +72,7 @@ export const integrateOver = (
     integrate()
     return
   }
-  // Yjs finds nothing there to go down to.
+  // With this content Yjs has nothing to recurse into.
   old.content = new Y.ContentDeleted(old.length)
   try {
     integrate()

@@ -1,7 +1,7 @@
 /**
- * Sets of deleted clocks, as Yjs keeps them: for each writer the runs `{clock, len}`, sorted
- * and merged. Yjs can unite sets; gossip also needs their difference, to send exactly
- * the deletes that a peer lacks.
+ * Sets of deleted clocks, as Yjs keeps them: for each writer the runs `{clock, len}`, sorted and
+ * merged. Yjs can unite sets; gossip also needs their difference, to send exactly the deletes that
+ * a peer lacks.
  *
  * ```ts
  * const lacks = subtractDeletes(ours, decodeDeletes(bytes))
@@ -10,7 +10,7 @@
  */
 import * as Y from 'yjs'
 
-/** Yjs exports the functions on delete sets but not the type. */
+/** Yjs exports the functions on delete sets but not their type. */
 export type DeleteSet = ReturnType<typeof Y.createDeleteSet>
 type Run = { clock: number; len: number }
 
@@ -20,10 +20,10 @@ export const emptyDeletes = (): DeleteSet => Y.createDeleteSet()
 
 export const hasDeletes = (deletes: DeleteSet): boolean => deletes.clients.size > 0
 
-/** All of them together, in a new set. */
+/** Unites the sets in a new one. */
 export const mergeDeletes = (sets: readonly DeleteSet[]): DeleteSet => Y.mergeDeleteSets([...sets])
 
-/** How many runs, over all writers. */
+/** Counts the runs of all writers. */
 export const countRuns = (deletes: DeleteSet): number => {
   let runs = 0
   for (const list of deletes.clients.values()) runs += list.length
@@ -47,7 +47,7 @@ const subtractRuns = (from: readonly Run[], taken: readonly Run[]): Run[] => {
   return rest
 }
 
-/** What is in `all` and not in `known`; both sorted and merged. */
+/** What is in `all` and not in `known`; both must be sorted and merged. */
 export const subtractDeletes = (all: DeleteSet, known: DeleteSet): DeleteSet => {
   const rest = emptyDeletes()
   for (const [writer, runs] of all.clients) {
@@ -61,6 +61,9 @@ export const subtractDeletes = (all: DeleteSet, known: DeleteSet): DeleteSet => 
 export const encodeDeletes = (deletes: DeleteSet): Uint8Array =>
   Y.encodeSnapshot(Y.createSnapshot(deletes, NO_CLOCKS))
 
-/** The inverse, sorted and merged whatever the bytes say. Throws on damage. */
+/**
+ * Inverse of `encodeDeletes`; the result is sorted and merged whatever the bytes say. Throws on
+ * damage.
+ */
 export const decodeDeletes = (bytes: Uint8Array): DeleteSet =>
   Y.mergeDeleteSets([Y.decodeSnapshot(bytes).ds])

@@ -1,8 +1,8 @@
 /**
- * A delta: a part of a document's history, named rather than encoded. It says which clocks
- * of which writers, and which deletes. Naming it has three uses: deltas that wait for one
- * peer merge at the cost of a few comparisons, the bytes are made only when they are sent,
- * and they hold the document's newest form (what was deleted since travels without content).
+ * A delta: a part of a document's history, named rather than encoded. It says which clocks of which
+ * writers, and which deletes. So deltas that wait for one peer merge at the cost of a few
+ * comparisons, bytes are made only when they are sent, and they have the document's newest form
+ * (what was deleted since travels without content).
  *
  * ```js
  * const delta = mergeDeltas([first, second])
@@ -23,7 +23,7 @@ import {
 /** Writer → clock: how far each writer is known. */
 export type Clocks = ReadonlyMap<number, number>
 
-/** Clocks `from` (inclusive) to `to` (exclusive) of one writer. */
+/** Clocks of one writer from `from` (inclusive) to `to` (exclusive). */
 export interface ClockRun {
   readonly from: number
   readonly to: number
@@ -40,8 +40,8 @@ export const isEmptyDelta = (delta: Delta): boolean =>
   delta.structs.size === 0 && !hasDeletes(delta.deletes)
 
 /**
- * All of them together. Of two runs of one writer with a hole between them the hole is
- * included: we hold it too, and an update with holes would wait at the receiver.
+ * Merges deltas. A hole between two runs of one writer is included: this document holds it, and an
+ * update with holes would have to wait at the receiver.
  */
 export const mergeDeltas = (deltas: readonly Delta[]): Delta => {
   if (deltas.length === 1) return deltas[0]!
@@ -58,7 +58,7 @@ export const mergeDeltas = (deltas: readonly Delta[]): Delta => {
   return { structs, deletes: Y.mergeDeleteSets(deltas.map((delta) => delta.deletes)) }
 }
 
-/** Does `outer` hold all that `inner` holds? */
+/** Does `outer` hold everything that `inner` holds? */
 export const coversDelta = (outer: Delta, inner: Delta): boolean => {
   for (const [writer, run] of inner.structs) {
     const other = outer.structs.get(writer)
@@ -67,18 +67,18 @@ export const coversDelta = (outer: Delta, inner: Delta): boolean => {
   return !hasDeletes(subtractDeletes(inner.deletes, outer.deletes))
 }
 
-/** What happened in a transaction that has ended. */
+/** What a transaction that has ended has changed. */
 export const deltaOfTransaction = (transaction: Y.Transaction): Delta => {
   const structs = new Map<number, ClockRun>()
   for (const [writer, to] of transaction.afterState) {
     const from = transaction.beforeState.get(writer) ?? 0
     if (to > from) structs.set(writer, { from, to })
   }
-  // A copy: the transaction's own set goes on being used by Yjs.
+  // A copy, because Yjs goes on using the transaction's own set.
   return { structs, deletes: Y.mergeDeleteSets([transaction.deleteSet]) }
 }
 
-/** What a peer that knows `clocks` and `deletes` lacks of a document in state `own`. */
+/** What a peer that has `clocks` and `deletes` lacks of a document in state `own`. */
 export const deltaSince = (
   own: { readonly clocks: Clocks; readonly deletes: DeleteSet },
   clocks: Clocks,
@@ -94,13 +94,13 @@ export const deltaSince = (
 
 type Struct = Y.Item | Y.GC
 
-/** The writer's structs that hold the clocks of `run`, first to last. */
+/** First and last index of the writer's structs that hold the clocks of `run`. */
 const structIndexes = (structs: readonly Struct[], run: ClockRun): [number, number] => {
   const list = structs as Struct[]
   return [Y.findIndexSS(list, run.from), Y.findIndexSS(list, run.to - 1)]
 }
 
-/** How many structs and runs of deletes the delta is, encoded. */
+/** How many structs and runs of deletes the encoded delta has. */
 export const countEntries = (doc: Y.Doc, delta: Delta): number => {
   let entries = countRuns(delta.deletes)
   for (const [writer, run] of delta.structs) {
@@ -109,13 +109,13 @@ export const countEntries = (doc: Y.Doc, delta: Delta): number => {
     const [first, last] = structIndexes(structs, run)
     entries += last - first + 1
   }
-  // Each writer counts for one, in both parts.
+  // Each writer counts as one entry in both parts.
   return entries + delta.structs.size + delta.deletes.clients.size
 }
 
 /**
- * The first `length` clocks of a struct, as Yjs would have it after a split; the struct in the
- * document stays as it is.
+ * The first `length` clocks of a struct, as Yjs would split it. The struct in the document stays
+ * whole.
  */
 const startOf = (struct: Struct, length: number): Struct => {
   if (length >= struct.length) return struct
@@ -127,11 +127,11 @@ const startOf = (struct: Struct, length: number): Struct => {
 }
 
 /**
- * The delta as a V1 update.
+ * Encodes the delta as a V1 update.
  *
- * The layout is Yjs's: the number of writers, then for each, highest id first (which is
- * what makes Yjs integrate fastest), the number of structs, the writer, the first clock
- * and the structs; after them the delete set.
+ * The layout is that of Yjs: the number of writers; for each, from the highest id (which lets Yjs
+ * integrate fastest), the number of structs, the writer, the first clock and the structs; then the
+ * delete set.
  */
 export const encodeDelta = (doc: Y.Doc, delta: Delta): Uint8Array => {
   const encoder = new Y.UpdateEncoderV1()

@@ -1,6 +1,6 @@
 /**
- * Digests: 128 bits of SHA-256 as 32 hex digits. Long enough that nobody finds two states
- * or two updates with one digest (2^64 tries), short enough to ride in every round.
+ * Digests: 128 bits of SHA-256 as 32 hex digits. Long enough that two states or updates with the
+ * same digest cannot be found (2^64 tries), short enough to be part of every round.
  *
  * ```ts
  * digestSnapshot(Y.snapshot(doc), platform)      // '8e7b06643f18cbb5cdba46c0e03107da'
@@ -23,10 +23,10 @@ export const digestBytes = (bytes: Uint8Array, platform: Platform): string => {
 }
 
 /**
- * The digest of a document's state: its state vector **and** its delete set, which the
- * vector does not see. `Y.encodeSnapshot` sorts writers and merges ranges, so replicas that
- * hold the same structs and deletes have one digest, in whatever order they came.
- * `Y.encodeStateAsUpdate` would not do: it depends on the order of arrival.
+ * The digest of a document's state: its state vector **and** its delete set, which the vector does
+ * not cover. `Y.encodeSnapshot` sorts writers and merges ranges, so replicas with the same structs
+ * and deletes have one digest, in whatever order these came. `Y.encodeStateAsUpdate` would not do:
+ * it depends on the order of arrival.
  */
 export const digestSnapshot = (snapshot: Y.Snapshot, platform: Platform): string =>
   digestBytes(Y.encodeSnapshot(snapshot), platform)

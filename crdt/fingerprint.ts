@@ -1,12 +1,12 @@
 /**
- * The fingerprint of a document's content. The digest covers clocks and deletes; two that have
- * written under one id have the same there, and another content. So what each writer has written and
- * is still there is written down in a form that does not depend on how Yjs has cut or merged it, and
- * hashed. That goes through the whole document: for rare use, while nothing changes.
+ * The fingerprint of a document's content. The digest covers only clocks and deletes: two copies
+ * that have written under one id may have equal digests and different content. So the remaining
+ * content of each writer is serialized in a form that does not depend on how Yjs has split or
+ * merged it, and hashed. This walks the whole document: for rare use, while nothing changes.
  *
  * ```js
  * const { content, writers } = fingerprintOf(doc, platform)
- * differences(writers, theirs)      // the writers of whom the two hold different things
+ * differences(writers, theirs)      // the writers whose content differs
  * ```
  */
 import * as decoding from 'lib0/decoding'
@@ -15,16 +15,19 @@ import * as Y from 'yjs'
 import type { Platform } from './platform.ts'
 import type { StoredStruct } from './structs.ts'
 
-/** Bytes of SHA-256 for each writer, and for all: chance alone does not make two equal, and nobody gains by it. */
+/**
+ * Bytes of SHA-256, for each writer and for all. Enough against chance; an attacker gains nothing
+ * from a collision.
+ */
 const HASH_BYTES = 8
 
 /** As hex digits. */
 export const FINGERPRINT_PATTERN: RegExp = /^[0-9a-f]{16}$/
 
 export interface Fingerprint {
-  /** Of all that there is, 16 hex digits. */
+  /** Fingerprint of all writers, 16 hex digits. */
   readonly content: string
-  /** Writer → the same of what it has written and is still there. */
+  /** Writer → fingerprint of its remaining content. */
   readonly writers: ReadonlyMap<number, string>
 }
 
@@ -46,13 +49,13 @@ const writeId = (encoder: encoding.Encoder, id: Y.ID | null): void => {
 
 const isSameId = (a: Y.ID | null, b: Y.ID | null): boolean => Y.compareIDs(a, b)
 
-/** Writes what a writer has written, clock by clock, whatever runs these lie in. */
+/** Serializes what a writer has written clock by clock, however it is split into structs. */
 class Canon {
   readonly #encoder = new Y.UpdateEncoderV1()
   readonly #rest = this.#encoder.restEncoder
-  /** Names of root types, which Yjs looks for among all. */
+  /** Names of root types, for which Yjs would search. */
   readonly #names: Map<unknown, string>
-  /** The item before, where the next may go on from it. */
+  /** The item before, which the next one may continue. */
   #last: Y.Item | undefined
   #text = ''
 
@@ -76,7 +79,7 @@ class Canon {
     } else content.write(this.#encoder, 0)
   }
 
-  /** All of it; undefined where there was nothing. */
+  /** The serialized bytes; undefined if there was nothing. */
   end(): Uint8Array | undefined {
     this.#flush()
     return this.#last && this.#encoder.toUint8Array()
@@ -113,10 +116,13 @@ class Canon {
   }
 }
 
-/** What was made of a writer, and for which state of it. */
+/** Writer → its hash, and the state for which it was computed. */
 export type FingerprintCache = Map<number, { readonly state: string; readonly hash: Uint8Array }>
 
-/** Clocks are only added to, and deleted: their end and how many are left tell one state from another. */
+/**
+ * Clocks are only added and deleted, so the end and the number of remaining clocks identify a
+ * state.
+ */
 const stateOf = (structs: readonly StoredStruct[]): string => {
   const last = structs.at(-1)
   let left = 0
@@ -125,8 +131,8 @@ const stateOf = (structs: readonly StoredStruct[]): string => {
 }
 
 /**
- * Costs some 4 us for each struct that is still there, of writers that have changed since `cache` was
- * given last.
+ * Takes some 4 us for each remaining struct of the writers that have changed since the last call
+ * with this `cache`.
  */
 export const fingerprintOf = (
   doc: Y.Doc,
@@ -157,7 +163,7 @@ export const fingerprintOf = (
   return { content: hexOf(platform.sha256(encoding.toUint8Array(all))), writers }
 }
 
-/** The writers of whom two documents with one digest hold different things, sorted. */
+/** The writers whose content differs between two documents with equal digests, sorted. */
 export const differences = (
   ours: ReadonlyMap<number, string>,
   theirs: ReadonlyMap<number, string>,
@@ -176,7 +182,7 @@ export const encodeWriters = (writers: ReadonlyMap<number, string>): Uint8Array 
   return encoding.toUint8Array(encoder)
 }
 
-/** The inverse; throws on damage. */
+/** Inverse of `encodeWriters`; throws on damage. */
 export const decodeWriters = (bytes: Uint8Array): Map<number, string> => {
   const decoder = decoding.createDecoder(bytes)
   const writers = new Map<number, string>()

@@ -1,11 +1,10 @@
 /**
- * The causal gate: updates that must not be merged yet wait here, outside the document. Yjs
- * would take in an update whose predecessors are missing and apply its deletes at once, so
- * that a key which was visible vanishes until the gap closes; here it stays until its
- * successor can come in its place.
+ * The causal gate: updates that must not be merged yet wait here, outside the document. Yjs would
+ * take an update whose predecessors are missing and apply its deletes at once: a visible key would
+ * vanish until the gap closes. Here the key stays until its successor can replace it.
  *
  * An update waits for its predecessors (`missing`), which must come before it, and for what it
- * `needs`, which may come with it: those that need one another are set free together.
+ * `needs`, which may come with it: updates that need one another are released together.
  *
  * ```js
  * gate.hold({ bytes, missing, needs, carried })
@@ -32,7 +31,9 @@ const isReached = (clocks: Clocks, clockOf: ClockOf): boolean => {
   return true
 }
 
-/** Those that can be merged one after the other, in that order; and the clocks reached then. */
+/**
+ * The updates that can be merged one after the other, in that order, and the clocks reached then.
+ */
 const place = (updates: readonly HeldUpdate[], clockOf: ClockOf) => {
   const reached = new Map<number, number>()
   const clock = (writer: number) => reached.get(writer) ?? clockOf(writer)
@@ -60,7 +61,7 @@ export class CausalGate {
     this.#limits = limits
   }
 
-  /** Updates that wait now. */
+  /** How many updates wait. */
   get size(): number {
     return this.#waiting.length
   }
@@ -70,7 +71,7 @@ export class CausalGate {
     return this.#bytes
   }
 
-  /** Updates that had to go because the gate was full. Repair brings them again. */
+  /** Updates that were dropped because the gate was full. Repair brings them again. */
   get dropped(): number {
     return this.#dropped
   }
@@ -81,8 +82,9 @@ export class CausalGate {
   }
 
   /**
-   * Keeps an update. When there is no room the oldest go: they have waited longest in vain.
-   * One too large for the gate goes itself. Several peers may bring the same: it is kept once.
+   * Keeps an update. The same update from several peers is kept once. If there is no room the
+   * oldest are dropped, as they have waited longest in vain; so is an update that is too large for
+   * the gate.
    */
   hold(update: HeldUpdate): void {
     const same = this.#waiting.findIndex(({ bytes }) => equalFlat(bytes, update.bytes))
@@ -99,8 +101,8 @@ export class CausalGate {
   }
 
   /**
-   * Takes out the updates that need wait no longer, in an order in which they can be merged:
-   * the largest set in which each has before it what it misses, and with it what it needs.
+   * Takes out the updates that need not wait any longer, in an order in which they can be merged:
+   * the largest set in which each has its `missing` before it and its `needs` with it.
    */
   release(clockOf: ClockOf): HeldUpdate[] {
     this.#forgetKnown(clockOf)
@@ -117,12 +119,12 @@ export class CausalGate {
     return free
   }
 
-  /** Writer → clock to which what waits here would lead, where that is further than the document. */
+  /** Writer → clock that the waiting updates would reach, if that is beyond the document. */
   reach(clockOf: ClockOf): Clocks {
     return place(this.#waiting, clockOf).reached
   }
 
-  /** What has come by another way need not wait; deletes that were only in it are repaired. */
+  /** An update whose structs have come another way need not wait; repair brings its deletes. */
   #forgetKnown(clockOf: ClockOf): void {
     this.#waiting = this.#waiting.filter(({ carried, bytes }) => {
       if (carried.structs.size === 0) return true

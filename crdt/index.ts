@@ -1,6 +1,6 @@
 /**
- * The pure part: documents, their digests and deltas, and the `gossip_push` codec. It needs
- * yjs and lib0 alone, and neither clock nor randomness.
+ * The pure part: documents, their digests and deltas, and the `gossip_push` codec. It needs only
+ * yjs and lib0, and neither clock nor randomness.
  *
  * @module pilot-gossip/crdt
  */

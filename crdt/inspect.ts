@@ -1,7 +1,7 @@
 /**
- * A look at an update before Yjs applies it. Yjs applies what it can of a damaged or hostile
- * update and throws afterwards, and it applies deletes whose inserts have not come; so all
- * that could go wrong is found here, where nothing has been changed yet.
+ * Inspects an update before Yjs applies it. Yjs applies what it can of a damaged or hostile update
+ * and throws afterwards, and it applies deletes whose inserts are missing. So everything that could
+ * go wrong is found here, before anything has changed.
  *
  * ```js
  * const seen = inspectUpdate(doc, bytes, LIMITS)   // throws a Rejection
@@ -20,21 +20,24 @@ import type { OwnRange } from './withheld.ts'
 export interface Inspection {
   /** What the update carries, known or not. */
   readonly delta: Delta
-  /** Writer → clock that must be known before the update can be applied; empty: now. */
+  /**
+   * Writer → clock that must be known before the update can be applied; empty: it can be applied
+   * now.
+   */
   readonly missing: ReadonlyMap<number, number>
-  /** Does it carry a struct that the document lacks? (Deletes may be new all the same.) */
+  /** Does it carry a struct that the document lacks? (Its deletes may be new in any case.) */
   readonly hasNewStructs: boolean
   readonly update: DecodedUpdate
 }
 
-/** What lies in the update as JSON. All other values were looked at when they were decoded. */
+/** Checks values that travel as JSON. All other values were checked when they were decoded. */
 const checkContent = ({ content }: Y.Item): void => {
   if (content instanceof Y.ContentEmbed) checkValue(content.embed)
   else if (content instanceof Y.ContentFormat) checkValue(content.value)
   else if (content instanceof Y.ContentJSON) for (const value of content.arr) checkValue(value)
 }
 
-/** Is one of the ids that an item cannot be integrated without as `test` says? The first such. */
+/** The first id for which `test` is true, among those without which an item cannot be integrated. */
 const findDependency = (item: Y.Item, test: (id: Y.ID) => boolean): Y.ID | undefined => {
   const { origin, rightOrigin } = item
   if (origin && test(origin)) return origin
@@ -57,9 +60,9 @@ const byWriter = (structs: readonly Struct[]): Structs => {
 }
 
 /**
- * Throws a Rejection when structs of several writers wait for one another in a circle. Nobody
- * writes such, and Yjs would keep them inside the document, waiting for ever. Walks from
- * writer to writer as Yjs does: who needs another's clock waits until that has been reached.
+ * Throws a Rejection if structs of several writers wait for one another in a circle. No Yjs writes
+ * such an update, and Yjs would keep it waiting inside the document forever. Walks from writer to
+ * writer as Yjs does: a writer that needs another's clock waits until that is reached.
  */
 const checkOrder = (doc: Y.Doc, lists: Structs): void => {
   const next = new Map<number, number>()
@@ -112,9 +115,9 @@ const need = (missing: Map<number, number>, writer: number, clock: number): void
 }
 
 /**
- * Decodes and checks a V1 update against the document it is meant for. Throws a Rejection;
- * changes nothing. What it decoded is merged without decoding it again (`integrate.ts`).
- * `withheld` says which clocks of the document's own writer another may have used, too.
+ * Decodes and checks a V1 update against the document that it is meant for. Throws a Rejection;
+ * changes nothing. The decoded update can be merged without decoding it again (`integrate.ts`).
+ * `withheld` says which own clocks another copy may have used, too.
  */
 export const inspectUpdate = (
   doc: Y.Doc,
@@ -130,7 +133,7 @@ export const inspectUpdate = (
   let hasNewStructs = false
   let isCrossing = false
 
-  // The structs of a writer come in one row.
+  // The structs of a writer are consecutive.
   let run: { from: number; to: number } | undefined
   let writer = -1
   let before = 0
@@ -142,12 +145,13 @@ export const inspectUpdate = (
       before = Y.getState(store, writer)
     }
     const end = clock + struct.length
-    // Nobody writes these; as nothing they would be deleted, and the digests differ for ever.
+    // No Yjs writes empty structs. Yjs would delete them as nothing, and the digests would differ
+    // forever.
     if (struct.length === 0) throw new Rejection('malformed', `an empty struct of writer ${writer}`)
     if (struct instanceof Y.Skip) continue
     checkEnd('clock_jump', writer, end, before + limits.clockJump)
     if (end > before) hasNewStructs = true
-    // What comes after a hole (a Skip, or a start beyond what is known) needs what is in the hole.
+    // What follows a hole (a Skip, or a start beyond what is known) needs what is in the hole.
     if (clock > Math.max(before, run?.to ?? 0)) need(missing, writer, clock)
     if (run) run.to = end
     else {
@@ -175,15 +179,16 @@ export const inspectUpdate = (
     const reach = Math.max(known, runs.get(writer)?.to ?? 0)
     for (const { clock, len } of deleted) {
       const end = clock + len
-      // Nobody writes these; one at the end of what is known makes Yjs fail halfway.
+      // No Yjs writes empty runs. One at the end of what is known makes Yjs fail halfway.
       if (len === 0) throw new Rejection('malformed', `an empty run of deletes of writer ${writer}`)
       checkEnd('delete_jump', writer, end, reach + limits.deleteJump)
-      // A delete waits for its insert: applied at once, the key would vanish before its successor came.
+      // A delete waits for its insert: applied at once, the key would vanish before its successor
+      // came.
       if (end > reach) need(missing, writer, end)
     }
   }
   checkOwn(doc, update, withheld)
-  // What waits is looked at again when nothing is missing any more.
+  // An update that waits is inspected again when nothing is missing any more.
   if (missing.size === 0 && isCrossing) checkOrder(doc, byWriter(structs))
   const delta = { structs: runs, deletes: Y.mergeDeleteSets([ds]) }
   return { delta, missing, hasNewStructs, update }

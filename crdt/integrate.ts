@@ -1,6 +1,6 @@
 /**
- * Merges a decoded update of which nothing is missing: what `Y.applyUpdate` does, without
- * decoding the bytes again. The structs become the document's own, so an update can be merged once.
+ * Merges a complete decoded update as `Y.applyUpdate` does, without decoding its bytes again. The
+ * structs become part of the document, so an update can be merged once only.
  *
  * ```js
  * const update = decodeUpdate(bytes, LIMITS)
@@ -17,7 +17,7 @@ import { LIMITS } from './limits.ts'
 import { checkOwnDoc } from './own-doc.ts'
 import { Rejection } from './rejection.ts'
 
-/** Some structs of one writer, in order of clock, and how far they have been merged. */
+/** The structs of one writer, in order of clock, and how far they have been merged. */
 interface Row {
   readonly structs: readonly Struct[]
   /** Index of the next one. */
@@ -40,10 +40,7 @@ const rowsOf = (structs: readonly Struct[]): Map<number, Row> => {
   return rows
 }
 
-/**
- * Merges the next struct of `row`. Returns the writer whose structs must come first instead,
- * where one does.
- */
+/** Merges the next struct of `row`, or returns the writer whose structs must come first. */
 const mergeNext = (transaction: Y.Transaction, row: Row): number | undefined => {
   const { doc } = transaction
   const struct = row.structs[row.next]!
@@ -65,7 +62,7 @@ const mergeNext = (transaction: Y.Transaction, row: Row): number | undefined => 
   return undefined
 }
 
-/** Are all the structs there that `deletes` speaks of? */
+/** Does the document have all structs that `deletes` refers to? */
 const hasAll = (doc: Y.Doc, deletes: DeleteSet): boolean => {
   for (const [writer, runs] of deletes.clients) {
     const known = Y.getState(doc.store, writer)
@@ -92,8 +89,8 @@ const deleteStruct = (transaction: Y.Transaction, struct: Y.Item | Y.GC): void =
 }
 
 /**
- * Deletes one by one what is there: to encode the deletes for `Y.applyUpdate` costs as much again
- * as a small update. That keeps those whose structs are not there.
+ * Deletes one struct after the other: encoding the deletes for `Y.applyUpdate` would cost as much
+ * as a small update. Yjs gets them only if some structs are missing, to keep them until those come.
  */
 const deleteAll = (transaction: Y.Transaction, deletes: DeleteSet): void => {
   const { doc, origin } = transaction
@@ -105,7 +102,7 @@ const deleteAll = (transaction: Y.Transaction, deletes: DeleteSet): void => {
     const structs = doc.store.clients.get(writer)!
     for (const { clock, len } of runs) {
       const struct = structs[Y.findIndexSS(structs, clock)]!
-      // Of a map's entries a run is mostly one struct, and nothing need be split.
+      // In maps a run is mostly one struct, which need not be split.
       if (struct.id.clock === clock && struct.length === len) {
         deleteStruct(transaction, struct)
         continue
@@ -117,7 +114,7 @@ const deleteAll = (transaction: Y.Transaction, deletes: DeleteSet): void => {
   }
 }
 
-/** Merges the deletes alone. */
+/** Merges only the deletes. */
 export const applyDeletes = (
   doc: Y.Doc,
   { deletes }: Pick<DecodedUpdate, 'deletes'>,
@@ -125,13 +122,13 @@ export const applyDeletes = (
 ): void => Y.transact(doc, (transaction) => deleteAll(transaction, deletes), origin, false)
 
 /**
- * Merges `update` in a transaction of `origin`, or in the one that runs. Throws a RangeError where
- * it is not complete, which whoever inspected it has ruled out.
+ * Merges `update` in a transaction of `origin`, or in the one that is running. Throws a RangeError
+ * if the update is incomplete, which an inspection rules out.
  */
 export const integrate = (doc: Y.Doc, update: DecodedUpdate, origin: unknown): void => {
   const merge = (transaction: Y.Transaction): void => {
     const rows = rowsOf(update.structs)
-    // The highest writer first, as Yjs does: of concurrent structs that is the cheapest order.
+    // The highest writer comes first, as in Yjs: that is the cheapest order for concurrent structs.
     const writers = [...rows.keys()].sort((a, b) => b - a)
     for (const writer of writers) {
       const stack = [writer]
@@ -149,7 +146,8 @@ export const integrate = (doc: Y.Doc, update: DecodedUpdate, origin: unknown): v
       }
     }
     const { pendingStructs, pendingDs } = doc.store
-    // Yjs looks meanwhile whether what waits in the document itself (of a damaged store) can be merged.
+    // Yjs then checks whether updates that wait inside the document (from a damaged store) can be
+    // merged.
     if (pendingStructs || pendingDs) Y.applyUpdate(doc, NOTHING, origin)
     deleteAll(transaction, update.deletes)
   }
@@ -157,9 +155,10 @@ export const integrate = (doc: Y.Doc, update: DecodedUpdate, origin: unknown): v
 }
 
 /**
- * Merges a V1 update of our own store: false, and nothing is changed, while its predecessors are
- * missing. (`Y.applyUpdate` would merge its deletes, and what they replaced would vanish.) What
- * peers would be refused is taken: it was in the document before. Throws where Yjs does.
+ * Merges a V1 update of our own store. Returns false, and changes nothing, while its predecessors
+ * are missing: `Y.applyUpdate` would merge its deletes, and what they replaced would vanish.
+ * Accepts what would be rejected from a peer, because it was in the document before. Throws what
+ * Yjs throws.
  */
 export const mergeOwn = (doc: Y.Doc, bytes: Uint8Array, origin: unknown): boolean => {
   checkOwnDoc(doc)

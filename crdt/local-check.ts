@@ -1,12 +1,12 @@
 /**
- * Looks at what was changed here with the eyes of the peers: what they would refuse they would
- * refuse together with all that comes after it, for the clocks of a writer have no holes. So it is
- * taken out before anybody is told of it, and reported; all else of the transaction stays.
+ * Checks local changes as peers will. If peers reject a change they also reject everything after
+ * it, because a writer's clocks have no holes. So such a change is removed and reported before any
+ * peer gets it; the rest of its transaction stays.
  *
  * ```js
- * const check = new LocalCheck(doc, (refused) => console.error(refused.message))
- * check.look(transaction)      // as it ends
- * check.lookAtAll()            // at what was in the document before
+ * const check = new LocalCheck(doc, { report: (rejected) => console.error(rejected.message) })
+ * check.checkTransaction(transaction)      // as it ends
+ * check.checkDocument(origin, 0)           // what was in the document before
  * ```
  */
 import * as encoding from 'lib0/encoding'
@@ -17,31 +17,31 @@ import { showPath } from './show-path.ts'
 import { isWritableKey, takeOut } from './take-out.ts'
 import { checkValue } from './values.ts'
 
-/** A change made here that no peer would take. It has been taken out of the document. */
+/** A local change that peers would reject. It has been removed from the document. */
 export interface RejectedChange {
   readonly reason: RejectionReason
-  /** Says where, and what is wrong with it. */
+  /** Says where it is, and what is wrong with it. */
   readonly message: string
-  /** The name of the root type, then keys and places in lists. */
+  /** The name of the root type, then keys and list indexes. */
   readonly path: readonly (string | number)[]
 }
 
-/** Can an update of at most `bytes` bytes be sent, which `encode` makes? */
+/** Can the update that `encode` returns, of at most `bytes` bytes, be sent? */
 export type Fits = (bytes: number, encode: () => Uint8Array) => boolean
 
 export interface LocalCheckOptions {
-  /** Default: all of it can. */
+  /** Default: any can. */
   readonly fits?: Fits
   readonly report: (refused: RejectedChange) => void
 }
 
-/** Bytes of an update of one struct, besides its content and its key. */
+/** Bytes of an update with one struct, besides its content and its key. */
 const UPDATE_BYTES = 64
 
 /** UTF-8 bytes of one UTF-16 unit, at most. */
 const UNIT_BYTES = 3
 
-/** Bytes of a value that travels as JSON. Throws a Rejection when JSON cannot write it. */
+/** Bytes of a value that travels as JSON. Throws a Rejection if JSON cannot write it. */
 const checkJson = (value: unknown): number => {
   const bytes = checkValue(value)
   if (typeof value === 'string' || typeof value === 'boolean' || value === null) return bytes
@@ -55,7 +55,7 @@ const checkJson = (value: unknown): number => {
   return json.length * UNIT_BYTES
 }
 
-/** Bytes of each clock of the item at most, of the longest where they differ. Throws a Rejection. */
+/** Upper bound of the bytes of one clock of the item. Throws a Rejection. */
 const checkContent = ({ content }: Y.Item, index: number): number => {
   if (content instanceof Y.ContentAny) return checkValue(content.arr[index])
   if (content instanceof Y.ContentJSON) return checkJson(content.arr[index] ?? null)
@@ -65,13 +65,13 @@ const checkContent = ({ content }: Y.Item, index: number): number => {
   return content instanceof Y.ContentBinary ? content.content.length : 0
 }
 
-/** How many clocks of the item are looked at one by one. Text is cut anywhere. */
+/** How many clocks of the item are checked one by one. Text can be cut anywhere. */
 const countOf = ({ content, length }: Y.Item): number =>
   content instanceof Y.ContentAny || content instanceof Y.ContentJSON ? length : 1
 
 const tooLong = (): Rejection => new Rejection('too_large', 'too long for a message')
 
-/** An update of that clock of the item alone. */
+/** An update with that clock of the item only. */
 const encodeClock = (item: Y.Item, index: number): Uint8Array => {
   const { origin, rightOrigin, parent, parentSub, content } = item
   const id = Y.createID(item.id.client, item.id.clock + index)
@@ -134,7 +134,10 @@ export class LocalCheck {
     this.#options = options
   }
 
-  /** Throws a Rejection where a struct of an update could not be sent on; all else is looked at elsewhere. */
+  /**
+   * Throws a Rejection if a struct of an update is too long to be sent on. Everything else is
+   * checked by the inspection.
+   */
   checkUpdate(structs: readonly Struct[]): void {
     for (const item of structs) {
       if (!(item instanceof Y.Item) || this.#isKnown(item)) continue
@@ -144,7 +147,7 @@ export class LocalCheck {
     }
   }
 
-  /** What the transaction has written, before anybody is told of it. */
+  /** Checks what the transaction has written. */
   checkTransaction(transaction: Y.Transaction): void {
     const { beforeState, afterState } = transaction
     const found: Found[] = []
@@ -156,8 +159,8 @@ export class LocalCheck {
   }
 
   /**
-   * What the document holds, whoever wrote it, in a transaction of its own where that is needed. Its
-   * own writer's clocks from `unsent` on are with nobody else.
+   * Checks the whole document, and removes what is wrong in a transaction of its own. Own clocks
+   * from `unsent` on were never sent.
    */
   checkDocument(origin: unknown, unsent: number): void {
     const found: Found[] = []
@@ -198,11 +201,11 @@ export class LocalCheck {
       bytes = checkContent(item, index)
     } catch (error) {
       if (error instanceof Rejection) return error
-      // A getter of the value, or a proxy.
+      // Thrown by a getter of the value, or by a proxy.
       return new Rejection('malformed', `cannot be read: ${(error as Error).message}`, error)
     }
     const { client, clock } = item.id
-    // What others may have already they can pass on, by messages that are longer than ours.
+    // Peers may have this already. They can pass it on in messages that are longer than ours.
     if (client !== this.#doc.clientID || clock + index < unsent) return undefined
     return this.#fits(item, index, bytes) ? undefined : tooLong()
   }

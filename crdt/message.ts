@@ -1,6 +1,6 @@
 /**
- * The one message of the protocol: `gossip_push`. The page `PROTOCOL.md` beside this file
- * says what each field means on the wire; here is its shape once it has been decoded.
+ * The one message of the protocol: `gossip_push`. `PROTOCOL.md` beside this file describes the
+ * fields on the wire; here is their decoded form.
  *
  * ```ts
  * const push: Push = decodePush(text, 'kv')
@@ -20,13 +20,15 @@ export interface PackedUpdate {
   readonly length: number
   /** Digest of the V1 bytes, 32 hex digits. */
   readonly digest: string
-  /** Writer → clock that the receiver must have, or get with it; absent where nothing is needed. */
+  /** Writer → clock that the receiver must have, or get with it; absent if nothing is needed. */
   readonly needs?: Clocks
-  /** Members that the sender tells it too: it need not be passed on to them. */
+  /** Members that the sender pushes it to, too: it need not be passed on to them. */
   readonly told?: readonly string[]
 }
 
-/** What a push says about one document; at least one of these is there. */
+/**
+ * What a push says about one document; at least one of `update`, `digest`, `vector`, `awareness`.
+ */
 export interface DocState {
   /** A part of the document's history. */
   readonly update?: PackedUpdate
@@ -34,40 +36,40 @@ export interface DocState {
   readonly digest?: string
   /** With `digest`, now and then: the fingerprint of the content (see `fingerprint.ts`). */
   readonly content?: string
-  /** With `content`, where it was another: writer → the fingerprint of what it has written. */
+  /** With `content`, if the peer's was another: writer → fingerprint of what it has written. */
   readonly writers?: ReadonlyMap<number, string>
-  /** The sender withholds something: it has more than it shows. */
+  /** The sender withholds something: it has more than it publishes. */
   readonly partial?: boolean
-  /** The sender's encoded state vector: it asks for what it lacks. */
+  /** The sender's encoded state vector: a pull for what it lacks. */
   readonly vector?: Uint8Array
-  /** With `vector`: the sender's encoded delete set, where it is short. */
+  /** With `vector`: the sender's encoded delete set, if it is short. */
   readonly deletes?: Uint8Array
   /** Encoded awareness states (see `awareness.ts`). */
   readonly awareness?: Uint8Array
-  /** This answers a vector. An answer is not answered, but for a vector that it carries itself. */
+  /** This answers a vector. The only reply to an answer is one to the vector that it carries. */
   readonly answer?: boolean
   /** With `answer`: further parts of it follow. */
   readonly more?: boolean
-  /** Another peer's answer is coming: the parts of the receiver's answer that have not left are not needed. */
+  /** Another peer's answer is coming: the receiver need not send the rest of its own. */
   readonly enough?: boolean
 }
 
 export interface Push {
-  /** Sum of the clocks of the documents in `state`; for people to look at. */
+  /** Sum of the clocks of the documents in `state`. For people. */
   readonly version: number
   readonly state: ReadonlyMap<string, DocState>
-  /** Who says it; a claim. */
+  /** The sender's address, as it claims. */
   readonly sender: string
   /** Unix seconds. */
   readonly timestamp: number
   readonly swarm: string
   /** How many documents the sender has; default 1. */
   readonly documents?: number
-  /** Some members the sender knows. */
+  /** Some members that the sender knows. */
   readonly members: readonly string[]
-  /** A part of the text of a push that is longer than a message may be. */
+  /** A part of the text of a push that is too long for a message. */
   readonly fragment?: Fragment
-  /** Parts of such a text that have not come, and are to be sent again. */
+  /** Fragments that have not come, and are to be sent again. */
   readonly missing?: Missing
 }
 
@@ -77,7 +79,7 @@ export interface Fragment {
   readonly of: string
   /** Which part, from 0. */
   readonly index: number
-  /** How many there are. */
+  /** How many parts there are. */
   readonly count: number
   /** UTF-8 bytes of the whole text. */
   readonly bytes: number
@@ -91,5 +93,5 @@ export interface Missing {
 
 export const MESSAGE_TYPE = 'gossip_push'
 
-/** Grows when a message can no longer be read by an older version; older readers then refuse it. */
+/** Raised when older versions can no longer read a message; they then reject it. */
 export const MESSAGE_FORMAT = 1

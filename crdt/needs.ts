@@ -1,21 +1,20 @@
 /**
- * What an update needs besides itself so that no key vanishes where it is merged.
+ * What an update needs besides itself, so that no key vanishes when it is merged.
  *
- * A map entry that was overwritten is deleted, also when it lost to a concurrent write. Whoever
- * merges such an entry, or such a delete, without the entry that won, shows nothing under a key
- * that never was without a value. Yjs knows no such dependency, so the update says it: which
- * clocks of which writers the receiver must have, from before or from updates that it merges in
- * the same transaction.
+ * An overwritten map entry is deleted, also if it lost to a concurrent write. A peer that merges
+ * such an entry, or its delete, without the entry that won would show nothing under a key that
+ * always had a value. Yjs has no such dependency, so the update names it: the clocks that the
+ * receiver must have, or get in the same transaction.
  *
  * ```js
- * const needs = needsOf(doc, delta)      // writer → clock; empty nearly always
+ * const needs = needsOf(doc, delta)      // writer → clock; nearly always empty
  * ```
  */
 import * as Y from 'yjs'
 import type { ClockRun, Clocks, Delta } from './delta.ts'
 import { type StoredStruct, structsOf } from './structs.ts'
 
-/** The entry that is under the key of `struct` now, if that is another one. */
+/** The entry that is under the key of `struct` now, if it is another one. */
 const winnerOver = (struct: StoredStruct): Y.Item | undefined => {
   if (!(struct instanceof Y.Item) || !struct.deleted || struct.parentSub === null) return undefined
   const parent = struct.parent
@@ -24,7 +23,10 @@ const winnerOver = (struct: StoredStruct): Y.Item | undefined => {
   return winner === struct ? undefined : winner
 }
 
-/** The clocks of the winners over all that is deleted in `delta`, but for those in the delta itself. */
+/**
+ * The clocks of the entries that replaced what is deleted in `delta`, except those in the delta
+ * itself.
+ */
 export const needsOf = (doc: Y.Doc, delta: Delta): Clocks => {
   const needs = new Map<number, number>()
   const look = (writer: number, run: ClockRun): void => {
@@ -44,7 +46,7 @@ export const needsOf = (doc: Y.Doc, delta: Delta): Clocks => {
   return needs
 }
 
-/** For each writer the highest of its clocks. */
+/** The highest clock of each writer. */
 export const highestClocks = (all: readonly Clocks[]): Clocks => {
   const clocks = new Map<number, number>()
   for (const one of all) {

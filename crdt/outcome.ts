@@ -1,6 +1,6 @@
 /**
- * What goes into a replica and what comes out: the summary by which it asks a peer, the updates that
- * it takes, and what became of them.
+ * The inputs and outputs of a replica: the request that it sends to a peer, the updates that it
+ * merges, and what became of them.
  *
  * ```ts
  * const { outcomes }: BatchOutcome = replica.applyAll(updates)
@@ -12,15 +12,17 @@ import type { Limits } from './limits.ts'
 import type { Fits } from './local-check.ts'
 import type { Rejection } from './rejection.ts'
 
-/** What a replica knows, in the form in which it asks a peer for the rest. */
+/**
+ * The state of a replica, encoded as a request for what it lacks (Yjs's sync step 1, with deletes).
+ */
 export interface SyncRequest {
   /** Yjs's encoded state vector. */
   readonly vector: Uint8Array
-  /** Its encoded delete set; absent when it is long. */
+  /** Its encoded delete set; absent if it is long. */
   readonly deletes?: Uint8Array
 }
 
-/** A decoded summary. */
+/** The decoded state of a peer. */
 export interface PeerState {
   readonly clocks: Clocks
   readonly deletes: DeleteSet | undefined
@@ -28,19 +30,21 @@ export interface PeerState {
 
 export interface Outcome {
   /**
-   * `new`: something was merged. `known`: it held nothing new. `waiting`: it waits outside
-   * the document for what must come before or with it, and the difference should be asked for.
+   * `new`: something was merged. `known`: it contained nothing new. `waiting`: it waits outside the
+   * document for its predecessors or its needs, which should be pulled.
    */
   readonly status: 'new' | 'known' | 'waiting'
   /** What was new, with what it freed from waiting. */
   readonly delta: Delta
   /** What the update itself carried. */
   readonly carried: Delta
-  /** What observers of the document threw, and Rejections of updates that had waited for this one. */
+  /**
+   * What observers of the document threw, and Rejections of updates that had waited for this one.
+   */
   readonly thrown: readonly unknown[]
 }
 
-/** One update of those that are merged together. */
+/** One of several updates that are merged together. */
 export interface ReceivedUpdate {
   /** V1. */
   readonly bytes: Uint8Array
@@ -48,20 +52,20 @@ export interface ReceivedUpdate {
   readonly needs?: Clocks | undefined
 }
 
-/** Of one update among several: what was new by it alone, or why it was refused. */
+/** The outcome of one update among several: what was new by it alone, or why it was rejected. */
 export type UpdateOutcome = Omit<Outcome, 'thrown'> | Rejection
 
-/** What became of updates that were merged together. */
+/** The outcome of updates that were merged together. */
 export interface BatchOutcome {
   /** For each update, in their order. */
   readonly outcomes: readonly UpdateOutcome[]
-  /** What had waited for these and was merged with them. */
+  /** What had waited for these updates and was merged with them. */
   readonly freed: Delta
   /** What observers of the document threw, and Rejections of updates that had waited. */
   readonly thrown: readonly unknown[]
 }
 
-/** An update as it is sent. */
+/** An update before it is packed. */
 export interface EncodedUpdate {
   readonly bytes: Uint8Array
   readonly digest: string
@@ -71,9 +75,9 @@ export interface EncodedUpdate {
 
 export interface ReplicaOptions {
   readonly limits?: Limits
-  /** Of the transactions that `apply` makes; default the replica itself. */
+  /** Origin of the transactions that `apply` makes; default the replica itself. */
   readonly origin?: unknown
-  /** What else a delta needs, of what only the program knows that it belongs together (see `needs.ts`). */
+  /** What else a delta needs, for dependencies that only the program knows (see `needs.ts`). */
   readonly needs?: (delta: Delta) => Clocks
   /** Can a change of at most `bytes` bytes be sent, alone in a message? Default: any can. */
   readonly fits?: Fits

@@ -1,16 +1,16 @@
 /**
- * Two copies of Yjs in one process do not know each other's types: what one has made of a document
- * the other takes for something else, and changes are lost without a word. So whoever takes a
- * document looks first whether it is of the same copy.
+ * Recognizes documents of another copy of Yjs. Two copies in one process do not know each other's
+ * types, and changes would be lost silently. So everything that takes a document checks first that
+ * it belongs to this copy.
  *
  * ```js
  * kindOfDoc(new Y.Doc())    // 'own'
- * checkOwnDoc(doc)          // throws a ForeignDocError where it is of another copy
+ * checkOwnDoc(doc)          // throws a ForeignDocError for a document of another copy
  * ```
  */
 import * as Y from 'yjs'
 
-/** Of this copy of Yjs, of another one, or no document at all. */
+/** Of this copy of Yjs, of another one, or not a document at all. */
 export type DocKind = 'own' | 'foreign' | 'none'
 
 /** A document of another copy of Yjs. */
@@ -22,7 +22,7 @@ export class ForeignDocError extends TypeError {
     'load yjs and pilot-gossip both by import or both by require, install one version of yjs (npm ls yjs, npm dedupe), and have a bundler resolve yjs to one file'
 }
 
-/** By its shape: a bundler may have renamed the class. */
+/** Recognized by its shape, as a bundler may have renamed the class. */
 const looksLikeDoc = (value: unknown): boolean => {
   if (typeof value !== 'object' || value === null) return false
   const { clientID, share, store, transact } = value as Record<string, unknown>
@@ -34,13 +34,16 @@ const looksLikeDoc = (value: unknown): boolean => {
   )
 }
 
-/** What a value is where a document is wanted. Costs next to nothing for a document of this copy. */
+/** What kind of document a value is. Costs next to nothing for a document of this copy. */
 export const kindOfDoc = (value: unknown): DocKind => {
   if (value instanceof Y.Doc) return 'own'
   return looksLikeDoc(value) ? 'foreign' : 'none'
 }
 
-/** Throws a ForeignDocError for a document of another copy of Yjs, and a TypeError for what is no document. */
+/**
+ * Throws a ForeignDocError for a document of another copy of Yjs, and a TypeError for anything else
+ * that is not a document.
+ */
 export const checkOwnDoc = (value: unknown): void => {
   const kind = kindOfDoc(value)
   if (kind === 'own') return

@@ -1,7 +1,7 @@
 /**
- * Looks in an update for structs of the document's own writer that are not those written here: a
- * copy of the data folder, or another document of the same id, goes on under it. Of clocks that
- * both have the content is compared, as far as it is still there.
+ * Checks the structs of the document's own writer in an update. If they are not those written here,
+ * another copy of the data folder, or another document with the same id, goes on under this writer.
+ * The remaining content of clocks that both have is compared.
  *
  * ```js
  * checkOwn(doc, decodeUpdate(bytes, LIMITS), withheld)      // throws a ForkRejection
@@ -14,7 +14,7 @@ import type { StoredStruct } from './structs.ts'
 import type { OwnRange } from './withheld.ts'
 
 export class ForkRejection extends Rejection {
-  /** The first own clock that is another's; undefined: there is one, and it is not known which. */
+  /** The first own clock that another copy has used; undefined if it is unknown. */
   readonly fork: number | undefined
 
   constructor(message: string, fork: number | undefined) {
@@ -28,11 +28,11 @@ const isGone = (struct: StoredStruct): boolean =>
 
 const isSameId = (a: Y.ID | null, b: Y.ID | null): boolean => Y.compareIDs(a, b)
 
-/** What an item at `clock` follows. */
+/** What an item follows at `clock`. */
 const originAt = ({ id, origin }: Y.Item, clock: number): Y.ID | null =>
   clock > id.clock ? Y.createID(id.client, clock - 1) : origin
 
-/** The name of a root type, or the id of the item that the parent is. */
+/** The name of a root type, or the id of the parent item. */
 const parentOf = ({ parent }: Y.Item): string | Y.ID | null => {
   if (!(parent instanceof Y.AbstractType)) return parent as string | Y.ID | null
   return parent._item === null ? Y.findRootTypeKey(parent) : parent._item.id
@@ -45,7 +45,7 @@ const isSameParent = (a: Y.Item, b: Y.Item): boolean => {
   return isSameId(one, other)
 }
 
-/** The content of `length` clocks from `clock` on, encoded. */
+/** The encoded content of `length` clocks from `clock` on. */
 const contentOf = ({ id, content, length: all }: Y.Item, clock: number, length: number) => {
   const encoder = new Y.UpdateEncoderV1()
   let part = content
@@ -62,7 +62,10 @@ const contentOf = ({ id, content, length: all }: Y.Item, clock: number, length: 
 const isSameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((byte, i) => byte === b[i])
 
-/** How many clocks from `clock` on, of `length`, are the same in both. What is deleted in one may be anything. */
+/**
+ * How many of `length` clocks from `clock` on are the same in both. What is deleted in one counts
+ * as the same.
+ */
 const countSame = (
   ours: StoredStruct,
   theirs: StoredStruct,
@@ -75,7 +78,7 @@ const countSame = (
   const isPlaced =
     isSameId(originAt(a, clock), origin) &&
     isSameId(a.rightOrigin, b.rightOrigin) &&
-    // Whoever follows on something says no parent: it is that one's.
+    // An item with an origin has no parent of its own: it is that of the origin.
     (origin !== null ||
       b.rightOrigin !== null ||
       (isSameParent(a, b) && a.parentSub === b.parentSub))
@@ -87,7 +90,7 @@ const countSame = (
   return same
 }
 
-/** The first clock from `from` up to `to` at which an own struct of the update is another one. */
+/** The first clock from `from` up to `to` at which an own struct of the update differs. */
 const findDifference = (
   structs: readonly StoredStruct[],
   theirs: StoredStruct,
@@ -110,9 +113,9 @@ const isOwn =
     struct.id.client === writer && !(struct instanceof Y.Skip)
 
 /**
- * Throws a ForkRejection where the update holds structs or deletes of the document's writer that it
- * did not write. `range` says which own clocks may have been given out twice, and since when no peer has
- * been shown any; absent: any may, and all have been shown.
+ * Throws a ForkRejection if the update holds structs or deletes of the document's writer that this
+ * document did not write. `range` says which own clocks another copy may have used, and from which
+ * on none was sent to a peer; absent: any may have been used, and all were sent.
  */
 export const checkOwn = (
   doc: Y.Doc,
@@ -134,7 +137,7 @@ export const checkOwn = (
     if (different === undefined && end <= fresh) continue
     const fork = different ?? Math.max(start, fresh)
     const message = `structs of our own writer ${writer} from clock ${fork} up to clock ${end}`
-    // A peer that left out what comes before it has that of another, too.
+    // The peer left out earlier clocks, so it has those of the other copy, too.
     const isSure = different !== undefined || isWithheld
     throw new ForkRejection(message, isSure ? Math.min(fork, known) : undefined)
   }

@@ -1,6 +1,6 @@
 /**
- * Updates as they travel: deflated where that makes them shorter, and named by length and digest,
- * which prove them whole before Yjs sees a byte.
+ * Packs updates for a message: deflated if that makes them shorter, and with length and digest,
+ * which prove them undamaged before Yjs sees a byte.
  *
  * ```js
  * const packed = packUpdate(replica.encode(delta), platform)
@@ -15,10 +15,10 @@ import type { EncodedUpdate } from './outcome.ts'
 import type { Platform } from './platform.ts'
 import { Rejection } from './rejection.ts'
 
-/** Bytes. Shorter updates gain nothing from DEFLATE but the time it takes. */
+/** Bytes. DEFLATE gains nothing for shorter updates and takes time. */
 const MIN_DEFLATE_BYTES = 512
 
-/** Packs V1 bytes whose digest is known; deflates them where that makes them shorter. */
+/** Packs V1 bytes whose digest is known; deflates them if that makes them shorter. */
 export const packUpdate = (update: EncodedUpdate, platform: Platform): PackedUpdate => {
   const { bytes, digest } = update
   const needs = update.needs.size > 0 && { needs: update.needs }
@@ -37,7 +37,7 @@ export const packUpdate = (update: EncodedUpdate, platform: Platform): PackedUpd
   return { data: toBase64(bytes), encoding: 'v1', length: bytes.length, digest, ...needs }
 }
 
-/** The V1 bytes, once length and digest have proved them whole; throws a Rejection. */
+/** The V1 bytes, after length and digest have been checked; throws a Rejection. */
 export const unpackUpdate = (
   packed: PackedUpdate,
   platform: Platform,

@@ -1,6 +1,6 @@
 /**
- * The three functions that this folder needs and no pure JavaScript does well. They are
- * handed in, so `crdt` runs wherever Yjs runs; `src/platform.ts` is Node's.
+ * Three functions that this folder needs and pure JavaScript does not do well. They are passed in,
+ * so `crdt` runs wherever Yjs runs. `src/platform.ts` has those of Node.
  *
  * ```ts
  * const platform: Platform = { sha256, deflate, inflate }
@@ -11,6 +11,6 @@ export interface Platform {
   sha256(bytes: Uint8Array): Uint8Array
   /** Raw DEFLATE (RFC 1951). */
   deflate(bytes: Uint8Array): Uint8Array
-  /** The inverse; throws on damage and as soon as the result would exceed `maxBytes`. */
+  /** Inverse of `deflate`. Throws on damage, and as soon as the result would exceed `maxBytes`. */
   inflate(bytes: Uint8Array, maxBytes: number): Uint8Array
 }

@@ -1,6 +1,6 @@
 /**
- * What one update of several brings in a transaction that they share: Yjs reports only what the
- * whole transaction changed, and peers must be told apart by what each of them had.
+ * What one of several updates has changed in a transaction that they share. Yjs reports only the
+ * changes of the whole transaction, but which peer has which change must be known for each update.
  *
  * ```js
  * const progress = new Progress(transaction, carried)
@@ -19,7 +19,7 @@ export class Progress {
   /** Writer → runs of deletes before. Yjs appends to them until the transaction ends. */
   readonly #runs = new Map<number, number>()
 
-  /** Begins just before an update is merged that holds no structs but those of `carried`. */
+  /** Starts just before the merge of an update whose structs are those of `carried`. */
   constructor(transaction: Y.Transaction, carried: Delta) {
     this.#transaction = transaction
     const { store } = transaction.doc
@@ -29,7 +29,7 @@ export class Progress {
     for (const [writer, runs] of transaction.deleteSet.clients) this.#runs.set(writer, runs.length)
   }
 
-  /** To be asked right after the update was merged, and before the transaction ends. */
+  /** Must be called right after the merge of the update, before the transaction ends. */
   delta(): Delta {
     const { doc, deleteSet } = this.#transaction
     const structs = new Map<number, ClockRun>()
@@ -42,7 +42,7 @@ export class Progress {
       const fresh = runs.slice(this.#runs.get(writer) ?? 0)
       if (fresh.length > 0) deletes.clients.set(writer, fresh)
     }
-    // A copy, sorted: Yjs goes on to change the runs of the transaction.
+    // A sorted copy, because Yjs goes on to change the runs of the transaction.
     return { structs, deletes: Y.mergeDeleteSets([deletes]) }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Why something from the network was not taken. A refusal changes nothing: the document
- * is as it was, the message is dropped, counted by its reason, and told.
+ * Why something from the network was rejected. A rejection changes nothing: the message is dropped,
+ * counted by its reason, and reported.
  *
  * ```js
  * try { replica.apply(bytes) } catch (e) { if (e instanceof Rejection) counters[e.reason]++ }
@@ -8,7 +8,7 @@
  */
 
 export const REJECTION_REASONS = [
-  /** not JSON, not the shape of a push, or not an update Yjs can decode */
+  /** not JSON, not the shape of a push, or not an update that Yjs can decode */
   'malformed',
   /** a push of a later, incompatible format */
   'wrong_format',
@@ -22,11 +22,11 @@ export const REJECTION_REASONS = [
   'too_many',
   /** nested deeper than allowed */
   'too_deep',
-  /** length or digest of the update do not fit its bytes */
+  /** length or digest of the update do not match its bytes */
   'damaged',
-  /** a writer's clock leaps further than one update may carry it */
+  /** a writer's clock advances further than one update may carry it */
   'clock_jump',
-  /** a delete of what its writer has not written by far */
+  /** a delete far beyond what its writer has written */
   'delete_jump',
   /** structs or deletes under our own writer id that we never wrote */
   'own_clock',

@@ -1,7 +1,7 @@
 /**
- * Gives what a writer wrote from some clock on to another writer, in the document as it stands: its
- * types stay those that programs hold, and nothing that is seen changes. For structs alone that no
- * peer has, as of two that bear one id only one can be merged.
+ * Moves what a writer has written from some clock on to another writer, in place: programs keep
+ * their types, and nothing visible changes. Only for structs that no peer has, because of two
+ * structs with one id only one can be merged.
  *
  * ```js
  * renameStructs(doc, Y.createID(doc.clientID, 20), to, origin)
@@ -11,7 +11,7 @@
 import * as Y from 'yjs'
 import type { StoredStruct } from './structs.ts'
 
-/** The place of the struct that begins at `clock`; one that reaches over it is cut. */
+/** Index of the struct that begins at `clock`; a struct that extends across it is split. */
 const cutAt = (
   transaction: Y.Transaction,
   structs: StoredStruct[],
@@ -29,7 +29,7 @@ const cutAt = (
   return at + 1
 }
 
-/** Renames what refers to it, too. */
+/** Renames the references, too. */
 const renameReferences = (doc: Y.Doc, renamed: (id: Y.ID) => Y.ID): void => {
   for (const structs of doc.store.clients.values()) {
     for (const struct of structs) {
@@ -42,9 +42,9 @@ const renameReferences = (doc: Y.Doc, renamed: (id: Y.ID) => Y.ID): void => {
 }
 
 /**
- * The clocks of `from.client` from `from.clock` on become those of `to` from 0 on, in a transaction
- * of `origin` in which they are new; `follow` is called in it, or alone where there are none. Throws a
- * TypeError where there is such a writer already, and in a transaction.
+ * Moves the clocks of `from.client` from `from.clock` on to the writer `to`, starting at 0, in a
+ * transaction of `origin` in which they are new. Calls `follow` in that transaction, or without one
+ * if there is nothing to move. Throws a TypeError if the writer `to` exists, or in a transaction.
  */
 export const renameStructs = (
   doc: Y.Doc,
@@ -71,7 +71,8 @@ export const renameStructs = (
           : id
       for (const struct of moved) struct.id = renamed(struct.id)
       clients.set(to, moved)
-      // Yjs looks at what is beyond the state of before: to it, these never were the other's.
+      // Yjs reports what is beyond the state before the transaction: to it, these never were the
+      // other writer's.
       if (structs.length === 0) clients.delete(from.client)
       if (from.clock === 0) transaction.beforeState.delete(from.client)
       else transaction.beforeState.set(from.client, from.clock)

@@ -1,7 +1,7 @@
 /**
- * The seed's rule, kept to be compared with: each agent has a state and one number, sends
- * both, and merges what it receives when the number is larger. Concurrent writes at an equal
- * or lower number are lost for good, and a delete cannot be said: the key comes back.
+ * The seed's rule, kept for comparison: each agent has a state and one number, sends both, and
+ * merges what it receives if the number is larger. Concurrent writes with an equal or lower number
+ * are lost for good, and deletes cannot be expressed: the key comes back.
  *
  * ```js
  * const a = new ScalarReplica()
@@ -21,7 +21,7 @@ export interface ScalarPush {
 const isObject = (value: Json | undefined): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** jq's `a * b`: objects are merged key by key, anything else is replaced by `b`'s. */
+/** jq's `a * b`: objects are merged key by key, everything else is replaced by `b`'s. */
 export const deepMerge = (a: JsonObject, b: JsonObject): JsonObject => {
   const merged: JsonObject = { ...a }
   for (const [key, value] of Object.entries(b)) {
@@ -43,13 +43,13 @@ export class ScalarReplica {
     return this.#version
   }
 
-  /** Writes an entry and counts the version up. */
+  /** Writes an entry and increments the version. */
   set(key: string, value: Json): void {
     this.#state = { ...this.#state, [key]: value }
     this.#version++
   }
 
-  /** Locally the key is gone; the next push that still has it brings it back. */
+  /** Removes the key here; the next push that still has it brings it back. */
   delete(key: string): void {
     const { [key]: _, ...rest } = this.#state
     this.#state = rest
@@ -61,7 +61,7 @@ export class ScalarReplica {
     return { version: this.#version, state: this.#state }
   }
 
-  /** Merges when the number is larger; returns whether it did. */
+  /** Merges if the number is larger; returns whether it did. */
   receive({ version, state }: ScalarPush): boolean {
     if (version <= this.#version) return false
     this.#state = deepMerge(this.#state, state)

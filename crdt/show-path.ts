@@ -1,12 +1,12 @@
 /**
- * Places in messages: where in a document, or in a value, something is that cannot be taken.
+ * Formats a path for messages: where in a document, or in a value, something is wrong.
  *
  * ```js
  * showPath(['symbols', 'tree', 3, 'a key'])   // 'symbols.tree[3]["a key"]'
  * ```
  */
 
-/** Names and keys, and places in lists. */
+/** Names and keys, and list indexes. */
 export type Path = readonly (string | number)[]
 
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/
@@ -14,7 +14,7 @@ const IDENTIFIER = /^[A-Za-z_$][\w$]*$/
 /** Characters of a key in a message. */
 const MAX_KEY_LENGTH = 40
 
-/** Steps shown of a place; of a longer one the first and the last. */
+/** Steps shown of a path: of a longer one the first and the last. */
 const MAX_STEPS = 20
 
 const showStep = (step: string | number, i: number): string => {

@@ -1,8 +1,8 @@
 /**
- * What a replica knows, in the form in which it asks a peer for the rest.
+ * Encodes a replica's state as a request for what it lacks.
  *
  * ```js
- * const known = readSummary(encodeSummary(clocks, deletes))
+ * const state = decodeSyncRequest(encodeSyncRequest(clocks, deletes))
  * ```
  */
 import * as Y from 'yjs'
@@ -11,18 +11,20 @@ import type { Clocks } from './delta.ts'
 import type { PeerState, SyncRequest } from './outcome.ts'
 import { Rejection } from './rejection.ts'
 
-/** Bytes. A delete set up to this length travels with the vector that asks; a longer one is left out, and the answer then carries all deletes. */
+/**
+ * Bytes. A longer delete set is left out of the request, and the answer then carries all deletes.
+ */
 const MAX_DELETES_BYTES = 4096
 
 export const encodeSyncRequest = (clocks: Clocks, deletes: DeleteSet): SyncRequest => {
   const vector = Y.encodeStateVector(new Map(clocks))
-  // Two bytes are the least that a run takes: no need to encode what is certainly too long.
+  // A run takes two bytes at least, so a long set need not be encoded.
   if (countRuns(deletes) * 2 > MAX_DELETES_BYTES) return { vector }
   const encoded = encodeDeletes(deletes)
   return encoded.length > MAX_DELETES_BYTES ? { vector } : { vector, deletes: encoded }
 }
 
-/** Decodes a peer's; throws a Rejection. */
+/** Decodes a peer's request; throws a Rejection. */
 export const decodeSyncRequest = ({ vector, deletes }: SyncRequest): PeerState => {
   try {
     return {

@@ -1,7 +1,7 @@
 /**
- * Takes an item out of the transaction that wrote it, before anybody has been told of it: the item
- * stays, as its writer's clocks must have no hole, but deleted and without its content, and so it
- * travels. What it had replaced under its key is put back.
+ * Removes an item from the transaction that wrote it, before any listener or peer learns of it. The
+ * item stays, because its writer's clocks must have no hole, but deleted and without content. What
+ * it had replaced under its key is restored.
  *
  * ```js
  * takeOut(transaction, item.id)
@@ -9,7 +9,7 @@
  */
 import * as Y from 'yjs'
 
-/** An item of the document's own writer after `left`, or at the start of its parent. */
+/** Adds an item of the document's own writer after `left`, or at the start of its parent. */
 const append = (
   transaction: Y.Transaction,
   left: Y.Item | null,
@@ -24,13 +24,13 @@ const append = (
   return item
 }
 
-/** The items that lie right below a type, in the order in which they can be written again. */
+/** The items directly below a type, in the order in which they can be written again. */
 function* itemsOf(type: Y.AbstractType<unknown>): Generator<Y.Item> {
   for (let item = type._start; item !== null; item = item.right) yield item
   yield* type._map.values()
 }
 
-/** Writes again what `item` held, with all that the transaction has deleted along with it. */
+/** Writes again what `item` held, with everything that the transaction has deleted along with it. */
 const putBack = (transaction: Y.Transaction, item: Y.Item, left: Y.Item): void => {
   const { parent, parentSub } = item
   if (parent === null) return
@@ -58,24 +58,24 @@ const putBack = (transaction: Y.Transaction, item: Y.Item, left: Y.Item): void =
   }
 }
 
-/** Yjs looks things up in it, and sorts it but once, before observers are called. */
+/** Yjs searches the delete set, and sorts it only once, before observers are called. */
 const sortDeletes = ({ deleteSet }: Y.Transaction): void => {
   const { clients } = Y.mergeDeleteSets([deleteSet])
   deleteSet.clients.clear()
   for (const [writer, runs] of clients) deleteSet.clients.set(writer, runs)
 }
 
-/** The item at `id` alone, without its neighbours. */
+/** The item at `id` alone, split from its neighbours. */
 const single = (transaction: Y.Transaction, id: Y.ID): Y.Item => {
   Y.getItemCleanStart(transaction, id)
   Y.getItemCleanEnd(transaction, transaction.doc.store, id)
   return Y.getItem(transaction.doc.store, id) as Y.Item
 }
 
-/** Can Yjs write the key? A program without types may have used anything for one. */
+/** Can Yjs write the key? An untyped program may have used anything. */
 export const isWritableKey = (key: unknown): boolean => key !== undefined && typeof key !== 'symbol'
 
-/** An item whose key cannot be written is nowhere: as what is collected, it needs none. */
+/** An item whose key cannot be written is in no map. As a collected struct it needs no key. */
 const forgetKey = (transaction: Y.Transaction, { id, length, parent, parentSub }: Y.Item): void => {
   const structs = transaction.doc.store.clients.get(id.client) as (Y.Item | Y.GC)[]
   structs[Y.findIndexSS(structs, id.clock)] = new Y.GC(id, length)
@@ -84,7 +84,7 @@ const forgetKey = (transaction: Y.Transaction, { id, length, parent, parentSub }
   transaction.changed.get(parent)?.delete(parentSub)
 }
 
-/** Takes out the clock `id`, in its own transaction as that ends, or in a later one. */
+/** Removes the clock `id`, at the end of its own transaction or in a later one. */
 export const takeOut = (transaction: Y.Transaction, id: Y.ID): void => {
   const { store } = transaction.doc
   const item = single(transaction, id)
@@ -97,7 +97,7 @@ export const takeOut = (transaction: Y.Transaction, id: Y.ID): void => {
     return
   }
   if (parent instanceof Y.AbstractType) {
-    // Yjs's memory of places in a list, which is wrong from now on.
+    // Yjs caches list positions here, which are wrong from now on.
     if (parent._searchMarker) parent._searchMarker.length = 0
     const isLast = parentSub !== null && parent._map.get(parentSub) === item
     sortDeletes(transaction)

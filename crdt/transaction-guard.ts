@@ -1,15 +1,17 @@
 /**
- * Keeps a document's transactions whole, whatever its listeners do. Yjs calls them in the middle
- * of its work: one that throws keeps the others from being called, and leaves the transaction open
- * or its clean-up unfinished for good, after which no transaction of the document is told any more.
- * So the document's events are emitted here: each listener is called, and what they threw is thrown
- * once the transaction is over, out of the call that made the change, as Yjs throws what observers
- * of its types do. One guard a document, for all who want one.
+ * Keeps a document's transactions whole, whatever its listeners do. Yjs calls listeners in the
+ * middle of its work: one that throws keeps the others from being called, and leaves the
+ * transaction open or its clean-up unfinished for good. After that no transaction of the document
+ * is reported any more.
+ *
+ * The guard emits the document's events itself. It calls each listener, and throws their errors
+ * when the transaction is over, out of the call that made the change, as Yjs throws the errors of
+ * type observers. All users of a document share one guard.
  *
  * ```js
  * const guard = guardTransactions(doc, { onEnding: (transaction) => {} })
  * const thrown = []
- * guard.collect(thrown, () => Y.applyUpdate(doc, update))   // nothing that listeners throw comes out
+ * guard.collect(thrown, () => Y.applyUpdate(doc, update))   // catches what listeners throw
  * guard.end()
  * ```
  */
@@ -18,30 +20,30 @@ import { checkOwnDoc } from './own-doc.ts'
 
 export interface TransactionUser {
   /**
-   * What the transaction itself does is done: nobody has been told of it yet, so that it can still
-   * be changed.
+   * The function of the transaction has ended, and no listener was called yet: the transaction can
+   * still be changed.
    */
   readonly onEnding?: (transaction: Y.Transaction) => void
-  /** The first transaction of several begins, or one alone. */
+  /** A transaction begins, or the first of several nested ones. */
   readonly onBegin?: () => void
-  /** Told of what listeners threw and no caller is there to be thrown at. */
+  /** Called with errors of listeners that no caller can catch. */
   readonly onThrown?: (error: unknown) => void
 }
 
 export interface GuardedTransactions {
   /**
-   * Runs a transaction; what listeners throw, at once or while something is mended, is added to
-   * `thrown`. What observers of types throw comes out of it, as ever.
+   * Runs a transaction. Errors of listeners are added to `thrown`, also those of transactions that
+   * are recovered. Errors of type observers are thrown, as by Yjs.
    */
   collect(thrown: unknown[], run: () => void): void
-  /** Runs a transaction of which no caller knows: whatever is thrown, `onThrown` is told. */
+  /** Runs a transaction that has no caller: `onThrown` gets all errors. */
   run(run: () => void): void
   /**
-   * Ends transactions that Yjs has left open: because a listener threw before this guard began, or
-   * because Yjs itself failed. To be called where none can be running: never in a listener.
+   * Ends transactions that Yjs has left open, because a listener threw before this guard began or
+   * because Yjs itself failed. Must be called when none can be running: never in a listener.
    */
   recover(): void
-  /** Guards no more. */
+  /** Stops guarding. */
   end(): void
 }
 
@@ -60,7 +62,7 @@ const EVENTS: ReadonlySet<string> = new Set([
 
 const BEGINNING: ReadonlySet<string> = new Set(['beforeAllTransactions', 'beforeTransaction'])
 
-/** How far the clean-up of a transaction got, among its own notes (`Transaction.meta`). */
+/** Key in `Transaction.meta`: how far the clean-up of a transaction has come. */
 const STAGE = Symbol('stage')
 
 type Listener = (...args: readonly unknown[]) => void
@@ -76,11 +78,11 @@ const attempt = (run: () => void, thrown: unknown[]): void => {
 
 class Guard {
   readonly #doc: Y.Doc
-  /** How the document emits by itself. */
+  /** The document's own `emit`. */
   readonly #before: Emit
   readonly #users = new Set<TransactionUser>()
   #thrown: unknown[] = []
-  /** Where to put what is thrown; absent: it is thrown at the end. */
+  /** Takes errors; if absent, the first is thrown when the transaction is over. */
   #sink: unknown[] | undefined
 
   constructor(doc: Y.Doc) {
@@ -105,19 +107,19 @@ class Guard {
 
   #remove(user: TransactionUser): void {
     this.#users.delete(user)
-    // What listeners of a transaction that runs have thrown is still to be thrown.
+    // A transaction that is running may have collected errors that are still to be thrown.
     if (this.#doc._transactionCleanups.length === 0) this.#endUnused()
   }
 
   #endUnused(): void {
     if (this.#users.size > 0 || guards.get(this.#doc) !== this) return
     guards.delete(this.#doc)
-    if (this.#doc.emit !== (this.#emit as Y.Doc['emit'])) return // another has taken the place
+    if (this.#doc.emit !== (this.#emit as Y.Doc['emit'])) return // another wrapper has replaced it
     Reflect.deleteProperty(this.#doc, 'emit')
     if (this.#doc.emit !== this.#before) this.#doc.emit = this.#before as Y.Doc['emit']
   }
 
-  /** In the place of the document's `emit`. */
+  /** Replaces the document's `emit`. */
   readonly #emit: Emit = (name, args) => {
     if (!EVENTS.has(name)) {
       const thrown = this.#notify(name, args)
@@ -135,14 +137,14 @@ class Guard {
       this.#endUnused()
       this.#release(this.#sink)
     }
-    // A listener has taken the transaction away, so that Yjs has nothing to go on with.
+    // A listener has removed the transaction, so Yjs cannot go on with it.
     else if (BEGINNING.has(name) && this.#doc._transaction === null) this.#release()
   }
 
   /** Calls all listeners, and returns what they threw. */
   #notify(name: string, args: readonly unknown[]): unknown[] {
     const thrown: unknown[] = []
-    // A document of a program's own class may emit in a way of its own.
+    // A program's own class of document may emit in its own way.
     if (this.#before !== (Y.Doc.prototype.emit as Emit)) {
       attempt(() => this.#before.call(this.#doc, name, args), thrown)
       return thrown
@@ -161,7 +163,7 @@ class Guard {
     for (const error of thrown) for (const { onThrown } of this.#users) onThrown?.(error)
   }
 
-  /** All is over: only now may anything be thrown into Yjs, unless there is a `sink` for it. */
+  /** The transaction is over: only now may an error be thrown into Yjs, unless `sink` takes it. */
   #release(sink?: unknown[]): void {
     const thrown = this.#thrown
     this.#thrown = []
@@ -176,7 +178,7 @@ class Guard {
     try {
       run()
     } finally {
-      // Nothing runs any more that was begun in here: what is left is left for good.
+      // Nothing that began in here is running any more, so what is left open stays open.
       if (isOutermost) thrown.push(...this.#recover())
       this.#sink = before
     }
@@ -195,7 +197,7 @@ class Guard {
       const unended: Y.Transaction[] = []
       for (const transaction of left) {
         if (stageOf(transaction) === 'open') unended.push(transaction)
-        else if (stageOf(transaction) === 'untold') attempt(() => emitUpdate(transaction), thrown)
+        else if (stageOf(transaction) === 'unreported') attempt(() => emitUpdate(transaction), thrown)
       }
       attempt(() => endAll(doc, unended), thrown)
     }
@@ -207,27 +209,27 @@ class Guard {
 }
 
 /**
- * `open`: its clean-up has not begun. `untold`: it failed before it told what was changed. `told`:
- * all have been told.
+ * `open`: its clean-up has not begun. `unreported`: it failed before listeners got the change.
+ * `reported`: all listeners were called.
  */
-const stageOf = ({ meta, afterState }: Y.Transaction): 'open' | 'untold' | 'told' => {
+const stageOf = ({ meta, afterState }: Y.Transaction): 'open' | 'unreported' | 'reported' => {
   const stage = meta.get(STAGE)
-  if (stage === 'afterTransactionCleanup') return 'told'
-  return stage === undefined && afterState.size === 0 ? 'open' : 'untold'
+  if (stage === 'afterTransactionCleanup') return 'reported'
+  return stage === undefined && afterState.size === 0 ? 'open' : 'unreported'
 }
 
-/** Has Yjs clean up these transactions, whose functions have ended, oldest first. */
+/** Lets Yjs clean up these transactions, whose functions have ended, oldest first. */
 const endAll = (doc: Y.Doc, transactions: readonly Y.Transaction[]): void => {
   const [first] = transactions
   if (!first) return
   Y.transact(doc, () => {
-    // Yjs cleans up all that are listed when the one that ends is the first of them.
+    // Yjs cleans up all listed transactions when the first one ends.
     doc._transactionCleanups.unshift(...transactions)
     doc._transaction = first
   })
 }
 
-/** What Yjs would have told next. */
+/** Emits what Yjs would have emitted next. */
 const emitUpdate = (transaction: Y.Transaction): void => {
   const { doc, origin, beforeState } = transaction
   doc.emit('afterTransactionCleanup', [transaction, doc])
@@ -241,8 +243,8 @@ const emitUpdate = (transaction: Y.Transaction): void => {
 const guards = new WeakMap<Y.Doc, Guard>()
 
 /**
- * Guards the transactions of a document until `end` is called. Throws a ForeignDocError for one of
- * another copy of Yjs.
+ * Guards the transactions of a document until `end` is called. Throws a ForeignDocError if the
+ * document belongs to another copy of Yjs.
  */
 export const guardTransactions = (doc: Y.Doc, user: TransactionUser = {}): GuardedTransactions => {
   const known = guards.get(doc)

@@ -1,9 +1,9 @@
 /**
- * Values that a document can keep: what every replica can decode. The same rules hold for what is
- * written here and for what arrives, so a value that one replica accepts is accepted by all.
+ * The values that a document can keep: those that every replica can decode. The same rules hold for
+ * local changes and for received ones, so a value that one replica accepts is accepted by all.
  *
- * Keys are free: `constructor`, and `__proto__` too, is an entry like others wherever values are
- * read into own properties (see `setOwn`).
+ * Any key is allowed: `constructor` and even `__proto__` are ordinary entries, as values are read
+ * into own properties (see `setOwn`).
  *
  * ```js
  * checkValue({ a: [1, 2] })      // bytes at most; throws a Rejection, too_deep
@@ -13,16 +13,16 @@
 import { LIMITS } from './limits.ts'
 import { Rejection } from './rejection.ts'
 
-/** Assigning to it changes an object's prototype, and leaves no entry. */
+/** An assignment to it changes an object's prototype and creates no entry. */
 const PROTOTYPE = '__proto__'
 
 /**
- * Is it a key that also a reader with less care than we can keep in an object? What we write
- * ourselves has no other; what comes is taken whatever its keys.
+ * Is it a key that a less careful reader, too, can keep in an object? We write no other key
+ * ourselves, but accept every key.
  */
 export const isPlainKey = (key: string): boolean => key !== PROTOTYPE
 
-/** Sets an entry of an object that keeps values by key, whatever the key. */
+/** Sets an entry of an object, whatever its key. */
 export const setOwn = (object: Record<string, unknown>, key: string, value: unknown): void => {
   if (isPlainKey(key)) object[key] = value
   else
@@ -37,7 +37,7 @@ export const setOwn = (object: Record<string, unknown>, key: string, value: unkn
 export const tooDeep = (): Rejection =>
   new Rejection('too_deep', `a value nested more than ${LIMITS.depth} deep`)
 
-/** Bytes of a number, boolean or null in Yjs's encoding, and those around a string, at most. */
+/** Bytes of a number, boolean or null in Yjs's encoding, at most; also those added to a string. */
 const SCALAR_BYTES = 10
 /** UTF-8 bytes of one UTF-16 unit, at most. */
 const UNIT_BYTES = 3
@@ -50,14 +50,14 @@ const holds = (value: unknown): value is object =>
 
 /**
  * How many bytes the value (of decoded JSON, or of Yjs's own encoding) takes at most. Throws a
- * Rejection when it is nested deeper than `LIMITS.depth`. It keeps its own stack, so that no value
- * can exhaust the program's.
+ * Rejection if it is nested deeper than `LIMITS.depth`. Uses its own stack, so that no value can
+ * exhaust the program's.
  */
 export const checkValue = (value: unknown): number => {
   if (value instanceof Uint8Array) return value.length + SCALAR_BYTES
   if (!holds(value)) return scalarBytes(value)
   let bytes = SCALAR_BYTES
-  /** What each level holds, and how many of that have been looked at. */
+  /** The values of each level, and how many of them have been visited. */
   const levels: (readonly unknown[])[] = []
   const looked: number[] = []
   const enter = (held: object): void => {

@@ -1,13 +1,13 @@
 /**
- * What a document's own writer has written and peers are not shown: after a start nobody here can
- * tell whether another goes on under the same writer id, as from a copy of the data folder. Peers
- * see the state as it was before, until one of them has shown that it knows no more of the writer.
+ * What the document's own writer has written and peers do not get yet. After a start it is unknown
+ * whether another copy, as of the data folder, goes on under the same writer id. Peers see the
+ * earlier state until one of them shows that it knows no more of the writer.
  *
  * ```js
  * const withheld = new Withheld({ writer, from: published, fresh: loaded })
- * withheld.add(delta)            // changed here
- * withheld.shown(Y.snapshot(doc))
- * withheld.news(doc)             // all of it, when it may be told
+ * withheld.add(delta)                  // changed here
+ * withheld.visible(Y.snapshot(doc))    // what peers see
+ * withheld.toPublish(doc)              // all of it, when peers may have it
  * ```
  */
 import * as Y from 'yjs'
@@ -16,19 +16,20 @@ import { type Delta, isEmptyDelta, mergeDeltas } from './delta.ts'
 
 export interface OwnRange {
   readonly writer: number
-  /** Own clocks from here on are not shown: they may have been given out twice. */
+  /** Own clocks from here on are withheld: another copy may have used them, too. */
   readonly from: number
   /**
-   * From here on they were written since, and shown to no peer: whoever has such has it of another.
-   * Infinite where peers may have been shown them by another way, as by an editor's second provider.
+   * Own clocks from here on were written since the start and sent to no peer: if a peer has them,
+   * another copy wrote them. Infinite if peers may have got them another way, as from an editor's
+   * second provider.
    */
   readonly fresh: number
 }
 
-/** Deltas kept apart. To merge more at once costs less for each; they are merged for each digest. */
+/** Deltas kept apart. They are merged for each digest; merging more at once costs less for each. */
 const MAX_DELTAS = 64
 
-/** The deletes of that writer from that clock on. */
+/** All deletes of that writer from that clock on. */
 const deletesFrom = (writer: number, from: number): DeleteSet => {
   const deletes = emptyDeletes()
   const len = Number.MAX_SAFE_INTEGER - from
@@ -51,13 +52,16 @@ export class Withheld implements OwnRange {
     this.#deltas = deltas
   }
 
-  /** Takes in what was changed here. */
+  /** Adds a change made here. */
   add(delta: Delta): void {
     const deltas = [...this.#deltas, delta]
     this.#deltas = deltas.length < MAX_DELTAS ? deltas : [mergeDeltas(deltas)]
   }
 
-  /** What a merge brought, without deletes of what is withheld: a winner of a peer's took its key. */
+  /**
+   * Takes deletes of withheld structs out of what a merge brought: a peer's entry has won their
+   * key.
+   */
   strip(delta: Delta): Delta {
     if (!delta.deletes.clients.has(this.writer)) return delta
     const deletes = subtractDeletes(delta.deletes, this.#own)
@@ -67,7 +71,7 @@ export class Withheld implements OwnRange {
     return { structs: delta.structs, deletes }
   }
 
-  /** The state as peers may see it. */
+  /** The state that peers may see. */
   visible({ sv, ds }: Y.Snapshot): Y.Snapshot {
     const clocks = new Map(sv)
     const clock = Math.min(this.from, clocks.get(this.writer) ?? 0)
@@ -77,7 +81,7 @@ export class Withheld implements OwnRange {
     return Y.createSnapshot(subtractDeletes(ds, hidden), clocks)
   }
 
-  /** The same when the own clocks from `clock` on have become all those of another id. */
+  /** The same after the own clocks from `clock` on have been moved to another writer. */
   renamed(clock: number, to: number): Withheld {
     const deletes = mergeDeletes(this.#deltas.map((delta) => delta.deletes))
     const moved = deletes.clients.get(this.writer) ?? []
@@ -93,7 +97,7 @@ export class Withheld implements OwnRange {
     return new Withheld({ writer: to, from: 0, fresh: 0 }, [delta])
   }
 
-  /** All that was withheld; undefined where there is nothing. */
+  /** Everything that was withheld; undefined if there is nothing. */
   toPublish(doc: Y.Doc): Delta | undefined {
     const to = Y.getState(doc.store, this.writer)
     const structs = new Map(to > this.from ? [[this.writer, { from: this.from, to }]] : [])
