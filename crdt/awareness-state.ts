@@ -44,7 +44,7 @@ export const readState = (json: string): AwarenessState => {
 }
 
 /** `path`: keys and list indexes, within the state. */
-const refused = (reason: RejectedChange['reason'], path: Path, what: string): WrittenState => ({
+const rejected = (reason: RejectedChange['reason'], path: Path, what: string): WrittenState => ({
   rejected: {
     reason,
     path: [...path],
@@ -96,14 +96,14 @@ const findFault = (state: unknown): WrittenState | undefined => {
   const look = (read: () => unknown): WrittenState | undefined => {
     try {
       const value = read()
-      if (typeof value === 'bigint') return refused('malformed', path, 'a BigInt is not JSON')
+      if (typeof value === 'bigint') return rejected('malformed', path, 'a BigInt is not JSON')
       if (!isObject(value)) return undefined
-      if (around.has(value)) return refused('malformed', path, 'an object that is inside itself')
-      if (levels.length >= LIMITS.depth) return refused('too_deep', path, tooDeep().message)
+      if (around.has(value)) return rejected('malformed', path, 'an object that is inside itself')
+      if (levels.length >= LIMITS.depth) return rejected('too_deep', path, tooDeep().message)
       levels.push(levelOf(value))
       around.add(value)
     } catch (error) {
-      return refused('malformed', path, `cannot be read: ${messageOf(error)}`)
+      return rejected('malformed', path, `cannot be read: ${messageOf(error)}`)
     }
     return undefined
   }
@@ -157,21 +157,21 @@ export const writeState = (state: unknown): WrittenState => {
   try {
     json = JSON.stringify(state)
   } catch (error) {
-    return findFault(state) ?? refused('malformed', [], `not JSON: ${messageOf(error)}`)
+    return findFault(state) ?? rejected('malformed', [], `not JSON: ${messageOf(error)}`)
   }
   if (json === undefined || !json.startsWith('{')) {
-    return refused('malformed', [], `${kindOf(state)}, where peers take an object`)
+    return rejected('malformed', [], `${kindOf(state)}, not an object`)
   }
   if (json.length > MAX_AWARENESS_STATE_LENGTH) {
-    const what = `the state has ${json.length} characters, and peers take ${MAX_AWARENESS_STATE_LENGTH}`
-    return refused('too_large', largestOf(json), what)
+    const what = `the state has ${json.length} characters, at most ${MAX_AWARENESS_STATE_LENGTH} are allowed`
+    return rejected('too_large', largestOf(json), what)
   }
   try {
     readState(json)
     return { json }
   } catch (error) {
     if (error instanceof Rejection && error.reason !== 'too_deep')
-      return refused(error.reason, [], error.message)
-    return findFault(JSON.parse(json)) ?? refused('too_deep', [], messageOf(error))
+      return rejected(error.reason, [], error.message)
+    return findFault(JSON.parse(json)) ?? rejected('too_deep', [], messageOf(error))
   }
 }

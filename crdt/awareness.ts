@@ -69,7 +69,11 @@ export const decodeAwareness = (bytes: Uint8Array): AwarenessMessage => {
     const decoder = decoding.createDecoder(bytes)
     const isQuery = decoding.readVarUint(decoder) === 1
     const count = decoding.readVarUint(decoder)
-    if (count > MAX_AWARENESS_ENTRIES) throw new Rejection('too_many', `${count} awareness states`)
+    if (count > MAX_AWARENESS_ENTRIES)
+      throw new Rejection(
+        'too_many',
+        `${count} awareness states, at most ${MAX_AWARENESS_ENTRIES} are allowed`,
+      )
     const entries = Array.from({ length: count }, () => readEntry(decoder))
     if (decoding.hasContent(decoder)) throw new Error('more bytes than states')
     return { isQuery: isQuery, entries }

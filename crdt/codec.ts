@@ -80,7 +80,7 @@ const readClocks = (value: unknown, what: string): Clocks => {
   try {
     return Y.decodeStateVector(bytes)
   } catch (error) {
-    throw new Rejection('malformed', `${what} is no state vector: ${show(value)}`, error)
+    throw new Rejection('malformed', `${what} is not a state vector: ${show(value)}`, error)
   }
 }
 
@@ -95,7 +95,7 @@ const readWriters = (value: unknown): Map<number, string> => {
   try {
     return decodeWriters(bytes)
   } catch (error) {
-    throw new Rejection('malformed', `writers are no fingerprints: ${show(value)}`, error)
+    throw new Rejection('malformed', `writers is not a list of fingerprints: ${show(value)}`, error)
   }
 }
 
@@ -103,7 +103,11 @@ const readMembers = (value: unknown, what: string, limits: Limits): string[] => 
   if (value === undefined) return []
   if (!Array.isArray(value))
     throw new Rejection('malformed', `${what} is ${show(value)}, not an array`)
-  check(value.length <= limits.members, 'too_many', () => `${value.length} in ${what}`)
+  check(
+    value.length <= limits.members,
+    'too_many',
+    () => `${value.length} addresses in ${what}, at most ${limits.members} are allowed`,
+  )
   return value.map((member) => readName(member, 'member', limits))
 }
 
@@ -113,7 +117,7 @@ const readUpdate = (value: unknown, limits: Limits): PackedUpdate => {
   if (encoding !== 'v1' && encoding !== 'v1+deflate') {
     throw new Rejection(
       'wrong_encoding',
-      `update is encoded as ${show(encoding)}: only V1 is taken`,
+      `update is encoded as ${show(encoding)}: only V1 is accepted`,
     )
   }
   return {
@@ -144,7 +148,7 @@ const readState = (value: unknown, limits: Limits): DocState => {
   check(
     Boolean(state.update || state.digest || state.vector || state.awareness),
     'malformed',
-    () => `state says nothing: ${show(value)}`,
+    () => `state has no update, digest, vector or awareness: ${show(value)}`,
   )
   return state
 }
@@ -152,7 +156,11 @@ const readState = (value: unknown, limits: Limits): DocState => {
 const readStates = (value: unknown, limits: Limits): Map<string, DocState> => {
   if (!isObject(value)) throw new Rejection('malformed', `state is ${show(value)}, not an object`)
   const entries = Object.entries(value)
-  check(entries.length <= limits.documents, 'too_many', () => `${entries.length} documents`)
+  check(
+    entries.length <= limits.documents,
+    'too_many',
+    () => `${entries.length} documents, at most ${limits.documents} are allowed`,
+  )
   const states = new Map<string, DocState>()
   for (const [name, state] of entries) {
     readName(name, 'document name', limits)
@@ -168,11 +176,19 @@ const readFragment = (value: unknown, limits: Limits): Fragment => {
   const index = readCount(value.index, 'fragment.index')
   const count = readCount(value.count, 'fragment.count')
   const bytes = readCount(value.bytes, 'fragment.bytes')
-  check(count <= limits.fragments, 'too_many', () => `${count} fragments`)
-  check(bytes <= limits.messageBytes, 'too_large', () => `fragments of ${bytes} bytes`)
+  check(
+    count <= limits.fragments,
+    'too_many',
+    () => `${count} fragments, at most ${limits.fragments} are allowed`,
+  )
+  check(
+    bytes <= limits.messageBytes,
+    'too_large',
+    () => `fragments of ${bytes} bytes, at most ${limits.messageBytes} are allowed`,
+  )
   check(index < count, 'malformed', () => `fragment ${index} of ${count}`)
   if (typeof data !== 'string' || data === '') {
-    throw new Rejection('malformed', `fragment.data is ${show(data)}, not a text`)
+    throw new Rejection('malformed', `fragment.data is ${show(data)}, not a non-empty string`)
   }
   return { of: readDigest(value.of, 'fragment.of'), index, count, bytes, data }
 }
@@ -182,7 +198,11 @@ const readMissing = (value: unknown, limits: Limits): Missing => {
   const { indexes } = value
   if (!Array.isArray(indexes))
     throw new Rejection('malformed', `missing.indexes is ${show(indexes)}`)
-  check(indexes.length <= limits.fragments, 'too_many', () => `${indexes.length} missing fragments`)
+  check(
+    indexes.length <= limits.fragments,
+    'too_many',
+    () => `${indexes.length} missing fragments, at most ${limits.fragments} are allowed`,
+  )
   return {
     of: readDigest(value.of, 'missing.of'),
     indexes: indexes.map((index) => readCount(index, 'missing.indexes')),
@@ -207,7 +227,11 @@ const checkLength = (text: string, limits: Limits): void => {
   const isShort = text.length * 3 <= limits.messageBytes
   const isLong = text.length > limits.messageBytes
   const bytes = isShort || isLong ? text.length : textBytes(text)
-  check(bytes <= limits.messageBytes, 'too_large', () => `message of ${bytes} bytes`)
+  check(
+    bytes <= limits.messageBytes,
+    'too_large',
+    () => `message of ${bytes} bytes, at most ${limits.messageBytes} are allowed`,
+  )
 }
 
 const parseJson = (text: string): unknown => {
@@ -225,10 +249,10 @@ export const decodePush = (text: string, swarm: string, limits: Limits = LIMITS)
 /** Decodes and checks a parsed push of `swarm`; throws a Rejection. */
 export const decodeParsed = (value: JsonObject, swarm: string, limits: Limits): Push => {
   if (value.swarm !== swarm) {
-    throw new Rejection('wrong_swarm', `push of swarm ${show(value.swarm)}, we are "${swarm}"`)
+    throw new Rejection('wrong_swarm', `push of swarm ${show(value.swarm)}, not of "${swarm}"`)
   }
   if (value.format !== MESSAGE_FORMAT) {
-    throw new Rejection('wrong_format', `format ${show(value.format)}, we read ${MESSAGE_FORMAT}`)
+    throw new Rejection('wrong_format', `format ${show(value.format)}, not ${MESSAGE_FORMAT}`)
   }
   check(
     typeof value.timestamp === 'string' && /^\d{1,15}$/.test(value.timestamp),

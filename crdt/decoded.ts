@@ -75,7 +75,7 @@ class CheckedDecoder extends Y.UpdateDecoderV1 {
   override readClient(): number {
     const writer = super.readClient()
     this.#count()
-    if (this.#writers.has(writer)) throw new Rejection('malformed', `writer ${writer} comes twice`)
+    if (this.#writers.has(writer)) throw new Rejection('malformed', `writer ${writer} occurs twice`)
     this.#writers.add(writer)
     return writer
   }

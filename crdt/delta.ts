@@ -140,7 +140,7 @@ export const encodeDelta = (doc: Y.Doc, delta: Delta): Uint8Array => {
   encoding.writeVarUint(rest, runs.length)
   for (const [writer, run] of runs) {
     const structs = doc.store.clients.get(writer)
-    if (!structs) throw new TypeError(`delta of writer ${writer}, who is not in the document`)
+    if (!structs) throw new TypeError(`delta of writer ${writer}, which is not in the document`)
     const [first, last] = structIndexes(structs, run)
     encoding.writeVarUint(rest, last - first + 1)
     encoder.writeClient(writer)

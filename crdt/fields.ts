@@ -44,7 +44,7 @@ export const readName = (value: unknown, what: string, limits: Limits): string =
   check(
     name.length <= limits.nameLength,
     'too_large',
-    () => `${what} has ${name.length} characters`,
+    () => `${what} has ${name.length} characters, at most ${limits.nameLength} are allowed`,
   )
   check(name.length > 0, 'malformed', () => `${what} is empty`)
   return name
@@ -75,7 +75,7 @@ export const readBytes = (value: unknown, what: string): Uint8Array => {
   check(
     text.length <= LIMITS.fieldLength,
     'too_large',
-    () => `${what} has ${text.length} characters`,
+    () => `${what} has ${text.length} characters, at most ${LIMITS.fieldLength} are allowed`,
   )
   return fromBase64(text)
 }

@@ -194,7 +194,7 @@ export class LocalCheck {
 
   #rejectionOf(item: Y.Item, index: number, unsent: number): Rejection | undefined {
     if (!isWritableKey(item.parentSub)) {
-      return new Rejection('malformed', `a key that is no text: ${String(item.parentSub)}`)
+      return new Rejection('malformed', `a key that is not a string: ${String(item.parentSub)}`)
     }
     let bytes: number
     try {

@@ -47,7 +47,7 @@ export const kindOfDoc = (value: unknown): DocKind => {
 export const checkOwnDoc = (value: unknown): void => {
   const kind = kindOfDoc(value)
   if (kind === 'own') return
-  if (kind === 'none') throw new TypeError(`a Y.Doc is needed, not ${typeOf(value)}`)
+  if (kind === 'none') throw new TypeError(`expected a Y.Doc, not ${typeOf(value)}`)
   throw new ForeignDocError(
     'there are two copies of Yjs: the document is of another one than pilot-gossip uses',
   )

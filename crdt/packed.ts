@@ -46,7 +46,7 @@ export const unpackUpdate = (
   if (packed.length > limits.updateBytes) {
     throw new Rejection(
       'too_large',
-      `update of ${packed.length} bytes, at most ${limits.updateBytes}`,
+      `update of ${packed.length} bytes, at most ${limits.updateBytes} are allowed`,
     )
   }
   let bytes: Uint8Array
@@ -59,12 +59,12 @@ export const unpackUpdate = (
   if (bytes.length !== packed.length) {
     throw new Rejection(
       'damaged',
-      `update has ${bytes.length} bytes, ${packed.length} were announced`,
+      `update has ${bytes.length} bytes, not ${packed.length} as announced`,
     )
   }
   const digest = digestBytes(bytes, platform)
   if (digest !== packed.digest) {
-    throw new Rejection('damaged', `update has digest ${digest}, ${packed.digest} was announced`)
+    throw new Rejection('damaged', `update has digest ${digest}, not ${packed.digest} as announced`)
   }
   return bytes
 }

@@ -197,7 +197,8 @@ class Guard {
       const unended: Y.Transaction[] = []
       for (const transaction of left) {
         if (stageOf(transaction) === 'open') unended.push(transaction)
-        else if (stageOf(transaction) === 'unreported') attempt(() => emitUpdate(transaction), thrown)
+        else if (stageOf(transaction) === 'unreported')
+          attempt(() => emitUpdate(transaction), thrown)
       }
       attempt(() => endAll(doc, unended), thrown)
     }

@@ -59,34 +59,34 @@ export class ChunkCache {
   readonly #chunks = new Set<CachedChunk>()
 
   /** The chunk, shortened to the end of the cached chunk that holds its first clock. */
-  align(era: object, piece: Delta): Delta {
-    const range = rangeOf(piece)
-    if (!range) return piece
+  align(era: object, chunk: Delta): Delta {
+    const range = rangeOf(chunk)
+    if (!range) return chunk
     const { writer, from, to } = range
-    for (const part of this.#chunks) {
-      const holdsFirst = part.writer === writer && part.from <= from && from < part.to
-      if (part.era === era && holdsFirst && part.to < to)
-        return { ...piece, structs: new Map([[writer, { from, to: part.to }]]) }
+    for (const cached of this.#chunks) {
+      const holdsFirst = cached.writer === writer && cached.from <= from && from < cached.to
+      if (cached.era === era && holdsFirst && cached.to < to)
+        return { ...chunk, structs: new Map([[writer, { from, to: cached.to }]]) }
     }
-    return piece
+    return chunk
   }
 
   /**
    * The update as it was packed for another peer, or else as `pack` returns it. `deletes` are those
    * of the document.
    */
-  get(era: object, deletes: DeleteSet, piece: Delta, pack: () => PackedUpdate): PackedUpdate {
-    const range = rangeOf(piece)
+  get(era: object, deletes: DeleteSet, chunk: Delta, pack: () => PackedUpdate): PackedUpdate {
+    const range = rangeOf(chunk)
     if (!range) return pack()
     const deleted = countDeleted(deletes, range)
-    for (const part of this.#chunks) {
+    for (const cached of this.#chunks) {
       const isSame =
-        part.era === era &&
-        part.writer === range.writer &&
-        part.from === range.from &&
-        part.to === range.to
-      if (isSame && part.deleted === deleted) return part.update
-      if (isSame) this.#chunks.delete(part)
+        cached.era === era &&
+        cached.writer === range.writer &&
+        cached.from === range.from &&
+        cached.to === range.to
+      if (isSame && cached.deleted === deleted) return cached.update
+      if (isSame) this.#chunks.delete(cached)
     }
     const update = pack()
     if (update.length >= MIN_BYTES) {

@@ -117,7 +117,7 @@ export class Dissemination {
 
   #flush(now: number): void {
     const { composer, config, documents, peers, sender } = this.#options
-    const { isSmall, push, digest: echo } = fanoutsFor(config, peers.living)
+    const { isSmall, push, digest } = fanoutsFor(config, peers.living)
     this.#flushAt = Number.POSITIVE_INFINITY
     if (config.digestFanout > 0) this.#digestAt = now + config.digestDelayMs
     for (const [name, document] of documents) {
@@ -135,7 +135,7 @@ export class Dissemination {
         // messages.
         rumors.takeUndigested()
         const isTold: Skip = (peer) => targets.includes(peer) || isKnown(peer)
-        targets.push(...this.selectPeers(name, echo, now, isTold))
+        targets.push(...this.selectPeers(name, digest, now, isTold))
       }
       if (isSmall)
         rumors.markSent(
@@ -152,7 +152,7 @@ export class Dissemination {
    */
   #sendDigests(now: number): void {
     const { config, documents, peers, sender } = this.#options
-    const { isSmall, digest: echo } = fanoutsFor(config, peers.living)
+    const { isSmall, digest } = fanoutsFor(config, peers.living)
     this.#digestAt = Number.POSITIVE_INFINITY
     for (const [name, { rumors }] of documents) {
       const since = rumors.takeUndigested()
@@ -160,7 +160,7 @@ export class Dissemination {
       // If every peer was sent the change, another copy is nearly always redundant.
       let again = isSmall || rumors.isWidelyKnown(since) ? 0 : 1
       const isKnown: Skip = ({ address }) => rumors.isAllKnownTo(address)
-      for (const peer of this.selectPeers(name, echo, now, isKnown)) {
+      for (const peer of this.selectPeers(name, digest, now, isKnown)) {
         sender.enqueue(peer, name, again-- > 0 ? { digest: true, since } : { digest: true })
       }
     }

@@ -46,12 +46,12 @@ export class Outbox {
   enqueue(document: string, more: QueuedState): void {
     this.#queued ??= new Map()
     const old = this.#queued.get(document)
-    const saying: QueuedState = { ...old, ...more }
+    const queued: QueuedState = { ...old, ...more }
     const since = earlier(old?.since, more.since)
-    if (since !== undefined) saying.since = since
+    if (since !== undefined) queued.since = since
     const awareness = earlier(old?.awareness, more.awareness)
-    if (awareness !== undefined) saying.awareness = awareness
-    this.#queued.set(document, saying)
+    if (awareness !== undefined) queued.awareness = awareness
+    this.#queued.set(document, queued)
   }
 
   get isEmpty(): boolean {
@@ -67,16 +67,16 @@ export class Outbox {
 
   /** Takes out what is queued about a document. */
   take(document: string): QueuedState | undefined {
-    const saying = this.#queued?.get(document)
+    const queued = this.#queued?.get(document)
     this.#queued?.delete(document)
-    return saying
+    return queued
   }
 
   /** The peer does not need the rest of an answer. Everything else stays queued. */
   dropAnswer(document: string): void {
-    const saying = this.#queued?.get(document)
-    if (!saying?.answer) return
-    const { answer, ...others } = saying
+    const queued = this.#queued?.get(document)
+    if (!queued?.answer) return
+    const { answer, ...others } = queued
     if (Object.keys(others).length > 0) this.#queued?.set(document, others)
     else this.#queued?.delete(document)
   }

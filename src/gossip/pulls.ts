@@ -110,11 +110,11 @@ export class Pulls {
     now: number,
     repeated = 0,
   ): boolean {
-    const ask = this.#pulls.get(document)
-    if (ask && ask.until > now) {
-      if (ask.peer === peer && digest === undefined) ask.hasGap = true
-      else if (ask.peer === peer && digest === ask.digest) return false
-      else if (ask.others.has(peer) || ask.others.size < MAX_OTHERS) ask.others.set(peer, digest)
+    const pull = this.#pulls.get(document)
+    if (pull && pull.until > now) {
+      if (pull.peer === peer && digest === undefined) pull.hasGap = true
+      else if (pull.peer === peer && digest === pull.digest) return false
+      else if (pull.others.has(peer) || pull.others.size < MAX_OTHERS) pull.others.set(peer, digest)
       return false
     }
     const until = now + this.#waitMs(repeated)
@@ -124,28 +124,28 @@ export class Pulls {
 
   /** Something from the peer was rejected: whatever it answers now, we lack some of it. */
   rejected(document: string, peer: string): void {
-    const ask = this.#pulls.get(document)
-    if (ask?.peer === peer) ask.isRejected = true
+    const pull = this.#pulls.get(document)
+    if (pull?.peer === peer) pull.isRejected = true
   }
 
   /** A part of the answer came, or its last part. */
   answered(document: string, peer: string, more: boolean, now: number): Answered {
     const superseded = this.#latePullResumes(document, peer, more, now)
-    const ask = this.#pulls.get(document)
-    if (ask?.peer !== peer) return notEnded(more ? [peer] : [])
-    if (!ask.hasGap) this.#learnUsualTime(now - ask.since)
+    const pull = this.#pulls.get(document)
+    if (pull?.peer !== peer) return notEnded(more ? [peer] : [])
+    if (!pull.hasGap) this.#learnUsualTime(now - pull.since)
     if (more) {
       // If the rest does not come, the same peer is asked again: it need not repeat what came.
-      ask.hasGap = true
+      pull.hasGap = true
       // The next part may take as long as this one did, and some more.
-      const wait = Math.max(this.#timeoutMs, PATIENCE * (now - ask.receivedAt))
-      ask.until = now + Math.min(wait, MAX_PATIENCE * this.#timeoutMs)
-      ask.receivedAt = now
+      const wait = Math.max(this.#timeoutMs, PATIENCE * (now - pull.receivedAt))
+      pull.until = now + Math.min(wait, MAX_PATIENCE * this.#timeoutMs)
+      pull.receivedAt = now
       return notEnded(superseded)
     }
     this.#late.get(document)?.clear()
-    const since = ask.isRejected ? undefined : ask.since
-    return { next: this.#end(document, ask), since, superseded }
+    const since = pull.isRejected ? undefined : pull.since
+    return { next: this.#end(document, pull), since, superseded }
   }
 
   /** A fragment from the peer came. Returns the documents and peers whose answers are not needed. */
@@ -154,8 +154,8 @@ export class Pulls {
     for (const document of this.#late.keys())
       for (const one of this.#latePullResumes(document, peer, true, now))
         superseded.push([document, one])
-    for (const ask of this.#pulls.values()) {
-      if (ask.peer === peer) ask.until = Math.max(ask.until, now + this.#timeoutMs)
+    for (const pull of this.#pulls.values()) {
+      if (pull.peer === peer) pull.until = Math.max(pull.until, now + this.#timeoutMs)
     }
     return superseded
   }
@@ -163,10 +163,10 @@ export class Pulls {
   /** The peer cannot be reached. Returns the peers to ask next, by document. */
   failed(peer: string): [string, Next[]][] {
     const ended: [string, Next[]][] = []
-    for (const [document, ask] of this.#pulls) {
-      if (ask.peer !== peer) continue
-      this.#giveUp(document, ask)
-      ended.push([document, this.#end(document, ask)])
+    for (const [document, pull] of this.#pulls) {
+      if (pull.peer !== peer) continue
+      this.#giveUp(document, pull)
+      ended.push([document, this.#end(document, pull)])
     }
     return ended
   }
@@ -174,11 +174,11 @@ export class Pulls {
   /** Ends the pulls that have timed out. Returns the peers to ask next, by document. */
   expire(now: number): [string, Next[]][] {
     const ended: [string, Next[]][] = []
-    for (const [document, ask] of this.#pulls) {
-      if (ask.until > now) continue
-      const { peer, digest, repeated } = ask
-      this.#giveUp(document, ask)
-      const next = this.#end(document, ask)
+    for (const [document, pull] of this.#pulls) {
+      if (pull.until > now) continue
+      const { peer, digest, repeated } = pull
+      this.#giveUp(document, pull)
+      const next = this.#end(document, pull)
       if (next.length === 0 && digest !== undefined && repeated < MAX_REPEATS) {
         next.push({ peer, digest, repeated: repeated + 1 })
       }
@@ -210,22 +210,22 @@ export class Pulls {
     late?.delete(peer)
     // The time-out was too short: the next one is longer.
     this.#learnUsualTime(now - since)
-    const ask = this.#pulls.get(document)
-    if (!more || ask?.peer === peer) return []
-    if (ask && ask.others.size < MAX_OTHERS) ask.others.set(ask.peer, ask.digest)
+    const pull = this.#pulls.get(document)
+    if (!more || pull?.peer === peer) return []
+    if (pull && pull.others.size < MAX_OTHERS) pull.others.set(pull.peer, pull.digest)
     this.#begin(document, { peer, digest: undefined, until: now, repeated: 0, hasGap: true }, now)
-    return ask ? [ask.peer] : []
+    return pull ? [pull.peer] : []
   }
 
   /** Makes that peer the one that is asked; the others still wait. */
   #begin(
     document: string,
-    asked: Pick<Pull, 'peer' | 'digest' | 'until' | 'repeated' | 'hasGap'>,
+    begun: Pick<Pull, 'peer' | 'digest' | 'until' | 'repeated' | 'hasGap'>,
     now: number,
   ): void {
     const others = this.#pulls.get(document)?.others ?? new Map<string, string | undefined>()
-    others.delete(asked.peer)
-    this.#pulls.set(document, { ...asked, since: now, receivedAt: now, others, isRejected: false })
+    others.delete(begun.peer)
+    this.#pulls.set(document, { ...begun, since: now, receivedAt: now, others, isRejected: false })
   }
 
   #waitMs(repeated: number): number {
@@ -238,10 +238,10 @@ export class Pulls {
       this.#usualMs === undefined ? ms : this.#usualMs + (ms - this.#usualMs) * NEWEST_WEIGHT
   }
 
-  #end(document: string, ask: Pull): Next[] {
+  #end(document: string, pull: Pull): Next[] {
     this.#pulls.delete(document)
-    const next = [...ask.others].map(([peer, digest]) => ({ peer, digest }))
-    if (!ask.hasGap || ask.isRejected) return next
-    return [{ peer: ask.peer, digest: undefined }, ...next]
+    const next = [...pull.others].map(([peer, digest]) => ({ peer, digest }))
+    if (!pull.hasGap || pull.isRejected) return next
+    return [{ peer: pull.peer, digest: undefined }, ...next]
   }
 }

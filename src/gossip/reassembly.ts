@@ -83,7 +83,7 @@ export class Reassembly {
       this.#forget(key)
       throw new Rejection(
         'malformed',
-        `fragment ${index} of ${count}, ${bytes} bytes: others differ`,
+        `fragment ${index} of ${count}, ${bytes} bytes: does not match the others`,
       )
     }
     // The next fragment may take as long as this one did, and some more.
@@ -98,7 +98,7 @@ export class Reassembly {
     this.#length += data.length
     if (known.length > bytes) {
       this.#forget(key)
-      throw new Rejection('malformed', `fragments of more than the ${bytes} bytes they announce`)
+      throw new Rejection('malformed', `fragments have more than the announced ${bytes} bytes`)
     }
     if (known.left > 0) {
       this.#makeRoom(key)
@@ -107,7 +107,7 @@ export class Reassembly {
     this.#forget(key)
     const text = known.parts.join('')
     if (this.#options.digestOf(text) !== of) {
-      throw new Rejection('damaged', `${count} fragments do not have the digest ${of}`)
+      throw new Rejection('damaged', `text of ${count} fragments does not have the digest ${of}`)
     }
     return text
   }

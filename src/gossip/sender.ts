@@ -85,8 +85,8 @@ export class Sender {
   }
 
   /** Merges more into what is queued for the peer. */
-  enqueue(peer: Peer, document: string, saying: QueuedState): void {
-    peer.outbox.enqueue(document, saying)
+  enqueue(peer: Peer, document: string, queued: QueuedState): void {
+    peer.outbox.enqueue(document, queued)
     this.#ready.add(peer)
   }
 
@@ -231,7 +231,7 @@ export class Sender {
       now,
       !isUnderWay,
     )
-    for (const [document, saying] of left) this.enqueue(peer, document, saying)
+    for (const [document, queued] of left) this.enqueue(peer, document, queued)
     if (text === undefined && isUnderWay) return this.#sendFragment(peer, documents, now)
     const effects: GossipEffect[] = unsendable.map(([document, bytes]) => ({
       type: 'unsendable',

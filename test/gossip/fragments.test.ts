@@ -78,7 +78,7 @@ test('what does not fit together is refused, and forgotten', () => {
   }
   const damaged = assemblyOf({ digestOf: () => '0'.repeat(32) })
   damaged.take('a', first, 0)
-  assert.throws(() => damaged.take('a', { ...first, index: 1 }, 0), /do not have the digest/)
+  assert.throws(() => damaged.take('a', { ...first, index: 1 }, 0), /does not have the digest/)
 })
 
 test('fragments that do not come are asked for, a few times, and then given up', () => {
