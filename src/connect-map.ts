@@ -13,8 +13,9 @@
  */
 import type { Json } from '../crdt/index.ts'
 import type { AgentStatus } from './agent/status.ts'
+import type { Entry } from './control/entry.ts'
 import { defaultFolder } from './control/folder.ts'
-import { type Entry, type Fields, PROTOCOL } from './control/protocol.ts'
+import { type Fields, PROTOCOL } from './control/protocol.ts'
 import { Session } from './control/session.ts'
 import { deferred } from './deferred.ts'
 import { Failure, isFailure } from './errors.ts'

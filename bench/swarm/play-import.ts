@@ -2,7 +2,7 @@
  * The first agent imports many large values while the others write small ones: do keys grow
  * steadily at its peers, how late are the small writes, and what does it send?
  */
-import type { Entry } from '../../src/control/protocol.ts'
+import type { Entry } from '../../src/control/entry.ts'
 import type { Agent } from './agent.ts'
 import { findLost } from './check.ts'
 import { watchGrowth } from './growth.ts'

@@ -71,6 +71,6 @@ export const checkPeersOf = (agent: RunningAgent): Check => {
           .slice(0, MAX_SHOWN)
           .map(({ address }) => address)
           .join(', ')}`,
-        hint: 'see whether they run',
+        hint: 'check that they run',
       }
 }

@@ -3,14 +3,16 @@
  * connection. While one is on its way to the disk, the next is gathered; never more.
  *
  * ```ts
- * const batches = new Batches(connection, { map: 'state' }, (failure) => input.destroy(failure))
+ * const batches = new Batches(connection, { command: 'put', map: 'state' }, (failure) => input.destroy(failure))
  * await batches.add({ key: 'k', value: 1, place: 'line 1', size: 22 })
  * await batches.finish() // all of them are on the agent's disk
  * ```
  */
+import type { RequestOf } from '../control/commands.ts'
 import type { Connection } from '../control/connection.ts'
+import type { Entry, EntryAbout } from '../control/entry.ts'
 import { cutJson, goesOn, PIECE_CHARACTERS } from '../control/pieces.ts'
-import { type Entry, type EntryAbout, EntryFailure, stringify } from '../control/protocol.ts'
+import { EntryFailure, stringify } from '../control/protocol.ts'
 import { Failure, isFailure, toFailure } from '../errors.ts'
 
 /** Entries in one request. The agent writes them in one go, and does nothing else meanwhile. */
@@ -42,15 +44,12 @@ export interface PlacedEntry {
   readonly size: number
 }
 
-export interface PutFields {
-  readonly swarm?: string
-  readonly map?: string
-  readonly hot?: boolean
-}
+/** A request to write entries, without the entries. */
+export type PutRequest = Omit<RequestOf<'put'>, 'entries'>
 
 export class Batches {
   readonly #connection: Connection
-  readonly #fields: PutFields
+  readonly #request: PutRequest
   readonly #onFailure: (failure: Failure) => void
   readonly #timer: NodeJS.Timeout
   #gathered: PlacedEntry[] = []
@@ -64,9 +63,9 @@ export class Batches {
   #map: unknown
 
   /** `onFailure` is told at once: whoever waits for more input must not wait longer. */
-  constructor(connection: Connection, fields: PutFields, onFailure: (failure: Failure) => void) {
+  constructor(connection: Connection, request: PutRequest, onFailure: (failure: Failure) => void) {
     this.#connection = connection
-    this.#fields = fields
+    this.#request = request
     this.#onFailure = onFailure
     this.#timer = setInterval(() => this.#keepOn(), GATHER_MS)
   }
@@ -150,7 +149,7 @@ export class Batches {
     const entries = batch.map(
       ({ key, value, about }): Entry => (about ? [key, value, about] : [key, value]),
     )
-    const request = { command: 'put', ...this.#fields, entries } as const
+    const request = { ...this.#request, entries }
     const { map } = await this.#connection.ask(request, PATIENCE_MS)
     this.#map = map
     this.#written += batch.filter(({ about }) => !goesOn(about)).length

@@ -97,15 +97,15 @@ const hear = async (
 }
 
 const late = ({ dir }: RunPlan, startMs: number): Failure =>
-  new Failure('timeout', `the agent on "${dir}" has not started within ${startMs / 1_000} s`, {
+  new Failure('timeout', `the agent on "${dir}" did not start within ${startMs / 1_000} s`, {
     hint: 'run it without --detach to see what it waits for',
   })
 
 const lostLine = async (child: ChildProcess, { dir }: RunPlan): Promise<never> => {
   await end(child)
   const how = child.signalCode ?? `exit code ${child.exitCode}`
-  throw new Failure('internal', `the agent ended before it had started (${how})`, {
-    hint: `its last words may be in ${logPath(dir)}`,
+  throw new Failure('internal', `the agent ended before it was ready (${how})`, {
+    hint: `read its log: ${logPath(dir)}`,
   })
 }
 

@@ -6,14 +6,10 @@
  * for await (const { key, value } of readObject(process.stdin)) … // {"k":1}
  * ```
  */
+
+import { isAbout } from '../control/entry.ts'
 import { Lines } from '../control/lines.ts'
-import {
-  type Fields,
-  isAbout,
-  isFields,
-  MAX_REQUEST_BYTES,
-  stringify,
-} from '../control/protocol.ts'
+import { type Fields, isFields, MAX_REQUEST_BYTES, stringify } from '../control/protocol.ts'
 import { Failure, isFailure } from '../errors.ts'
 import type { PlacedEntry } from './batches.ts'
 import { cut, printable, showJson } from './text.ts'
@@ -71,7 +67,7 @@ const entryOf = (line: string, place: string): PlacedEntry => {
     if (!(error instanceof SyntaxError)) throw at(place, error)
   }
   if (!isFields(entry) || typeof entry.key !== 'string' || entry.value === undefined) {
-    throw new Failure('invalid_argument', `${place} is no entry: ${cutText(line)}`, {
+    throw new Failure('invalid_argument', `${place} is not an entry: ${cutText(line)}`, {
       hint: 'write {"key":"k","value":1}, one a line; for a file that is one JSON object: --format json',
     })
   }
@@ -80,8 +76,8 @@ const entryOf = (line: string, place: string): PlacedEntry => {
   if (kind === undefined && types === undefined) return { key, value, place, size }
   const about = withoutUndefined({ kind, from, of, at: begin, end, types })
   if (isAbout(about)) return { key, value, about, place, size }
-  throw new Failure('invalid_argument', `${place} is of no known kind: ${cutText(line)}`, {
-    hint: 'import it with the version that has exported it, or leave "kind" out',
+  throw new Failure('invalid_argument', `${place} has an unknown kind: ${cutText(line)}`, {
+    hint: 'import it with the version that exported it, or leave "kind" out',
   })
 }
 
@@ -123,13 +119,13 @@ const parseObject = (chunks: readonly Buffer[]): Fields => {
   } catch (error) {
     if (isFailure(error)) throw error
     if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error
-    throw new Failure('invalid_argument', `the input is no JSON: ${error.message}`, {
+    throw new Failure('invalid_argument', `the input is not JSON: ${error.message}`, {
       hint: 'for one entry a line: --format ndjson',
       cause: error,
     })
   }
   if (isFields(entries)) return entries
-  throw new Failure('invalid_argument', 'the input is JSON, but no object of keys and values', {
+  throw new Failure('invalid_argument', 'the input is JSON, but not an object of keys and values', {
     hint: 'write {"k":1,"l":2}; for one entry a line: --format ndjson',
   })
 }
@@ -156,8 +152,8 @@ async function* readExported(input: AsyncIterable<Buffer>): AsyncGenerator<Place
       entry = parseJson(`{${text}}`) as Fields
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw at(`line ${number}`, error)
-      throw new Failure('invalid_argument', `line ${number} is no entry: ${cutText(line)}`, {
-        hint: 'give one entry a line, which may be any number: --format ndjson',
+      throw new Failure('invalid_argument', `line ${number} is not an entry: ${cutText(line)}`, {
+        hint: 'write one entry a line, in any number: --format ndjson',
       })
     }
     for (const [key, value] of Object.entries(entry)) yield entryIn(key, value)
@@ -180,7 +176,7 @@ export async function* readObject(
     yield* readExported(joined(chunks, stream))
   } else {
     throw new Failure('too_large', `a JSON object may have ${maxBytes} bytes, no more`, {
-      hint: 'give one entry a line, which may be any number: --format ndjson',
+      hint: 'write one entry a line, in any number: --format ndjson',
     })
   }
 }

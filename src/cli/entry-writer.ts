@@ -6,7 +6,8 @@
  * writer.entries([['k', 1]]) + writer.end() // '{\n  "k": 1\n}\n'
  * ```
  */
-import { type Entry, stringify } from '../control/protocol.ts'
+import type { Entry } from '../control/entry.ts'
+import { stringify } from '../control/protocol.ts'
 
 /** Text of the entries, so that the pieces one after another are the file. */
 export interface EntryWriter {

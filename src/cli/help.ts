@@ -6,7 +6,8 @@
  * await help(context, COMMANDS, 'get')
  * ```
  */
-import type { Argument, Command, Group, Option } from './grammar.ts'
+import type { Argument, Group, Option } from '../control/command.ts'
+import type { Command } from './grammar.ts'
 import { COMMON, findCommand, isValued, usageOf } from './parse-line.ts'
 import { type Context, report } from './report.ts'
 import { styler } from './text.ts'
@@ -113,7 +114,7 @@ const showOne = (one: Command, style: Style): string[] => {
     usage(usageOf(one), style),
     '',
     ...wrap(`${one.about[0]?.toUpperCase()}${one.about.slice(1)}.`, WIDTH),
-    ...(one.more ?? []).flatMap((paragraph) => ['', ...wrap(paragraph, WIDTH)]),
+    ...(one.paragraphs ?? []).flatMap((paragraph) => ['', ...wrap(paragraph, WIDTH)]),
     ...show('Arguments', args),
     ...show('Options', own),
     ...show('map' in one.options ? 'Which map, which agent' : 'Which agent', shared),

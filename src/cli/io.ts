@@ -17,8 +17,10 @@ export interface Io {
   readonly columns: number
   readonly hasColors: boolean
   readonly env: NodeJS.ProcessEnv
-  /** All of standard input. Rejects with a Failure (invalid_argument) when it is longer, or no UTF-8. */
+  /** All of standard input. Rejects with a Failure (invalid_argument) if it is longer, or not UTF-8. */
   readInput(maxBytes: number): Promise<string>
+  /** From now on the command continues after the reader of its output is gone. */
+  outliveReader(): void
 }
 
 const COLUMNS = 80
@@ -38,37 +40,34 @@ const readAll = async (maxBytes: number): Promise<string> => {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks))
   } catch (error) {
-    throw new Failure('invalid_argument', 'standard input is no UTF-8 text', {
+    throw new Failure('invalid_argument', 'standard input is not UTF-8 text', {
       hint: 'encode bytes first, for example with: base64',
       cause: error,
     })
   }
 }
 
-/** Whoever reads standard output is gone, or it cannot take more. */
-const onClosed = (error: NodeJS.ErrnoException, isService: () => boolean): void => {
-  // A running agent does its work with nobody reading what it prints; other commands are over.
-  if (isService()) return
-  // A reader that has had enough, as `head` has, is no failure.
+/** The reader of standard output is gone, or it cannot take more. */
+const onClosed = (error: NodeJS.ErrnoException, needsReader: boolean): void => {
+  if (!needsReader) return
+  // A reader that has read enough, as `head` does, is not a failure.
   if (error.code === 'EPIPE') process.exit(0)
   process.stderr.write(`pilot-gossip: standard output cannot be written: ${error.message}\n`)
   process.exit(1)
 }
 
-/**
- * The streams of this process. They are opened when they are first used, since each costs a
- * short command a millisecond. `isService`: does the command go on when nobody reads it?
- */
-export const processIo = (isService: () => boolean): Io => {
+/** The streams of this process, opened at their first use: each costs a short command a millisecond. */
+export const processIo = (): Io => {
   const { env } = process
+  let needsReader = true
   const writers = {
     out: (text: string): void => {
-      process.stdout.on('error', (error) => onClosed(error, isService))
+      process.stdout.on('error', (error) => onClosed(error, needsReader))
       writers.out = (more) => void process.stdout.write(more)
       writers.out(text)
     },
     err: (text: string): void => {
-      // There is no place left to tell it.
+      // No stream is left to report it on.
       process.stderr.on('error', () => undefined)
       writers.err = (more) => void process.stderr.write(more)
       writers.err(text)
@@ -88,5 +87,8 @@ export const processIo = (isService: () => boolean): Io => {
     },
     env,
     readInput: readAll,
+    outliveReader: () => {
+      needsReader = false
+    },
   }
 }

@@ -160,8 +160,8 @@ const liveOnce = async (
     onGone: () => {
       gone = new Failure(
         'not_found',
-        `the data folder "${plan.dir}" was removed, moved or replaced: the agent ends`,
-        { hint: 'run it again on the right folder; what its peers have comes back from them' },
+        `the data folder "${plan.dir}" was removed, moved or replaced, so the agent ends`,
+        { hint: 'run it again on the right folder; it gets back what its peers have' },
       )
       ending.ask()
     },

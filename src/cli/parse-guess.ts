@@ -4,7 +4,7 @@
  *
  * ```ts
  * guess('lits', [{ name: 'list' }, { name: 'set' }]) // ['list']
- * guess('rm', [{ name: 'delete', alike: ['rm'] }])   // ['delete']
+ * guess('rm', [{ name: 'delete', synonyms: ['rm'] }])   // ['delete']
  * ```
  */
 
@@ -38,12 +38,12 @@ const distance = (from: string, to: string): number => {
 export interface Known {
   readonly name: string
   /** Other words for it. */
-  readonly alike?: readonly string[]
+  readonly synonyms?: readonly string[]
 }
 
 /** The nearest names, all equally near; none where nothing is near. */
 export const guess = (word: string, known: readonly Known[]): readonly string[] => {
-  const meant = known.filter(({ alike = [] }) => alike.includes(word.toLowerCase()))
+  const meant = known.filter(({ synonyms = [] }) => synonyms.includes(word.toLowerCase()))
   if (meant.length > 0) return meant.map(({ name }) => name)
   const bare = word.toLowerCase().replace(/^-+/, '')
   const bound = Math.min(MAX_ERRORS, Math.floor(bare.length / LETTERS_PER_ERROR))

@@ -8,8 +8,9 @@
  * ```
  */
 import { parseArgs } from 'node:util'
+import type { Option, Options, Valued } from '../control/command.ts'
 import { Failure } from '../errors.ts'
-import type { Command, Option, Options, Value, Valued } from './grammar.ts'
+import type { Command, Value } from './grammar.ts'
 
 /** Options of every command. */
 export const COMMON: Options = {
@@ -35,7 +36,7 @@ export interface Line {
 /** A word that means nothing here, and those that would; another file finds the nearest. */
 export class UnknownWord extends Failure {
   readonly word: string
-  readonly known: readonly Pick<Command, 'name' | 'alike'>[]
+  readonly known: readonly Pick<Command, 'name' | 'synonyms'>[]
 
   constructor(what: string, word: string, known: UnknownWord['known'], hint: string) {
     super('invalid_argument', `unknown ${what} "${word}"`, { hint })
@@ -177,7 +178,7 @@ const checkArgs = (command: Command, args: readonly string[]): void => {
     throw invalid(`${command.name} needs ${missing.name}`, usage)
   }
   const extra = args[command.args.length]
-  if (extra !== undefined) throw invalid(`"${extra}" is one argument too many`, usage)
+  if (extra !== undefined) throw invalid(`unexpected argument "${extra}"`, usage)
   for (const [index, { name, choices }] of command.args.entries()) {
     if (args[index] !== undefined) checkChoice(name, args[index], choices)
   }
@@ -195,7 +196,7 @@ export const parseLine = (commands: readonly Command[], words: readonly string[]
   if (name === undefined && asks('version')) {
     return { command: findCommand(commands, 'version'), args: [], options: {} }
   }
-  if (name === undefined) throw invalid('no command is given', 'see: pilot-gossip help')
+  if (name === undefined) throw invalid('no command given', 'see: pilot-gossip help')
   const command = findCommand(commands, name)
   const options = readOptions(command, found, commands)
   checkArgs(command, args)

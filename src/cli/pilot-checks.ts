@@ -37,7 +37,7 @@ const checkProgram = async (pilotctl: Pilotctl): Promise<Check> => {
   try {
     const told = (await pilotctl.run(commands.version(), options)).stdout.trim()
     if (!/^\S{1,40}$/.test(told)) {
-      throw new Failure('internal', `"${pilotctl.program}" tells no version: is it pilotctl?`, {
+      throw new Failure('internal', `"${pilotctl.program}" prints no version: is it pilotctl?`, {
         hint: 'give the path of pilotctl 1.7.2 or later with --pilotctl PATH',
       })
     }
@@ -95,7 +95,7 @@ const tryPeers = async (
     name,
     level: 'warning',
     detail: `${detail}; none answers: ${why}`,
-    hint: 'see whether their daemons run, and whether they trust this node',
+    hint: 'check that their daemons run and trust this node',
   }
 }
 

@@ -62,23 +62,23 @@ const describe = (problem: Problem): Omit<Told, 'count'> => {
         message:
           problem.path === undefined
             ? `refused a message from ${problem.from}: ${problem.message}`
-            : `not shared, as peers would refuse it: ${problem.message}`,
+            : `not shared, since peers would refuse it: ${problem.message}`,
         hint: undefined,
       }
     case 'unsendable':
       return {
         code: 'too_large',
         message: `a change of ${problem.bytes} bytes is too long for a message to ${problem.to}`,
-        hint: 'others must deliver it: run an agent with a newer pilotctl in the swarm',
+        hint: 'run an agent with a newer pilotctl in the swarm, so that it can deliver the change',
       }
     case 'diverged':
       return {
         code: 'damaged',
-        message: `${problem.from} holds something else under the same digest: two have written as writer ${problem.writers.join(', ')}`,
-        hint: 'where it stays so, stop the agent of one side, remove its data folder, and start it again',
+        message: `${problem.from} has different content under the same digest: two agents wrote as writer ${problem.writers.join(', ')}`,
+        hint: 'if that persists, stop the agent on one side, remove its data folder, and start it again',
       }
     case 'observer_failed':
-      return ofFailure(toFailure(problem.error), 'somebody who watches the document failed: ')
+      return ofFailure(toFailure(problem.error), 'a listener on the document failed: ')
   }
 }
 

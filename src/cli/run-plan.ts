@@ -92,7 +92,7 @@ const planTransport = (options: RunOptions, dir: string): TransportPlan => {
     }
     return { kind, dir: resolve(mailbox), name: name ?? mailboxName(dir) }
   }
-  if (pilotctl === '') throw invalid('--pilotctl names no program', 'give its path')
+  if (pilotctl === '') throw invalid('--pilotctl is empty', 'give its path')
   return {
     kind,
     ...(pilotctl !== undefined && { pilotctl }),
@@ -111,14 +111,14 @@ const planBridge = (options: RunOptions): BridgePlan | undefined => {
   } = options
   if (ws === undefined) {
     const [stray] = ['ws-host', 'ws-origin', 'ws-read-only'].filter((name) => name in options)
-    if (stray) throw invalid(`--${stray} means nothing without --ws`, 'add --ws PORT')
+    if (stray) throw invalid(`--${stray} needs --ws`, 'add --ws PORT')
     return undefined
   }
   const port = /^\d{1,5}$/.test(ws) ? Number(ws) : Number.NaN
   if (!(port <= MOST_PORT)) {
-    throw invalid(`--ws "${ws}" is no port`, `give 1 to ${MOST_PORT}, or 0 for any that is free`)
+    throw invalid(`--ws "${ws}" is not a port`, `give 1 to ${MOST_PORT}, or 0 for any that is free`)
   }
-  if (host === '') throw invalid('--ws-host names no host', 'give an address of this host')
+  if (host === '') throw invalid('--ws-host is empty', 'give an address of this host')
   return { port, ...(host !== undefined && { host }), origins, readOnly }
 }
 
@@ -126,7 +126,10 @@ const planBridge = (options: RunOptions): BridgePlan | undefined => {
 export const planRun = (options: RunOptions, env: NodeJS.ProcessEnv): RunPlan => {
   const swarm = optionOr(options.swarm, env.PILOT_GOSSIP_SWARM)
   if (swarm === undefined) {
-    throw invalid('run needs the name of a swarm', 'add --swarm NAME; all its agents give the same')
+    throw invalid(
+      'run needs the name of a swarm',
+      'add --swarm NAME; all agents of a swarm give the same name',
+    )
   }
   const standard = defaultFolder(swarm, env)
   const dir = namedFolder({ data: options.data, swarm }, env) ?? standard

@@ -1,20 +1,8 @@
-/** The command `status`: what the running agent knows of itself and of its peers. */
-
+/** What `status` prints: the agent's own state, its counters, its maps and its peers. */
 import type { AgentStatus } from '../agent/status.ts'
-import { ControlClient } from '../control/client.ts'
+import type { Answered } from './grammar.ts'
 import { showPeers } from './peer-table.ts'
-import { type Context, report } from './report.ts'
-import { findTarget, type TargetOptions } from './target.ts'
 import { count, printable, showKey, styler, table } from './text.ts'
-
-export const status = async (context: Context, options: TargetOptions): Promise<void> => {
-  const { dir, swarm } = await findTarget(options, context.io.env)
-  const data = await new ControlClient(dir).ask({
-    command: 'status',
-    ...(swarm !== undefined && { swarm }),
-  })
-  report(context, data, () => showStatus(context, dir, data as unknown as AgentStatus))
-}
 
 const showCounters = ({ counters, waiting }: AgentStatus): string[] => {
   const { pushesSent, pushesReceived, bytesSent, bytesReceived } = counters
@@ -34,7 +22,7 @@ const showDiverged = ({ diverged = [] }: AgentStatus): string[] =>
     return `diverged  ${printable(peer)} holds something else${whose}, under the same digest`
   })
 
-/** Of what is not published yet: how much, and what it waits for. */
+/** How many changes are not published yet, and what they wait for. */
 const showWithheld = ({ withheld, isUnproven }: AgentStatus): string[] => {
   if (withheld) {
     const { changes, until } = withheld
@@ -44,7 +32,8 @@ const showWithheld = ({ withheld, isUnproven }: AgentStatus): string[] => {
   return isUnproven ? ['writer    no peer has shown that it is used here alone'] : []
 }
 
-const showStatus = ({ io }: Context, dir: string, status: AgentStatus): string => {
+export const showStatus = ({ context: { io }, dir, data }: Answered): string => {
+  const status = data as unknown as AgentStatus
   const style = styler(io.hasColors)
   const options = { head: (line: string) => style('bold', line) }
   const maps = status.maps.map(({ name, keys }) => [showKey(name), String(keys)])

@@ -70,7 +70,7 @@ const late = (dir: string, owner: Owner | undefined, limitMs: number): Failure =
   const who = owner ? ` (process ${owner.pid})` : ''
   return new Failure(
     'timeout',
-    `the agent on "${dir}"${who} has not stopped within ${limitMs / 1_000} s`,
+    `the agent on "${dir}"${who} did not stop within ${limitMs / 1_000} s`,
     {
       hint: 'it may be waiting for its disk or a peer: wait, or kill it; what it acknowledged is safe',
     },

@@ -31,7 +31,7 @@ export const optionOr = (option: string | undefined, fallback: string | undefine
 
 /** The data folder that the options name, without looking for running agents. */
 export const namedFolder = (options: TargetOptions, env: NodeJS.ProcessEnv): string | undefined => {
-  if (options.data === '') throw new Failure('invalid_argument', '--data names no folder')
+  if (options.data === '') throw new Failure('invalid_argument', '--data is empty')
   const swarm = optionOr(options.swarm, env.PILOT_GOSSIP_SWARM)
   const ofSwarm = swarm === undefined ? undefined : defaultFolder(swarm, env)
   const data = optionOr(options.data, env.PILOT_GOSSIP_DATA)
@@ -78,22 +78,13 @@ export const findTarget = async (
     'invalid_argument',
     `${count(names.length, 'agent')} run: ${names.join(', ')}`,
     {
-      hint: 'say which one with --swarm NAME',
+      hint: 'choose one with --swarm NAME',
     },
   )
 }
 
-/** Options of a command that is about one map. */
-export interface MapOptions extends TargetOptions {
-  readonly map?: string | undefined
-}
-
-/** A client of the agent that is meant, and the fields that every request to it has. */
-export const reach = async ({ io }: Context, options: MapOptions) => {
-  const { dir, swarm } = await findTarget(options, io.env)
-  const common = {
-    ...(swarm !== undefined && { swarm }),
-    ...(options.map !== undefined && { map: options.map }),
-  }
-  return { client: new ControlClient(dir), common, dir }
+/** A client of the agent that is meant. */
+export const reach = async ({ io }: Context, options: TargetOptions) => {
+  const { dir } = await findTarget(options, io.env)
+  return { client: new ControlClient(dir), dir }
 }

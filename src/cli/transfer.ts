@@ -21,17 +21,19 @@ import { lineWriter, objectWriter } from './entry-writer.ts'
 import { openOutput } from './output-file.ts'
 import { Progress } from './progress.ts'
 import { type Context, report } from './report.ts'
-import { type MapOptions, reach } from './target.ts'
+import { requestOf } from './requests.ts'
+import { reach, type TargetOptions } from './target.ts'
 import { count, printable, showJson } from './text.ts'
 
-export interface TransferOptions extends MapOptions {
-  /** `json` or `ndjson`; default by the file's name, `ndjson` where it does not end in `.json`. */
-  readonly format?: string | undefined
+export interface TransferOptions extends TargetOptions {
+  readonly map?: string
+  /** `json` or `ndjson`. Default: `json` if the file's name ends in `.json`, else `ndjson`. */
+  readonly format?: string
 }
 
 export interface ImportOptions extends TransferOptions {
-  /** Keep the keys in the layout for those that are written all day. */
-  readonly hot?: boolean | undefined
+  /** Keep the keys in the layout for keys that are overwritten all day. */
+  readonly hot?: boolean
 }
 
 const isJsonFormat = (
@@ -62,9 +64,9 @@ const stoppedAfter = (error: unknown, written: number): Failure => {
   const { code, message, hint } = toFailure(error)
   const done =
     written === 0
-      ? 'nothing is imported'
-      : `${count(written, 'entry', 'entries')} before ${written === 1 ? 'is' : 'are'} imported`
-  const again = 'to import it again does no harm'
+      ? 'no entry was imported'
+      : `${count(written, 'entry', 'entries')} before ${written === 1 ? 'was' : 'were'} imported`
+  const again = 'importing it again is safe'
   return new Failure(code, `${message}; ${done}`, {
     hint: hint === undefined ? again : code === 'not_running' ? `${hint}; ${again}` : hint,
     cause: error,
@@ -79,11 +81,11 @@ export const importEntries = async (
 ): Promise<void> => {
   const { io, isJson } = context
   const isObject = isJsonFormat(file, options.format)
-  const { client, common } = await reach(context, options)
+  const request = await requestOf(context, 'put', [], options)
+  const { client } = await reach(context, options)
   const connection = await client.open()
   const input = openInput(file)
-  const fields = { ...common, ...(options.hot && { hot: true }) }
-  const batches = new Batches(connection, fields, (failure) => input.destroy(failure))
+  const batches = new Batches(connection, request, (failure) => input.destroy(failure))
   const progress = new Progress(isObject ? 'entries' : 'lines', {
     isShown: !isJson && process.stderr.isTTY === true,
     tell: (text) => io.err(text),
@@ -134,8 +136,9 @@ export const exportEntries = async (
 ): Promise<void> => {
   const { io, isJson } = context
   const isObject = isJsonFormat(file, options.format)
-  const { client, common } = await reach(context, options)
-  const rows = client.rows({ command: 'export', ...common, ...(!isObject && { kinds: true }) })
+  const request = await requestOf(context, 'export', [], options)
+  const { client } = await reach(context, options)
+  const rows = client.rows({ ...request, ...(!isObject && { kinds: true }) })
   const first = await rows.next() // before the file is made: there may be no agent
   const output = await openOutput(file, io)
   const writer = isObject ? objectWriter() : lineWriter()

@@ -6,23 +6,25 @@
  * ```
  */
 import type { ControlClient } from '../control/client.ts'
-import type { Fields, RequestOf } from '../control/protocol.ts'
+import type { RequestOf } from '../control/commands.ts'
+import type { Fields } from '../control/protocol.ts'
 import { Failure, isFailure } from '../errors.ts'
 import { isSameJson } from '../maps/json-value.ts'
-import { readValue, showValue, type ValueOptions } from './entries.ts'
 import { parseDuration } from './parse.ts'
 import { type Context, report } from './report.ts'
-import { type MapOptions, reach } from './target.ts'
+import { readValue, requestOf, showValue } from './requests.ts'
+import { reach, type TargetOptions } from './target.ts'
 import { printable, showJson, showKey, styler } from './text.ts'
 
 /** Ends only with the agent, with a Failure, or with the process. */
 export const watch = async (
   context: Context,
-  [key]: readonly string[],
-  options: MapOptions,
+  args: readonly string[],
+  options: TargetOptions & { readonly map?: string },
 ): Promise<void> => {
-  const { client, common } = await reach(context, options)
-  await client.watch({ command: 'watch', ...common, ...(key !== undefined && { key }) }, (change) =>
+  const request = await requestOf(context, 'watch', args, options)
+  const { client } = await reach(context, options)
+  await client.watch(request, (change) =>
     report(context, change, () => showChange(context, change)),
   )
 }
@@ -43,36 +45,40 @@ const showChange = ({ io }: Context, change: Fields): string => {
   return aside === '' ? `${what}\n` : `${what}  ${style('dim', `(${aside})`)}\n`
 }
 
-export interface WaitOptions extends ValueOptions {
-  /** Default: as long as it takes. */
-  readonly timeout?: string | undefined
+export interface WaitOptions extends TargetOptions {
+  readonly map?: string
+  /** Take VALUE as a string, whatever it looks like. */
+  readonly string?: boolean
+  /** Default: no limit. */
+  readonly timeout?: string
 }
 
 /**
- * Prints the value as soon as the key is there, with the VALUE that is given where one is.
- * Rejects with `timeout` when it is not in time, and with `not_running` when the agent goes.
+ * Prints the value as soon as the key is there, or has VALUE if one is given. Rejects with
+ * `timeout` if that takes too long, and with `not_running` when the agent ends.
  */
 export const wait = async (
   context: Context,
   [key = '', text]: readonly string[],
   options: WaitOptions,
 ): Promise<void> => {
-  const { timeout } = options
+  const { timeout, string = false } = options
   const ms = timeout === undefined ? undefined : parseDuration('--timeout', timeout)
-  const wanted = text === undefined ? undefined : await readValue(context, text, options)
-  const { client, common } = await reach(context, options)
+  const wanted = text === undefined ? undefined : await readValue(context, text, string)
+  const request = await requestOf(context, 'get', [key], options)
+  const { client } = await reach(context, options)
   const isWanted = (value: unknown): boolean =>
     value !== undefined && (text === undefined || isSameJson(value, wanted))
-  const found = await awaitEntry(client, { ...common, key }, isWanted, ms)
+  const found = await awaitEntry(client, request, isWanted, ms)
   if (found === undefined) throw tooLate(key, text, timeout)
   const { map, value } = found
   report(context, { map, key, value }, () => showValue(value))
 }
 
-/** The entry when it is as wanted; undefined where that takes longer than `ms`. */
+/** The entry once it is as wanted; undefined if that takes longer than `ms`. */
 const awaitEntry = async (
   client: ControlClient,
-  request: Omit<RequestOf<'get'>, 'command'>,
+  request: RequestOf<'get'>,
   isWanted: (value: unknown) => boolean,
   ms: number | undefined,
 ): Promise<Fields | undefined> => {
@@ -80,14 +86,14 @@ const awaitEntry = async (
   const { signal } = controller
   let found: Fields | undefined
   let failure: unknown
-  const look = (told: Fields): void => {
-    if (found !== undefined || !isWanted(told.value)) return
-    found = told
+  const look = (answer: Fields): void => {
+    if (found !== undefined || !isWanted(answer.value)) return
+    found = answer
     controller.abort()
   }
   const ask = async (): Promise<void> => {
     try {
-      look(await client.ask({ command: 'get', ...request }))
+      look(await client.ask(request))
     } catch (error) {
       if (isFailure(error, 'not_found')) return
       failure = error
@@ -96,15 +102,15 @@ const awaitEntry = async (
   }
   const timer = ms === undefined ? undefined : setTimeout(() => controller.abort(), ms)
   try {
-    // What is there already needs no watch, for which the agent looks at the whole map.
+    // An entry that is there already needs no watch, for which the agent reads the whole map.
     await ask()
     let asked: Promise<void> | undefined
-    // Asked again once changes are told: whatever happens between the two, one of them has it.
+    // Asks again once the watch has begun: what happened between the two, one of them reports.
     const onReady = (): void => {
       asked = ask()
     }
     if (!signal.aborted) {
-      await client.watch({ command: 'watch', ...request }, look, { onReady, signal })
+      await client.watch({ ...request, command: 'watch' }, look, { onReady, signal })
     }
     await asked
   } finally {
@@ -120,5 +126,5 @@ const tooLate = (key: string, text: string | undefined, timeout = ''): Failure =
     text === undefined
       ? `no key ${showJson(key)} after ${timeout}`
       : `key ${showJson(key)} is not ${text} after ${timeout}`,
-    { hint: 'wait longer with --timeout, or see with watch what comes' },
+    { hint: 'wait longer with --timeout, or run watch to see what comes' },
   )

@@ -6,7 +6,8 @@
  *   command === 'export' ? new Rows(['["k",1]'], { map: 'state' }) : { got: command }
  * ```
  */
-import type { Fields, Request } from './protocol.ts'
+import type { Request } from './commands.ts'
+import type { Fields } from './protocol.ts'
 
 /** An answer that does not end: the first line, then what `start` tells until the end it returns is called. */
 export class Subscription {

@@ -9,6 +9,7 @@
  */
 import { connect, type Socket } from 'node:net'
 import { Failure, isFailure, toFailure } from '../errors.ts'
+import type { RequestOf } from './commands.ts'
 import {
   Connection,
   hasStopped,
@@ -17,8 +18,9 @@ import {
   shellQuote,
   TIMEOUT_MS,
 } from './connection.ts'
+import type { Entry } from './entry.ts'
 import { socketPaths } from './folder.ts'
-import type { Entry, Fields, RequestOf } from './protocol.ts'
+import type { Fields } from './protocol.ts'
 
 export { shellQuote } from './connection.ts'
 

@@ -10,16 +10,14 @@
  */
 import type { Socket } from 'node:net'
 import { Failure, toFailure } from '../errors.ts'
+import type { Command, Request, RequestOf } from './commands.ts'
 import { Lines } from './lines.ts'
 import {
-  type Command,
   decodeAnswer,
   encodeLine,
   type Fields,
   MAX_ANSWER_BYTES,
   MAX_REQUEST_BYTES,
-  type Request,
-  type RequestOf,
 } from './protocol.ts'
 
 /** Milliseconds for the first byte and from each to the next. An agent answers in one or two; a busy one merges 10 MB in half a second. */
@@ -38,8 +36,8 @@ export const hasStopped = (dir: string): Failure =>
   })
 
 export const isLate = (dir: string): Failure =>
-  new Failure('timeout', `the agent on "${dir}" gave no answer in time`, {
-    hint: 'it is busy or hangs: see what it prints, and start it again',
+  new Failure('timeout', `the agent on "${dir}" did not answer in time`, {
+    hint: 'it is busy or hangs: check what it prints, and start it again',
   })
 
 /** How it shows that the agent is gone: killed, or while something was being sent. The close that follows tells it. */
@@ -88,7 +86,7 @@ export class Connection {
     if (Buffer.byteLength(line) > MAX_REQUEST_BYTES) {
       throw new Failure(
         'invalid_argument',
-        `key and value take ${Buffer.byteLength(line)} bytes: that is too much for one entry`,
+        `key and value take ${Buffer.byteLength(line)} bytes, too much for one entry`,
         { hint: 'split the value over several keys' },
       )
     }

@@ -93,7 +93,7 @@ export const converse = (socket: Socket, handle: Handle): void => {
   const answerOn = async ({ take }: ChannelEnd, line: string): Promise<void> => {
     try {
       const data = parseLine(line)
-      if (!isFields(data)) throw new Failure('invalid_argument', 'the line is no JSON object')
+      if (!isFields(data)) throw new Failure('invalid_argument', 'the line is not a JSON object')
       await write(encodeAnswer(await take(data)))
     } catch (error) {
       await write(encodeFailure(toFailure(error)))

@@ -17,8 +17,9 @@ import {
   formOf,
   keysOf,
 } from '../maps/index.ts'
+import type { EntryAbout } from './entry.ts'
 import { cutJson, PIECE_CHARACTERS } from './pieces.ts'
-import { type EntryAbout, stringify } from './protocol.ts'
+import { stringify } from './protocol.ts'
 
 /** Characters of a list's items in one row, one item more or less. Longer rows cost both sides that much memory. */
 const LIST_CHARACTERS = 64 * 1024

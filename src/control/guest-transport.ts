@@ -100,7 +100,7 @@ export class GuestTransport implements Transport {
   async send(to: string, text: string): Promise<void> {
     if (!this.#hooks) throw this.#lifecycle.closed()
     if (to !== this.#agent) {
-      throw new Failure('connection_failed', `"${to}" can be reached by way of the agent alone`)
+      throw new Failure('connection_failed', `"${to}" can only be reached through the agent`)
     }
     const connection = this.#connection
     if (!connection) throw this.#lost()
@@ -239,7 +239,7 @@ export class GuestTransport implements Transport {
   #late(): Failure {
     return new Failure(
       'timeout',
-      `the agent on "${this.#options.dir}" has not kept the message in time`,
+      `the agent on "${this.#options.dir}" did not store the message in time`,
       {
         hint: 'it is busy; the message is sent again',
         isLocal: true,

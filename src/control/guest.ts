@@ -45,7 +45,7 @@ export class Guest {
     const guest = new Guest(options)
     try {
       await guest.agent.start()
-      await guest.#until(() => guest.agent.room.status.syncs > 0, 'has not told its state')
+      await guest.#until(() => guest.agent.room.status.syncs > 0, 'did not send its state')
       return guest
     } catch (error) {
       await guest.agent.stop()
@@ -64,7 +64,7 @@ export class Guest {
       const { unacknowledgedSince, hasFresh } = room.status
       // What `send` has resolved for is kept; what the agent shows may still be under way to its disk.
       return unacknowledgedSince === undefined && !hasFresh && runtime.gossip?.sending === 0
-    }, 'has not kept what was written')
+    }, 'did not store what was written')
   }
 
   async stop(): Promise<void> {
@@ -99,7 +99,7 @@ export class Guest {
         hint: 'it is busy: try again',
       })
     return new Failure('not_running', `the agent on "${dir}" has ended`, {
-      hint: 'start it again: what was written here is pushed when it is back',
+      hint: 'start it again; what was written here is pushed when it is back',
     })
   }
 }

@@ -44,7 +44,7 @@ export class Lines {
     try {
       return decoder.decode(line)
     } catch (error) {
-      throw new Failure('invalid_argument', 'the line is no UTF-8', { cause: error })
+      throw new Failure('invalid_argument', 'the line is not UTF-8', { cause: error })
     }
   }
 

@@ -9,7 +9,7 @@
  */
 import { Failure } from '../errors.ts'
 import type { RestoredEntry } from '../maps/index.ts'
-import type { EntryAbout } from './protocol.ts'
+import type { EntryAbout } from './entry.ts'
 
 /** Characters of all pieces that wait for others. The longest value of an update has 64 MiB; two such may come at once. */
 const MAX_WAITING = 128 * 1024 * 1024
@@ -37,7 +37,7 @@ export class Parts {
   take(map: string, key: string, about: EntryAbout, piece: unknown): RestoredEntry | undefined {
     const id = JSON.stringify([map, key])
     const { at = 0, of: kind, from, types, end = false } = about
-    if (typeof piece !== 'string') throw broken(key, 'are no text')
+    if (typeof piece !== 'string') throw broken(key, 'are not text')
     if (at === 0) this.#forget(id)
     const known = this.#waiting.get(id) ?? { pieces: [], characters: 0 }
     if (known.characters !== at) throw broken(key, 'do not follow one another')
@@ -79,7 +79,7 @@ const parse = (key: string, text: string): unknown => {
   try {
     return JSON.parse(text)
   } catch (error) {
-    if (error instanceof SyntaxError) throw broken(key, 'are no JSON together')
+    if (error instanceof SyntaxError) throw broken(key, 'together are not JSON')
     throw error
   }
 }

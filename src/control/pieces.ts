@@ -5,7 +5,7 @@
  * [...cutJson(json, { kind: 'raw' })]   // [{ kind: 'part', of: 'raw', at: 0, piece: '…' }, { …, at: 2097152, end: true, piece: '…' }]
  * ```
  */
-import type { EntryAbout } from './protocol.ts'
+import type { EntryAbout } from './entry.ts'
 
 /**
  * Characters of a value with a kind that travel in one piece. A request holds 16 MiB of UTF-8, and a

@@ -15,7 +15,6 @@
  * How a request is looked at before it is believed: see `requests.ts`.
  */
 import { Failure, type FailureCode, type FailureOptions } from '../errors.ts'
-import type { ForeignTypes } from '../maps/index.ts'
 
 /**
  * Bytes of a request. A value of 15 MiB is the longest that can be allowed; the rest is room for
@@ -33,101 +32,6 @@ export const MAX_ANSWER_BYTES = 256 * 1024 * 1024
 export const PROTOCOL = 1
 
 export type Fields = Readonly<Record<string, unknown>>
-
-/**
- * What is said of an entry that is not simply one that `set` would write. In a file it stands in the
- * same object as key and value:
- *
- *     {"key":"beat:a","kind":"hot","value":1810000000000}
- *     {"key":"n","kind":"counter","value":8}
- *     {"key":"log","kind":"list","value":["started","half"]}
- *     {"key":"log","kind":"list","from":2,"value":["done"]}            the same list goes on
- *     {"key":"page","kind":"raw","value":"…"}                          of another program: `set` refuses key or value
- *     {"key":"n","kind":"raw","types":{"/a":"bigint"},"value":{"a":"1"}}   and JSON has no word for what is there
- *     {"key":"big","kind":"part","of":"raw","at":0,"value":"\"xx"}      a piece of the JSON text of a long value
- *     {"key":"big","kind":"part","of":"raw","at":3,"end":true,"value":"x\""}
- */
-export interface EntryAbout {
-  readonly kind?: 'hot' | 'counter' | 'list' | 'raw' | 'part'
-  /** Of a list: that many items come before these. */
-  readonly from?: number
-  /** Of what is raw, or of its last part: by JSON Pointer what its value shows and JSON has no word for. */
-  readonly types?: ForeignTypes
-  /** Of a part: the kind of the whole. */
-  readonly of?: 'hot' | 'counter' | 'list' | 'raw'
-  /** Of a part: the character of the whole text at which it begins. */
-  readonly at?: number
-  /** Of a part: it is the last one. */
-  readonly end?: true
-}
-
-/** A key and its value, and what else is said of it. */
-export type Entry = readonly [key: string, value: unknown, about?: EntryAbout]
-
-interface Common {
-  /** Where it is given and the agent is of another swarm, the request is refused. */
-  readonly swarm?: string
-  /** The version of these lines that the client speaks; one that the agent does not is refused. */
-  readonly protocol?: number
-}
-
-interface OfMap extends Common {
-  /** default `state` */
-  readonly map?: string
-}
-
-interface OfKey extends OfMap {
-  readonly key: string
-}
-
-/** A part of the value, as a JSON Pointer (RFC 6901): `/owner/name`. */
-interface OfPart extends OfKey {
-  readonly path?: string
-}
-
-interface Writing {
-  /** In the layout for keys that are written all day. */
-  readonly hot?: boolean
-}
-
-interface Asking extends Common {
-  /** Ask a peer first, and wait some seconds for any of them to be heard. */
-  readonly ask?: boolean
-}
-
-/** What each command takes. */
-interface Takes {
-  readonly set: OfPart & Writing & { readonly value: unknown }
-  readonly get: OfPart
-  readonly delete: OfPart
-  readonly has: OfKey
-  readonly increment: OfKey & { readonly by?: number }
-  readonly append: OfKey & { readonly value: unknown }
-  readonly put: OfMap & Writing & { readonly entries: readonly Entry[] }
-  readonly list: OfMap
-  readonly keys: OfMap
-  readonly export: OfMap & {
-    /** Say of each entry what it is, so that `put` can make the same of it. Default: keys and values alone. */
-    readonly kinds?: boolean
-  }
-  readonly watch: OfMap & { readonly key?: string }
-  readonly history: OfKey
-  readonly hello: Common
-  readonly status: Common
-  readonly peers: Asking
-  /** Take part in the swarm by way of the agent: see `guest-channel.ts`. */
-  readonly join: Common & { readonly peers?: readonly string[] }
-  readonly stop: Common
-}
-
-export type Command = keyof Takes
-
-/** A request of one of these commands. */
-export type RequestOf<Name extends Command> = {
-  readonly [One in Name]: { readonly command: One } & Takes[One]
-}[Name]
-
-export type Request = RequestOf<Command>
 
 /** A failure that is about one of the entries of a `put`. */
 export class EntryFailure extends Failure {
@@ -164,27 +68,6 @@ const isCode = (code: unknown): code is FailureCode =>
 
 export const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const KINDS: ReadonlySet<unknown> = new Set(['hot', 'counter', 'list', 'raw', 'part', undefined])
-
-const isCount = (value: unknown): boolean =>
-  value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0)
-
-/** Whether there are such types shows when they are put back. */
-const isTypes = (value: unknown): boolean =>
-  value === undefined ||
-  (isFields(value) && Object.values(value).every((type) => typeof type === 'string'))
-
-/** Is it what may be said of an entry? */
-export const isAbout = (value: unknown): value is EntryAbout =>
-  isFields(value) &&
-  KINDS.has(value.kind) &&
-  KINDS.has(value.of) &&
-  value.of !== 'part' &&
-  isCount(value.from) &&
-  isCount(value.at) &&
-  isTypes(value.types) &&
-  (value.end === undefined || value.end === true)
 
 /** The JSON value of a line; undefined where it is none. */
 export const parseLine = (line: string): unknown => {
@@ -287,7 +170,7 @@ export const decodeAnswer = (line: string): Fields => {
   const value = parseLine(line)
   if (isFields(value) && value.status === 'ok' && isFields(value.data)) return value.data
   if (isFields(value) && value.status === 'error') throw failureOf(value)
-  throw new Failure('internal', `the agent answered what is no answer: "${line.slice(0, 80)}"`, {
-    hint: 'see whether command and agent are of one version',
+  throw new Failure('internal', `the agent sent a malformed answer: "${line.slice(0, 80)}"`, {
+    hint: 'use the same version for command and agent',
   })
 }

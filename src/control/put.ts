@@ -14,8 +14,9 @@ import {
   restoreEntries,
   toArgumentFailure,
 } from '../maps/index.ts'
+import type { Entry } from './entry.ts'
 import type { Parts } from './parts.ts'
-import { type Entry, EntryFailure } from './protocol.ts'
+import { EntryFailure } from './protocol.ts'
 
 interface PutOptions {
   /** Write what is of no kind in the layout for keys that are written all day. */

@@ -154,9 +154,13 @@ const refuse = (socket: Socket): void => {
   socket.resume() // what it asks is thrown away, so that it is not stuck before it reads this
   socket.end(
     encodeFailure(
-      new Failure('connection_failed', `the agent serves ${MAX_CLIENTS} clients, and no more`, {
-        hint: 'try again when another has its answer; each watch and each wait is one of them',
-      }),
+      new Failure(
+        'connection_failed',
+        `the agent already serves ${MAX_CLIENTS} clients, its maximum`,
+        {
+          hint: 'try again when another has its answer; each watch and each wait counts as one',
+        },
+      ),
     ),
   )
   socket.setTimeout(REFUSED_MS, () => socket.destroy())

@@ -29,13 +29,14 @@ import {
 import { packageVersion } from '../package-version.ts'
 import type { Relay } from '../transports/relay.ts'
 import { type Answer, type Channel, Farewell, type Handle, Rows, Subscription } from './answers.ts'
+import type { Command, Request, RequestOf } from './commands.ts'
 import { exportRows } from './export-rows.ts'
 import { guestChannel } from './guest-channel.ts'
 import { hearPeer } from './hear-peer.ts'
 import { mergeHistory } from './history.ts'
 import { HistoryLog } from './history-log.ts'
 import { Parts } from './parts.ts'
-import { type Command, type Fields, PROTOCOL, type Request, type RequestOf } from './protocol.ts'
+import { type Fields, PROTOCOL } from './protocol.ts'
 import { putEntries } from './put.ts'
 import { Writers } from './writers.ts'
 
@@ -139,7 +140,7 @@ class Service {
   #join({ peers = [] }: RequestOf<'join'>): Channel {
     const { relay } = this.#options
     if (!relay) {
-      throw new Failure('invalid_argument', 'no further program can take part through this agent', {
+      throw new Failure('invalid_argument', 'this agent admits no further program', {
         hint: 'start it with pilot-gossip run, or openMap with a data folder',
       })
     }
@@ -162,14 +163,14 @@ class Service {
     if (protocol !== PROTOCOL) {
       throw new Failure(
         'invalid_argument',
-        `the client speaks version ${protocol}, this agent version ${PROTOCOL}`,
+        `the client uses protocol version ${protocol}, this agent version ${PROTOCOL}`,
         { hint: 'install client and agent of one version' },
       )
     }
     if (wanted === undefined || wanted === this.#agent.swarm) return
     throw new Failure(
       'invalid_argument',
-      `the agent here is of the swarm "${this.#agent.swarm}", not of "${wanted}"`,
+      `the agent here belongs to the swarm "${this.#agent.swarm}", not of "${wanted}"`,
       { hint: `leave --swarm out, or name the folder of the other agent with --data DIR` },
     )
   }
@@ -178,7 +179,7 @@ class Service {
     const value = readEntry(this.#agent.doc, map, key)
     if (value !== undefined) return value
     throw new Failure('not_found', `no key ${quote(key)} in map ${quote(map)}`, {
-      hint: 'list tells which there are; a key that others wrote may be on its way',
+      hint: 'run list to see all keys; a key that others wrote may be on its way',
     })
   }
 
@@ -186,7 +187,7 @@ class Service {
     const part = readPath(this.#value(map, key), path)
     if (part !== undefined) return part
     throw new Failure('not_found', `nothing at ${quote(path)} in the value of ${quote(key)}`, {
-      hint: 'get without --path tells the whole value',
+      hint: 'run get without --path to see the whole value',
     })
   }
 
@@ -243,7 +244,7 @@ class Service {
     const changes = all.slice(0, MAX_HISTORY).map((change) => this.#withNode(change))
     if (all.length > 0) return { map, key, changes, left: all.length - changes.length }
     throw new Failure('not_found', `nothing is known of key ${quote(key)} in map ${quote(map)}`, {
-      hint: 'list tells which keys there are',
+      hint: 'run list to see all keys',
     })
   }
 
@@ -273,7 +274,10 @@ class Service {
   #stop(): Farewell {
     const { onStop } = this.#options
     if (onStop) return new Farewell({ pid: process.pid, stopping: true }, onStop)
-    throw new Failure('invalid_argument', 'this agent is part of a program and stops with it')
+    throw new Failure(
+      'invalid_argument',
+      'this agent is part of a program, and stops when that does',
+    )
   }
 }
 

@@ -12,7 +12,8 @@
 import { Failure, toFailure } from '../errors.ts'
 import { ControlClient, type ExportRequest, type WatchRequest } from './client.ts'
 import { type Connection, hasStopped, type OneAnswer } from './connection.ts'
-import { decodeAnswer, type Entry, type Fields } from './protocol.ts'
+import type { Entry } from './entry.ts'
+import { decodeAnswer, type Fields } from './protocol.ts'
 
 /** Milliseconds after which a connection is not used again: an agent lets go who is silent for 30,000. */
 const MAX_IDLE_MS = 20_000

@@ -26,7 +26,8 @@ const runArgs = (name: string): string[] => [
   ...['--name', 'a', '--data', folder(name)],
 ]
 
-const GONE = /^pilot-gossip: the data folder ".*" was removed, moved or replaced: the agent ends/m
+const GONE =
+  /^pilot-gossip: the data folder ".*" was removed, moved or replaced, so the agent ends/m
 
 const ends: Readonly<Record<string, (dir: string) => void>> = {
   removed: (dir) => rmSync(dir, { recursive: true }),

@@ -226,7 +226,7 @@ const refused: readonly (readonly [string[], number, string, string | RegExp])[]
     ['get', 'n', '--swarm', 'other'],
     2,
     'invalid_argument',
-    'the agent here is of the swarm "kv", not of "other"',
+    'the agent here belongs to the swarm "kv", not of "other"',
   ],
 ]
 

@@ -192,9 +192,9 @@ test('run: the name in a mailbox comes from the data folder', () => {
 
 test('run: what cannot be is refused with what to do', async () => {
   const bad: readonly (readonly [Parameters<typeof planRun>[0], string])[] = [
-    [{ swarm: 'kv', ws: '65536' }, '--ws "65536" is no port'],
-    [{ swarm: 'kv', ws: '' }, '--ws "" is no port'],
-    [{ swarm: 'kv', 'ws-read-only': true }, '--ws-read-only means nothing without --ws'],
+    [{ swarm: 'kv', ws: '65536' }, '--ws "65536" is not a port'],
+    [{ swarm: 'kv', ws: '' }, '--ws "" is not a port'],
+    [{ swarm: 'kv', 'ws-read-only': true }, '--ws-read-only needs --ws'],
     [{ swarm: 'kv', room: ['__proto__'] }, '"__proto__" is no name for a room'],
     [
       { swarm: 'kv', room: Array.from({ length: 101 }, (_, i) => `room ${i}`) },
@@ -215,9 +215,9 @@ test('run: what cannot be is refused with what to do', async () => {
       { swarm: 'kv', mailbox: '/m', network: '7' },
       '--network means nothing to the mailbox transport',
     ],
-    [{ swarm: 'kv', pilotctl: '' }, '--pilotctl names no program'],
+    [{ swarm: 'kv', pilotctl: '' }, '--pilotctl is empty'],
     [{ swarm: 'kv', peer: [''] }, '--peer "" is not usable'],
-    [{ swarm: 'kv', data: '' }, '--data names no folder'],
+    [{ swarm: 'kv', data: '' }, '--data is empty'],
     [{ swarm: 'kv', fanout: '0' }, '--fanout "0" is not usable'],
     [{ swarm: 'kv', interval: '5' }, '--interval "5" is not usable'],
   ]
@@ -257,7 +257,7 @@ test('with nothing named, the only agent that runs is meant', async () => {
     await two.open()
     const many = (await rejects(() => findTarget({}, here), /invalid_argument/)) as Failure
     assert.is(many.message, '2 agents run: one, two')
-    assert.is(many.hint, 'say which one with --swarm NAME')
+    assert.is(many.hint, 'choose one with --swarm NAME')
   } finally {
     await one.close()
     await two.close()
@@ -379,8 +379,8 @@ test('each kind of trouble is told once a minute, with a count', () => {
       'too_deep: refused a message from x: deep (1)',
       'timeout: slow (1)',
       'too_large: a change of 9 bytes is too long for a message to y (1)',
-      'internal: somebody who watches the document failed: oh (1)',
-      'damaged: b holds something else under the same digest: two have written as writer 7, 9 (1)',
+      'internal: a listener on the document failed: oh (1)',
+      'damaged: b has different content under the same digest: two agents wrote as writer 7, 9 (1)',
       'timeout: could not send to next: no answer (6)',
     ],
   )
@@ -439,8 +439,8 @@ const misuses: readonly (readonly [args: string[], message: string, hint: string
     'unknown option "-5x"',
     'before a value that begins with a dash put --: pilot-gossip set … -- -5x',
   ],
-  [['get', 'k', 'l'], '"l" is one argument too many', 'usage: pilot-gossip get KEY'],
-  [['watch', 'k', 'l'], '"l" is one argument too many', 'usage: pilot-gossip watch [KEY]'],
+  [['get', 'k', 'l'], 'unexpected argument "l"', 'usage: pilot-gossip get KEY'],
+  [['watch', 'k', 'l'], 'unexpected argument "l"', 'usage: pilot-gossip watch [KEY]'],
   [['list', '--data'], '--data needs a value', 'give it: --data DIR'],
   [
     ['list', '--data', '--map', 'm'],
@@ -450,8 +450,12 @@ const misuses: readonly (readonly [args: string[], message: string, hint: string
   [['list', '--json=yes'], '--json takes no value, but was given "yes"', 'leave "=yes" out'],
   [['export', '--format', 'xml'], '--format "xml" is not usable', 'give json or ndjson'],
   [['completion', 'csh'], 'SHELL "csh" is not usable', 'give bash, zsh or fish'],
-  [['--map', 'm'], 'no command is given', 'see: pilot-gossip help'],
-  [['run'], 'run needs the name of a swarm', 'add --swarm NAME; all its agents give the same'],
+  [['--map', 'm'], 'no command given', 'see: pilot-gossip help'],
+  [
+    ['run'],
+    'run needs the name of a swarm',
+    'add --swarm NAME; all agents of a swarm give the same name',
+  ],
   [
     ['run', '--swarm', 'kv', '--interval', 'soon'],
     '--interval "soon" is not usable',
@@ -490,7 +494,7 @@ for (const [args, message, hint] of misuses) {
 test('--json alone is no command', async () => {
   const { code, stdout, stderr } = await inProcess(['--json'])
   assert.equal([code, stdout], [2, ''])
-  assert.match(stderr, '"message":"no command is given"')
+  assert.match(stderr, '"message":"no command given"')
 })
 
 test('where no agent runs, each command says so with code 1', async () => {

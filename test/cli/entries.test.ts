@@ -97,7 +97,7 @@ test('set, get and delete of parts', async () => {
     code: 1,
     stdout: '',
     stderr:
-      'pilot-gossip: nothing at "/none" in the value of "task"\nhint: get without --path tells the whole value\n',
+      'pilot-gossip: nothing at "/none" in the value of "task"\nhint: run get without --path to see the whole value\n',
   })
   const bad = await tell('set', 'task', '1', '--path', 'owner')
   assert.equal([bad.code, bad.stdout], [2, ''])
@@ -147,7 +147,7 @@ test('increment: the new sum; what is no number is refused', async () => {
   const word = await tell('increment', 'n', 'much')
   assert.equal(
     [word.code, word.stderr],
-    [2, 'pilot-gossip: BY "much" is no number\nhint: give a number such as 2, -1 or 0.5\n'],
+    [2, 'pilot-gossip: BY "much" is not a number\nhint: give a number such as 2, -1 or 0.5\n'],
   )
   for (const by of ['"1"', 'null', '', '9007199254740993', 'NaN', 'Infinity']) {
     assert.is((await tell('increment', 'n', by)).code, 2, by)
@@ -277,7 +277,7 @@ test('wait gives up in time, and when the agent goes', async () => {
     code: 1,
     stdout: '',
     stderr:
-      'pilot-gossip: no key "never" after 100ms\nhint: wait longer with --timeout, or see with watch what comes\n',
+      'pilot-gossip: no key "never" after 100ms\nhint: wait longer with --timeout, or run watch to see what comes\n',
   })
   await tell('set', 'other', '1')
   const wrong = await tell('wait', 'other', '2', '--timeout', '100ms', '--json')
@@ -286,7 +286,7 @@ test('wait gives up in time, and when the agent goes', async () => {
     status: 'error',
     code: 'timeout',
     message: 'key "other" is not 2 after 100ms',
-    hint: 'wait longer with --timeout, or see with watch what comes',
+    hint: 'wait longer with --timeout, or run watch to see what comes',
   })
   assert.is((await tell('wait', 'k', '--timeout', '5')).code, 2)
   const going = await serve(homeDir, { name: 'going' })

@@ -1,13 +1,12 @@
-/** The grammar of the command line: how it is parsed, its help, its completion, and what it loads. */
-import { execFile, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+/** The grammar of the command line: how it is parsed, its help, and what each command loads. */
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import * as assert from 'uvu/assert'
-import { OF_KEYS } from '../../src/cli/completion-facts.ts'
 import type { Command } from '../../src/cli/grammar.ts'
-import { isService } from '../../src/cli/main.ts'
+import { lineOf } from '../../src/cli/main.ts'
 import { guess } from '../../src/cli/parse-guess.ts'
 import { isValued, parseLine, usageOf } from '../../src/cli/parse-line.ts'
 import { COMMANDS } from '../../src/cli/program.ts'
@@ -27,7 +26,7 @@ const meaning = (...words: string[]) => {
   return [command.name, args, options]
 }
 
-test('options stand anywhere, with = or without, once or several times', () => {
+test('parseLine: options stand anywhere, with or without =, once or several times', () => {
   const expected = ['get', ['k'], { map: 'm', data: '/d' }]
   assert.equal(meaning('get', 'k', '--map', 'm', '--data', '/d'), expected)
   assert.equal(meaning('--data=/d', 'get', '--map=m', 'k'), expected)
@@ -46,7 +45,7 @@ test('options stand anywhere, with = or without, once or several times', () => {
   assert.equal(meaning('set', 'k', 'v', '--path', '')[2], { path: '' })
 })
 
-test('negative numbers are values, "-" is standard input, behind -- all are values', () => {
+test('parseLine: negative numbers and "-" are values, and so is everything after --', () => {
   for (const value of ['-5', '-0.5', '-.5', '-1e3', '-2.', '-1.5E-7', '-', '']) {
     assert.equal(meaning('set', 'k', value), ['set', ['k', value], {}], value)
   }
@@ -62,7 +61,7 @@ test('negative numbers are values, "-" is standard input, behind -- all are valu
   assert.equal(meaning('--', 'get', 'k'), ['get', ['k'], {}])
 })
 
-test('--help wins over all that is wrong, --version over no command', async () => {
+test('parseLine: --help wins over any error, --version over a missing command', async () => {
   assert.equal(meaning('get', '--help'), ['help', ['get'], {}])
   assert.equal(meaning('-h', 'get', '--fast', 'a', 'b'), ['help', ['get'], {}])
   assert.equal(meaning('--help'), ['help', [], {}])
@@ -70,16 +69,17 @@ test('--help wins over all that is wrong, --version over no command', async () =
   assert.equal(meaning('-hV'), ['help', [], {}])
   await rejects(() => meaning('get', 'k', '--version'), /unknown option "--version"/)
   await rejects(() => meaning('fly', '--help'), /unknown command "fly"/)
-  await rejects(() => meaning('help', 'a', 'b'), /"b" is one argument too many/)
+  await rejects(() => meaning('help', 'a', 'b'), /unexpected argument "b"/)
 })
 
-test('a running agent alone goes on when nobody reads', () => {
-  assert.ok(isService(['--json', '--data', 'get', 'run', '--swarm', 'kv']))
-  assert.not(isService(['list', '--map', 'run']))
-  assert.not(isService([]))
+test('isService: only run continues without a reader', async () => {
+  const isService = async (...words: string[]) => (await lineOf(words)).command.isService ?? false
+  assert.ok(await isService('--json', '--data', 'get', 'run', '--swarm', 'kv'))
+  assert.not(await isService('list', '--map', 'run'))
+  assert.not(await isService())
 })
 
-test('a reader that has had enough is no failure', async () => {
+test('output: a reader that closes early is not a failure', async () => {
   for (const args of [[], ['completion', 'zsh']]) {
     const { child, ended } = startCli(args, homeEnv(temporary.dir))
     child.stdout?.destroy()
@@ -88,7 +88,7 @@ test('a reader that has had enough is no failure', async () => {
   }
 })
 
-test('guesses: typing errors, swapped letters, beginnings, other words for it', () => {
+test('guess: finds typing errors, swapped letters, beginnings and synonyms', () => {
   const at = (word: string) => guess(word, COMMANDS)
   assert.equal(at('lits'), ['list'])
   assert.equal(at('wacth'), ['watch'])
@@ -105,18 +105,18 @@ test('guesses: typing errors, swapped letters, beginnings, other words for it', 
   assert.equal(guess('cat', [{ name: 'bat' }, { name: 'rat' }, { name: 'dog' }]), ['bat', 'rat'])
 })
 
-test('the table keeps to what its readers take for granted', () => {
+test('COMMANDS: names are unique, optional arguments come last, an option has one form', () => {
   const names = COMMANDS.map(({ name }) => name)
   assert.is(new Set(names).size, names.length)
   for (const command of COMMANDS) {
     assert.match(command.name, /^[a-z]+$/)
-    for (const word of command.alike ?? []) assert.not(names.includes(word), word)
+    for (const word of command.synonyms ?? []) assert.not(names.includes(word), word)
     const optional = command.args.map(({ isOptional = false }) => isOptional)
     assert.equal(optional, [...optional].sort(), `${command.name}: what is optional comes last`)
     for (const line of command.examples ?? []) assert.match(line, `pilot-gossip ${command.name}`)
   }
-  const alike = COMMANDS.flatMap((command) => command.alike ?? [])
-  assert.is(new Set(alike).size, alike.length, 'a word leads to two commands')
+  const alike = COMMANDS.flatMap((command) => command.synonyms ?? [])
+  assert.is(new Set(alike).size, alike.length, 'a synonym leads to two commands')
   // An option may stand before the command, when nobody knows yet whose it is.
   const kinds = new Map<string, string>()
   for (const { options } of COMMANDS) {
@@ -127,14 +127,13 @@ test('the table keeps to what its readers take for granted', () => {
       kinds.set(name, kind)
     }
   }
-  for (const name of OF_KEYS) assert.ok(kinds.has(name.slice(2)), name)
 })
 
-test('every command can be loaded', async () => {
+test('COMMANDS: every command can be loaded', async () => {
   for (const { name, load } of COMMANDS) assert.type(await load(), 'function', name)
 })
 
-test('the examples of help can be parsed', () => {
+test('help: its examples can be parsed', () => {
   for (const line of COMMANDS.flatMap(({ examples = [] }) => examples)) {
     const [, words = ''] = /pilot-gossip ([^|#<&)]*)/.exec(line) ?? []
     const plain = words
@@ -151,7 +150,7 @@ const fits = (text: string, what: string): void => {
   assert.not(text.includes(' \n'), `${what}: spaces at the end of a line`)
 }
 
-test('without arguments: what it is, all commands in groups, what to try, where data lies', async () => {
+test('help: shows all commands in groups, what to try, and where data lies', async () => {
   const { code, stdout, stderr } = await inProcess([])
   assert.equal([code, stderr], [0, ''])
   assert.match(
@@ -176,7 +175,7 @@ test('without arguments: what it is, all commands in groups, what to try, where 
   }
 })
 
-test('help of each command: usage, arguments, options, examples', async () => {
+test('help COMMAND: shows usage, arguments, options and examples', async () => {
   for (const command of COMMANDS) {
     const { code, stdout, stderr } = await inProcess([command.name, '--help'])
     assert.equal([code, stderr], [0, ''], command.name)
@@ -200,7 +199,7 @@ test('help of each command: usage, arguments, options, examples', async () => {
   )
 })
 
-test('help as data, and help for a terminal', async () => {
+test('help --json: prints the commands as data', async () => {
   const { commands } = JSON.parse((await inProcess(['help', '--json'])).stdout).data
   assert.equal(
     commands.map(({ name }: Command) => name),
@@ -212,179 +211,6 @@ test('help as data, and help for a terminal', async () => {
 })
 
 const run = promisify(execFile)
-const isInstalled = (shell: string): boolean =>
-  spawnSync(shell, ['-c', 'true'], { stdio: 'ignore' }).status === 0
-
-const COMPLETE = `
-source "$1"
-shift
-COMP_WORDBREAKS=$' \\t\\n"\\'@><=;|&(:'
-for COMP_LINE; do
-  COMP_POINT=\${#COMP_LINE}
-  _pilot_gossip pilot-gossip
-  printf '%s ' \${COMPREPLY[@]+"\${COMPREPLY[@]}"}
-  echo
-done
-`
-
-/** What bash makes of these lines, the cursor at their end. */
-const completeInBash = async (
-  lines: readonly string[],
-  env: NodeJS.ProcessEnv,
-  cwd = temporary.dir,
-): Promise<string[][]> => {
-  const script = join(temporary.dir, 'completion.bash')
-  writeFileSync(script, (await inProcess(['completion', 'bash'])).stdout)
-  const args = ['--norc', '--noprofile', '-uc', COMPLETE, 'bash', script, ...lines]
-  const { stdout, stderr } = await run('bash', args, { env, cwd })
-  assert.is(stderr, '')
-  return stdout
-    .split('\n')
-    .slice(0, -1)
-    .map((line) => line.split(' ').filter((word) => word !== ''))
-}
-
-/** A folder with a program pilot-gossip in it, to be put before PATH. */
-const programFolder = (name: string, script: string): NodeJS.ProcessEnv => {
-  const dir = join(temporary.dir, name)
-  mkdirSync(dir)
-  writeFileSync(join(dir, 'pilot-gossip'), `#!/usr/bin/env bash\n${script}\n`)
-  chmodSync(join(dir, 'pilot-gossip'), 0o755)
-  return homeEnv(temporary.dir, { PATH: `${dir}:${process.env.PATH}` })
-}
-
-if (isInstalled('bash')) {
-  test('bash completes commands, options and their values', async () => {
-    const env = programFolder('no-agent', 'echo "no agent runs" >&2; exit 1')
-    const folder = join(temporary.dir, 'files')
-    mkdirSync(join(folder, 'sub folder'), { recursive: true })
-    writeFileSync(join(folder, 'state.json'), '')
-    const cases: readonly (readonly [line: string, expected: readonly string[]])[] = [
-      ['pilot-gossip he', ['help']],
-      ['pilot-gossip h', ['has', 'history', 'help']],
-      ['pilot-gossip --json wat', ['watch']],
-      ['pilot-gossip --data /x/get wat', ['watch']],
-      ['pilot-gossip --v', ['--version']],
-      ['pilot-gossip get k --', ['--path', '--map', '--swarm', '--data', '--json', '--help']],
-      ['pilot-gossip set k -5 --s', ['--string', '--swarm']],
-      ['pilot-gossip run --transport ', ['pilot', 'mailbox']],
-      ['pilot-gossip run --transport=m', ['mailbox']],
-      ['pilot-gossip export --format n', ['ndjson']],
-      ['pilot-gossip completion ', ['bash', 'zsh', 'fish']],
-      ['pilot-gossip help incr', ['increment']],
-      ['pilot-gossip import st', ['state.json']],
-      ['pilot-gossip run --data su', ['sub', 'folder']],
-      ['pilot-gossip run --data=su', ['sub', 'folder']],
-      ['pilot-gossip run --data st', []],
-      ['pilot-gossip get ', []],
-      ['pilot-gossip set -- --j', []],
-      ['pilot-gossip fly ', []],
-      ['pilot-gossip run --fanout ', []],
-    ]
-    const lines = cases.map(([line]) => line)
-    const found = await completeInBash(lines, env, folder)
-    for (const [index, [line, expected]] of cases.entries())
-      assert.equal(found[index], expected, line)
-  })
-
-  test('bash takes no key that could mean something to it', async () => {
-    const keys = [
-      'plain',
-      'task:7',
-      'task:8',
-      '"two words"',
-      '$(touch hurt)',
-      '`x`',
-      '-x',
-      'a;b',
-      'a\\x',
-    ]
-    const script = `printf '%s\\n' "$*" >>asked; cat <<'END'\n${keys.join('\n')}\nEND`
-    const env = programFolder('keys', script)
-    const lines = [
-      'pilot-gossip get ',
-      'pilot-gossip get task:',
-      'pilot-gossip --data ~/d set --map=m ta',
-      'pilot-gossip increment plain ',
-    ]
-    assert.equal(await completeInBash(lines, env), [
-      ['plain', 'task:7', 'task:8'],
-      ['7', '8'],
-      ['task:7', 'task:8'],
-      [],
-    ])
-    assert.not(existsSync(join(temporary.dir, 'hurt')))
-    assert.equal(readFileSync(join(temporary.dir, 'asked'), 'utf8').split('\n'), [
-      'keys',
-      'keys',
-      `keys --data ${temporary.dir}/d --map=m`,
-      '',
-    ])
-  })
-
-  test('bash asks the agent that runs for its keys', async () => {
-    const dir = join(temporary.dir, 'agent')
-    const server = new ControlServer({
-      dir,
-      handle: () => ({ map: 'state', keys: ['alpha', 'beta', 'two words'] }),
-    })
-    await server.open()
-    try {
-      const env = programFolder('real', `exec '${process.execPath}' --import tsx '${BIN}' "$@"`)
-      const lines = [`pilot-gossip get --data ${dir} `, `pilot-gossip has --data=${dir} be`]
-      // From the project's folder, where tsx is found.
-      assert.equal(await completeInBash(lines, env, ROOT), [['alpha', 'beta'], ['beta']])
-    } finally {
-      await server.close()
-    }
-  })
-} else {
-  test.skip('bash completes', 'bash is not installed')
-}
-
-// Where they are: few machines have all three.
-for (const shell of ['zsh', 'fish'].filter(isInstalled)) {
-  test(`${shell} takes its script`, async () => {
-    const script = join(temporary.dir, `completion.${shell}`)
-    writeFileSync(script, (await inProcess(['completion', shell])).stdout)
-    await run(shell, ['-n', script])
-  })
-}
-
-if (isInstalled('fish')) {
-  test('fish completes commands, options, values and keys', async () => {
-    const script = join(temporary.dir, 'completion.fish')
-    writeFileSync(script, (await inProcess(['completion', 'fish'])).stdout)
-    const env = programFolder('fish', `printf 'alpha\\nbeta\\n"two words"\\n'`)
-    const complete = async (line: string): Promise<string[]> => {
-      const { stdout } = await run(
-        'fish',
-        ['-c', 'source $argv[1]; complete -C $argv[2]', script, line],
-        { env },
-      )
-      return stdout
-        .split('\n')
-        .map((found) => found.split('\t')[0]!)
-        .filter((word) => word !== '')
-    }
-    assert.equal(await complete('pilot-gossip incr'), ['increment'])
-    assert.equal(await complete('pilot-gossip run --transport '), ['mailbox', 'pilot'])
-    assert.equal(await complete('pilot-gossip export --form'), ['--format'])
-    assert.equal(await complete('pilot-gossip get '), ['alpha', 'beta'])
-  })
-}
-
-test('the scripts of all shells name every command and every option', async () => {
-  for (const shell of ['bash', 'zsh', 'fish']) {
-    const { stdout } = await inProcess(['completion', shell])
-    for (const { name, options } of COMMANDS) {
-      assert.match(stdout, new RegExp(`\\b${name}\\b`), `${shell}: ${name}`)
-      for (const option of Object.keys(options)) {
-        assert.match(stdout, new RegExp(shell === 'fish' ? `-l ${option}\\b` : `--${option}\\b`))
-      }
-    }
-  }
-})
 
 /** Our own files that `get` may load. Each costs it a millisecond: look for another way before this grows. */
 const MAX_FILES = 16
@@ -395,7 +221,7 @@ const BUILTINS = ['node:fs/promises', 'node:net', 'node:os', 'node:path', 'node:
 /** Folders of the command line; all others belong to the agent. */
 const LIGHT = ['src/cli/', 'src/control/']
 
-test('get loads a few small files, and nothing that is heavy', async () => {
+test('get: loads a few small files, and nothing heavy', async () => {
   const dir = join(temporary.dir, 'hot')
   const list = join(temporary.dir, 'loaded')
   const server = new ControlServer({ dir, handle: () => ({ map: 'state', key: 'k', value: 'v' }) })
@@ -421,7 +247,7 @@ export const resolve = async (specifier, context, next) => {
   const files = loaded
     .filter((url) => url.startsWith('file:'))
     .map((url) => relative(ROOT, fileURLToPath(new URL(url))))
-  assert.ok(files.includes('src/cli/entries.ts'), `not listed: ${loaded}`)
+  assert.ok(files.includes('src/cli/requests.ts'), `not listed: ${loaded}`)
   const heavy = files.filter(
     (path) =>
       !LIGHT.some((folder) => path.startsWith(folder)) &&
@@ -431,7 +257,7 @@ export const resolve = async (specifier, context, next) => {
   assert.ok(files.length <= MAX_FILES, `${files.length} files: ${files}`)
 })
 
-test('exit codes of the program: 0, 1 and 2', async () => {
+test('the program: exits with 0, 1 or 2', async () => {
   const env = homeEnv(temporary.dir)
   const codes = await Promise.all(
     [['--version'], ['get', 'k', '--data', join(temporary.dir, 'nobody')], ['fly']].map(

@@ -246,8 +246,8 @@ test('what is written here has a hot key stay hot, and replaces a counter or a l
 })
 
 const refused: readonly (readonly [string, RegExp])[] = [
-  ['{"key":"k","kind":"odd","value":1}', /^pilot-gossip: line 2 is of no known kind: /],
-  ['{"key":"k","kind":"list","from":-1,"value":[]}', /line 2 is of no known kind/],
+  ['{"key":"k","kind":"odd","value":1}', /^pilot-gossip: line 2 has an unknown kind: /],
+  ['{"key":"k","kind":"list","from":-1,"value":[]}', /line 2 has an unknown kind/],
   ['{"key":"k","kind":"list","value":1}', /line 2: value of "k" is "1", but a list is an array/],
   [
     '{"key":"k","kind":"counter","value":[1]}',
@@ -257,8 +257,8 @@ const refused: readonly (readonly [string, RegExp])[] = [
   ['{"key":"first","kind":"list","from":2,"value":[1]}', /"first" is no list that could go on/],
   ['{"key":"__proto__","kind":"hot","value":1}', /line 2: key "__proto__" is reserved/],
   ['{"key":"k","kind":"part","at":5,"value":"x"}', /line 2: the parts of "k" do not follow/],
-  ['{"key":"k","kind":"part","at":0,"end":true,"value":"[1"}', /line 2: the parts .* no JSON/],
-  ['{"key":"k","kind":"part","at":0,"value":1}', /line 2: the parts of "k" are no text/],
+  ['{"key":"k","kind":"part","at":0,"end":true,"value":"[1"}', /line 2: the parts .* not JSON/],
+  ['{"key":"k","kind":"part","at":0,"value":1}', /line 2: the parts of "k" are not text/],
 ]
 
 for (const [line, expected] of refused) {
@@ -301,7 +301,7 @@ test('an object as export writes it is read by lines where it is too long to be 
   await rejects(() => read(JSON.stringify(Object.fromEntries(entries)), 5_000), /too_large/)
   await rejects(
     () => read(`{\n  nonsense\n${'x'.repeat(9_000)}`, 5_000),
-    /line 2 is no entry: +nons/,
+    /line 2 is not an entry: +nons/,
   )
 })
 

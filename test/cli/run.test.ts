@@ -227,16 +227,16 @@ test('an agent that is killed while it starts is told', async () => {
   assert.equal(failureOf(ended), {
     status: 'error',
     code: 'internal',
-    message: 'the agent ended before it had started (SIGKILL)',
-    hint: `its last words may be in ${join(folder('dead'), 'agent.log')}`,
+    message: 'the agent ended before it was ready (SIGKILL)',
+    hint: `read its log: ${join(folder('dead'), 'agent.log')}`,
   })
 })
 
 test('a start that takes too long is given up, and ended', async () => {
-  const context = { io: processIo(() => true), isJson: true }
+  const context = { io: processIo(), isJson: true }
   const plan = planRun(endless('late'), env)
   const failure = await rejects(() => detach(context, plan, { startMs: 1_000 }), /^timeout/)
-  assert.is(failure.message, `the agent on "${folder('late')}" has not started within 1 s`)
+  assert.is(failure.message, `the agent on "${folder('late')}" did not start within 1 s`)
   assert.equal(signsOf('late'), [])
 })
 
@@ -259,7 +259,7 @@ test('stop gives up on an agent that hangs, and names its process', async () => 
   assert.is(code, 'timeout')
   assert.is(
     message,
-    `the agent on "${folder('hung')}" (process ${agent.child.pid}) has not stopped within 0.2 s`,
+    `the agent on "${folder('hung')}" (process ${agent.child.pid}) did not stop within 0.2 s`,
   )
   // It was asked, and does it as soon as it can.
   assert.is((await agent.ended).code, 0)

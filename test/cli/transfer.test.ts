@@ -154,11 +154,11 @@ test('many lines are a few requests, each one transaction', async () => {
 
 /** Bad lines, each behind 5,000 good ones and before one more; all in a batch behind the first. */
 const badLines: readonly (readonly [string | Buffer, RegExp])[] = [
-  ['nonsense', /^line 5001 is no entry: nonsense;/],
-  ['{"key":"k"}', /^line 5001 is no entry: \{"key":"k"\};/],
-  ['{"key":1,"value":1}', /^line 5001 is no entry/],
-  ['[1]', /^line 5001 is no entry/],
-  ['{"key":"k","value":1} x', /^line 5001 is no entry/],
+  ['nonsense', /^line 5001 is not an entry: nonsense;/],
+  ['{"key":"k"}', /^line 5001 is not an entry: \{"key":"k"\};/],
+  ['{"key":1,"value":1}', /^line 5001 is not an entry/],
+  ['[1]', /^line 5001 is not an entry/],
+  ['{"key":"k","value":1} x', /^line 5001 is not an entry/],
   ['{"key":"k","value":9007199254740993}', /^line 5001: number 9007199254740993 cannot be kept/],
   ['{"key":"k","value":[1e999]}', /^line 5001: number 1e999 cannot be kept/],
   ['{"key":"__proto__","value":1}', /^line 5001: key "__proto__" is reserved/],
@@ -170,7 +170,7 @@ const badLines: readonly (readonly [string | Buffer, RegExp])[] = [
   ],
   [`{"key":"k","value":"${'x'.repeat(16_777_180)}"}`, /^line 5001: key and value take \d+ bytes/],
   [`{"key":"k","value":"${'x'.repeat(17_000_000)}"}`, /^line 5001: the line is longer than/],
-  [Buffer.from([0x22, 0xff, 0x22]), /^line 5001: the line is no UTF-8/],
+  [Buffer.from([0x22, 0xff, 0x22]), /^line 5001: the line is not UTF-8/],
 ]
 
 for (const [index, [bad, expected]] of badLines.entries()) {
@@ -187,17 +187,17 @@ for (const [index, [bad, expected]] of badLines.entries()) {
     assert.equal([code, stdout], [2 - Number(/longer than/.test(stderr)), ''])
     const { message } = JSON.parse(stderr)
     assert.match(message, expected)
-    assert.match(message, /; 5000 entries before are imported$/)
+    assert.match(message, /; 5000 entries before were imported$/)
     const keys = keysOf(a.agent.doc, map)
     assert.equal([keys.length, keys.at(-1)], [5_000, 'k004999'])
   })
 }
 
-test('the first line is bad: nothing is imported', async () => {
+test('the first line is bad: no entry was imported', async () => {
   const { stderr } = await tell('import', fileOf('{"a":1}\n'), '--map', 'first')
   assert.is(
     stderr,
-    'pilot-gossip: line 1 is no entry: {"a":1}; nothing is imported\nhint: write {"key":"k","value":1}, one a line; for a file that is one JSON object: --format json\n',
+    'pilot-gossip: line 1 is not an entry: {"a":1}; no entry was imported\nhint: write {"key":"k","value":1}, one a line; for a file that is one JSON object: --format json\n',
   )
 })
 
@@ -205,14 +205,14 @@ test('what is no JSON object is refused as a whole', async () => {
   const bad: readonly (readonly [string, RegExp])[] = [
     [
       '{"key":"a","value":1}\n{"key":"b","value":2}\n',
-      /the input is no JSON: .*nothing is imported\nhint: for one entry a line: --format ndjson/,
+      /the input is not JSON: .*no entry was imported\nhint: for one entry a line: --format ndjson/,
     ],
-    ['[1]', /JSON, but no object of keys and values; nothing is imported/],
-    ['{"a":1e999}', /number 1e999 cannot be kept exactly; nothing/],
-    ['', /the input is no JSON/],
+    ['[1]', /JSON, but not an object of keys and values; no entry was imported/],
+    ['{"a":1e999}', /number 1e999 cannot be kept exactly; no entry/],
+    ['', /the input is not JSON/],
     [
       '{"a":1,"__proto__":2,"z":3}',
-      /entry "__proto__": key "__proto__" is reserved.*; 1 entry before is imported/,
+      /entry "__proto__": key "__proto__" is reserved.*; 1 entry before was imported/,
     ],
   ]
   for (const [text, expected] of bad) {
@@ -233,7 +233,7 @@ test('files that cannot be read or written, and a format that is none', async ()
   assert.is(missing.code, 1)
   assert.match(
     missing.stderr,
-    /^pilot-gossip: ".*missing" cannot be read: ENOENT.*; nothing is imported\nhint: give a file/,
+    /^pilot-gossip: ".*missing" cannot be read: ENOENT.*; no entry was imported\nhint: give a file/,
   )
   const directory = await tell('import', homeDir)
   assert.match(directory.stderr, /cannot be read: EISDIR/)
@@ -323,7 +323,7 @@ test('an entry that is refused ends an import whose input goes on', async () => 
   assert.is(code, 2)
   assert.match(
     stderr,
-    /^pilot-gossip: line 2: key "__proto__" is reserved.*; 1 entry before is imported\n/,
+    /^pilot-gossip: line 2: key "__proto__" is reserved.*; 1 entry before was imported\n/,
   )
 })
 
@@ -396,11 +396,11 @@ test('the agent is killed in the middle: what was told to be imported is there a
   const { code, stdout, stderr } = await importing.ended
   await feed
   assert.equal([code, stdout], [1, ''])
-  const imported = Number(/has stopped; (\d+) entries before are imported\n/.exec(stderr)?.[1])
+  const imported = Number(/has stopped; (\d+) entries before were imported\n/.exec(stderr)?.[1])
   assert.ok(imported > 0 && imported < sent, stderr)
   assert.match(
     stderr,
-    /\nhint: start it again with: pilot-gossip run .* --detach; to import it again does no harm\n$/,
+    /\nhint: start it again with: pilot-gossip run .* --detach; importing it again is safe\n$/,
   )
   const again = start(run)
   await again.shows(/\n/)

@@ -101,7 +101,7 @@ test('a line is as long as it may be, and no longer', async () => {
 test('a line that is no UTF-8 is refused, and the next is read', async () => {
   const lines = new Lines(100)
   lines.push(Buffer.from([0xff, 0x0a, 0x61, 0x0a]))
-  await rejects(() => lines.shift(), /invalid_argument the line is no UTF-8/)
+  await rejects(() => lines.shift(), /invalid_argument the line is not UTF-8/)
   assert.is(lines.shift(), 'a')
 })
 
@@ -109,10 +109,10 @@ test('requests are looked at before they are believed', async () => {
   assert.equal(decodeRequest('{"command":"get","key":"k"}'), { command: 'get', key: 'k' })
   assert.equal(decodeRequest('{"command":"set","key":"k","value":null}').command, 'set')
   const bad: readonly (readonly [string, RegExp])[] = [
-    ['', /no JSON object/],
-    ['nonsense', /no JSON object/],
-    ['[]', /no JSON object/],
-    ['null', /no JSON object/],
+    ['', /not a JSON object/],
+    ['nonsense', /not a JSON object/],
+    ['[]', /not a JSON object/],
+    ['null', /not a JSON object/],
     ['{}', /there is no command undefined/],
     ['{"command":"drop"}', /there is no command "drop"/],
     ['{"command":"constructor"}', /there is no command "constructor"/],
@@ -175,7 +175,7 @@ test('answers come back as they were, failures too', async () => {
   assert.equal([back.code, back.hint], ['inbox_full', 'wait'])
   await rejects(() => decodeAnswer('{"status":"error","code":"odd","message":"m"}'), /internal m/)
   for (const line of ['', '{}', '{"status":"ok"}', '{"status":"ok","data":[]}']) {
-    await rejects(() => decodeAnswer(line), /internal .*no answer/)
+    await rejects(() => decodeAnswer(line), /internal .*malformed answer/)
   }
 })
 
@@ -341,10 +341,10 @@ test('garbage is answered with an error each, and the client may go on', async (
   assert.equal(
     answers.map(({ status, message, data }) => message ?? data ?? status),
     [
-      'the request is no JSON object',
-      'the request is no JSON object',
+      'the request is not a JSON object',
+      'the request is not a JSON object',
       { request: { command: 'status' } },
-      'the line is no UTF-8',
+      'the line is not UTF-8',
       { request: { command: 'list' } },
     ],
   )
@@ -642,7 +642,7 @@ test('an answer that does not come is a failure, not a wait without end', async 
   const { client } = await start(() => new Promise(() => undefined))
   const connection = await client.open()
   connection.send({ command: 'status' })
-  await rejects(() => connection.receive(50), /timeout .* gave no answer in time/)
+  await rejects(() => connection.receive(50), /timeout .* did not answer in time/)
   connection.close()
 })
 
@@ -652,7 +652,7 @@ test('more clients than are served: told so, and served when others have gone', 
   const [first] = all
   await rejects(
     () => client.ask({ command: 'list' }),
-    /connection_failed the agent serves 256 clients, and no more/,
+    /connection_failed the agent already serves 256 clients, its maximum/,
   )
   first?.socket.destroy()
   await until('a place', async () => {

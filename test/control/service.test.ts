@@ -213,8 +213,11 @@ test('what cannot be kept is an invalid argument, wherever it comes', async () =
       { command: 'set', map: 'pilot-gossip:hot', key: 'k', value: 1 },
       /invalid_argument .*reserved/,
     ],
-    [{ command: 'get', key: 'k', swarm: 'other' }, /invalid_argument the agent here is of .*"kv"/],
-    [{ command: 'stop', swarm: 'other' }, /invalid_argument the agent here is of/],
+    [
+      { command: 'get', key: 'k', swarm: 'other' },
+      /invalid_argument the agent here belongs to .*"kv"/,
+    ],
+    [{ command: 'stop', swarm: 'other' }, /invalid_argument the agent here belongs to/],
   ]
   for (const [request, expected] of bad) await rejects(() => client.ask(request), expected)
   assert.is((await client.ask({ command: 'has', key: 'k' })).has, false)

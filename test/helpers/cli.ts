@@ -65,6 +65,7 @@ export const inProcess = async (
     hasColors: false,
     env,
     readInput: async () => input,
+    outliveReader: () => undefined,
   }
   const code = await main(args, io)
   return { code, ...told }

@@ -399,8 +399,8 @@ class _Connection:
     def _late(self) -> PilotGossipError:
         return PilotGossipError(
             "timeout",
-            f'the agent on "{self._folder}" gave no answer in time',
-            "it is busy or hangs: see what it prints, and start it again",
+            f'the agent on "{self._folder}" did not answer in time',
+            "it is busy or hangs: check what it prints, and start it again",
         )
 
 

@@ -1,0 +1,195 @@
+/**
+ * The commands that ask the running agent. The table of commands says how arguments and options
+ * make a request; here stands how each answer is printed. Loads nothing heavy: scripts call these
+ * commands all day.
+ *
+ * ```ts
+ * const request = await requestOf(context, 'set', ['k', '[1]'], { hot: true })
+ * // { command: 'set', key: 'k', value: [1], hot: true }
+ * ```
+ */
+import type { CommandSpec, Given, Help, Options, OptionsOf } from '../control/command.ts'
+import { COMMANDS, type RequestOf, type Command as WireName } from '../control/commands.ts'
+import type { OneAnswer } from '../control/connection.ts'
+import { type Fields, MAX_REQUEST_BYTES, stringify } from '../control/protocol.ts'
+import { Failure } from '../errors.ts'
+import type { Answered, Command, Run, Value } from './grammar.ts'
+import { type Context, report } from './report.ts'
+import { reach, type TargetOptions } from './target.ts'
+import { count, showJson, showKey, styler, table } from './text.ts'
+
+const DATA_OPTION = {
+  data: { value: 'DIR', about: 'the agent with that data folder' },
+} as const satisfies Options
+
+/** What a command that asks an agent receives: its own options, and those that say which agent. */
+type Asked<Spec extends CommandSpec> = Given<
+  OptionsOf<Spec['fields']> &
+    (Spec['local'] extends { readonly options: infer O extends Options } ? O : unknown) &
+    typeof DATA_OPTION
+>
+
+/** A command on the line, with the arguments and options of its fields. */
+export const onLine = <const Spec extends CommandSpec & { readonly help: Help }>(
+  name: string,
+  { fields, local = {}, help }: Spec,
+  load: () => Promise<Run<Asked<Spec>>>,
+): Command => {
+  const all = Object.entries(fields)
+  return {
+    name,
+    ...help,
+    args: [...all.flatMap(([, { argument = [] }]) => argument), ...(local.args ?? [])],
+    options: {
+      ...local.options,
+      ...Object.fromEntries(
+        all.flatMap(([field, { option }]) => (option ? [[field, option]] : [])),
+      ),
+      ...DATA_OPTION,
+    },
+    load: load as unknown as Command['load'], // the parser makes options of exactly this form
+  }
+}
+
+/** VALUE as it is given: JSON if it parses, else a string. `-` stands for standard input. */
+export const readValue = async (
+  { io }: Context,
+  text: string,
+  isString: boolean,
+): Promise<unknown> => {
+  const { parseValue, trimLineBreak } = await import('./value.ts')
+  const given = text === '-' ? trimLineBreak(await io.readInput(MAX_REQUEST_BYTES)) : text
+  return isString ? given : parseValue(given)
+}
+
+/** Throws a Failure (invalid_argument) unless it is a number that can be kept exactly. */
+const readNumber = async (word: string, text: string): Promise<number> => {
+  const { parseValue } = await import('./value.ts')
+  const number = parseValue(text)
+  if (typeof number === 'number') return number
+  throw new Failure('invalid_argument', `${word} "${text}" is not a number`, {
+    hint: 'give a number such as 2, -1 or 0.5',
+  })
+}
+
+/**
+ * The request that a line makes: each field of the command that was given. Rejects with a Failure
+ * (invalid_argument) for a value of the wrong kind.
+ */
+export const requestOf = async <Name extends WireName>(
+  context: Context,
+  command: Name,
+  args: readonly string[],
+  given: object,
+  { fields }: CommandSpec = COMMANDS[command],
+): Promise<RequestOf<Name>> => {
+  const options = given as Readonly<Record<string, Value | undefined>>
+  const request: Record<string, unknown> = { command }
+  const left = [...args]
+  for (const [name, { kind, argument }] of Object.entries(fields)) {
+    const value = argument ? left.shift() : options[name]
+    if (value === undefined) continue
+    const text = String(value)
+    if (kind === 'json') request[name] = await readValue(context, text, options.string === true)
+    else if (kind === 'number')
+      request[name] = await readNumber(argument?.name ?? `--${name}`, text)
+    else request[name] = value
+  }
+  return request as unknown as RequestOf<Name> // of the kinds that the table names
+}
+
+type Show<Name extends OneAnswer['command']> = (
+  answered: Answered<Name>,
+) => string | Promise<string>
+
+/** A command that prints the answer to one request, and exits with what `codeOf` says. */
+export const asking = <Name extends OneAnswer['command']>(
+  name: Name,
+  spec: CommandSpec & { readonly help: Help },
+  show: Show<Name>,
+  codeOf: (data: Fields) => number = () => 0,
+): Command => {
+  const run = async (
+    context: Context,
+    args: readonly string[],
+    options: TargetOptions,
+  ): Promise<number> => {
+    const request = await requestOf(context, name, args, options, spec)
+    const { client, dir } = await reach(context, options)
+    const data = await client.ask(request as OneAnswer)
+    const text = context.isJson ? '' : await show({ context, dir, request, data })
+    report(context, data, () => text)
+    return codeOf(data)
+  }
+  return onLine(name, spec, async () => run as Run<unknown>)
+}
+
+/** A string as it is, all else as JSON. */
+export const showValue = (value: unknown): string =>
+  `${typeof value === 'string' ? value : stringify(value)}\n`
+
+/** The key, and the part of its value that was asked for. */
+const showPart = (key: string, path = ''): string =>
+  path === '' ? showKey(key) : `${showKey(key)} ${showKey(path)}`
+
+/** An empty map is not a failure, but it has no output either. */
+const warnEmpty = ({ context, data }: Answered): string => {
+  context.io.err(`map ${showJson(data.map)} is empty\n`)
+  return ''
+}
+
+const showList = (answered: Answered): string => {
+  const { io } = answered.context
+  const rows = Object.entries(answered.data.entries as Fields)
+  if (rows.length === 0) return warnEmpty(answered)
+  const style = styler(io.hasColors)
+  return table(
+    ['KEY', 'VALUE'],
+    rows.map(([key, value]) => [showKey(key), showJson(value)]),
+    { width: io.isTerminal ? io.columns : undefined, head: (line) => style('bold', line) },
+  )
+}
+
+/** One a line. A key with a space or a control character in it is quoted as in JSON. */
+const showKeys = (answered: Answered): string => {
+  const keys = answered.data.keys as readonly string[]
+  return keys.length === 0 ? warnEmpty(answered) : keys.map((key) => `${showKey(key)}\n`).join('')
+}
+
+/** In the order of help. `has` exits with 1 if there is no such key, for `if pilot-gossip has KEY`. */
+export const REQUESTS = {
+  status: asking('status', COMMANDS.status, async (answered) =>
+    (await import('./status.ts')).showStatus(answered),
+  ),
+  set: asking(
+    'set',
+    COMMANDS.set,
+    ({ request: { key, path, value } }) => `${showPart(key, path)} = ${showJson(value)}\n`,
+  ),
+  get: asking('get', COMMANDS.get, ({ data }) => showValue(data.value)),
+  delete: asking(
+    'delete',
+    COMMANDS.delete,
+    ({ request: { key, path } }) => `deleted ${showPart(key, path)}\n`,
+  ),
+  has: asking(
+    'has',
+    COMMANDS.has,
+    ({ data }) => `${data.has}\n`,
+    ({ has }) => (has === true ? 0 : 1),
+  ),
+  keys: asking('keys', COMMANDS.keys, showKeys),
+  list: asking('list', COMMANDS.list, showList),
+  increment: asking('increment', COMMANDS.increment, ({ data }) => showValue(data.value)),
+  append: asking(
+    'append',
+    COMMANDS.append,
+    ({ request: { key }, data }) => `${showKey(key)} has ${count(Number(data.length), 'item')}\n`,
+  ),
+  history: asking('history', COMMANDS.history, async (answered) =>
+    (await import('./history.ts')).showHistory(answered),
+  ),
+  peers: asking('peers', COMMANDS.peers, async (answered) =>
+    (await import('./peers.ts')).showAll(answered),
+  ),
+} as const satisfies Readonly<Record<string, Command>>

@@ -1,0 +1,258 @@
+/**
+ * The commands that a running agent answers, each described once. The types of requests, the
+ * decoder, and the options, help and completion of the command line all come from this table.
+ *
+ * ```ts
+ * COMMANDS.get.fields.key // { kind: 'text', isNeeded: true, argument: { name: 'KEY', … } }
+ * const request: RequestOf<'get'> = { command: 'get', key: 'k' }
+ * ```
+ */
+import type { CommandSpec, FieldTable, RequestFrom } from './command.ts'
+
+/** For every request. The agent refuses one for another swarm, or in another version of the protocol. */
+export const TARGET_FIELDS = {
+  swarm: { kind: 'text', option: { value: 'NAME', about: 'the agent of that swarm' } },
+  protocol: { kind: 'number' },
+} as const satisfies FieldTable
+
+export const MAP_FIELDS = {
+  map: { kind: 'text', option: { value: 'NAME', about: 'another map (default: state)' } },
+  ...TARGET_FIELDS,
+} as const satisfies FieldTable
+
+export const KEY_FIELD = {
+  key: {
+    kind: 'text',
+    isNeeded: true,
+    argument: { name: 'KEY', about: 'the key of an entry' },
+  },
+} as const satisfies FieldTable
+
+const VALUE_FIELD = {
+  value: {
+    kind: 'json',
+    isNeeded: true,
+    argument: { name: 'VALUE', about: 'JSON, a string, or - for standard input' },
+  },
+} as const satisfies FieldTable
+
+const PATH_FIELD = {
+  path: {
+    kind: 'text',
+    option: { value: 'POINTER', about: 'a part of the value: /items/0/name' },
+  },
+} as const satisfies FieldTable
+
+export const HOT_FIELD = {
+  hot: { kind: 'flag', option: { about: 'keep it small however often it is overwritten' } },
+} as const satisfies FieldTable
+
+export const STRING_OPTION = {
+  string: { about: 'take VALUE as a string, whatever it looks like' },
+} as const
+
+export const TIMEOUT_OPTION = {
+  timeout: { value: 'TIME', about: 'give up after that: 500ms, 5s, 1m' },
+} as const
+
+export const FORMAT_OPTION = {
+  format: {
+    value: 'FORMAT',
+    about: 'json or ndjson (default: json for a name in .json)',
+    choices: ['json', 'ndjson'],
+  },
+} as const
+
+export const FORMAT_HELP =
+  'json is one object of keys and values. ndjson is a line {"key":"k","value":1} for each entry, and may have any length. import takes what export writes. Lines keep counters, lists and hot keys as such ("kind"); an object keeps values alone.'
+
+const VALUE_HELP =
+  'VALUE is JSON if it parses, else a string. "-" reads standard input, without the line break at its end. Put "--" before a string that begins with a dash.'
+
+const PEERS_HELP =
+  'STATE of a peer: "in sync", "differs", or "pending" until it reports its state after the last change here (inSync in JSON: true, false, null); "not heard" if nothing came from it, "failing" if nothing reaches it.'
+
+const PATH_HELP =
+  'POINTER is a JSON Pointer (RFC 6901): a slash before each name or index. "-" is the place after the last item of an array.'
+
+export const COMMANDS = {
+  set: {
+    fields: { ...KEY_FIELD, ...VALUE_FIELD, ...PATH_FIELD, ...HOT_FIELD, ...MAP_FIELDS },
+    local: { options: STRING_OPTION },
+    help: {
+      group: 'Entries',
+      about: 'write an entry',
+      paragraphs: [VALUE_HELP, PATH_HELP],
+      examples: [
+        `pilot-gossip set task:7 '{"owner":"a","done":false}'`,
+        'pilot-gossip set task:7 true --path /done',
+        'pilot-gossip set phone 5550100 --string',
+        'date | pilot-gossip set seen - --hot',
+      ],
+      synonyms: ['put', 'write', 'add', 'update'],
+    },
+  },
+  get: {
+    fields: { ...KEY_FIELD, ...PATH_FIELD, ...MAP_FIELDS },
+    help: {
+      group: 'Entries',
+      about: 'print the value of a key',
+      paragraphs: [
+        'Strings are printed as they are, all else as JSON. Exit code 1 if there is no such key.',
+      ],
+      examples: ['pilot-gossip get greeting', 'pilot-gossip get task:7 --path /owner'],
+      synonyms: ['read', 'show', 'cat', 'print'],
+    },
+  },
+  delete: {
+    fields: { ...KEY_FIELD, ...PATH_FIELD, ...MAP_FIELDS },
+    help: {
+      group: 'Entries',
+      about: 'remove an entry',
+      examples: ['pilot-gossip delete greeting', 'pilot-gossip delete task:7 --path /done'],
+      synonyms: ['rm', 'del', 'remove', 'unset', 'drop'],
+    },
+  },
+  has: {
+    fields: { ...KEY_FIELD, ...MAP_FIELDS },
+    help: {
+      group: 'Entries',
+      about: 'check for a key: exit code 0 if it is there, else 1',
+      paragraphs: ['Prints true or false. If the agent cannot be asked, it says why and exits 1.'],
+      examples: ['pilot-gossip has task:7 && echo taken'],
+      synonyms: ['exists', 'contains', 'test'],
+    },
+  },
+  keys: {
+    fields: MAP_FIELDS,
+    help: {
+      group: 'Entries',
+      about: 'print all keys',
+      paragraphs: ['One a line, sorted. A key with a space or a quote in it is printed as JSON.'],
+      examples: ['pilot-gossip keys --map tasks'],
+    },
+  },
+  list: {
+    fields: MAP_FIELDS,
+    help: {
+      group: 'Entries',
+      about: 'print all entries',
+      examples: ['pilot-gossip list', 'pilot-gossip list --map other --json'],
+      synonyms: ['ls', 'all', 'dump', 'entries'],
+    },
+  },
+  increment: {
+    fields: {
+      ...KEY_FIELD,
+      by: {
+        kind: 'number',
+        argument: { name: 'BY', about: 'a number; may be negative (default: 1)', isOptional: true },
+      },
+      ...MAP_FIELDS,
+    },
+    help: {
+      group: 'Entries',
+      about: 'add 1, or BY, to a number; no increment is lost',
+      paragraphs: [
+        'Prints the new sum. Increments made elsewhere at the same time all count, unlike those by get and set.',
+      ],
+      examples: ['pilot-gossip increment visits', 'pilot-gossip increment stock -2'],
+      synonyms: ['incr', 'inc', 'count', 'decrement', 'decr', 'dec'],
+    },
+  },
+  append: {
+    fields: { ...KEY_FIELD, ...VALUE_FIELD, ...MAP_FIELDS },
+    local: { options: STRING_OPTION },
+    help: {
+      group: 'Entries',
+      about: 'add an item to the end of a list; no item is lost',
+      paragraphs: [VALUE_HELP],
+      examples: [`pilot-gossip append log '{"at":"12:00","did":"start"}'`],
+      synonyms: ['push'],
+    },
+  },
+  history: {
+    fields: { ...KEY_FIELD, ...MAP_FIELDS },
+    help: {
+      group: 'Entries',
+      about: 'print who wrote a key and when, as far as known',
+      examples: ['pilot-gossip history task:7'],
+      synonyms: ['log', 'blame', 'versions'],
+    },
+  },
+  watch: {
+    fields: {
+      key: {
+        kind: 'text',
+        argument: { name: 'KEY', about: 'only changes of this key', isOptional: true },
+      },
+      ...MAP_FIELDS,
+    },
+    help: {
+      group: 'Watch and wait',
+      about: 'print changes as they come',
+      paragraphs: ['With --json a line for each: key, old, new, and who wrote it. Ctrl-C ends it.'],
+      examples: ['pilot-gossip watch', 'pilot-gossip watch task:7 --json'],
+      synonyms: ['observe', 'follow', 'tail', 'subscribe', 'listen'],
+    },
+  },
+  status: {
+    fields: TARGET_FIELDS,
+    help: {
+      group: 'Run an agent',
+      about: 'print what the agent knows: maps, peers, counters',
+      paragraphs: [PEERS_HELP],
+      examples: ['pilot-gossip status', 'pilot-gossip status --swarm kv --json'],
+      synonyms: ['info', 'stats', 'ps'],
+    },
+  },
+  peers: {
+    // `ask`: the agent pulls from a peer first, and waits some seconds until it hears from one.
+    fields: { ask: { kind: 'flag' }, ...TARGET_FIELDS },
+    help: {
+      group: 'Swarm',
+      about: 'print the other agents that this one knows',
+      paragraphs: [PEERS_HELP],
+      examples: ['pilot-gossip peers', 'pilot-gossip peers --json'],
+      synonyms: ['members', 'nodes', 'agents', 'who'],
+    },
+  },
+  stop: {
+    fields: TARGET_FIELDS,
+    local: { options: TIMEOUT_OPTION },
+    help: {
+      group: 'Run an agent',
+      about: 'stop the agent; it pushes what it wrote first',
+      examples: ['pilot-gossip stop --swarm kv'],
+      synonyms: ['kill', 'quit', 'end', 'down', 'shutdown', 'exit'],
+    },
+  },
+  export: {
+    // `kinds`: each entry carries a note on its kind, so that `put` can restore it.
+    fields: { kinds: { kind: 'flag' }, ...MAP_FIELDS },
+    local: {
+      args: [{ name: 'FILE', about: 'default: -, standard output', isOptional: true }],
+      options: FORMAT_OPTION,
+    },
+    help: {
+      group: 'Tools',
+      about: 'write all entries to a file or standard output',
+      paragraphs: [FORMAT_HELP],
+      examples: ['pilot-gossip export state.json', 'pilot-gossip export | wc -l'],
+      synonyms: ['save', 'backup'],
+    },
+  },
+  put: { fields: { entries: { kind: 'entries', isNeeded: true }, ...HOT_FIELD, ...MAP_FIELDS } },
+  hello: { fields: TARGET_FIELDS },
+  // The connection carries gossip from then on: see `guest-channel.ts`.
+  join: { fields: { peers: { kind: 'texts' }, ...TARGET_FIELDS } },
+} as const satisfies Readonly<Record<string, CommandSpec>>
+
+export type Command = keyof typeof COMMANDS
+
+/** A request of one of these commands. */
+export type RequestOf<Name extends Command> = {
+  readonly [One in Name]: RequestFrom<One, (typeof COMMANDS)[One]>
+}[Name]
+
+export type Request = RequestOf<Command>
