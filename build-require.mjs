@@ -17,6 +17,9 @@ const ENTRIES = {
   bridge: 'src/bridge/index.js',
   client: 'src/connect-map.js',
   level: 'src/store/level/index.js',
+  maps: 'src/entries/maps.js',
+  gossip: 'src/entries/gossip.js',
+  testing: 'src/testing/index.js',
 }
 
 const dist = resolve(process.argv[2] ?? 'dist')

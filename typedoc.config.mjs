@@ -48,7 +48,16 @@ const addHeads = (app) => {
 /** @type {Partial<import('typedoc').TypeDocOptions>} */
 export default {
   name: 'pilot-gossip',
-  entryPoints: ['src/index.ts', 'crdt/index.ts', 'src/store/level/index.ts', 'src/bridge/index.ts'],
+  entryPoints: [
+    'src/index.ts',
+    'src/entries/maps.ts',
+    'src/connect-map.ts',
+    'src/bridge/index.ts',
+    'src/store/level/index.ts',
+    'src/entries/gossip.ts',
+    'crdt/index.ts',
+    'src/testing/index.ts',
+  ],
   tsconfig: 'tsconfig.build.json',
   out: '.cache/docs',
   readme: 'none',

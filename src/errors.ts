@@ -83,10 +83,26 @@ const CODE_OF: ReadonlyMap<unknown, FailureCode> = new Map([
   ['EFBIG', 'disk_full'],
 ])
 
-/** Any thrown value as a Failure, so that what is told always has a code. */
+/** How Node says that a package is missing, for `import` and for `require`. */
+const MISSING_PACKAGE = /^Cannot find (?:package|module) '((?:@[^/']+\/)?[^./'][^/']*)[^']*'/
+
+/** The package that could not be loaded; undefined for any other error. */
+const missingPackageOf = (error: unknown): string | undefined => {
+  const code = systemCodeOf(error)
+  if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND') return undefined
+  return MISSING_PACKAGE.exec((error as Error).message)?.[1]
+}
+
+/** Any thrown value as a Failure, so that each reported error has a code. */
 export const toFailure = (error: unknown): Failure => {
   if (error instanceof Failure) return error
+  const missing = missingPackageOf(error)
+  if (missing !== undefined) {
+    return new Failure('not_found', `the package "${missing}" is not installed`, {
+      hint: `run: npm install ${missing}`,
+      cause: error,
+    })
+  }
   const message = error instanceof Error ? error.message : String(error)
-  const system = (error as { code?: unknown } | null)?.code
-  return new Failure(CODE_OF.get(system) ?? 'internal', message, { cause: error })
+  return new Failure(CODE_OF.get(systemCodeOf(error)) ?? 'internal', message, { cause: error })
 }

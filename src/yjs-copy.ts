@@ -1,5 +1,6 @@
 /**
- * Documents of another copy of Yjs are refused at every door, with what is known of the copies.
+ * Refuses documents of a second copy of Yjs, and says where the copies are. Node's modules are
+ * looked up when they are needed, so this file also loads in browsers, where the paths are left out.
  *
  * ```js
  * checkDoc(doc)
@@ -7,33 +8,36 @@
  * // "/app/node_modules/yjs", loaded by import; another was loaded by require from "/app/node_modules/yjs"
  * ```
  */
-import { createRequire } from 'node:module'
-import { dirname, join, resolve } from 'node:path'
 import * as Y from 'yjs'
 import { checkOwnDoc, ForeignDocError } from '../crdt/index.ts'
 import { Failure } from './errors.ts'
 
-/** The file that `require('yjs')` loads, inside of the package's folder. */
-const REQUIRED = join('dist', 'yjs.cjs')
+/** The file that `require('yjs')` loads, below the folder of the package. */
+const REQUIRED_FILE = /[\\/]dist[\\/]yjs\.cjs$/
 
-/** The folder of the package where that is the path of its file for `require`. */
+/** The folder of the package if `path` is its file for `require`. */
 const folderOf = (path: string): string | undefined =>
-  path.endsWith(REQUIRED) ? dirname(dirname(path)) : undefined
+  REQUIRED_FILE.test(path) ? path.replace(REQUIRED_FILE, '') : undefined
 
 const quote = (text: string): string => JSON.stringify(text)
 
+/** Throws in a browser: the caller then leaves the paths out. */
+const requireFrom = (path: string): NodeJS.Require =>
+  process.getBuiltinModule('node:module').createRequire(path)
+
 /** The folder of the package that the program itself would load. */
 const programCopy = (): string | undefined => {
+  const { resolve } = process.getBuiltinModule('node:path')
   const program = resolve(process.argv[1] ?? 'program.js')
   try {
-    return folderOf(createRequire(program).resolve('yjs'))
+    return folderOf(requireFrom(program).resolve('yjs'))
   } catch {
-    return undefined // it has none, or is no file
+    return undefined // the program has none, or is not a file
   }
 }
 
 const describeCopies = (): string => {
-  const ownRequire = createRequire(import.meta.url)
+  const ownRequire = requireFrom(import.meta.url)
   const path = ownRequire.resolve('yjs')
   const isRequired = ownRequire.cache[path]?.exports?.Doc === Y.Doc
   const how = isRequired ? 'by require' : 'by import'
@@ -48,7 +52,7 @@ const describeCopies = (): string => {
   return `${own}; another was imported, or is in a bundle`
 }
 
-/** What is known of where the copies are; nothing where modules have no files, as in a bundle. */
+/** Where the copies are; empty if modules have no files, as in a bundle or a browser. */
 const whereCopiesAre = (): string => {
   try {
     return `; ${describeCopies()}`
@@ -59,7 +63,7 @@ const whereCopiesAre = (): string => {
 
 /**
  * Throws a Failure (invalid_argument) for a document of another copy of Yjs, and a TypeError for
- * what is no document.
+ * anything that is not a document.
  */
 export const checkDoc = (doc: unknown): void => {
   try {

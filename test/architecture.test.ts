@@ -42,6 +42,8 @@ const ORDER: readonly string[] = [
   'src/demo',
   'src/connect-map.ts',
   'src/open-map.ts',
+  'src/testing',
+  'src/entries',
   'src/index.ts',
   'src/cli',
   'src/bin.ts',
@@ -132,6 +134,13 @@ const forbidden: Record<string, (from: string, to: string) => boolean> = {
     ships(from) && isOf(to, 'src/bridge') && !isOf(from, 'src/bridge') && !isCli(from),
   'the store on LevelDB stands alone': (from, to) =>
     ships(from) && isOf(to, 'src/store/level') && !isOf(from, 'src/store/level'),
+  'the two stores do not know each other': (from, to) =>
+    isOf(from, 'src/store/level') && isOf(to, 'src/store/log'),
+  'maps import no module of Node': (from, to) =>
+    (isOf(from, 'src/maps') || from === 'src/errors.ts' || from === 'src/yjs-copy.ts') &&
+    to.startsWith('node:'),
+  'no code that ships imports the contract suites': (from, to) =>
+    ships(from) && isOf(to, 'src/testing') && !isOf(from, 'src/testing'),
   'what ships imports no test and no bench': (from, to) =>
     ships(from) && (isOf(to, 'test') || isOf(to, 'bench')),
   'the library does not know its command line': (from, to) =>
@@ -220,6 +229,13 @@ const broken: readonly (readonly [file: string, text: string, fault: string])[] 
   ['src/a.ts', `import { WebSocket } from 'ws'`, 'only the bridge imports ws: src/a.ts'],
   ['src/index.ts', `export * from './bridge/index.ts'`, 'only the command line starts a bridge'],
   ['src/index.ts', `export * from './store/level/index.ts'`, 'stands alone: src/index.ts'],
+  ['src/store/level/a.ts', `import '../log/b.ts'`, 'do not know each other: src/store/level/a.ts'],
+  ['src/maps/a.ts', `import 'node:path'`, 'no module of Node: src/maps/a.ts -> node:path'],
+  [
+    'src/index.ts',
+    `export * from './testing/index.ts'`,
+    'imports the contract suites: src/index.ts',
+  ],
   ['src/a.ts', `import x from '../test/b.ts'`, 'no test and no bench: src/a.ts'],
   ['src/a.ts', `import x from './cli/x.ts'`, 'its command line: src/a.ts -> src/cli/x.ts'],
   ['src/a/b.ts', `export { x } from '../bin.ts'`, 'its command line: src/a/b.ts -> src/bin.ts'],

@@ -8,8 +8,10 @@
  * const mine = keepable('k', { list: [1] })       // a copy
  * ```
  */
+
 import { isPlainKey } from '../../crdt/index.ts'
 import type { Failure } from '../errors.ts'
+import { byteLength } from './bytes.ts'
 import { checkNames, invalid, isBroken, quote } from './names.ts'
 import { DEFAULT_VALUE_BYTES } from './value-limit.ts'
 
@@ -151,7 +153,7 @@ export const keepable = (
   )
   const copied = copier.copy(value)
   if (copier.bytes <= maxBytes) return copied
-  const bytes = Buffer.byteLength(JSON.stringify(copied))
+  const bytes = byteLength(JSON.stringify(copied))
   if (bytes > maxBytes) {
     throw invalid(
       `value of ${quote(key)} takes ${bytes} bytes, at most ${maxBytes} can be kept`,

@@ -6,7 +6,9 @@
  * restoreForeign('k', { n: '1' }, { '/n': 'bigint' })     // { n: 1n }
  * ```
  */
+
 import { setOwn } from '../../crdt/index.ts'
+import { fromBase64 } from './bytes.ts'
 import { FOREIGN_TYPES, type ForeignType } from './json-form.ts'
 import { copyJson } from './json-value.ts'
 import { invalid, quote, textOf } from './names.ts'
@@ -29,8 +31,7 @@ const bigintOf = (text: unknown): bigint | string | undefined => {
 
 const bytesOf = (text: unknown): Uint8Array | undefined => {
   if (typeof text !== 'string' || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined
-  // Not a Buffer, for which Yjs has no kind of content.
-  return new Uint8Array(Buffer.from(text, 'base64'))
+  return fromBase64(text)
 }
 
 /** What the place holds where `shown` is what is shown of it; `wrong` where it cannot be of that type. */

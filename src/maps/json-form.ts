@@ -18,8 +18,10 @@
  * describeForm(Uint8Array.of(1)).types                 // Map { '' => 'bytes' }
  * ```
  */
+
 import * as Y from 'yjs'
 import { setOwn } from '../../crdt/index.ts'
+import { toBase64 } from './bytes.ts'
 import { pointerOf } from './path.ts'
 import { xmlText } from './xml-text.ts'
 
@@ -121,9 +123,6 @@ const openOf = (source: object, key: string | number): Open => {
 const foreignNumber = (value: number): ForeignType =>
   Object.is(value, -0) ? '-0' : (String(value) as ForeignType)
 
-const base64Of = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
-  Buffer.from(buffer, byteOffset, byteLength).toString('base64')
-
 /** One value at a time: those that hold others are put onto a stack. */
 class Former {
   readonly #open: Open[] = []
@@ -178,7 +177,7 @@ class Former {
   #beginObject(value: object, key: string | number): unknown {
     if (value instanceof Uint8Array) {
       this.#foreign('bytes', key)
-      return base64Of(value)
+      return toBase64(value)
     }
     if (value instanceof Y.Doc) {
       this.#notes?.shared()

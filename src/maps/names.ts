@@ -7,8 +7,10 @@
  * checkNames('state', '__proto__')     // throws a Failure, invalid_argument
  * ```
  */
+
 import { isPlainKey } from '../../crdt/index.ts'
 import { Failure } from '../errors.ts'
+import { byteLength } from './bytes.ts'
 
 /** The map that commands use unless they name another. Short, as V1 repeats it in every entry. */
 export const DEFAULT_MAP = 'state'
@@ -69,7 +71,7 @@ export const checkNotReserved = (map: string): void => {
 
 const checkName = (what: string, name: string): void => {
   if (name === '') throw invalid(`the ${what} is empty`)
-  if (name.length * 3 > MAX_NAME_BYTES && Buffer.byteLength(name) > MAX_NAME_BYTES) {
+  if (name.length * 3 > MAX_NAME_BYTES && byteLength(name) > MAX_NAME_BYTES) {
     throw invalid(
       `${what} ${quote(name)} is longer than ${MAX_NAME_BYTES} bytes`,
       'choose a shorter one',

@@ -11,7 +11,9 @@
  * ])
  * ```
  */
+
 import type * as Y from 'yjs'
+import { byteLength } from './bytes.ts'
 import { checkEntry, keepable } from './check.ts'
 import { layoutOf, viewEntry } from './entries.ts'
 import { type ForeignTypes, restoreForeign } from './foreign.ts'
@@ -66,7 +68,7 @@ const planPlain = ({ key, value }: RestoredEntry, hot: boolean, maxBytes: number
 }
 
 const isTooLong = ({ value, bytes }: RawValue): boolean =>
-  bytes > DEFAULT_VALUE_BYTES && Buffer.byteLength(JSON.stringify(value)) > DEFAULT_VALUE_BYTES
+  bytes > DEFAULT_VALUE_BYTES && byteLength(JSON.stringify(value)) > DEFAULT_VALUE_BYTES
 
 const planRaw = ({ key: given, value: parsed, types }: RestoredEntry, hot: boolean): Step => {
   const key = toWellFormed(given)

@@ -10,7 +10,7 @@
  * await store.close()
  * ```
  *
- * The contract, which `test/contracts/store.ts` runs over every implementation:
+ * The contract, which the suite in `pilot-gossip/testing` checks:
  *
  * - One store object, of one process, has a folder at a time: `load` locks it, and rejects with
  *   `already_exists` and who has it while another is open there, in this process or another of

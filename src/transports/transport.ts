@@ -2,7 +2,7 @@
  * What carries messages between agents. A transport knows addresses and bytes, and
  * nothing of what a message says: the same gossip runs over memory, a folder or Pilot.
  *
- * The contract, which `test/contracts/transport.ts` runs over every implementation:
+ * The contract, which the suite in `pilot-gossip/testing` checks:
  *
  * - A message is a string; its size is that of its UTF-8 bytes. It arrives whole and
  *   unchanged, or not at all. It may arrive twice, late, or in another order.

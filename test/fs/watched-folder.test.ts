@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import type { Failure } from '../../src/errors.ts'
 import { Folder } from '../../src/fs/watched-folder.ts'
-import { gate } from '../contracts/transport.ts'
+import { gate } from '../helpers/gate.ts'
 import { suite } from '../helpers/suite.ts'
 import { until } from '../helpers/until.ts'
 

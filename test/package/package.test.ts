@@ -11,7 +11,11 @@ const doc = new Y.Doc()
 
 const ENTRIES = `export * from 'pilot-gossip'
 export * as bridge from 'pilot-gossip/bridge'
+export * as client from 'pilot-gossip/client'
 export * as crdt from 'pilot-gossip/crdt'
+export * as gossip from 'pilot-gossip/gossip'
+export * as maps from 'pilot-gossip/maps'
+export * as testing from 'pilot-gossip/testing'
 `
 
 const KEPT = `${IMPORTS}

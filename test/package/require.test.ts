@@ -2,7 +2,7 @@
  * The package in programs that `import` it and in programs that `require` it: each shares the
  * program's own Yjs, and where a program mixes both it is told.
  */
-import { cpSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { publint } from 'publint'
@@ -162,13 +162,15 @@ const transport = () => new MemoryTransport(new MemoryHub(), 'a')
   assert.is(await project.run('entries.cjs'), 'true true function string\ntrue {"k":[1]} true\n')
 })
 
-test('each entry gives the same names to both, and classes are called as they are', async () => {
+const ENTRIES = ['', '/crdt', '/bridge', '/client', '/level', '/maps', '/gossip', '/testing']
+
+test('each entry: import and require give the same names, and classes keep theirs', async () => {
   project.write(
     'names.cjs',
     `console.error = () => undefined
 ;(async () => {
-  for (const entry of ['pilot-gossip', 'pilot-gossip/crdt', 'pilot-gossip/bridge', 'pilot-gossip/client', 'pilot-gossip/level']) {
-    const [required, imported] = [require(entry), await import(entry)]
+  for (const entry of ${JSON.stringify(ENTRIES)}) {
+    const [required, imported] = [require('pilot-gossip' + entry), await import('pilot-gossip' + entry)]
     const names = Object.keys(imported).sort()
     const isSame = JSON.stringify(Object.keys(required).sort()) === JSON.stringify(names)
     const renamed = names.filter((name) => required[name]?.name !== imported[name]?.name)
@@ -176,10 +178,83 @@ test('each entry gives the same names to both, and classes are called as they ar
   }
 })()`,
   )
-  const told = ['', '/crdt', '/bridge', '/client', '/level'].map(
-    (entry) => `pilot-gossip${entry} true true 0\n`,
+  const lines = ENTRIES.map((entry) => `${entry} true true 0\n`)
+  assert.is(await project.run('names.cjs'), lines.join(''))
+})
+
+test('the main entry: its values are those that a program needs', async () => {
+  project.write('values.mjs', `console.log(Object.keys(await import('pilot-gossip')).join(' '))`)
+  assert.is(
+    await project.run('values.mjs'),
+    `Agent Failure LogStore MailboxTransport MemoryHub MemoryTransport PilotGossipProvider \
+PilotTransport SharedMap connectMap dataFolder isFailure openMap toFailure\n`,
   )
-  assert.is(await project.run('names.cjs'), told.join(''))
+})
+
+/** Runs after the bundle was loaded into a process without Node's globals. */
+const IN_BROWSER = `
+const { log } = console
+delete globalThis.Buffer
+delete globalThis.process
+const bundle = './browser.mjs'
+const { Y, maps } = await import(bundle)
+const doc = new Y.Doc()
+const map = new maps.SharedMap(doc, 'm')
+map.set('é', ['x'])
+map.increment('n', 2)
+maps.restoreEntries(doc, 'm', [{ key: 'raw', value: 'AQI=', types: { '': 'bytes' } }])
+const other = new Y.Doc()
+Y.applyUpdate(other, Y.encodeStateAsUpdate(doc))
+let message
+try { map.set('k'.repeat(2_000), 1) } catch (error) { message = error.code }
+log(JSON.stringify(maps.readEntries(other, 'm')), doc.getMap('m').get('raw'), message)
+`
+
+test('maps: bundled for a browser, they need nothing of Node', async () => {
+  await build({
+    stdin: {
+      contents: `export * as Y from 'yjs'\nexport * as maps from 'pilot-gossip/maps'`,
+      resolveDir: project.dir,
+    },
+    outfile: join(project.dir, 'browser.mjs'),
+    bundle: true,
+    platform: 'browser',
+    format: 'esm',
+    logLevel: 'error',
+  })
+  project.write('in-browser.mjs', IN_BROWSER)
+  assert.is(
+    await project.run('in-browser.mjs'),
+    `{"n":2,"raw":"AQI=","é":["x"]} Uint8Array(2) [ 1, 2 ] invalid_argument\n`,
+  )
+})
+
+test('testing: the suites run in a program with another runner', async () => {
+  project.write(
+    'contract.mjs',
+    `import { MemoryHub, MemoryTransport } from 'pilot-gossip'
+import { transportContract } from 'pilot-gossip/testing'
+const cases = (send) => transportContract(async () => {
+  const hub = new MemoryHub()
+  const transport = async (name) => {
+    const made = new MemoryTransport(hub, name)
+    return send ? Object.assign(made, { send: (to, text) => send(made, to, text) }) : made
+  }
+  return { transport, dead: async () => 'nobody', close: async () => undefined }
+})
+const failed = async (list) => {
+  const names = []
+  for (const { name, run } of list) await run().catch(() => names.push(name))
+  return names
+}
+const upper = (transport, to, text) => MemoryTransport.prototype.send.call(transport, to, text.toUpperCase())
+console.log((await failed(cases())).length)
+console.log((await failed(cases(upper).slice(0, 1))).join())`,
+  )
+  assert.is(
+    await project.run('contract.mjs'),
+    '0\na message: arrives whole and unchanged, with the address of its sender\n',
+  )
 })
 
 test('the pure part alone loads no network and no processes', async () => {
@@ -205,6 +280,26 @@ transport.open(() => undefined).catch((error) => error).then((error) => {
 })`,
   )
   assert.match(await project.run('pilot.cjs'), /^not_found .*pilotctl/)
+})
+
+test('a program without yjs: the command line says which line installs it', async () => {
+  const yjs = join(project.dir, 'node_modules/yjs')
+  renameSync(yjs, `${yjs}-away`)
+  try {
+    project.write(
+      'demo.mjs',
+      `import { spawnSync } from 'node:child_process'
+const bin = 'node_modules/pilot-gossip/dist/src/bin.js'
+const { status, stderr } = spawnSync(process.execPath, [bin, 'demo'], { encoding: 'utf8' })
+console.log(status, stderr)`,
+    )
+    assert.match(
+      await project.run('demo.mjs'),
+      /^1 .*the package "yjs" is not installed[\s\S]*npm install yjs/,
+    )
+  } finally {
+    renameSync(`${yjs}-away`, yjs)
+  }
 })
 
 const TYPED = `

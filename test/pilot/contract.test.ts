@@ -1,7 +1,7 @@
 /** The transport contract over the pilot transport: first with folders and a fake pilotctl, then with real daemons of mixed versions. */
 import { setImmediate } from 'node:timers/promises'
 import { PilotTransport } from '../../src/transports/pilot/transport.ts'
-import { transportContract } from '../contracts/transport.ts'
+import { runTransportContract } from '../contracts/transport.ts'
 import { fakeSwarm } from '../fixtures/pilot/fake.ts'
 import { suite } from '../helpers/suite.ts'
 import { available } from './programs.ts'
@@ -11,7 +11,7 @@ const SLOW = { slow: true, persistent: true }
 
 const NAMES = ['a', 'b', 'c', 'd']
 
-transportContract(
+runTransportContract(
   'pilot over a fake pilotctl',
   async () => {
     const fake = fakeSwarm()
@@ -42,7 +42,7 @@ if (reason !== undefined) {
   test.skip('all of it', reason)
   test.run()
 } else {
-  transportContract(
+  runTransportContract(
     'pilot over real daemons',
     async () => {
       // Two at once, which every test needs, the others when they are asked for.

@@ -15,7 +15,7 @@ import {
 import { encodeKey, encodeValue } from '../../src/store/level/level-entry.ts'
 import { LevelStore } from '../../src/store/level/level-store.ts'
 import { restore, type Store } from '../../src/store/store.ts'
-import { storeContract } from '../contracts/store.ts'
+import { runStoreContract } from '../contracts/store.ts'
 import { digestOf, docOf, written } from '../fixtures/store/updates.ts'
 import { temporaryFolder } from '../helpers/folder.ts'
 import { rejects, suite } from '../helpers/suite.ts'
@@ -61,7 +61,7 @@ const refusing = (refusal: () => string | undefined): OpenLevel => {
   }))
 }
 
-storeContract('level', () => {
+runStoreContract('level', () => {
   const { dir, remove } = temporaryFolder()
   let refused: string | undefined
   const open = refusing(() => refused)

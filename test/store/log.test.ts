@@ -13,15 +13,15 @@ import {
 } from '../../src/store/compaction.ts'
 import { LogStore } from '../../src/store/log/log-store.ts'
 import { restore } from '../../src/store/store.ts'
-import { storeContract } from '../contracts/store.ts'
-import { gate } from '../contracts/transport.ts'
+import { runStoreContract } from '../contracts/store.ts'
 import { FaultyDisk, readOnly } from '../fixtures/store/faulty-disk.ts'
 import { digestOf, docOf, written } from '../fixtures/store/updates.ts'
 import { temporaryFolder } from '../helpers/folder.ts'
+import { gate } from '../helpers/gate.ts'
 import { rejects, suite } from '../helpers/suite.ts'
 import { until } from '../helpers/until.ts'
 
-storeContract('log', () => {
+runStoreContract('log', () => {
   const { dir, remove } = temporaryFolder()
   const disk = new FaultyDisk(nodeDisk)
   return {

@@ -15,15 +15,17 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import type { Failure } from '../../../src/errors.ts'
+import { Recorder } from '../../../src/testing/index.ts'
 import { type MailboxOptions, MailboxTransport } from '../../../src/transports/mailbox/mailbox.ts'
 import type { TransportHooks } from '../../../src/transports/transport.ts'
-import { gate, Recorder, transportContract } from '../../contracts/transport.ts'
+import { runTransportContract } from '../../contracts/transport.ts'
+import { gate } from '../../helpers/gate.ts'
 import { rejects, suite } from '../../helpers/suite.ts'
 import { until } from '../../helpers/until.ts'
 
 const createDir = (): string => mkdtempSync(join(tmpdir(), 'pilot-gossip-mailbox-'))
 
-transportContract(
+runTransportContract(
   'mailbox',
   async () => {
     const dir = createDir()

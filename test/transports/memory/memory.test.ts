@@ -1,7 +1,8 @@
 import * as assert from 'uvu/assert'
+import { Recorder } from '../../../src/testing/index.ts'
 import { MemoryHub, MemoryTransport, type Schedule } from '../../../src/transports/memory/memory.ts'
 import { Network, seeded } from '../../../src/transports/memory/network.ts'
-import { Recorder, transportContract } from '../../contracts/transport.ts'
+import { runTransportContract } from '../../contracts/transport.ts'
 import { rejects, suite } from '../../helpers/suite.ts'
 import { until } from '../../helpers/until.ts'
 
@@ -14,9 +15,9 @@ const createWorld = (network?: () => Network) => async () => {
   }
 }
 
-transportContract('memory', createWorld())
+runTransportContract('memory', createWorld())
 
-transportContract(
+runTransportContract(
   'memory over a bad network',
   createWorld(() => new Network({ random: seeded(1), loss: 0.3, latency: [0, 15], doubling: 0.3 })),
   { lossy: true },

@@ -3,12 +3,12 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node
 import { dirname, join } from 'node:path'
 import * as assert from 'uvu/assert'
 import type { Failure } from '../../../src/errors.ts'
+import { Recorder } from '../../../src/testing/index.ts'
 import { InboxTaken } from '../../../src/transports/pilot/claim.ts'
 import {
   PilotTransport,
   type PilotTransportOptions,
 } from '../../../src/transports/pilot/transport.ts'
-import { Recorder } from '../../contracts/transport.ts'
 import { type FakeNode, type FakeSwarm, fakeSwarm } from '../../fixtures/pilot/fake.ts'
 import { fails, suite } from '../../helpers/suite.ts'
 

@@ -3,11 +3,11 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { isFailure } from '../../../src/errors.ts'
+import { Recorder } from '../../../src/testing/index.ts'
 import {
   PilotTransport,
   type PilotTransportOptions,
 } from '../../../src/transports/pilot/transport.ts'
-import { Recorder } from '../../contracts/transport.ts'
 import { type FakeNode, type FakeSwarm, fakeSwarm } from '../../fixtures/pilot/fake.ts'
 import { rejects, suite } from '../../helpers/suite.ts'
 import { until } from '../../helpers/until.ts'

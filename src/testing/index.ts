@@ -1,0 +1,29 @@
+/**
+ * For those who write a transport or a store: the contract suites that the ones of this package
+ * run, as cases for any test runner, and a network that loses, delays and doubles messages.
+ *
+ * ```ts
+ * import { test } from 'node:test'
+ * import { transportContract } from 'pilot-gossip/testing'
+ *
+ * const cases = transportContract(async () => ({
+ *   transport: async (name) => new MyTransport(name),
+ *   dead: async () => 'nobody',
+ *   close: async () => undefined,
+ * }))
+ * for (const { name, run, timeoutMs } of cases) test(name, { timeout: timeoutMs }, run)
+ * ```
+ *
+ * @module pilot-gossip/testing
+ */
+export { Network, type NetworkOptions, seeded } from '../transports/memory/network.ts'
+export type { ContractCase } from './contract.ts'
+export { Recorder } from './recorder.ts'
+export {
+  type FaultyStoreWorld,
+  faultyStoreContract,
+  type StoreWorld,
+  storeContract,
+} from './store-contract.ts'
+export { transportContract } from './transport-contract.ts'
+export type { TransportContractOptions, TransportWorld } from './transport-kit.ts'
