@@ -1,9 +1,9 @@
 /**
- * The API pages build without a warning: every export has a contract and an example. That a
- * missing one is noticed is shown on a file that has neither.
+ * The API pages build without a warning, with the guides in them: every export has a contract and
+ * an example. A file that has neither shows that a missing one is found.
  */
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
@@ -12,7 +12,7 @@ import { suite } from '../helpers/suite.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-const build = (out: string, settings: string): Promise<[code: number, told: string]> =>
+const build = (out: string, settings: string): Promise<[code: number, output: string]> =>
   new Promise((resolve) => {
     const program = join(root, 'node_modules', 'typedoc', 'bin', 'typedoc')
     const args = [program, '--options', join(root, settings), '--out', out]
@@ -22,28 +22,32 @@ const build = (out: string, settings: string): Promise<[code: number, told: stri
   })
 
 const { dir, remove } = temporaryFolder()
-const test = suite('docs')
+const test = suite('api-pages')
 test.after(remove)
 
-/** Milliseconds: it compiles all that ships. */
+/** Milliseconds: the whole package is compiled. */
 const PATIENCE = { timeout: 120_000 }
 
 test(
-  'the API pages build without a warning',
+  'API pages: build without a warning, with the guides',
   async () => {
-    const [code, told] = await build(dir, 'typedoc.config.mjs')
-    assert.is(code, 0, told)
+    const [code, output] = await build(dir, 'typedoc.config.mjs')
+    assert.is(code, 0, output)
     assert.ok(existsSync(join(dir, 'index.html')))
+    const guides = readdirSync(join(dir, 'documents'))
+    for (const guide of ['docs_architecture', 'docs_errors', 'crdt_PROTOCOL', 'CONTRIBUTING']) {
+      assert.ok(guides.includes(`${guide}.html`), `${guide} is not among ${guides.join(', ')}`)
+    }
   },
   PATIENCE,
 )
 
 test(
-  'an export without a contract or an example is noticed',
+  'API pages: an export without a contract or an example is a warning',
   async () => {
-    const [code, told] = await build(dir, 'test/fixtures/docs/typedoc.config.mjs')
-    assert.ok(code > 0, told)
-    assert.match(told, /bare has no example/)
+    const [code, output] = await build(dir, 'test/fixtures/docs/typedoc.config.mjs')
+    assert.ok(code > 0, output)
+    assert.match(output, /bare has no example/)
   },
   PATIENCE,
 )
