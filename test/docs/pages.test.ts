@@ -213,4 +213,17 @@ test('figures: those of the README are those of the page that is generated', () 
   )
 })
 
+/** `5 agents at 20/s: acknowledged after, p99` -> `acknowledged after`. */
+const targetOf = (row: string): string => row.replace(/^.*?: /, '').replace(/,.*$/, '')
+
+test('performance: each target that is missed has a reason', () => {
+  const missed = [...read('docs/performance.md').matchAll(/^\| ([^|]+) \|.*\*\*missed\*\* \|$/gm)]
+  const reasons = firstCellsOf('docs/performance.md', '## Missed targets, and why')
+  assert.equal(
+    missed.map(([, row = '']) => targetOf(row)).filter((target) => !reasons.includes(target)),
+    [],
+  )
+  assert.is(targetOf('5 agents at 20/s: acknowledged after, p99'), 'acknowledged after')
+})
+
 test.run()
