@@ -175,7 +175,7 @@ const FACTS: readonly (readonly [page: string, text: string])[] = [
     'docs/transports.md',
     `${shown(constantIn('src/transports/pilot/version.ts', 'MAX_STDIN_BYTES'))} bytes; ${shown(constantIn('src/transports/pilot/version.ts', 'MAX_ARGUMENT_BYTES'))} before pilotctl 1.17`,
   ],
-  ['docs/architecture.md', `fresh changes for ${DEFAULTS.gatherMs} ms`],
+  ['docs/architecture.md', `fresh changes for ${DEFAULTS.batchMs} ms`],
   ['docs/architecture.md', `Every ${DEFAULTS.intervalMs / 1_000} s an agent`],
   ['docs/architecture.md', `longer than ${DEFAULTS.inlineBytes / 1_024} KB`],
   [

@@ -14,7 +14,7 @@ import ts from 'typescript'
 import type { Fence } from './fences.ts'
 
 /** What one says of the names that it does not find; the quoted name follows. */
-const UNKNOWN: ReadonlySet<number> = new Set([2304, 2503, 2552, 2580, 2582, 2584, 18004])
+const UNKNOWN: ReadonlySet<number> = new Set([2304, 2503, 2552, 2580, 2582, 2584, 2593, 2749, 18004])
 
 /** Packages that are imported for a comment, as everybody knows them. */
 const PACKAGES: Readonly<Record<string, string>> = {
@@ -126,6 +126,32 @@ const importsOf = (program: ts.Program, path: string): Set<string> => {
   return names
 }
 
+/**
+ * Names that mean something only in a browser (`self`, `open`, `Document`): some package brings
+ * those types along, and no example means them.
+ */
+const browserNamesIn = (program: ts.Program, path: string): string[] => {
+  const checker = program.getTypeChecker()
+  const names: string[] = []
+  const visit = (node: ts.Node): void => {
+    if (ts.isIdentifier(node)) {
+      const isShort = ts.isShorthandPropertyAssignment(node.parent)
+      const symbol = isShort
+        ? checker.getShorthandAssignmentValueSymbol(node.parent)
+        : checker.getSymbolAtLocation(node)
+      const isMember = ts.isPropertyAccessExpression(node.parent) && node.parent.name === node
+      const files = symbol?.declarations?.map((one) => one.getSourceFile().fileName) ?? []
+      const isBrowsers =
+        files.length > 0 && files.every((file) => /\/lib\.dom[.\w]*\.ts$/.test(file))
+      if (isBrowsers && !isMember && !ts.isPropertyAssignment(node.parent)) names.push(node.text)
+    }
+    ts.forEachChild(node, visit)
+  }
+  const source = program.getSourceFile(path)
+  if (source) visit(source)
+  return names
+}
+
 /** Modules whose exports anyone may use. */
 const DOORS = ['src/index.ts', 'crdt/index.ts', 'src/gossip/index.ts', 'src/maps/index.ts']
 
@@ -161,7 +187,7 @@ export const compileExamples = (
     const unknown = faultsOf(first, example.path)
       .filter(({ code }) => UNKNOWN.has(code))
       .flatMap((fault) => /'([^']+)'/.exec(messageOf(fault))?.[1] ?? [])
-    for (const name of new Set(unknown)) {
+    for (const name of new Set([...unknown, ...browserNamesIn(first, example.path)])) {
       const modules = exported.get(name) ?? []
       const isKnown =
         /^[A-Z]/.test(name) ||
