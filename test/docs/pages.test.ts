@@ -124,13 +124,22 @@ test('errors: each code and each type of a problem has a row', () => {
   assert.equal(firstCellsOf('docs/errors.md', '## Problems').sort(), Object.keys(PROBLEMS).sort())
 })
 
-/** The value of a constant that a file keeps to itself. Throws when the file has none of that name. */
-const constantIn = (path: string, name: string): number => {
-  const [, text] = new RegExp(`^(?:export )?const ${name}(?:: number)? = ([\\d_ *]+)$`, 'm').exec(
-    read(path),
-  ) ?? ['', '']
-  if (!text) throw new Error(`${path} has no constant ${name}`)
-  return text
+/** Each `const NAME = 1_000` of our sources, and in which file it is. */
+const constants = filesOf(root, '.ts')
+  .filter((path) => path.startsWith('src/'))
+  .flatMap((path) =>
+    [...read(path).matchAll(/^(?:export )?const ([A-Z_]+)(?:: number)? = ([\d_ *]+)$/gm)].map(
+      ([, name = '', text = '']) => ({ path, name, text }),
+    ),
+  )
+
+/** The value of a constant below that folder. Throws unless there is one of that name. */
+const constantIn = (folder: string, name: string): number => {
+  const [found, ...others] = constants.filter(
+    (one) => one.path.startsWith(folder) && one.name === name,
+  )
+  if (!found || others.length > 0) throw new Error(`not one constant ${name} below ${folder}`)
+  return found.text
     .replaceAll('_', '')
     .split('*')
     .reduce((product, factor) => product * Number(factor), 1)
@@ -139,65 +148,82 @@ const constantIn = (path: string, name: string): number => {
 const MiB = 1024 * 1024
 const shown = (value: number): string => value.toLocaleString('en-US')
 
-/** What a page says, with the number as the program has it. */
-const FACTS: readonly (readonly [page: string, text: string])[] = [
-  ['README.md', `JSON of at most ${DEFAULT_VALUE_BYTES / MiB} MiB`],
-  ['docs/limits.md', `| ${DEFAULT_VALUE_BYTES / MiB} MiB (`],
-  ['docs/limits.md', `at most ${MAX_VALUE_BYTES / MiB})`],
-  ['docs/library.md', `default ${DEFAULT_VALUE_BYTES / MiB} MiB, at most ${MAX_VALUE_BYTES / MiB}`],
-  ['docs/limits.md', `| a key | ${shown(constantIn('src/maps/names.ts', 'MAX_NAME_BYTES'))} bytes`],
-  ['README.md', `a key at most ${shown(constantIn('src/maps/names.ts', 'MAX_NAME_BYTES'))} bytes`],
-  ['docs/limits.md', `${shown(LIMITS.depth)} for other Yjs programs`],
-  ['docs/limits.md', `${LIMITS.updateBytes / MiB} MiB, ${shown(LIMITS.entries)} structs`],
-  ['docs/limits.md', `| peers that an agent remembers | ${shown(DEFAULTS.maxPeers)} |`],
-  ['docs/limits.md', `next round, ${DEFAULTS.intervalMs / 1_000} s`],
-  ['docs/limits.md', `after ${DEFAULTS.aloneMs / 1_000} s alone`],
-  ['docs/limits.md', `doubled up to ${DEFAULTS.maxBackoffMs / 60_000} min`],
-  ['docs/limits.md', `in use | ${constantIn('src/agent/room-name.ts', 'MOST_ROOMS')} | \`busy\``],
-  ['docs/bridge.md', `At most ${constantIn('src/agent/room-name.ts', 'MOST_ROOMS')} rooms`],
-  ['docs/limits.md', `agent | ${constantIn('src/transports/relay.ts', 'MAX_GUESTS')} |`],
-  ['docs/socket.md', `serves ${constantIn('src/transports/relay.ts', 'MAX_GUESTS')} such programs`],
-  ['docs/limits.md', `socket | ${constantIn('src/control/server.ts', 'MAX_CLIENTS')} |`],
-  ['docs/socket.md', `serves ${constantIn('src/control/server.ts', 'MAX_CLIENTS')} connections`],
-  [
-    'docs/socket.md',
-    `an answer ${constantIn('src/control/protocol.ts', 'MAX_ANSWER_BYTES') / MiB} MiB`,
-  ],
-  [
-    'docs/limits.md',
-    `${shown(constantIn('src/transports/mailbox/mailbox.ts', 'MAX_WAITING'))}; ${constantIn('src/transports/mailbox/box.ts', 'AWAY_MESSAGES')} for an agent that was killed`,
-  ],
-  [
-    'docs/transports.md',
-    `| ${shown(constantIn('src/transports/mailbox/message-file.ts', 'MAX_MESSAGE_BYTES'))} bytes |`,
-  ],
-  [
-    'docs/transports.md',
-    `${shown(constantIn('src/transports/pilot/version.ts', 'MAX_STDIN_BYTES'))} bytes; ${shown(constantIn('src/transports/pilot/version.ts', 'MAX_ARGUMENT_BYTES'))} before pilotctl 1.17`,
-  ],
-  ['docs/architecture.md', `fresh changes for ${DEFAULTS.batchMs} ms`],
-  ['docs/architecture.md', `Every ${DEFAULTS.intervalMs / 1_000} s an agent`],
-  ['docs/architecture.md', `longer than ${DEFAULTS.inlineBytes / 1_024} KB`],
-  [
-    'docs/provider.md',
-    `| \`staleMs\` | ${shown(constantIn('src/provider/provider.ts', 'STALE_MS'))} |`,
-  ],
-  ['docs/provider.md', `up to ${DEFAULTS.announceFanout} peers learn of it at once`],
-  ['docs/bridge.md', `| \`clients\` | ${BRIDGE_LIMITS.clients} |`],
-  ['docs/bridge.md', `| \`clientsPerRoom\` | ${BRIDGE_LIMITS.clientsPerRoom} |`],
-  ['docs/bridge.md', `| ${shown(BRIDGE_LIMITS.frameBytes)} |`],
-  ['docs/bridge.md', `| ${shown(BRIDGE_LIMITS.bytesPerSecond)} |`],
-  ['docs/bridge.md', `| ${shown(BRIDGE_LIMITS.framesPerSecond)} |`],
-  ['docs/bridge.md', `| \`awarenessIds\` of one connection | ${BRIDGE_LIMITS.awarenessIds} |`],
-  ['docs/bridge.md', `| ${shown(BRIDGE_LIMITS.awarenessBytes)} |`],
-]
+/** What the pages say, by page, with the numbers that the program has. */
+const readFacts = (): Readonly<Record<string, readonly string[]>> => {
+  const value = DEFAULT_VALUE_BYTES / MiB
+  const maxValue = MAX_VALUE_BYTES / MiB
+  const key = shown(constantIn('src/maps/', 'MAX_NAME_BYTES'))
+  const rooms = constantIn('src/agent/', 'MAX_ROOMS')
+  const guests = constantIn('src/transports/', 'MAX_GUESTS')
+  const clients = constantIn('src/control/', 'MAX_CLIENTS')
+  const answer = constantIn('src/control/', 'MAX_ANSWER_BYTES') / MiB
+  const waiting = shown(constantIn('src/transports/mailbox/', 'MAX_WAITING'))
+  const away = constantIn('src/transports/mailbox/', 'MAX_AWAY_MESSAGES')
+  const mail = shown(constantIn('src/transports/mailbox/', 'MAX_MESSAGE_BYTES'))
+  const stdin = shown(constantIn('src/transports/pilot/', 'MAX_STDIN_BYTES'))
+  const argument = shown(constantIn('src/transports/pilot/', 'MAX_ARGUMENT_BYTES'))
+  const stale = shown(constantIn('src/provider/', 'STALE_MS'))
+  return {
+    'README.md': [`JSON of at most ${value} MiB`, `a key at most ${key} bytes`],
+    'docs/limits.md': [
+      `| ${value} MiB (`,
+      `at most ${maxValue})`,
+      `| a key | ${key} bytes`,
+      `${shown(LIMITS.depth)} for other Yjs programs`,
+      `${LIMITS.updateBytes / MiB} MiB, ${shown(LIMITS.entries)} structs`,
+      `| peers that an agent remembers | ${shown(DEFAULTS.maxPeers)} |`,
+      `next round, ${DEFAULTS.intervalMs / 1_000} s`,
+      `after ${DEFAULTS.aloneMs / 1_000} s alone`,
+      `after ${DEFAULTS.backoffMs / 1_000} s, doubled up to ${DEFAULTS.maxBackoffMs / 60_000} min`,
+      `in use | ${rooms} | \`busy\``,
+      `take part through an agent | ${guests} |`,
+      `control socket | ${clients} |`,
+      `in a mailbox | ${waiting}; ${away} for an agent that was killed`,
+      `carries ${argument} bytes a message`,
+    ],
+    'docs/library.md': [`default ${value} MiB, at most ${maxValue}`],
+    'docs/socket.md': [
+      `serves ${guests} such programs`,
+      `serves ${clients} connections`,
+      `an answer ${answer} MiB`,
+    ],
+    'docs/transports.md': [
+      `| ${mail} bytes |`,
+      `| ${stdin} bytes; ${argument} before pilotctl 1.17`,
+      `| ${waiting}; ${away} for an agent that was killed`,
+    ],
+    'docs/architecture.md': [
+      `fresh changes for ${DEFAULTS.batchMs} ms`,
+      `Every ${DEFAULTS.intervalMs / 1_000} s an agent`,
+      `longer than ${DEFAULTS.inlineBytes / 1_024} KB`,
+      `(up to ${2 * DEFAULTS.fanout} peers)`,
+      `waits ${DEFAULTS.aloneMs / 1_000} s (\`aloneMs\`)`,
+    ],
+    'docs/provider.md': [
+      `| \`staleMs\` | ${stale} |`,
+      `up to ${DEFAULTS.announceFanout} peers learn of it at once`,
+      `more than ${shown(LIMITS.depth)} deep`,
+    ],
+    'docs/bridge.md': [
+      `At most ${rooms} rooms`,
+      `| \`clients\` | ${BRIDGE_LIMITS.clients} |`,
+      `| \`clientsPerRoom\` | ${BRIDGE_LIMITS.clientsPerRoom} |`,
+      `| \`rooms\` that have clients | ${BRIDGE_LIMITS.rooms} |`,
+      `| \`frameBytes\`, one message of a client | ${shown(BRIDGE_LIMITS.frameBytes)} |`,
+      `| \`bytesPerSecond\` of one client, on average | ${shown(BRIDGE_LIMITS.bytesPerSecond)} |`,
+      `| \`framesPerSecond\` of one client, on average | ${shown(BRIDGE_LIMITS.framesPerSecond)} |`,
+      `| \`awarenessIds\` of one connection | ${BRIDGE_LIMITS.awarenessIds} |`,
+      `| \`awarenessBytes\`, one awareness state as JSON | ${shown(BRIDGE_LIMITS.awarenessBytes)} |`,
+    ],
+  }
+}
 
 test('limits and defaults: the pages have those of the program', () => {
-  const texts = new Map(pages.map((page) => [page, read(page).replaceAll(/\s+/g, ' ')]))
-  assert.equal(
-    FACTS.filter(([page, text]) => !texts.get(page)?.includes(text)),
-    [],
-  )
+  const missing = Object.entries(readFacts()).flatMap(([page, facts]) => {
+    const text = read(page).replaceAll(/\s+/g, ' ')
+    return facts.filter((fact) => !text.includes(fact)).map((fact) => `${page}: ${fact}`)
+  })
+  assert.equal(missing, [])
 })
 
 test('figures: those of the README are those of the page that is generated', () => {
