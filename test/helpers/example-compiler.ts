@@ -14,7 +14,9 @@ import ts from 'typescript'
 import type { Fence } from './fences.ts'
 
 /** What one says of the names that it does not find; the quoted name follows. */
-const UNKNOWN: ReadonlySet<number> = new Set([2304, 2503, 2552, 2580, 2582, 2584, 2593, 2749, 18004])
+const UNKNOWN: ReadonlySet<number> = new Set([
+  2304, 2503, 2552, 2580, 2582, 2584, 2593, 2749, 18004,
+])
 
 /** Packages that are imported for a comment, as everybody knows them. */
 const PACKAGES: Readonly<Record<string, string>> = {
