@@ -29,6 +29,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   rmSync: `import { rmSync } from 'node:fs'`,
   spawn: `import { spawn } from 'node:child_process'`,
   join: `import { join } from 'node:path'`,
+  Repo: `import { Repo } from '@automerge/automerge-repo'`,
   WebsocketProvider: `import { WebsocketProvider } from 'y-websocket'`,
 }
 
@@ -199,7 +200,7 @@ export const compileExamples = (
       const from = isKnown ? (modules.includes(own) ? own : byNearness[0]) : undefined
       if (from) example.prelude += `import { ${name} } from '${from}';`
       else if (PACKAGES[name]) example.prelude += `${PACKAGES[name]};`
-      else example.prelude += `declare const ${name}: any; type ${name} = any;`
+      else example.prelude += `declare let ${name}: any; type ${name} = any;`
       const isOurs = from !== undefined || PACKAGES[name] !== undefined
       if (!isOurs && new RegExp(`new ${name}\\b`).test(example.code)) {
         faults.push(`${example.file}:${example.line}: no module exports a class ${name}`)
