@@ -1,7 +1,7 @@
 /**
- * The API pages. A file here has one noun, which its head comment tells about, with an example: a
- * small plugin gives that comment to what the file exports without one of its own, and warns of
- * exports that have no example at all. Warnings are errors.
+ * The API pages, with the guides. A file has one noun, and its head comment describes it with an
+ * example. A small plugin gives that comment to each export of the file that has none of its own,
+ * and warns of exports without an example. Warnings are errors.
  */
 import { readFileSync } from 'node:fs'
 import { Comment, Converter, ReflectionKind } from 'typedoc'
@@ -60,8 +60,16 @@ export default {
   ],
   tsconfig: 'tsconfig.build.json',
   out: '.cache/docs',
-  readme: 'none',
+  readme: 'README.md',
+  projectDocuments: [
+    'docs/*.md',
+    'crdt/PROTOCOL.md',
+    'CONTRIBUTING.md',
+    'SECURITY.md',
+    'CHANGELOG.md',
+  ],
   plugin: [addHeads],
+  highlightLanguages: ['bash', 'console', 'ini', 'js', 'json', 'python', 'ts', 'tsx'],
   disableSources: true,
   hideGenerator: true,
   excludePrivate: true,

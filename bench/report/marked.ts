@@ -28,7 +28,7 @@ const split = (readme: string, name: PartName): readonly [string, string, string
   ) {
     throw new Failure(
       'invalid_argument',
-      `README.md lacks "${begin.trimEnd()}" or "${end}", or has one twice`,
+      `docs/performance.md lacks "${begin.trimEnd()}" or "${end}", or has one twice`,
       { hint: 'put the two lines where that part is to be' },
     )
   }

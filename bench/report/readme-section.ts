@@ -23,7 +23,7 @@ import { writesTable } from './simulation-chapters.ts'
 import { repeatSwarm, swarmText } from './swarm-part.ts'
 import { TARGET_KEYS, targetsTable } from './targets.ts'
 
-/** Where the pictures lie, as the README sees it. */
+/** Where the pictures lie, from the project's root. */
 export const PLOTS = 'bench/plots'
 
 /** Workloads of the table, each with the words above its columns. Those that were not run are left out. */
@@ -153,7 +153,7 @@ const picturesText = (pictures: readonly Figure[]): string =>
   pictures
     .map(
       ({ id, picture: { title } }) =>
-        `<img src="${PLOTS}/${id}.svg" alt="${title}" width="49%" align="top">\n`,
+        `<img src="../${PLOTS}/${id}.svg" alt="${title}" width="49%" align="top">\n`,
     )
     .join('')
 

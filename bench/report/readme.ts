@@ -1,6 +1,6 @@
 /**
  * The program behind `npm run bench:readme [RESULT.json [SIMULATION.json [SWARM.json]]]`: keeps the
- * results in `bench/results`, then writes the README's section on performance and its pictures from what is
+ * results in `bench/results`, then writes the page `docs/performance.md` and its pictures from what is
  * kept there, and the table of overwrites too. A test compares them, so no number gets there by hand.
  */
 import {
@@ -24,7 +24,7 @@ import { readResult, readSimulation, readSwarm } from './saved.ts'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const results = join(root, 'bench/results')
 const plots = join(root, PLOTS)
-const readme = join(root, 'README.md')
+const page = join(root, 'docs/performance.md')
 
 /** One line of JSON each, as the programs print it. */
 const KEPT = {
@@ -60,10 +60,12 @@ const run = ([result, simulation, swarm]: readonly string[]): void => {
     readKept(KEPT.swarm, readSwarm),
   )
   const overwrites = createOverwritesText(kept.overwrites ?? [])
-  const before = replacePart(readFileSync(readme, 'utf8'), 'overwrites', overwrites)
-  writeFileSync(readme, replacePart(before, 'performance', text))
+  const before = replacePart(readFileSync(page, 'utf8'), 'overwrites', overwrites)
+  writeFileSync(page, replacePart(before, 'performance', text))
   writePictures(pictures)
-  process.stdout.write(`README.md and ${pictures.length} pictures in ${PLOTS} are written\n`)
+  process.stdout.write(
+    `docs/performance.md and ${pictures.length} pictures in ${PLOTS} are written\n`,
+  )
 }
 
 try {

@@ -341,7 +341,7 @@ test('the section is complete and the same each time', () => {
   const shown = [...text.matchAll(/<img src="([^"]+)"/g)].map(([, path]) => path)
   assert.equal(
     shown,
-    pictures.map(({ id }) => `${PLOTS}/${id}.svg`),
+    pictures.map(({ id }) => `../${PLOTS}/${id}.svg`),
   )
   assert.is(shown.length, 8)
 })
@@ -425,14 +425,17 @@ test('what overwrites leave is told at the most of them, for the README', () => 
   assert.is(createOverwritesText([]), '')
 })
 
-test('the README has its markers, and a section is replaced between them', async () => {
-  const readme = read('README.md')
+test('the page has its markers, and a section is replaced between them', async () => {
+  const page = read('docs/performance.md')
   for (const name of ['performance', 'overwrites'] as const) {
-    const changed = replacePart(readme, name, 'new\n')
+    const changed = replacePart(page, name, 'new\n')
     assert.is(readPart(changed, name), 'new\n')
-    assert.is(replacePart(changed, name, readPart(readme, name)), readme)
+    assert.is(replacePart(changed, name, readPart(page, name)), page)
     for (const broken of ['', changed + changed]) {
-      await rejects(() => replacePart(broken, name, ''), /invalid_argument README.md lacks/)
+      await rejects(
+        () => replacePart(broken, name, ''),
+        /invalid_argument docs.performance.md lacks/,
+      )
     }
   }
 })
@@ -449,9 +452,9 @@ test('the section and its pictures are those of the results that are kept', () =
     keptOf('swarm.jsonl', readSwarm),
   )
   const hint = 'run `npm run bench:readme`'
-  assert.is(readPart(read('README.md'), 'performance'), text, hint)
+  assert.is(readPart(read('docs/performance.md'), 'performance'), text, hint)
   const overwrites = createOverwritesText(saved.overwrites ?? [])
-  assert.is(readPart(read('README.md'), 'overwrites'), overwrites, hint)
+  assert.is(readPart(read('docs/performance.md'), 'overwrites'), overwrites, hint)
   const names = pictures.map(({ id }) => `${id}.svg`)
   assert.equal(readdirSync(join(root, PLOTS)).sort(), [...names].sort(), hint)
   for (const { id, picture } of pictures) {

@@ -1,0 +1,220 @@
+/**
+ * Compiles examples, each as a module beside the file that it stands in. An example in a comment
+ * may use names that it does not import: what its file exports or imports, what the package
+ * exports, and any class or type of ours is imported for it. Anything else (`transport`,
+ * `onProblem`) may be of any type. A page must import or declare what it uses.
+ *
+ * ```ts
+ * compileExamples('/project/', fences)     // ['src/a.ts:7: Property 'x' does not exist on type 'A'.']
+ * ```
+ */
+import { readFileSync } from 'node:fs'
+import { posix } from 'node:path'
+import ts from 'typescript'
+import type { Fence } from './fences.ts'
+
+/** What one says of the names that it does not find; the quoted name follows. */
+const UNKNOWN: ReadonlySet<number> = new Set([
+  2304, 2503, 2552, 2580, 2582, 2584, 2593, 2749, 18004,
+])
+
+/** Packages that are imported for a comment, as everybody knows them. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  Y: `import * as Y from 'yjs'`,
+  test: `import { test } from 'uvu'`,
+  assert: `import * as assert from 'uvu/assert'`,
+  readFileSync: `import { readFileSync } from 'node:fs'`,
+  writeFileSync: `import { writeFileSync } from 'node:fs'`,
+  mkdtempSync: `import { mkdtempSync } from 'node:fs'`,
+  rmSync: `import { rmSync } from 'node:fs'`,
+  spawn: `import { spawn } from 'node:child_process'`,
+  join: `import { join } from 'node:path'`,
+  Repo: `import { Repo } from '@automerge/automerge-repo'`,
+  WebsocketProvider: `import { WebsocketProvider } from 'y-websocket'`,
+}
+
+/** Path from the root of the module that each entry of the package is made of, by its name. */
+const readEntries = (root: string): Record<string, string[]> => {
+  const { exports } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
+  const entries = Object.entries<{ default?: string }>(exports)
+    .filter(([, target]) => target.default !== undefined)
+    .map(([name, target]): [string, string[]] => [
+      posix.join('pilot-gossip', name),
+      [`${root}${target.default!.replace(/^\.\/dist\//, '').replace(/\.js$/, '.ts')}`],
+    ])
+  return Object.fromEntries(entries)
+}
+
+interface Example extends Fence {
+  readonly path: string
+  /** Lines in front of its code, one line of text. */
+  prelude: string
+}
+
+class Compiler {
+  readonly #options: ts.CompilerOptions
+  readonly #host: ts.CompilerHost
+  readonly #examples: ReadonlyMap<string, Example>
+  #before: ts.Program | undefined
+
+  constructor(root: string, examples: readonly Example[]) {
+    this.#examples = new Map(examples.map((example) => [example.path, example]))
+    const { config } = ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile)
+    const { options } = ts.parseJsonConfigFileContent({ ...config, include: [] }, ts.sys, root)
+    this.#options = {
+      ...options,
+      paths: readEntries(root),
+      noUnusedLocals: false,
+      noUnusedParameters: false,
+      noUncheckedIndexedAccess: false,
+      exactOptionalPropertyTypes: false,
+      noImplicitAny: false,
+      verbatimModuleSyntax: false,
+      rewriteRelativeImportExtensions: false,
+      allowImportingTsExtensions: true,
+    }
+    this.#host = ts.createCompilerHost(this.#options)
+    const { fileExists, getSourceFile } = this.#host
+    const sources = new Map<string, ts.SourceFile | undefined>()
+    this.#host.fileExists = (name) => this.#examples.has(name) || fileExists(name)
+    this.#host.getSourceFile = (name, options, ...rest) => {
+      const example = this.#examples.get(name)
+      if (example) return ts.createSourceFile(name, textOf(example), options)
+      if (!sources.has(name)) sources.set(name, getSourceFile(name, options, ...rest))
+      return sources.get(name)
+    }
+  }
+
+  compile(others: readonly string[]): ts.Program {
+    const roots = [...this.#examples.keys(), ...others]
+    this.#before = ts.createProgram(roots, this.#options, this.#host, this.#before)
+    return this.#before
+  }
+}
+
+const textOf = ({ prelude, code }: Example): string => `${prelude}\n${code}\nexport {}\n`
+
+const faultsOf = (program: ts.Program, path: string): ts.Diagnostic[] => {
+  const file = program.getSourceFile(path)
+  if (!file) throw new Error(`"${path}" was not compiled`)
+  return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]
+}
+
+const messageOf = ({ messageText }: ts.Diagnostic): string =>
+  ts.flattenDiagnosticMessageText(messageText, ' ')
+
+/** The names of all exports of our modules, each with the modules that have one of that name. */
+const readExports = (program: ts.Program, modules: readonly string[]): Map<string, string[]> => {
+  const checker = program.getTypeChecker()
+  const found = new Map<string, string[]>()
+  for (const path of modules) {
+    const source = program.getSourceFile(path)
+    const symbol = source && checker.getSymbolAtLocation(source)
+    for (const { name } of symbol ? checker.getExportsOfModule(symbol) : []) {
+      found.set(name, [...(found.get(name) ?? []), path])
+    }
+  }
+  return found
+}
+
+/** Names that a file imports. */
+const importsOf = (program: ts.Program, path: string): Set<string> => {
+  const names = new Set<string>()
+  const source = program.getSourceFile(path)
+  for (const statement of source?.statements ?? []) {
+    const bindings = ts.isImportDeclaration(statement) && statement.importClause?.namedBindings
+    if (!bindings || !ts.isNamedImports(bindings)) continue
+    for (const { name } of bindings.elements) names.add(name.text)
+  }
+  return names
+}
+
+/**
+ * Names that mean something only in a browser (`self`, `open`, `Document`): some package brings
+ * those types along, and no example means them.
+ */
+const browserNamesIn = (program: ts.Program, path: string): string[] => {
+  const checker = program.getTypeChecker()
+  const names: string[] = []
+  const visit = (node: ts.Node): void => {
+    if (ts.isIdentifier(node)) {
+      const isShort = ts.isShorthandPropertyAssignment(node.parent)
+      const symbol = isShort
+        ? checker.getShorthandAssignmentValueSymbol(node.parent)
+        : checker.getSymbolAtLocation(node)
+      const isMember = ts.isPropertyAccessExpression(node.parent) && node.parent.name === node
+      const files = symbol?.declarations?.map((one) => one.getSourceFile().fileName) ?? []
+      const isBrowsers =
+        files.length > 0 && files.every((file) => /\/lib\.dom[.\w]*\.ts$/.test(file))
+      if (isBrowsers && !isMember && !ts.isPropertyAssignment(node.parent)) names.push(node.text)
+    }
+    ts.forEachChild(node, visit)
+  }
+  const source = program.getSourceFile(path)
+  if (source) visit(source)
+  return names
+}
+
+/** Modules whose exports anyone may use. */
+const DOORS = ['src/index.ts', 'crdt/index.ts', 'src/gossip/index.ts', 'src/maps/index.ts']
+
+/** How many folders two files have in common at their beginning. */
+const nearness = (a: string, b: string): number => {
+  const [left, right] = [a.split('/'), b.split('/')]
+  const at = left.findIndex((part, index) => part !== right[index])
+  return at < 0 ? left.length : at
+}
+
+/**
+ * What does not compile, as `FILE:LINE: MESSAGE`. `modules`: paths of our sources, whose exports
+ * comments may use without an import. A class that a comment uses must be one of theirs.
+ */
+export const compileExamples = (
+  root: string,
+  fences: readonly Fence[],
+  modules: readonly string[],
+): string[] => {
+  const examples = fences.map((fence, index): Example => {
+    const folder = fence.file.endsWith('.md') ? '' : `${posix.dirname(fence.file)}/`
+    return { ...fence, path: `${root}${folder}example-${index}.ts`, prelude: '' }
+  })
+  const compiler = new Compiler(root, examples)
+  const paths = modules.map((file) => `${root}${file}`)
+  const first = compiler.compile(paths)
+  const exported = readExports(first, paths)
+  const faults: string[] = []
+
+  for (const example of examples.filter(({ file }) => !file.endsWith('.md'))) {
+    const own = `${root}${example.file}`
+    const imported = importsOf(first, own)
+    const unknown = faultsOf(first, example.path)
+      .filter(({ code }) => UNKNOWN.has(code))
+      .flatMap((fault) => /'([^']+)'/.exec(messageOf(fault))?.[1] ?? [])
+    for (const name of new Set([...unknown, ...browserNamesIn(first, example.path)])) {
+      const modules = exported.get(name) ?? []
+      const isKnown =
+        /^[A-Z]/.test(name) ||
+        modules.some((path) => path === own || DOORS.some((door) => path === `${root}${door}`)) ||
+        imported.has(name)
+      const byNearness = modules.sort((a, b) => nearness(own, b) - nearness(own, a))
+      const from = isKnown ? (modules.includes(own) ? own : byNearness[0]) : undefined
+      if (from) example.prelude += `import { ${name} } from '${from}';`
+      else if (PACKAGES[name]) example.prelude += `${PACKAGES[name]};`
+      else example.prelude += `declare let ${name}: any; type ${name} = any;`
+      const isOurs = from !== undefined || PACKAGES[name] !== undefined
+      if (!isOurs && new RegExp(`new ${name}\\b`).test(example.code)) {
+        faults.push(`${example.file}:${example.line}: no module exports a class ${name}`)
+      }
+    }
+  }
+
+  const second = compiler.compile(paths)
+  for (const example of examples) {
+    for (const fault of faultsOf(second, example.path)) {
+      const file = second.getSourceFile(example.path)!
+      const { line } = file.getLineAndCharacterOfPosition(fault.start ?? 0)
+      faults.push(`${example.file}:${example.line + line - 1}: ${messageOf(fault)}`)
+    }
+  }
+  return faults
+}
