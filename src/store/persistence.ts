@@ -23,6 +23,13 @@ const COMPACT_AGAIN_MS = 60_000
 /** The origin of the transaction that loads a document. */
 const LOADING = Symbol('loading')
 
+/**
+ * Resolves when the transaction in which it is called has ended. Yjs emits the update of a
+ * transaction last, after its observers and after gossip was told: a caller among them has made a
+ * change that is not appended yet. Transactions are synchronous, so a microtask is enough.
+ */
+const transactionEnd = (): Promise<void> => Promise.resolve()
+
 export class Persistence {
   readonly #doc: Y.Doc
   readonly #store: Store
@@ -85,6 +92,7 @@ export class Persistence {
    * disk refuses; the changes are kept in memory, and each further call tries to save them.
    */
   async flushed(): Promise<void> {
+    await transactionEnd()
     await this.#last
     if (this.#failure) await this.#repair()
     while (this.#isStale || this.#replacing) await this.#replace()
@@ -113,6 +121,7 @@ export class Persistence {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#cancel?.()
+    await transactionEnd()
     this.#doc.off('update', this.#listener)
     try {
       await this.flushed()

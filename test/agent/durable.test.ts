@@ -6,6 +6,7 @@
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
+import { decodePush } from '../../crdt/index.ts'
 import { Agent, type Problem } from '../../src/agent/agent.ts'
 import { ControlClient } from '../../src/control/client.ts'
 import { ControlServer } from '../../src/control/server.ts'
@@ -18,10 +19,14 @@ import type { DataFolder } from '../../src/store/data-folder.ts'
 import { Identity } from '../../src/store/identity.ts'
 import { dataFolder } from '../../src/store/log/data-folder.ts'
 import { LogStore } from '../../src/store/log/log-store.ts'
+import type { Store } from '../../src/store/store.ts'
 import { MailboxTransport } from '../../src/transports/mailbox/mailbox.ts'
+import { MemoryHub, MemoryTransport } from '../../src/transports/memory/memory.ts'
 import { FaultyDisk, type Operation, readOnly } from '../fixtures/store/faulty-disk.ts'
 import { agentIn } from '../helpers/agent.ts'
+import { settle } from '../helpers/fake-timers.ts'
 import { inFolder } from '../helpers/folder.ts'
+import { gate } from '../helpers/gate.ts'
 import { rejects, suite } from '../helpers/suite.ts'
 import { until } from '../helpers/until.ts'
 import { KEYS, runEndurance } from '../tools/endurance.ts'
@@ -62,6 +67,53 @@ test('keeps what it received, too', () =>
     await again.start()
     assert.equal(readEntries(again.doc, 'state'), { k: 1 })
     await again.stop()
+  }))
+
+test('a room whose writes are pushed at once: a write leaves only after it is on disk', () =>
+  inFolder(async (dir) => {
+    const hub = new MemoryHub()
+    const transport = new MemoryTransport(hub, 'a')
+    const updates: string[] = []
+    const send = transport.send.bind(transport)
+    transport.send = async (to, text) => {
+      if (decodePush(text, 'kv').state.get('notes')?.update) updates.push(text)
+      await send(to, text)
+    }
+    const disk = gate()
+    const kept = dataFolder(join(dir, 'a'))
+    const storeOf = (name: string): Store => {
+      const store = kept.storeOf!(name)
+      const append = store.append.bind(store)
+      store.append = async (update) => {
+        await disk.promise
+        await append(update)
+      }
+      return store
+    }
+    const data = { ...kept, storeOf }
+    // Nothing waits for a batch: the write itself makes the push.
+    const a = new Agent({ swarm: 'kv', transport, data, config: { batchMs: 0 } })
+    const b = new Agent({ swarm: 'kv', transport: new MemoryTransport(hub, 'b') })
+    try {
+      await a.start()
+      await b.start()
+      const [ours, theirs] = [await a.openRoom('notes'), await b.openRoom('notes')]
+      // A peer that is being sent something would get the write with the next message.
+      await until('a may push to b at once', () => {
+        const { gossip } = a.runtime
+        return gossip && !gossip.isBusy && [...gossip.peersOf('notes')].length === 1
+      })
+      writeEntry(ours.doc, 'state', 'k', 1)
+      await settle()
+      assert.is(updates.length, 0)
+      disk.open()
+      await until('b has it', () => theirs.doc.getMap('state').get('k') === 1)
+      assert.ok(updates.length > 0)
+    } finally {
+      disk.open()
+      await a.stop()
+      await b.stop()
+    }
   }))
 
 test('lets no second agent work on its folder', () =>

@@ -13,6 +13,7 @@ import {
 import { Persistence } from '../../src/store/persistence.ts'
 import type { Loaded, Store, StoreStats } from '../../src/store/store.ts'
 import { FakeTimers, settle } from '../helpers/fake-timers.ts'
+import { gate } from '../helpers/gate.ts'
 import { rejects, suite } from '../helpers/suite.ts'
 
 const test = suite('store persistence')
@@ -27,7 +28,7 @@ class FakeStore implements Store {
     return { state: undefined, updates: [], problems: [] }
   }
 
-  async append(): Promise<void> {
+  async append(_update?: Uint8Array): Promise<void> {
     if (this.failure) throw this.failure
   }
 
@@ -190,5 +191,77 @@ test('what gives structs other ids is stored as a whole, and flushed waits for t
   assert.is(store.compactions, before + 1)
   await persistence.close()
 })
+
+/** Calls `run` once while the next transaction runs or ends. */
+const moments: readonly (readonly [string, (doc: Y.Doc, run: () => void) => void])[] = [
+  [
+    'in a transaction',
+    (doc, run) =>
+      doc.transact(() => {
+        doc.getMap('map').set('key', 'value')
+        run()
+      }),
+  ],
+  [
+    'by an observer',
+    (doc, run) => {
+      doc.getMap('map').observe(run)
+      doc.getMap('map').set('key', 'value')
+    },
+  ],
+  [
+    'after a transaction, before its update',
+    (doc, run) => {
+      doc.once('afterTransaction', run)
+      doc.getMap('map').set('key', 'value')
+    },
+  ],
+]
+
+for (const [when, change] of moments) {
+  test(`flushed: called ${when}, it waits for that change`, async () => {
+    const doc = new Y.Doc()
+    const { promise, open } = gate()
+    const store = new FakeStore()
+    let appends = 0
+    store.append = async () => {
+      appends++
+      await promise
+    }
+    const persistence = new Persistence(doc, store, () => undefined, new FakeTimers())
+    await persistence.open()
+    let isFlushed = false
+    let flushing: Promise<void> | undefined
+    change(doc, () => {
+      flushing = persistence.flushed().then(() => {
+        isFlushed = true
+      })
+    })
+    await settle()
+    assert.is(appends, 1)
+    assert.not.ok(isFlushed, 'the store has not taken it yet')
+    open()
+    await flushing
+    assert.ok(isFlushed)
+    await persistence.close()
+  })
+}
+
+for (const [when, change] of moments) {
+  test(`close: called ${when}, it keeps that change`, async () => {
+    const doc = new Y.Doc()
+    const store = new FakeStore()
+    const kept = new Y.Doc()
+    store.append = async (update?: Uint8Array) => Y.applyUpdate(kept, update!)
+    const persistence = new Persistence(doc, store, () => undefined, new FakeTimers())
+    await persistence.open()
+    let closing: Promise<void> | undefined
+    change(doc, () => {
+      closing = persistence.close()
+    })
+    await closing
+    assert.is(kept.getMap('map').get('key'), 'value')
+  })
+}
 
 test.run()
