@@ -24,6 +24,7 @@ export {
   type EntryInfo,
   type EntryKind,
   type EntryLayout,
+  type ForeignType,
   type ForeignTypes,
   hasEntry,
   historyOf,

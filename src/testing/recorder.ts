@@ -26,6 +26,7 @@ export class Recorder implements TransportHooks {
     return this.received.map(({ text }) => text)
   }
 
+  /** Whether a message with that text has arrived. */
   has(text: string): boolean {
     return this.received.some((incoming) => incoming.text === text)
   }

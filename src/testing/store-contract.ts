@@ -19,6 +19,7 @@ import { written } from './written.ts'
 export interface StoreWorld {
   /** A store over the same data each time, not loaded yet. One is open at a time. */
   store(): Store
+  /** Removes the data. Called once, after the last store was closed. */
   close(): void | Promise<void>
 }
 

@@ -95,7 +95,7 @@ for (const [name, enter] of Object.entries(doors)) {
     for (const value of [{}, null, 'doc', new Y.Map(), { getMap: () => new Y.Map() }]) {
       const error = thrownBy(() => enter(value as Y.Doc))
       assert.ok(error instanceof TypeError && !(error instanceof Failure), String(error))
-      assert.match(error.message, /^a Y\.Doc is needed, not /)
+      assert.match(error.message, /^expected a Y\.Doc, not /)
     }
   })
 }
