@@ -1,6 +1,6 @@
 /**
- * Hostile and damaged updates: each is refused with its reason, and leaves document, digest
- * and state vector as they were. Also the other half: what is honest is never refused.
+ * Hostile and damaged updates: each is rejected with its reason, and leaves document, digest and
+ * state vector as they were. And honest updates are never rejected.
  */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
@@ -22,7 +22,10 @@ import { suite } from '../helpers/suite.ts'
 
 const test = suite('inspect')
 
-/** Writer 9, with an entry `own` of its own, and `known` and `x` of writer 5 (clocks 0 to 2, 1 overwritten). */
+/**
+ * Writer 9, with an entry `own` of its own, and `known` and `x` of writer 5 (clocks 0 to 2, 1
+ * overwritten).
+ */
 const victim = (limits = LIMITS): Replica => {
   const replica = replicaOf(9, { limits })
   replica.apply(
@@ -63,7 +66,7 @@ const nested = (depth: number): unknown => {
   return value
 }
 
-/** Shared maps in one another, `depth` of them. */
+/** `depth` nested shared maps. */
 const maps = (writer: number, depth: number): Uint8Array =>
   one(
     writer,
@@ -127,11 +130,11 @@ for (const key of ['__proto__', 'constructor', 'prototype']) {
     'key within a format': one(1, forged.format({ parent: 'text' }, 'bold', inJson)),
     'key within an embed': one(1, forged.embed({ parent: 'text' }, inJson)),
     'key within old JSON content': one(1, forged.json({ key: 'k' }, [inJson])),
-    // As lib0 writes an object with own keys, whatever they are called.
+    // As lib0 writes an object with own keys, whatever their names.
     'key within a value': entry({ a: [Object.fromEntries([[key, { evil: 1 }]])] }),
   }
   for (const [name, bytes] of Object.entries(all)) {
-    test(`${name} ${key} is taken, and passed on as it came`, () => {
+    test(`${name} ${key}: is accepted, and passed on as it came`, () => {
       const replica = victim()
       const { status, carried } = replica.apply(bytes)
       assert.is(status, 'new')
@@ -156,13 +159,13 @@ refuses('an embed nested too deep', 'too_deep', () =>
 refuses('a format nested too deep', 'too_deep', () =>
   one(1, forged.format({ parent: 'text' }, 'bold', json)),
 )
-// As bytes: lib0 itself could not write it.
+// As bytes, as lib0 itself could not write it.
 refuses('a value nested 50,000 deep', 'too_deep', () => {
   const arrays = Array.from({ length: 50_000 }, () => [117, 1]).flat()
   return one(1, forged.raw(8, { key: 'k' }, [1, ...arrays, 126]))
 })
 
-test(`as deep as allowed is taken: values of ${depth} levels, shared types of any`, () => {
+test(`values of ${depth} levels: are accepted, as are shared types of any depth`, () => {
   for (const bytes of [
     entry(nested(depth)),
     one(1, forged.json({ key: 'k' }, [JSON.stringify(nested(depth))])),
@@ -172,7 +175,7 @@ test(`as deep as allowed is taken: values of ${depth} levels, shared types of an
   }
 })
 
-test('shared types nested one level an update are taken at any depth', () => {
+test('shared types nested by one level an update: are accepted at any depth', () => {
   const replica = replicaOf(999)
   for (let i = 0; i < 300; i++) {
     const parent = i === 0 ? 'map' : ([i, 0] as const)
@@ -181,9 +184,9 @@ test('shared types nested one level an update are taken at any depth', () => {
 })
 
 test(
-  'many shared types side by side cost no more than a walk: 20,000 in one array',
+  'many shared types side by side: cost one walk, 20,000 in one array',
   () => {
-    // Found through its neighbours each took a walk of its own: 45 s where this takes 0.3 s.
+    // A search through its neighbours took a walk for each: 45 s instead of 0.3 s.
     const sender = replicaOf(1)
     sender.doc.getArray('list').push(Array.from({ length: 20_000 }, () => new Y.Map()))
     const receiver = replicaOf(2)
@@ -194,9 +197,9 @@ test(
 )
 
 test(
-  'a long deleted run beside a shared type costs nothing',
+  'a long deleted run beside a shared type: costs nothing',
   () => {
-    // Written down clock by clock it took 26 s and then a RangeError.
+    // Listed clock by clock it took 26 s and then threw a RangeError.
     const bytes = one(1, forged.deleted({ key: 'x' }, 2 ** 31), forged.map({ key: 'y' }))
     assert.is(victim().apply(bytes).status, 'new')
   },
@@ -224,8 +227,8 @@ refuses(
   { entries: 10 },
 )
 
-test('the number is counted while reading: what follows the limit is not read', () => {
-  // The struct after the limit is damaged; whoever read it would say so.
+test('the number of entries: is counted while reading, and nothing after the limit is read', () => {
+  // The struct after the limit is damaged, so reading it would give another reason.
   const bytes = forge([
     { writer: 1, structs: [...Array(10).fill(forged.gc(1)), forged.raw(8, { key: 'k' }, [1, 3])] },
   ])
@@ -233,7 +236,7 @@ test('the number is counted while reading: what follows the limit is not read', 
   assert.is(refusalOf(victim(), bytes), 'malformed')
 })
 
-test('as many as the limit are taken', () => {
+test('the number of entries: may be the limit', () => {
   assert.is(victim({ ...LIMITS, entries: 11 }).apply(gcs(10)).status, 'new')
 })
 
@@ -311,7 +314,7 @@ refuses('three writers who wait in a circle, beside an honest one', 'malformed',
   ]),
 )
 
-test('writers who refer to one another in turn are no circle', () => {
+test('writers that refer to one another in turn: are not a circle', () => {
   const turns = (writer: number, other: number): Struct[] =>
     Array.from({ length: 50 }, (_, i) =>
       writer === 1 && i === 0
@@ -332,7 +335,7 @@ test('writers who refer to one another in turn are no circle', () => {
 
 // Skips
 
-test('a Skip over what is known is no gap', () => {
+test('a Skip over what is known: is not a gap', () => {
   const replica = victim()
   const bytes = forge([{ writer: 5, structs: [forged.skip(3), forged.any({ key: 'new' }, [7])] }])
   assert.is(replica.apply(bytes).status, 'new')
@@ -340,7 +343,7 @@ test('a Skip over what is known is no gap', () => {
   assert.is(replica.doc.store.pendingStructs, null)
 })
 
-test('a Skip over what is not known is a gap: all waits, the structs before it too', () => {
+test('a Skip over what is not known: is a gap, and everything waits, also the structs before it', () => {
   const replica = replicaOf(9)
   const a = docOf(1)
   const updates: Uint8Array[] = []
@@ -356,16 +359,16 @@ test('a Skip over what is not known is a gap: all waits, the structs before it t
   assert.is(replica.waiting.updates, 0)
 })
 
-test('Skips alone say nothing', () => {
+test('Skips alone: carry nothing', () => {
   const replica = victim()
   const before = imageOf(replica)
   assert.is(replica.apply(one(1, forged.skip(5))).status, 'known')
   assert.equal(imageOf(replica), before)
 })
 
-// What inspection says
+// What an inspection returns
 
-test('inspection says what is carried, what is missing, and whether structs are new', () => {
+test('inspection: says what is carried, what is missing, and whether structs are new', () => {
   const { doc } = victim()
   const seen = inspectUpdate(
     doc,
@@ -400,7 +403,9 @@ test('inspection says what is carried, what is missing, and whether structs are 
 
 // Mutations
 
-/** A document with something of everything, and an update that brings new structs and deletes to it. */
+/**
+ * A document with something of everything, and an update that brings new structs and deletes to it.
+ */
 const scene = (random: Random): { replica: Replica; update: Uint8Array } => {
   const sender = replicaOf(1)
   const replica = replicaOf(9)
@@ -433,14 +438,14 @@ const mutate = (bytes: Uint8Array, random: Random): Uint8Array => {
   ])()
 }
 
-/** Applies; a thrown Rejection must have changed nothing, anything else thrown is an error. */
+/** Applies an update; a Rejection must have changed nothing, and any other error is thrown. */
 const applied = (replica: Replica, bytes: Uint8Array): string => {
   const before = imageOf(replica)
   try {
     const { status } = replica.apply(bytes)
     assert.is(replica.doc.store.pendingStructs, null, 'structs wait inside the document')
     assert.is(replica.doc.store.pendingDs, null, 'deletes wait inside the document')
-    // What was taken can be passed on until both have the same. (In content hostile structs can
+    // What was accepted can be passed on until both have the same. (Content of hostile structs can
     // differ: nothing tells a forged struct from an honest one.)
     const again = replicaOf(4_000)
     settle([replica, again])
@@ -452,7 +457,7 @@ const applied = (replica: Replica, bytes: Uint8Array): string => {
   }
 }
 
-test('2,000 damaged updates: refused without a trace, or taken whole', () => {
+test('2,000 damaged updates: are rejected without a trace, or accepted whole', () => {
   const counts: Record<string, number> = {}
   eachSeed(400, (random) => {
     const { replica, update } = scene(random)
@@ -465,7 +470,7 @@ test('2,000 damaged updates: refused without a trace, or taken whole', () => {
   if (!process.env.SEED) assert.ok(counts.malformed! > 500 && counts.new! > 20)
 })
 
-test('1,000 well-formed updates that refer to anything: refused without a trace, or taken whole', () => {
+test('1,000 well-formed updates that refer to anything: are rejected without a trace, or accepted whole', () => {
   const counts: Record<string, number> = {}
   eachSeed(1_000, (random) => {
     const replica = victim()
@@ -512,7 +517,7 @@ test('1,000 well-formed updates that refer to anything: refused without a trace,
   if (!process.env.SEED) assert.ok(counts.new! > 200 && counts.malformed! > 200)
 })
 
-test('what is honest is never refused: random histories, whole and in every difference', () => {
+test('honest updates: are never rejected, in random histories, whole and in every difference', () => {
   eachSeed(20, (random) => {
     const replicas = [1, 2, 3].map((writer) => replicaOf(writer, { gc: random.chance(0.7) }))
     for (let i = 0; i < 60; i++) change(random.pick(replicas).doc, random)
