@@ -30,7 +30,7 @@ export interface Fanouts {
  * Times the fanout. Up to so many peers, a push to all of them takes no more messages than passing
  * it on, when each node pushes to `fanout` peers that mostly have it already.
  */
-export const SMALL = 2
+export const SMALL_SWARM_FACTOR = 2
 
 /**
  * Peers for each one that a round goes to. With four peers, each of them gets two digests a round:
@@ -41,7 +41,7 @@ export const PEERS_A_ROUND = 3
 
 export const fanoutsFor = (config: GossipConfig, living: number): Fanouts => {
   const { fanout, digestFanout, inlineBytes, maxInlineBytes } = config
-  if (living > SMALL * fanout) {
+  if (living > SMALL_SWARM_FACTOR * fanout) {
     return {
       isSmall: false,
       push: fanout,

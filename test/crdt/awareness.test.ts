@@ -35,7 +35,7 @@ const reasonOf = (bytes: Uint8Array): string => {
     decodeAwareness(bytes)
   } catch (error) {
     const { name, reason } = error as { name: string; reason?: string }
-    return reason ?? `no refusal: ${name}`
+    return reason ?? `no rejection: ${name}`
   }
   return 'accepted'
 }
@@ -84,7 +84,7 @@ test('random bytes: are decoded or rejected, and throw nothing else', () => {
         : bytes
     for (let i = random.int(0, 4); i > 0 && damaged.length > 0; i--)
       damaged[random.int(0, damaged.length - 1)] = random.int(0, 255)
-    assert.is(reasonOf(damaged).startsWith('no refusal'), false)
+    assert.is(reasonOf(damaged).startsWith('no rejection'), false)
   })
 })
 

@@ -271,7 +271,7 @@ const complete = (): Json & { state: { kv: Json & { update: Json } } } => {
   )
 }
 
-const refusedAs = (damage: (message: ReturnType<typeof complete>) => void): string => {
+const rejectedAs = (damage: (message: ReturnType<typeof complete>) => void): string => {
   const message = complete()
   damage(message)
   return reasonOf(() => decodePush(JSON.stringify(message), 'kv'))
@@ -344,7 +344,7 @@ for (const [path, { reasons, right }] of Object.entries(FIELDS)) {
         set(message)
         decodePush(JSON.stringify(message), 'kv')
       } else {
-        const reason = refusedAs(set)
+        const reason = rejectedAs(set)
         assert.ok(reasons.includes(reason), `${JSON.stringify(value)}: ${reason}`)
       }
     }
@@ -356,7 +356,7 @@ for (const [path, { reasons, right }] of Object.entries(FIELDS)) {
       drop(message)
       decodePush(JSON.stringify(message), 'kv')
     } else {
-      assert.ok(reasons.includes(refusedAs(drop)), 'missing')
+      assert.ok(reasons.includes(rejectedAs(drop)), 'missing')
     }
   })
 }
@@ -430,7 +430,7 @@ test('another swarm’s push: is rejected, as is the seed’s, which names no sw
 test('a later format: is rejected as such, whatever else the message says', () => {
   for (const format of [0, 2, '1', null]) {
     assert.is(
-      refusedAs((message) => Object.assign(message, { format, version: 'x', state: 7 })),
+      rejectedAs((message) => Object.assign(message, { format, version: 'x', state: 7 })),
       'wrong_format',
     )
   }

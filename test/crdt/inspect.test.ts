@@ -12,7 +12,7 @@ import {
   forge,
   forged,
   imageOf,
-  refusalOf,
+  rejectionReasonOf,
   replicaOf,
   type Struct,
   settle,
@@ -47,14 +47,14 @@ const victim = (limits = LIMITS): Replica => {
   return replica
 }
 
-const refuses = (
+const rejects = (
   name: string,
   reason: string,
   make: () => Uint8Array,
   limits: Partial<typeof LIMITS> = {},
 ): void =>
   test(`${reason}: ${name}`, () => {
-    assert.is(refusalOf(victim({ ...LIMITS, ...limits }), make()), reason)
+    assert.is(rejectionReasonOf(victim({ ...LIMITS, ...limits }), make()), reason)
   })
 
 const one = (writer: number, ...structs: Struct[]): Uint8Array => forge([{ writer, structs }])
@@ -77,46 +77,46 @@ const maps = (writer: number, depth: number): Uint8Array =>
 
 // Clocks
 
-refuses('a GC struct of length 2^40', 'clock_jump', () => one(5, forged.gc(2 ** 40)))
-refuses('a deleted item of length 2^40', 'clock_jump', () =>
+rejects('a GC struct of length 2^40', 'clock_jump', () => one(5, forged.gc(2 ** 40)))
+rejects('a deleted item of length 2^40', 'clock_jump', () =>
   one(1, forged.deleted({ key: 'k' }, 2 ** 40)),
 )
-refuses('a start beyond the limit', 'clock_jump', () =>
+rejects('a start beyond the limit', 'clock_jump', () =>
   forge([{ writer: 1, clock: 2 ** 33, structs: [forged.gc(1)] }]),
 )
-refuses('a Skip of length 2^40 and a struct', 'clock_jump', () =>
+rejects('a Skip of length 2^40 and a struct', 'clock_jump', () =>
   one(1, forged.skip(2 ** 40), forged.gc(1)),
 )
-refuses(
+rejects(
   'more clocks than a small limit',
   'clock_jump',
   () => forge([{ writer: 5, clock: 3, structs: [forged.gc(11)] }]),
   { clockJump: 10 },
 )
-refuses('clocks beyond 2^53', 'malformed', () =>
+rejects('clocks beyond 2^53', 'malformed', () =>
   forge([{ writer: 1, clock: Number.MAX_SAFE_INTEGER, structs: [forged.gc(5)] }]),
 )
-refuses('deletes [0, 2^31) of a known writer', 'delete_jump', () => forge([], [[5, 0, 2 ** 31]]))
-refuses('deletes [0, 2^31) of an unknown writer', 'delete_jump', () =>
+rejects('deletes [0, 2^31) of a known writer', 'delete_jump', () => forge([], [[5, 0, 2 ** 31]]))
+rejects('deletes [0, 2^31) of an unknown writer', 'delete_jump', () =>
   forge([], [[77, 0, 2 ** 31]]),
 )
-refuses('a delete far beyond the known', 'delete_jump', () => forge([], [[5, 2 ** 30, 1]]))
-refuses('a delete further than a small limit', 'delete_jump', () => forge([], [[5, 0, 14]]), {
+rejects('a delete far beyond the known', 'delete_jump', () => forge([], [[5, 2 ** 30, 1]]))
+rejects('a delete further than a small limit', 'delete_jump', () => forge([], [[5, 0, 14]]), {
   deleteJump: 10,
 })
-refuses('deletes beyond 2^53', 'malformed', () =>
+rejects('deletes beyond 2^53', 'malformed', () =>
   forge([], [[5, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]]),
 )
-refuses('structs under our own id', 'own_clock', () =>
+rejects('structs under our own id', 'own_clock', () =>
   forge([{ writer: 9, clock: 1, structs: [forged.any({ key: 'k' }, [1])] }]),
 )
-refuses('structs under our own id that overlap known ones', 'own_clock', () =>
+rejects('structs under our own id that overlap known ones', 'own_clock', () =>
   forge([{ writer: 9, clock: 0, structs: [forged.gc(2)] }]),
 )
-refuses('structs under our own id after a gap', 'own_clock', () =>
+rejects('structs under our own id after a gap', 'own_clock', () =>
   forge([{ writer: 9, clock: 50, structs: [forged.gc(1)] }]),
 )
-refuses('deletes under our own id beyond our clock', 'own_clock', () => forge([], [[9, 0, 2]]))
+rejects('deletes under our own id beyond our clock', 'own_clock', () => forge([], [[9, 0, 2]]))
 
 // Keys
 
@@ -149,18 +149,18 @@ for (const key of ['__proto__', 'constructor', 'prototype']) {
 const { depth } = LIMITS
 const json = JSON.stringify(nested(depth + 1))
 
-refuses('a value nested too deep', 'too_deep', () => entry(nested(depth + 1)))
-refuses('old JSON content nested too deep', 'too_deep', () =>
+rejects('a value nested too deep', 'too_deep', () => entry(nested(depth + 1)))
+rejects('old JSON content nested too deep', 'too_deep', () =>
   one(1, forged.json({ key: 'k' }, [json])),
 )
-refuses('an embed nested too deep', 'too_deep', () =>
+rejects('an embed nested too deep', 'too_deep', () =>
   one(1, forged.embed({ parent: 'text' }, json)),
 )
-refuses('a format nested too deep', 'too_deep', () =>
+rejects('a format nested too deep', 'too_deep', () =>
   one(1, forged.format({ parent: 'text' }, 'bold', json)),
 )
 // As bytes, as lib0 itself could not write it.
-refuses('a value nested 50,000 deep', 'too_deep', () => {
+rejects('a value nested 50,000 deep', 'too_deep', () => {
   const arrays = Array.from({ length: 50_000 }, () => [117, 1]).flat()
   return one(1, forged.raw(8, { key: 'k' }, [1, ...arrays, 126]))
 })
@@ -209,8 +209,8 @@ test(
 // Number
 
 const gcs = (count: number) => one(1, ...Array.from({ length: count }, () => forged.gc(1)))
-refuses('more structs than the limit', 'too_many', () => gcs(10), { entries: 10 })
-refuses(
+rejects('more structs than the limit', 'too_many', () => gcs(10), { entries: 10 })
+rejects(
   'more deletes than the limit',
   'too_many',
   () =>
@@ -220,7 +220,7 @@ refuses(
     ),
   { entries: 10 },
 )
-refuses(
+rejects(
   'more writers without structs than the limit',
   'too_many',
   () => forge(Array.from({ length: 11 }, (_, i) => ({ writer: 100 + i, structs: [] }))),
@@ -232,8 +232,8 @@ test('the number of entries: is counted while reading, and nothing after the lim
   const bytes = forge([
     { writer: 1, structs: [...Array(10).fill(forged.gc(1)), forged.raw(8, { key: 'k' }, [1, 3])] },
   ])
-  assert.is(refusalOf(victim({ ...LIMITS, entries: 5 }), bytes), 'too_many')
-  assert.is(refusalOf(victim(), bytes), 'malformed')
+  assert.is(rejectionReasonOf(victim({ ...LIMITS, entries: 5 }), bytes), 'too_many')
+  assert.is(rejectionReasonOf(victim(), bytes), 'malformed')
 })
 
 test('the number of entries: may be the limit', () => {
@@ -242,70 +242,70 @@ test('the number of entries: may be the limit', () => {
 
 // Shape
 
-refuses('no bytes', 'malformed', () => new Uint8Array())
-refuses('V2 bytes in the place of V1', 'malformed', () => {
+rejects('no bytes', 'malformed', () => new Uint8Array())
+rejects('V2 bytes in the place of V1', 'malformed', () => {
   const doc = docOf(1)
   for (let i = 0; i < 5; i++) doc.getMap('map').set(`k${i}`, 'value')
   return Y.encodeStateAsUpdateV2(doc)
 })
-refuses('the empty update in V2', 'malformed', () => Y.encodeStateAsUpdateV2(docOf(1)))
-refuses('trailing garbage', 'malformed', () => new Uint8Array([...entry(1), 1, 2, 3]))
-refuses('one trailing zero', 'malformed', () => new Uint8Array([...entry(1), 0]))
-refuses('one writer in two runs', 'malformed', () =>
+rejects('the empty update in V2', 'malformed', () => Y.encodeStateAsUpdateV2(docOf(1)))
+rejects('trailing garbage', 'malformed', () => new Uint8Array([...entry(1), 1, 2, 3]))
+rejects('one trailing zero', 'malformed', () => new Uint8Array([...entry(1), 0]))
+rejects('one writer in two runs', 'malformed', () =>
   forge([
     { writer: 1, structs: [forged.any({ key: 'a' }, [1])] },
     { writer: 1, clock: 1, structs: [forged.any({ key: 'b' }, [1])] },
   ]),
 )
-refuses('an empty GC struct', 'malformed', () => one(1, forged.gc(0)))
-refuses('an empty deleted item', 'malformed', () =>
+rejects('an empty GC struct', 'malformed', () => one(1, forged.gc(0)))
+rejects('an empty deleted item', 'malformed', () =>
   one(1, forged.gc(1), forged.deleted({ key: 'k' }, 0), forged.gc(1)),
 )
-refuses('an empty text', 'malformed', () => one(1, forged.string({ parent: 'text' }, '')))
-refuses('an empty list of values', 'malformed', () => one(1, forged.any({ parent: 'list' }, [])))
-refuses(
+rejects('an empty text', 'malformed', () => one(1, forged.string({ parent: 'text' }, '')))
+rejects('an empty list of values', 'malformed', () => one(1, forged.any({ parent: 'list' }, [])))
+rejects(
   'an empty run of deletes, at the end of what is known, beside new structs',
   'malformed',
   () => forge([{ writer: 1, structs: [forged.any({ key: 'k' }, [1])] }], [[5, 3, 0]]),
 )
-refuses('an unknown kind of content', 'malformed', () => one(1, forged.raw(21, { key: 'k' }, [0])))
-refuses('an unknown kind of shared type', 'malformed', () =>
+rejects('an unknown kind of content', 'malformed', () => one(1, forged.raw(21, { key: 'k' }, [0])))
+rejects('an unknown kind of shared type', 'malformed', () =>
   one(1, forged.raw(7, { key: 'k' }, [99])),
 )
-refuses('an unknown kind of value', 'malformed', () => one(1, forged.raw(8, { key: 'k' }, [1, 3])))
-refuses('JSON that is none', 'malformed', () => one(1, forged.json({ key: 'k' }, ['{'])))
-refuses(
+rejects('an unknown kind of value', 'malformed', () => one(1, forged.raw(8, { key: 'k' }, [1, 3])))
+rejects('JSON that is none', 'malformed', () => one(1, forged.json({ key: 'k' }, ['{'])))
+rejects(
   'more structs announced than there are',
   'malformed',
   () => new Uint8Array([1, 200, 1, 1, 0]),
 )
-refuses(
+rejects(
   '2^50 writers announced',
   'malformed',
   () => new Uint8Array([128, 128, 128, 128, 128, 128, 128, 1]),
 )
-refuses('2^32 values announced', 'malformed', () =>
+rejects('2^32 values announced', 'malformed', () =>
   one(1, forged.raw(8, { key: 'k' }, [128, 128, 128, 128, 16])),
 )
-refuses('a struct that refers to itself', 'malformed', () =>
+rejects('a struct that refers to itself', 'malformed', () =>
   one(1, forged.any({ key: 'a' }, [1]), forged.any({ origin: [1, 1] }, [1])),
 )
-refuses('a struct that refers to a later one of its writer', 'malformed', () =>
+rejects('a struct that refers to a later one of its writer', 'malformed', () =>
   one(1, forged.any({ right: [1, 2] }, [1]), forged.gc(5)),
 )
-refuses('a struct within a later one of its writer', 'malformed', () =>
+rejects('a struct within a later one of its writer', 'malformed', () =>
   one(1, forged.any({ parent: [1, 1], key: 'k' }, [1]), forged.map({ key: 'm' })),
 )
-refuses('a known struct that now refers to a later one of its writer', 'malformed', () =>
+rejects('a known struct that now refers to a later one of its writer', 'malformed', () =>
   one(5, forged.any({ origin: [5, 40] }, [1]), forged.gc(50)),
 )
-refuses('two writers who wait for one another', 'malformed', () =>
+rejects('two writers who wait for one another', 'malformed', () =>
   forge([
     { writer: 2, structs: [forged.any({ origin: [1, 0] }, [1])] },
     { writer: 1, structs: [forged.any({ origin: [2, 0] }, [1])] },
   ]),
 )
-refuses('three writers who wait in a circle, beside an honest one', 'malformed', () =>
+rejects('three writers who wait in a circle, beside an honest one', 'malformed', () =>
   forge([
     { writer: 4, structs: [forged.any({ key: 'honest' }, [1])] },
     { writer: 3, structs: [forged.any({ right: [2, 0] }, [1])] },

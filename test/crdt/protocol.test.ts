@@ -16,7 +16,7 @@ import { MIN_DEFLATE_BYTES } from '../../crdt/packed.ts'
 import { MAX_DELETES_BYTES } from '../../crdt/sync-request.ts'
 import { DEFAULTS } from '../../src/gossip/config.ts'
 import { CONTENT_INTERVAL_MS } from '../../src/gossip/content.ts'
-import { PEERS_A_ROUND, SMALL } from '../../src/gossip/fanouts.ts'
+import { PEERS_A_ROUND, SMALL_SWARM_FACTOR } from '../../src/gossip/fanouts.ts'
 import { MIN_TIMEOUT_MS, PATIENCE } from '../../src/gossip/pulls.ts'
 import { MAX_TRIES } from '../../src/gossip/reassembly.ts'
 import { suite } from '../helpers/suite.ts'
@@ -97,8 +97,8 @@ const PHRASES: Record<string, readonly string[]> = {
     `${DEFAULTS.digestDelayMs} ms after a push`,
   ],
   'small swarms': [
-    `up to ${WORDS[SMALL * DEFAULTS.fanout]} live peers`,
-    `Up to ${SMALL === 2 ? 'twice' : `${SMALL} times`} the fanout`,
+    `up to ${WORDS[SMALL_SWARM_FACTOR * DEFAULTS.fanout]} live peers`,
+    `Up to ${SMALL_SWARM_FACTOR === 2 ? 'twice' : `${SMALL_SWARM_FACTOR} times`} the fanout`,
     `a ${PEERS_A_ROUND === 3 ? 'third' : `${PEERS_A_ROUND}th`} of the peers`,
   ],
   pulls: [
