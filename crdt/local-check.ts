@@ -32,7 +32,7 @@ export type Fits = (bytes: number, encode: () => Uint8Array) => boolean
 export interface LocalCheckOptions {
   /** Default: any can. */
   readonly fits?: Fits
-  readonly report: (refused: RejectedChange) => void
+  readonly report: (rejected: RejectedChange) => void
 }
 
 /** Bytes of an update with one struct, besides its content and its key. */
@@ -171,7 +171,7 @@ export class LocalCheck {
 
   #takeOut(transaction: Y.Transaction, found: readonly Found[]): void {
     for (const { id } of found) takeOut(transaction, id)
-    for (const { rejected: refused } of found) this.#options.report(refused)
+    for (const { rejected } of found) this.#options.report(rejected)
   }
 
   #find(writer: number, from: number, found: Found[], unsent = from): void {
@@ -182,9 +182,9 @@ export class LocalCheck {
       if (!(item instanceof Y.Item)) continue
       const count = countOf(item)
       for (let index = 0; index < count; index++) {
-        const refusal = this.#rejectionOf(item, index, unsent)
-        if (!refusal) continue
-        const { reason, message } = refusal
+        const rejection = this.#rejectionOf(item, index, unsent)
+        if (!rejection) continue
+        const { reason, message } = rejection
         const path = pathOf(item, index)
         const id = Y.createID(writer, item.id.clock + index)
         found.push({ id, rejected: { reason, message: `${showPath(path)}: ${message}`, path } })

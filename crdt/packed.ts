@@ -16,7 +16,7 @@ import type { Platform } from './platform.ts'
 import { Rejection } from './rejection.ts'
 
 /** Bytes. DEFLATE gains nothing for shorter updates and takes time. */
-const MIN_DEFLATE_BYTES = 512
+export const MIN_DEFLATE_BYTES = 512
 
 /** Packs V1 bytes whose digest is known; deflates them if that makes them shorter. */
 export const packUpdate = (update: EncodedUpdate, platform: Platform): PackedUpdate => {

@@ -14,7 +14,7 @@ import { Rejection } from './rejection.ts'
 /**
  * Bytes. A longer delete set is left out of the request, and the answer then carries all deletes.
  */
-const MAX_DELETES_BYTES = 4096
+export const MAX_DELETES_BYTES = 4096
 
 export const encodeSyncRequest = (clocks: Clocks, deletes: DeleteSet): SyncRequest => {
   const vector = Y.encodeStateVector(new Map(clocks))

@@ -97,7 +97,7 @@ export const DEFAULTS: GossipConfig = {
   // Long enough to repeat a lost pull, and to get its answer through a slow pilotctl. It ends early
   // when a peer answers. A larger value delays what a restarted agent writes while it is alone.
   aloneMs: 3_000,
-  // A burst that a peer refuses is over in a second.
+  // A burst that a peer turns away is over in a second.
   backoffMs: 1_000,
   // A peer that comes back is heard from in its first round, so a long wait only saves probes.
   maxBackoffMs: 300_000,

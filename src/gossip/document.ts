@@ -102,11 +102,11 @@ export class SharedDocument implements OpenDocument {
   }
 
   get status(): DocumentStatus {
-    const { syncs, unacknowledged: unconfirmed, rumors } = this
+    const { syncs, unacknowledged, rumors } = this
     return {
       syncs,
       unacknowledgedSince:
-        unconfirmed.oldest ?? (this.isWithholding ? this.probation?.since : undefined),
+        unacknowledged.oldest ?? (this.isWithholding ? this.probation?.since : undefined),
       hasFresh: rumors.hasFresh,
       isWithholding: this.isWithholding,
       withheldUntil: this.probation?.until,

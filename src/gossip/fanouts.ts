@@ -30,18 +30,18 @@ export interface Fanouts {
  * Times the fanout. Up to so many peers, a push to all of them takes no more messages than passing
  * it on, when each node pushes to `fanout` peers that mostly have it already.
  */
-const SMALL = 2
+export const SMALL_SWARM_FACTOR = 2
 
 /**
  * Peers for each one that a round goes to. With four peers, each of them gets two digests a round:
  * a lost push is found after 1.2 s on average. Fewer digests take longer; each one more costs a
  * message.
  */
-const PEERS_A_ROUND = 3
+export const PEERS_A_ROUND = 3
 
 export const fanoutsFor = (config: GossipConfig, living: number): Fanouts => {
   const { fanout, digestFanout, inlineBytes, maxInlineBytes } = config
-  if (living > SMALL * fanout) {
+  if (living > SMALL_SWARM_FACTOR * fanout) {
     return {
       isSmall: false,
       push: fanout,

@@ -18,13 +18,13 @@ const MAX_OTHERS = 3
 const MAX_LATE = 8
 
 /** Milliseconds. No pull times out sooner. */
-const MIN_TIMEOUT_MS = 250
+export const MIN_TIMEOUT_MS = 250
 
 /**
  * Times the usual time of an answer after which a pull times out. A smaller value pulls twice, a
  * larger one waits longer after a loss.
  */
-const PATIENCE = 4
+export const PATIENCE = 4
 
 /** Weight of the newest answer in the usual time, as for TCP's round trip time (RFC 6298). */
 const NEWEST_WEIGHT = 1 / 8

@@ -18,7 +18,7 @@ const MAX_TEXTS_PER_PEER = 2
  * Requests for missing fragments without a reply. After that the sender has forgotten the text, or
  * is gone.
  */
-const MAX_TRIES = 4
+export const MAX_TRIES = 4
 
 /** Times the interval between the last two fragments after which the next one is overdue. */
 const PATIENCE = 4

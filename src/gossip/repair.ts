@@ -180,7 +180,7 @@ export class Repair {
 
   /** Merges what peers sent for one document, and passes on what was new. */
   #onUpdates(document: SharedDocument, sent: readonly ReceivedPart[], now: number): void {
-    const { counters, limits, platform, reject: refuse, takeLocal } = this.#options
+    const { counters, limits, platform, reject, takeLocal } = this.#options
     const { name, replica } = document
     /** Digest → the senders of that update; only the first copy is unpacked. */
     const senders = new Map<string, ReceivedPart[]>()
@@ -205,7 +205,7 @@ export class Repair {
         senders.set(digest, [one])
       } catch (error) {
         this.#onRejected(one.peer, document)
-        refuse(one.peer.address, error, name)
+        reject(one.peer.address, error, name)
       }
     }
     if (updates.length === 0) return
@@ -232,11 +232,11 @@ export class Repair {
     outcome: UpdateOutcome,
     now: number,
   ): void {
-    const { config, counters, reject: refuse } = this.#options
+    const { config, counters, reject } = this.#options
     const [{ peer, update, hasMore }] = senders as readonly [ReceivedPart, ...ReceivedPart[]]
     if (outcome instanceof Rejection) {
       for (const { peer } of senders) this.#onRejected(peer, document)
-      refuse(peer.address, outcome, document.name)
+      reject(peer.address, outcome, document.name)
       return
     }
     const { status, delta, carried } = outcome
@@ -267,13 +267,13 @@ export class Repair {
   }
 
   #onVector(peer: Peer, document: SharedDocument, state: DocState, now: number): void {
-    const { name, replica, unacknowledged: unconfirmed } = document
+    const { name, replica, unacknowledged } = document
     try {
       const known = replica.decode({
         vector: state.vector!,
         ...(state.deletes && { deletes: state.deletes }),
       })
-      unconfirmed.acknowledgeState(known)
+      unacknowledged.acknowledgeState(known)
       const theirs = known.clocks.get(replica.doc.clientID) ?? 0
       if (theirs <= replica.publishedClock) this.#puller.confirmWriter(document, now)
       // An empty answer is sent, too: it says that there is nothing, and ends the pull.

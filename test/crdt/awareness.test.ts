@@ -1,4 +1,4 @@
-/** Awareness states as bytes: what is told is read, and nothing hostile gets through. */
+/** Awareness states as bytes: what is encoded can be decoded, and hostile bytes are rejected. */
 import * as encoding from 'lib0/encoding'
 import * as assert from 'uvu/assert'
 import {
@@ -29,18 +29,18 @@ const SAMPLE: AwarenessMessage = {
   ],
 }
 
-/** The reason of the refusal; fails when there is none, or it is no refusal. */
+/** The reason of the rejection; fails if nothing, or another error, is thrown. */
 const reasonOf = (bytes: Uint8Array): string => {
   try {
     decodeAwareness(bytes)
   } catch (error) {
     const { name, reason } = error as { name: string; reason?: string }
-    return reason ?? `no refusal: ${name}`
+    return reason ?? `no rejection: ${name}`
   }
-  return 'taken'
+  return 'accepted'
 }
 
-/** An entry by hand. */
+/** An entry made by hand. */
 const withState = (json: string, count = 1): Uint8Array =>
   encoding.encode((encoder) => {
     encoding.writeVarUint(encoder, 0)
@@ -49,13 +49,13 @@ const withState = (json: string, count = 1): Uint8Array =>
     encoding.writeVarString(encoder, json)
   })
 
-test('is read as it was written', () => {
+test('encoded states: decode to what they were', () => {
   assert.equal(decodeAwareness(encodeAwareness(SAMPLE)), SAMPLE)
   const nothing = { isQuery: false, entries: [] }
   assert.equal(decodeAwareness(encodeAwareness(nothing)), nothing)
 })
 
-test('an age is a whole number that is not negative', () => {
+test('age: is a whole number and not negative', () => {
   const entry = { client: 1, clock: 1, state: null }
   const entries = [
     { ...entry, age: -5 },
@@ -68,14 +68,14 @@ test('an age is a whole number that is not negative', () => {
   )
 })
 
-test('whatever is cut off or added is refused', () => {
+test('damaged bytes: whatever is cut off or added is rejected', () => {
   const bytes = encodeAwareness(SAMPLE)
   for (let length = 0; length < bytes.length; length++)
     assert.is(reasonOf(bytes.subarray(0, length)), 'malformed', `${length} bytes`)
   assert.is(reasonOf(new Uint8Array([...bytes, 0])), 'malformed')
 })
 
-test('random bytes are read or refused, and nothing else', () => {
+test('random bytes: are decoded or rejected, and throw nothing else', () => {
   eachSeed(2_000, (random) => {
     const bytes = new Uint8Array(encodeAwareness(SAMPLE))
     const damaged =
@@ -84,11 +84,11 @@ test('random bytes are read or refused, and nothing else', () => {
         : bytes
     for (let i = random.int(0, 4); i > 0 && damaged.length > 0; i--)
       damaged[random.int(0, damaged.length - 1)] = random.int(0, 255)
-    assert.is(reasonOf(damaged).startsWith('no refusal'), false)
+    assert.is(reasonOf(damaged).startsWith('no rejection'), false)
   })
 })
 
-test('counts are bounded before anything is made', () => {
+test('counts: are checked before anything is allocated', () => {
   const counted = (count: number): Uint8Array =>
     encoding.encode((encoder) => {
       encoding.writeVarUint(encoder, 0)
@@ -99,11 +99,11 @@ test('counts are bounded before anything is made', () => {
   assert.is(reasonOf(counted(MAX_AWARENESS_ENTRIES)), 'malformed')
 })
 
-test('a state is an object with any keys, not too deep', () => {
+test('a state: is an object with any keys, and not too deep', () => {
   for (const json of ['1', '"x"', 'true', '[]', '[{}]', '{', '']) {
     assert.is(reasonOf(withState(json)), 'malformed', json)
   }
-  assert.is(reasonOf(withState('null')), 'taken')
+  assert.is(reasonOf(withState('null')), 'accepted')
   for (const json of ['{"a":{"__proto__":{"x":1}}}', '{"__proto__":null}', '{"constructor":1}']) {
     const [entry] = decodeAwareness(withState(json)).entries
     assert.is(JSON.stringify(entry?.state), json)
@@ -111,18 +111,18 @@ test('a state is an object with any keys, not too deep', () => {
   }
   assert.is(({} as { x?: unknown }).x, undefined)
   const deep = (levels: number): string => `{"a":${'['.repeat(levels)}${']'.repeat(levels)}}`
-  assert.is(reasonOf(withState(deep(1_000))), 'taken')
+  assert.is(reasonOf(withState(deep(1_000))), 'accepted')
   assert.is(reasonOf(withState(deep(2_000))), 'too_deep')
   assert.is(reasonOf(withState(deep(7_000))), 'too_deep')
 })
 
-test('a state has 16,384 characters at most', () => {
+test('a state: has at most 16,384 characters', () => {
   const sized = (length: number): string => `{"a":"${'x'.repeat(length - 8)}"}`
-  assert.is(reasonOf(withState(sized(MAX_AWARENESS_STATE_LENGTH))), 'taken')
+  assert.is(reasonOf(withState(sized(MAX_AWARENESS_STATE_LENGTH))), 'accepted')
   assert.is(reasonOf(withState(sized(MAX_AWARENESS_STATE_LENGTH + 1))), 'too_large')
 })
 
-test('travels in a push', () => {
+test('awareness: travels in a push', () => {
   const awareness = encodeAwareness(SAMPLE)
   const text = pushText({ room: { awareness } })
   const state = decodePush(text, SWARM).state.get('room')

@@ -1,4 +1,4 @@
-/** Cutting deltas: each piece merges by itself, in order; in any order the end is the same. */
+/** Cuts of deltas: each chunk merges by itself, in order; in any order the end is the same. */
 import * as assert from 'uvu/assert'
 import type * as Y from 'yjs'
 import {
@@ -24,17 +24,17 @@ import {
 import { eachSeed, type Random } from '../helpers/random.ts'
 import { suite } from '../helpers/suite.ts'
 
-const test = suite('piece')
+const test = suite('chunk')
 
 const cut = (doc: Y.Doc, delta: Delta, maxBytes: number): Delta[] => {
-  const pieces: Delta[] = []
+  const chunks: Delta[] = []
   for (let rest: Delta | undefined = delta; rest; ) {
     const taken = takeChunk(doc, rest, maxBytes)
-    pieces.push(taken.chunk)
+    chunks.push(taken.chunk)
     rest = taken.rest
-    if (pieces.length > 100_000) throw new Error('cutting does not end')
+    if (chunks.length > 100_000) throw new Error('cutting does not end')
   }
-  return pieces
+  return chunks
 }
 
 /** Several writers who build upon each other's structs. */
@@ -55,18 +55,18 @@ const wholeOf = (replica: Replica): Delta =>
   replica.lacking({ clocks: new Map(), deletes: undefined })
 
 for (const maxBytes of [200, 1_000, 10_000]) {
-  test(`pieces of ${maxBytes} bytes merge at once in order, and to the same in any order`, () => {
+  test(`chunks of ${maxBytes} bytes: merge at once in order, and give the same in any order`, () => {
     eachSeed(12, (random) => {
       const sender = history(random, 150, random.chance(0.8))
       const whole = wholeOf(sender)
-      const pieces = cut(sender.doc, whole, maxBytes)
-      assert.equal(idsOf(mergeDeltas(pieces)), idsOf(whole))
+      const chunks = cut(sender.doc, whole, maxBytes)
+      assert.equal(idsOf(mergeDeltas(chunks)), idsOf(whole))
 
       const inOrder = replicaOf(9)
-      for (const piece of pieces) {
-        assert.ok(!isEmptyDelta(piece), 'an empty piece')
-        const { status, thrown } = inOrder.apply(sender.encode(piece).bytes)
-        // `known` where all its deletes had come with structs that travel without content.
+      for (const chunk of chunks) {
+        assert.ok(!isEmptyDelta(chunk), 'an empty chunk')
+        const { status, thrown } = inOrder.apply(sender.encode(chunk).bytes)
+        // `known` if all its deletes came with structs that travel without content.
         assert.not.equal(status, 'waiting')
         assert.equal(thrown, [])
       }
@@ -74,7 +74,7 @@ for (const maxBytes of [200, 1_000, 10_000]) {
       assertConverged([inOrder, sender])
 
       const anyOrder = replicaOf(8)
-      for (const piece of random.shuffle(pieces)) anyOrder.apply(sender.encode(piece).bytes)
+      for (const chunk of random.shuffle(chunks)) anyOrder.apply(sender.encode(chunk).bytes)
       assert.is(anyOrder.waiting.updates, 0, 'something still waits')
       assert.is(anyOrder.waiting.bytes, 0)
       settle([anyOrder, sender])
@@ -83,23 +83,23 @@ for (const maxBytes of [200, 1_000, 10_000]) {
   })
 }
 
-test('no structs come twice, and every piece but for a long struct is about as long as asked', () => {
+test('chunks: no struct occurs twice, and a chunk is about as long as requested, except for a long struct', () => {
   eachSeed(10, (random) => {
     const sender = history(random, 150)
     const seen = new Set<string>()
-    for (const piece of cut(sender.doc, wholeOf(sender), 400)) {
-      const { structs, deletes } = idsOf(piece)
+    for (const chunk of cut(sender.doc, wholeOf(sender), 400)) {
+      const { structs, deletes } = idsOf(chunk)
       for (const id of [...structs, ...[...deletes].map((d) => `d${d}`)]) {
         assert.not(seen.has(id), `${id} comes twice`)
         seen.add(id)
       }
       // A struct of these histories takes less than 100 bytes, a writer's head less than 20.
-      assert.ok(encodeDelta(sender.doc, piece).length < 600)
+      assert.ok(encodeDelta(sender.doc, chunk).length < 600)
     }
   })
 })
 
-test('pieces continue a history that is known in part, from the middle of a struct on', () => {
+test('chunks: continue a partly known history, even from the middle of a struct', () => {
   eachSeed(20, (random) => {
     const sender = history(random, 60)
     const receiver = replicaOf(9)
@@ -107,14 +107,14 @@ test('pieces continue a history that is known in part, from the middle of a stru
     settle([sender, receiver])
     for (let i = 0; i < 40; i++) change(sender.doc, random)
     const delta = sender.lacking(receiver.decode(receiver.syncRequest()))
-    for (const piece of cut(sender.doc, delta, 200))
-      assert.not.equal(receiver.apply(sender.encode(piece).bytes).status, 'waiting')
+    for (const chunk of cut(sender.doc, delta, 200))
+      assert.not.equal(receiver.apply(sender.encode(chunk).bytes).status, 'waiting')
     settle([sender, receiver])
     assertConverged([sender, receiver])
   })
 })
 
-test('no visible key vanishes between pieces when each was overwritten once', () => {
+test('chunks: no visible key vanishes in between if each was overwritten once', () => {
   eachSeed(20, (random) => {
     const a = replicaOf(1)
     const b = replicaOf(2)
@@ -134,8 +134,8 @@ test('no visible key vanishes between pieces when each was overwritten once', ()
     settle([a, b])
     const visible = () => new Set(Object.keys(c.doc.getMap('map').toJSON()))
     const before = visible()
-    for (const piece of cut(a.doc, a.lacking(c.decode(c.syncRequest())), 200)) {
-      c.apply(a.encode(piece).bytes)
+    for (const chunk of cut(a.doc, a.lacking(c.decode(c.syncRequest())), 200)) {
+      c.apply(a.encode(chunk).bytes)
       const now = visible()
       for (const key of before) assert.ok(now.has(key) || gone.has(key), `${key} vanished`)
     }
@@ -144,9 +144,9 @@ test('no visible key vanishes between pieces when each was overwritten once', ()
   })
 })
 
-test('merged one by one, without what they need, pieces end equal all the same', () => {
-  // All values of a key but the last travel without content and delete what they replace, so
-  // keys vanish in between here; `gate.test.ts` shows that with their needs none does.
+test('chunks without their needs: give the same end when they are merged one by one', () => {
+  // All values of a key but the last travel without content and delete what they replace, so keys
+  // vanish in between here. `gate.test.ts` shows that with their needs none does.
   const a = replicaOf(1)
   const c = replicaOf(3)
   const map = a.doc.getMap('map')
@@ -154,14 +154,14 @@ test('merged one by one, without what they need, pieces end equal all the same',
   c.apply(a.encode(wholeOf(a)).bytes)
   for (let n = 1; n <= 100; n++) for (let i = 0; i < 10; i++) map.set(`k${i}`, n)
   const delta = a.lacking(c.decode(c.syncRequest()))
-  const pieces = cut(a.doc, delta, 400)
-  assert.ok(pieces.length > 5)
-  for (const piece of pieces) c.apply(a.encode(piece).bytes)
+  const chunks = cut(a.doc, delta, 400)
+  assert.ok(chunks.length > 5)
+  for (const chunk of chunks) c.apply(a.encode(chunk).bytes)
   assert.is(c.doc.getMap('map').size, 10)
   assertConverged([a, c])
 })
 
-test('as one update, a key overwritten many times never vanishes', () => {
+test('one update: a key overwritten many times never vanishes', () => {
   const a = replicaOf(1)
   const c = replicaOf(3)
   const map = a.doc.getMap('map')
@@ -174,7 +174,7 @@ test('as one update, a key overwritten many times never vanishes', () => {
   assert.equal(sizes, [1])
 })
 
-test('deletes alone are cut too, and no piece is longer than asked', () => {
+test('deletes alone: are cut, too, and no chunk is longer than requested', () => {
   const a = replicaOf(2 ** 52 + 1)
   const b = replicaOf(3)
   const list = a.doc.getArray('list')
@@ -183,17 +183,17 @@ test('deletes alone are cut too, and no piece is longer than asked', () => {
   for (let i = 0; i < 300; i++) list.delete(2 * i, 1)
   const delta = a.lacking(b.decode(b.syncRequest()))
   assert.is(delta.structs.size, 0)
-  const pieces = cut(a.doc, delta, 100)
-  assert.ok(pieces.length > 5)
-  for (const piece of pieces) {
-    const { bytes } = a.encode(piece)
+  const chunks = cut(a.doc, delta, 100)
+  assert.ok(chunks.length > 5)
+  for (const chunk of chunks) {
+    const { bytes } = a.encode(chunk)
     assert.ok(bytes.length <= 100, `${bytes.length} bytes`)
     assert.is(b.apply(bytes).status, 'new')
   }
   assertConverged([a, b])
 })
 
-test('deletes of many writers with large clocks are cut by their bytes, heads included', () => {
+test('deletes of many writers with large clocks: are cut by their bytes, heads included', () => {
   const a = replicaOf(1)
   const b = replicaOf(2)
   const blocks = Array.from({ length: 100 }, (_, i) => ({
@@ -203,29 +203,29 @@ test('deletes of many writers with large clocks are cut by their bytes, heads in
   a.apply(forge(blocks))
   b.apply(forge(blocks))
   a.doc.getArray('list').delete(0, 100)
-  const pieces = cut(a.doc, a.lacking(b.decode(b.syncRequest())), 200)
-  assert.ok(pieces.length > 3)
-  for (const piece of pieces) {
-    const { bytes } = a.encode(piece)
+  const chunks = cut(a.doc, a.lacking(b.decode(b.syncRequest())), 200)
+  assert.ok(chunks.length > 3)
+  for (const chunk of chunks) {
+    const { bytes } = a.encode(chunk)
     assert.ok(bytes.length <= 200, `${bytes.length} bytes`)
     b.apply(bytes)
   }
   assertConverged([a, b])
 })
 
-test('a struct longer than a piece goes alone', () => {
+test('a struct longer than a chunk: is sent alone', () => {
   const a = replicaOf(1)
   a.doc.getMap('map').set('small', 1)
   a.doc.getMap('map').set('large', 'x'.repeat(5_000))
   a.doc.getMap('map').set('last', 1)
-  const pieces = cut(a.doc, wholeOf(a), 10)
-  assert.is(pieces.length, 3)
+  const chunks = cut(a.doc, wholeOf(a), 10)
+  assert.is(chunks.length, 3)
   const b = replicaOf(2)
-  for (const piece of pieces) b.apply(a.encode(piece).bytes)
+  for (const chunk of chunks) b.apply(a.encode(chunk).bytes)
   assert.equal(contentOf(b.doc), contentOf(a.doc))
 })
 
-test('a text and an array longer than a piece are cut, never through a character', () => {
+test('a text and an array longer than a chunk: are cut, but never inside a character', () => {
   const sender = replicaOf(1)
   const text = '😀'.repeat(3_000) + 'x'.repeat(2_000)
   sender.doc.getText('text').insert(0, text)
@@ -234,11 +234,11 @@ test('a text and an array longer than a piece are cut, never through a character
   const whole = sender.lacking({ clocks: new Map(), deletes: undefined })
   for (const bytes of [100, 101, 102, 103, 1_000]) {
     const receiver = replicaOf(2)
-    const pieces = cut(sender.doc, whole, bytes)
-    assert.ok(pieces.length > 10)
-    for (const piece of pieces) {
-      const update = encodeDelta(sender.doc, piece)
-      // Where to cut is reckoned from the average: characters are not all of one length.
+    const chunks = cut(sender.doc, whole, bytes)
+    assert.ok(chunks.length > 10)
+    for (const chunk of chunks) {
+      const update = encodeDelta(sender.doc, chunk)
+      // The place of the cut is computed from the average, but characters differ in length.
       assert.ok(update.length <= bytes * 1.5 + 60, `${update.length} bytes, cut at ${bytes}`)
       assert.is(receiver.apply(update).status, 'new')
     }
@@ -247,7 +247,7 @@ test('a text and an array longer than a piece are cut, never through a character
   }
 })
 
-test('one long struct does not fit, however few clocks it has', () => {
+test('one long struct: does not fit, however few clocks it has', () => {
   const { doc } = replicaOf(1)
   doc.getMap('map').set('large', 'x'.repeat(5_000))
   const whole = { structs: new Map([[1, { from: 0, to: 1 }]]), deletes: emptyDeletes() }

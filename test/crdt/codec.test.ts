@@ -1,6 +1,6 @@
 /**
- * `gossip_push` to text and back: stored golden messages, every field damaged in turn, every
- * limit. The goldens are written anew only with UPDATE_GOLDEN=1.
+ * `gossip_push` to text and back: stored golden messages, every field damaged in turn, every limit.
+ * The goldens are written again only with UPDATE_GOLDEN=1.
  */
 import { fromBase64, toBase64 } from 'lib0/buffer'
 import * as assert from 'uvu/assert'
@@ -37,7 +37,7 @@ const reasonOf = (run: () => unknown): string => {
     assert.ok(error.message.length < 300, 'a message for people is short')
     return error.reason
   }
-  throw new Error('was taken')
+  throw new Error('was accepted')
 }
 
 const push = (state: Record<string, DocState>, more: Partial<Push> = {}): Push => ({
@@ -50,7 +50,7 @@ const push = (state: Record<string, DocState>, more: Partial<Push> = {}): Push =
   ...more,
 })
 
-/** Part of an update, and the clocks it needs besides: an overwritten value without its winner. */
+/** Part of an update, and the clocks that it needs: an overwritten value without its winner. */
 const needy = (): { replica: Replica; update: PackedUpdate } => {
   const replica = replicaOf(1)
   replica.doc.getMap('map').set('k', 'first')
@@ -61,7 +61,7 @@ const needy = (): { replica: Replica; update: PackedUpdate } => {
   return { replica, update }
 }
 
-/** Writer 1 with four entries, two of which are gone. Its bytes are the same in each run. */
+/** Writer 1 with four entries, two of which are deleted. Its bytes are the same in each run. */
 const small = (): Replica => {
   const replica = replicaOf(1)
   const map = replica.doc.getMap('map')
@@ -94,13 +94,13 @@ const large = (): Replica => {
   return replica
 }
 
-/** What is said of the content: of all, and of each writer. */
+/** The content fingerprint, of all and of each writer. */
 const contents = (): Pick<DocState, 'content' | 'writers'> => {
   const { content, writers } = fingerprintOf(small().doc, nodePlatform)
   return { content, writers: new Map([...writers, [2 ** 53 - 1, '00ff00ff00ff00ff']]) }
 }
 
-/** What is said on the wire, and whether its bytes are the same whoever deflates them. */
+/** Golden messages, and whether every build of zlib gives the same bytes. */
 const GOLDENS: Record<string, { readonly make: () => Push; readonly exact: boolean }> = {
   'digest-push': {
     make: () =>
@@ -167,7 +167,7 @@ for (const [name, { make, exact }] of Object.entries(GOLDENS)) {
       assert.equal(decoded, expected)
       assert.is(encodePush(expected), text)
     } else {
-      // Other builds of zlib deflate to other bytes; what they inflate to is the same.
+      // Other builds of zlib deflate to other bytes, which inflate to the same.
       const inflated = (p: Push) => ({
         ...p,
         state: [...p.state].map(([document, { update, ...state }]) => [
@@ -185,7 +185,7 @@ for (const [name, { make, exact }] of Object.entries(GOLDENS)) {
   })
 }
 
-test('the golden whole state, unpacked, makes the document', () => {
+test('golden whole state: makes the document when it is unpacked', () => {
   const { state } = decodePush(readGolden('answer-part'), 'kv')
   const update = state.get('kv')!.update!
   assert.is(update.encoding, 'v1+deflate')
@@ -195,7 +195,7 @@ test('the golden whole state, unpacked, makes the document', () => {
   assert.equal(replica.doc.getMap('map').toJSON(), large().doc.getMap('map').toJSON())
 })
 
-test('the five fields of the seed’s message come first, in its order, with its types', () => {
+test('encoded push: begins with the five fields of the seed’s message, in its order and with its types', () => {
   const message = JSON.parse(encodePush(push({ kv: { digest: small().digest } })))
   assert.equal(Object.keys(message).slice(0, 5), [
     'type',
@@ -211,7 +211,7 @@ test('the five fields of the seed’s message come first, in its order, with its
   assert.match(message.timestamp, /^\d+$/)
 })
 
-test('what an update needs travels with it; where it needs nothing the field is absent', () => {
+test('needs: travel with the update; without needs the field is absent', () => {
   const { update } = needy()
   assert.equal(update.needs, new Map([[1, 3]]))
   assert.not.ok('needs' in oneChange().update)
@@ -219,7 +219,7 @@ test('what an update needs travels with it; where it needs nothing the field is 
   assert.equal(state.get('kv')!.update!.needs, new Map([[1, 3]]))
 })
 
-test('any push comes back as it was', () => {
+test('any push: decodes to what it was', () => {
   eachSeed(300, (random) => {
     const states: Record<string, DocState> = {}
     for (let i = random.int(1, 4); i > 0; i--) {
@@ -245,11 +245,11 @@ test('any push comes back as it was', () => {
   })
 })
 
-// What is refused
+// Rejections
 
 type Json = Record<string, unknown>
 
-/** A push with all its fields, as JSON to be damaged. */
+/** A push with all fields, as JSON to be damaged. */
 const complete = (): Json & { state: { kv: Json & { update: Json } } } => {
   const { replica, update } = needy()
   return JSON.parse(
@@ -271,25 +271,25 @@ const complete = (): Json & { state: { kv: Json & { update: Json } } } => {
   )
 }
 
-const refusedAs = (damage: (message: ReturnType<typeof complete>) => void): string => {
+const rejectedAs = (damage: (message: ReturnType<typeof complete>) => void): string => {
   const message = complete()
   damage(message)
   return reasonOf(() => decodePush(JSON.stringify(message), 'kv'))
 }
 
-test('the message that is damaged below is whole before', () => {
+test('the complete message: is valid before it is damaged below', () => {
   assert.is(decodePush(JSON.stringify(complete()), 'kv').state.size, 1)
 })
 
 const WRONG: readonly unknown[] = [null, true, -1, 1.5, '', 'x', '§', [], {}, [1], 2 ** 60]
 
-/** Path → reasons it may be refused with, and what is right in it after all. */
+/** Path → reasons for which it may be rejected, and values that are valid there. */
 const FIELDS: Record<string, { reasons: string[]; right?: (value: unknown) => boolean }> = {
   type: { reasons: ['malformed'] },
   version: { reasons: ['malformed'] },
   state: {
     reasons: ['malformed'],
-    // No documents at all is a push that only says who is there.
+    // A push without documents says only which peer is alive.
     right: (value) => JSON.stringify(value) === '{}',
   },
   sender: {
@@ -317,7 +317,7 @@ const FIELDS: Record<string, { reasons: string[]; right?: (value: unknown) => bo
   'state.kv.update.needs': { reasons: ['malformed'] },
 }
 
-/** Without these a push is whole still. */
+/** A push is valid without these. */
 const OPTIONAL = [
   'state.kv',
   'members',
@@ -331,7 +331,7 @@ const OPTIONAL = [
 ]
 
 for (const [path, { reasons, right }] of Object.entries(FIELDS)) {
-  test(`a wrong or missing ${path} is refused as ${reasons.join(' or ')}`, () => {
+  test(`a wrong or missing ${path}: is rejected as ${reasons.join(' or ')}`, () => {
     const names = path.split('.')
     const holderOf = (message: Json): Json =>
       names.slice(0, -1).reduce((at, name) => at[name] as Json, message)
@@ -344,7 +344,7 @@ for (const [path, { reasons, right }] of Object.entries(FIELDS)) {
         set(message)
         decodePush(JSON.stringify(message), 'kv')
       } else {
-        const reason = refusedAs(set)
+        const reason = rejectedAs(set)
         assert.ok(reasons.includes(reason), `${JSON.stringify(value)}: ${reason}`)
       }
     }
@@ -356,12 +356,12 @@ for (const [path, { reasons, right }] of Object.entries(FIELDS)) {
       drop(message)
       decodePush(JSON.stringify(message), 'kv')
     } else {
-      assert.ok(reasons.includes(refusedAs(drop)), 'missing')
+      assert.ok(reasons.includes(rejectedAs(drop)), 'missing')
     }
   })
 }
 
-test('no JSON, JSON that is no push, a text cut short', () => {
+test('malformed text: no JSON, JSON that is not a push, a text cut short', () => {
   const text = JSON.stringify(complete())
   const texts = [
     '',
@@ -387,7 +387,7 @@ test('no JSON, JSON that is no push, a text cut short', () => {
     )
 })
 
-test('what cannot be shown is refused all the same: nested too deep, half a letter', () => {
+test('values that cannot be shown: are rejected all the same, nested too deep or with half a character', () => {
   const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`
   assert.is(
     reasonOf(() => decodePush(deep, 'kv')),
@@ -403,7 +403,7 @@ test('what cannot be shown is refused all the same: nested too deep, half a lett
   assert.is(decodePush(half, 'kv').swarm, 'kv')
 })
 
-test('documents have any names', () => {
+test('document names: may be any', () => {
   for (const name of ['__proto__', 'constructor', 'prototype']) {
     const text = `{"type":"gossip_push","version":1,"state":{"${name}":{"digest":"${'0'.repeat(32)}"}},"sender":"a","timestamp":"1","swarm":"kv","format":1}`
     const read = decodePush(text, 'kv')
@@ -412,7 +412,7 @@ test('documents have any names', () => {
   }
 })
 
-test('another swarm’s push, and the seed’s, which names none', () => {
+test('another swarm’s push: is rejected, as is the seed’s, which names no swarm', () => {
   const other = encodePush(push({}, { swarm: 'other' }))
   assert.is(
     reasonOf(() => decodePush(other, 'kv')),
@@ -427,16 +427,16 @@ test('another swarm’s push, and the seed’s, which names none', () => {
   assert.not.ok(new PushReader('kv').accepts(seed))
 })
 
-test('a later format is refused as such, whatever else it says', () => {
+test('a later format: is rejected as such, whatever else the message says', () => {
   for (const format of [0, 2, '1', null]) {
     assert.is(
-      refusedAs((message) => Object.assign(message, { format, version: 'x', state: 7 })),
+      rejectedAs((message) => Object.assign(message, { format, version: 'x', state: 7 })),
       'wrong_format',
     )
   }
 })
 
-test('fields nobody knows are ignored, at every level', () => {
+test('unknown fields: are ignored at every level', () => {
   const message = complete()
   const plain = decodePush(JSON.stringify(message), 'kv')
   Object.assign(message, { later: [1, { a: 2 }], signature: 'x' })
@@ -445,7 +445,7 @@ test('fields nobody knows are ignored, at every level', () => {
   assert.equal(decodePush(JSON.stringify(message), 'kv'), plain)
 })
 
-test('a flag counts only when it is true', () => {
+test('flags: count only if they are true', () => {
   for (const flag of [1, 'yes', 'true', null, [], false]) {
     const message = complete()
     Object.assign(message.state.kv, { answer: flag, more: flag })
@@ -494,7 +494,7 @@ test('limits: a vector or deletes of megabytes', () => {
   assert.is(limited({}, deletes), 'too_large')
 })
 
-test('a long update passes through the codec: 20 MB of base64', () => {
+test('a long update: 20 MB of base64 pass through the codec', () => {
   const data = 'A'.repeat(20_000_000)
   const update = { data, encoding: 'v1' as const, length: 15_000_000, digest: '0'.repeat(32) }
   const text = encodePush(push({ kv: { update } }))
@@ -506,7 +506,7 @@ test('a long update passes through the codec: 20 MB of base64', () => {
 const packedOf = (bytes: Uint8Array): PackedUpdate =>
   packUpdate({ bytes, digest: digestBytes(bytes, nodePlatform), needs: new Map() }, nodePlatform)
 
-test('an update comes back from packing as it was, deflated where that is shorter', () => {
+test('packed update: unpacks to what it was, deflated if that is shorter', () => {
   const random = new Random(1)
   const noise = (length: number) => Uint8Array.from({ length }, () => random.int(0, 255))
   for (const [bytes, encoding] of [
@@ -523,7 +523,7 @@ test('an update comes back from packing as it was, deflated where that is shorte
   }
 })
 
-test('every bit of a packed update is covered: 500 flips, all are refused as damaged', () => {
+test('packed update: every bit is covered, 500 flips are all rejected as damaged', () => {
   eachSeed(500, (random) => {
     const packed = random.pick([whole(small()), whole(large()), oneChange().update])
     const raw = new Uint8Array(fromBase64(packed.data))
@@ -542,7 +542,7 @@ test('every bit of a packed update is covered: 500 flips, all are refused as dam
   })
 })
 
-test('2,000 damaged updates: none gets past the envelope', () => {
+test('packed update: of 2,000 damaged ones none is unpacked', () => {
   eachSeed(2_000, (random) => {
     const sender = docOf(1)
     for (let i = 0; i < 4; i++) sender.getMap('map').set(random.text(3), random.int(0, 99))
@@ -563,7 +563,7 @@ test('2,000 damaged updates: none gets past the envelope', () => {
   })
 })
 
-test('another length, another digest, another encoding than the bytes have', () => {
+test('packed update: another length, digest or encoding than that of the bytes is rejected', () => {
   for (const packed of [whole(small()), whole(large())]) {
     const { length } = packed
     for (const wrong of [
@@ -582,7 +582,7 @@ test('another length, another digest, another encoding than the bytes have', () 
   }
 })
 
-test('an update that announces more than the limit is refused before anything is unpacked', () => {
+test('packed update: one that announces more than the limit is rejected before it is unpacked', () => {
   const spy = spyPlatform()
   const packed = { ...whole(large()), length: LIMITS.updateBytes + 1 }
   assert.is(
@@ -598,7 +598,7 @@ test('an update that announces more than the limit is refused before anything is
   assert.equal(spy.inflated, [])
 })
 
-test('64 MiB of zeros announced as 1,000 bytes are not inflated past 1,000', () => {
+test('packed update: 64 MiB of zeros announced as 1,000 bytes are not inflated past 1,000', () => {
   const spy = spyPlatform()
   const bomb = nodePlatform.deflate(new Uint8Array(64 * 2 ** 20))
   assert.ok(bomb.length < 400_000)
@@ -695,7 +695,7 @@ test('push reader: keeps a bounded number of parsed texts', () => {
 
 const MEMBERS = Array.from({ length: 5 }, (_, i) => `0:0000.0000.00${(i + 16).toString(16)}`)
 
-/** A map of 10,000 keys, its writer id as long as ids become. */
+/** A map of 10,000 keys, with the longest possible writer id. */
 const tenThousand = (): Replica => {
   const replica = replicaOf(2 ** 52 + 12_345)
   replica.doc.transact(() => {
@@ -705,7 +705,7 @@ const tenThousand = (): Replica => {
   return replica
 }
 
-test('sizes: of a map of 10,000 keys a digest with five members takes less than 600 bytes, so does one change', () => {
+test('sizes: with a map of 10,000 keys, a digest with five members and a single change take less than 600 bytes each', () => {
   const replica = tenThousand()
   const before = replica.decode(replica.syncRequest())
   const digest = encodePush(
@@ -721,14 +721,14 @@ test('sizes: of a map of 10,000 keys a digest with five members takes less than 
     ),
   )
   assert.ok(change.length < 600, `${change.length} bytes`)
-  // And it is all that is needed.
+  // The push needs nothing else.
   const other = tenThousand()
   other.doc.clientID = 5
   other.apply(unpackUpdate(decodePush(change, 'kv').state.get('kv')!.update!, nodePlatform))
   assert.is(other.digest, replica.digest)
 })
 
-test('sizes: the ask of a swarm of 100 writers takes less than 2 KB', () => {
+test('sizes: the pull of a swarm of 100 writers takes less than 2 KB', () => {
   const replica = replicaOf(1)
   for (let i = 0; i < 100; i++) {
     replica.doc.clientID = 2 ** 52 + i

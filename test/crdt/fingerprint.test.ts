@@ -1,6 +1,6 @@
 /**
- * The fingerprint of a document's content: the same for all that hold the same, however it came and
- * was cut, and another for two that have written under one id.
+ * The content fingerprint: equal for documents with the same content, however it came and was
+ * split, and different for two that have written under one id.
  */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
@@ -14,7 +14,7 @@ const test = suite('crdt fingerprint')
 
 const of = (doc: Y.Doc) => fingerprintOf(doc, nodePlatform)
 
-test('replicas that hold the same have one, in whatever order it came', () => {
+test('equal content: has one fingerprint, in whatever order it came', () => {
   eachSeed(100, (random) => {
     const replicas = [1, 2, 3].map((writer) => replicaOf(writer))
     const cache: FingerprintCache = new Map()
@@ -36,7 +36,7 @@ test('replicas that hold the same have one, in whatever order it came', () => {
   })
 })
 
-/** Two of one id: what they have in common, and what each writes then. */
+/** Two documents of one id: a common history, and what each writes then. */
 const twins = (common: (doc: Y.Doc) => void, ...writes: ((doc: Y.Doc) => void)[]): Y.Doc[] =>
   writes.map((write) => {
     const doc = docOf(7)
@@ -66,7 +66,7 @@ const pairs: Readonly<Record<string, readonly [(doc: Y.Doc) => void, (doc: Y.Doc
 }
 
 for (const [what, writes] of Object.entries(pairs)) {
-  test(`another ${what} under one id: equal digests, another fingerprint, and the writer is named`, () => {
+  test(`another ${what} under one id: gives equal digests but different fingerprints, and names the writer`, () => {
     const [one, other] = twins((doc) => doc.getText('t').insert(0, '-'), ...writes)
     assert.ok(Y.equalSnapshots(Y.snapshot(one!), Y.snapshot(other!)))
     assert.is.not(of(one!).content, of(other!).content)
@@ -74,7 +74,7 @@ for (const [what, writes] of Object.entries(pairs)) {
   })
 }
 
-test('what was written in pieces, or at once, is the same', () => {
+test('content written in parts or at once: has the same fingerprint', () => {
   const whole = docOf(7)
   whole.getText('t').insert(0, 'abcd')
   whole.getArray('l').push([1, 2, 'x'])
@@ -85,7 +85,7 @@ test('what was written in pieces, or at once, is the same', () => {
   assert.equal(of(pieces), of(whole))
 })
 
-test('writers of whom nothing is left are not told of', () => {
+test('writers without remaining content: have no fingerprint', () => {
   const doc = docOf(7)
   doc.getMap('m').set('k', 1)
   doc.getMap('m').delete('k')

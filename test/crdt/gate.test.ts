@@ -22,7 +22,10 @@ const test = suite('gate')
 const clocks = (of: Record<number, number>): Clocks =>
   new Map(Object.entries(of).map(([writer, clock]) => [Number(writer), clock]))
 
-/** An update that waits: its bytes, what must come before it, what it carries, what must come with it. */
+/**
+ * An update that waits: its bytes, what must come before it, what it carries, what must come with
+ * it.
+ */
 const held = (
   bytes: number[],
   missing: Record<number, number>,
@@ -57,7 +60,7 @@ const record = (replica: Replica): Uint8Array[] => {
   return updates
 }
 
-test('holds until every writer has reached its clock', () => {
+test('an update: waits until every writer has reached its clock', () => {
   const gate = new CausalGate(LIMITS)
   gate.hold(held([1], { 1: 5 }))
   gate.hold(held([2, 2], { 1: 2, 2: 1 }))
@@ -72,7 +75,7 @@ test('holds until every writer has reached its clock', () => {
   assert.is(gate.dropped, 0)
 })
 
-test('frees a chain at once, in the order in which it can be merged', () => {
+test('a chain: is released at once, in the order in which it can be merged', () => {
   const gate = new CausalGate(LIMITS)
   gate.hold(held([3], { 1: 3, 2: 9 }, { 1: [3, 4] }))
   gate.hold(held([2], { 1: 2 }, { 1: [2, 3], 2: [5, 9] }))
@@ -89,7 +92,7 @@ test('frees a chain at once, in the order in which it can be merged', () => {
   assert.is(gate.size, 0)
 })
 
-test('what needs one another is set free together, and not before', () => {
+test('updates that need one another: are released together, and not before', () => {
   const gate = new CausalGate(LIMITS)
   gate.hold(held([1], {}, { 1: [0, 1] }, { 2: 1 }))
   assert.equal(gate.release(clocksOf({})), [])
@@ -101,7 +104,7 @@ test('what needs one another is set free together, and not before', () => {
   assert.equal(gate.size, 1)
 })
 
-test('what needs something that is nowhere holds up only who comes after it', () => {
+test('an update that needs what no peer has: holds up only what depends on it', () => {
   const gate = new CausalGate(LIMITS)
   gate.hold(held([1], {}, { 1: [0, 1] }, { 99: 1 }))
   gate.hold(held([2], { 1: 1 }, { 1: [1, 2] }))
@@ -110,7 +113,7 @@ test('what needs something that is nowhere holds up only who comes after it', ()
   assert.equal(bytesOf(gate.release(clocksOf({ 5: 1, 99: 1 }))), [[1], [2]])
 })
 
-test('what has come by another way waits no longer', () => {
+test('an update that came another way: need not wait any longer', () => {
   const gate = new CausalGate(LIMITS)
   gate.hold(held([1], { 1: 5 }, { 1: [5, 7] }, { 99: 1 }))
   assert.equal(gate.release(clocksOf({ 1: 7 })), [])
@@ -119,7 +122,7 @@ test('what has come by another way waits no longer', () => {
   assert.is(gate.dropped, 0)
 })
 
-test('what waits already is not kept twice', () => {
+test('a waiting update: is kept once, however often it comes', () => {
   const gate = new CausalGate(LIMITS)
   for (let i = 0; i < 5; i++) gate.hold(held([1, 2, 3], { 1: 5 }))
   assert.is(gate.size, 1)
@@ -127,7 +130,7 @@ test('what waits already is not kept twice', () => {
   assert.is(gate.dropped, 0)
 })
 
-test('full by number: the oldest is dropped and counted', () => {
+test('a gate full by number: drops and counts the oldest', () => {
   const gate = new CausalGate({ waitingBytes: 1_000, waitingUpdates: 2 })
   for (let i = 1; i <= 5; i++) gate.hold(held([i], { 1: 1 }))
   assert.is(gate.size, 2)
@@ -135,7 +138,7 @@ test('full by number: the oldest is dropped and counted', () => {
   assert.equal(bytesOf(gate.release(clocksOf({ 1: 1 }))), [[4], [5]])
 })
 
-test('full by bytes: as many of the oldest go as make room', () => {
+test('a gate full by bytes: drops as many of the oldest as needed', () => {
   const gate = new CausalGate({ waitingBytes: 10, waitingUpdates: 100 })
   gate.hold(held([1, 1, 1, 1], { 1: 1 }))
   gate.hold(held([2, 2, 2, 2], { 1: 1 }))
@@ -148,7 +151,7 @@ test('full by bytes: as many of the oldest go as make room', () => {
   assert.is(gate.dropped, 4)
 })
 
-test('the replica bounds what waits: number and bytes, the oldest dropped', () => {
+test('a replica: bounds what waits by number and bytes, and drops the oldest', () => {
   const sender = replicaOf(1)
   const updates = record(sender)
   for (let i = 0; i < 21; i++) sender.doc.getMap('map').set('k', i)
@@ -159,7 +162,7 @@ test('the replica bounds what waits: number and bytes, the oldest dropped', () =
   for (const update of updates.slice(1)) small.apply(update)
   assert.ok(small.waiting.bytes <= 100 && small.waiting.updates > 0)
   assert.is(small.waiting.updates + small.waiting.dropped, 20)
-  // Repair brings what had to go.
+  // Repair brings what was dropped.
   for (const replica of [few, small]) {
     give(sender, replica)
     assertConverged([sender, replica])
@@ -167,7 +170,7 @@ test('the replica bounds what waits: number and bytes, the oldest dropped', () =
   }
 })
 
-test('1,000 updates in reverse order: nothing is merged until the first, then all is', () => {
+test('1,000 updates in reverse order: nothing is merged until the first, then everything is', () => {
   const sender = replicaOf(1)
   const updates = record(sender)
   for (let i = 0; i < 1_000; i++) sender.doc.getMap('map').set(`k${i % 50}`, i)
@@ -185,7 +188,7 @@ test('1,000 updates in reverse order: nothing is merged until the first, then al
   assertConverged([sender, receiver])
 })
 
-test('in any order and with losses, a key that was visible never vanishes', () => {
+test('any order and losses: a visible key never vanishes', () => {
   eachSeed(30, (random) => {
     const senders = [replicaOf(1), replicaOf(2)]
     const logs = senders.map(record)
@@ -223,7 +226,7 @@ test('in any order and with losses, a key that was visible never vanishes', () =
   })
 })
 
-test('every kind of gap is seen: own clock, origin, right origin, parent, delete', () => {
+test('gaps: own clock, origin, right origin, parent and delete are all found', () => {
   const first = forge([
     {
       writer: 1,
@@ -256,9 +259,9 @@ test('every kind of gap is seen: own clock, origin, right origin, parent, delete
   }
 })
 
-test('what was freed is looked at again: only then is it seen that writers wait in a circle', () => {
+test('a released update: is inspected again, and only then a circle of writers is found', () => {
   const replica = replicaOf(9)
-  // Each of 3 and 4 needs the other first, and 3 what 1 has not sent yet.
+  // Each of 3 and 4 needs the other first, and 3 needs what 1 has not sent yet.
   const circle = forge([
     {
       writer: 3,
@@ -278,7 +281,7 @@ test('what was freed is looked at again: only then is it seen that writers wait 
   assert.is(replica.waiting.updates, 0)
 })
 
-test('types nested in one another come in backwards, to any depth', () => {
+test('nested types: come in backwards, to any depth', () => {
   const nest = (writer: number, from: string | [number, number]): Uint8Array =>
     forge([
       {
@@ -296,7 +299,7 @@ test('types nested in one another come in backwards, to any depth', () => {
   assert.is(replica.version, 800)
 })
 
-test('what another provider brought into the document frees what waited, with the next update', () => {
+test('another provider’s update: frees what waited, with the next update', () => {
   const sender = replicaOf(1)
   const updates = record(sender)
   for (let i = 0; i < 4; i++) sender.doc.getMap('map').set('k', i)
@@ -310,9 +313,9 @@ test('what another provider brought into the document frees what waited, with th
   assertConverged([sender, receiver])
 })
 
-test('lazily encoded, reordered, lost: where no key was deleted, none is ever missing', () => {
-  // Replicas relay what was new to them, as gossip does: the bytes are made late, when some of
-  // what they name has been overwritten already, also by writers the receiver knows nothing of.
+test('lazy encoding, reordering and losses: no key is missing unless it was deleted', () => {
+  // Replicas relay what was new to them, as gossip does. The bytes are made late, when some of it
+  // has been overwritten already, also by writers that the receiver does not know.
   eachSeed(40, (random) => {
     const KEYS = 6
     const replicas = [1, 2, 3, 4].map((writer) => replicaOf(writer))
@@ -355,21 +358,21 @@ test('lazily encoded, reordered, lost: where no key was deleted, none is ever mi
   })
 })
 
-/** What the receiver lacks, in pieces. */
+/** What the receiver lacks, in chunks. */
 const piecesFor = (sender: Replica, receiver: Replica, maxBytes: number): Delta[] => {
-  const pieces: Delta[] = []
+  const chunks: Delta[] = []
   for (
     let rest: Delta | undefined = sender.lacking(receiver.decode(receiver.syncRequest()));
     rest;
   ) {
     const cut = takeChunk(sender.doc, rest, maxBytes)
-    pieces.push(cut.chunk)
+    chunks.push(cut.chunk)
     rest = cut.rest
   }
-  return pieces
+  return chunks
 }
 
-test('pieces of often overwritten keys are merged together, in any order: none ever vanishes', () => {
+test('chunks of often overwritten keys: are merged together in any order, and none ever vanishes', () => {
   eachSeed(20, (random) => {
     const sender = replicaOf(1)
     const receiver = replicaOf(2)
@@ -377,12 +380,12 @@ test('pieces of often overwritten keys are merged together, in any order: none e
     for (let i = 0; i < 10; i++) map.set(`k${i}`, 0)
     give(sender, receiver)
     for (let n = 1; n <= 30; n++) for (let i = 0; i < 10; i++) map.set(`k${i}`, n)
-    const pieces = piecesFor(sender, receiver, 300)
-    assert.ok(pieces.length > 3)
+    const chunks = piecesFor(sender, receiver, 300)
+    assert.ok(chunks.length > 3)
     const sizes = new Set<number>()
     receiver.doc.getMap('map').observe(() => sizes.add(receiver.doc.getMap('map').size))
-    for (const piece of random.shuffle(pieces)) {
-      const { bytes, needs } = sender.encode(piece)
+    for (const chunk of random.shuffle(chunks)) {
+      const { bytes, needs } = sender.encode(chunk)
       assert.equal(receiver.apply(bytes, needs).thrown, [])
     }
     assert.equal([...sizes], [10])
@@ -391,18 +394,18 @@ test('pieces of often overwritten keys are merged together, in any order: none e
   })
 })
 
-test('a lost piece: what waits is not asked for again, and the next answer completes it', () => {
+test('a lost chunk: what waits is not requested again, and the next answer completes it', () => {
   const sender = replicaOf(1)
   const receiver = replicaOf(2)
   for (let i = 0; i < 200; i++) sender.doc.getMap('map').set(`k${i}`, i)
   const [first, lost, ...others] = piecesFor(sender, receiver, 300)
-  for (const piece of [first!, ...others]) {
-    const { bytes, needs } = sender.encode(piece)
+  for (const chunk of [first!, ...others]) {
+    const { bytes, needs } = sender.encode(chunk)
     receiver.apply(bytes, needs)
   }
   assert.is(receiver.version, first!.structs.get(1)!.to)
   assert.is(receiver.waiting.updates, others.length)
-  // Each waits for its predecessor, so what is asked for is all from the hole on.
+  // Each waits for its predecessor, so everything from the hole on is requested.
   const lacking = sender.lacking(receiver.decode(receiver.syncRequest(true)))
   assert.equal(lacking.structs.get(1), { from: lost!.structs.get(1)!.from, to: 200 })
   assert.is(receiver.apply(sender.encode(lost!).bytes).status, 'new')
@@ -410,7 +413,7 @@ test('a lost piece: what waits is not asked for again, and the next answer compl
   assert.is(receiver.waiting.updates, 0)
 })
 
-test('summary(true) counts what waits only for what it needs as known; summary() does not', () => {
+test('syncRequest(true): counts as known what waits only for its needs; syncRequest() does not', () => {
   const sender = replicaOf(1)
   const receiver = replicaOf(2)
   const map = sender.doc.getMap('map')
@@ -424,7 +427,7 @@ test('summary(true) counts what waits only for what it needs as known; summary()
   const { to } = first!.structs.get(1)!
   assert.is(receiver.decode(receiver.syncRequest()).clocks.get(1), 1)
   assert.is(receiver.decode(receiver.syncRequest(true)).clocks.get(1), to)
-  // The answer to the shorter question completes what waits.
+  // The answer to the shorter request completes what waits.
   const rest = sender.encode(sender.lacking(receiver.decode(receiver.syncRequest(true))))
   assert.is(receiver.apply(rest.bytes, rest.needs).status, 'new')
   assert.ok(others.length > 0)
@@ -432,7 +435,7 @@ test('summary(true) counts what waits only for what it needs as known; summary()
   assertConverged([sender, receiver])
 })
 
-test('random histories in random order end equal, with nothing waiting', () => {
+test('random histories in random order: end equal, with nothing waiting', () => {
   eachSeed(20, (random) => {
     const senders = [1, 2, 3].map((writer) => replicaOf(writer))
     const logs = senders.map(record)

@@ -1,6 +1,6 @@
 /**
- * Hostile and damaged updates: each is refused with its reason, and leaves document, digest
- * and state vector as they were. Also the other half: what is honest is never refused.
+ * Hostile and damaged updates: each is rejected with its reason, and leaves document, digest and
+ * state vector as they were. And honest updates are never rejected.
  */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
@@ -12,7 +12,7 @@ import {
   forge,
   forged,
   imageOf,
-  refusalOf,
+  rejectionReasonOf,
   replicaOf,
   type Struct,
   settle,
@@ -22,7 +22,10 @@ import { suite } from '../helpers/suite.ts'
 
 const test = suite('inspect')
 
-/** Writer 9, with an entry `own` of its own, and `known` and `x` of writer 5 (clocks 0 to 2, 1 overwritten). */
+/**
+ * Writer 9, with an entry `own` of its own, and `known` and `x` of writer 5 (clocks 0 to 2, 1
+ * overwritten).
+ */
 const victim = (limits = LIMITS): Replica => {
   const replica = replicaOf(9, { limits })
   replica.apply(
@@ -44,14 +47,14 @@ const victim = (limits = LIMITS): Replica => {
   return replica
 }
 
-const refuses = (
+const rejects = (
   name: string,
   reason: string,
   make: () => Uint8Array,
   limits: Partial<typeof LIMITS> = {},
 ): void =>
   test(`${reason}: ${name}`, () => {
-    assert.is(refusalOf(victim({ ...LIMITS, ...limits }), make()), reason)
+    assert.is(rejectionReasonOf(victim({ ...LIMITS, ...limits }), make()), reason)
   })
 
 const one = (writer: number, ...structs: Struct[]): Uint8Array => forge([{ writer, structs }])
@@ -63,7 +66,7 @@ const nested = (depth: number): unknown => {
   return value
 }
 
-/** Shared maps in one another, `depth` of them. */
+/** `depth` nested shared maps. */
 const maps = (writer: number, depth: number): Uint8Array =>
   one(
     writer,
@@ -74,46 +77,46 @@ const maps = (writer: number, depth: number): Uint8Array =>
 
 // Clocks
 
-refuses('a GC struct of length 2^40', 'clock_jump', () => one(5, forged.gc(2 ** 40)))
-refuses('a deleted item of length 2^40', 'clock_jump', () =>
+rejects('a GC struct of length 2^40', 'clock_jump', () => one(5, forged.gc(2 ** 40)))
+rejects('a deleted item of length 2^40', 'clock_jump', () =>
   one(1, forged.deleted({ key: 'k' }, 2 ** 40)),
 )
-refuses('a start beyond the limit', 'clock_jump', () =>
+rejects('a start beyond the limit', 'clock_jump', () =>
   forge([{ writer: 1, clock: 2 ** 33, structs: [forged.gc(1)] }]),
 )
-refuses('a Skip of length 2^40 and a struct', 'clock_jump', () =>
+rejects('a Skip of length 2^40 and a struct', 'clock_jump', () =>
   one(1, forged.skip(2 ** 40), forged.gc(1)),
 )
-refuses(
+rejects(
   'more clocks than a small limit',
   'clock_jump',
   () => forge([{ writer: 5, clock: 3, structs: [forged.gc(11)] }]),
   { clockJump: 10 },
 )
-refuses('clocks beyond 2^53', 'malformed', () =>
+rejects('clocks beyond 2^53', 'malformed', () =>
   forge([{ writer: 1, clock: Number.MAX_SAFE_INTEGER, structs: [forged.gc(5)] }]),
 )
-refuses('deletes [0, 2^31) of a known writer', 'delete_jump', () => forge([], [[5, 0, 2 ** 31]]))
-refuses('deletes [0, 2^31) of an unknown writer', 'delete_jump', () =>
+rejects('deletes [0, 2^31) of a known writer', 'delete_jump', () => forge([], [[5, 0, 2 ** 31]]))
+rejects('deletes [0, 2^31) of an unknown writer', 'delete_jump', () =>
   forge([], [[77, 0, 2 ** 31]]),
 )
-refuses('a delete far beyond the known', 'delete_jump', () => forge([], [[5, 2 ** 30, 1]]))
-refuses('a delete further than a small limit', 'delete_jump', () => forge([], [[5, 0, 14]]), {
+rejects('a delete far beyond the known', 'delete_jump', () => forge([], [[5, 2 ** 30, 1]]))
+rejects('a delete further than a small limit', 'delete_jump', () => forge([], [[5, 0, 14]]), {
   deleteJump: 10,
 })
-refuses('deletes beyond 2^53', 'malformed', () =>
+rejects('deletes beyond 2^53', 'malformed', () =>
   forge([], [[5, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]]),
 )
-refuses('structs under our own id', 'own_clock', () =>
+rejects('structs under our own id', 'own_clock', () =>
   forge([{ writer: 9, clock: 1, structs: [forged.any({ key: 'k' }, [1])] }]),
 )
-refuses('structs under our own id that overlap known ones', 'own_clock', () =>
+rejects('structs under our own id that overlap known ones', 'own_clock', () =>
   forge([{ writer: 9, clock: 0, structs: [forged.gc(2)] }]),
 )
-refuses('structs under our own id after a gap', 'own_clock', () =>
+rejects('structs under our own id after a gap', 'own_clock', () =>
   forge([{ writer: 9, clock: 50, structs: [forged.gc(1)] }]),
 )
-refuses('deletes under our own id beyond our clock', 'own_clock', () => forge([], [[9, 0, 2]]))
+rejects('deletes under our own id beyond our clock', 'own_clock', () => forge([], [[9, 0, 2]]))
 
 // Keys
 
@@ -127,11 +130,11 @@ for (const key of ['__proto__', 'constructor', 'prototype']) {
     'key within a format': one(1, forged.format({ parent: 'text' }, 'bold', inJson)),
     'key within an embed': one(1, forged.embed({ parent: 'text' }, inJson)),
     'key within old JSON content': one(1, forged.json({ key: 'k' }, [inJson])),
-    // As lib0 writes an object with own keys, whatever they are called.
+    // As lib0 writes an object with own keys, whatever their names.
     'key within a value': entry({ a: [Object.fromEntries([[key, { evil: 1 }]])] }),
   }
   for (const [name, bytes] of Object.entries(all)) {
-    test(`${name} ${key} is taken, and passed on as it came`, () => {
+    test(`${name} ${key}: is accepted, and passed on as it came`, () => {
       const replica = victim()
       const { status, carried } = replica.apply(bytes)
       assert.is(status, 'new')
@@ -146,23 +149,23 @@ for (const key of ['__proto__', 'constructor', 'prototype']) {
 const { depth } = LIMITS
 const json = JSON.stringify(nested(depth + 1))
 
-refuses('a value nested too deep', 'too_deep', () => entry(nested(depth + 1)))
-refuses('old JSON content nested too deep', 'too_deep', () =>
+rejects('a value nested too deep', 'too_deep', () => entry(nested(depth + 1)))
+rejects('old JSON content nested too deep', 'too_deep', () =>
   one(1, forged.json({ key: 'k' }, [json])),
 )
-refuses('an embed nested too deep', 'too_deep', () =>
+rejects('an embed nested too deep', 'too_deep', () =>
   one(1, forged.embed({ parent: 'text' }, json)),
 )
-refuses('a format nested too deep', 'too_deep', () =>
+rejects('a format nested too deep', 'too_deep', () =>
   one(1, forged.format({ parent: 'text' }, 'bold', json)),
 )
-// As bytes: lib0 itself could not write it.
-refuses('a value nested 50,000 deep', 'too_deep', () => {
+// As bytes, as lib0 itself could not write it.
+rejects('a value nested 50,000 deep', 'too_deep', () => {
   const arrays = Array.from({ length: 50_000 }, () => [117, 1]).flat()
   return one(1, forged.raw(8, { key: 'k' }, [1, ...arrays, 126]))
 })
 
-test(`as deep as allowed is taken: values of ${depth} levels, shared types of any`, () => {
+test(`values of ${depth} levels: are accepted, as are shared types of any depth`, () => {
   for (const bytes of [
     entry(nested(depth)),
     one(1, forged.json({ key: 'k' }, [JSON.stringify(nested(depth))])),
@@ -172,7 +175,7 @@ test(`as deep as allowed is taken: values of ${depth} levels, shared types of an
   }
 })
 
-test('shared types nested one level an update are taken at any depth', () => {
+test('shared types nested by one level an update: are accepted at any depth', () => {
   const replica = replicaOf(999)
   for (let i = 0; i < 300; i++) {
     const parent = i === 0 ? 'map' : ([i, 0] as const)
@@ -181,9 +184,9 @@ test('shared types nested one level an update are taken at any depth', () => {
 })
 
 test(
-  'many shared types side by side cost no more than a walk: 20,000 in one array',
+  'many shared types side by side: cost one walk, 20,000 in one array',
   () => {
-    // Found through its neighbours each took a walk of its own: 45 s where this takes 0.3 s.
+    // A search through its neighbours took a walk for each: 45 s instead of 0.3 s.
     const sender = replicaOf(1)
     sender.doc.getArray('list').push(Array.from({ length: 20_000 }, () => new Y.Map()))
     const receiver = replicaOf(2)
@@ -194,9 +197,9 @@ test(
 )
 
 test(
-  'a long deleted run beside a shared type costs nothing',
+  'a long deleted run beside a shared type: costs nothing',
   () => {
-    // Written down clock by clock it took 26 s and then a RangeError.
+    // Listed clock by clock it took 26 s and then threw a RangeError.
     const bytes = one(1, forged.deleted({ key: 'x' }, 2 ** 31), forged.map({ key: 'y' }))
     assert.is(victim().apply(bytes).status, 'new')
   },
@@ -206,8 +209,8 @@ test(
 // Number
 
 const gcs = (count: number) => one(1, ...Array.from({ length: count }, () => forged.gc(1)))
-refuses('more structs than the limit', 'too_many', () => gcs(10), { entries: 10 })
-refuses(
+rejects('more structs than the limit', 'too_many', () => gcs(10), { entries: 10 })
+rejects(
   'more deletes than the limit',
   'too_many',
   () =>
@@ -217,92 +220,92 @@ refuses(
     ),
   { entries: 10 },
 )
-refuses(
+rejects(
   'more writers without structs than the limit',
   'too_many',
   () => forge(Array.from({ length: 11 }, (_, i) => ({ writer: 100 + i, structs: [] }))),
   { entries: 10 },
 )
 
-test('the number is counted while reading: what follows the limit is not read', () => {
-  // The struct after the limit is damaged; whoever read it would say so.
+test('the number of entries: is counted while reading, and nothing after the limit is read', () => {
+  // The struct after the limit is damaged, so reading it would give another reason.
   const bytes = forge([
     { writer: 1, structs: [...Array(10).fill(forged.gc(1)), forged.raw(8, { key: 'k' }, [1, 3])] },
   ])
-  assert.is(refusalOf(victim({ ...LIMITS, entries: 5 }), bytes), 'too_many')
-  assert.is(refusalOf(victim(), bytes), 'malformed')
+  assert.is(rejectionReasonOf(victim({ ...LIMITS, entries: 5 }), bytes), 'too_many')
+  assert.is(rejectionReasonOf(victim(), bytes), 'malformed')
 })
 
-test('as many as the limit are taken', () => {
+test('the number of entries: may be the limit', () => {
   assert.is(victim({ ...LIMITS, entries: 11 }).apply(gcs(10)).status, 'new')
 })
 
 // Shape
 
-refuses('no bytes', 'malformed', () => new Uint8Array())
-refuses('V2 bytes in the place of V1', 'malformed', () => {
+rejects('no bytes', 'malformed', () => new Uint8Array())
+rejects('V2 bytes in the place of V1', 'malformed', () => {
   const doc = docOf(1)
   for (let i = 0; i < 5; i++) doc.getMap('map').set(`k${i}`, 'value')
   return Y.encodeStateAsUpdateV2(doc)
 })
-refuses('the empty update in V2', 'malformed', () => Y.encodeStateAsUpdateV2(docOf(1)))
-refuses('trailing garbage', 'malformed', () => new Uint8Array([...entry(1), 1, 2, 3]))
-refuses('one trailing zero', 'malformed', () => new Uint8Array([...entry(1), 0]))
-refuses('one writer in two runs', 'malformed', () =>
+rejects('the empty update in V2', 'malformed', () => Y.encodeStateAsUpdateV2(docOf(1)))
+rejects('trailing garbage', 'malformed', () => new Uint8Array([...entry(1), 1, 2, 3]))
+rejects('one trailing zero', 'malformed', () => new Uint8Array([...entry(1), 0]))
+rejects('one writer in two runs', 'malformed', () =>
   forge([
     { writer: 1, structs: [forged.any({ key: 'a' }, [1])] },
     { writer: 1, clock: 1, structs: [forged.any({ key: 'b' }, [1])] },
   ]),
 )
-refuses('an empty GC struct', 'malformed', () => one(1, forged.gc(0)))
-refuses('an empty deleted item', 'malformed', () =>
+rejects('an empty GC struct', 'malformed', () => one(1, forged.gc(0)))
+rejects('an empty deleted item', 'malformed', () =>
   one(1, forged.gc(1), forged.deleted({ key: 'k' }, 0), forged.gc(1)),
 )
-refuses('an empty text', 'malformed', () => one(1, forged.string({ parent: 'text' }, '')))
-refuses('an empty list of values', 'malformed', () => one(1, forged.any({ parent: 'list' }, [])))
-refuses(
+rejects('an empty text', 'malformed', () => one(1, forged.string({ parent: 'text' }, '')))
+rejects('an empty list of values', 'malformed', () => one(1, forged.any({ parent: 'list' }, [])))
+rejects(
   'an empty run of deletes, at the end of what is known, beside new structs',
   'malformed',
   () => forge([{ writer: 1, structs: [forged.any({ key: 'k' }, [1])] }], [[5, 3, 0]]),
 )
-refuses('an unknown kind of content', 'malformed', () => one(1, forged.raw(21, { key: 'k' }, [0])))
-refuses('an unknown kind of shared type', 'malformed', () =>
+rejects('an unknown kind of content', 'malformed', () => one(1, forged.raw(21, { key: 'k' }, [0])))
+rejects('an unknown kind of shared type', 'malformed', () =>
   one(1, forged.raw(7, { key: 'k' }, [99])),
 )
-refuses('an unknown kind of value', 'malformed', () => one(1, forged.raw(8, { key: 'k' }, [1, 3])))
-refuses('JSON that is none', 'malformed', () => one(1, forged.json({ key: 'k' }, ['{'])))
-refuses(
+rejects('an unknown kind of value', 'malformed', () => one(1, forged.raw(8, { key: 'k' }, [1, 3])))
+rejects('JSON that is none', 'malformed', () => one(1, forged.json({ key: 'k' }, ['{'])))
+rejects(
   'more structs announced than there are',
   'malformed',
   () => new Uint8Array([1, 200, 1, 1, 0]),
 )
-refuses(
+rejects(
   '2^50 writers announced',
   'malformed',
   () => new Uint8Array([128, 128, 128, 128, 128, 128, 128, 1]),
 )
-refuses('2^32 values announced', 'malformed', () =>
+rejects('2^32 values announced', 'malformed', () =>
   one(1, forged.raw(8, { key: 'k' }, [128, 128, 128, 128, 16])),
 )
-refuses('a struct that refers to itself', 'malformed', () =>
+rejects('a struct that refers to itself', 'malformed', () =>
   one(1, forged.any({ key: 'a' }, [1]), forged.any({ origin: [1, 1] }, [1])),
 )
-refuses('a struct that refers to a later one of its writer', 'malformed', () =>
+rejects('a struct that refers to a later one of its writer', 'malformed', () =>
   one(1, forged.any({ right: [1, 2] }, [1]), forged.gc(5)),
 )
-refuses('a struct within a later one of its writer', 'malformed', () =>
+rejects('a struct within a later one of its writer', 'malformed', () =>
   one(1, forged.any({ parent: [1, 1], key: 'k' }, [1]), forged.map({ key: 'm' })),
 )
-refuses('a known struct that now refers to a later one of its writer', 'malformed', () =>
+rejects('a known struct that now refers to a later one of its writer', 'malformed', () =>
   one(5, forged.any({ origin: [5, 40] }, [1]), forged.gc(50)),
 )
-refuses('two writers who wait for one another', 'malformed', () =>
+rejects('two writers who wait for one another', 'malformed', () =>
   forge([
     { writer: 2, structs: [forged.any({ origin: [1, 0] }, [1])] },
     { writer: 1, structs: [forged.any({ origin: [2, 0] }, [1])] },
   ]),
 )
-refuses('three writers who wait in a circle, beside an honest one', 'malformed', () =>
+rejects('three writers who wait in a circle, beside an honest one', 'malformed', () =>
   forge([
     { writer: 4, structs: [forged.any({ key: 'honest' }, [1])] },
     { writer: 3, structs: [forged.any({ right: [2, 0] }, [1])] },
@@ -311,7 +314,7 @@ refuses('three writers who wait in a circle, beside an honest one', 'malformed',
   ]),
 )
 
-test('writers who refer to one another in turn are no circle', () => {
+test('writers that refer to one another in turn: are not a circle', () => {
   const turns = (writer: number, other: number): Struct[] =>
     Array.from({ length: 50 }, (_, i) =>
       writer === 1 && i === 0
@@ -332,7 +335,7 @@ test('writers who refer to one another in turn are no circle', () => {
 
 // Skips
 
-test('a Skip over what is known is no gap', () => {
+test('a Skip over what is known: is not a gap', () => {
   const replica = victim()
   const bytes = forge([{ writer: 5, structs: [forged.skip(3), forged.any({ key: 'new' }, [7])] }])
   assert.is(replica.apply(bytes).status, 'new')
@@ -340,7 +343,7 @@ test('a Skip over what is known is no gap', () => {
   assert.is(replica.doc.store.pendingStructs, null)
 })
 
-test('a Skip over what is not known is a gap: all waits, the structs before it too', () => {
+test('a Skip over what is not known: is a gap, and everything waits, also the structs before it', () => {
   const replica = replicaOf(9)
   const a = docOf(1)
   const updates: Uint8Array[] = []
@@ -356,16 +359,16 @@ test('a Skip over what is not known is a gap: all waits, the structs before it t
   assert.is(replica.waiting.updates, 0)
 })
 
-test('Skips alone say nothing', () => {
+test('Skips alone: carry nothing', () => {
   const replica = victim()
   const before = imageOf(replica)
   assert.is(replica.apply(one(1, forged.skip(5))).status, 'known')
   assert.equal(imageOf(replica), before)
 })
 
-// What inspection says
+// What an inspection returns
 
-test('inspection says what is carried, what is missing, and whether structs are new', () => {
+test('inspection: says what is carried, what is missing, and whether structs are new', () => {
   const { doc } = victim()
   const seen = inspectUpdate(
     doc,
@@ -400,7 +403,9 @@ test('inspection says what is carried, what is missing, and whether structs are 
 
 // Mutations
 
-/** A document with something of everything, and an update that brings new structs and deletes to it. */
+/**
+ * A document with something of everything, and an update that brings new structs and deletes to it.
+ */
 const scene = (random: Random): { replica: Replica; update: Uint8Array } => {
   const sender = replicaOf(1)
   const replica = replicaOf(9)
@@ -433,14 +438,14 @@ const mutate = (bytes: Uint8Array, random: Random): Uint8Array => {
   ])()
 }
 
-/** Applies; a thrown Rejection must have changed nothing, anything else thrown is an error. */
+/** Applies an update; a Rejection must have changed nothing, and any other error is thrown. */
 const applied = (replica: Replica, bytes: Uint8Array): string => {
   const before = imageOf(replica)
   try {
     const { status } = replica.apply(bytes)
     assert.is(replica.doc.store.pendingStructs, null, 'structs wait inside the document')
     assert.is(replica.doc.store.pendingDs, null, 'deletes wait inside the document')
-    // What was taken can be passed on until both have the same. (In content hostile structs can
+    // What was accepted can be passed on until both have the same. (Content of hostile structs can
     // differ: nothing tells a forged struct from an honest one.)
     const again = replicaOf(4_000)
     settle([replica, again])
@@ -452,7 +457,7 @@ const applied = (replica: Replica, bytes: Uint8Array): string => {
   }
 }
 
-test('2,000 damaged updates: refused without a trace, or taken whole', () => {
+test('2,000 damaged updates: are rejected without a trace, or accepted whole', () => {
   const counts: Record<string, number> = {}
   eachSeed(400, (random) => {
     const { replica, update } = scene(random)
@@ -465,7 +470,7 @@ test('2,000 damaged updates: refused without a trace, or taken whole', () => {
   if (!process.env.SEED) assert.ok(counts.malformed! > 500 && counts.new! > 20)
 })
 
-test('1,000 well-formed updates that refer to anything: refused without a trace, or taken whole', () => {
+test('1,000 well-formed updates that refer to anything: are rejected without a trace, or accepted whole', () => {
   const counts: Record<string, number> = {}
   eachSeed(1_000, (random) => {
     const replica = victim()
@@ -512,7 +517,7 @@ test('1,000 well-formed updates that refer to anything: refused without a trace,
   if (!process.env.SEED) assert.ok(counts.new! > 200 && counts.malformed! > 200)
 })
 
-test('what is honest is never refused: random histories, whole and in every difference', () => {
+test('honest updates: are never rejected, in random histories, whole and in every difference', () => {
   eachSeed(20, (random) => {
     const replicas = [1, 2, 3].map((writer) => replicaOf(writer, { gc: random.chance(0.7) }))
     for (let i = 0; i < 60; i++) change(random.pick(replicas).doc, random)

@@ -1,6 +1,6 @@
 /**
- * Merging a decoded update does what `Y.applyUpdate` does with its bytes: the same document,
- * struct by struct, the same events and the same update told to listeners.
+ * Merging a decoded update does what `Y.applyUpdate` does with its bytes: the same document, struct
+ * by struct, the same events, and the same update for listeners.
  */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
@@ -13,7 +13,7 @@ import { suite } from '../helpers/suite.ts'
 
 const test = suite('integrate')
 
-/** All structs as they lie in the document, and what they hold. */
+/** All structs of the document in order, and their content. */
 const structsOf = (doc: Y.Doc): unknown[] =>
   [...doc.store.clients].map(([writer, structs]) => [
     writer,
@@ -33,7 +33,7 @@ const structsOf = (doc: Y.Doc): unknown[] =>
     ]),
   ])
 
-/** A document that tells what it is told of: updates, and the events of its types. */
+/** A document that records its updates, and the events of its types. */
 const listening = (writer: number): { doc: Y.Doc; told: unknown[] } => {
   const doc = docOf(writer)
   const told: unknown[] = []
@@ -46,7 +46,7 @@ const listening = (writer: number): { doc: Y.Doc; told: unknown[] } => {
   return { doc, told }
 }
 
-test('does what Yjs does with the bytes, for whole, partly known and known updates', () => {
+test('whole, partly known and known updates: are merged as Yjs merges their bytes', () => {
   eachSeed(60, (random) => {
     const writers = [1, 2, 3].map((writer) => docOf(writer))
     const [theirs, ours] = [listening(9), listening(9)]
@@ -58,7 +58,7 @@ test('does what Yjs does with the bytes, for whole, partly known and known updat
         Y.applyUpdate(other, Y.encodeStateAsUpdate(writer, Y.encodeStateVector(other)))
       }
       if (!random.chance(0.5)) continue
-      // What is sent begins anywhere between nothing and what the receiver has.
+      // The update begins anywhere between nothing and what the receiver has.
       const known = new Map(
         [...Y.decodeStateVector(Y.encodeStateVector(ours.doc))].map(([id, clock]) => [
           id,
@@ -75,7 +75,7 @@ test('does what Yjs does with the bytes, for whole, partly known and known updat
   })
 })
 
-test('merges several in a transaction that runs, which is then no local one', () => {
+test('several updates: are merged in a running transaction, which then is not local', () => {
   const [a, b] = [docOf(1), docOf(2)]
   a.getMap('map').set('a', 1)
   b.getMap('map').set('b', 2)
@@ -96,7 +96,7 @@ test('merges several in a transaction that runs, which is then no local one', ()
   assert.equal(locals, [false])
 })
 
-test('frees what waits in the document itself', () => {
+test('an update: frees what waits in the document itself', () => {
   const source = docOf(1)
   const updates: Uint8Array[] = []
   source.on('update', (update) => updates.push(update))
@@ -110,7 +110,7 @@ test('frees what waits in the document itself', () => {
   assert.equal(doc.getMap('map').toJSON(), { a: 1, b: 2 })
 })
 
-test('throws where an update is not complete, rather than wait for ever', () => {
+test('an incomplete update: throws rather than waiting forever', () => {
   const [a, b] = [docOf(1), docOf(2)]
   const updates: Uint8Array[] = []
   a.on('update', (update) => updates.push(update))
@@ -130,7 +130,7 @@ test('throws where an update is not complete, rather than wait for ever', () => 
   )
 })
 
-test('merges the deletes alone, and leaves the structs', () => {
+test('deletes: are merged alone, without the structs', () => {
   const source = docOf(1)
   source.getMap('map').set('k', 1)
   const doc = docOf(9)
@@ -141,7 +141,7 @@ test('merges the deletes alone, and leaves the structs', () => {
   assert.equal(doc.getMap('map').toJSON(), {})
 })
 
-/** Maps in one another, with a list and a text beside each. */
+/** Nested maps, with a list and a text beside each. */
 const tree = (writer: number, depth: number): Y.Doc => {
   const doc = docOf(writer)
   doc.transact(() => {
@@ -166,7 +166,7 @@ const ends = {
 
 for (const [how, bytes] of Object.entries(ends)) {
   for (const gc of [true, false]) {
-    test(`types 1,500 deep are ${how} as Yjs does it, ${gc ? 'and' : 'not'} collected`, () => {
+    test(`types 1,500 deep: are ${how} as by Yjs, ${gc ? 'and' : 'not'} collected`, () => {
       const whole = Y.encodeStateAsUpdate(tree(1, 1_500))
       const docs = [docOf(9, { gc }), docOf(9, { gc })]
       const told: unknown[][] = [[], []]
@@ -186,7 +186,7 @@ for (const [how, bytes] of Object.entries(ends)) {
     })
   }
 
-  test(`types 50,000 deep are ${how}, which Yjs cannot`, () => {
+  test(`types 50,000 deep: are ${how}, which Yjs cannot do`, () => {
     const source = tree(1, 50_000)
     const doc = docOf(9)
     integrate(doc, decodeUpdate(Y.encodeStateAsUpdate(source), LIMITS), 'net')
@@ -199,7 +199,7 @@ for (const [how, bytes] of Object.entries(ends)) {
   })
 }
 
-test('one that loses to what lies there leaves it, however deep', () => {
+test('an entry that loses: leaves the winner alone, however deep it is', () => {
   const doc = docOf(9)
   integrate(doc, decodeUpdate(Y.encodeStateAsUpdate(tree(7, 3_000)), LIMITS), 'net')
   const losing = forge([{ writer: 2, structs: [forged.any({ key: 'child' }, [5])] }])

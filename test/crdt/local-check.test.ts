@@ -1,4 +1,7 @@
-/** What peers would refuse, found at its writer: in any place of any history, by whomever it is written. */
+/**
+ * Changes that peers would reject are found at their writer: in any place of any history, whoever
+ * wrote them.
+ */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { LIMITS, type RejectedChange, Rejection, Replica } from '../../crdt/index.ts'
@@ -23,13 +26,13 @@ const refusedBy = (replica: Replica): RejectedChange[] => {
   return refused
 }
 
-test('in random histories nothing but what is refused is lost, and all agree', () => {
+test('random histories: lose only what is rejected, and all replicas agree', () => {
   let count = 0
   eachSeed(40, (random) => {
     const gc = random.chance(0.7)
     const replicas = [1, 2, 3].map((writer) => replicaOf(writer, { gc }))
     const refused = replicas.map(refusedBy)
-    for (const { doc } of replicas) doc.on('update', () => undefined) // Yjs writes each change then
+    for (const { doc } of replicas) doc.on('update', () => undefined) // Yjs then writes each change.
     for (let i = 0; i < 60; i++) {
       const { doc } = random.pick(replicas)
       const bad = (): void => {
@@ -59,7 +62,7 @@ test('in random histories nothing but what is refused is lost, and all agree', (
   assert.ok(count > 0)
 })
 
-test('what another program merges into the document is looked at too', () => {
+test('another program’s update: is checked, too', () => {
   const other = docOf(1)
   other.getMap('m').set('a', 1)
   other.getMap('m').set('bad', TOO_DEEP)
@@ -74,7 +77,7 @@ test('what another program merges into the document is looked at too', () => {
   )
 })
 
-test('of two replicas of one document one reports it, and neither stumbles', () => {
+test('two replicas of one document: one of them reports the change, and both go on', () => {
   const doc = docOf(1)
   const replicas = [new Replica(doc, nodePlatform), new Replica(doc, nodePlatform)]
   const refused = replicas.map(refusedBy)
@@ -88,7 +91,7 @@ test('of two replicas of one document one reports it, and neither stumbles', () 
   }
 })
 
-test('the message says where, however keys are spelled', () => {
+test('the message: says where the change is, however keys are spelled', () => {
   const replica = replicaOf(1)
   const refused = refusedBy(replica)
   const root = replica.doc.getMap<unknown>('a root')
@@ -105,7 +108,7 @@ test('the message says where, however keys are spelled', () => {
   assert.match(refused[0]!.message, /: a value nested more than 2000 deep$/)
 })
 
-test('a value that cannot even be read is refused, with what it threw', () => {
+test('a value that cannot be read: is rejected with what it threw', () => {
   const replica = replicaOf(1)
   const refused = refusedBy(replica)
   const value = {
@@ -118,7 +121,7 @@ test('a value that cannot even be read is refused, with what it threw', () => {
   assert.not.ok(replica.doc.getMap('m').has('k'))
 })
 
-test('keys that Yjs takes and cannot write', () => {
+test('keys that Yjs accepts and cannot write: are rejected', () => {
   for (const key of [undefined, Symbol('s')] as unknown as string[]) {
     const replica = replicaOf(1)
     const refused = refusedBy(replica)
@@ -146,7 +149,7 @@ test('keys that Yjs takes and cannot write', () => {
   }
 })
 
-test('an update of a program is refused as a whole where it cannot be sent on', () => {
+test('a program’s update that cannot be sent on: is rejected as a whole', () => {
   const fits = (bytes: number, encode: () => Uint8Array): boolean =>
     bytes < 1_000 || encode().length < 1_000
   const replica = new Replica(docOf(1), nodePlatform, { fits })
@@ -164,7 +167,7 @@ test('an update of a program is refused as a whole where it cannot be sent on', 
   assert.is(replica.apply(Y.encodeStateAsUpdate(program)).status, 'new', 'peers could send it')
 })
 
-test('what others may have is not taken out, however long it is', () => {
+test('changes that peers may have: are not removed, however long they are', () => {
   const doc = docOf(1)
   doc.getMap('m').set('sent', 'x'.repeat(5_000))
   const sent = Y.getState(doc.store, 1)

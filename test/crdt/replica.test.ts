@@ -1,4 +1,4 @@
-/** The replica: its digest, what a peer lacks, and what a merge says was new. */
+/** The replica: its digest, what a peer lacks, and what was new in a merge. */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import {
@@ -34,7 +34,7 @@ const wholeOf = (replica: Replica): Delta =>
 
 const known = (replica: Replica) => replica.decode(replica.syncRequest())
 
-/** The update events of a document, as long as `run` takes. */
+/** The update events of a document while `run` runs. */
 const eventsOf = (doc: Y.Doc, run: () => void): Uint8Array[] => {
   const events: Uint8Array[] = []
   const listen = (update: Uint8Array) => events.push(update)
@@ -55,7 +55,7 @@ const record = (replica: Replica): Uint8Array[] => {
 
 // Digest
 
-test('the digest of replicas that converged is one, whatever the order of arrival', () => {
+test('the digest: is the same for all replicas that converged, whatever the order of arrival', () => {
   let unequalStates = 0
   eachSeed(25, (random) => {
     const senders = [1, 2, 3].map((writer) => replicaOf(writer, { gc: random.chance(0.8) }))
@@ -77,11 +77,11 @@ test('the digest of replicas that converged is one, whatever the order of arriva
     const states = new Set(all.map(({ doc }) => String(Y.encodeStateAsUpdate(doc))))
     if (states.size > 1) unequalStates++
   })
-  // The reason why the digest is not that of the encoded state.
+  // This is why the digest is not that of the encoded state.
   if (!process.env.SEED) assert.ok(unequalStates > 0, 'encodeStateAsUpdate was equal everywhere')
 })
 
-test('a delete changes the digest, though the state vectors stay equal', () => {
+test('the digest: changes with a delete, though the state vectors stay equal', () => {
   const a = replicaOf(1)
   const b = replicaOf(2)
   a.doc.getMap('map').set('k', 1)
@@ -94,12 +94,12 @@ test('a delete changes the digest, though the state vectors stay equal', () => {
   assert.is(a.digest, b.digest)
 })
 
-test('the digest is 32 hex digits, and that of nothing is the same everywhere', () => {
+test('the digest: is 32 hex digits, and that of an empty document is the same everywhere', () => {
   assert.match(replicaOf(1).digest, /^[0-9a-f]{32}$/)
   assert.is(replicaOf(1).digest, replicaOf(2, { gc: false }).digest)
 })
 
-test('the digest is computed once for each state, and anew after each change', () => {
+test('the digest: is computed once for each state, and again after each change', () => {
   const platform = spyPlatform()
   const replica = replicaOf(1, { platform })
   const peer = replicaOf(2)
@@ -129,7 +129,7 @@ test('the digest is computed once for each state, and anew after each change', (
     assert.not(seen.has(digest), 'changed')
     seen.add(digest)
   }
-  // Nothing of this is a change.
+  // None of this is a change.
   for (const idle of [
     () => replica.apply(theirs),
     () => replica.apply(new Uint8Array([0, 0])),
@@ -151,7 +151,7 @@ const otherDoc = (): Y.Doc => {
   return doc
 }
 
-test('version is the sum of the clocks', () => {
+test('the version: is the sum of the clocks', () => {
   const replica = replicaOf(1)
   assert.is(replica.version, 0)
   replica.doc.getArray('list').push([1, 2, 3])
@@ -184,10 +184,10 @@ const diverged = (random: Random): Replica[] => {
   return replicas
 }
 
-test('a difference each way makes two replicas equal, deletes included', () => {
+test('a difference each way: makes two replicas equal, deletes included', () => {
   eachSeed(25, (random) => {
     const [a, b] = diverged(random)
-    // Plain maps and arrays need exactly one exchange; rich text may be tidied up after it.
+    // Plain maps and arrays need exactly one exchange; Yjs may clean up rich text afterwards.
     const [toB, toA] = [a!.lacking(known(b!)), b!.lacking(known(a!))]
     const [forB, forA] = [a!.encode(toB), b!.encode(toA)]
     assert.not.equal(b!.apply(forB.bytes).status, 'waiting')
@@ -197,7 +197,7 @@ test('a difference each way makes two replicas equal, deletes included', () => {
   })
 })
 
-test('a difference holds exactly the structs and deletes that the other lacks', () => {
+test('a difference: contains exactly the structs and deletes that the other lacks', () => {
   eachSeed(25, (random) => {
     const [a, b] = diverged(random)
     const all = (replica: Replica) => idsOf(wholeOf(replica))
@@ -208,7 +208,7 @@ test('a difference holds exactly the structs and deletes that the other lacks', 
   })
 })
 
-test('a peer that has everything lacks nothing, at the cost of two bytes', () => {
+test('a peer that has everything: lacks nothing, at the cost of two bytes', () => {
   eachSeed(20, (random) => {
     const [a, b] = diverged(random)
     settle([a!, b!])
@@ -220,7 +220,7 @@ test('a peer that has everything lacks nothing, at the cost of two bytes', () =>
   })
 })
 
-test('a single delete is a difference of a few bytes, among 2,000 others', () => {
+test('a single delete: is a difference of a few bytes, among 2,000 others', () => {
   const a = replicaOf(1)
   const b = replicaOf(2)
   const map = a.doc.getMap('map')
@@ -237,7 +237,7 @@ test('a single delete is a difference of a few bytes, among 2,000 others', () =>
   assert.is(a.digest, b.digest)
 })
 
-test('a long delete set is left out of the summary, and the answer carries all deletes', () => {
+test('a long delete set: is left out of the request, and the answer carries all deletes', () => {
   const a = replicaOf(1)
   const b = replicaOf(2)
   const list = a.doc.getArray('list')
@@ -248,18 +248,18 @@ test('a long delete set is left out of the summary, and the answer carries all d
   const summary = a.syncRequest()
   assert.is(summary.deletes, undefined)
   assert.ok(summary.vector.length < 10)
-  assert.ok(b.isBehind(a.decode(summary)), 'what is not told may be new')
+  assert.ok(b.isBehind(a.decode(summary)), 'unknown deletes may be new')
   assert.is(idsOf(a.lacking(known(b))).deletes.size, 2_999)
   give(a, b)
   assert.is(a.digest, b.digest)
-  // Now neither tells its deletes: all travel, and nothing is new.
+  // Now neither sends its deletes: all of them travel, and nothing is new.
   const delta = a.lacking(known(b))
   assert.is(idsOf(delta).deletes.size, 2_999)
   const { status } = b.apply(a.encode(delta).bytes)
   assert.is(status, 'known')
 })
 
-test('deletes that fit into 4 KB travel with the vector', () => {
+test('deletes of up to 4 KB: travel with the vector', () => {
   const a = replicaOf(1)
   const list = a.doc.getArray('list')
   list.push(Array.from({ length: 2_000 }, (_, i) => i))
@@ -268,7 +268,7 @@ test('deletes that fit into 4 KB travel with the vector', () => {
   assert.ok(deletes && deletes.length <= 4_096)
 })
 
-test('isBehind: exactly when the other has a struct or a delete that we lack', () => {
+test('isBehind: exactly if the other has a struct or a delete that we lack', () => {
   eachSeed(25, (random) => {
     const replicas = diverged(random)
     for (const a of replicas) {
@@ -280,7 +280,7 @@ test('isBehind: exactly when the other has a struct or a delete that we lack', (
   })
 })
 
-test('a summary that is none is refused as malformed', () => {
+test('a request that is not one: is rejected as malformed', () => {
   const replica = replicaOf(1)
   const vector = Y.encodeStateVector(docOf(1))
   for (const summary of [
@@ -297,7 +297,7 @@ test('a summary that is none is refused as malformed', () => {
   }
 })
 
-test('a summary that lies costs its sender alone: far clocks, deletes of nothing', () => {
+test('a false request: far clocks and deletes of nothing cost only its sender', () => {
   const replica = replicaOf(1)
   replica.doc.getMap('map').set('k', 1)
   const lies = new Map([
@@ -309,7 +309,7 @@ test('a summary that lies costs its sender alone: far clocks, deletes of nothing
   assert.ok(replica.isBehind(lie))
 })
 
-test('knownWith: what a peer knows once it has got a delta', () => {
+test('peerStateWith: is the peer’s state once it has got a delta', () => {
   eachSeed(30, (random) => {
     const [a, b] = diverged(random)
     const before = known(b!)
@@ -322,7 +322,7 @@ test('knownWith: what a peer knows once it has got a delta', () => {
 
 // What a merge says
 
-test('what apply says was new is exactly what was new', () => {
+test('apply: returns exactly what was new', () => {
   eachSeed(25, (random) => {
     const [a, b] = diverged(random)
     const before = known(b!)
@@ -332,14 +332,14 @@ test('what apply says was new is exactly what was new', () => {
     b!.takeLocal()
     const { status, delta, carried, thrown } = b!.apply(a!.encode(sent).bytes)
     assert.equal(thrown, [])
-    // Tidying up of rich text is a change of our own.
+    // The clean-up of rich text is a change of our own.
     const tidied = mergeDeltas([...b!.takeLocal()])
     const after = idsOf(wholeOf(b!))
     const [said, other] = [idsOf(delta), idsOf(tidied)]
     for (const kind of ['structs', 'deletes'] as const) {
       const fresh = new Set([...after[kind]].filter((id) => !own[kind].has(id)))
       const told = new Set([...said[kind], ...other[kind]])
-      // Garbage structs come with their clocks alone: to have them is to have them deleted.
+      // Garbage structs carry only their clocks: to have them is to have them deleted.
       if (kind === 'deletes')
         for (const id of fresh) if (after.structs.has(id) && said.structs.has(id)) told.add(id)
       assert.equal([...told].sort(), [...fresh].sort(), kind)
@@ -349,7 +349,7 @@ test('what apply says was new is exactly what was new', () => {
   })
 })
 
-test('the second time it is known: an empty delta, no event, no change', () => {
+test('apply of a known update: gives an empty delta, no event and no change', () => {
   eachSeed(25, (random) => {
     const [a, b] = diverged(random)
     const { bytes } = a!.encode(wholeOf(a!))
@@ -368,7 +368,7 @@ test('the second time it is known: an empty delta, no event, no change', () => {
   })
 })
 
-test('of known structs with one new delete only the delete is new', () => {
+test('apply of known structs with one new delete: only the delete is new', () => {
   const a = replicaOf(1)
   const b = replicaOf(2)
   a.doc.getMap('map').set('k', 1)
@@ -381,7 +381,7 @@ test('of known structs with one new delete only the delete is new', () => {
   assert.equal(idsOf(delta).deletes, new Set(['1:0']))
 })
 
-test('what was new, passed on, brings the next one as far', () => {
+test('what was new: brings the next replica as far when it is passed on', () => {
   eachSeed(20, (random) => {
     const [a, b] = diverged(random)
     const c = replicaOf(9)
@@ -396,7 +396,7 @@ test('what was new, passed on, brings the next one as far', () => {
 
 // Local changes
 
-test('onLocal comes for each local transaction and takeLocal tells it once; never for what is applied', () => {
+test('onLocal: is called for each local transaction, and takeLocal returns it once; never for what is applied', () => {
   const replica = replicaOf(1)
   let calls = 0
   replica.onLocal = () => calls++
@@ -421,7 +421,7 @@ test('onLocal comes for each local transaction and takeLocal tells it once; neve
   assert.equal(replica.takeLocal(), [])
 })
 
-test('what another provider brings is local: it is to be passed on', () => {
+test('another provider’s update: is local, so it is passed on', () => {
   const replica = replicaOf(1)
   let calls = 0
   replica.onLocal = () => calls++
@@ -430,7 +430,7 @@ test('what another provider brings is local: it is to be passed on', () => {
   assert.equal(idsOf(mergeDeltas([...replica.takeLocal()])).structs, new Set(['3:0']))
 })
 
-test('what an observer writes during a merge is a local change, not part of what was new', () => {
+test('an observer’s write during a merge: is a local change, not part of what was new', () => {
   const replica = replicaOf(1)
   const map = replica.doc.getMap('map')
   map.observe((_, transaction) => {
@@ -445,7 +445,7 @@ test('what an observer writes during a merge is a local change, not part of what
   assert.equal(map.toJSON(), { 'from elsewhere': 1, seen: 1 })
 })
 
-test('an observer that throws stops nothing: all is merged, told, and its error handed on', () => {
+test('an observer that throws: stops nothing; the update is merged and reported, and the error returned', () => {
   const sender = replicaOf(1)
   const updates = record(sender)
   for (const key of ['a', 'b', 'c']) sender.doc.getMap('map').set(key, 1)
@@ -463,7 +463,7 @@ test('an observer that throws stops nothing: all is merged, told, and its error 
   assertConverged([sender, replica])
 })
 
-test('when Yjs fails and nothing was merged it is a Rejection, apply_failed', () => {
+test('a failure of Yjs before anything was merged: is a Rejection, apply_failed', () => {
   const replica = replicaOf(2)
   const before = replica.digest
   // Yjs lets a listener of this event stop a transaction before anything is in it.
@@ -483,7 +483,7 @@ test('when Yjs fails and nothing was merged it is a Rejection, apply_failed', ()
   assert.is(replica.version, 0)
 })
 
-test('apply in a transaction or an observer is a TypeError, and changes nothing', () => {
+test('apply in a transaction or an observer: is a TypeError, and changes nothing', () => {
   const replica = replicaOf(1)
   const update = Y.encodeStateAsUpdate(otherDoc())
   const misuse = (error: unknown) => error instanceof TypeError && /afterwards/.test(error.message)
@@ -499,7 +499,7 @@ test('apply in a transaction or an observer is a TypeError, and changes nothing'
   assert.is(replica.apply(update).status, 'new')
 })
 
-test('the transactions of apply bear the origin that was chosen, and are not local', () => {
+test('transactions of apply: have the chosen origin, and are not local', () => {
   const origins: unknown[] = []
   const provider = { name: 'provider' }
   for (const origin of [provider, undefined]) {
@@ -515,7 +515,7 @@ test('the transactions of apply bear the origin that was chosen, and are not loc
 
 const isEmpty = (transaction: Y.Transaction): boolean => transaction.changed.size === 0
 
-test('after destroy nothing is told, and the document lives on', () => {
+test('destroy: ends all reports, and the document lives on', () => {
   const replica = replicaOf(1)
   let calls = 0
   replica.onLocal = () => calls++
@@ -525,7 +525,7 @@ test('after destroy nothing is told, and the document lives on', () => {
   assert.is(replica.doc.getMap('map').get('k'), 1)
 })
 
-test('the digest that names an update is that of its bytes', () => {
+test('the digest of an update: is that of its bytes', () => {
   const replica = replicaOf(1)
   replica.doc.getMap('map').set('k', 1)
   const { bytes, digest } = replica.encode(wholeOf(replica))

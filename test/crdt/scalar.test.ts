@@ -1,4 +1,7 @@
-/** The seed's rule: what it does right, and the two things it cannot do. Checked against jq where there is one. */
+/**
+ * The seed's rule: what it does right, and the two things that it cannot do. Compared with jq if
+ * that is installed.
+ */
 import { spawnSync } from 'node:child_process'
 import * as assert from 'uvu/assert'
 import { deepMerge, type Json, ScalarReplica } from '../../crdt/index.ts'
@@ -7,7 +10,7 @@ import { suite } from '../helpers/suite.ts'
 
 const test = suite('scalar')
 
-test('merges when the number is larger, never when it is equal or lower', () => {
+test('a push: is merged if its number is larger, never if it is equal or lower', () => {
   const a = new ScalarReplica()
   const b = new ScalarReplica()
   a.set('k', 1)
@@ -21,7 +24,7 @@ test('merges when the number is larger, never when it is equal or lower', () => 
   assert.equal(a.state, { k: 2 })
 })
 
-test('every change counts, also a delete', () => {
+test('every change: increments the number, also a delete', () => {
   const a = new ScalarReplica()
   a.set('k', 1)
   a.set('k', 1)
@@ -31,7 +34,7 @@ test('every change counts, also a delete', () => {
   assert.equal(a.state, {})
 })
 
-test('of two concurrent writes one is lost for good, though they are to different keys', () => {
+test('two concurrent writes: one is lost for good, though they are to different keys', () => {
   const a = new ScalarReplica()
   const b = new ScalarReplica()
   a.set('mine', 1)
@@ -39,7 +42,7 @@ test('of two concurrent writes one is lost for good, though they are to differen
   assert.is(a.receive(b.push()), false)
   assert.is(b.receive(a.push()), false)
   assert.not.equal(a.state, b.state)
-  // The next write wins alone; what the other wrote meets it only by luck.
+  // The next write wins alone; it contains the other's write only by luck.
   b.set('more', 3)
   assert.is(a.receive(b.push()), true)
   assert.is(b.receive(a.push()), false)
@@ -47,20 +50,20 @@ test('of two concurrent writes one is lost for good, though they are to differen
   assert.equal(b.state, { yours: 2, more: 3 })
 })
 
-test('a deleted key comes back with the next push that still has it', () => {
+test('a deleted key: comes back with the next push that still has it', () => {
   const a = new ScalarReplica()
   const b = new ScalarReplica()
   a.set('k', 1)
   b.receive(a.push())
   a.delete('k')
   assert.is(b.receive(a.push()), true)
-  assert.equal(b.state, { k: 1 }, 'the delete cannot be said')
+  assert.equal(b.state, { k: 1 }, 'the delete cannot be expressed')
   b.set('other', 2)
   assert.is(a.receive(b.push()), true)
   assert.equal(a.state, { k: 1, other: 2 }, 'and the key is back')
 })
 
-test('a push is not changed by what its sender does next', () => {
+test('a push: does not change with its sender’s next write', () => {
   const a = new ScalarReplica()
   a.set('k', { deep: [1] })
   const push = a.push()
@@ -83,11 +86,11 @@ const MERGES: [Record<string, Json>, Record<string, Json>, Record<string, Json>]
   [{ a: { b: 1 } }, { a: {} }, { a: { b: 1 } }],
 ]
 
-test('deepMerge is jq’s `a * b`', () => {
+test('deepMerge: is jq’s `a * b`', () => {
   for (const [a, b, merged] of MERGES) assert.equal(deepMerge(a, b), merged)
 })
 
-test('deepMerge changes neither of its arguments', () => {
+test('deepMerge: changes neither of its arguments', () => {
   for (const [a, b] of MERGES) {
     const before = JSON.stringify([a, b])
     deepMerge(a, b)
@@ -110,7 +113,7 @@ const randomObject = (random: Random, depth: number): Record<string, Json> =>
   )
 
 if (spawnSync('jq', ['--version']).status === 0) {
-  test('deepMerge gives what the real jq gives, on 300 random pairs', () => {
+  test('deepMerge: gives what the real jq gives, on 300 random pairs', () => {
     const pairs: Record<string, Json>[][] = []
     eachSeed(300, (random) => {
       pairs.push([randomObject(random, 4), randomObject(random, 4)])
@@ -126,7 +129,7 @@ if (spawnSync('jq', ['--version']).status === 0) {
     )
   })
 } else {
-  test.skip('deepMerge gives what the real jq gives', 'jq is not installed')
+  test.skip('deepMerge: gives what the real jq gives', 'jq is not installed')
 }
 
 test.run()

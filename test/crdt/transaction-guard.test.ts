@@ -1,4 +1,7 @@
-/** Transactions of a document whose listeners throw: all are called, and no transaction stays open. */
+/**
+ * Transactions of a document whose listeners throw: all listeners are called, and no transaction
+ * stays open.
+ */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { guardTransactions, Replica } from '../../crdt/index.ts'
@@ -19,7 +22,7 @@ const EVENTS = [
   'afterAllTransactions',
 ] as const
 
-/** Does Yjs make the change, where a listener of this event throws? */
+/** Does Yjs make the change if a listener of this event throws? */
 const isKept = (name: string): boolean =>
   name !== 'beforeAllTransactions' && name !== 'beforeTransaction'
 
@@ -30,7 +33,7 @@ const fails = (what: unknown) => (): void => {
 const isAtRest = (doc: Y.Doc): boolean =>
   doc._transaction === null && doc._transactionCleanups.length === 0
 
-test('all listeners of all events are called, and what the first threw is thrown at the end', () => {
+test('listeners of all events: are called, and the first error is thrown at the end', () => {
   const doc = docOf(1)
   const guard = guardTransactions(doc)
   const told: string[] = []
@@ -54,7 +57,7 @@ test('all listeners of all events are called, and what the first threw is thrown
   guard.end()
 })
 
-test('nothing is thrown before the last of several transactions is over', () => {
+test('errors: are thrown only when the last of several transactions is over', () => {
   const doc = docOf(1)
   const guard = guardTransactions(doc)
   const map = doc.getMap<number>('m')
@@ -68,7 +71,7 @@ test('nothing is thrown before the last of several transactions is over', () => 
   guard.end()
 })
 
-test('collect: nothing comes out but what observers of types throw', () => {
+test('collect: throws only what observers of types throw', () => {
   const doc = docOf(1)
   const guard = guardTransactions(doc)
   const off = fails('a listener')
@@ -87,7 +90,7 @@ test('collect: nothing comes out but what observers of types throw', () => {
   guard.end()
 })
 
-test('run: whatever is thrown is told to all who use it', () => {
+test('run: reports all errors to all users', () => {
   const doc = docOf(1)
   const told: unknown[] = []
   const guards = [1, 2].map((n) =>
@@ -107,7 +110,7 @@ test('run: whatever is thrown is told to all who use it', () => {
   for (const guard of guards) guard.end()
 })
 
-test('what was left open before it began is ended when it is safe', () => {
+test('a transaction left open before the guard: is ended when it is safe', () => {
   for (const name of EVENTS) {
     const doc = docOf(1)
     doc.once(name, fails(name))
@@ -126,7 +129,7 @@ test('what was left open before it began is ended when it is safe', () => {
   }
 })
 
-test('what is left of a transaction in which Yjs failed is told, all of it', () => {
+test('a transaction in which Yjs failed: is reported completely', () => {
   const doc = docOf(1)
   const told: unknown[] = []
   const guard = guardTransactions(doc, { onThrown: (error) => told.push(error) })
@@ -157,7 +160,7 @@ test('what is left of a transaction in which Yjs failed is told, all of it', () 
   guard.end()
 })
 
-test('recover in good order does nothing', () => {
+test('recover without need: does nothing', () => {
   const doc = docOf(1)
   const guard = guardTransactions(doc, { onThrown: fails('told') })
   let transactions = 0
@@ -167,7 +170,7 @@ test('recover in good order does nothing', () => {
   guard.end()
 })
 
-test('ends without a trace, and not before a transaction that runs', () => {
+test('end: leaves no trace, and waits for a running transaction', () => {
   const doc = docOf(1)
   const guards = [guardTransactions(doc), guardTransactions(doc)]
   guards[0]!.end()
@@ -182,7 +185,7 @@ test('ends without a trace, and not before a transaction that runs', () => {
   assert.is(doc.emit, Y.Doc.prototype.emit)
 })
 
-test('a document that emits in a way of its own goes on so', () => {
+test('a document that emits in its own way: goes on doing so', () => {
   class Own extends Y.Doc {
     readonly emitted: string[] = []
     override emit(...[name, args]: Parameters<Y.Doc['emit']>): void {
@@ -200,7 +203,7 @@ test('a document that emits in a way of its own goes on so', () => {
   assert.is(doc.emit, Own.prototype.emit)
 })
 
-test('a replica keeps its books whatever listeners do, and goes on after what was left open', () => {
+test('a replica: stays correct whatever listeners do, and goes on after an open transaction', () => {
   for (const name of EVENTS) {
     const sender = docOf(1)
     const doc = docOf(2)

@@ -1,4 +1,4 @@
-/** Values: the same rules for what is written here and for what arrives. */
+/** Values: the same rules for local changes and for received ones. */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { checkValue, isPlainKey, LIMITS, Rejection, setOwn } from '../../crdt/index.ts'
@@ -25,7 +25,7 @@ const nested = (depth: number, wrap: (value: unknown) => unknown): unknown => {
   return value
 }
 
-/** What a replica holds that was given the value by another. */
+/** What a replica has after it got the value from another. */
 const passedOn = (value: unknown): unknown => {
   const [sender, receiver] = [replicaOf(1), replicaOf(2)]
   sender.doc.getMap('map').set('k', value)
@@ -47,13 +47,13 @@ test('setOwn: any key becomes an entry, and no object changes its prototype', ()
   assert.is(({} as { a?: unknown }).a, undefined)
 })
 
-test('keys: one alone is kept out of what we write', () => {
+test('keys: we never write one of them ourselves', () => {
   assert.not.ok(isPlainKey('__proto__'))
   for (const key of ['constructor', 'prototype', '', 'toString', '__proto', 'ключ', '🦜', '0'])
     assert.ok(isPlainKey(key))
 })
 
-test('plain values are taken', () => {
+test('plain values: are accepted', () => {
   for (const value of [undefined, null, 0, -0, 1.5, '', 'x', true, [], {}, [[], {}], { a: [{}] }])
     assert.is(
       reasonOf(() => checkValue(value)),
@@ -61,7 +61,7 @@ test('plain values are taken', () => {
     )
 })
 
-test('bytes are told at least: no value takes more', () => {
+test('the returned bytes: are an upper bound', () => {
   for (const value of [null, 1, 2 ** 40, 1.5, 5n, 'ключ', '🦜'.repeat(50), [], [1, [2, 'x']]]) {
     const doc = new Y.Doc()
     const before = Y.encodeStateAsUpdate(doc).length
@@ -73,7 +73,7 @@ test('bytes are told at least: no value takes more', () => {
   assert.ok(checkValue(new Uint8Array(100_000)) >= 100_000)
 })
 
-test('any key is taken at any place, and is there when it has been passed on', () => {
+test('any key: is accepted in any place, and still there after it was passed on', () => {
   for (const text of [
     '{"__proto__":1}',
     '[{"__proto__":null}]',
@@ -94,7 +94,7 @@ test('any key is taken at any place, and is there when it has been passed on', (
   }
 })
 
-test(`${LIMITS.depth} levels are taken, one more is refused, a circle too`, () => {
+test(`${LIMITS.depth} levels: are accepted; one more is rejected, as is a circle`, () => {
   for (const wrap of WRAPS) {
     assert.is(
       reasonOf(() => checkValue(nested(LIMITS.depth, wrap))),
@@ -115,7 +115,7 @@ test(`${LIMITS.depth} levels are taken, one more is refused, a circle too`, () =
     reasonOf(() => checkValue(circle)),
     'too_deep',
   )
-  // Levels are left again: many side by side are no depth.
+  // Levels that were left do not count: many values side by side are not deep.
   assert.is(
     reasonOf(() => checkValue(Array.from({ length: LIMITS.depth * 2 }, () => [[{ a: [1] }]]))),
     undefined,
@@ -132,7 +132,7 @@ const encoded = (depth: number): Uint8Array => {
   return new Uint8Array(bytes)
 }
 
-test('what is taken here is taken by a peer, and what a peer refuses is refused here', () => {
+test('a value: is accepted here exactly if peers accept it', () => {
   for (const depth of [1, LIMITS.depth, LIMITS.depth + 1, 50_000]) {
     const remote = reasonOf(() => replicaOf(2).apply(encoded(depth)))
     assert.is(

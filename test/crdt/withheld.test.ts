@@ -1,6 +1,6 @@
 /**
- * What is withheld is seen by nobody else, in whatever is told; and where it turns out to be under an
- * id that another uses, it becomes that of a new one.
+ * Withheld changes are in nothing that peers get. If another copy uses their id, they are moved to
+ * a new one.
  */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
@@ -20,7 +20,7 @@ import {
 import { eachSeed, type Random } from '../helpers/random.ts'
 import { suite } from '../helpers/suite.ts'
 
-const test = suite('crdt withheld')
+const test = suite('withheld')
 
 const OWN = 7
 const NEW = 11
@@ -51,7 +51,7 @@ const takes = (replica: Replica, bytes: Uint8Array): ForkRejection | undefined =
   }
 }
 
-test('peers see the state of before, and after the release all of it', () => {
+test('peers: see the earlier state, and after the release everything', () => {
   eachSeed(60, (random) => {
     const [a, b] = [replicaOf(OWN), replicaOf(2)]
     several(a.doc, random, 4)
@@ -83,7 +83,7 @@ test('peers see the state of before, and after the release all of it', () => {
   })
 })
 
-test('what peers bring meanwhile is merged and passed on, without a word of what is withheld', () => {
+test('peers’ updates: are merged and passed on meanwhile, without what is withheld', () => {
   eachSeed(60, (random) => {
     const [a, b, c] = [replicaOf(OWN), replicaOf(2), replicaOf(3)]
     several(a.doc, random, 4)
@@ -104,7 +104,7 @@ test('what peers bring meanwhile is merged and passed on, without a word of what
   })
 })
 
-test('renamed, nothing is seen to change, and the two of one id are one document', () => {
+test('renamed structs: nothing visible changes, and the two copies become one document', () => {
   eachSeed(100, (random) => {
     const first = replicaOf(OWN)
     several(first.doc, random, 4)
@@ -139,7 +139,7 @@ test('renamed, nothing is seen to change, and the two of one id are one document
   })
 })
 
-test('types that a program holds go on after it', () => {
+test('types that a program holds: work after a rename', () => {
   const replica = replicaOf(OWN)
   const text = replica.doc.getText('text')
   text.insert(0, 'shared ')
@@ -161,7 +161,7 @@ test('types that a program holds go on after it', () => {
   assert.equal(other.doc.getMap('map').toJSON(), { inner: { k: 2 } })
 })
 
-/** The own writer has written `text` at clock 0, and published nothing of it. */
+/** The own writer has written `text` at clock 0, and has published nothing. */
 const withText = (text: string): Replica => {
   const replica = replicaOf(OWN)
   replica.doc.getText('text').insert(0, text)
@@ -172,7 +172,7 @@ const withText = (text: string): Replica => {
 const ofPeer = (text: string): Uint8Array =>
   forge([{ writer: OWN, structs: [forged.string({ parent: 'text' }, text)] }])
 
-test('of clocks that both have the content decides', () => {
+test('common clocks: their content decides', () => {
   assert.is(takes(withText('abcd'), ofPeer('abcd')), undefined)
   assert.is(takes(withText('abcd'), ofPeer('ab')), undefined)
   assert.is(takes(withText('abcd'), ofPeer('abxd'))?.fork, 2)
@@ -181,7 +181,7 @@ test('of clocks that both have the content decides', () => {
   assert.is(takes(withText('ab'), ofPeer('xbcde'))?.fork, 0)
 })
 
-test('another place, key or kind is another content, and what was deleted may be any', () => {
+test('another place, key or kind: is other content; deleted content may be any', () => {
   const keyed = (key: string, value: unknown) =>
     forge([{ writer: OWN, structs: [forged.any({ key }, [value])] }])
   const own = (): Replica => {
@@ -201,14 +201,14 @@ test('another place, key or kind is another content, and what was deleted may be
   assert.is(takes(own(), forge([{ writer: OWN, structs: [forged.gc(2)] }]))?.fork, 1)
 })
 
-test('deletes of what was written since the start are of another', () => {
+test('deletes of what was written since the start: belong to another copy', () => {
   const replica = withText('ab')
   replica.withhold({ from: 0, fresh: 1 })
   assert.is(takes(replica, forge([], [[OWN, 0, 1]])), undefined)
   assert.is(takes(replica, forge([], [[OWN, 0, 2]]))?.fork, 1)
 })
 
-test('what peers may know by another way is compared, also what was written since', () => {
+test('what peers may know another way: is compared, also what was written since', () => {
   const own = (): Replica => {
     const replica = withText('ab')
     replica.withhold({ from: 0, fresh: Number.POSITIVE_INFINITY })
@@ -223,7 +223,7 @@ test('what peers may know by another way is compared, also what was written sinc
   assert.is(takes(own(), forge([], [[OWN, 0, 5]]))?.fork, 4)
 })
 
-test('a writer that is there already cannot be had, nor in a transaction', () => {
+test('rename: throws for an existing writer, and in a transaction', () => {
   const replica = withText('ab')
   Y.applyUpdate(replica.doc, Y.encodeStateAsUpdate(writtenBy(NEW)))
   assert.throws(() => replica.rename(0, NEW), /is in the document already/)

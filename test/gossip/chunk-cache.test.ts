@@ -1,4 +1,4 @@
-/** Parts of long answers, packed once for all peers that lack the same. */
+/** Chunks of long answers, packed once for all peers that lack the same. */
 import * as assert from 'uvu/assert'
 import { type Delta, emptyDeletes, packUpdate, type Replica } from '../../crdt/index.ts'
 import { ChunkCache } from '../../src/gossip/chunk-cache.ts'
@@ -43,7 +43,7 @@ const packed = () => {
   return { replica, get }
 }
 
-test('a part that begins within a kept one ends where that one ends', () => {
+test('a chunk that begins within a cached one: ends where that one ends', () => {
   const { get } = packed()
   assert.is(get(range(1, 0, 20)).isNew, true)
   assert.equal(get(range(1, 7, 27)), { piece: range(1, 7, 20), isNew: true })
@@ -51,20 +51,20 @@ test('a part that begins within a kept one ends where that one ends', () => {
   assert.is(get(range(1, 20, 40)).isNew, false)
 })
 
-test('a part that begins as a kept one is that one, if the peer lacks as much', () => {
+test('a chunk that begins like a cached one: is that one, if the peer lacks as much', () => {
   const { get } = packed()
   get(range(1, 0, 20))
   assert.equal(get(range(1, 0, 40)), { piece: range(1, 0, 20), isNew: false })
   assert.equal(get(range(1, 0, 10)), { piece: range(1, 0, 10), isNew: true })
 })
 
-test('a short part makes no other one short', () => {
+test('a short chunk: does not shorten others', () => {
   const { get } = packed()
   get(range(1, 0, 2))
   assert.equal(get(range(1, 0, 20)).piece, range(1, 0, 20))
 })
 
-test('a part is packed anew when something of it was deleted, and not when something else was', () => {
+test('a chunk: is packed again after a delete in its range, and not after one elsewhere', () => {
   const { replica, get } = packed()
   get(range(1, 0, 20))
   replica.doc.getMap('map').delete('key30')
@@ -74,7 +74,7 @@ test('a part is packed anew when something of it was deleted, and not when somet
   assert.is(get(range(1, 0, 20)).isNew, false)
 })
 
-test('pieces of other writers, of several, and with deletes are not kept', () => {
+test('chunks of another writer, of several, or with deletes: are not cached', () => {
   const { replica } = packed()
   const two: Delta = {
     structs: new Map([
@@ -99,14 +99,14 @@ test('pieces of other writers, of several, and with deletes are not kept', () =>
   }
 })
 
-test('three peers that ask at different times, while others write, are sent the same parts', () => {
+test('three peers that pull at different times while others write: get the same chunks', () => {
   const table = new Table({ config: { batchMs: 1e8 } })
   const [a, b, c, d] = table.seat('a', 'b', 'c', 'd')
   const fill = (from: number, to: number): void => {
     for (let i = from; i < to; i++) a.map.set(`key${i}`, noise(VALUE_LENGTH, i))
     table.change(a)
   }
-  /** The peer hears that `a` differs, and fetches what it lacks. */
+  /** The peer learns that `a` differs, and pulls what it lacks. */
   const fetch = (peer: Member): void => {
     const { digest } = a.replica
     table.deliver({ from: 'a', to: peer.address, text: pushText({ [DOC]: { digest } }) })

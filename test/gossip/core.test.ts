@@ -1,6 +1,6 @@
 /**
- * The core as a state machine: what it refuses and tells, several documents side by side, the
- * time at which it wants to be woken, and how long its messages are.
+ * The core as a state machine: what it rejects and reports, several documents side by side, when it
+ * must be woken, and how long its messages are.
  */
 import * as assert from 'uvu/assert'
 import { type DocState, LIMITS, type Push, Replica } from '../../crdt/index.ts'
@@ -23,7 +23,7 @@ import {
 import { eachSeed } from '../helpers/random.ts'
 import { suite } from '../helpers/suite.ts'
 
-const test = suite('gossip: refusals, documents, time, sizes')
+const test = suite('gossip: rejections, documents, time, sizes')
 
 const GATHER = 30
 
@@ -88,7 +88,7 @@ const refused: Record<string, { text: string; reason: string; isPeer: boolean }>
 }
 
 for (const [name, { text, reason, isPeer }] of Object.entries(refused)) {
-  test(`refused, counted and told: ${name}`, () => {
+  test(`${name}: is rejected, counted and reported`, () => {
     const table = new Table({ limits: { ...LIMITS, messageBytes: 50_000 } })
     const [a] = table.seat('a', 'b')
     const before = imageOf(a.replica)
@@ -112,13 +112,13 @@ for (const [name, { text, reason, isPeer }] of Object.entries(refused)) {
       table.log.some((m) => m.to === 'b'),
       'passed on',
     )
-    // It goes on: the next push is taken.
+    // The core goes on: the next push is accepted.
     table.deliver({ from: 'x', to: 'a', text: pushText({ [DOC]: { update } }) })
     assert.is(a.map.get('k'), 1)
   })
 }
 
-test('a refused document does not keep the others of the message from being taken', () => {
+test('a rejected document: does not affect the other documents of the message', () => {
   const table = new Table()
   const a = table.add('a')
   const other = new Replica(docOf(5), nodePlatform)
@@ -134,7 +134,7 @@ test('a refused document does not keep the others of the message from being take
   assert.equal(a.gossip.counters.rejected, { damaged: 1, unknown_document: 1 })
 })
 
-test('what had waited and is refused when its time comes is told with the one who freed it', () => {
+test('an update that is rejected after it had waited: is reported with the peer that freed it', () => {
   const table = new Table({ limits: { ...LIMITS, clockJump: 100 } })
   const [a] = table.seat('a', 'b')
   const doc = docOf(77)
@@ -152,7 +152,7 @@ test('what had waited and is refused when its time comes is told with the one wh
   assert.equal(a.gossip.counters.rejected, { clock_jump: 1 })
 })
 
-test('an observer that throws: told, the update is merged and passed on', () => {
+test('an observer that throws: is reported, and the update is merged and passed on', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   const thrown = new Error('observer')
@@ -180,13 +180,13 @@ const threeDocuments = (config = {}) => {
     a: { one: open(a, 'one', 11), two: open(a, 'two', 12) },
     b: { one: open(b, 'one', 21), two: open(b, 'two', 22) },
   }
-  // Each tells the other of the two that were opened later.
+  // Each announces to the other the two documents that were opened later.
   for (const member of [a, b]) table.change(member)
   table.settle()
   return { table, a, b, more }
 }
 
-test('several documents change: one message tells them all, and each stays by itself', () => {
+test('several changed documents: travel in one message, and stay separate', () => {
   const { table, a, b, more } = threeDocuments()
   a.map.set('in', 'kv')
   more.a.one.doc.getMap('map').set('in', 'one')
@@ -201,7 +201,7 @@ test('several documents change: one message tells them all, and each stays by it
   assert.equal(more.b.two.doc.getMap('map').toJSON(), { in: 'two' })
 })
 
-test('several documents differ: four messages for all of them', () => {
+test('several documents that differ: take four messages together', () => {
   const { table, a, b, more } = threeDocuments({ batchMs: 1e8 })
   for (const [i, { doc }] of [a, b, more.a.one, more.b.two].entries()) doc.getMap('map').set('k', i)
   table.round(a)
@@ -212,7 +212,7 @@ test('several documents differ: four messages for all of them', () => {
   assert.is(more.a.two.digest, more.b.two.digest)
 })
 
-test('one that is closed is said and taken no more; the others go on', () => {
+test('a closed document: is neither sent nor received any more, and the others go on', () => {
   const { table, a, b, more } = threeDocuments()
   more.a.one.doc.getMap('map').set('k', 1)
   a.map.set('k', 1)
@@ -229,7 +229,7 @@ test('one that is closed is said and taken no more; the others go on', () => {
   assert.equal([...readMessage(rounds[0]!).state.keys()], [DOC, 'two'])
 })
 
-test('closed while a message waits, and while its ask is open: nothing of it is left', () => {
+test('a document closed while a message waits and a pull is open: leaves nothing behind', () => {
   const { table, a } = threeDocuments()
   table.fate = () => 'hangs'
   table.round(a) // b is busy
@@ -240,7 +240,7 @@ test('closed while a message waits, and while its ask is open: nothing of it is 
   assert.is(a.gossip.wakeAt > table.now + 1e8, true, 'still waits for an answer')
 })
 
-test('closed and opened again with another document: what came before is taken again', () => {
+test('a document closed and opened again as another: gets earlier updates again', () => {
   const table = new Table()
   const a = table.add('a')
   const text = pushText({ [DOC]: { update } })
@@ -253,12 +253,12 @@ test('closed and opened again with another document: what came before is taken a
   assert.is(fresh.doc.getMap('map').get('k'), 1)
 })
 
-test('a document opened twice is a mistake', () => {
+test('a document opened twice: is a TypeError', () => {
   const a = new Table().add('a')
   assert.throws(() => a.gossip.open(DOC, a.replica), /"kv" is open already/)
 })
 
-test('a wake at wakeAt moves it on: no driver spins', () => {
+test('a wake at wakeAt: moves it on, so that no caller spins', () => {
   eachSeed(60, (random) => {
     const table = new Table({
       config: {
@@ -302,7 +302,7 @@ test('a wake at wakeAt moves it on: no driver spins', () => {
   })
 })
 
-test('with all places taken it wants to be woken for nothing but its times', () => {
+test('with all places taken: it is woken only for its timers', () => {
   const table = new Table({ config: { maxSends: 2 } })
   const [a] = table.seat('a', 'b', 'c', 'd', 'e')
   for (const peer of a.gossip.peers) a.gossip.peers.reached(peer)
@@ -320,7 +320,7 @@ test('with all places taken it wants to be woken for nothing but its times', () 
   assert.ok(next.length > 0, 'the free place stays empty')
 })
 
-test('one send at a time for each peer, maxSends for all', () => {
+test('sends: one at a time for each peer, maxSends for all', () => {
   eachSeed(20, (random) => {
     const maxSends = random.int(1, 5)
     const table = new Table({ config: { maxSends, fanout: 3 } })
@@ -355,7 +355,7 @@ test('one send at a time for each peer, maxSends for all', () => {
   })
 })
 
-test('"sent" and "failed" for what was never sent change nothing', () => {
+test('"sent" and "failed" for what was never sent: change nothing', () => {
   const table = new Table()
   const [a] = table.seat('a', 'b')
   for (const type of ['sent', 'failed'] as const) {
@@ -366,7 +366,7 @@ test('"sent" and "failed" for what was never sent change nothing', () => {
   assert.is(a.gossip.counters.sendsFailed, 0)
 })
 
-/** A map of 10,000 keys, at one who knows twenty peers by their Pilot addresses. */
+/** A map of 10,000 keys, at a member that knows twenty peers by their Pilot addresses. */
 const large = () => {
   const address = (i: number) => `0:0000.0000.${(0xa000 + i).toString(16).toUpperCase()}`
   const table = new Table({ config: { membersIntroduced: 5 } })
@@ -391,7 +391,7 @@ test("a round's push of a map of 10,000 keys is shorter than 600 bytes", () => {
   }
 })
 
-test('a change of one key in it is a push shorter than 600 bytes, also together with a round', () => {
+test('a change of one key in it: is a push shorter than 600 bytes, also together with a round', () => {
   const { table, a } = large()
   a.map.set('key-5000', { name: 'entry 5000', count: -1 })
   table.change(a)
@@ -403,7 +403,7 @@ test('a change of one key in it is a push shorter than 600 bytes, also together 
   assert.is(carriedBy(push!).structs.size, 1)
 })
 
-test('a message says who we are and when; its five fields are those of the seed', () => {
+test('a message: names its sender and time, and its five fields are those of the seed', () => {
   const table = new Table()
   const [a] = table.seat('a', 'b')
   a.map.set('k', 1)
@@ -420,7 +420,7 @@ test('a message says who we are and when; its five fields are those of the seed'
   assert.type(json.state, 'object')
 })
 
-test('counters tell what was done', () => {
+test('counters: count what was done', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   a.map.set('k', 1)
@@ -435,7 +435,7 @@ test('counters tell what was done', () => {
   assert.is(b.gossip.counters.redundant, 1)
 })
 
-test('a digest that was told before our last change says nothing about a peer', () => {
+test('a digest from before our last change: says nothing about its sender', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   const told = (): [boolean, boolean] => [
@@ -450,7 +450,7 @@ test('a digest that was told before our last change says nothing about a peer', 
   table.change(a)
   table.advance(GATHER)
   assert.is(b.map.get('k'), 1)
-  assert.equal(told(), [false, false], 'they are equal, and b has not said so')
+  assert.equal(told(), [false, false], 'they are equal, but b has not sent its digest')
   table.round(b)
   table.settle()
   assert.equal(told(), [true, true])
@@ -459,7 +459,7 @@ test('a digest that was told before our last change says nothing about a peer', 
   const [digest] = table.round(b)
   table.post.pop()
   table.deliver(digest!)
-  assert.equal(told(), [true, false], 'b has told that it has something else')
+  assert.equal(told(), [true, false], 'b has sent another digest')
   table.settle()
   assert.is(a.map.get('k'), 2)
   assert.equal(told(), [true, true], 'what comes with a digest is no change after it')

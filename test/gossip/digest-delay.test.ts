@@ -1,6 +1,6 @@
 /**
- * The echo: some time after a change was pushed, the digest follows it, so that whom the pushes
- * left out need not wait for a round; and the asks that come of it are repeated when lost.
+ * Some time after a change was pushed the digest follows, so that peers that the pushes missed need
+ * not wait for a round. Pulls that result are repeated if they are lost.
  */
 import * as assert from 'uvu/assert'
 import { DEFAULTS, type GossipConfig } from '../../src/gossip/index.ts'
@@ -23,7 +23,7 @@ const write = (table: Table, member: Member, key: string, value: unknown): void 
 
 const isUpdate = (message: Message): boolean => kindOf(message).includes('update')
 
-test('who missed the push hears the digest, asks, and has the change', () => {
+test('a peer that the push missed: gets the digest, pulls, and has the change', () => {
   const table = echoing()
   const [a, b] = table.seat('a', 'b')
   write(table, a, 'k', 1)
@@ -34,21 +34,21 @@ test('who missed the push hears the digest, asks, and has the change', () => {
   assert.is(kindOf(seen[0]!), 'digest')
 })
 
-test('the first of an echo carries the change once more, the others the digest alone', () => {
+test('the first of the digests: carries the change once more, the others do not', () => {
   const table = echoing({ fanout: 1, digestFanout: 3 })
   const [a] = table.seat('a', 'b', 'c', 'd', 'e')
   write(table, a, 'k', 1)
   table.advance(batchMs, () => true)
-  const echo = table.advance(digestDelayMs, () => true)
-  assert.equal(echo.map(kindOf), ['digest,update', 'digest', 'digest'])
-  assert.is(new Set(echo.map(({ to }) => to)).size, 3)
+  const digests = table.advance(digestDelayMs, () => true)
+  assert.equal(digests.map(kindOf), ['digest,update', 'digest', 'digest'])
+  assert.is(new Set(digests.map(({ to }) => to)).size, 3)
 })
 
 for (const [shown, kinds] of [
   [4, ['digest,update', 'digest', 'digest']],
   [5, ['digest', 'digest', 'digest']],
 ] as const) {
-  test(`a change that ${shown} peers have shown: the echo has ${kinds[0]}`, () => {
+  test(`a change that ${shown} peers have shown: is followed by ${kinds[0]}`, () => {
     const table = echoing({ fanout: 1, digestFanout: 3 })
     const [a, ...others] = table.seat('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i')
     write(table, a, 'k', 1)
@@ -59,7 +59,7 @@ for (const [shown, kinds] of [
   })
 }
 
-test('a long change is announced to those of the push and of the echo at once, and not again', () => {
+test('a long change: is announced to the targets of push and digest at once, and not again', () => {
   const table = echoing({ fanout: 2, digestFanout: 3 })
   const [a] = table.seat('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h')
   write(table, a, 'k', 'x'.repeat(DEFAULTS.inlineBytes))
@@ -75,7 +75,7 @@ test('a long change is announced to those of the push and of the echo at once, a
   assert.is(table.advance(digestDelayMs, () => true).length, 3, 'a short one is echoed as before')
 })
 
-test('it comes once, when nothing fresh has come for a while', () => {
+test('the digest: comes once, when nothing fresh has come for a while', () => {
   const table = echoing({ fanout: 1, digestFanout: 1 })
   const [a] = table.seat('a', 'b', 'c', 'd')
   for (let i = 0; i < 20; i++) {
@@ -90,12 +90,12 @@ test('it comes once, when nothing fresh has come for a while', () => {
   )
 })
 
-test('nobody is echoed to who is known to have everything', () => {
+test('the digest: does not go to a peer that is known to have everything', () => {
   const table = echoing()
   const [a, b] = table.seat('a', 'b')
   write(table, a, 'k', 1)
   const seen = table.advance(60_000)
-  // b had it from a, who cannot know that it arrived.
+  // b has it from a, which cannot know that it arrived.
   assert.equal(
     seen.map(({ from, to }) => `${from}${to}`),
     ['ab', 'ab'],
@@ -103,16 +103,16 @@ test('nobody is echoed to who is known to have everything', () => {
   assert.is(b.map.get('k'), 1)
 })
 
-test('a lost ask is repeated, once an answer is known to take less', () => {
+test('a lost pull: is repeated as soon as answers usually take less time', () => {
   const table = echoing()
   const [a, b] = table.seat('a', 'b')
   for (const value of [1, 2]) {
     write(table, a, 'k', value)
     table.advance(batchMs, isUpdate)
-    // The update is lost here too, so that b asks.
-    const lostAsks = (message: Message) =>
+    // The update is lost here, too, so that b pulls.
+    const lostPulls = (message: Message) =>
       kindOf(message) === 'digest,update' || (value === 2 && message.from === 'b')
-    table.advance(digestDelayMs, lostAsks)
+    table.advance(digestDelayMs, lostPulls)
     if (value === 1) {
       table.round(a)
       table.settle()
@@ -126,7 +126,7 @@ test('a lost ask is repeated, once an answer is known to take less', () => {
   assert.is(b.map.get('k'), 2)
 })
 
-test('a lost ask is not repeated for ever', () => {
+test('a lost pull: is not repeated forever', () => {
   const table = echoing({ digestFanout: 0 })
   const [a] = table.seat('a', 'b')
   write(table, a, 'k', 1)
@@ -136,7 +136,7 @@ test('a lost ask is not repeated for ever', () => {
   assert.is(seen.filter(({ from }) => from === 'b').length, 2)
 })
 
-test('300 nodes, a tenth of all messages lost: all but a hundredth have a write without a round', () => {
+test('300 nodes with a tenth of all messages lost: all but a hundredth get a write without a round', () => {
   for (const seed of [1, 2, 3]) {
     let messages = 0
     const swarm = new Simulation({

@@ -1,6 +1,6 @@
 /**
- * Two that have one digest and hold different things find it out, in quiet times, and say which
- * writer it is of; and it costs next to nothing where all is well.
+ * Two replicas with one digest and different content find that out in quiet times, and report the
+ * writer. It costs next to nothing if all is well.
  */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
@@ -31,7 +31,7 @@ const writtenBy7 = (value: string, count = 3): Y.Doc => {
   return doc
 }
 
-/** The same document as another writer has it. */
+/** The same document at another writer. */
 const heldBy = (writer: number, doc: Y.Doc): Y.Doc => {
   const copy = new Y.Doc()
   Y.applyUpdate(copy, Y.encodeStateAsUpdate(doc))
@@ -54,7 +54,7 @@ const tellsContent = (message: Message): boolean => {
   return kv?.content !== undefined
 }
 
-test('replicas of two of one id: both find it out and name the writer, once', () => {
+test('two copies of one id: both find it out and name the writer, once', () => {
   const table = quiet()
   const a = table.add('a', { doc: heldBy(1, writtenBy7('of one')) })
   const b = table.add('b', { doc: heldBy(2, writtenBy7('of another')) })
@@ -65,10 +65,10 @@ test('replicas of two of one id: both find it out and name the writer, once', ()
   assert.equal(divergedOf(b), [{ from: 'a', writers: [7] }])
   assert.equal(differingOf(a), { b: [7] })
   table.advance(5 * MINUTE)
-  assert.is(divergedOf(a).length + divergedOf(b).length, 2, 'told again')
+  assert.is(divergedOf(a).length + divergedOf(b).length, 2, 'reported again')
 })
 
-test('of several writers those are named of whom it is so', () => {
+test('among several writers: only those whose content differs are named', () => {
   const table = quiet()
   const [one, other] = ['of one', 'of another'].map((value, i) => {
     const doc = heldBy(i + 1, writtenBy7(value))
@@ -86,7 +86,7 @@ test('of several writers those are named of whom it is so', () => {
   assert.equal(divergedOf(a), [{ from: 'b', writers: [7, 9] }])
 })
 
-test('when they have become one again, nothing is told of it any more', () => {
+test('replicas that have become one again: report nothing any more', () => {
   const table = quiet()
   const a = table.add('a', { doc: heldBy(1, writtenBy7('of one')) })
   const b = table.add('b', { doc: heldBy(2, writtenBy7('of another')) })
@@ -100,7 +100,7 @@ test('when they have become one again, nothing is told of it any more', () => {
   assert.equal([differingOf(a), differingOf(b)], [{}, {}])
 })
 
-test('in a swarm of many each finds some who hold something else', () => {
+test('a swarm of many: each replica finds some that differ', () => {
   const table = quiet()
   const names = Array.from({ length: 12 }, (_, i) => `m${i}`)
   names.forEach((name, i) => {
@@ -112,7 +112,7 @@ test('in a swarm of many each finds some who hold something else', () => {
   for (const name of names) assert.ok(divergedOf(table.get(name)).length > 0, name)
 })
 
-test('where all is well, a round in a minute tells 30 bytes more, and no message is added', () => {
+test('without a difference: a round in a minute has 30 bytes more, and there is no further message', () => {
   const table = quiet()
   const doc = writtenBy7('same')
   for (const name of ['a', 'b']) table.add(name, { doc: heldBy(name === 'a' ? 1 : 2, doc) })
@@ -128,7 +128,7 @@ test('where all is well, a round in a minute tells 30 bytes more, and no message
   assert.ok(bytesOf([one!]) - bytesOf([bare!]) <= 30)
 })
 
-test('while it changes nobody tells one', () => {
+test('a document that changes: no fingerprint is sent', () => {
   const table = quiet()
   const a = table.add('a', { doc: heldBy(1, writtenBy7('same')) })
   table.add('b', { doc: heldBy(2, writtenBy7('same')) })
@@ -140,7 +140,7 @@ test('while it changes nobody tells one', () => {
   }
 })
 
-test('what is withheld makes no difference', () => {
+test('what is withheld: makes no difference', () => {
   const table = quiet()
   const doc = writtenBy7('same')
   const [a, b] = [table.add('a', { doc: heldBy(1, doc) }), table.add('b', { doc: heldBy(2, doc) })]
@@ -154,7 +154,7 @@ test('what is withheld makes no difference', () => {
   assert.equal(differingOf(a), {})
 })
 
-/** What a member tells of its content. */
+/** The fingerprint that a member sends. */
 const fingerprintTold = (table: Table, member: Member): string => {
   table.round(member)
   table.settle(() => true)
@@ -162,11 +162,11 @@ const fingerprintTold = (table: Table, member: Member): string => {
   const [message] = table.round(member)
   table.settle(() => true)
   const { content } = stateIn(message!)
-  if (content === undefined) throw new Error('nothing is told of the content')
+  if (content === undefined) throw new Error('no fingerprint was sent')
   return content
 }
 
-test('two that both write under the id: one of them asks for what the other has, and is told of the fork', () => {
+test('two copies that both write under the id: one of them pulls, and finds the fork', () => {
   const table = quiet()
   const a = table.add('a', { doc: writtenBy7('of one') })
   const b = table.add('b', { doc: writtenBy7('of another') })
@@ -177,7 +177,7 @@ test('two that both write under the id: one of them asks for what the other has,
   assert.is(forks().length, 1, 'both or none give up the id')
 })
 
-test('a peer that lies about its content costs one answer in a while', () => {
+test('a peer that lies about its content: costs one reply in a while', () => {
   const table = quiet()
   const a = table.add('a', { doc: heldBy(1, writtenBy7('same')) })
   const { digest } = a.replica

@@ -1,6 +1,6 @@
 /**
- * What a document shows of its own writer after a start, while another may go on under the same id:
- * nothing new, until a peer has shown that it knows no more, or nobody was there for a while.
+ * What a document publishes of its own writer after a start, while another copy may use the same
+ * id: nothing new, until a peer has shown that it knows no more, or no peer was there for a while.
  */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
@@ -11,7 +11,7 @@ import { suite } from '../helpers/suite.ts'
 
 const test = suite('gossip probation')
 
-/** Milliseconds in which what is fresh is gathered and has left. */
+/** Milliseconds in which a fresh change is batched and sent. */
 const GATHER = 50
 const { aloneMs } = DEFAULTS
 
@@ -29,11 +29,11 @@ const copyOf = (doc: Y.Doc, writer: number): Y.Doc => {
   return copy
 }
 
-/** Started again: what is on disk has been published up to that clock. */
+/** Started again: what is on disk was published up to that clock. */
 const restart = (member: Member, published = member.replica.ownClock): void =>
   member.replica.withhold({ from: published, fresh: member.replica.ownClock })
 
-/** The highest own clock that its messages have told anybody, by updates and vectors. */
+/** The highest own clock in its messages, by updates and vectors. */
 const told = ({ log }: Table, from: string, writer = 1): number => {
   const clocks = log
     .filter((message) => message.from === from)
@@ -47,9 +47,9 @@ const told = ({ log }: Table, from: string, writer = 1): number => {
   return Math.max(0, ...clocks)
 }
 
-const isAsk = (message: Message): boolean => stateIn(message).vector !== undefined
+const isPull = (message: Message): boolean => stateIn(message).vector !== undefined
 
-test('with a peer: nothing new leaves before its answer, and all of it right after', () => {
+test('with a peer: nothing new leaves before its answer, and everything right after', () => {
   const table = new Table()
   const doc = written(5)
   const a = table.add('a', { doc })
@@ -57,18 +57,18 @@ test('with a peer: nothing new leaves before its answer, and all of it right aft
   restart(a)
   a.map.set('new', 1)
   table.handle(a, { type: 'peers', addresses: ['b'], source: 'given' })
-  assert.ok(table.post.some(isAsk), 'nobody is asked')
+  assert.ok(table.post.some(isPull), 'no pull is sent')
   assert.ok(a.gossip.statusOf(DOC)?.withheldUntil)
   table.advance(GATHER)
   assert.is(a.replica.withheld, undefined)
   assert.is(b.map.get('new'), 1)
   assert.equal(a.gossip.statusOf(DOC)?.isUnproven, false)
-  const asked = table.log.findIndex((message) => message.from === 'a' && isAsk(message))
+  const asked = table.log.findIndex((message) => message.from === 'a' && isPull(message))
   const answered = table.log.findIndex(({ from }, i) => from === 'b' && i > asked)
   assert.is(told({ ...table, log: table.log.slice(0, answered) } as Table, 'a'), 5)
 })
 
-test('what is changed here is read here, and its digest is that of before', () => {
+test('a change made here: can be read here, and the digest stays that of before', () => {
   const doc = written(3)
   const table = new Table()
   const a = table.add('a', { doc })
@@ -84,7 +84,7 @@ test('what is changed here is read here, and its digest is that of before', () =
   assert.is.not(a.replica.digest, before)
 })
 
-test('without a peer: it ends by itself, and says so', () => {
+test('without a peer: it ends by itself, and the status says so', () => {
   const table = new Table()
   const a = table.add('a', { doc: written(5) })
   restart(a)
@@ -107,7 +107,7 @@ test('without a peer: it ends by itself, and says so', () => {
 })
 
 for (const fate of ['failed', 'hangs'] as const) {
-  test(`with peers that cannot be reached (${fate}) it ends by itself, too`, () => {
+  test(`with peers that cannot be reached (${fate}): it ends by itself, too`, () => {
     const table = new Table()
     const a = table.add('a', { doc: written(5) })
     table.fate = () => fate
@@ -122,7 +122,7 @@ for (const fate of ['failed', 'hangs'] as const) {
   })
 }
 
-test('a lost answer is asked for again', () => {
+test('a lost answer: is pulled again', () => {
   const table = new Table()
   const doc = written(5)
   const a = table.add('a', { doc })
@@ -136,7 +136,7 @@ test('a lost answer is asked for again', () => {
   assert.is(lost > 1, true)
 })
 
-test('a peer that is behind shows as much as one that is not', () => {
+test('a peer that is behind: proves as much as one that is not', () => {
   const table = new Table()
   const doc = written(3)
   const b = table.add('b', { doc: copyOf(doc, 2) })
@@ -150,7 +150,7 @@ test('a peer that is behind shows as much as one that is not', () => {
   assert.equal(b.map.toJSON(), a.map.toJSON())
 })
 
-test('a peer that is far ahead: what it sends is here before what was withheld is told', () => {
+test('a peer that is far ahead: what it sends is here before anything withheld is published', () => {
   const table = new Table({ maxMessageBytes: 20_000 })
   const doc = written(3)
   const a = table.add('a', { doc })
@@ -166,7 +166,7 @@ test('a peer that is far ahead: what it sends is here before what was withheld i
   assert.is(a.map.size, 24)
 })
 
-test('a whole swarm that starts at once waits for nobody', () => {
+test('a whole swarm that starts at once: does not wait', () => {
   const table = new Table()
   const doc = written(3)
   const members = ['a', 'b', 'c'].map((name, i) => {
@@ -188,7 +188,7 @@ test('a whole swarm that starts at once waits for nobody', () => {
   assert.is(members[0]!.map.size, 8)
 })
 
-test('what lay in the inbox from before the start shows nothing', () => {
+test('a message from before the start: proves nothing', () => {
   const table = new Table()
   const doc = written(5)
   const old = table.add('old', { doc: copyOf(doc, 3) })
@@ -229,7 +229,7 @@ test('a peer that knows more of our writer: nothing of ours leaves under that id
   assert.is(a.replica.digest, b.replica.digest)
 })
 
-test('who asks meanwhile is answered when all may be shown, and not told before that it has it all', () => {
+test('a peer that pulls meanwhile: gets its answer in the end, and none before that looks complete', () => {
   const table = new Table()
   const a = table.add('a', { doc: written(5) })
   const b = table.add('b')
@@ -240,14 +240,14 @@ test('who asks meanwhile is answered when all may be shown, and not told before 
   assert.is(b.gossip.statusOf(DOC)?.syncs, 0)
   table.round(a)
   table.settle(({ to }) => to === 'a')
-  assert.is(b.gossip.statusOf(DOC)?.syncs, 0, 'an empty state was taken for all')
-  table.advance(aloneMs - 1) // what was lost is asked again
+  assert.is(b.gossip.statusOf(DOC)?.syncs, 0, 'an empty answer counted as everything')
+  table.advance(aloneMs - 1) // what was lost is pulled again
   assert.is(a.replica.withheld, undefined)
   assert.is(b.map.size, 5)
   assert.ok(b.gossip.statusOf(DOC)!.syncs > 0)
 })
 
-test('two that both withhold what they wrote under one id find it out when they show it', () => {
+test('two copies that both withhold: find out when they publish', () => {
   const table = new Table()
   const [a, b] = ['a', 'b'].map((name) => {
     const doc = docOf(1)
@@ -262,7 +262,7 @@ test('two that both withhold what they wrote under one id find it out when they 
   table.advance(2 * GATHER)
   for (const { replica, map } of [a!, b!]) {
     assert.ok(replica.fork !== undefined)
-    assert.is(map.size, 1, 'the deletes of another were taken for its own')
+    assert.is(map.size, 1, 'the deletes of another copy counted as its own')
   }
 })
 

@@ -1,7 +1,6 @@
 /**
- * Push on change: what is promised of a write on its way through the swarm. It is gathered,
- * travels in one message a target, only what was new is passed on and not to who has it, and
- * a long one goes to each node once.
+ * Dissemination: a change is batched, travels in one message for each target, only what was new is
+ * passed on, never to a peer that has it, and a long change goes to each node once.
  */
 import * as assert from 'uvu/assert'
 import { DEFAULTS } from '../../src/gossip/index.ts'
@@ -21,13 +20,13 @@ import {
 } from '../helpers/gossip.ts'
 import { suite } from '../helpers/suite.ts'
 
-const test = suite('gossip: push on change')
+const test = suite('gossip: dissemination')
 
 const GATHER = DEFAULTS.batchMs
 const names = (count: number, prefix = 'p'): string[] =>
   Array.from({ length: count }, (_, i) => `${prefix}${i}`)
 
-/** `a` with so many peers who never answer. */
+/** `a` with so many peers that never reply. */
 const alone = (peers: number, config = {}) => {
   const table = new Table({ config })
   const a = table.add('a')
@@ -35,7 +34,7 @@ const alone = (peers: number, config = {}) => {
   return { table, a }
 }
 
-test('a change waits batchMs, then goes to fanout different peers', () => {
+test('a change: waits batchMs, then goes to fanout different peers', () => {
   const { table, a } = alone(10)
   a.map.set('k', 1)
   assert.is(table.change(a).length, 0, 'sent before it was gathered')
@@ -48,10 +47,10 @@ test('a change waits batchMs, then goes to fanout different peers', () => {
     assert.is(kindOf(message), 'update')
     assert.equal([...carriedBy(message).structs], ['1:0'])
   }
-  assert.is(table.advance(60_000).length, 0, 'said again, though nothing was new')
+  assert.is(table.advance(60_000).length, 0, 'sent again, though nothing was new')
 })
 
-test('fewer peers than fanout: each once', () => {
+test('fewer peers than fanout: get it once each', () => {
   const { table, a } = alone(2)
   a.map.set('k', 1)
   table.change(a)
@@ -64,7 +63,7 @@ test('fewer peers than fanout: each once', () => {
   )
 })
 
-test('1,000 changes in one window are one push', () => {
+test('1,000 changes in one batch: are one push', () => {
   const { table, a } = alone(10, { inlineBytes: 100_000 })
   for (let i = 0; i < 1_000; i++) {
     a.map.set(`k${i % 10}`, i)
@@ -76,7 +75,7 @@ test('1,000 changes in one window are one push', () => {
   assert.is(table.advance(10_000).length, 0)
 })
 
-test('a change without a "changed" event travels with whatever happens next', () => {
+test('a change without a "changed" event: travels with whatever happens next', () => {
   const { table, a } = alone(10)
   a.map.set('k', 1)
   assert.is(table.advance(10_000).length, 0, 'nothing has happened')
@@ -84,7 +83,7 @@ test('a change without a "changed" event travels with whatever happens next', ()
   assert.is(table.advance(GATHER).length, 3)
 })
 
-test('a delete is pushed like a write', () => {
+test('a delete: is pushed like a write', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   a.map.set('k', 1)
@@ -97,7 +96,7 @@ test('a delete is pushed like a write', () => {
   assert.is(b.map.has('k'), false)
 })
 
-test('what was new is passed on once, and not to the sender', () => {
+test('what was new: is passed on once, and not to the sender', () => {
   const table = new Table({ config: { fanout: 10 } })
   const [, b, c, d] = table.seat('a', 'b', 'c', 'd')
   const doc = docOf(77)
@@ -111,14 +110,14 @@ test('what was new is passed on once, and not to the sender', () => {
     [b, c, d].map(({ map }) => map.get('k')),
     [1, undefined, undefined],
   )
-  // The same once more, and from another: nothing is new.
+  // The same once more, and from another peer: nothing is new.
   table.deliver(toB)
   table.deliver({ ...toB, from: 'c' })
   assert.is(table.advance(10_000).length, 0)
   assert.is(b.gossip.counters.redundant, 2)
 })
 
-test('only what was new is passed on', () => {
+test('an update that is partly known: only what was new is passed on', () => {
   const table = new Table({ config: { fanout: 10 } })
   const [b] = table.seat('b', 'c')
   const doc = docOf(77)
@@ -134,14 +133,14 @@ test('only what was new is passed on', () => {
   assert.is(b.map.get('new'), 2)
 })
 
-test('not to one who meanwhile showed that it has it', () => {
+test('a peer that showed meanwhile that it has the change: does not get it', () => {
   const table = new Table({ config: { fanout: 10 } })
   const [b] = table.seat('b', 'c', 'd')
   const doc = docOf(77)
   doc.getMap('map').set('k', 1)
   const text = pushText({ kv: { update: packedState(doc) } })
   table.deliver({ from: 'x', to: 'b', text })
-  table.deliver({ from: 'c', to: 'b', text }) // in the window in which b gathers
+  table.deliver({ from: 'c', to: 'b', text }) // while b batches
   assert.equal(
     table.advance(GATHER, () => true).flatMap((m) => (stateIn(m).update ? m.to : [])),
     ['d'],
@@ -149,7 +148,7 @@ test('not to one who meanwhile showed that it has it', () => {
   assert.is(b.map.get('k'), 1)
 })
 
-test('who has it takes no place from one who has not', () => {
+test('a peer that has the change: takes no place from one that has not', () => {
   const table = new Table({ config: { fanout: 1 } })
   table.seat('b', 'c', 'd', 'e', 'f')
   const doc = docOf(77)
@@ -164,7 +163,7 @@ test('who has it takes no place from one who has not', () => {
   }
 })
 
-test('not to one who showed it while the message waited for a free place', () => {
+test('a peer that showed it while the message waited for a free place: does not get it', () => {
   const table = new Table({ config: { maxSends: 1 } })
   const [b] = table.seat('b', 'c', 'd')
   table.fate = () => 'hangs'
@@ -173,7 +172,7 @@ test('not to one who showed it while the message waited for a free place', () =>
   const text = pushText({ kv: { update: packedState(doc) } })
   table.deliver({ from: 'x', to: 'b', text })
   table.advance(GATHER)
-  // x is new, so it was told the digest first, and that send hangs; c and d wait.
+  // x is new, so it was sent the digest first, and that send hangs; c and d wait.
   assert.equal(
     table.log.map(({ to }) => to),
     ['x'],
@@ -187,7 +186,7 @@ test('not to one who showed it while the message waited for a free place', () =>
   )
 })
 
-test('not to one whose digest says that it has it', () => {
+test('a peer whose digest shows that it has the change: does not get it', () => {
   const table = new Table({ config: { fanout: 10 } })
   const [b, c] = table.seat('b', 'c', 'd')
   const doc = docOf(77)
@@ -205,7 +204,7 @@ test('not to one whose digest says that it has it', () => {
   assert.is(b.map.get('k'), 1)
 })
 
-test('whoever freed an update from waiting is not thought to have it', () => {
+test('a peer that freed an update from waiting: is not assumed to have it', () => {
   const table = new Table({ config: { fanout: 10 } })
   const [b] = table.seat('b', 'c', 'd')
   const doc = docOf(77)
@@ -218,7 +217,7 @@ test('whoever freed an update from waiting is not thought to have it', () => {
   source.change(s)
   const [second] = source.advance(GATHER, () => true)
   table.deliver({ from: 'c', to: 'b', text: second!.text }) // waits: its predecessor is missing
-  table.post.length = 0 // b's ask
+  table.post.length = 0 // b's pull
   table.deliver({ from: 'd', to: 'b', text: pushText({ kv: { update: first } }) })
   assert.is(b.map.get('two'), 2)
   const passed = table.advance(GATHER, () => true).filter(({ from }) => from === 'b')
@@ -227,7 +226,7 @@ test('whoever freed an update from waiting is not thought to have it', () => {
   assert.ok(carriedBy(toD!).structs.has('77:1'))
 })
 
-test('up to inlineBytes an update rides along, one byte longer is announced', () => {
+test('an update of up to inlineBytes: is sent inline, one byte more is announced', () => {
   const lengthOf = (bytes: number) => {
     const { table, a } = alone(10, { inlineBytes: bytes })
     a.map.set('k', noise(2_000))
@@ -241,7 +240,7 @@ test('up to inlineBytes an update rides along, one byte longer is announced', ()
   assert.is(lengthOf(length! - 1).kind, 'digest')
 })
 
-test('many short updates ride along together, where that many bytes of one are announced', () => {
+test('many short updates: are sent inline together, although one of that length is announced', () => {
   const kindsOf = (updates: number, bytes: number) => {
     const { table, a } = alone(10)
     for (let writer = 1; writer <= updates; writer++) {
@@ -255,13 +254,13 @@ test('many short updates ride along together, where that many bytes of one are a
   }
   assert.equal(kindsOf(6, 3_000), ['update'])
   assert.equal(kindsOf(1, 18_000), ['digest'])
-  // Long ones stay long, however many they are; and so many short ones are long.
+  // Long ones stay long, however many there are, and too many short ones are long.
   assert.equal(kindsOf(6, 6_000), ['digest'])
   assert.equal(kindsOf(9, 4_000), ['update'])
   assert.equal(kindsOf(30, 3_000), ['digest'])
 })
 
-test('a long update, announced by three, is fetched once', () => {
+test('a long update that three peers announce: is pulled once', () => {
   const table = new Table()
   const [, , , d] = table.seat('a', 'b', 'c', 'd')
   const doc = docOf(77)
@@ -285,7 +284,7 @@ test('a long update, announced by three, is fetched once', () => {
   )
 })
 
-test('30 nodes, no loss: a long update costs each node its bytes once', () => {
+test('30 nodes without loss: a long update costs each node its bytes once', () => {
   const received = new Map<string, Message[]>()
   const swarm = new Simulation({
     seed: 5,
@@ -303,7 +302,7 @@ test('30 nodes, no loss: a long update costs each node its bytes once', () => {
   swarm.nodes.get('n0')!.doc.getMap('map').set('k', value)
   swarm.run(60_000)
   const reached = all.filter((n) => swarm.nodes.get(n)!.doc.getMap('map').get('k') === value)
-  // By rumour alone some may be left out; the bytes are those of the nodes that were reached.
+  // By rumor alone some may be missed; the bytes are those of the nodes that were reached.
   assert.ok(reached.length >= 25, `reached only ${reached.length}`)
   const one = bytesOf([
     { text: pushText({ kv: { update: packedState(swarm.nodes.get('n0')!.doc) } }) },
@@ -319,7 +318,7 @@ test('30 nodes, no loss: a long update costs each node its bytes once', () => {
   assert.ok(ratio <= 1.1, `${ratio.toFixed(3)} times its bytes a node`)
 })
 
-test('an observer that writes while a push is merged is passed on, too', () => {
+test('an observer that writes while a push is merged: its change is passed on, too', () => {
   const table = new Table({ config: { fanout: 10 } })
   const [b, c] = table.seat('b', 'c')
   b.map.observe(() => {
@@ -332,7 +331,7 @@ test('an observer that writes while a push is merged is passed on, too', () => {
   assert.equal(c.map.toJSON(), { k: 1, seen: true })
 })
 
-/** A part of a long answer comes to `a`, and `more` says whether others follow. */
+/** A part of a long answer comes to `a`; `more` says whether others follow. */
 const receiveLong = (table: Table, to: string, seed: number): void => {
   const source = docOf(900 + seed)
   source.getMap('map').set(`long${seed}`, noise(100_000, seed))
@@ -341,7 +340,7 @@ const receiveLong = (table: Table, to: string, seed: number): void => {
   table.deliver({ from: 'p0', to, text: pushText({ [DOC]: state }) })
 }
 
-test('a short change is pushed though a long one is fresh, which is announced', () => {
+test('a short change: is pushed although a long one is fresh, which is announced', () => {
   const { table, a } = alone(4, { digestFanout: 0 })
   receiveLong(table, 'a', 1)
   a.map.set('k', 1)
@@ -356,7 +355,7 @@ test('a short change is pushed though a long one is fresh, which is announced', 
   }
 })
 
-test('each short change is pushed while a long answer comes, and none waits for its end', () => {
+test('each short change: is pushed while a long answer comes, and none waits for its end', () => {
   const { table, a } = alone(3)
   for (let i = 0; i < 5; i++) {
     receiveLong(table, 'a', i)
@@ -368,7 +367,7 @@ test('each short change is pushed while a long answer comes, and none waits for 
   }
 })
 
-test('of own changes too, the short ones are pushed and the long one is announced', () => {
+test('own changes: the short ones are pushed and the long one is announced', () => {
   const { table, a } = alone(9)
   a.map.set('long', noise(100_000))
   table.change(a)
@@ -381,7 +380,7 @@ test('of own changes too, the short ones are pushed and the long one is announce
   }
 })
 
-test('a short change that overwrites a long fresh one needs it, and waits at the receiver', () => {
+test('a short change that overwrites a long fresh one: needs it, and waits at the receiver', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   b.map.set('long0', 0)

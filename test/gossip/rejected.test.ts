@@ -1,4 +1,7 @@
-/** Answers of which something is refused: neither a sync, nor a proof that the peer has what is ours. */
+/**
+ * Answers of which something is rejected: they are not a sync, and do not prove that the peer has
+ * our changes.
+ */
 import * as assert from 'uvu/assert'
 import { LIMITS } from '../../crdt/index.ts'
 import { DOC, type Member, noise, type SeatOptions, Table } from '../helpers/gossip.ts'
@@ -8,7 +11,9 @@ const test = suite('gossip: rejected answers')
 
 const statusOf = ({ gossip }: Member) => gossip.statusOf(DOC)!
 
-/** One who takes less than others write, and asks soon whether what is its own has arrived. */
+/**
+ * A member that accepts less than others write, and soon asks whether its own change has arrived.
+ */
 const seatStrict = (table: Table, limits: Partial<typeof LIMITS>, options: SeatOptions = {}) => {
   const strict = table.add('strict', { ...options, limits: { ...LIMITS, ...limits } })
   table.introduce([...table.members.keys()])
@@ -20,7 +25,7 @@ const seatStrict = (table: Table, limits: Partial<typeof LIMITS>, options: SeatO
 const refusalsOf = ({ told }: Member): string[] =>
   told.flatMap((effect) => (effect.type === 'refused' ? [effect.reason] : []))
 
-test('an answer that is refused is no sync, however often it comes', () => {
+test('a rejected answer: is not a sync, however often it comes', () => {
   const table = new Table()
   const [a] = table.seat('a')
   for (let i = 0; i < 20; i++) a.map.set(`k${i}`, i)
@@ -37,7 +42,7 @@ test('an answer that is refused is no sync, however often it comes', () => {
   assert.is(strict.map.size, 0)
 })
 
-test('of an answer in parts one is refused: no sync either', () => {
+test('an answer with one rejected part: is not a sync either', () => {
   const table = new Table({ maxMessageBytes: 8_000 })
   const [a] = table.seat('a')
   a.map.set('first', noise(3_000))
@@ -58,7 +63,7 @@ test('of an answer in parts one is refused: no sync either', () => {
   assert.is(statusOf(strict).syncs, 0)
 })
 
-test('what all others refuse is told by nobody to be with them', () => {
+test('a change that all others reject: no peer is assumed to have it', () => {
   const table = new Table()
   const [writer] = table.seat('writer')
   for (const name of ['b', 'c', 'd']) {
@@ -74,7 +79,7 @@ test('what all others refuse is told by nobody to be with them', () => {
   const at = table.now
   for (let second = 0; second < 20; second++) {
     table.advance(1_000)
-    // Others write too, so that questions cross one another.
+    // Others write, too, so that pulls cross one another.
     const other = table.get(['b', 'c', 'd'][second % 3]!)
     other.map.set('theirs', second)
     table.change(other)
@@ -86,7 +91,7 @@ test('what all others refuse is told by nobody to be with them', () => {
   for (const name of ['b', 'c', 'd']) assert.is(table.get(name).map.size, 1)
 })
 
-test('an answer of more entries than a peer takes in one goes in parts', () => {
+test('an answer with more entries than a peer accepts: goes in chunks', () => {
   const limits = { ...LIMITS, entries: 100 }
   const table = new Table({ limits })
   const [a, b] = table.seat('a', 'b')
@@ -99,7 +104,7 @@ test('an answer of more entries than a peer takes in one goes in parts', () => {
   assert.is(a.replica.digest, b.replica.digest)
 })
 
-test('another peer whose answer is taken makes it synced', () => {
+test('another peer whose answer is accepted: makes it synced', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   for (let i = 0; i < 20; i++) a.map.set(`k${i}`, i)

@@ -1,7 +1,7 @@
 /**
- * Anti-entropy: what two replicas that differ say to each other. Equal digests are silence; a
- * difference is worked off by four messages at most, each side sends exactly what the other
- * lacks, and no lost, doubled or late message does more than cost time.
+ * Anti-entropy between two replicas. Equal digests need no reply; a difference takes four messages
+ * at most, in which each side sends exactly what the other lacks; and lost, doubled or late
+ * messages cost nothing but time.
  */
 import * as assert from 'uvu/assert'
 import { Simulation } from '../../src/simulation/index.ts'
@@ -28,7 +28,7 @@ const test = suite('gossip: anti-entropy')
 /** Gossip that passes nothing on, so that only repair is seen. */
 const REPAIR_ONLY = { batchMs: 1e8 }
 
-/** Two who know each other and have the same few keys; then both go on by themselves. */
+/** Two members that know each other and have the same few keys, and then go on by themselves. */
 const pair = (change: (a: Member, b: Member) => void, common = (a: Member) => baseOf(a)) => {
   const table = new Table({ config: REPAIR_ONLY })
   const [a, b] = table.seat('a', 'b')
@@ -44,7 +44,7 @@ const baseOf = ({ map }: Member): void => {
   for (let i = 0; i < 20; i++) map.set(`base${i}`, i)
 }
 
-/** One round of `member`, and all that follows from it. */
+/** One round of `member`, and everything that follows from it. */
 const talk = (table: Table, member: Member, drop?: (message: Message) => boolean): Message[] => {
   table.round(member)
   return table.settle(drop)
@@ -122,7 +122,7 @@ const cases: Record<string, { change: (a: Member, b: Member) => void; kinds: rea
     },
   }
 
-/** Says what the whole conversation gave to each, and to nobody twice. */
+/** What the whole conversation gave to each side, and nothing twice. */
 const assertExact = (
   seen: readonly Message[],
   a: Member,
@@ -155,7 +155,7 @@ const assertExact = (
 
 const stateOf = (a: Member, b: Member) => ({ a: idsIn(a.doc), b: idsIn(b.doc) })
 
-test('equal digests are silence: not one effect', () => {
+test('equal digests: have no effect at all', () => {
   const { table, a, b } = pair(() => {})
   const [push] = table.round(a)
   assert.is(kindOf(push!), 'digest')
@@ -182,7 +182,7 @@ for (const [name, { change, kinds }] of Object.entries(cases)) {
   })
 }
 
-test('a delete set longer than 4 KB is left out of the ask, and nothing is lost', () => {
+test('a delete set longer than 4 KB: is left out of the pull, and nothing is lost', () => {
   for (const change of Object.values(cases).map((one) => one.change)) {
     const { table, a, b } = pair(change, (member) => {
       baseOf(member)
@@ -202,7 +202,7 @@ test('a delete set longer than 4 KB is left out of the ask, and nothing is lost'
   }
 })
 
-test('random differences: exact, four messages at most', () => {
+test('random differences: are repaired exactly, in four messages at most', () => {
   eachSeed(60, (random) => {
     const edit = ({ map }: Member) => {
       for (let i = random.int(0, 12); i > 0; i--) {
@@ -222,7 +222,7 @@ test('random differences: exact, four messages at most', () => {
   })
 })
 
-test('idle replicas that differ by a lost delete alone repair themselves', () => {
+test('idle replicas that differ only by a lost delete: repair themselves', () => {
   const swarm = new Simulation({ seed: 3, config: { intervalMs: 5_000 } })
   const a = swarm.add('a', { peers: ['b'], doc: docOf(1) })
   const b = swarm.add('b', { peers: ['a'], doc: docOf(2) })
@@ -240,14 +240,14 @@ test('idle replicas that differ by a lost delete alone repair themselves', () =>
   assert.is(b.doc.getMap('map').has('k'), false)
 })
 
-test('each message of a conversation dropped in turn: two more rounds repair it', () => {
+test('each message of a conversation lost in turn: two more rounds repair it', () => {
   for (const [name, { change, kinds }] of Object.entries(cases)) {
     for (let dropped = 0; dropped < kinds.length; dropped++) {
       const { table, a, b } = pair(change)
       let count = 0
       talk(table, a, () => count++ === dropped)
       for (const member of [b, a]) {
-        table.advance(1_600) // an unanswered ask is forgotten after its time
+        table.advance(1_600) // a pull without an answer times out
         talk(table, member)
       }
       assert.is(a.replica.digest, b.replica.digest, `${name}, message ${dropped} dropped`)
@@ -255,7 +255,7 @@ test('each message of a conversation dropped in turn: two more rounds repair it'
   }
 })
 
-test('doubled messages: twice as many at most, and the same end', () => {
+test('doubled messages: cause twice as many at most, and the same end', () => {
   for (const [name, { change, kinds }] of Object.entries(cases)) {
     const { table, a, b } = pair(change)
     table.round(a)
@@ -290,7 +290,7 @@ test('late and reordered messages: an old conversation played again changes noth
   }
 })
 
-test('two who speak at the same time do not ask twice', () => {
+test('two members that speak at the same time: do not pull twice', () => {
   const { table, a, b } = pair((one, two) => {
     one.map.set('x', 1)
     two.map.set('y', 1)
@@ -302,7 +302,7 @@ test('two who speak at the same time do not ask twice', () => {
   assert.is(a.replica.digest, b.replica.digest)
 })
 
-test('50 nodes that differ from one: it asks one of them', () => {
+test('50 nodes that differ from one: it pulls from one of them', () => {
   const table = new Table({ config: REPAIR_ONLY })
   const names = Array.from({ length: 50 }, (_, i) => `n${i}`)
   const source = docOf(99)
@@ -316,7 +316,7 @@ test('50 nodes that differ from one: it asks one of them', () => {
   table.introduce(['one', ...names])
   table.settle()
   table.log.length = 0
-  // Everybody's digest is delivered before anybody answers.
+  // Every digest is delivered before any reply.
   for (const from of names) {
     const { digest } = table.get(from).replica
     table.deliver({ from, to: 'one', text: pushText({ [DOC]: { digest } }) })
@@ -329,7 +329,7 @@ test('50 nodes that differ from one: it asks one of them', () => {
   assert.is(table.advance(60_000).length, 0, 'asked the others, too, though nothing was lacking')
 })
 
-test('an answer that comes when its ask is long forgotten is not answered with an ask', () => {
+test('an answer to a pull that timed out long ago: gets no pull in return', () => {
   const { table, a, b } = pair(
     (one, two) => {
       one.map.set('x', 1)
@@ -337,12 +337,12 @@ test('an answer that comes when its ask is long forgotten is not answered with a
     },
     (member) => {
       baseOf(member)
-      manyDeletes(member) // not told, so that each may be behind for all the other knows
+      manyDeletes(member) // not sent, so that each may be behind for all the other knows
     },
   )
   table.round(a)
-  const [ask] = table.deliver(table.post.shift()!)
-  const [answer] = table.deliver(ask!)
+  const [pull] = table.deliver(table.post.shift()!)
+  const [answer] = table.deliver(pull!)
   table.post.length = 0
   assert.ok(stateIn(answer!).answer && stateIn(answer!).vector)
   table.advance(10_000, () => true)
@@ -352,7 +352,7 @@ test('an answer that comes when its ask is long forgotten is not answered with a
   assert.is(a.replica.digest, b.replica.digest)
 })
 
-test('an unanswered ask goes to the next who told that it differs, one at a time', () => {
+test('a pull without an answer: goes to the next peer that differs, one at a time', () => {
   const table = new Table({ config: { ...REPAIR_ONLY, pullTimeoutMs: 1_000 } })
   const [a] = table.seat('a', 'b', 'c', 'd')
   const source = docOf(99)
@@ -366,19 +366,19 @@ test('an unanswered ask goes to the next who told that it differs, one at a time
       text: pushText({ [DOC]: { digest: table.get(name).replica.digest } }),
     })
   }
-  const asks = (messages: readonly Message[]) =>
+  const pulls = (messages: readonly Message[]) =>
     messages.filter((m) => m.from === 'a' && stateIn(m).vector).map(({ to }) => to)
   const isFromA = ({ from }: Message) => from === 'a'
-  assert.equal(asks(table.settle(isFromA)), ['b'])
+  assert.equal(pulls(table.settle(isFromA)), ['b'])
   assert.is(a.gossip.wakeAt, table.now + 1_000)
-  assert.equal(asks(table.advance(999, isFromA)), [])
-  assert.equal(asks(table.advance(1, isFromA)), ['c'])
-  assert.equal(asks(table.advance(1_000)), ['d'])
+  assert.equal(pulls(table.advance(999, isFromA)), [])
+  assert.equal(pulls(table.advance(1, isFromA)), ['c'])
+  assert.equal(pulls(table.advance(1_000)), ['d'])
   assert.is(a.map.get('k'), 1)
-  assert.equal(asks(table.advance(60_000)), [])
+  assert.equal(pulls(table.advance(60_000)), [])
 })
 
-/** `a`, to whom b, c and d have told that they have more, in two updates; it has asked b, and then c. */
+/** `a` knows from b, c and d, by two updates, that they have more; it has asked b, and then c. */
 const impatient = () => {
   const table = new Table({ config: { ...REPAIR_ONLY, pullTimeoutMs: 1_000 } })
   const [a] = table.seat('a', 'b', 'c', 'd')
@@ -394,7 +394,7 @@ const impatient = () => {
   }
   const { digest } = table.get('b').replica
   const isFromA = ({ from }: Message) => from === 'a'
-  /** Whom `a` asks within that time, all of which is lost. */
+  /** The peers that `a` asks within that time; all of these pulls are lost. */
   const asked = (milliseconds: number): string[] =>
     table
       .advance(milliseconds, isFromA)
@@ -407,7 +407,7 @@ const impatient = () => {
   return { table, a, asked, part, first, all }
 }
 
-test('a long answer that begins late is waited for: nobody else is asked for the same', () => {
+test('a long answer that begins late: no other peer is asked for the same', () => {
   const { a, asked, part, first, all } = impatient()
   part('b', { update: first, more: true })
   assert.is(a.map.get('first'), 1)
@@ -419,14 +419,14 @@ test('a long answer that begins late is waited for: nobody else is asked for the
   assert.equal(asked(60_000), [])
 })
 
-test('a late answer that stops half way is given up like any other', () => {
+test('a late answer that stops half way: times out like any other', () => {
   const { asked, part, first } = impatient()
   part('b', { update: first, more: true })
-  // The last of them once more, as nobody else is left.
+  // The last of them once more, as there is no other.
   assert.equal(asked(10_000), ['d', 'c', 'c'])
 })
 
-test('whoever was not asked keeps nobody from asking others', () => {
+test('a peer that was not asked: does not keep others from being asked', () => {
   const { asked, part, first } = impatient()
   part('d', { update: first, more: true })
   assert.equal(asked(1_000), ['d'])
@@ -434,7 +434,7 @@ test('whoever was not asked keeps nobody from asking others', () => {
   assert.is(asked(1_000).length, 1)
 })
 
-test('the wait for the next part of an answer has a bound', () => {
+test('the wait for the next part of an answer: has a bound', () => {
   const { table, asked, part } = impatient()
   for (let i = 0; i < 6; i++) {
     part('b', { more: true })
@@ -445,12 +445,12 @@ test('the wait for the next part of an answer has a bound', () => {
   assert.is(asked(2).length, 1)
 })
 
-test('what the asked one tells while its answer is late is fetched when that has come', () => {
+test('a new digest of the asked peer while its answer is late: is pulled when that has come', () => {
   const { table, a, b } = pair((_, two) => two.map.set('k', 1))
   table.round(b)
-  const [ask] = table.deliver(table.post.shift()!)
+  const [pull] = table.deliver(table.post.shift()!)
   table.post.length = 0
-  const [late] = table.deliver(ask!)
+  const [late] = table.deliver(pull!)
   b.map.set('k', 2)
   const [push] = table.round(b)
   assert.equal(table.deliver(push!), [], 'asked again before the answer had come')
@@ -462,7 +462,7 @@ test('what the asked one tells while its answer is late is fetched when that has
   assert.is(a.map.get('k'), 2)
 })
 
-test('a failed ask goes to the next at once', () => {
+test('a failed pull: goes to the next peer at once', () => {
   const table = new Table({ config: REPAIR_ONLY })
   const [a] = table.seat('a', 'b', 'c')
   const source = docOf(99)
@@ -484,7 +484,7 @@ test('a failed ask goes to the next at once', () => {
   assert.is(a.map.get('k'), 1)
 })
 
-test('whoever answers for ever with digests provokes one message each at most', () => {
+test('a peer that always replies with digests: causes one message each at most', () => {
   const table = new Table({ config: REPAIR_ONLY })
   const [a] = table.seat('a', 'b')
   baseOf(a)
@@ -510,10 +510,10 @@ test('whoever answers for ever with digests provokes one message each at most', 
     table.post.length = 0
   }
   const later = table.advance(60_000, () => true)
-  assert.ok(later.length <= 1, `${later.length} messages later, to nobody's question`)
+  assert.ok(later.length <= 1, `${later.length} messages later, without a pull`)
 })
 
-test('an update with a gap that never closes provokes one message each at most', () => {
+test('an update with a gap that never closes: causes one message each at most', () => {
   const table = new Table({ config: REPAIR_ONLY })
   const [a] = table.seat('a', 'b')
   const source = docOf(99)
@@ -540,7 +540,7 @@ test('an update with a gap that never closes provokes one message each at most',
   assert.ok(later.length <= 600_000 / a.gossip.config.pullTimeoutMs, `${later.length} messages`)
 })
 
-test('an idle swarm of 100 sends its rounds and nothing else', () => {
+test('an idle swarm of 100: sends its rounds and nothing else', () => {
   let sent = 0
   let kinds = 0
   const swarm = new Simulation({
@@ -561,7 +561,7 @@ test('an idle swarm of 100 sends its rounds and nothing else', () => {
   const seconds = 300
   swarm.run(seconds * 1_000)
   const rate = sent / 100 / seconds
-  assert.is(kinds, 0, 'somebody asked or sent an update')
+  assert.is(kinds, 0, 'a pull or an update was sent')
   assert.ok(rate <= (3 / 5) * 1.05, `${rate.toFixed(3)} messages a node and second`)
   assert.ok(
     rate >= (3 / 5) * 0.95,

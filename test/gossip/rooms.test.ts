@@ -1,9 +1,10 @@
 /**
- * Documents that only some members have (rooms): those who have one are told of it and repaired,
- * the others are left alone as soon as it is known what they have.
+ * Documents that only some members have (rooms): those that have one learn of it and are repaired,
+ * and the others are left alone as soon as it is known what they have.
  */
 import * as assert from 'uvu/assert'
 import { LIMITS, Replica } from '../../crdt/index.ts'
+import type { GossipEvent } from '../../src/gossip/index.ts'
 import { nodePlatform } from '../../src/platform.ts'
 import { docOf } from '../helpers/docs.ts'
 import {
@@ -36,7 +37,7 @@ const about = (messages: readonly Message[], room: string): Message[] =>
 const reasonsOf = ({ told }: Member): string[] =>
   told.flatMap((effect) => (effect.type === 'refused' ? [effect.reason] : []))
 
-/** Everybody has told everybody what it has. */
+/** Every member has sent its digests to every other. */
 const acquaint = (table: Table, members: readonly Member[]): void => {
   for (let round = 0; round < members.length; round++) {
     for (const member of members) table.round(member)
@@ -44,7 +45,7 @@ const acquaint = (table: Table, members: readonly Member[]): void => {
   }
 }
 
-test('a room that two of five have: pushes go to the other alone, once it is known who has what', () => {
+test('a room that two of five have: pushes go only to the other, once it is known which peer has what', () => {
   const table = new Table()
   const all = table.seat('a', 'b', 'c', 'd', 'e')
   const [a, , c] = all
@@ -61,7 +62,7 @@ test('a room that two of five have: pushes go to the other alone, once it is kno
   for (const member of all) assert.equal(reasonsOf(member), [])
 })
 
-test('an echo goes to those who have the room', () => {
+test('the digest after a push: goes to those that have the room', () => {
   const table = new Table({ config: { digestFanout: 3 } })
   const all = table.seat('a', 'b', 'c', 'd', 'e', 'f')
   const [a, b, c] = all
@@ -69,14 +70,14 @@ test('an echo goes to those who have the room', () => {
   acquaint(table, all)
   ra.doc.getMap('m').set('k', 1)
   table.change(a)
-  // The push is lost: only the echo tells.
+  // The push is lost, so only the digest helps.
   const pushed = table.advance(30, () => true)
   assert.ok(about(pushed, 'room').length > 0)
   table.advance(2_000)
   for (const replica of [rb, rc]) assert.is(replica.digest, ra.digest)
 })
 
-test('rounds repair a room that one of many has too', () => {
+test('rounds: repair a room that only one of many has, too', () => {
   const table = new Table({ config: { fanout: 2 } })
   const names = Array.from({ length: 20 }, (_, i) => `p${i}`)
   const all = table.seat(...names)
@@ -89,10 +90,10 @@ test('rounds repair a room that one of many has too', () => {
   assert.is.not(re.digest, ra.digest)
   table.round(a!)
   table.advance(1_000)
-  assert.is(re.digest, ra.digest, 'by the next round, whoever else had its turn')
+  assert.is(re.digest, ra.digest, 'by the next round, although others had their turn, too')
 })
 
-test('a room that is opened later is found, and brings what it had', () => {
+test('a room that is opened later: is found, and brings what it had', () => {
   const table = new Table()
   const all = table.seat('a', 'b', 'c')
   const ra = join(table, all[0], 'room')
@@ -103,7 +104,7 @@ test('a room that is opened later is found, and brings what it had', () => {
   const rc = join(table, all[2], 'room')
   table.advance(1_000)
   assert.is(rc.digest, ra.digest)
-  // The other way round: who opens has something.
+  // The other way round: the member that opens it has something.
   const doc = docOf(99)
   doc.getMap('m').set('later', 2)
   const rb = new Replica(doc, nodePlatform)
@@ -113,7 +114,7 @@ test('a room that is opened later is found, and brings what it had', () => {
   for (const replica of [ra, rb, rc]) assert.is(replica.doc.getMap('m').get('later'), 2)
 })
 
-test('of a document that is not open: a digest is no fault, an update and a vector are counted, and nothing is told', () => {
+test('a document that is not open: its digest is accepted, an update and a vector are counted, and nothing is reported', () => {
   const table = new Table()
   const a = table.add('a')
   const say = (state: Parameters<typeof pushText>[0]): void =>
@@ -127,7 +128,7 @@ test('of a document that is not open: a digest is no fault, an update and a vect
   assert.equal(reasonsOf(a), [])
 })
 
-test('of a room that was closed here peers may go on to tell, and soon do not', () => {
+test('a room that was closed here: peers may still send it for a while, but soon do not', () => {
   const table = new Table()
   const all = table.seat('a', 'b')
   const [a, b] = all
@@ -141,7 +142,7 @@ test('of a room that was closed here peers may go on to tell, and soon do not', 
   assert.equal(reasonsOf(b), [])
   table.round(b)
   table.advance(1_000)
-  // Its message told that it has one document, and which.
+  // Its message said that it has one document, and which.
   ra.doc.getMap('m').set('k', 2)
   table.change(a)
   assert.is(about(table.advance(1_000), 'room').length, 0)
@@ -150,7 +151,7 @@ test('of a room that was closed here peers may go on to tell, and soon do not', 
   assert.is(again.doc.getMap('m').get('k'), 2)
 })
 
-test('who closes one room and opens another is told of the new one', () => {
+test('a peer that closes one room and opens another: gets the new one', () => {
   const table = new Table()
   const all = table.seat('a', 'b')
   const [a, b] = all
@@ -167,17 +168,17 @@ test('who closes one room and opens another is told of the new one', () => {
   assert.is(other.doc.getMap('m').get('k'), 1)
 })
 
-test('what waited for its turn is said when the room is closed', () => {
+test('what is queued when the room is closed: is returned as messages', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   const [ra, rb] = [join(table, a, 'room'), join(table, b, 'room')]
   table.advance(1_000)
-  // A message to b is on its way, and does not end.
+  // A message to b is under way, and does not end.
   table.fate = () => 'hangs'
   table.round(a)
   ra.doc.getMap('m').set('k', 1)
   table.change(a)
-  assert.is(table.handle(a, { type: 'flush' }).length, 0, 'b is being told something')
+  assert.is(table.handle(a, { type: 'flush' }).length, 0, 'a send to b is under way')
   const words = a.gossip.close('room')
   assert.equal(
     words.map(({ to }) => to),
@@ -188,7 +189,7 @@ test('what waited for its turn is said when the room is closed', () => {
   assert.equal(a.gossip.close('room'), [])
 })
 
-test('a peer that is in trouble gets no last word', () => {
+test('a peer that fails: gets no final message', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   const ra = join(table, a, 'room')
@@ -202,7 +203,7 @@ test('a peer that is in trouble gets no last word', () => {
   assert.equal(a.gossip.close('room'), [])
 })
 
-test('peers of older agents, who do not say how many documents they have, are told of no other', () => {
+test('peers of older agents, which do not say how many documents they have: get no further ones', () => {
   const table = new Table()
   const a = table.add('a')
   const replica = join(table, a, 'room')
@@ -219,7 +220,7 @@ test('peers of older agents, who do not say how many documents they have, are to
   assert.ok(told.some((message) => kindOf(message).includes('update')))
 })
 
-test('a member says how many documents it has', () => {
+test('a member: says how many documents it has', () => {
   const table = new Table()
   const [a] = table.seat('a', 'b')
   const documentsOf = (messages: readonly Message[]): unknown => readMessage(messages[0]!).documents
@@ -230,7 +231,7 @@ test('a member says how many documents it has', () => {
   assert.is(documentsOf(table.round(a)), 2)
 })
 
-test('more rooms than one message may name are told in several', () => {
+test('more rooms than one message may name: go into several', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   for (let i = 0; i < LIMITS.documents + 10; i++) {
@@ -244,7 +245,32 @@ test('more rooms than one message may name are told in several', () => {
   assert.is(b.gossip.peers.get('a')?.digests.size, LIMITS.documents + 11)
 })
 
-test('a document is opened once', () => {
+test('an event: names the documents that it concerns', () => {
+  const table = new Table({ config: { batchMs: 20 } })
+  const [a, b] = table.seat('a', 'b')
+  for (const member of [a, b]) for (const room of ['one', 'two']) join(table, member, room)
+  acquaint(table, [a, b])
+  const concernedBy = (event: GossipEvent): readonly string[] | undefined => {
+    a.gossip.handle(event, table.now)
+    const { concerned } = a.gossip
+    return concerned && [...concerned].sort()
+  }
+  assert.equal(concernedBy({ type: 'changed', document: 'one' }), ['one'])
+  assert.equal(concernedBy({ type: 'pull', document: 'two' }), ['two'])
+  const about = pushText({ two: { digest: '0'.repeat(32) } }, { sender: 'b' })
+  assert.is(concernedBy({ type: 'message', from: 'b', text: about }), undefined, 'b has one now')
+  assert.equal(concernedBy({ type: 'message', from: 'b', text: about }), ['two'])
+  assert.is(concernedBy({ type: 'message', from: 'new', text: about }), undefined, 'a new peer')
+  assert.is(concernedBy({ type: 'changed' }), undefined)
+  assert.is(concernedBy({ type: 'sent', to: 'b' }), undefined)
+  table.advance(1_000)
+  join(table, a, 'three').doc.getMap('m').set('k', 1)
+  assert.equal(concernedBy({ type: 'changed', document: 'one' }), ['one', 'three'])
+  table.now += 20
+  assert.is(concernedBy({ type: 'changed', document: 'one' }), undefined, 'the batch is due')
+})
+
+test('a document: is opened once', () => {
   const a = new Table().add('a')
   assert.throws(() => a.gossip.open(DOC, a.replica), /open already/)
   a.gossip.close(DOC)

@@ -1,6 +1,6 @@
 /**
- * Peers and transports at their limits: what waits for a slow peer is merged and bounded, what
- * a failed send carried is said again, and what is too long for one message goes in parts.
+ * Peers and transports at their limits: what waits for a slow peer is merged and bounded, what a
+ * failed send carried is sent again, and what is too long for one message goes in chunks.
  */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -30,7 +30,7 @@ import {
 import { eachSeed } from '../helpers/random.ts'
 import { suite } from '../helpers/suite.ts'
 
-const test = suite('gossip: slow peers, failed sends, parts')
+const test = suite('gossip: slow peers, failed sends, chunks')
 
 const GATHER = DEFAULTS.batchMs
 const REPAIR_ONLY = { batchMs: 1e8 }
@@ -41,7 +41,7 @@ const write = (table: Table, member: Member, key: string, value: unknown): void 
   table.advance(GATHER)
 }
 
-/** `a` and `b`, where the first message from `a` to `b` is still on its way. */
+/** `a` and `b`; the first message from `a` to `b` is still under way. */
 const slowPair = () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
@@ -57,7 +57,7 @@ const slowPair = () => {
   return { table, a, b, end }
 }
 
-test('what waits for a slow peer is one message that merges', () => {
+test('what waits for a slow peer: is one message that merges', () => {
   const { table, a, b, end } = slowPair()
   for (let i = 0; i < 40; i++) write(table, a, `k${i}`, i)
   assert.is(table.log.length, 1, 'sent to a peer whose last message has not left')
@@ -69,7 +69,7 @@ test('what waits for a slow peer is one message that merges', () => {
   assert.equal(b.map.toJSON(), a.map.toJSON())
 })
 
-test('10,000 changes later it gets one message, the digest, and fetches the rest', () => {
+test('10,000 changes later: the peer gets one message, the digest, and pulls the rest', () => {
   const { table, a, b, end } = slowPair()
   for (let i = 0; i < 10_000; i++) write(table, a, `k${i % 50}`, i)
   assert.is(table.log.length, 1)
@@ -82,7 +82,7 @@ test('10,000 changes later it gets one message, the digest, and fetches the rest
   assert.is(b.replica.digest, a.replica.digest)
 })
 
-test('of recent changes 512 flushes are kept, whatever came in each', () => {
+test('recent changes: 512 flushes are kept, whatever came in each', () => {
   const doc = docOf(1)
   const replica = new Replica(doc, nodePlatform)
   const rumors = new Rumors()
@@ -92,14 +92,14 @@ test('of recent changes 512 flushes are kept, whatever came in each', () => {
     for (const delta of replica.takeLocal()) rumors.add(delta)
     rumors.flush()
   }
-  assert.is(rumors.deltaSince(begun, 'b'), undefined, 'told from too long ago')
+  assert.is(rumors.deltaSince(begun, 'b'), undefined, 'a number that is not kept any more')
   assert.is(rumors.deltaSince(600 - 513, 'b'), undefined)
   const kept = rumors.deltaSince(600 - 512, 'b')
   assert.equal(kept?.structs.get(1), { from: 88 * 50, to: 30_000 })
   assert.is(rumors.deltaSince(600, 'b')?.structs.size, 0)
 })
 
-test('memory does not grow with what a slow peer misses', () => {
+test('memory: does not grow with what a slow peer misses', () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   const heap = () => {
@@ -109,7 +109,7 @@ test('memory does not grow with what a slow peer misses', () => {
   const { table, a } = slowPair()
   for (let i = 0; i < 2_000; i++) write(table, a, 'k', i)
   const before = heap()
-  // Each window brings a burst: 64 times 600 deltas of some 500 bytes would be 20 MB.
+  // Each batch brings a burst: 64 times 600 deltas of some 500 bytes would be 20 MB.
   for (let window = 0; window < 100; window++) {
     for (let i = 0; i < 600; i++) {
       a.map.set('k', i)
@@ -122,7 +122,7 @@ test('memory does not grow with what a slow peer misses', () => {
   assert.is(a.map.get('k'), 599) // all of it is still alive
 })
 
-test('what a failed send carried is said again when the peer is tried next, merged', () => {
+test('what a failed send carried: is sent again when the peer is tried next, merged', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   table.fate = () => 'failed'
@@ -152,7 +152,7 @@ test("a failed round's push is said again, together with what came since", () =>
   assert.ok(others.length <= 3)
 })
 
-test('a failed answer is not kept: who asked asks again', () => {
+test('a failed answer: is not kept, as the peer pulls again', () => {
   const table = new Table({ config: REPAIR_ONLY })
   const [a, b] = table.seat('a', 'b')
   a.map.set('k', 1)
@@ -167,7 +167,7 @@ test('a failed answer is not kept: who asked asks again', () => {
   assert.is(b.map.get('k'), 1)
 })
 
-/** Two with the same limit on messages; `fill` writes at `a`. */
+/** Two members with the same limit on messages; `fill` writes at `a`. */
 const narrow = (maxMessageBytes: number, fill: (doc: Y.Doc) => void) => {
   const table = new Table({ maxMessageBytes, config: REPAIR_ONLY })
   const [a, b] = table.seat('a', 'b')
@@ -182,7 +182,7 @@ const assertShort = (messages: readonly Message[], maxBytes: number): void => {
   }
 }
 
-test('200 KB through messages of 4,000 bytes: parts, each of which merges by itself', () => {
+test('200 KB through messages of 4,000 bytes: chunks that each merge by themselves', () => {
   const { table, a, b } = narrow(4_000, (doc) => {
     for (let i = 0; i < 700; i++) doc.getMap('map').set(`key${i}`, noise(280, i))
   })
@@ -207,11 +207,11 @@ test('200 KB through messages of 4,000 bytes: parts, each of which merges by its
   assert.is(b.replica.digest, a.replica.digest)
   const got = parts.flatMap((part) => [...carriedBy(part).structs]).sort()
   assert.equal(got, without(idsIn(a.doc).structs, before.structs), 'not each struct once')
-  // Half of a message is envelope here; the parts must fill the rest.
+  // Half of a message is envelope here; the chunks must fill the rest.
   assert.ok(parts.length < 250, `${parts.length} parts`)
 })
 
-test('long delete sets go in parts, too', () => {
+test('long delete sets: go in chunks, too', () => {
   const { table, a, b } = narrow(4_000, (doc) => {
     doc.transact(() => {
       for (let i = 0; i < 8_000; i++) doc.getMap('map').set(`k${i}`, 0)
@@ -230,7 +230,7 @@ test('long delete sets go in parts, too', () => {
   assert.is(b.replica.digest, a.replica.digest)
 })
 
-test('each part lost in turn: two rounds more bring what is lacking', () => {
+test('each chunk lost in turn: two more rounds bring what is lacking', () => {
   for (let lost = 0; lost < 12; lost++) {
     const { table, a, b } = narrow(4_000, (doc) => {
       for (let i = 0; i < 40; i++) doc.getMap('map').set(`key${i % 30}`, noise(280, i))
@@ -247,7 +247,7 @@ test('each part lost in turn: two rounds more bring what is lacking', () => {
   }
 })
 
-test('parts in any order, some of them twice: nothing lost, and asked again once at most for each', () => {
+test('chunks in any order, some of them twice: nothing is lost, and each causes one more pull at most', () => {
   eachSeed(20, (random) => {
     const { table, a, b } = narrow(4_000, (doc) => {
       for (let i = 0; i < 40; i++) doc.getMap('map').set(`key${i % 30}`, noise(280, i))
@@ -258,7 +258,7 @@ test('parts in any order, some of them twice: nothing lost, and asked again once
     table.log.length = 0
     for (const part of random.shuffle([...parts, ...parts.slice(0, 3)])) table.deliver(part)
     const asked = table.log.length
-    assert.ok(asked <= parts.length + 3, `${asked} asks`)
+    assert.ok(asked <= parts.length + 3, `${asked} pulls`)
     table.settle()
     table.advance(1_600)
     table.round(a)
@@ -267,9 +267,9 @@ test('parts in any order, some of them twice: nothing lost, and asked again once
   })
 })
 
-test('a value longer than a message goes in fragments, and everything else as before', () => {
+test('a value longer than a message: goes in fragments, and everything else as before', () => {
   const { table, a, b } = narrow(4_000, (doc) => {
-    // Of three writers, two of whom have a small value that could ride with the large one.
+    // Of three writers, two have a small value that could travel with the large one.
     for (const [writer, size] of [
       [50, 20],
       [60, 10_000],
@@ -287,11 +287,11 @@ test('a value longer than a message goes in fragments, and everything else as be
   assert.equal(a.told, [])
   assert.equal(b.map.toJSON(), a.map.toJSON())
   assert.is(b.replica.digest, a.replica.digest)
-  // Parts after the long value are as long as the others.
+  // Chunks after the long value are as long as the others.
   assert.ok(seen.length < 16, `${seen.length} messages for 14 KB`)
 })
 
-test('a change that needs many clocks makes no message too long', () => {
+test('a change that needs many clocks: makes no message too long', () => {
   const table = new Table({ maxMessageBytes: 8_000, config: { inlineBytes: 1e6 } })
   const [a] = table.seat('a', 'b')
   const source = new Y.Doc()
@@ -309,7 +309,7 @@ test('a change that needs many clocks makes no message too long', () => {
   assert.is(table.log.length, 1)
   assert.is(a.map.get(keys[7]!), 1)
   assertShort(table.log, 8_000)
-  // In the parts of an answer as well.
+  // The same for the chunks of an answer.
   Y.applyUpdate(table.get('b').doc, Y.encodeStateAsUpdate(source))
   table.fate = () => 'sent'
   table.post.push(...table.log)
@@ -319,7 +319,7 @@ test('a change that needs many clocks makes no message too long', () => {
   assert.is(table.get('b').replica.digest, a.replica.digest)
 })
 
-test('many documents, long names: every message is short enough, and all are told', () => {
+test('many documents with long names: every message is short enough, and all documents are announced', () => {
   eachSeed(10, (random) => {
     const table = new Table({ maxMessageBytes: 4_000, config: REPAIR_ONLY })
     const [a, b] = table.seat('a', 'b')
@@ -347,7 +347,7 @@ test('many documents, long names: every message is short enough, and all are tol
   })
 })
 
-test('an ask of many writers leaves its deletes out where they do not fit', () => {
+test('a pull with many writers: leaves its deletes out if they do not fit', () => {
   const table = new Table({ maxMessageBytes: 6_000, config: REPAIR_ONLY })
   const [a, b] = table.seat('a', 'b')
   const source = docOf(9)
@@ -367,7 +367,7 @@ test('an ask of many writers leaves its deletes out where they do not fit', () =
   assert.is(a.replica.digest, b.replica.digest)
 })
 
-test('a vector longer than a message goes in fragments', () => {
+test('a vector longer than a message: goes in fragments', () => {
   const table = new Table({ maxMessageBytes: 4_000, config: REPAIR_ONLY })
   const [a, b] = table.seat('a', 'b')
   for (let writer = 0; writer < 400; writer++) {
@@ -384,7 +384,7 @@ test('a vector longer than a message goes in fragments', () => {
   assert.is(b.replica.digest, a.replica.digest)
 })
 
-test('nothing is sent that a peer with our limits refuses', () => {
+test('an update that a peer with our limits would reject: is not sent', () => {
   const limits = { ...LIMITS, messageBytes: 8_000, updateBytes: 6_000 }
   const table = new Table({ limits, config: REPAIR_ONLY })
   const [a, b] = table.seat('a', 'b')

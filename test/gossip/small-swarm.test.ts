@@ -1,6 +1,6 @@
 /**
- * Small swarms: a writer tells everybody, and nobody passes on what everybody was told. And how
- * much is sent at a time, as sends are in time or late, and as it is this side or a peer that
+ * Small swarms, in which a writer pushes to every peer and no peer passes the change on. Also how
+ * many sends run at a time, depending on whether they are late, and whether this host or a peer
  * fails.
  */
 import * as assert from 'uvu/assert'
@@ -46,7 +46,7 @@ const ways = (messages: readonly Message[]): string[] =>
   messages.map(({ from, to }) => `${from}${to}`).sort()
 
 for (let size = 2; size <= 7; size++) {
-  test(`one write among ${size} is ${size - 1} pushes and one digest, none of them redundant`, () => {
+  test(`one write among ${size}: takes ${size - 1} pushes and one digest, none of them redundant`, () => {
     const table = small()
     const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].slice(0, size)
     for (const name of names) table.add(name)
@@ -66,11 +66,11 @@ for (let size = 2; size <= 7; size++) {
   })
 }
 
-test('a push says who else is told, and a receiver passes it on to the others alone', () => {
+test('a push: says which other peers get it, and a receiver passes it on only to the rest', () => {
   const table = small()
   const [, b] = table.seat('a', 'b', 'c', 'd')
   table.add('e')
-  b.gossip.peers.add('e', 'given') // whom a does not know
+  b.gossip.peers.add('e', 'given') // unknown to a
   write(table, table.get('a'), 'k', 1)
   const pushes = table.advance(batchMs, () => true)
   assert.equal(ways(pushes), ['ab', 'ac', 'ad'])
@@ -82,7 +82,7 @@ test('a push says who else is told, and a receiver passes it on to the others al
   assert.equal([...(stateIn(passed[0]!).update!.told ?? [])].sort(), ['a', 'c', 'd'])
 })
 
-test('who missed the push is told by the digest of a round', () => {
+test('a peer that the push missed: learns of it by the digest of a round', () => {
   const table = small()
   const [a, b, c] = table.seat('a', 'b', 'c')
   write(table, a, 'k', 1)
@@ -95,7 +95,7 @@ test('who missed the push is told by the digest of a round', () => {
   assert.is(b.map.get('k'), 1)
 })
 
-test('a push without that word, of a former version, is passed on as before', () => {
+test('a push without that list, of a former version: is passed on as before', () => {
   const table = small()
   const [, b] = table.seat('a', 'b', 'c', 'd')
   write(table, table.get('a'), 'k', 1)
@@ -107,7 +107,7 @@ test('a push without that word, of a former version, is passed on as before', ()
   assert.is(b.map.get('k'), 1)
 })
 
-test('in a small swarm a write of some size is pushed to all, by its writer only', () => {
+test('a long write in a small swarm: is pushed to all, by its writer only', () => {
   const table = small()
   const [a] = table.seat('a', 'b', 'c', 'd')
   write(table, a, 'k', noise(30_000))
@@ -126,7 +126,7 @@ test('in a small swarm a write of some size is pushed to all, by its writer only
   assert.equal([...new Set(passed.map(kindOf))], ['digest'], 'it was pushed as a whole again')
 })
 
-test('several messages at once are merged as one change, and each is passed on to who lacks it', () => {
+test('several messages at once: are merged as one change, and each is passed on to peers that lack it', () => {
   const table = small({ fanout: 10 })
   const [x, a, b] = table.seat('x', 'a', 'b')
   write(table, a, 'a', 1)
@@ -144,7 +144,7 @@ test('several messages at once are merged as one change, and each is passed on t
   )
 })
 
-test('of several messages a damaged one is refused alone', () => {
+test('a damaged message among several: is rejected alone', () => {
   const table = small()
   const [x, a, b, c] = table.seat('x', 'a', 'b', 'c')
   for (const [i, member] of [a, b, c].entries()) write(table, member, `k${i}`, i)
@@ -164,7 +164,7 @@ test('of several messages a damaged one is refused alone', () => {
   )
 })
 
-test('the same update from two peers at once counts as redundant once', () => {
+test('the same update from two peers at once: counts as redundant once', () => {
   const table = small()
   const [x, a] = table.seat('x', 'a', 'b')
   write(table, a, 'k', 1)
@@ -177,7 +177,7 @@ test('the same update from two peers at once counts as redundant once', () => {
   )
 })
 
-test('of several digests of one peer only the last leads to an ask', () => {
+test('several digests of one peer: only the last one causes a pull', () => {
   const table = small()
   const [x] = table.seat('x', 'a')
   const hello = (digest: string) => ({ from: 'a', text: pushText({ [DOC]: { digest } }) })
@@ -187,11 +187,11 @@ test('of several digests of one peer only the last leads to an ask', () => {
     sent.filter((message) => stateIn(message).vector),
     [],
   )
-  const [ask] = table.handle(x, { type: 'messages', messages: [...messages].reverse() })
-  assert.ok(stateIn(ask!).vector)
+  const [pull] = table.handle(x, { type: 'messages', messages: [...messages].reverse() })
+  assert.ok(stateIn(pull!).vector)
 })
 
-test('a part of a batch that waits for a later one of it is merged with it', () => {
+test('a part of a batch that waits for a later one: is merged with it', () => {
   const table = small()
   const [x, a] = table.seat('x', 'a')
   const pushes: Message[] = []
@@ -205,7 +205,7 @@ test('a part of a batch that waits for a later one of it is merged with it', () 
   assert.is(x.replica.digest, a.replica.digest)
 })
 
-/** `a`, whose sends hang, with so many peers that live. */
+/** `a`, whose sends hang, with so many peers that are alive. */
 const hanging = (peers: number, config: Partial<GossipConfig> = {}) => {
   const table = new Table({ config: { fanout: peers, ...config }, random: seeded(1) })
   const a = table.add('a')
@@ -218,13 +218,13 @@ const hanging = (peers: number, config: Partial<GossipConfig> = {}) => {
   return { table, a, names }
 }
 
-test('sends that are late become fewer at a time, and more again when they are in time', () => {
+test('late sends: become fewer at a time, and more again when they are in time', () => {
   const { table, a, names } = hanging(16)
   let underWay = new Set<string>()
   const begin = (messages: readonly Message[]): void => {
     for (const { to } of messages) underWay.add(to)
   }
-  /** Ends all that is under way after so long, twenty times; returns how many there were at most. */
+  /** Ends everything under way after so long, twenty times; returns the highest number under way. */
   const cycle = (ms: number): number => {
     let most = 0
     for (let i = 0; i < 20; i++) {
@@ -245,7 +245,7 @@ test('sends that are late become fewer at a time, and more again when they are i
   assert.is(cycle(30), maxSends)
 })
 
-test('a time-out of a peer that was heard meanwhile, or beside late ones, is not its failure', () => {
+test('a time-out of a peer heard meanwhile, or beside late ones: is not its failure', () => {
   const { table, a } = hanging(2)
   write(table, a, 'k', 1)
   assert.equal(ways(leaving(table, batchMs)), ['ap0', 'ap1'])
@@ -264,7 +264,7 @@ test('a time-out of a peer that was heard meanwhile, or beside late ones, is not
   )
 })
 
-test('trouble of this side pauses sending as a whole, and is booked on no peer', () => {
+test('a failure of this host: pauses all sending, and is counted against no peer', () => {
   const { table, a } = hanging(4)
   write(table, a, 'k', 1)
   assert.is(leaving(table, batchMs).length, 4)
@@ -289,7 +289,7 @@ test('trouble of this side pauses sending as a whole, and is booked on no peer',
     if (stateIn(message).update) assert.is(carriedBy(message).structs.size, 1)
 })
 
-test('when nobody could be reached and one is again, all are tried at once', () => {
+test('one peer that is reached when none was: all are tried at once', () => {
   const { table, a } = hanging(3)
   for (let i = 0; i < 6; i++) {
     for (const to of ['p0', 'p1', 'p2']) a.gossip.peers.fail(a.gossip.peers.get(to)!, table.now)
@@ -301,7 +301,7 @@ test('when nobody could be reached and one is again, all are tried at once', () 
   for (const peer of a.gossip.peers) assert.is(peer.failures, 0)
 })
 
-test('one peer that fails among others is left alone, and says why', () => {
+test('one peer that fails among others: is left alone, and has a reason', () => {
   const { table, a } = hanging(3)
   write(table, a, 'k', 1)
   leaving(table, batchMs)
@@ -311,12 +311,12 @@ test('one peer that fails among others is left alone, and says why', () => {
   assert.is(peer.failures, 1)
   assert.equal(peer.failure, failure)
   table.handle(a, { type: 'sent', to: 'p0' })
-  assert.is(peer.failures, 1, 'another one that lives says nothing of it')
+  assert.is(peer.failures, 1, 'a send to another peer does not affect it')
   table.deliver({ from: 'p1', to: 'a', text: pushText({ [DOC]: { digest: a.replica.digest } }) })
   assert.is(peer.failure, undefined)
 })
 
-test('while more messages wait behind a batch nothing is sent, and then all at once', () => {
+test('messages that wait behind a batch: nothing is sent before them, and then all at once', () => {
   const { table, a } = hanging(4)
   const text = pushText({ [DOC]: { digest: a.replica.digest } })
   const batch = { type: 'messages', messages: [{ from: 'p0', text }] } as const
@@ -330,7 +330,7 @@ test('while more messages wait behind a batch nothing is sent, and then all at o
   assert.ok(members.length <= DEFAULTS.membersIntroduced)
 })
 
-test('what is late is judged by the best time of that peer, and never below 50 ms', () => {
+test('a late send: is judged by the best time of that peer, and takes more than 50 ms', () => {
   assert.is(isLate(49, 1), false)
   assert.is(isLate(51, 1), true)
   assert.is(isLate(799, 200), false)

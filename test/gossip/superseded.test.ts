@@ -1,5 +1,5 @@
 /**
- * Two peers answer the same ask at length, because the first was given up before its answer began:
+ * Two peers answer the same pull at length, because the first timed out before its answer began:
  * the requester keeps one answer and tells the other peer that it has enough.
  */
 import * as assert from 'uvu/assert'
@@ -20,15 +20,15 @@ import { suite } from '../helpers/suite.ts'
 
 const test = suite('gossip: superseded answers')
 
-const ASK_MS = 1_000
+const PULL_MS = 1_000
 const MESSAGE_BYTES = 4_000
 const KEYS = 200
 
 /**
- * `a` lacks 60 KB that its peers have, asks `b`, and, when that has not answered in time, `c`. Each
- * peer sends its next part only when the test lets the last one arrive.
+ * `a` lacks 60 KB that its peers have. It pulls from `b` and, when that has not answered in time,
+ * from `c`. Each peer sends its next part only when the test lets the last one arrive.
  */
-const asked = (config: Partial<GossipConfig> = { pullTimeoutMs: ASK_MS }) => {
+const asked = (config: Partial<GossipConfig> = { pullTimeoutMs: PULL_MS }) => {
   const table = new Table({
     maxMessageBytes: MESSAGE_BYTES,
     config: { batchMs: 1e8, ...config },
@@ -41,7 +41,7 @@ const asked = (config: Partial<GossipConfig> = { pullTimeoutMs: ASK_MS }) => {
   table.post.length = 0
   table.fate = (from) => (from === 'a' ? 'sent' : 'hangs')
   const underWay = new Map<string, Message>()
-  /** Hands over what `a` says and nothing else; what is sent in reply is under way. */
+  /** Delivers what `a` sends and nothing else; the replies are under way. */
   const hear = (): void => {
     for (let next = table.post.shift(); next; next = table.post.shift())
       for (const reply of table.deliver(next)) underWay.set(reply.from, reply)
@@ -50,7 +50,10 @@ const asked = (config: Partial<GossipConfig> = { pullTimeoutMs: ASK_MS }) => {
     const { address: from, replica } = member
     table.deliver({ from, to: 'a', text: pushText({ [DOC]: { digest: replica.digest } }) })
   }
-  /** The message of that peer arrives, `a` reacts, and the peer sends the next one. Is there a next? */
+  /**
+   * The message of that peer arrives, `a` reacts, and the peer sends the next one. Returns whether
+   * there is a next one.
+   */
   const arrive = (member: Member, isHeard = true): boolean => {
     const message = underWay.get(member.address)
     if (!message) return false
@@ -77,7 +80,7 @@ const asked = (config: Partial<GossipConfig> = { pullTimeoutMs: ASK_MS }) => {
 const isEnough = (message: Message): boolean =>
   message.from === 'a' && stateIn(message).enough === true
 
-test('the answer that begins first is kept, and the other peer stops after its first part', () => {
+test('the answer that begins first: is kept, and the other peer stops after its first part', () => {
   const { table, a, b, c, arrive, sent } = asked()
   for (let more = true; more; ) {
     more = arrive(b)
@@ -94,7 +97,7 @@ test('the answer that begins first is kept, and the other peer stops after its f
   )
 })
 
-test('an answer that nobody waits for any more is stopped', () => {
+test('an answer that is not needed any more: is stopped', () => {
   const { a, b, c, arrive, sent } = asked()
   while (arrive(c));
   assert.is(a.replica.digest, c.replica.digest)
@@ -102,7 +105,7 @@ test('an answer that nobody waits for any more is stopped', () => {
   assert.is(sent(b).length, 1)
 })
 
-test('an enough that is lost is repeated when the next part arrives', () => {
+test('a lost enough: is repeated when the next part arrives', () => {
   const { b, c, arrive, sent } = asked()
   arrive(b, false)
   arrive(c, false)
@@ -112,7 +115,7 @@ test('an enough that is lost is repeated when the next part arrives', () => {
   assert.is(sent(c).length, 2)
 })
 
-test('a peer that does not know the field costs bytes, not data', () => {
+test('a peer that does not know the field: costs bytes, not data', () => {
   const { a, b, c, arrive } = asked()
   for (let more = true; more; ) {
     const isMoreOfB = arrive(b, false)
@@ -122,7 +125,7 @@ test('a peer that does not know the field costs bytes, not data', () => {
   assert.is(a.replica.digest, b.replica.digest)
 })
 
-test('the peer that was stopped is asked again when the kept answer ends half way', () => {
+test('the stopped peer: is asked again when the kept answer ends half way', () => {
   const { table, a, b, c, arrive, hear, underWay } = asked()
   arrive(b)
   arrive(c)
@@ -137,7 +140,7 @@ test('the peer that was stopped is asked again when the kept answer ends half wa
   assert.is(a.replica.digest, c.replica.digest)
 })
 
-test('a vector in the same message as enough is answered', () => {
+test('a vector in the same message as enough: is answered', () => {
   const { table, a, b, arrive, underWay } = asked()
   arrive(b)
   const { vector } = a.replica.syncRequest()
@@ -148,7 +151,7 @@ test('a vector in the same message as enough is answered', () => {
   assert.is(a.replica.digest, b.replica.digest)
 })
 
-test('a peer that says enough unasked changes nothing', () => {
+test('a peer that sends enough unasked: changes nothing', () => {
   const { table, a, b, arrive } = asked()
   const text = pushText({ [DOC]: { digest: b.replica.digest, enough: true } })
   table.deliver({ from: 'x', to: 'b', text })
@@ -157,7 +160,7 @@ test('a peer that says enough unasked changes nothing', () => {
   assert.is(a.replica.digest, b.replica.digest)
 })
 
-test('what else was to be said to that peer is said', () => {
+test('what else is queued for the stopped peer: is sent', () => {
   const { table, a, b, c, arrive, sent } = asked()
   c.map.set('late', 1)
   table.change(c)
@@ -172,7 +175,7 @@ test('what else was to be said to that peer is said', () => {
   assert.is(a.map.get('late'), 1)
 })
 
-/** How long `a` waits for `b` after it has been told that `b` differs. */
+/** How long `a` waits for `b` after it has learned that `b` differs. */
 const patienceOf = ({ table, a, b, differs, hear }: ReturnType<typeof asked>): number => {
   b.map.set('more', 1)
   differs(b)
@@ -180,7 +183,7 @@ const patienceOf = ({ table, a, b, differs, hear }: ReturnType<typeof asked>): n
   return a.gossip.wakeAt - table.now
 }
 
-test('after a late answer the next ask waits longer', () => {
+test('the pull after a late answer: waits longer', () => {
   const usual = asked({ pullTimeoutMs: 10_000 })
   while (usual.arrive(usual.b));
   assert.is(patienceOf(usual), 10_000)

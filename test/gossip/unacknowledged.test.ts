@@ -1,6 +1,4 @@
-/**
- * Is what was written here with anybody else? What counts as a proof, and what does not.
- */
+/** Do peers have what was written here? What counts as a proof, and what does not. */
 import * as assert from 'uvu/assert'
 import { type Delta, emptyDelta, encodePush, Replica } from '../../crdt/index.ts'
 import { Unacknowledged } from '../../src/gossip/unacknowledged.ts'
@@ -29,7 +27,7 @@ const set = (table: Table, member: Member, key: string, value: unknown): void =>
   table.change(member)
 }
 
-test('a change is unconfirmed from when it was made, and a push that arrived proves nothing', () => {
+test('a change: is unacknowledged from when it was made, and a push that arrived proves nothing', () => {
   const { table, a, b } = seatTwo()
   assert.is(sinceOf(a), undefined)
   const at = table.now
@@ -39,7 +37,7 @@ test('a change is unconfirmed from when it was made, and a push that arrived pro
   assert.is(sinceOf(a), at)
 })
 
-test('an equal digest confirms all', () => {
+test('an equal digest: acknowledges everything', () => {
   const { table, a, b } = seatTwo()
   set(table, a, 'k', 1)
   table.advance(100)
@@ -50,7 +48,7 @@ test('an equal digest confirms all', () => {
   assert.is(sinceOf(a), undefined)
 })
 
-test('a vector confirms what it covers', () => {
+test('a vector: acknowledges what it covers', () => {
   const { table, a, b } = seatTwo()
   set(table, a, 'k', 1)
   table.advance(100)
@@ -62,7 +60,7 @@ test('a vector confirms what it covers', () => {
   assert.is(sinceOf(a), later)
 })
 
-test('clocks alone confirm no delete', () => {
+test('clocks alone: acknowledge no delete', () => {
   const { table, a, b } = seatTwo()
   set(table, a, 'k', 1)
   table.advance(100)
@@ -79,7 +77,7 @@ test('clocks alone confirm no delete', () => {
   assert.is(sinceOf(a), undefined)
 })
 
-test('the update coming back confirms it', () => {
+test('the update that comes back: is acknowledged', () => {
   const { table, a } = seatTwo()
   set(table, a, 'k', 1)
   const text = pushText({ [DOC]: { update: packedState(a.doc) } })
@@ -92,7 +90,7 @@ const askSoon = (member: Member): void => {
   member.gossip.open(DOC, member.replica, { confirmMs: 500 })
 }
 
-test('a peer is asked after a time, and its answer confirms', () => {
+test('a peer: is asked after a time, and its answer acknowledges', () => {
   const { table, a } = seatTwo()
   askSoon(a)
   table.change(a)
@@ -106,45 +104,45 @@ test('a peer is asked after a time, and its answer confirms', () => {
   assert.is(table.advance(5_000).length, 0, 'and is left alone then')
 })
 
-test('an answer without a vector confirms, though both have changed meanwhile', () => {
+test('an answer without a vector: acknowledges, though both have changed meanwhile', () => {
   const { table, a, b } = seatTwo()
   const at = table.now
   set(table, a, 'k', 1)
   table.advance(100)
   table.now++
-  const [ask] = table.handle(a, { type: 'pull', document: DOC })
-  assert.ok(ask)
+  const [pull] = table.handle(a, { type: 'pull', document: DOC })
+  assert.ok(pull)
   table.post.length = 0
   table.now++
-  set(table, a, 'l', 1) // after it asked
-  const [answer] = table.deliver(ask)
+  set(table, a, 'l', 1) // after it pulled
+  const [answer] = table.deliver(pull)
   assert.is(sinceOf(a), at)
   table.deliver(answer!)
   assert.is(sinceOf(a), table.now, 'the second is not in what it answered')
   void b
 })
 
-test('an answer of one that asks another just then does not confirm', () => {
+test('an answer of a peer that is pulling from another: does not acknowledge', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   for (const member of [a, b]) table.round(member)
   table.advance(1_000)
-  // b lacks what a has written, and is asking c.
+  // b lacks what a has written, and pulls from c.
   set(table, a, 'k', 1)
   table.advance(100, () => true)
   table.deliver({ from: 'c', to: 'b', text: pushText({ [DOC]: { digest: 'c'.repeat(32) } }) })
   table.post.length = 0
   table.now++
-  const [ask] = table.handle(a, { type: 'pull', document: DOC })
+  const [pull] = table.handle(a, { type: 'pull', document: DOC })
   table.post.length = 0
-  const [answer] = table.deliver(ask!)
+  const [answer] = table.deliver(pull!)
   assert.is(readMessage(answer!).state.get(DOC)?.vector, undefined, 'it is asking c')
   table.deliver(answer!)
-  assert.ok(sinceOf(a) !== undefined, 'nobody has it')
+  assert.ok(sinceOf(a) !== undefined, 'no peer has it')
   assert.is(b.map.get('k'), undefined)
 })
 
-test('what a document brings along is doubted until somebody has shown it', () => {
+test('what a document contains when it is opened: is unacknowledged until a peer has shown it', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   const doc = docOf(77)
@@ -160,7 +158,7 @@ test('what a document brings along is doubted until somebody has shown it', () =
   assert.is(rb.doc.getMap('m').get('k'), 1)
 })
 
-test('alone it stays unconfirmed for ever, and costs no message', () => {
+test('without peers: a change stays unacknowledged forever, and costs no message', () => {
   const table = new Table()
   const a = table.add('a')
   askSoon(a)
@@ -170,7 +168,7 @@ test('alone it stays unconfirmed for ever, and costs no message', () => {
   assert.is(sinceOf(a), at)
 })
 
-test('syncs counts what was merged of others, and nothing alone', () => {
+test('syncs: counts what was merged of others, and nothing alone', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   set(table, b, 'k', 1)
@@ -183,7 +181,7 @@ test('syncs counts what was merged of others, and nothing alone', () => {
   assert.is(a.map.get('k'), 1)
 })
 
-test('who comes back with what the others have is soon synced, though they are silent', () => {
+test('a member that returns with what the others have: is soon synced, though they are silent', () => {
   const { table, a } = seatTwo()
   set(table, a, 'k', 1)
   table.advance(1_000)
@@ -202,7 +200,7 @@ const change = (clock: number): Delta => ({
 
 const known = (clock: number) => ({ clocks: new Map([[1, clock]]), deletes: undefined })
 
-test('beyond 64 changes the newest are one, and none is forgotten', () => {
+test('above 64 changes: the newest are one, and none is forgotten', () => {
   const unconfirmed = new Unacknowledged()
   for (let i = 0; i < 200; i++) unconfirmed.add(change(i), 1_000 + i)
   assert.is(unconfirmed.oldest, 1_000)
@@ -216,7 +214,7 @@ test('beyond 64 changes the newest are one, and none is forgotten', () => {
   assert.is(unconfirmed.oldest, undefined)
 })
 
-test('confirms what was made up to a time', () => {
+test('acknowledgeAll: can be limited to changes up to a time', () => {
   const unconfirmed = new Unacknowledged()
   unconfirmed.add(change(0), 10)
   unconfirmed.add(change(1), 20)
@@ -226,7 +224,7 @@ test('confirms what was made up to a time', () => {
   assert.is(unconfirmed.oldest, undefined)
 })
 
-test('an empty push of a stranger confirms nothing', () => {
+test('an empty push of a stranger: acknowledges nothing', () => {
   const { table, a } = seatTwo()
   set(table, a, 'k', 1)
   const text = encodePush({

@@ -178,7 +178,7 @@ export const imageOf = (replica: Replica): unknown => ({
 })
 
 /** Applies, expects a Rejection and that nothing has changed; answers with its reason. */
-export const refusalOf = (replica: Replica, bytes: Uint8Array): string => {
+export const rejectionReasonOf = (replica: Replica, bytes: Uint8Array): string => {
   const before = imageOf(replica)
   let events = 0
   const count = () => events++
