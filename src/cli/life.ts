@@ -15,7 +15,6 @@ import { constants } from 'node:os'
 import { Agent } from '../agent/agent.ts'
 import type { Bridge } from '../bridge/index.ts'
 import { Farewell } from '../control/answers.ts'
-import { makeFolder } from '../control/folder.ts'
 import { ControlServer } from '../control/server.ts'
 import { serveAgent } from '../control/service.ts'
 import { deferred } from '../deferred.ts'
@@ -23,12 +22,12 @@ import { Failure, toFailure } from '../errors.ts'
 import { onceThereIsRoom } from '../fs/full-disk.ts'
 import { dataFolder } from '../store/log/data-folder.ts'
 import { Relay } from '../transports/relay.ts'
-import type { Transport } from '../transports/transport.ts'
 import { tellOwner } from './owner.ts'
 import { removePid, writePid } from './pid-file.ts'
 import { ProblemLog, type Told } from './problems.ts'
 import type { RunPlan } from './run-plan.ts'
 import { describeStart, type StartReport } from './start-report.ts'
+import { kindNamed } from './transports.ts'
 
 export interface LifeOptions {
   readonly env: NodeJS.ProcessEnv
@@ -38,19 +37,6 @@ export interface LifeOptions {
   readonly onStarted: (report: StartReport) => void | Promise<void>
   /** Each kind of trouble at most once a minute. */
   readonly onProblem: (told: Told) => void
-}
-
-const createTransport = async (
-  { transport: plan, swarm, dir: data }: RunPlan,
-  env: NodeJS.ProcessEnv,
-): Promise<Transport> => {
-  if (plan.kind === 'mailbox') {
-    const { MailboxTransport } = await import('../transports/mailbox/mailbox.ts')
-    return new MailboxTransport({ dir: plan.dir, address: plan.name })
-  }
-  const { PilotTransport } = await import('../transports/pilot/transport.ts')
-  const { pilotctl, network } = plan
-  return new PilotTransport({ swarm, pilotctl, network, env, data })
 }
 
 /** Lets y-websocket clients in; the token is taken from the environment, as arguments can be seen by all. */
@@ -132,7 +118,9 @@ const liveOnce = async (
   plan: RunPlan,
   { env, abandoned, onStarted, onProblem }: LifeOptions,
 ): Promise<void> => {
-  const transport = new Relay(await createTransport(plan, env))
+  const kind = kindNamed(plan.transport.kind)
+  const owner = { swarm: plan.swarm, data: plan.dir, env }
+  const transport = new Relay(await kind.create(plan.transport, owner))
   let hasStarted = false
   let isStopping = false
   /** Why it ends by itself. */
@@ -195,9 +183,7 @@ const liveOnce = async (
       problems.add({ type: 'bridge', failure }),
     )
     await server.open()
-    if (plan.transport.kind === 'mailbox') {
-      await makeFolder('the mailbox folder', plan.transport.dir)
-    }
+    await kind.prepare?.(plan.transport)
     await agent.start()
     for (const room of plan.rooms) await agent.openRoom(room)
     const served = await bridge?.listen()

@@ -12,7 +12,7 @@ import { detach, type Starter, starterOf } from './detach.ts'
 import { boundLog, stampLines } from './log-file.ts'
 import type { Told } from './problems.ts'
 import { type Context, exitCodeOf, report } from './report.ts'
-import { planRun, type RunOptions, type RunPlan } from './run-plan.ts'
+import { planRun, type RunOptions } from './run-plan.ts'
 import { showStart } from './start-report.ts'
 import { printable } from './text.ts'
 
@@ -23,13 +23,13 @@ export const run = async (
   options: RunOptions,
 ): Promise<number> => {
   const { io } = context
+  const starter = starterOf(io.env)
+  if (starter) return runDetached(context, starter)
   const plan = planRun(options, io.env)
   if (options.detach === true) {
     await detach(context, plan)
     return 0
   }
-  const starter = starterOf(io.env)
-  if (starter) return runDetached(context, plan, starter)
   const { live } = await import('./life.ts')
   await live(plan, {
     env: io.env,
@@ -52,11 +52,13 @@ const showProblem = ({ io, isJson }: Context, told: Told): void =>
       : `pilot-gossip: ${describe(told)}\n`,
   )
 
-/** In the process that `detach` started. Its failure is told over the line, and to the log alone. */
-const runDetached = async ({ io }: Context, plan: RunPlan, starter: Starter): Promise<number> => {
+/** In the process that `detach` started. A failure goes over the line and to the log. */
+const runDetached = async ({ io }: Context, starter: Starter): Promise<number> => {
+  const plan = await starter.plan()
+  if (!plan) return 1
   const log = (text: string): void => io.err(stampLines(`${text}\n`, new Date()))
   try {
-    process.chdir(plan.dir) // no other folder is kept in use; all paths of the plan are whole
+    process.chdir(plan.dir) // keeps no other folder in use; all paths of the plan are absolute
     const { live } = await import('./life.ts')
     await live(plan, {
       env: io.env,
@@ -64,7 +66,7 @@ const runDetached = async ({ io }: Context, plan: RunPlan, starter: Starter): Pr
       onStarted: async (started) => {
         const { swarm, node, pid } = started
         log(`started: ${printable(node)} of the swarm "${swarm}", process ${pid}`)
-        await starter.tell(encodeAnswer(started))
+        await starter.report(encodeAnswer(started))
       },
       onProblem: (told) => {
         log(describe(told))
@@ -76,7 +78,7 @@ const runDetached = async ({ io }: Context, plan: RunPlan, starter: Starter): Pr
   } catch (error) {
     const failure = toFailure(error)
     log(sentence(failure))
-    await starter.tell(encodeFailure(failure))
+    await starter.report(encodeFailure(failure))
     return exitCodeOf(failure)
   } finally {
     starter.leave()

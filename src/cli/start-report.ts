@@ -11,6 +11,7 @@ import { shellQuote } from '../control/client.ts'
 import type { Io } from './io.ts'
 import type { RunPlan } from './run-plan.ts'
 import { printable, styler } from './text.ts'
+import { kindNamed } from './transports.ts'
 
 export interface StartReport {
   readonly swarm: string
@@ -40,7 +41,7 @@ export const describeStart = (
   swarm: plan.swarm,
   node: runtime.address,
   transport: plan.transport.kind,
-  ...(plan.transport.kind === 'mailbox' && { mailbox: plan.transport.dir }),
+  ...kindNamed(plan.transport.kind).describe(plan.transport).fields,
   data: plan.dir,
   peers: runtime.given,
   ...(waitsFor && { waitsFor }),
@@ -58,16 +59,15 @@ const reasonOf = ({ message, hint }: NonNullable<StartReport['waitsFor']>): stri
 /** For people, with what to try next. */
 export const showStart = ({ hasColors }: Io, plan: RunPlan, report: StartReport): string => {
   const style = styler(hasColors)
-  const { node, transport, mailbox, peers, waitsFor, ws, pid, log } = report
-  const folder = mailbox === undefined ? '' : ` in ${mailbox}`
-  const found = mailbox === undefined ? 'those it finds' : 'those in the mailbox folder'
+  const { node, transport, peers, waitsFor, ws, pid, log } = report
+  const { place, peers: found } = kindNamed(plan.transport.kind).describe(plan.transport)
   const to = targetOf(plan)
   const tries = ['set greeting hello', 'get greeting', 'watch', 'status']
   const lines = [
     `swarm    ${style('bold', report.swarm)}`,
     node === ''
-      ? `address  not known yet (${transport}${printable(folder)})`
-      : `address  ${style('bold', printable(node))} (${transport}${printable(folder)})`,
+      ? `address  not known yet (${transport}${printable(place)})`
+      : `address  ${style('bold', printable(node))} (${transport}${printable(place)})`,
     ...(waitsFor === undefined ? [] : [`waits    ${printable(reasonOf(waitsFor))}`]),
     `data     ${printable(report.data)}`,
     `peers    ${peers.length > 0 ? printable(peers.join(', ')) : found}`,
