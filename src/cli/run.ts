@@ -1,6 +1,6 @@
 /**
- * The command `run`: an agent until a signal or `stop` ends it, in the foreground; or, with
- * `--detach`, in the background, where it prints to a log.
+ * The command `run`: an agent that runs until a signal or `stop` ends it, in the foreground. With
+ * `--detach` it runs in the background and prints to a log.
  *
  * ```ts
  * await run(context, [], { swarm: 'kv', mailbox: '/tmp/kv', detach: true })
@@ -10,13 +10,13 @@ import { encodeAnswer, encodeFailure } from '../control/protocol.ts'
 import { type Failure, toFailure } from '../errors.ts'
 import { detach, type Starter, starterOf } from './detach.ts'
 import { boundLog, stampLines } from './log-file.ts'
-import type { Told } from './problems.ts'
+import type { Notice } from './problems.ts'
 import { type Context, exitCodeOf, report } from './report.ts'
 import { planRun, type RunOptions } from './run-plan.ts'
 import { showStart } from './start-report.ts'
 import { printable } from './text.ts'
 
-/** Ends well after a signal; rejects with a Failure where the agent could not start. */
+/** Resolves with 0 after a signal; rejects with a Failure if the agent could not start. */
 export const run = async (
   context: Context,
   _args: readonly string[],
@@ -34,7 +34,7 @@ export const run = async (
   await live(plan, {
     env: io.env,
     onStarted: (started) => report(context, started, () => showStart(io, plan, started)),
-    onProblem: (told) => showProblem(context, told),
+    onProblem: (notice) => showProblem(context, notice),
   })
   return 0
 }
@@ -42,14 +42,14 @@ export const run = async (
 const sentence = ({ message, hint }: Pick<Failure, 'message' | 'hint'>): string =>
   printable(hint === undefined ? message : `${message} (${hint})`)
 
-const describe = (told: Told): string =>
-  `${sentence(told)}${told.count > 1 ? ` (${told.count} times since the last such line)` : ''}`
+const describe = (notice: Notice): string =>
+  `${sentence(notice)}${notice.count > 1 ? ` (${notice.count} times since the last such line)` : ''}`
 
-const showProblem = ({ io, isJson }: Context, told: Told): void =>
+const showProblem = ({ io, isJson }: Context, notice: Notice): void =>
   io.err(
     isJson
-      ? `${JSON.stringify({ status: 'warning', ...told })}\n`
-      : `pilot-gossip: ${describe(told)}\n`,
+      ? `${JSON.stringify({ status: 'warning', ...notice })}\n`
+      : `pilot-gossip: ${describe(notice)}\n`,
   )
 
 /** In the process that `detach` started. A failure goes over the line and to the log. */
@@ -68,8 +68,8 @@ const runDetached = async ({ io }: Context, starter: Starter): Promise<number> =
         log(`started: ${printable(node)} of the swarm "${swarm}", process ${pid}`)
         await starter.report(encodeAnswer(started))
       },
-      onProblem: (told) => {
-        log(describe(told))
+      onProblem: (notice) => {
+        log(describe(notice))
         boundLog(plan.dir).catch((error) => log(`the log stays long: ${toFailure(error).message}`))
       },
     })

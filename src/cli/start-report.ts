@@ -1,5 +1,5 @@
 /**
- * What `run` tells when its agent has started: the same whether it stays in the foreground or not.
+ * What `run` reports when its agent has started: the same in the foreground and with `--detach`.
  *
  * ```ts
  * const started = describeStart(plan, agent.runtime) // { swarm: 'kv', node: 'agent-1b2c3d4e', …, pid: 123 }
@@ -22,16 +22,16 @@ export interface StartReport {
   /** The data folder. */
   readonly data: string
   readonly peers: readonly string[]
-  /** Why it does not talk to peers yet. */
+  /** Why it does not exchange messages yet. */
   readonly waitsFor?: { readonly message: string; readonly hint?: string | undefined }
   /** Where y-websocket clients connect. */
   readonly ws?: string
   readonly pid: number
-  /** Of a detached agent: where it writes what it would print. */
+  /** For a detached agent: the file to which it prints. */
   readonly log?: string
 }
 
-/** The report of the agent in this process; `ws` is where its bridge listens. */
+/** The report of the agent in this process; `ws` is the URL of its bridge. */
 export const describeStart = (
   plan: RunPlan,
   runtime: Runtime,
@@ -56,7 +56,7 @@ export const targetOf = (plan: RunPlan): string =>
 const reasonOf = ({ message, hint }: NonNullable<StartReport['waitsFor']>): string =>
   hint === undefined ? message : `${message} (${hint})`
 
-/** For people, with what to try next. */
+/** For people, with commands to try next. */
 export const showStart = ({ hasColors }: Io, plan: RunPlan, report: StartReport): string => {
   const style = styler(hasColors)
   const { node, transport, peers, waitsFor, ws, pid, log } = report

@@ -6,7 +6,7 @@ import { checkNode } from '../../src/cli/checks.ts'
 import { asksForJson } from '../../src/cli/main.ts'
 import { parseDuration, parseFanout, parseNetwork } from '../../src/cli/parse.ts'
 import { showAge } from '../../src/cli/peer-table.ts'
-import { ProblemLog, type Told } from '../../src/cli/problems.ts'
+import { ProblemLog, type Notice } from '../../src/cli/problems.ts'
 import { planRun } from '../../src/cli/run-plan.ts'
 import { findTarget, namedFolder } from '../../src/cli/target.ts'
 import { cut, printable, showJson, showKey, styler, table, widthOf } from '../../src/cli/text.ts'
@@ -364,7 +364,7 @@ test('ages are told in the unit that fits', () => {
 
 test('each kind of trouble is told once a minute, with a count', () => {
   let now = 1000
-  const told: Told[] = []
+  const told: Notice[] = []
   const log = new ProblemLog(
     (one) => told.push(one),
     () => now,
