@@ -158,7 +158,7 @@ const startGuest = async <T extends Keepable<T>>(
     ...(onProblem && { onProblem }),
   })
   const { agent } = guest
-  return mapOn<T>(options, { agent, flushed: () => guest.kept(), stop: () => guest.stop() })
+  return mapOn<T>(options, { agent, flushed: () => guest.stored(), stop: () => guest.stop() })
 }
 
 /** The data folder of the agent that has what we wanted for ourselves, where it can be reached there. */

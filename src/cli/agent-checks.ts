@@ -1,5 +1,5 @@
 /**
- * The checks of `doctor` that ask running agents: who runs, and whether its peers answer.
+ * The checks of `doctor` that ask running agents: which ones run, and whether their peers answer.
  *
  * ```ts
  * const { checks, agent } = await checkAgent('/var/lib/kv')
@@ -12,7 +12,7 @@ import { ControlClient } from '../control/client.ts'
 import { type Check, MAX_SHOWN, problemOf } from './check.ts'
 import { count } from './text.ts'
 
-/** What a running agent says of itself. */
+/** What a running agent reports of itself. */
 export interface RunningAgent {
   readonly swarm: string
   readonly transport: string
@@ -21,11 +21,11 @@ export interface RunningAgent {
 
 export interface AgentChecks {
   readonly checks: readonly Check[]
-  /** Undefined where none runs, or it gave no answer. */
+  /** Undefined if no agent runs, or it did not answer. */
   readonly agent: RunningAgent | undefined
 }
 
-/** Asks the agent on that folder, and has it ask a peer. */
+/** Asks the agent on that folder, which in turn pulls from a peer. */
 export const checkAgent = async (dir: string): Promise<AgentChecks> => {
   const name = 'agent'
   const client = new ControlClient(dir)
@@ -45,7 +45,7 @@ export const checkAgent = async (dir: string): Promise<AgentChecks> => {
 const isHeard = ({ lastHeard, failures }: PeerStatus): boolean =>
   lastHeard !== null && failures === 0
 
-/** The peers that the agent hears, and can send to. */
+/** The peers that the agent receives from, and can send to. */
 export const heardBy = ({ peers }: RunningAgent): string[] =>
   peers.filter(isHeard).map(({ address }) => address)
 

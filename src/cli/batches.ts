@@ -1,6 +1,6 @@
 /**
  * Sends many entries to the agent in `put` requests of some size, one after another over one
- * connection. While one is on its way to the disk, the next is gathered; never more.
+ * connection. While the agent writes one to disk, the next fills up, and no more than that.
  *
  * ```ts
  * const batches = new Batches(connection, { command: 'put', map: 'state' }, (failure) => input.destroy(failure))
@@ -8,39 +8,40 @@
  * await batches.finish() // all of them are on the agent's disk
  * ```
  */
+
+import { cutJson, isContinuation, MAX_CHUNK_CHARACTERS } from '../control/chunks.ts'
 import type { RequestOf } from '../control/commands.ts'
 import type { Connection } from '../control/connection.ts'
 import type { Entry, EntryAbout } from '../control/entry.ts'
-import { cutJson, goesOn, PIECE_CHARACTERS } from '../control/pieces.ts'
 import { EntryFailure, stringify } from '../control/protocol.ts'
 import { Failure, isFailure, toFailure } from '../errors.ts'
 
-/** Entries in one request. The agent writes them in one go, and does nothing else meanwhile. */
+/** Entries in one request. The agent does nothing else while it writes them. */
 const MAX_ENTRIES = 4_000
 
 /**
- * Characters of their text in one request, with one entry more. A request may have 16 times as
+ * Characters of their text in one request, give or take an entry. A request may have 16 times as
  * many bytes: a character takes up to 3, and a number grows when 1e20 is written out.
  */
 const MAX_CHARACTERS = 64 * 1024
 
-/** Milliseconds after which what has come is sent, though more may come: somebody may type it. */
-const GATHER_MS = 1_000
+/** Milliseconds after which a batch is sent though it is not full: a person may be typing the input. */
+const BATCH_MS = 1_000
 
-/** Milliseconds of silence after which an empty request keeps the connection: the agent lets idle ones go after 30 seconds. */
-const KEEP_MS = 10_000
+/** Milliseconds of silence after which an empty request keeps the connection alive: the agent closes idle ones after 30 seconds. */
+const KEEP_ALIVE_MS = 10_000
 
-/** Milliseconds for an answer: a big agent writes its whole state to a slow disk now and then. */
-const PATIENCE_MS = 60_000
+/** Milliseconds for an answer: a large agent now and then writes its whole state to a slow disk. */
+const ANSWER_MS = 60_000
 
 export interface PlacedEntry {
   readonly key: string
   readonly value: unknown
-  /** What else is said of it. */
+  /** The note on its kind. */
   readonly about?: EntryAbout
-  /** Where it stands, for a failure: `line 7`. */
+  /** Its place in the input, for a failure: `line 7`. */
   readonly place: string
-  /** Characters of its text, more or less. */
+  /** Approximate characters of its text. */
   readonly size: number
 }
 
@@ -52,75 +53,75 @@ export class Batches {
   readonly #request: PutRequest
   readonly #onFailure: (failure: Failure) => void
   readonly #timer: NodeJS.Timeout
-  #gathered: PlacedEntry[] = []
+  #batch: PlacedEntry[] = []
   #characters = 0
-  /** The request on its way; it never rejects. */
+  /** The request in flight; it never rejects. */
   #sending: Promise<void> | undefined
   #sentAt = performance.now()
   #failure: Failure | undefined
   #written = 0
-  /** As the agent calls it. */
+  /** Its name in the agent's answers. */
   #map: unknown
 
-  /** `onFailure` is told at once: whoever waits for more input must not wait longer. */
+  /** `onFailure` is called at once: a caller that waits for more input must stop waiting. */
   constructor(connection: Connection, request: PutRequest, onFailure: (failure: Failure) => void) {
     this.#connection = connection
     this.#request = request
     this.#onFailure = onFailure
-    this.#timer = setInterval(() => this.#keepOn(), GATHER_MS)
+    this.#timer = setInterval(() => this.#tick(), BATCH_MS)
   }
 
-  /** Entries of which the agent says that they, or their beginning, are on disk. */
+  /** Entries that the agent has on disk, or at least their beginning. */
   get written(): number {
     return this.#written
   }
 
-  /** Resolves when more may come; rejects with the Failure of an earlier one. */
+  /** Resolves when the next entry may be added; rejects with the Failure of an earlier one. */
   async add(entry: PlacedEntry): Promise<void> {
-    for (const one of piecesOf(entry)) await this.#add(one)
+    for (const one of chunksOf(entry)) await this.#add(one)
   }
 
   async #add(entry: PlacedEntry): Promise<void> {
-    // A long one goes alone: where it is too long, nothing else is refused with it.
-    if (entry.size > MAX_CHARACTERS) await this.#sendGathered()
-    this.#gathered.push(entry)
+    // A long one goes alone, so that no other entry is refused with it.
+    if (entry.size > MAX_CHARACTERS) await this.#sendBatch()
+    this.#batch.push(entry)
     this.#characters += entry.size
-    if (this.#gathered.length < MAX_ENTRIES && this.#characters < MAX_CHARACTERS) return
-    await this.#sendGathered()
+    if (this.#batch.length < MAX_ENTRIES && this.#characters < MAX_CHARACTERS) return
+    await this.#sendBatch()
     if (this.#failure) throw this.#failure
   }
 
-  /** Resolves, with the name of the map, when all are on disk. */
+  /** Resolves with the name of the map when all entries are on disk. */
   async finish(): Promise<string> {
     await this.#sending
-    if (this.#gathered.length > 0 || this.#map === undefined) this.#send()
+    if (this.#batch.length > 0 || this.#map === undefined) this.#send()
     await this.#sending
     if (this.#failure) throw this.#failure
     return String(this.#map)
   }
 
-  /** To be called at the end, also after a failure. */
+  /** Call it at the end, also after a failure. */
   close(): void {
     clearInterval(this.#timer)
     this.#connection.close()
   }
 
-  /** Resolves when it is on its way, not when it is there. */
-  async #sendGathered(): Promise<void> {
+  /** Resolves when the batch is in flight, not when it has arrived. */
+  async #sendBatch(): Promise<void> {
     await this.#sending
-    if (this.#gathered.length > 0) this.#send()
+    if (this.#batch.length > 0) this.#send()
   }
 
-  #keepOn(): void {
+  #tick(): void {
     if (this.#sending) return
-    if (this.#gathered.length > 0 || performance.now() - this.#sentAt > KEEP_MS) this.#send()
+    if (this.#batch.length > 0 || performance.now() - this.#sentAt > KEEP_ALIVE_MS) this.#send()
   }
 
-  /** Nothing may be on its way. After a failure it sends nothing more. */
+  /** No request may be in flight. After a failure it sends nothing more. */
   #send(): void {
     if (this.#failure) return
-    const batch = this.#gathered
-    this.#gathered = []
+    const batch = this.#batch
+    this.#batch = []
     this.#characters = 0
     this.#sentAt = performance.now()
     this.#sending = this.#put(batch)
@@ -150,26 +151,26 @@ export class Batches {
       ({ key, value, about }): Entry => (about ? [key, value, about] : [key, value]),
     )
     const request = { ...this.#request, entries }
-    const { map } = await this.#connection.ask(request, PATIENCE_MS)
+    const { map } = await this.#connection.ask(request, ANSWER_MS)
     this.#map = map
-    this.#written += batch.filter(({ about }) => !goesOn(about)).length
+    this.#written += batch.filter(({ about }) => !isContinuation(about)).length
   }
 }
 
-/** An entry with a kind in pieces, where it is too long for one request. */
-function* piecesOf(entry: PlacedEntry): Generator<PlacedEntry> {
+/** An entry with a kind, in chunks if it is too long for one request. */
+function* chunksOf(entry: PlacedEntry): Generator<PlacedEntry> {
   const { key, value, about, place, size } = entry
-  if (about === undefined || about.kind === 'part' || size <= PIECE_CHARACTERS) {
+  if (about === undefined || about.kind === 'part' || size <= MAX_CHUNK_CHARACTERS) {
     yield entry
     return
   }
   const json = stringify(value)
-  for (const { piece, ...part } of cutJson(json, about)) {
-    yield { key, value: piece, about: part, place, size: piece.length }
+  for (const { chunk, ...part } of cutJson(json, about)) {
+    yield { key, value: chunk, about: part, place, size: chunk.length }
   }
 }
 
-/** Which entry of the batch a failure is about; none for one that is about all of them. */
+/** The entry of the batch that a failure is about; none if it is about all of them. */
 const placeOf = (error: unknown, batch: readonly PlacedEntry[]) => {
   const isAlone = batch.length === 1 && isFailure(error, 'invalid_argument')
   const entry = error instanceof EntryFailure ? error.entry : isAlone ? 0 : -1

@@ -1,6 +1,6 @@
 /**
- * The command `demo`: a swarm in one process, shown as it works, then the proof that it lost
- * nothing, beside what the seed's scalar rule made of the same writes.
+ * The command `demo`: shows a swarm in one process as it works, then proves that it lost no write,
+ * beside the result of the seed's scalar rule for the same writes.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DemoResult, Frame } from '../demo/index.ts'
@@ -9,11 +9,11 @@ import type { Io } from './io.ts'
 import { type Context, report } from './report.ts'
 import { styler, table } from './text.ts'
 
-/** Milliseconds that a picture stays on a terminal: the whole takes some six seconds. */
-const PICTURE_MS = 60
+/** Milliseconds for each frame on a terminal: the whole run takes some six seconds. */
+const FRAME_MS = 60
 
-/** Of so many pictures one is printed where there is no terminal. */
-const EVERY = 16
+/** Without a terminal, one of so many frames is printed. */
+const FRAMES_PER_LINE = 16
 
 const BAR = 20
 
@@ -40,7 +40,7 @@ const whole = (text: string, name: string, least: number, most: number): number 
 }
 
 const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(0)} kB`
-/** With one digit behind the point at most: 0.07 * 100 is more than 7. */
+/** At most one digit after the point: 0.07 * 100 is more than 7. */
 const percent = (share: number): string => `${Math.round(share * 1_000) / 10} %`
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
 
@@ -106,11 +106,11 @@ const show = async (frames: Iterable<Frame>, loss: number, io: Io): Promise<void
     last = frame
     if (io.isTerminal) {
       const text = picture(frame, loss, io.columns)
-      // Up to where the last picture began, and over it.
+      // Overwrites the last frame.
       io.out(`${lines > 0 ? `\x1b[${lines}A\x1b[J` : ''}${text}`)
       lines = text.split('\n').length - 1
-      await sleep(PICTURE_MS)
-    } else if (count++ % EVERY === 0) {
+      await sleep(FRAME_MS)
+    } else if (count++ % FRAMES_PER_LINE === 0) {
       const least = Math.min(...frame.agents.map(({ share }) => share))
       io.out(`${headOf(frame, loss)}; all have ${Math.floor(least * 100)} %\n`)
     }

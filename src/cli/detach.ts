@@ -1,31 +1,34 @@
 /**
  * `run --detach`: the agent as a process of its own in the background, and the line between it
- * and the command that starts it. Over that line the agent tells once how its start went; when
- * the line breaks before, whoever wanted the agent is gone, and it ends.
+ * and the command that starts it. Over that line the command sends its plan, and the agent reports
+ * once how its start went. If the line breaks before that, the command is gone, and the agent ends.
  *
  * ```ts
- * await detach(context, plan)                    // in the command: resolves when the agent has started
- * await starterOf(process.env)?.tell(answerLine) // in the agent
+ * await detach(context, plan)                  // in the command: resolves when the agent has started
+ * await starterOf(process.env)?.plan()         // in the agent: the same plan
+ * await starterOf(process.env)?.report(answer) // in the agent
  * ```
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeFolder } from '../control/folder.ts'
 import { decodeAnswer } from '../control/protocol.ts'
+import { deferred } from '../deferred.ts'
 import { Failure, toFailure } from '../errors.ts'
 import { logPath, openLog } from './log-file.ts'
 import { type Context, report } from './report.ts'
-import { argsOf, type RunPlan } from './run-plan.ts'
+import type { RunPlan } from './run-plan.ts'
 import { type StartReport, showStart } from './start-report.ts'
 
 /**
- * Milliseconds for a start. Reading a large document takes seconds, asking a daemon for a few
- * peers that are gone tens of them; a script that waits longer has been forgotten.
+ * Milliseconds for a start. Reading a large document takes seconds; asking a daemon for a few
+ * peers that are gone takes tens of seconds. A guess: no script should wait longer.
  */
 const START_MS = 120_000
 
-/** Milliseconds that an agent whose start has failed may take to end by itself. */
+/** Milliseconds that an agent may take to end by itself after its start has failed. */
 const END_MS = 10_000
 
 /** Set in the environment of a detached agent: its end of the line is node's own channel. */
@@ -40,8 +43,8 @@ export interface DetachOptions {
 }
 
 /**
- * Starts the agent of `plan` and prints its report. Rejects with the Failure that the agent had,
- * and with `timeout` where it hangs: then it has been ended.
+ * Starts the agent of `plan` and prints its report. Rejects with the Failure that the agent met,
+ * and with `timeout` if it hangs; the agent has ended by then.
  */
 export const detach = async (
   context: Context,
@@ -52,10 +55,10 @@ export const detach = async (
   const child = await launch(plan, context.io.env)
   let line: string | undefined
   try {
-    line = await hear(child, plan, startMs)
+    line = await handOver(child, plan, startMs)
     const started = decodeAnswer(line ?? (await lostLine(child, plan))) as unknown as StartReport
-    const told = { ...started, log: logPath(plan.dir) }
-    report(context, told, () => showStart(context.io, plan, told))
+    const full = { ...started, log: logPath(plan.dir) }
+    report(context, full, () => showStart(context.io, plan, full))
   } catch (error) {
     await end(child)
     throw error
@@ -67,7 +70,9 @@ export const detach = async (
 const launch = async (plan: RunPlan, env: NodeJS.ProcessEnv): Promise<ChildProcess> => {
   const log = await openLog(plan.dir)
   try {
-    return spawn(process.execPath, [...process.execArgv, PROGRAM, 'run', ...argsOf(plan)], {
+    // The options are for people who look at a list of processes: the agent acts on the plan.
+    const shown = ['run', `--swarm=${plan.swarm}`, `--data=${plan.dir}`]
+    return spawn(process.execPath, [...process.execArgv, PROGRAM, ...shown], {
       detached: true, // a session of its own: no signal of this terminal reaches it
       stdio: ['ignore', log.fd, log.fd, 'ipc'],
       env: { ...env, [MARK]: '1' },
@@ -77,20 +82,20 @@ const launch = async (plan: RunPlan, env: NodeJS.ProcessEnv): Promise<ChildProce
   }
 }
 
-/** What the agent tells; undefined when it ends without a word. */
-const hear = async (
+/** Sends the plan. Resolves with the agent's report; undefined if it ends without one. */
+const handOver = async (
   child: ChildProcess,
   plan: RunPlan,
   startMs: number,
 ): Promise<string | undefined> => {
-  let timer: NodeJS.Timeout | undefined
+  const { promise, resolve, reject } = deferred<string | undefined>()
+  child.once('message', (message) => resolve(String(message)))
+  child.once('disconnect', () => resolve(undefined)) // not `exit`, which a message may follow
+  child.once('error', (error) => reject(toFailure(error)))
+  child.send(plan, () => undefined) // an agent that cannot take it is gone: `disconnect` follows
+  const timer = setTimeout(() => reject(late(plan, startMs)), startMs)
   try {
-    return await new Promise((resolve, reject) => {
-      child.once('message', (message) => resolve(String(message)))
-      child.once('disconnect', () => resolve(undefined)) // not `exit`, which a message may follow
-      child.once('error', (error) => reject(toFailure(error)))
-      timer = setTimeout(() => reject(late(plan, startMs)), startMs)
-    })
+    return await promise
   } finally {
     clearTimeout(timer)
   }
@@ -109,12 +114,12 @@ const lostLine = async (child: ChildProcess, { dir }: RunPlan): Promise<never> =
   })
 }
 
-/** Resolves when the process is gone; one that does not go by itself is ended. */
+/** Resolves when the process has ended. One that does not end by itself is killed. */
 const end = async (child: ChildProcess): Promise<void> => {
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null
   // A process that could not be started has no id.
   if (child.pid === undefined || hasEnded()) return
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const gone = once(child, 'exit')
   if (child.connected) child.disconnect() // an agent that has not started ends by this
   const timer = setTimeout(() => child.kill('SIGKILL'), END_MS)
   await gone
@@ -123,15 +128,17 @@ const end = async (child: ChildProcess): Promise<void> => {
 
 /** The command that waits for this agent's start. */
 export interface Starter {
+  /** What this agent is to do; undefined if the command has ended before it said so. */
+  plan(): Promise<RunPlan | undefined>
   /** Hands over one line; resolves when it is on its way. */
-  tell(line: string): Promise<void>
-  /** Resolves when the command is gone, also when it has heard enough. */
+  report(line: string): Promise<void>
+  /** Resolves when the command is gone, also if it has its report. */
   readonly lost: Promise<void>
-  /** Lets the line go, so that this process may end. */
+  /** Closes the line, so that this process may end. */
   leave(): void
 }
 
-/** Undefined where nobody waits. Takes its mark out of `env`, so that no child has it. */
+/** Undefined if no command waits. Removes its mark from `env`, so that no child has it. */
 export const starterOf = (env: NodeJS.ProcessEnv): Starter | undefined => {
   const isMarked = env[MARK] !== undefined
   delete env[MARK]
@@ -141,7 +148,13 @@ export const starterOf = (env: NodeJS.ProcessEnv): Starter | undefined => {
     else resolve()
   })
   return {
-    tell: (line) =>
+    plan: () => {
+      const { promise, resolve } = deferred<RunPlan | undefined>()
+      process.once('message', (plan) => resolve(plan as RunPlan)) // from our own parent
+      void lost.then(() => resolve(undefined))
+      return promise
+    },
+    report: (line) =>
       new Promise((resolve) => {
         // A command that is gone needs no report: `lost` says so.
         if (process.connected) process.send?.(line, () => resolve())

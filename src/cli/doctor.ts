@@ -1,5 +1,5 @@
 /**
- * The command `doctor`: looks at all that `run` needs, and says what to do where it is missing.
+ * The command `doctor`: checks everything that `run` needs, and says how to provide what is missing.
  */
 import { Failure } from '../errors.ts'
 import type { Check } from './check.ts'
@@ -25,8 +25,8 @@ const showChecks = ({ io }: Context, checks: readonly Check[]): string => {
     .join('')
 }
 
-/** What a check says of itself in JSON. */
-const tell = ({ name, level, detail, hint }: Check) => ({
+/** A check in JSON. */
+const toJson = ({ name, level, detail, hint }: Check) => ({
   name,
   ok: level !== 'problem',
   level,
@@ -35,12 +35,12 @@ const tell = ({ name, level, detail, hint }: Check) => ({
 })
 
 /**
- * The exit code: 1 where something makes `run` impossible. In JSON that is an error as of any other
- * command, that of the first problem; what was looked at is in its `data`.
+ * Resolves with the exit code: 1 if a problem makes `run` impossible. In JSON that is an error like
+ * that of any other command, for the first problem; all checks are in its `data`.
  */
 export const doctor = async (context: Context, options: DoctorOptions): Promise<number> => {
   const checks = await examine(options, context.io.env)
-  const data = { checks: checks.map(tell) }
+  const data = { checks: checks.map(toJson) }
   const problems = checks.filter(({ level }) => level === 'problem')
   const [problem] = problems
   if (problem === undefined || !context.isJson) {

@@ -15,16 +15,16 @@ import type { PlacedEntry } from './batches.ts'
 import { cut, printable, showJson } from './text.ts'
 import { parseJson } from './value.ts'
 
-/** Bytes of a file with one JSON object. It is held whole, as text and as what it says: some ten times as much. */
+/** Bytes of a file with one JSON object. Text and values are both in memory: some ten times as much. */
 const MAX_JSON_BYTES = 64 * 1024 * 1024
 
-/** Bytes of a line of such an object: a list of some million items stands in one. */
+/** Bytes of one line of such an object, which may hold a list of some million items. */
 const MAX_OBJECT_LINE_BYTES = 256 * 1024 * 1024
 
-/** Columns of a line that is no entry, in a message. */
+/** Columns of a bad line that a message quotes. */
 const MAX_SHOWN_COLUMNS = 61
 
-/** The lines with their numbers, from 1. Rejects, past those before it, at one that is too long or no UTF-8. */
+/** The lines with their numbers, from 1. Rejects at a line that is too long or not UTF-8, after those before it. */
 async function* linesOf(
   input: AsyncIterable<Buffer>,
   maxBytes: number,
@@ -52,7 +52,7 @@ async function* linesOf(
   yield* take(Buffer.from('\n'))
 }
 
-/** A Failure that says where; anything else as it is. */
+/** A Failure with the place in its message; any other error unchanged. */
 const at = (place: string, error: unknown): unknown => {
   if (!isFailure(error)) return error
   const { code, message, hint } = error
@@ -86,7 +86,7 @@ const withoutUndefined = (fields: Fields): Fields =>
 
 const cutText = (text: string): string => printable(cut(text, MAX_SHOWN_COLUMNS))
 
-/** NDJSON: an entry a line; empty lines count, and are passed over. Rejects with a Failure that names the line. */
+/** NDJSON: an entry a line; empty lines count but are skipped. Rejects with a Failure that names the line. */
 export async function* readLines(input: AsyncIterable<Buffer>): AsyncGenerator<PlacedEntry> {
   for await (const [line, number] of linesOf(input, MAX_REQUEST_BYTES)) {
     if (line.trim() !== '') yield entryOf(line, `line ${number}`)
@@ -95,7 +95,7 @@ export async function* readLines(input: AsyncIterable<Buffer>): AsyncGenerator<P
 
 type Chunks = AsyncIterator<Buffer, unknown>
 
-/** What comes of it, until it ends or more than `maxBytes` have come. */
+/** The chunks until the input ends, or exceeds `maxBytes`. */
 const readSome = async (input: Chunks, maxBytes: number) => {
   const chunks: Buffer[] = []
   for (let bytes = 0; bytes <= maxBytes; ) {
@@ -131,8 +131,9 @@ const parseObject = (chunks: readonly Buffer[]): Fields => {
 }
 
 /**
- * An object has no place for more than a value, and `export` may have written any: of lists and of
- * what `set` refuses too. But that key, which most readers of JSON take for something else, is refused.
+ * An object has no room for a note on the kind, so any value may be one that `export` wrote: a list,
+ * or one that `set` refuses. `__proto__` is not raw, so that it is refused: most readers of JSON
+ * give that key a meaning of its own.
  */
 const entryIn = (key: string, value: unknown): PlacedEntry => ({
   key,
@@ -161,8 +162,8 @@ async function* readExported(input: AsyncIterable<Buffer>): AsyncGenerator<Place
 }
 
 /**
- * One JSON object. It is read whole; one that is longer than `maxBytes` only where it is as `export`
- * writes it, an entry a line. Rejects with a Failure for anything else.
+ * One JSON object, read as a whole. It may be longer than `maxBytes` only in the form that `export`
+ * writes, with an entry a line. Rejects with a Failure for anything else.
  */
 export async function* readObject(
   input: AsyncIterable<Buffer>,

@@ -15,7 +15,7 @@ export interface EntryWriter {
   readonly end: () => string
 }
 
-/** `{"key":"k","value":1}` a line, with what else is said of the entry. */
+/** `{"key":"k","value":1}` a line, with the note on its kind. */
 export const lineWriter = (): EntryWriter => ({
   entries: (entries) =>
     entries.map(([key, value, about]) => `${stringify({ key, ...about, value })}\n`).join(''),

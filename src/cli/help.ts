@@ -1,6 +1,6 @@
 /**
- * The command `help`: what there is, and how each command is used; made from the table of
- * commands. Lines are at most 80 characters long.
+ * The command `help`: lists all commands, or shows how one is used, from the table of commands.
+ * Lines are at most 80 characters long.
  *
  * ```ts
  * await help(context, COMMANDS, 'get')
@@ -20,7 +20,7 @@ const GROUPS: readonly Group[] = ['Run an agent', 'Entries', 'Watch and wait', '
 const WIDTH = 80
 
 const ABOUT =
-  'Shared maps for swarms of agents: what one writes, all have a moment later. They gossip over the Pilot Protocol (pilotctl), or over a folder on one host.'
+  'Shared maps for swarms of agents: every agent sees each write within about a second. They gossip over the Pilot Protocol (pilotctl), or over a folder on one host.'
 
 const TRY = [
   'pilot-gossip run --swarm kv --mailbox /tmp/kv --detach',
@@ -29,15 +29,15 @@ const TRY = [
 ]
 
 const AFTER: readonly Row[] = [
-  ['Agent', 'that of --data DIR or --swarm NAME, else the only one that runs;'],
-  ['', 'PILOT_GOSSIP_DATA and PILOT_GOSSIP_SWARM stand in for these.'],
-  ['Data', 'lies in ~/.local/state/pilot-gossip/SWARM, or in DIR.'],
-  ['Programs', '--json prints {"status":"ok","data":{}}, errors on standard error.'],
-  ['Exit code', '0: done. 1: it failed. 2: something in the command is wrong.'],
+  ['Agent', 'the one of --data DIR or --swarm NAME, else the only one that runs.'],
+  ['', 'PILOT_GOSSIP_DATA and PILOT_GOSSIP_SWARM are the defaults.'],
+  ['Data', 'in ~/.local/state/pilot-gossip/SWARM, or in DIR.'],
+  ['Programs', '--json prints {"status":"ok","data":{}}, and errors on standard error.'],
+  ['Exit code', '0: done. 1: failed. 2: the command line is wrong.'],
   ['More', 'pilot-gossip help COMMAND'],
 ]
 
-/** Options that many commands have: told behind a command's own. */
+/** Options that many commands have: they follow a command's own. */
 const SHARED = ['map', 'swarm', 'data']
 
 /** The text in lines of at most `width` characters; a longer word keeps its length. */
@@ -61,7 +61,7 @@ const columns = (rows: readonly Row[], least = 0): string[] => {
   )
 }
 
-/** Lines below a head, and a free line before; nothing where there are none. */
+/** Lines below a heading, after an empty line; nothing if there are no lines. */
 const part = (head: string, lines: readonly string[]): string[] =>
   lines.length === 0 ? [] : ['', head, ...lines]
 
@@ -87,7 +87,7 @@ const showAll = (commands: readonly Command[], style: Style): string[] => {
   ]
 }
 
-/** What it is; and all that it may be, where that is not said yet. */
+/** What it is, with its choices unless the text already names them. */
 const aboutOf = (one: Option | Argument): string => {
   const choices = 'choices' in one && one.choices !== undefined ? one.choices : []
   const isSaid = choices.every((choice) => one.about.includes(choice))
@@ -139,7 +139,7 @@ const describe = ({ name, group, about, args, options, examples = [] }: Command)
   examples,
 })
 
-/** Prints help for the command that is named, or for all; throws UnknownWord where it is none. */
+/** Prints help for the named command, or for all. Rejects with UnknownWord for another name. */
 export const help = async (
   context: Context,
   commands: readonly Command[],

@@ -1,5 +1,5 @@
 /**
- * The process's streams and environment, as commands see them: what a test may replace.
+ * The streams and the environment of the process, as commands see them. Tests replace them.
  *
  * ```ts
  * io.out('swarm  kv\n')
@@ -11,7 +11,7 @@ import { Failure } from '../errors.ts'
 export interface Io {
   out(text: string): void
   err(text: string): void
-  /** Is a person looking at standard output? */
+  /** Is standard output a terminal? */
   readonly isTerminal: boolean
   /** Width of the terminal in characters. */
   readonly columns: number

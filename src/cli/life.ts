@@ -1,13 +1,12 @@
 /**
- * The life of an agent in this process: it starts, serves its control socket, and stops in good
- * order when it is no longer wanted. The one part of the command line that loads Yjs and the
- * transports.
+ * The life of an agent in this process: it starts, serves its control socket, and stops cleanly on
+ * a signal or a request. The only part of the command line that loads Yjs and opens a transport.
  *
  * ```ts
  * await live(plan, {
  *   env: process.env,
  *   onStarted: (report) => io.out(showStart(io, plan, report)),
- *   onProblem: (told) => io.err(`${told.message}\n`),
+ *   onProblem: ({ message }) => io.err(`${message}\n`),
  * })
  * ```
  */
@@ -15,7 +14,6 @@ import { constants } from 'node:os'
 import { Agent } from '../agent/agent.ts'
 import type { Bridge } from '../bridge/index.ts'
 import { Farewell } from '../control/answers.ts'
-import { makeFolder } from '../control/folder.ts'
 import { ControlServer } from '../control/server.ts'
 import { serveAgent } from '../control/service.ts'
 import { deferred } from '../deferred.ts'
@@ -23,37 +21,24 @@ import { Failure, toFailure } from '../errors.ts'
 import { onceThereIsRoom } from '../fs/full-disk.ts'
 import { dataFolder } from '../store/log/data-folder.ts'
 import { Relay } from '../transports/relay.ts'
-import type { Transport } from '../transports/transport.ts'
-import { tellOwner } from './owner.ts'
+import { withOwner } from './owner.ts'
 import { removePid, writePid } from './pid-file.ts'
-import { ProblemLog, type Told } from './problems.ts'
+import { type Notice, ProblemLog } from './problems.ts'
 import type { RunPlan } from './run-plan.ts'
 import { describeStart, type StartReport } from './start-report.ts'
+import { kindNamed } from './transports.ts'
 
 export interface LifeOptions {
   readonly env: NodeJS.ProcessEnv
-  /** Resolves when nobody waits for the start any more; ignored once it has started. */
+  /** Resolves when no command waits for the start any more; ignored once the agent has started. */
   readonly abandoned?: Promise<void>
-  /** Told once, when the socket answers and messages are taken. */
+  /** Called once, when the socket answers and the transport receives. */
   readonly onStarted: (report: StartReport) => void | Promise<void>
   /** Each kind of trouble at most once a minute. */
-  readonly onProblem: (told: Told) => void
+  readonly onProblem: (notice: Notice) => void
 }
 
-const createTransport = async (
-  { transport: plan, swarm, dir: data }: RunPlan,
-  env: NodeJS.ProcessEnv,
-): Promise<Transport> => {
-  if (plan.kind === 'mailbox') {
-    const { MailboxTransport } = await import('../transports/mailbox/mailbox.ts')
-    return new MailboxTransport({ dir: plan.dir, address: plan.name })
-  }
-  const { PilotTransport } = await import('../transports/pilot/transport.ts')
-  const { pilotctl, network } = plan
-  return new PilotTransport({ swarm, pilotctl, network, env, data })
-}
-
-/** Lets y-websocket clients in; the token is taken from the environment, as arguments can be seen by all. */
+/** Serves y-websocket clients. The token comes from the environment, since every user can see arguments. */
 const createBridge = async (
   rooms: Agent,
   { bridge }: RunPlan,
@@ -71,38 +56,37 @@ const createBridge = async (
   })
 }
 
-/** What ends an agent: a signal, or somebody who asks. */
+/** What ends an agent: a signal, or a request. */
 interface Ending {
-  readonly come: Promise<void>
-  readonly ask: () => void
+  readonly requested: Promise<void>
+  readonly request: () => void
   readonly free: () => void
 }
 
 /**
- * The first SIGINT or SIGTERM ends the agent in good order, one more ends the process at once.
- * Until `free` somebody listens: execa, whose own listener ends the process where it is alone,
- * must not be.
+ * The first SIGINT or SIGTERM ends the agent cleanly, a second one ends the process at once. The
+ * listeners stay until `free`: that of execa would end the process if it were the only one.
  */
 const awaitEnding = (): Ending => {
   let isSignalled = false
-  const { promise: come, resolve: ask } = deferred<void>()
+  const { promise: requested, resolve: request } = deferred<void>()
   const take = (signal: NodeJS.Signals): void => {
     if (isSignalled) process.exit(128 + constants.signals[signal])
     isSignalled = true
-    ask()
+    request()
   }
   const signals = ['SIGINT', 'SIGTERM'] as const
   for (const signal of signals) process.on(signal, take)
   const free = (): void => {
     for (const signal of signals) process.off(signal, take)
   }
-  return { come, ask, free }
+  return { requested, request, free }
 }
 
 /**
  * Resolves when the agent has stopped: what it wrote is on disk and was pushed, socket and locks
- * are gone. Rejects with a Failure where it could not start, and when its data folder is gone. A
- * disk that is full is reported and waited for: without a lock and a log nothing can be served.
+ * are gone. Rejects with a Failure if it could not start, or if its data folder is gone. It reports
+ * a full disk and waits for space, since it cannot work without a lock and a log.
  */
 export const live = async (plan: RunPlan, options: LifeOptions): Promise<void> => {
   const problems = new ProblemLog(options.onProblem)
@@ -111,7 +95,7 @@ export const live = async (plan: RunPlan, options: LifeOptions): Promise<void> =
     hasStarted = true
     return options.onStarted(report)
   }
-  /** What an agent ends with that had started is no reason to start it again. */
+  /** The error that ended an agent after its start: it is not started again. */
   let ended: unknown
   const start = async (): Promise<void> => {
     try {
@@ -132,16 +116,18 @@ const liveOnce = async (
   plan: RunPlan,
   { env, abandoned, onStarted, onProblem }: LifeOptions,
 ): Promise<void> => {
-  const transport = new Relay(await createTransport(plan, env))
+  const kind = kindNamed(plan.transport.kind)
+  const owner = { swarm: plan.swarm, data: plan.dir, env }
+  const transport = new Relay(await kind.create(plan.transport, owner))
   let hasStarted = false
   let isStopping = false
-  /** Why it ends by itself. */
+  /** The reason if it ends by itself. */
   let gone: Failure | undefined
-  const problems = new ProblemLog((told) => {
-    // That a start is broken off is no news to who did it.
-    if (hasStarted || !isStopping) onProblem(told)
+  const problems = new ProblemLog((notice) => {
+    // Whoever cancels a start needs no report of that.
+    if (hasStarted || !isStopping) onProblem(notice)
   })
-  /** A file for people that cannot be kept is no reason to stop. */
+  /** A failure of a file that only people read does not stop the agent. */
   const attempt = async (run: (dir: string) => Promise<void>): Promise<void> => {
     try {
       await run(plan.dir)
@@ -163,28 +149,28 @@ const liveOnce = async (
         `the data folder "${plan.dir}" was removed, moved or replaced, so the agent ends`,
         { hint: 'run it again on the right folder; it gets back what its peers have' },
       )
-      ending.ask()
+      ending.request()
     },
   })
   const ending = awaitEnding()
   const started = deferred<void>()
-  const serve = serveAgent(agent, started.promise, { onStop: ending.ask, relay: transport })
+  const serve = serveAgent(agent, started.promise, { onStop: ending.request, relay: transport })
   const server = new ControlServer({
     dir: plan.dir,
-    // All else waits for the start; one that does not come to its end can be stopped, too.
+    // Other requests wait for the start. One that hangs can still be stopped.
     handle: (request) =>
       request.command === 'stop' && (request.swarm ?? plan.swarm) === plan.swarm && !hasStarted
-        ? new Farewell({ pid: process.pid, stopping: true }, ending.ask)
+        ? new Farewell({ pid: process.pid, stopping: true }, ending.request)
         : serve(request),
     onProblem: (failure) => problems.add({ type: 'transport', failure }),
   })
   void abandoned?.then(() => {
-    if (!hasStarted) ending.ask()
+    if (!hasStarted) ending.request()
   })
-  const stopped = ending.come.then(async () => {
+  const stopped = ending.requested.then(async () => {
     isStopping = true
     await server.stopListening()
-    // It may be waiting for a daemon, or for the addresses of peers.
+    // The start may wait for a daemon, or for the addresses of peers.
     if (hasStarted) return
     await transport.leave?.(0)
     await transport.close()
@@ -195,9 +181,7 @@ const liveOnce = async (
       problems.add({ type: 'bridge', failure }),
     )
     await server.open()
-    if (plan.transport.kind === 'mailbox') {
-      await makeFolder('the mailbox folder', plan.transport.dir)
-    }
+    await kind.prepare?.(plan.transport)
     await agent.start()
     for (const room of plan.rooms) await agent.openRoom(room)
     const served = await bridge?.listen()
@@ -210,7 +194,7 @@ const liveOnce = async (
     }
     await stopped
   } catch (error) {
-    if (!isStopping) throw await tellOwner(plan.dir, toFailure(error))
+    if (!isStopping) throw await withOwner(plan.dir, toFailure(error))
   } finally {
     await attempt(removePid)
     await bridge?.close()

@@ -1,6 +1,6 @@
 /**
  * The log of a detached agent: a file in its data folder to which it prints, with a time before
- * each line. Bounded: what is older than the newest megabyte or two is dropped.
+ * each line. It keeps the newest megabyte or two.
  *
  * ```ts
  * const log = await openLog('/var/lib/kv') // append to it as standard output and error
@@ -24,8 +24,8 @@ export const logPath = (dir: string): string => join(dir, 'agent.log')
 const FILE_MODE = 0o600
 
 /**
- * Opens the log for appending, and begins a new one where it is too long: the old one is
- * `agent.log.1` then. Rejects with a Failure that names the folder.
+ * Opens the log for appending. If it is too long, it becomes `agent.log.1` and a new one begins.
+ * Rejects with a Failure that names the folder.
  */
 export const openLog = async (dir: string): Promise<FileHandle> => {
   try {
@@ -43,9 +43,8 @@ export const openLog = async (dir: string): Promise<FileHandle> => {
 }
 
 /**
- * Sets the log aside where it is too long. Copied and emptied, not renamed: the agent, and one
- * that was started in vain beside it, hold the file open. In one step for this process, so that
- * none of its lines is lost.
+ * Sets the log aside if it is too long. It is copied and emptied, not renamed, since the agent, and
+ * perhaps one that failed to start, hold it open; synchronously, so that no line is lost between.
  */
 export const boundLog = async (dir: string): Promise<void> => {
   const path = logPath(dir)

@@ -1,10 +1,10 @@
 /**
- * Where a long output goes: a file that is there whole or not at all, or standard output.
+ * The destination of a long output: a file that is complete or not there at all, or standard output.
  *
  * ```ts
  * const output = await openOutput('kv.ndjson', io)
  * await output.write('{"key":"k","value":1}\n') // resolves when more may come
- * await output.finish()                         // now kv.ndjson is there; `discard` instead leaves what was
+ * await output.finish()                         // now kv.ndjson is there; `discard` leaves an earlier one
  * ```
  */
 import { once } from 'node:events'
@@ -17,7 +17,7 @@ import type { Io } from './io.ts'
 export interface Output {
   readonly write: (text: string) => Promise<void>
   readonly finish: () => Promise<void>
-  /** To be called when the end was not reached. */
+  /** Call it if the output stays incomplete. */
   readonly discard: () => Promise<void>
 }
 
@@ -27,7 +27,7 @@ const standardOutput = (io: Io): Output => ({
     if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
   },
   finish: async () => undefined,
-  discard: async () => undefined, // what was read was read
+  discard: async () => undefined, // the reader keeps what it has
 })
 
 const unusable = (file: string, error: unknown): Failure => {
@@ -41,10 +41,10 @@ const unusable = (file: string, error: unknown): Failure => {
 const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT'
 
 interface Place {
-  /** Behind all links, so that a link stays one. */
+  /** The target of all links, so that a link stays one. */
   readonly path: string
   readonly mode: number
-  /** A pipe or a device has no name that could be given to another file. */
+  /** A pipe or a device cannot be replaced by renaming another file. */
   readonly isFile: boolean
 }
 
@@ -60,7 +60,7 @@ const placeOf = async (file: string): Promise<Place> => {
   }
 }
 
-/** A signal ends the process, as ever, but takes the unfinished file with it. */
+/** A signal ends the process, as always, but first removes the incomplete file. */
 const removeOnSignal = (temporary: string): (() => void) => {
   const end = (signal: NodeJS.Signals): void => {
     rmSync(temporary, { force: true })
@@ -73,7 +73,7 @@ const removeOnSignal = (temporary: string): (() => void) => {
   }
 }
 
-/** Written under another name beside it, and renamed when it is whole and on disk. */
+/** Written under another name in the same folder, and renamed once it is complete and on disk. */
 const wholeFile = async (file: string, { path, mode }: Place): Promise<Output> => {
   const temporary = `${path}.${process.pid}.tmp`
   const handle = await open(temporary, 'wx', mode)
@@ -108,7 +108,7 @@ const plainFile = (handle: FileHandle): Output => ({
   discard: () => handle.close(),
 })
 
-/** Standard output for `-`. Rejects with a Failure where the file cannot be made. */
+/** Standard output for `-`. Rejects with a Failure if the file cannot be created. */
 export const openOutput = async (file: string, io: Io): Promise<Output> => {
   if (file === '-') return standardOutput(io)
   try {

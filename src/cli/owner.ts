@@ -1,11 +1,11 @@
 /**
- * Who works on a data folder, as its locks tell. There are two of them: the control socket's,
- * taken first and given back last, so that nobody removes a socket that is still in use; and the
- * writer identity's, which guards folders of programs that open an agent without a socket.
+ * The process that works on a data folder, according to its two locks. That of the control socket
+ * is taken first and released last, so that no other agent removes a socket in use. That of the
+ * writer's identity also guards the folder of a program whose agent has no socket.
  *
  * ```ts
- * (await ownerOf('/var/lib/kv'))?.pid // of an agent that lives there
- * throw await tellOwner('/var/lib/kv', failure)
+ * (await ownerOf('/var/lib/kv'))?.pid // of the agent that runs there
+ * throw await withOwner('/var/lib/kv', failure)
  * ```
  */
 import { join } from 'node:path'
@@ -16,12 +16,12 @@ import { type Owner, readOwner } from '../fs/lock.ts'
 const SOCKET_LOCK = 'agent.lock'
 const WRITER_LOCK = 'lock'
 
-/** The living process of this host that runs an agent with a socket there; undefined where none does. */
+/** The live process on this host that runs an agent with a socket there; undefined if there is none. */
 export const ownerOf = (dir: string): Promise<Owner | undefined> =>
   readOwner(join(dir, SOCKET_LOCK))
 
-/** The failure to start on a folder: where another process has it, told with its id and what to do. */
-export const tellOwner = async (dir: string, failure: Failure): Promise<Failure> => {
+/** The failure to start on a folder, with the id of the process that has it, if one does. */
+export const withOwner = async (dir: string, failure: Failure): Promise<Failure> => {
   if (failure.code !== 'already_exists') return failure
   const agent = await ownerOf(dir)
   if (agent && agent.pid !== process.pid) {
@@ -41,5 +41,5 @@ export const tellOwner = async (dir: string, failure: Failure): Promise<Failure>
       cause: failure,
     })
   }
-  return failure // somebody else's name in the mailbox, or an agent in another container
+  return failure // another agent has the name in the mailbox, or runs in another container
 }

@@ -1,6 +1,5 @@
 /**
- * What was meant by a word that means nothing: one that is spelled nearly so, or another
- * word for it.
+ * Guesses the known word that an unknown one stands for: a similar spelling, or a synonym.
  *
  * ```ts
  * guess('lits', [{ name: 'list' }, { name: 'set' }]) // ['list']
@@ -8,15 +7,15 @@
  * ```
  */
 
-/** Of a word of that many letters one may be wrong; of twice as many two. A guess: typing errors are mostly one. */
+/** One wrong letter is allowed for each of these. A guess: most typing errors are a single letter. */
 const LETTERS_PER_ERROR = 3
 
-/** More errors make another word. */
+/** More errors would match an unrelated word. */
 const MAX_ERRORS = 3
 
 /**
- * Letters to add, to remove, to change or to swap with their neighbour, until one word is the
- * other (optimal string alignment distance).
+ * The number of letters to add, remove, change or swap with their neighbour to turn one word into
+ * the other (optimal string alignment distance).
  */
 const distance = (from: string, to: string): number => {
   let before: number[] = []
@@ -37,11 +36,11 @@ const distance = (from: string, to: string): number => {
 
 export interface Known {
   readonly name: string
-  /** Other words for it. */
+  /** Words that people try for it. */
   readonly synonyms?: readonly string[]
 }
 
-/** The nearest names, all equally near; none where nothing is near. */
+/** The nearest names, all equally near; none if no name is near. */
 export const guess = (word: string, known: readonly Known[]): readonly string[] => {
   const meant = known.filter(({ synonyms = [] }) => synonyms.includes(word.toLowerCase()))
   if (meant.length > 0) return meant.map(({ name }) => name)

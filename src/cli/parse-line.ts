@@ -1,6 +1,6 @@
 /**
- * From the words of a command line to a command with its arguments and options. Nothing is
- * guessed: a word that means nothing is a Failure (invalid_argument).
+ * Parses the words of a command line into a command with its arguments and options. It guesses
+ * nothing: an unknown word is a Failure (invalid_argument).
  *
  * ```ts
  * parseLine(COMMANDS, ['get', 'k', '--map', 'm'])
@@ -33,7 +33,7 @@ export interface Line {
   readonly options: Readonly<Record<string, Value>>
 }
 
-/** A word that means nothing here, and those that would; another file finds the nearest. */
+/** An unknown word, with those that are known; `parse-guess.ts` finds the nearest. */
 export class UnknownWord extends Failure {
   readonly word: string
   readonly known: readonly Pick<Command, 'name' | 'synonyms'>[]
@@ -45,7 +45,7 @@ export class UnknownWord extends Failure {
   }
 }
 
-/** A value such as -5 is no option: none is a digit. */
+/** A value such as -5 is not an option: no option is a digit. */
 const NEGATIVE = /^-(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 
 const invalid = (message: string, hint: string): Failure =>
@@ -59,8 +59,8 @@ export const findCommand = (commands: readonly Command[], name: string): Command
 }
 
 /**
- * Which options take a value: those of all commands, since an option may stand before the
- * command. One name takes a value everywhere or nowhere.
+ * The options that take a value, of all commands, since an option may precede its command. A name
+ * takes a value in every command that has it, or in none.
  */
 const optionTypes = (commands: readonly Command[]) => {
   const types: Record<string, { type: 'string' | 'boolean'; short?: string }> = {
@@ -86,10 +86,10 @@ interface Found {
   readonly isInline: boolean
 }
 
-/** Words without dashes, and options; what they mean is not looked at. */
+/** Splits the line into plain words and options, without their meaning. */
 const split = (commands: readonly Command[], words: readonly string[]) => {
   const { tokens } = parseArgs({
-    // Negative numbers are hidden from the parser, to which they are options; `words` has them.
+    // Negative numbers are hidden from the parser, which would take them for options.
     args: words.map((word) => (NEGATIVE.test(word) ? 'number' : word)),
     options: optionTypes(commands),
     strict: false,
@@ -104,7 +104,7 @@ const split = (commands: readonly Command[], words: readonly string[]) => {
     const isInline = token.inlineValue === true
     found.push({
       name,
-      // Of letters behind one dash the whole word is told.
+      // Of several letters after one dash, errors quote the whole word.
       word: rawName.startsWith('--') ? rawName : words[index]!,
       value: value === undefined || isInline ? value : words[index + 1],
       isInline,
@@ -119,7 +119,7 @@ const checkChoice = (what: string, value: string, choices?: readonly string[]): 
   throw invalid(`${what} "${value}" is not usable`, `give ${all}`)
 }
 
-/** The value of an option. Throws a Failure where it has none, or one that it may not have. */
+/** The value of an option. Throws a Failure if it is missing, or not allowed. */
 const readValue = (option: Option, { word, value, isInline }: Found): string | true => {
   if (!isValued(option)) {
     if (!isInline) return true
@@ -170,7 +170,7 @@ const readOptions = (command: Command, found: readonly Found[], commands: readon
   return options
 }
 
-/** Throws a Failure where there are too few or too many, or one that may not be. */
+/** Throws a Failure if there are too few or too many arguments, or one is not allowed. */
 const checkArgs = (command: Command, args: readonly string[]): void => {
   const usage = `usage: pilot-gossip ${usageOf(command)}`
   const missing = command.args[args.length]
@@ -184,7 +184,7 @@ const checkArgs = (command: Command, args: readonly string[]): void => {
   }
 }
 
-/** Throws a Failure (invalid_argument) for a line that is not usable, UnknownWord among them. */
+/** Throws a Failure (invalid_argument), UnknownWord for one, for a line that is not usable. */
 export const parseLine = (commands: readonly Command[], words: readonly string[]): Line => {
   const { plain, found } = split(commands, words)
   const asks = (name: string): boolean => found.some((one) => one.name === name)

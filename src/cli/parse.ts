@@ -9,16 +9,16 @@ import { Failure } from '../errors.ts'
 
 const MS_PER_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
 
-/** Milliseconds. Ten rounds a second keep a processor busy with pilotctl alone. */
+/** Milliseconds. Ten rounds a second keep a processor busy with pilotctl processes. */
 const MIN_INTERVAL_MS = 100
 
-/** Milliseconds. A day: whoever wants to repair less often than that wants no gossip. */
+/** Milliseconds: a day. A guess; rarer rounds would repair almost nothing. */
 const MAX_INTERVAL_MS = 86_400_000
 
-/** Each costs a process a round; a swarm that wants more wants a broadcast. */
+/** Each peer costs a process in every round. A guess; beyond it a broadcast is cheaper. */
 const MAX_FANOUT = 1_000
 
-/** A Pilot network's id has 16 bits; 0 is the backbone, where everyone is. */
+/** The id of a Pilot network has 16 bits; 0 is the backbone, which contains every node. */
 const MAX_NETWORK = 65_535
 
 const invalid = (option: string, text: string, hint: string): Failure =>

@@ -1,5 +1,5 @@
 /**
- * The peers of an agent as a table: the commands `peers` and `status` say the same of them.
+ * The peers of an agent as a table, for the commands `peers` and `status`.
  *
  * ```ts
  * showPeers(io, agent.peers(), Date.now())
@@ -22,10 +22,10 @@ export const showAge = (time: string | null, now: number): string => {
     : `${count(Math.floor(seconds / 86_400), 'day')} ago`
 }
 
-/** Failures of a send that say that nobody is there, not that the way is bad. */
+/** Codes of a failed send that mean that the peer is gone, not that the network is bad. */
 const GONE: ReadonlySet<string> = new Set(['not_found', 'not_running'])
 
-/** What is most worth knowing of a peer. `pending`: it has told no state since ours was changed. */
+/** The state of a peer in one word. `pending`: it has not reported its state since the last change here. */
 const stateOf = ({ failures, failure, lastHeard, inSync }: PeerStatus): string => {
   if (failures > 0) return failure && GONE.has(failure.code) ? 'gone' : 'failing'
   if (lastHeard === null) return 'not heard'
@@ -49,7 +49,7 @@ export const showPeers = (io: Io, peers: readonly PeerStatus[], now: number): st
   return shown + peers.map(showFailure).join('')
 }
 
-/** A line below the table for each peer that fails: why, and what to do. */
+/** A line below the table for a peer that fails: the reason, and what to do. */
 const showFailure = ({ address, failure }: PeerStatus): string => {
   if (!failure) return ''
   const { message, hint } = failure

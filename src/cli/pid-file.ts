@@ -1,7 +1,7 @@
 /**
  * `agent.pid` in the data folder: the process id of the agent, for people and supervisors. It is
- * there from when the agent has started until it stops in good order. After a `kill -9` it is
- * stale, so nothing here believes it: commands ask at the socket, and the locks know who lives.
+ * there from the end of the start until a clean stop. A `kill -9` leaves it stale, so no command
+ * relies on it: commands ask at the socket, and the locks name the live process.
  *
  * ```ts
  * await writePid(dir) // "123\n"
@@ -16,7 +16,7 @@ export const pidPath = (dir: string): string => join(dir, 'agent.pid')
 
 const own = (): string => `${process.pid}\n`
 
-/** In one step: a reader finds a whole number or no file. Rejects with a Failure. */
+/** Written in one step: a reader finds a complete file or none. Rejects with a Failure. */
 export const writePid = async (dir: string): Promise<void> => {
   const path = pidPath(dir)
   const made = `${path}.tmp`
@@ -24,19 +24,19 @@ export const writePid = async (dir: string): Promise<void> => {
     await writeFile(made, own(), { mode: 0o644 })
     await rename(made, path)
   } catch (error) {
-    await rm(made, { force: true }).catch(() => undefined) // the first error is the one to tell
+    await rm(made, { force: true }).catch(() => undefined) // the first error is the one to report
     throw toDiskFailure(error, `write "${path}"`)
   }
 }
 
-/** Removes the file where it is of this process. Rejects with a Failure. */
+/** Removes the file if it belongs to this process. Rejects with a Failure. */
 export const removePid = async (dir: string): Promise<void> => {
   const path = pidPath(dir)
   try {
     if ((await readFile(path, 'utf8')) === own()) await rm(path, { force: true })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    // A data folder that could not be made holds none.
+    // If the data folder could not be made, there is no file.
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw toDiskFailure(error, `remove "${path}"`)
   }
 }

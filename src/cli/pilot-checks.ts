@@ -1,4 +1,4 @@
-/** The checks of `doctor` that ask `pilotctl`: loaded only where Pilot is to be used. */
+/** The checks of `doctor` that ask `pilotctl`, loaded only if Pilot is to be checked. */
 import { access, constants } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -12,21 +12,21 @@ import { heardBy, type RunningAgent } from './agent-checks.ts'
 import { type Check, MAX_SHOWN, problemOf } from './check.ts'
 import { count } from './text.ts'
 
-/** Milliseconds for a call: it takes 20, and one that asks the registry some hundred. */
+/** Milliseconds for a call. It takes 20; one that asks the registry takes some hundred. */
 const TIMEOUT_MS = 5_000
 
-/** Milliseconds for an echo packet. A live node takes up to one second and a half, key exchange included. */
+/** Milliseconds for an echo packet. A live node takes up to 1.5 seconds, key exchange included. */
 const TRY_MS = 3_000
 
-/** Peers that are tried, at once: one that answers is enough. */
-const MOST_TRIED = 4
+/** Peers that are tried at the same time: one that answers is enough. */
+const MAX_TRIED = 4
 
 export interface PilotOptions {
   readonly pilotctl: string | undefined
   readonly swarm: string | undefined
-  /** pilotctl's, which finds daemon and inbox by it. */
+  /** The environment of pilotctl, which finds daemon and inbox by it. */
   readonly env: NodeJS.ProcessEnv
-  /** Those that run over it. */
+  /** The agents that run over Pilot. */
   readonly agents: readonly RunningAgent[]
 }
 
@@ -69,7 +69,7 @@ const checkInbox = async (dir: string): Promise<Check> => {
   }
 }
 
-/** Why that node does not answer; undefined where it does, and where this pilotctl cannot ask it. */
+/** Why that node does not answer; undefined if it does, or if this pilotctl cannot ask it. */
 const whySilent = async (ask: Ask, address: string): Promise<string | undefined> => {
   try {
     return readPingError(await ask(commands.ping(address, TRY_MS)))
@@ -79,7 +79,7 @@ const whySilent = async (ask: Ask, address: string): Promise<string | undefined>
   }
 }
 
-/** Peers that are there, of which the first few are tried unless the agent hears some. */
+/** Peers were found. The first few are tried, unless the agent receives from some. */
 const tryPeers = async (
   ask: Ask,
   detail: string,
@@ -88,7 +88,7 @@ const tryPeers = async (
 ): Promise<Check> => {
   const name = 'peers'
   if (heard.length > 0) return { name, level: 'ok', detail }
-  const tried = await Promise.all(peers.slice(0, MOST_TRIED).map((peer) => whySilent(ask, peer)))
+  const tried = await Promise.all(peers.slice(0, MAX_TRIED).map((peer) => whySilent(ask, peer)))
   const [why] = tried
   if (why === undefined || tried.includes(undefined)) return { name, level: 'ok', detail }
   return {
@@ -116,7 +116,7 @@ const checkPeers = async (
     if (others.length > 0) {
       return tryPeers(ask, `${told}, of the swarm "${swarm}": ${shown(others)}`, others, heard)
     }
-    // It needs no trust of ours to be reached by others.
+    // Other nodes can reach this one without its trust.
     if (heard.length > 0) {
       return { name, level: 'ok', detail: `${told}; the agent hears ${shown(heard)}` }
     }
@@ -142,7 +142,7 @@ const checkTag = async (ask: Ask, self: NodeInfo, swarm: string): Promise<Check>
   }
 }
 
-/** Never rejects; what cannot be asked since something before it is missing is left out. */
+/** Never rejects. What cannot be checked because an earlier check failed is left out. */
 export const checkPilot = async (options: PilotOptions): Promise<Check[]> => {
   const pilotctl = new Pilotctl({ program: options.pilotctl, env: options.env })
   const ask: Ask = (args) => pilotctl.ask(args, { timeoutMs: TIMEOUT_MS })

@@ -1,30 +1,30 @@
 /**
- * Tells a person of an agent's troubles without drowning them: each kind at most once a
- * minute, then with the number of those that were passed over.
+ * Reports an agent's troubles to a person: each kind at most once a minute, with the number of
+ * those that were left out.
  *
  * ```ts
- * const problems = new ProblemLog((told) => io.err(`${told.message}\n`))
+ * const problems = new ProblemLog(({ message }) => io.err(`${message}\n`))
  * new Agent({ …, onProblem: (problem) => problems.add(problem) })
  * ```
  */
 import type { Problem as AgentProblem } from '../agent/agent.ts'
 import { type Failure, toFailure } from '../errors.ts'
 
-/** Milliseconds. A dead peer fails many times a minute; more lines tell no more. */
-const QUIET_MS = 60_000
+/** Milliseconds between two reports of a kind. A dead peer fails many times a minute; more lines say no more. */
+const MIN_BETWEEN_MS = 60_000
 
-/** The agent's, and those of the bridge beside it. */
+/** A problem of the agent, or of its bridge. */
 export type Problem = AgentProblem | { readonly type: 'bridge'; readonly failure: Failure }
 
-export interface Told {
+export interface Notice {
   readonly code: string
   readonly message: string
   readonly hint: string | undefined
-  /** Troubles of the kind since the last that was told, this one included. */
+  /** Problems of the kind since the last notice, this one included. */
   readonly count: number
 }
 
-/** The kind of a problem: few in number, whatever peers send. */
+/** The kind of a problem. There are few, whatever peers send. */
 const kindOf = (problem: Problem): string => {
   switch (problem.type) {
     case 'transport':
@@ -41,13 +41,13 @@ const kindOf = (problem: Problem): string => {
   }
 }
 
-const ofFailure = ({ code, message, hint }: Failure, prefix: string): Omit<Told, 'count'> => ({
+const ofFailure = ({ code, message, hint }: Failure, prefix: string): Omit<Notice, 'count'> => ({
   code,
   message: `${prefix}${message}`,
   hint,
 })
 
-const describe = (problem: Problem): Omit<Told, 'count'> => {
+const describe = (problem: Problem): Omit<Notice, 'count'> => {
   switch (problem.type) {
     case 'transport':
     case 'store':
@@ -83,14 +83,14 @@ const describe = (problem: Problem): Omit<Told, 'count'> => {
 }
 
 export class ProblemLog {
-  readonly #tell: (told: Told) => void
+  readonly #report: (notice: Notice) => void
   readonly #now: () => number
-  /** Of each kind: when it was told last, and how many came since. */
-  readonly #kinds = new Map<string, { told: number; passed: number }>()
+  /** For each kind: when it was last reported, and how many came since. */
+  readonly #kinds = new Map<string, { reportedAt: number; omitted: number }>()
 
-  /** `now`: milliseconds, monotonic. */
-  constructor(tell: (told: Told) => void, now: () => number = () => performance.now()) {
-    this.#tell = tell
+  /** `now`: milliseconds of a monotonic clock. */
+  constructor(report: (notice: Notice) => void, now: () => number = () => performance.now()) {
+    this.#report = report
     this.#now = now
   }
 
@@ -98,11 +98,11 @@ export class ProblemLog {
     const kind = kindOf(problem)
     const now = this.#now()
     const seen = this.#kinds.get(kind)
-    if (seen && now - seen.told < QUIET_MS) {
-      seen.passed++
+    if (seen && now - seen.reportedAt < MIN_BETWEEN_MS) {
+      seen.omitted++
       return
     }
-    this.#kinds.set(kind, { told: now, passed: 0 })
-    this.#tell({ ...describe(problem), count: (seen?.passed ?? 0) + 1 })
+    this.#kinds.set(kind, { reportedAt: now, omitted: 0 })
+    this.#report({ ...describe(problem), count: (seen?.omitted ?? 0) + 1 })
   }
 }

@@ -20,13 +20,12 @@ import {
 } from '../control/commands.ts'
 import type { Command, Run, Shape } from './grammar.ts'
 import { onLine, REQUESTS } from './requests.ts'
+import { CHECK_OPTIONS, KIND_OPTION, TRANSPORT_OPTIONS } from './transports.ts'
 
 /** A command that no agent answers. The compiler checks that `load` takes the options declared here. */
 const command = <const O extends Options>(
   shape: Shape<O> & { readonly load: () => Promise<Run<Given<O>>> },
 ): Command => shape as unknown as Command // the parser makes options of exactly this form
-
-const pilotctl = { value: 'PATH', about: 'the pilotctl program (default: pilotctl)' } as const
 
 const run = command({
   name: 'run',
@@ -43,18 +42,11 @@ const run = command({
     },
     detach: { about: 'go to the background as soon as it runs' },
     data: { value: 'DIR', about: 'data folder (default: a folder of the swarm)' },
-    transport: {
-      value: 'KIND',
-      about: 'default: pilot, or mailbox with --mailbox',
-      choices: ['pilot', 'mailbox'],
-    },
-    mailbox: { value: 'DIR', about: 'gossip over this folder, without Pilot' },
-    name: { value: 'NAME', about: "own name there (default: from the data folder's path)" },
+    transport: KIND_OPTION,
+    ...TRANSPORT_OPTIONS,
     fanout: { value: 'N', about: 'peers that each push goes to (default: 3)' },
     'max-value': { value: 'SIZE', about: 'longest value that may be written (default: 8MiB)' },
     interval: { value: 'TIME', about: 'between two rounds: 500ms, 5s, 1m (default: 5s)' },
-    pilotctl,
-    network: { value: 'ID', about: 'a Pilot network whose members are all in the swarm' },
     room: { value: 'NAME', about: 'another document to share; repeatable', isList: true },
     ws: { value: 'PORT', about: 'serve y-websocket clients: ws://127.0.0.1:PORT/ROOM' },
     'ws-host': { value: 'HOST', about: 'address to listen on (default: 127.0.0.1)' },
@@ -86,8 +78,7 @@ const doctor = command({
   options: {
     swarm: { value: 'NAME', about: 'the agent of that swarm' },
     data: { value: 'DIR', about: 'the agent with that data folder' },
-    pilotctl,
-    mailbox: { value: 'DIR', about: 'check this folder instead of Pilot' },
+    ...CHECK_OPTIONS,
   },
   examples: ['pilot-gossip doctor --swarm kv', 'pilot-gossip doctor --mailbox /tmp/kv'],
   synonyms: ['check', 'diagnose'],

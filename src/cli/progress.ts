@@ -1,24 +1,24 @@
 /**
- * How far long work is, for a person who watches standard error; silent for everybody else, and
- * for work that is soon over.
+ * The progress of long work, for a person who watches standard error. It is silent for programs,
+ * and for work that ends soon.
  *
  * ```ts
- * const progress = new Progress('lines', { isShown: true, tell: io.err, now: () => performance.now() })
+ * const progress = new Progress('lines', { isShown: true, print: io.err, now: () => performance.now() })
  * progress.at(1_500_000) // '1,500,000 lines, 92,000 a second', on the same line each time
- * progress.end()         // the line is free for what comes next
+ * progress.end()         // clears that line
  * ```
  */
 
-/** Milliseconds until the first word: what is over by then needs none. */
+/** Milliseconds until the first report: work that ends before needs none. */
 const FIRST_MS = 1_000
 
-/** Milliseconds between two words: more often nobody can read. */
+/** Milliseconds between two reports: nobody can read faster. */
 const BETWEEN_MS = 250
 
 export interface ProgressOptions {
   readonly isShown: boolean
-  readonly tell: (text: string) => void
-  /** Milliseconds of a clock that never goes back. */
+  readonly print: (text: string) => void
+  /** Milliseconds of a monotonic clock. */
   readonly now: () => number
 }
 
@@ -29,7 +29,7 @@ export class Progress {
   readonly #options: ProgressOptions
   readonly #start: number
   #next: number
-  #hasTold = false
+  #hasPrinted = false
 
   constructor(things: string, options: ProgressOptions) {
     this.#things = things
@@ -39,17 +39,17 @@ export class Progress {
   }
 
   at(count: number): void {
-    const { isShown, tell, now } = this.#options
+    const { isShown, print, now } = this.#options
     const time = isShown ? now() : 0
     if (!isShown || time < this.#next) return
     const rate = count / ((time - this.#start) / 1_000)
-    tell(`\r\x1b[K${grouped(count)} ${this.#things}, ${grouped(rate)} a second`)
-    this.#hasTold = true
+    print(`\r\x1b[K${grouped(count)} ${this.#things}, ${grouped(rate)} a second`)
+    this.#hasPrinted = true
     this.#next = time + BETWEEN_MS
   }
 
   end(): void {
-    if (this.#hasTold) this.#options.tell('\r\x1b[K')
-    this.#hasTold = false
+    if (this.#hasPrinted) this.#options.print('\r\x1b[K')
+    this.#hasPrinted = false
   }
 }

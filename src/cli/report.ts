@@ -1,6 +1,6 @@
 /**
- * What a command prints: its result on standard output, or its failure on standard error;
- * each for people, or as JSON in the form of `pilotctl`.
+ * What a command prints: its result on standard output, or its failure on standard error. Each is
+ * for people, or JSON in the form of `pilotctl`.
  *
  * ```ts
  * report(context, { key: 'k', value: 1 }, () => '1\n')
@@ -16,11 +16,11 @@ export interface Context {
   readonly isJson: boolean
 }
 
-/** Prints `data` as JSON, or what `show` makes of it. */
+/** Prints `data` as JSON, or the text that `show` returns. */
 export const report = ({ io, isJson }: Context, data: unknown, show: () => string): void =>
   io.out(isJson ? encodeAnswer(data) : show())
 
-/** `data` is what is known all the same; it is for programs. */
+/** `data`, only in JSON, is the part of the result that is known despite the failure. */
 export const reportFailure = ({ io, isJson }: Context, failure: Failure, data?: unknown): void => {
   const hint = failure.hint === undefined ? '' : `hint: ${printable(failure.hint)}\n`
   io.err(
@@ -28,5 +28,5 @@ export const reportFailure = ({ io, isJson }: Context, failure: Failure, data?: 
   )
 }
 
-/** 2: the caller must change what was given. 1: it failed all the same. */
+/** 2: the caller must change the command line. 1: it failed for another reason. */
 export const exitCodeOf = ({ code }: Failure): number => (code === 'invalid_argument' ? 2 : 1)

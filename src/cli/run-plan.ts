@@ -1,32 +1,28 @@
 /**
- * What `run` is to do, worked out from its options and the environment; nothing is started here.
+ * What `run` is to do, worked out from its options and the environment. A plan is JSON, and means
+ * the same in any working folder and environment: `--detach` sends it to the agent's process.
  *
  * ```ts
  * planRun({ swarm: 'kv', mailbox: '/tmp/kv' }, process.env).transport
  * // { kind: 'mailbox', dir: '/tmp/kv', name: 'agent-1b2c3d4e' }
  * ```
  */
-import { createHash } from 'node:crypto'
-import { resolve } from 'node:path'
 import { checkRoomName, MAX_ROOMS } from '../agent/room-name.ts'
 import { defaultFolder } from '../control/folder.ts'
 import { Failure } from '../errors.ts'
 import { MAX_VALUE_BYTES } from '../maps/value-limit.ts'
-import { parseBytes, parseDuration, parseFanout, parseNetwork } from './parse.ts'
+import { parseBytes, parseDuration, parseFanout } from './parse.ts'
 import { namedFolder, optionOr } from './target.ts'
+import { planTransport, type TransportOptions, type TransportPlan } from './transports.ts'
 
-export interface RunOptions {
+export interface RunOptions extends TransportOptions {
   readonly swarm?: string
   readonly peer?: readonly string[]
   readonly transport?: string
-  readonly mailbox?: string
-  readonly name?: string
   readonly fanout?: string
   readonly interval?: string
   readonly 'max-value'?: string
   readonly data?: string
-  readonly pilotctl?: string
-  readonly network?: string
   readonly detach?: boolean
   readonly room?: readonly string[]
   readonly ws?: string
@@ -35,13 +31,9 @@ export interface RunOptions {
   readonly 'ws-read-only'?: boolean
 }
 
-export type TransportPlan =
-  | { readonly kind: 'mailbox'; readonly dir: string; readonly name: string }
-  | { readonly kind: 'pilot'; readonly pilotctl?: string; readonly network?: number }
-
-/** How editors may join by y-websocket. */
+/** How y-websocket clients may connect. */
 export interface BridgePlan {
-  /** 0: any that is free. */
+  /** 0: any free port. */
   readonly port: number
   readonly host?: string
   readonly origins: readonly string[]
@@ -52,11 +44,11 @@ export interface RunPlan {
   readonly swarm: string
   /** The data folder. */
   readonly dir: string
-  /** Is it the one that commands take for `--swarm`? */
+  /** Is it the folder that `--swarm` alone means? */
   readonly isDefaultDir: boolean
   readonly peers: readonly string[]
   readonly transport: TransportPlan
-  /** Opened beside the swarm's own document. */
+  /** Documents to open besides the swarm's own. */
   readonly rooms: readonly string[]
   readonly bridge?: BridgePlan
   readonly config: { readonly fanout?: number; readonly intervalMs?: number }
@@ -67,40 +59,7 @@ export interface RunPlan {
 const invalid = (message: string, hint: string): Failure =>
   new Failure('invalid_argument', message, { hint })
 
-/** The same for each start on that folder, so that what waits in the mailbox is read. */
-export const mailboxName = (dir: string): string =>
-  `agent-${createHash('sha256').update(dir).digest('hex').slice(0, 8)}`
-
-const kindOf = ({ transport, mailbox }: RunOptions): 'mailbox' | 'pilot' => {
-  const kind = transport ?? (mailbox === undefined ? 'pilot' : 'mailbox')
-  if (kind === 'mailbox' || kind === 'pilot') return kind
-  throw invalid(`--transport "${kind}" is not usable`, 'give pilot or mailbox')
-}
-
-const planTransport = (options: RunOptions, dir: string): TransportPlan => {
-  const { mailbox, name, pilotctl, network } = options
-  const kind = kindOf(options)
-  const strangers = kind === 'mailbox' ? { pilotctl, network } : { mailbox, name }
-  for (const [option, value] of Object.entries(strangers)) {
-    if (value !== undefined) {
-      throw invalid(`--${option} means nothing to the ${kind} transport`, `leave --${option} out`)
-    }
-  }
-  if (kind === 'mailbox') {
-    if (!mailbox) {
-      throw invalid('the mailbox transport needs a folder', 'add --mailbox DIR')
-    }
-    return { kind, dir: resolve(mailbox), name: name ?? mailboxName(dir) }
-  }
-  if (pilotctl === '') throw invalid('--pilotctl is empty', 'give its path')
-  return {
-    kind,
-    ...(pilotctl !== undefined && { pilotctl }),
-    ...(network !== undefined && { network: parseNetwork('--network', network) }),
-  }
-}
-
-const MOST_PORT = 65_535
+const MAX_PORT = 65_535
 
 const planBridge = (options: RunOptions): BridgePlan | undefined => {
   const {
@@ -115,8 +74,8 @@ const planBridge = (options: RunOptions): BridgePlan | undefined => {
     return undefined
   }
   const port = /^\d{1,5}$/.test(ws) ? Number(ws) : Number.NaN
-  if (!(port <= MOST_PORT)) {
-    throw invalid(`--ws "${ws}" is not a port`, `give 1 to ${MOST_PORT}, or 0 for any that is free`)
+  if (!(port <= MAX_PORT)) {
+    throw invalid(`--ws "${ws}" is not a port`, `give 1 to ${MAX_PORT}, or 0 for any free port`)
   }
   if (host === '') throw invalid('--ws-host is empty', 'give an address of this host')
   return { port, ...(host !== undefined && { host }), origins, readOnly }
@@ -154,42 +113,6 @@ export const planRun = (options: RunOptions, env: NodeJS.ProcessEnv): RunPlan =>
   }
 }
 
-/**
- * The options that give this plan whatever the working folder and the environment are. The
- * pilotctl program is looked up in PATH where its name is no path.
- */
-export const argsOf = (plan: RunPlan): string[] => {
-  const { swarm, dir, peers, transport, rooms, bridge, config, maxValueBytes } = plan
-  const { fanout, intervalMs } = config
-  const more =
-    transport.kind === 'mailbox'
-      ? { mailbox: transport.dir, name: transport.name }
-      : {
-          pilotctl: transport.pilotctl && programPath(transport.pilotctl),
-          network: transport.network,
-        }
-  const named = {
-    swarm,
-    data: dir,
-    transport: transport.kind,
-    ...more,
-    fanout,
-    interval: intervalMs && `${intervalMs}ms`,
-    'max-value': maxValueBytes,
-    ws: bridge?.port,
-    'ws-host': bridge?.host,
-  }
-  return [
-    ...Object.entries(named)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => `--${name}=${value}`),
-    ...peers.map((peer) => `--peer=${peer}`),
-    ...rooms.map((room) => `--room=${room}`),
-    ...(bridge?.origins ?? []).map((origin) => `--ws-origin=${origin}`),
-    ...(bridge?.readOnly ? ['--ws-read-only'] : []),
-  ]
-}
-
 /** Each once. */
 const planRooms = (names: readonly string[]): readonly string[] => {
   const rooms = [...new Set(names.map(checkRoomName))]
@@ -199,6 +122,3 @@ const planRooms = (names: readonly string[]): readonly string[] => {
     `give it ${MAX_ROOMS} times at most; clients open rooms, too`,
   )
 }
-
-const programPath = (program: string): string =>
-  program.includes('/') ? resolve(program) : program

@@ -1,6 +1,6 @@
 /**
- * The command `run`: an agent until a signal or `stop` ends it, in the foreground; or, with
- * `--detach`, in the background, where it prints to a log.
+ * The command `run`: an agent that runs until a signal or `stop` ends it, in the foreground. With
+ * `--detach` it runs in the background and prints to a log.
  *
  * ```ts
  * await run(context, [], { swarm: 'kv', mailbox: '/tmp/kv', detach: true })
@@ -10,31 +10,31 @@ import { encodeAnswer, encodeFailure } from '../control/protocol.ts'
 import { type Failure, toFailure } from '../errors.ts'
 import { detach, type Starter, starterOf } from './detach.ts'
 import { boundLog, stampLines } from './log-file.ts'
-import type { Told } from './problems.ts'
+import type { Notice } from './problems.ts'
 import { type Context, exitCodeOf, report } from './report.ts'
-import { planRun, type RunOptions, type RunPlan } from './run-plan.ts'
+import { planRun, type RunOptions } from './run-plan.ts'
 import { showStart } from './start-report.ts'
 import { printable } from './text.ts'
 
-/** Ends well after a signal; rejects with a Failure where the agent could not start. */
+/** Resolves with 0 after a signal; rejects with a Failure if the agent could not start. */
 export const run = async (
   context: Context,
   _args: readonly string[],
   options: RunOptions,
 ): Promise<number> => {
   const { io } = context
+  const starter = starterOf(io.env)
+  if (starter) return runDetached(context, starter)
   const plan = planRun(options, io.env)
   if (options.detach === true) {
     await detach(context, plan)
     return 0
   }
-  const starter = starterOf(io.env)
-  if (starter) return runDetached(context, plan, starter)
   const { live } = await import('./life.ts')
   await live(plan, {
     env: io.env,
     onStarted: (started) => report(context, started, () => showStart(io, plan, started)),
-    onProblem: (told) => showProblem(context, told),
+    onProblem: (notice) => showProblem(context, notice),
   })
   return 0
 }
@@ -42,21 +42,23 @@ export const run = async (
 const sentence = ({ message, hint }: Pick<Failure, 'message' | 'hint'>): string =>
   printable(hint === undefined ? message : `${message} (${hint})`)
 
-const describe = (told: Told): string =>
-  `${sentence(told)}${told.count > 1 ? ` (${told.count} times since the last such line)` : ''}`
+const describe = (notice: Notice): string =>
+  `${sentence(notice)}${notice.count > 1 ? ` (${notice.count} times since the last such line)` : ''}`
 
-const showProblem = ({ io, isJson }: Context, told: Told): void =>
+const showProblem = ({ io, isJson }: Context, notice: Notice): void =>
   io.err(
     isJson
-      ? `${JSON.stringify({ status: 'warning', ...told })}\n`
-      : `pilot-gossip: ${describe(told)}\n`,
+      ? `${JSON.stringify({ status: 'warning', ...notice })}\n`
+      : `pilot-gossip: ${describe(notice)}\n`,
   )
 
-/** In the process that `detach` started. Its failure is told over the line, and to the log alone. */
-const runDetached = async ({ io }: Context, plan: RunPlan, starter: Starter): Promise<number> => {
+/** In the process that `detach` started. A failure goes over the line and to the log. */
+const runDetached = async ({ io }: Context, starter: Starter): Promise<number> => {
+  const plan = await starter.plan()
+  if (!plan) return 1
   const log = (text: string): void => io.err(stampLines(`${text}\n`, new Date()))
   try {
-    process.chdir(plan.dir) // no other folder is kept in use; all paths of the plan are whole
+    process.chdir(plan.dir) // keeps no other folder in use; all paths of the plan are absolute
     const { live } = await import('./life.ts')
     await live(plan, {
       env: io.env,
@@ -64,10 +66,10 @@ const runDetached = async ({ io }: Context, plan: RunPlan, starter: Starter): Pr
       onStarted: async (started) => {
         const { swarm, node, pid } = started
         log(`started: ${printable(node)} of the swarm "${swarm}", process ${pid}`)
-        await starter.tell(encodeAnswer(started))
+        await starter.report(encodeAnswer(started))
       },
-      onProblem: (told) => {
-        log(describe(told))
+      onProblem: (notice) => {
+        log(describe(notice))
         boundLog(plan.dir).catch((error) => log(`the log stays long: ${toFailure(error).message}`))
       },
     })
@@ -76,7 +78,7 @@ const runDetached = async ({ io }: Context, plan: RunPlan, starter: Starter): Pr
   } catch (error) {
     const failure = toFailure(error)
     log(sentence(failure))
-    await starter.tell(encodeFailure(failure))
+    await starter.report(encodeFailure(failure))
     return exitCodeOf(failure)
   } finally {
     starter.leave()

@@ -1,5 +1,5 @@
 /**
- * What `run` tells when its agent has started: the same whether it stays in the foreground or not.
+ * What `run` reports when its agent has started: the same in the foreground and with `--detach`.
  *
  * ```ts
  * const started = describeStart(plan, agent.runtime) // { swarm: 'kv', node: 'agent-1b2c3d4e', …, pid: 123 }
@@ -11,6 +11,7 @@ import { shellQuote } from '../control/client.ts'
 import type { Io } from './io.ts'
 import type { RunPlan } from './run-plan.ts'
 import { printable, styler } from './text.ts'
+import { kindNamed } from './transports.ts'
 
 export interface StartReport {
   readonly swarm: string
@@ -21,16 +22,16 @@ export interface StartReport {
   /** The data folder. */
   readonly data: string
   readonly peers: readonly string[]
-  /** Why it does not talk to peers yet. */
+  /** Why it does not exchange messages yet. */
   readonly waitsFor?: { readonly message: string; readonly hint?: string | undefined }
   /** Where y-websocket clients connect. */
   readonly ws?: string
   readonly pid: number
-  /** Of a detached agent: where it writes what it would print. */
+  /** For a detached agent: the file to which it prints. */
   readonly log?: string
 }
 
-/** The report of the agent in this process; `ws` is where its bridge listens. */
+/** The report of the agent in this process; `ws` is the URL of its bridge. */
 export const describeStart = (
   plan: RunPlan,
   runtime: Runtime,
@@ -40,7 +41,7 @@ export const describeStart = (
   swarm: plan.swarm,
   node: runtime.address,
   transport: plan.transport.kind,
-  ...(plan.transport.kind === 'mailbox' && { mailbox: plan.transport.dir }),
+  ...kindNamed(plan.transport.kind).describe(plan.transport).fields,
   data: plan.dir,
   peers: runtime.given,
   ...(waitsFor && { waitsFor }),
@@ -55,19 +56,18 @@ export const targetOf = (plan: RunPlan): string =>
 const reasonOf = ({ message, hint }: NonNullable<StartReport['waitsFor']>): string =>
   hint === undefined ? message : `${message} (${hint})`
 
-/** For people, with what to try next. */
+/** For people, with commands to try next. */
 export const showStart = ({ hasColors }: Io, plan: RunPlan, report: StartReport): string => {
   const style = styler(hasColors)
-  const { node, transport, mailbox, peers, waitsFor, ws, pid, log } = report
-  const folder = mailbox === undefined ? '' : ` in ${mailbox}`
-  const found = mailbox === undefined ? 'those it finds' : 'those in the mailbox folder'
+  const { node, transport, peers, waitsFor, ws, pid, log } = report
+  const { place, peers: found } = kindNamed(plan.transport.kind).describe(plan.transport)
   const to = targetOf(plan)
   const tries = ['set greeting hello', 'get greeting', 'watch', 'status']
   const lines = [
     `swarm    ${style('bold', report.swarm)}`,
     node === ''
-      ? `address  not known yet (${transport}${printable(folder)})`
-      : `address  ${style('bold', printable(node))} (${transport}${printable(folder)})`,
+      ? `address  not known yet (${transport}${printable(place)})`
+      : `address  ${style('bold', printable(node))} (${transport}${printable(place)})`,
     ...(waitsFor === undefined ? [] : [`waits    ${printable(reasonOf(waitsFor))}`]),
     `data     ${printable(report.data)}`,
     `peers    ${peers.length > 0 ? printable(peers.join(', ')) : found}`,

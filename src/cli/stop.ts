@@ -1,5 +1,5 @@
 /**
- * The command `stop`: asks the agent to stop in good order, and waits until it has.
+ * The command `stop`: asks the agent to stop cleanly, and waits until it has.
  *
  * ```ts
  * await stop(context, [], { data: '/var/lib/kv', timeout: '10s' })
@@ -14,10 +14,10 @@ import { type Context, report } from './report.ts'
 import { findTarget, type Target, type TargetOptions } from './target.ts'
 import { printable } from './text.ts'
 
-/** Milliseconds. An agent takes one for what is on its disk, and up to some seconds for its last push. */
+/** Milliseconds. An agent takes one to write to disk, and up to some seconds for its last push. */
 const TIMEOUT_MS = 30_000
 
-/** Milliseconds between two looks whether it is gone. */
+/** Milliseconds between two checks whether it is gone. */
 const PAUSE_MS = 20
 
 export interface StopOptions extends TargetOptions {
@@ -25,7 +25,7 @@ export interface StopOptions extends TargetOptions {
   readonly timeout?: string | undefined
 }
 
-/** Rejects with `not_running` where no agent runs, with `timeout` where it is still there then. */
+/** Rejects with `not_running` if no agent runs, and with `timeout` if it takes too long. */
 export const stop = async (
   context: Context,
   _args: readonly string[],
@@ -45,10 +45,10 @@ export const stop = async (
   report(context, data, () => `stopped the agent on ${printable(dir)}\n`)
 }
 
-/** The process that was asked, where it can be known. */
+/** The process that was asked, if it can be known. */
 const askToStop = async ({ dir, swarm }: Target, limitMs: number): Promise<Owner | undefined> => {
   const connection = await new ControlClient(dir).open()
-  // Before it is asked: afterwards its lock no longer tells.
+  // Read before the request, since the agent then removes its lock.
   const owner = await ownerOf(dir)
   try {
     await connection.ask({ command: 'stop', ...(swarm !== undefined && { swarm }) }, limitMs)
@@ -62,7 +62,7 @@ const askToStop = async ({ dir, swarm }: Target, limitMs: number): Promise<Owner
   return owner
 }
 
-/** By the process where it is known: another agent may have the folder by now. */
+/** Checks the process if it is known: another agent may have the folder by now. */
 const isGone = async (dir: string, owner: Owner | undefined): Promise<boolean> =>
   owner ? !isAlive(owner) : !(await new ControlClient(dir).isRunning())
 

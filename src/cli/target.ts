@@ -1,5 +1,5 @@
 /**
- * Which agent a command means: the one on a data folder, that of a swarm, or the only one.
+ * Finds the agent that a command means: the one on a data folder, that of a swarm, or the only one.
  *
  * ```ts
  * await findTarget({ swarm: 'kv' }, process.env) // { dir: '~/.local/state/pilot-gossip/kv', swarm: 'kv' }
@@ -21,15 +21,15 @@ export interface TargetOptions {
 export interface Target {
   /** The data folder. */
   readonly dir: string
-  /** The swarm that was asked for by name, to be compared with the agent's own. */
+  /** The swarm of the option, which the agent compares with its own. */
   readonly swarm?: string
 }
 
-/** An option, or the environment's default for it; empty counts as not given. */
+/** An option, or its default from the environment, where an empty one does not count. */
 export const optionOr = (option: string | undefined, fallback: string | undefined) =>
   option ?? (fallback === '' ? undefined : fallback)
 
-/** The data folder that the options name, without looking for running agents. */
+/** The data folder that the options name, without a search for running agents. */
 export const namedFolder = (options: TargetOptions, env: NodeJS.ProcessEnv): string | undefined => {
   if (options.data === '') throw new Failure('invalid_argument', '--data is empty')
   const swarm = optionOr(options.swarm, env.PILOT_GOSSIP_SWARM)
@@ -38,7 +38,7 @@ export const namedFolder = (options: TargetOptions, env: NodeJS.ProcessEnv): str
   return data === undefined ? ofSwarm : resolve(data)
 }
 
-/** The folders below the root on which an agent runs. */
+/** The folders below `root` on which an agent runs. */
 export const findRunning = async (root: string): Promise<string[]> => {
   let names: string[]
   try {
@@ -50,13 +50,13 @@ export const findRunning = async (root: string): Promise<string[]> => {
   const dirs = names.sort().map((name) => join(root, name))
   const isRunning = await Promise.all(
     dirs.map(
-      (dir) => new ControlClient(dir).isRunning().catch(() => false), // another user's, or no folder
+      (dir) => new ControlClient(dir).isRunning().catch(() => false), // another user's, or not a folder
     ),
   )
   return dirs.filter((_, index) => isRunning[index])
 }
 
-/** Rejects with a Failure when nothing is named and not exactly one agent runs. */
+/** Rejects with a Failure if no agent is named, unless exactly one runs. */
 export const findTarget = async (
   options: TargetOptions,
   env: NodeJS.ProcessEnv,

@@ -1,6 +1,6 @@
 /**
- * Text for people. What comes from peers may hold control characters, with which a
- * terminal can be made to lie: they are shown, not obeyed.
+ * Text for people. Text from peers may hold control characters, which can make a terminal show
+ * anything: they are escaped.
  *
  * ```ts
  * printable('a\x1b[2Jb')                              // 'a\\x1b[2Jb'
@@ -11,8 +11,8 @@
  */
 import { stringify } from '../control/protocol.ts'
 
-// Control characters, and those that turn the direction of writing.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+// Control characters, and those that change the writing direction.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: this is the set to escape
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 const escapeOf = (character: string): string => {
@@ -25,7 +25,7 @@ const escapeOf = (character: string): string => {
 /** The text on one line, harmless to a terminal. */
 export const printable = (text: string): string => text.replace(UNPRINTABLE, escapeOf)
 
-/** A key as it is where that is plain to see, else quoted. */
+/** A key as it is if it can be read plainly, else quoted. */
 export const showKey = (key: string): string =>
   /^[^\s"\\]+$/.test(key) && printable(key) === key ? key : printable(JSON.stringify(key))
 
@@ -43,19 +43,19 @@ export const styler =
 
 const PLAIN = /^[\x20-\x7e]*$/
 
-/** Takes no column: marks, and what is never seen; but for the soft hyphen, which terminals show. */
+/** Takes no column: marks and invisible characters, except the soft hyphen, which terminals show. */
 const ZERO = /^(?!\u00ad)[\p{Mark}\p{Default_Ignorable_Code_Point}\u1160-\u11ff\ud7b0-\ud7ff]$/u
 
-/** Shown as an emoji, by itself or since it is followed by the selector of that. */
+/** Shown as an emoji, by default or because the emoji selector follows it. */
 const EMOJI = /\p{Emoji_Presentation}|\ufe0f/u
 
-/** Of East_Asian_Width wide or fullwidth, without the emoji; whole blocks, with what is unassigned in them. */
+/** East_Asian_Width wide or fullwidth, without emoji: whole blocks, unassigned code points included. */
 const WIDE =
   /^[\u1100-\u115f\u2329\u232a\u2e80-\u303e\u3041-\u3247\u3250-\u4dbf\u4e00-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2ff}\u{1f200}-\u{1f2ff}\u{20000}-\u{3fffd}]$/u
 
 let segmenter: Intl.Segmenter | undefined
 
-/** What a reader takes for one character each. */
+/** What a reader sees as one character each. */
 function* charactersOf(text: string): Generator<string> {
   segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' })
   for (const { segment } of segmenter.segment(text)) yield segment
@@ -69,10 +69,9 @@ const widthOfCharacter = (character: string): number => {
 }
 
 /**
- * The columns of a terminal that a text without control characters takes: 日 takes two, an accent
- * that is put onto the letter before it none, and a family of four emoji joined into one two.
- * Terminals differ where a font or a version does; this is what Unicode recommends (UAX #11 and
- * UTS #51), with ambiguous characters as one column.
+ * The terminal columns of a text without control characters: 日 takes two, a combining accent none,
+ * and a family of four joined emoji two. Terminals differ by font and version; this follows Unicode
+ * (UAX #11 and UTS #51), with one column for ambiguous characters.
  */
 export const widthOf = (text: string): number => {
   if (PLAIN.test(text)) return text.length
@@ -81,7 +80,7 @@ export const widthOf = (text: string): number => {
   return width
 }
 
-/** Cuts to `width` columns, the last of them an ellipsis; no character is cut in two. */
+/** Cuts to `width` columns, the last of them an ellipsis, and never inside a character. */
 export const cut = (text: string, width: number): string => {
   if (widthOf(text) <= width) return text
   let kept = ''
@@ -95,12 +94,12 @@ export const cut = (text: string, width: number): string => {
 }
 
 export interface TableOptions {
-  /** Columns of the longest line; default no bound. */
+  /** Columns of the longest line. Default: no limit. */
   readonly width?: number | undefined
   readonly head?: (line: string) => string
 }
 
-/** Columns that are as wide as their longest cell, two spaces apart; the last is cut where it is too wide. */
+/** Columns as wide as their longest cell, two spaces apart. A line that is too wide is cut. */
 export const table = (
   names: readonly string[],
   rows: readonly (readonly string[])[],

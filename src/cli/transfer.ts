@@ -7,12 +7,12 @@
  * await importEntries(context, ['kv.ndjson'], { swarm: 'other' })
  * ```
  *
- * Without FILE, or with `-`, they read standard input and write standard output. What `export`
- * writes there is the data alone, with `--json` too: a line about it would be a line in it.
+ * Without FILE, or with `-`, they read standard input and write standard output. `export` then
+ * writes only the data, with `--json` too: a report would be one more line of the data.
  */
 import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
-import { goesOn } from '../control/pieces.ts'
+import { isContinuation } from '../control/chunks.ts'
 import type { Fields } from '../control/protocol.ts'
 import { Failure, isFailure, toFailure } from '../errors.ts'
 import { Batches, type PlacedEntry } from './batches.ts'
@@ -49,7 +49,7 @@ const isJsonFormat = (
 const openInput = (file: string): Readable =>
   file === '-' ? process.stdin : createReadStream(file, { highWaterMark: 256 * 1024 })
 
-/** A failure to read is told with the file's name. */
+/** The failure to read the input, with the file's name. */
 const unreadable = (file: string, error: unknown): Failure => {
   const { code, message } = toFailure(error)
   const name = file === '-' ? 'standard input' : `"${file}"`
@@ -59,7 +59,7 @@ const unreadable = (file: string, error: unknown): Failure => {
   })
 }
 
-/** What was done before a failure is part of what is to be told. */
+/** The failure, with what was done before it. */
 const stoppedAfter = (error: unknown, written: number): Failure => {
   const { code, message, hint } = toFailure(error)
   const done =
@@ -73,7 +73,7 @@ const stoppedAfter = (error: unknown, written: number): Failure => {
   })
 }
 
-/** Resolves when all is on the agent's disk. Where it fails, nothing behind that place is imported. */
+/** Resolves when all entries are on the agent's disk. If one fails, no entry after it is imported. */
 export const importEntries = async (
   context: Context,
   [file = '-']: readonly string[],
@@ -88,7 +88,7 @@ export const importEntries = async (
   const batches = new Batches(connection, request, (failure) => input.destroy(failure))
   const progress = new Progress(isObject ? 'entries' : 'lines', {
     isShown: !isJson && process.stderr.isTTY === true,
-    tell: (text) => io.err(text),
+    print: (text) => io.err(text),
     now: () => performance.now(),
   })
   try {
@@ -109,26 +109,26 @@ export const importEntries = async (
   }
 }
 
-/** Resolves with the name of the map. Where reading fails, what was read before is sent all the same. */
+/** Resolves with the name of the map. If reading fails, the entries before that are still sent. */
 const sendAll = async (
   entries: AsyncIterable<PlacedEntry>,
   batches: Batches,
-  tell: (number: number) => void,
+  onEntry: (number: number) => void,
 ): Promise<string> => {
   let number = 0
   try {
     for await (const entry of entries) {
       await batches.add(entry)
-      tell(++number)
+      onEntry(++number)
     }
   } catch (error) {
-    await batches.finish() // where that fails, it was about an earlier entry
+    await batches.finish() // if that fails, an earlier entry is to blame
     throw error
   }
   return batches.finish()
 }
 
-/** Resolves when FILE is there whole; where it fails, what was there before is untouched. */
+/** Resolves when FILE is complete. If it fails, an earlier FILE is untouched. */
 export const exportEntries = async (
   context: Context,
   [file = '-']: readonly string[],
@@ -139,12 +139,12 @@ export const exportEntries = async (
   const request = await requestOf(context, 'export', [], options)
   const { client } = await reach(context, options)
   const rows = client.rows({ ...request, ...(!isObject && { kinds: true }) })
-  const first = await rows.next() // before the file is made: there may be no agent
+  const first = await rows.next() // before the file is created: there may be no agent
   const output = await openOutput(file, io)
   const writer = isObject ? objectWriter() : lineWriter()
   const progress = new Progress('entries', {
     isShown: !isJson && file !== '-' && process.stderr.isTTY === true,
-    tell: (text) => io.err(text),
+    print: (text) => io.err(text),
     now: () => performance.now(),
   })
   let exported = 0
@@ -153,7 +153,7 @@ export const exportEntries = async (
     let next = first
     for (; !next.done; next = await rows.next()) {
       await output.write(writer.entries(next.value))
-      exported += next.value.filter(([, , about]) => !goesOn(about)).length
+      exported += next.value.filter(([, , about]) => !isContinuation(about)).length
       progress.at(exported)
     }
     end = next.value
@@ -183,7 +183,7 @@ export const exportEntries = async (
   report(context, data, () => `${shown}\n${lost === '' ? '' : `${lost}\n`}`)
 }
 
-/** What an import will not make of entries of other programs. */
+/** What an import cannot restore of entries of other programs. */
 const lostIn = (flattened: number, isObject: boolean): string => {
   const what = isObject ? 'what JSON cannot write' : 'shared types'
   const hold = `${count(flattened, 'entry', 'entries')} ${flattened === 1 ? 'holds' : 'hold'} ${what}`

@@ -1,5 +1,5 @@
 /**
- * The VALUE of `set`: JSON where it parses, else a string.
+ * The VALUE of `set`: JSON if it parses, else a string.
  *
  * ```ts
  * parseValue('{"a":1}')  // { a: 1 }
@@ -12,10 +12,10 @@ const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
 
 const PARTS = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
 
-/** The smallest number that keeps all its digits: the smaller one below it, the fewer are left. */
-const LEAST_WHOLE = 2 ** -1022
+/** The smallest number that keeps all its digits: smaller ones lose precision. */
+const MIN_PRECISE = 2 ** -1022
 
-/** Its digits without the zeros around them, and the power of ten of the last one: `150` is `15e1`. */
+/** The digits without zeros around them, and the power of ten of the last one: `150` is `15e1`. */
 const normalize = (number: string): string => {
   const [, whole = '', fraction = '', exponent = '0'] = PARTS.exec(number) ?? []
   const digits = (whole + fraction).replace(/^0+/, '')
@@ -26,10 +26,10 @@ const normalize = (number: string): string => {
 const isChanged = (number: string): boolean => {
   const parsed = Number(number)
   if (!Number.isFinite(parsed)) return true
-  // As it is printed it stays, also where more digits would be behind those.
+  // It prints as it was given, so nothing is lost that was given.
   if (String(parsed) === number) return false
   if (/^-?\d+$/.test(number)) return BigInt(number) !== BigInt(parsed)
-  return Math.abs(parsed) < LEAST_WHOLE && normalize(number) !== normalize(String(parsed))
+  return Math.abs(parsed) < MIN_PRECISE && normalize(number) !== normalize(String(parsed))
 }
 
 /** Is the quote at that place part of the string around it? */
@@ -39,7 +39,7 @@ const isEscaped = (json: string, quote: number): boolean => {
   return (quote - first) % 2 === 1
 }
 
-/** Valid JSON without its strings. No regular expression: on a long string one runs out of stack. */
+/** Valid JSON without its strings. Not by a regular expression, which overflows the stack on a long string. */
 function* outsideStrings(json: string): Generator<string> {
   let start = 0
   for (let open = json.indexOf('"'); open >= 0; open = json.indexOf('"', start)) {
@@ -52,7 +52,7 @@ function* outsideStrings(json: string): Generator<string> {
   yield json.slice(start)
 }
 
-/** A number of valid JSON that would become another one; undefined where all stay as they are. */
+/** A number in valid JSON that parsing would change; undefined if there is none. */
 const findChanged = (json: string): string | undefined => {
   for (const part of outsideStrings(json)) {
     for (const [number] of part.matchAll(NUMBER)) if (isChanged(number)) return number
@@ -60,13 +60,13 @@ const findChanged = (json: string): string | undefined => {
   return undefined
 }
 
-/** Only a number with one of these can be one that is not kept; most lines have none. */
+/** Parsing can only change a number that matches this; most lines have none. */
 const SUSPECT = /\d{16}|\d[eE]/
 
 /**
- * Throws a Failure (invalid_argument) for a number that would not stay what it is: an integer
- * beyond 2^53 that is rounded, one that becomes infinite, or one so small that it becomes 0 or
- * loses digits. Other fractions are rounded as always. Throws a SyntaxError for what is no JSON.
+ * Throws a Failure (invalid_argument) for a number that parsing would change: an integer beyond
+ * 2^53 that is rounded, one that becomes infinite, or one so small that it becomes 0 or loses
+ * digits. Other fractions are rounded as always. Throws a SyntaxError unless the text is JSON.
  */
 export const parseJson = (text: string): unknown => {
   const value: unknown = JSON.parse(text)
@@ -78,7 +78,7 @@ export const parseJson = (text: string): unknown => {
   })
 }
 
-/** JSON where it parses, else the text. Throws a Failure for a number that `parseJson` refuses. */
+/** JSON if it parses, else the text. Throws a Failure for a number that `parseJson` refuses. */
 export const parseValue = (text: string): unknown => {
   try {
     return parseJson(text)

@@ -1,5 +1,5 @@
 /**
- * The kinds of answer that a request may have. Most are one line; four are more than that.
+ * The kinds of answer. Most are one line; these four are more.
  *
  * ```ts
  * const handle: Handle = ({ command }) =>
@@ -9,10 +9,10 @@
 import type { Request } from './commands.ts'
 import type { Fields } from './protocol.ts'
 
-/** An answer that does not end: the first line, then what `start` tells until the end it returns is called. */
+/** An answer without an end: the first line, then what `start` emits until the function it returns is called. */
 export class Subscription {
   readonly first: Fields
-  readonly start: (tell: (data: Fields) => void) => () => void
+  readonly start: (emit: (data: Fields) => void) => () => void
 
   constructor(first: Fields, start: Subscription['start']) {
     this.first = first
@@ -21,8 +21,8 @@ export class Subscription {
 }
 
 /**
- * An answer of many rows, each of them JSON, and then of what `end` returns. They are drawn from
- * `rows` only as fast as the client takes them, so the answer may be longer than memory.
+ * An answer of many rows, each of them JSON, and then of what `end` returns. The agent draws rows
+ * only as fast as the client reads them, so the answer may be larger than its memory.
  */
 export class Rows {
   readonly rows: Iterable<string>
@@ -35,20 +35,20 @@ export class Rows {
   }
 }
 
-/** What a client says on a channel is taken line by line; `end` is called when it is gone. */
+/** Takes the client's lines on a channel one by one; `end` is called when the client is gone. */
 export interface ChannelEnd {
-  /** Resolves to the answer to that line. What it throws is answered as an error. */
+  /** Resolves to the answer to that line. The client receives what it rejects with as an error. */
   readonly take: (data: Fields) => Promise<Fields>
   readonly end: () => void
 }
 
 /**
- * An answer that goes both ways from then on: the first line, then lines of the client, each with
- * its answer, and between them what is told: `tell` resolves when the client has taken the line,
- * and rejects when it is gone.
+ * An answer after which the connection carries lines both ways: those of the client, each with its
+ * answer, and between them those that `emit` sends. `emit` resolves when the client has taken the
+ * line, and rejects when it is gone.
  */
 export class Channel {
-  readonly start: (tell: (data: Fields) => Promise<void>) => {
+  readonly start: (emit: (data: Fields) => Promise<void>) => {
     readonly first: Fields
     readonly channel: ChannelEnd
   }
@@ -58,7 +58,7 @@ export class Channel {
   }
 }
 
-/** An answer after which `leave` is called, when the client has it or is gone. */
+/** An answer, and `leave`, called once the client has it or is gone. */
 export class Farewell {
   readonly data: Fields
   readonly leave: () => void
@@ -71,5 +71,5 @@ export class Farewell {
 
 export type Answer = Fields | Subscription | Rows | Channel | Farewell
 
-/** What it throws is answered as an error. */
+/** The client receives what it throws as an error. */
 export type Handle = (request: Request) => Answer | Promise<Answer>

@@ -1,6 +1,6 @@
 /**
- * Talks to the agent that runs on a data folder. Light: it loads neither Yjs nor the agent,
- * so that a `get` is over soon.
+ * Talks to the agent that runs on a data folder. It loads neither Yjs nor the agent, so that a
+ * `get` is quick.
  *
  * ```ts
  * const client = new ControlClient('/var/lib/kv')
@@ -28,15 +28,20 @@ export type WatchRequest = RequestOf<'watch'>
 export type ExportRequest = RequestOf<'export'>
 
 export interface WatchOptions {
-  /** Told once, when changes from now on will be told. */
+  /** Called once: every change from now on will be reported. */
   readonly onReady?: () => void
   readonly signal?: AbortSignal
 }
 
-/** How it shows that nobody listens: no socket, one that a dead agent left, or one that ends just then. */
-const NOBODY: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'ENOTSOCK'])
+/** Codes if no agent listens: no socket, one that a dead agent left, or one that closes at that moment. */
+const NOT_LISTENING: ReadonlySet<string> = new Set([
+  'ENOENT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOTSOCK',
+])
 
-/** Rejects with the system's error, or with `late` after a while. */
+/** Rejects with the system's error, or with `late` after `TIMEOUT_MS`. */
 const connected = async (socket: Socket, late: () => Failure): Promise<void> => {
   let fail: (error: unknown) => void = () => undefined
   let timer: NodeJS.Timeout | undefined
@@ -60,14 +65,14 @@ export class ControlClient {
     this.#dir = dir
   }
 
-  /** A connection for many requests; whoever opens it closes it. Rejects with `not_running` where no agent runs. */
+  /** A connection for many requests; the caller closes it. Rejects with `not_running` if no agent runs. */
   async open(): Promise<Connection> {
     return new Connection(await this.#connect(), this.#dir)
   }
 
   /**
-   * The answer's data. Rejects with the Failure that the agent tells, with `not_running`
-   * where none runs, and with `timeout` where one hangs.
+   * The answer's data. Rejects with the agent's Failure, with `not_running` if no agent runs, and
+   * with `timeout` if it hangs.
    */
   async ask(request: OneAnswer): Promise<Fields> {
     const connection = await this.open()
@@ -78,10 +83,10 @@ export class ControlClient {
     }
   }
 
-  /** Calls `tell` for each change until `signal` ends it; rejects as soon as the agent is gone. */
+  /** Calls `onChange` for each change until `signal` ends it; rejects as soon as the agent is gone. */
   async watch(
     request: WatchRequest,
-    tell: (change: Fields) => void,
+    onChange: (change: Fields) => void,
     { onReady, signal }: WatchOptions = {},
   ): Promise<void> {
     const connection = await this.open()
@@ -95,7 +100,7 @@ export class ControlClient {
         const change = await connection.receive(Number.POSITIVE_INFINITY) // they may be hours apart
         if (signal?.aborted) return
         if (change === undefined) throw hasStopped(this.#dir)
-        tell(change)
+        onChange(change)
       }
     } finally {
       signal?.removeEventListener('abort', abort)
@@ -104,8 +109,8 @@ export class ControlClient {
   }
 
   /**
-   * All entries, some at a time, sorted by key, and at last what the agent says of the end. It
-   * waits for whoever takes them; rejects when it is gone before the end.
+   * All entries in batches, sorted by key, and at last the agent's closing line. It reads only as
+   * fast as the caller does. Rejects if the agent ends before that.
    */
   async *rows(request: ExportRequest): AsyncGenerator<readonly Entry[], Fields> {
     const connection = await this.open()
@@ -121,7 +126,7 @@ export class ControlClient {
         } else if (answer.count === count) {
           return answer
         } else {
-          throw new Failure('internal', `of ${answer.count} entries ${count} have come`)
+          throw new Failure('internal', `received ${count} of ${answer.count} entries`)
         }
       }
     } finally {
@@ -156,7 +161,7 @@ export class ControlClient {
       } catch (error) {
         socket.destroy()
         const failure = this.#connectFailure(error)
-        // What a dead agent left; a living one may listen at the next.
+        // A dead agent left this socket; a living one may listen at the next.
         if (failure.code !== 'not_running') throw failure
       }
     }
@@ -166,12 +171,16 @@ export class ControlClient {
   #connectFailure(error: unknown): Failure {
     if (error instanceof Failure) return error
     const { code } = error as NodeJS.ErrnoException
-    if (code !== undefined && NOBODY.has(code)) return this.#notRunning()
+    if (code !== undefined && NOT_LISTENING.has(code)) return this.#notRunning()
     if (code === 'EACCES' || code === 'EPERM') {
-      return new Failure('permission_denied', `the agent on "${this.#dir}" is another user's`, {
-        hint: 'run the command as that user',
-        cause: error,
-      })
+      return new Failure(
+        'permission_denied',
+        `the agent on "${this.#dir}" belongs to another user`,
+        {
+          hint: 'run the command as that user',
+          cause: error,
+        },
+      )
     }
     return toFailure(error)
   }

@@ -1,6 +1,6 @@
 /**
- * One kept-open connection to a running agent: requests go out, answers are drawn one by one.
- * While nobody draws, no more is read, so an agent that streams waits for its reader.
+ * A connection to a running agent that stays open. The caller sends requests and receives answers
+ * one by one. It reads only while the caller waits, so an agent that streams waits for its reader.
  *
  * ```ts
  * const connection = await new ControlClient(dir).open()
@@ -20,10 +20,10 @@ import {
   MAX_REQUEST_BYTES,
 } from './protocol.ts'
 
-/** Milliseconds for the first byte and from each to the next. An agent answers in one or two; a busy one merges 10 MB in half a second. */
+/** Milliseconds for the first byte, and between two. An agent answers in one or two; a busy one takes half a second to merge 10 MB. */
 export const TIMEOUT_MS = 10_000
 
-/** Requests that one answer is all there is to. */
+/** Requests with exactly one answer. */
 export type OneAnswer = RequestOf<Exclude<Command, 'watch' | 'export' | 'join'>>
 
 /** The text as one word of a POSIX shell. */
@@ -40,7 +40,7 @@ export const isLate = (dir: string): Failure =>
     hint: 'it is busy or hangs: check what it prints, and start it again',
   })
 
-/** How it shows that the agent is gone: killed, or while something was being sent. The close that follows tells it. */
+/** Codes if the agent is gone: it was killed, or ended during a send. The `close` that follows reports it. */
 const GONE: ReadonlySet<string | undefined> = new Set([
   'ECONNRESET',
   'EPIPE',
@@ -54,10 +54,10 @@ export class Connection {
   readonly #lines = new Lines(MAX_ANSWER_BYTES)
   #isClosed = false
   #failure: unknown
-  /** Calls back who waits for more. */
+  /** Wakes the caller that waits for more. */
   #wake: (() => void) | undefined
 
-  /** Takes a socket that is connected to the agent on `dir`, whose name is for failures alone. */
+  /** `socket` is connected to the agent on `dir`, which only failures quote. */
   constructor(socket: Socket, dir: string) {
     this.#socket = socket
     this.#dir = dir
@@ -65,7 +65,7 @@ export class Connection {
     socket.on('error', (error) => {
       if (!GONE.has((error as NodeJS.ErrnoException).code)) this.#failure ??= toFailure(error)
     })
-    // An agent that says no more is about to go.
+    // An agent that has closed its side is about to end.
     for (const event of ['end', 'close'] as const) {
       socket.on(event, () => {
         this.#isClosed = true
@@ -80,7 +80,7 @@ export class Connection {
     this.sendLine(request)
   }
 
-  /** The same for what is said on a channel. */
+  /** The same for a line on a channel. */
   sendLine(data: object): void {
     const line = encodeLine(data)
     if (Buffer.byteLength(line) > MAX_REQUEST_BYTES) {
@@ -95,15 +95,15 @@ export class Connection {
 
   /**
    * The next answer's data; undefined when the connection is closed, by `close` or by the agent.
-   * Rejects with the Failure that the agent tells (others may follow it), and with `timeout`
-   * where nothing comes for `timeoutMs`.
+   * Rejects with the agent's Failure (more answers may follow it), and with `timeout` if nothing
+   * comes for `timeoutMs`.
    */
   async receive(timeoutMs = TIMEOUT_MS): Promise<Fields | undefined> {
     const line = await this.receiveLine(timeoutMs)
     return line === undefined ? undefined : decodeAnswer(line)
   }
 
-  /** The same, not looked at yet: what it rejects with is trouble of the connection. */
+  /** The same, not decoded: it rejects only if the connection fails. */
   async receiveLine(timeoutMs = TIMEOUT_MS): Promise<string | undefined> {
     for (;;) {
       const line = this.#lines.shift()
@@ -114,7 +114,7 @@ export class Connection {
     }
   }
 
-  /** One request and its answer; `not_running` where the agent goes meanwhile. */
+  /** One request and its answer; `not_running` if the agent ends meanwhile. */
   async ask(request: OneAnswer, timeoutMs = TIMEOUT_MS): Promise<Fields> {
     this.send(request)
     const answer = await this.receive(timeoutMs)
@@ -122,12 +122,12 @@ export class Connection {
     return answer
   }
 
-  /** Has it ended? Seen while answers are waited for, and after `rest`. */
+  /** Has it ended? Noticed only while the caller waits for answers, and after `rest`. */
   get isClosed(): boolean {
     return this.#isClosed
   }
 
-  /** Nothing is asked for a while: reads on, only to see that the agent lets go. */
+  /** Reads while no answer is due, only to notice that the agent closes the connection. */
   rest(): void {
     if (!this.#isClosed) this.#socket.resume()
   }
@@ -147,7 +147,7 @@ export class Connection {
     this.#wake?.()
   }
 
-  /** Resolves when something has come, or nothing will. */
+  /** Resolves when something has come, or nothing more will. */
   async #more(timeoutMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     try {

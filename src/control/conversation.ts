@@ -1,6 +1,6 @@
 /**
- * One client of the control socket: its requests are answered one after another until it goes,
- * and however rude it is, it costs a bounded share of memory and time.
+ * One client of the control socket. The agent answers its requests in order until it leaves. A
+ * hostile client costs a bounded amount of memory and time.
  *
  * ```ts
  * createServer({ allowHalfOpen: true }, (socket) => converse(socket, handle))
@@ -22,22 +22,22 @@ import {
 } from './protocol.ts'
 import { decodeRequest } from './requests.ts'
 
-/** Milliseconds after which a client that neither asks nor reads is let go. Those that watch, export or take part may be idle. */
+/** Milliseconds until a client that neither asks nor reads is disconnected. One that watches, exports or has joined may be idle. */
 const IDLE_MS = 30_000
 
-/** Bytes that wait for a client that watches and does not read: with more than these, and one change more, it is let go. */
+/** Bytes that may wait for a client that watches without reading. At the next change beyond these it is disconnected. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024
 
-/** Milliseconds that a client whose line was too long has to finish it and to read why. */
+/** Milliseconds for a client whose line is too long to finish it and read the error. */
 const REFUSED_MS = 5_000
 
 /**
- * Characters of rows in one line, one row more or less: what an export costs in memory. Other
- * clients are served between two lines; shorter ones cost more calls of the system.
+ * Characters of rows in one line, give or take a row: the memory that an export costs. Other
+ * clients are served between two lines; shorter lines cost more system calls.
  */
 const ROWS_CHARS = 64 * 1024
 
-/** Answers one client's requests until it goes. */
+/** Answers one client's requests until it leaves. */
 export const converse = (socket: Socket, handle: Handle): void => {
   const lines = new Lines(MAX_REQUEST_BYTES)
   let isBusy = false
@@ -45,7 +45,7 @@ export const converse = (socket: Socket, handle: Handle): void => {
   let endWatch: (() => void) | undefined
   let channel: ChannelEnd | undefined
 
-  const letGo = (): void => void socket.destroy()
+  const disconnect = (): void => void socket.destroy()
 
   /** Resolves when the client has taken the line, or is gone. */
   const write = (line: string): Promise<void> =>
@@ -55,31 +55,31 @@ export const converse = (socket: Socket, handle: Handle): void => {
     })
 
   /**
-   * Tells what the client has not asked for just now. Resolves when it has taken the line, rejects
-   * when it is gone. One that has not read what was told before is too slow, and is let go: a line
-   * alone may be longer than what may wait.
+   * Sends a line that answers no request. Resolves when the client has taken it, rejects when the
+   * client is gone. A client that still has too much to read is too slow, and is disconnected. The
+   * limit applies to what waits already, since one line alone may exceed it.
    */
-  const tell = (data: Fields): Promise<void> =>
+  const emit = (data: Fields): Promise<void> =>
     new Promise((resolve, reject) => {
       const gone = (): void =>
         reject(new Failure('connection_failed', 'the program at the socket is gone'))
-      if (socket.writableLength > MAX_WAITING_BYTES) letGo()
+      if (socket.writableLength > MAX_WAITING_BYTES) disconnect()
       if (socket.destroyed) return gone()
       socket.write(encodeAnswer(data), (error) => (error ? gone() : resolve()))
     })
 
   const watch = ({ first, start }: Subscription): void => {
     socket.setTimeout(0)
-    socket.resume() // only to see it go: what it says now is passed over
+    socket.resume() // only to notice the end: further lines are ignored
     void write(encodeAnswer(first))
-    // Who is gone is seen by `close`, and the watch ends.
-    endWatch = start((data) => void tell(data).catch(() => undefined))
+    // If the client is gone, `close` ends the watch.
+    endWatch = start((data) => void emit(data).catch(() => undefined))
     if (socket.destroyed || isEnded) stopWatch()
   }
 
   const open = async ({ start }: Channel): Promise<void> => {
     socket.setTimeout(0)
-    const { first, channel: opened } = start(tell)
+    const { first, channel: opened } = start(emit)
     channel = opened
     await write(encodeAnswer(first))
     if (socket.destroyed) endChannel()
@@ -103,11 +103,11 @@ export const converse = (socket: Socket, handle: Handle): void => {
   const stopWatch = (): void => {
     endWatch?.()
     endWatch = undefined
-    letGo()
+    disconnect()
   }
 
   const writeRows = async ({ rows, end }: Rows): Promise<void> => {
-    // Who pages through an export reads on when he likes; he costs a line and a connection.
+    // A client that pages through an export may pause: it costs one line and one connection.
     socket.setTimeout(0)
     let line: string[] = []
     let characters = 0
@@ -121,7 +121,7 @@ export const converse = (socket: Socket, handle: Handle): void => {
       if (socket.destroyed) return
       line = []
       characters = 0
-      await setImmediate() // a client that is never late would keep all others waiting
+      await setImmediate() // a fast client must not keep all others waiting
     }
     if (line.length > 0) await write(encodeRows(line))
     socket.setTimeout(IDLE_MS)
@@ -131,7 +131,7 @@ export const converse = (socket: Socket, handle: Handle): void => {
   const answer = async (line: string): Promise<void> => {
     if (channel) return answerOn(channel, line)
     try {
-      // While it waits for us it is not idle: a flush, or a busy agent, may take long.
+      // A client that waits for an answer is not idle: a flush, or a busy agent, may take long.
       socket.setTimeout(0)
       const result = await handle(decodeRequest(line))
       socket.setTimeout(IDLE_MS)
@@ -164,14 +164,14 @@ export const converse = (socket: Socket, handle: Handle): void => {
     }
     isBusy = false
     if (endWatch === undefined) socket.resume()
-    if (isEnded && endWatch === undefined) socket.end(letGo)
+    if (isEnded && endWatch === undefined) socket.end(disconnect)
   }
 
   const refuse = (error: unknown): void => {
     socket.off('data', take)
-    socket.resume() // what follows is thrown away, so that the client is not stuck before it reads this
+    socket.resume() // drops what follows, so that the client gets to read the error
     socket.end(encodeFailure(toFailure(error)))
-    setTimeout(letGo, REFUSED_MS).unref()
+    setTimeout(disconnect, REFUSED_MS).unref()
   }
 
   const take = (chunk: Buffer): void => {
@@ -188,10 +188,10 @@ export const converse = (socket: Socket, handle: Handle): void => {
   socket.on('end', () => {
     isEnded = true
     if (endWatch !== undefined) stopWatch()
-    else if (!isBusy) socket.end(letGo)
+    else if (!isBusy) socket.end(disconnect)
   })
-  socket.setTimeout(IDLE_MS, letGo)
-  // A client that is killed resets the connection: nobody is left to tell, and `close` follows.
+  socket.setTimeout(IDLE_MS, disconnect)
+  // A client that is killed resets the connection: there is no one to report to, and `close` follows.
   socket.on('error', () => undefined)
   socket.on('close', () => {
     endChannel()

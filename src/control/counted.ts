@@ -1,7 +1,7 @@
 /**
- * The increments that an agent has seen, set against what the document knows: it keeps of each
- * writer what that has added in all, and of the steps only those that were seen are known. What is
- * left over was added before, and is a change of its own.
+ * Compares the increments that an agent has seen with what the document knows. The document keeps
+ * only the sum of each writer; the agent knows the steps that it saw. The rest of a sum was added
+ * before that, and becomes a change of its own.
  *
  * ```ts
  * countUp(historyOf(doc, 'state', 'n'), log.of('state', 'n'))
@@ -12,15 +12,15 @@ import type { Version } from '../maps/index.ts'
 import type { SeenChange } from './history-log.ts'
 
 export interface CountedChange extends Omit<SeenChange, 'at'> {
-  /** Absent where it was not seen. */
+  /** Absent if the agent did not see it. */
   readonly at?: number
-  /** Is it an increment that is part of what the counter has now? */
+  /** Is it an increment that the counter still contains? */
   readonly isCurrent?: boolean
-  /** Does it stand for all that its writer had added before? */
+  /** Does it stand for everything that its writer had added before? */
   readonly isTotal?: true
 }
 
-/** The steps of a writer that led to what it has added now, newest first, as far as they were seen. */
+/** The steps that led to a writer's current sum, newest first, as far as the agent saw them. */
 const stepsTo = ({ writer, clock, value }: Version, seen: readonly SeenChange[]): SeenChange[] => {
   const steps: SeenChange[] = []
   let total: unknown = value
@@ -34,7 +34,7 @@ const stepsTo = ({ writer, clock, value }: Version, seen: readonly SeenChange[])
   return steps
 }
 
-/** Both newest first, and so is what comes out. */
+/** Both arguments, and the result, are newest first. */
 export const countUp = (
   versions: readonly Version[],
   seen: readonly SeenChange[],
@@ -47,7 +47,7 @@ export const countUp = (
     const steps = stepsTo(version, seen)
     for (const step of steps) current.add(step)
     const oldest = steps.at(-1)
-    // Where the document remembers all there are versions of it.
+    // If the document remembers the earlier sum, it has versions for it.
     if (oldest?.before === undefined || version.before !== undefined) continue
     const { writer } = version
     const rest = { total: oldest.before, isTotal: true, isCurrent: true } as const

@@ -1,6 +1,6 @@
 /**
- * The entries of a map as rows of JSON, which an import takes as they are: `[key, value]` for what
- * `set` would write, and with a word on how it came about for all else (see `protocol.ts`).
+ * The entries of a map as rows of JSON, which an import takes as they are: `[key, value]` if `set`
+ * would write it, else with a note on its kind (see `entry.ts`).
  *
  * ```ts
  * [...exportRows(doc, 'state', { kinds: true })]
@@ -17,29 +17,29 @@ import {
   formOf,
   keysOf,
 } from '../maps/index.ts'
+import { cutJson, MAX_CHUNK_CHARACTERS } from './chunks.ts'
 import type { EntryAbout } from './entry.ts'
-import { cutJson, PIECE_CHARACTERS } from './pieces.ts'
 import { stringify } from './protocol.ts'
 
-/** Characters of a list's items in one row, one item more or less. Longer rows cost both sides that much memory. */
+/** Characters of a list's items in one row, give or take an item. Both sides hold that much in memory. */
 const LIST_CHARACTERS = 64 * 1024
 
-/** What `set` may refuse in a value: names, and as many levels as there can be brackets. */
+/** What `set` may refuse in a value: reserved names, and deep nesting, which needs many brackets. */
 const RESERVED = /"(?:__proto__|constructor|prototype)"/
 const MANY_BRACKETS = /^(?:[^[{]*[[{]){64}/
 
-/** A half character, which UTF-8 cannot carry, among the escapes of JSON. */
-const HALF_OR_ESCAPE = /\\(?:u(d[89a-f][\da-f]{2})|.)/g
+/** Any JSON escape; its group matches a lone surrogate, which UTF-8 cannot carry. */
+const ESCAPE = /\\(?:u(d[89a-f][\da-f]{2})|.)/g
 
-/** JSON in which half characters are U+FFFD, as Yjs writes them. */
+/** The JSON with U+FFFD for each lone surrogate, as Yjs writes them. */
 const wellFormed = (json: string): string =>
   json.includes('\\ud')
-    ? json.replace(HALF_OR_ESCAPE, (found, half) => (half === undefined ? found : '\\ufffd'))
+    ? json.replace(ESCAPE, (found, surrogate) => (surrogate === undefined ? found : '\\ufffd'))
     : json
 
 const encode = (value: unknown): string => wellFormed(stringify(value))
 
-/** Would `set` write it? Looked at closely only where it may be refused. */
+/** Would `set` write it? Parses the JSON only if `set` might refuse it. */
 const isSettable = (map: string, key: string, json: string): boolean => {
   const isPlain = json.length * 3 <= DEFAULT_VALUE_BYTES && key !== '' && key.length < 300
   if (isPlain && !RESERVED.test(json) && !RESERVED.test(`"${key}"`) && !MANY_BRACKETS.test(json))
@@ -48,21 +48,21 @@ const isSettable = (map: string, key: string, json: string): boolean => {
     checkEntry(map, key, JSON.parse(json), DEFAULT_VALUE_BYTES)
     return true
   } catch {
-    return false // why does not matter: it is kept all the same
+    return false // the reason does not matter: the row is exported as raw
   }
 }
 
 const rowOf = (key: string, json: string, about?: EntryAbout): string =>
   about ? `[${encode(key)},${json},${JSON.stringify(about)}]` : `[${encode(key)},${json}]`
 
-/** In pieces where it is too long for one row. */
+/** In chunks if it is too long for one row. */
 function* rowsOf(key: string, json: string, about: EntryAbout): Generator<string> {
-  if (json.length <= PIECE_CHARACTERS) {
+  if (json.length <= MAX_CHUNK_CHARACTERS) {
     yield rowOf(key, json, about)
     return
   }
-  for (const { piece, ...part } of cutJson(json, about)) {
-    yield rowOf(key, JSON.stringify(piece), part)
+  for (const { chunk, ...part } of cutJson(json, about)) {
+    yield rowOf(key, JSON.stringify(chunk), part)
   }
 }
 
@@ -86,24 +86,24 @@ function* listRows(key: string, items: readonly unknown[]): Generator<string> {
 }
 
 export interface ExportOptions {
-  /** Say of each entry what it is. Default: keys and values alone. */
+  /** Add a note on the kind of each entry. Default: keys and values alone. */
   readonly kinds?: boolean
-  /** Called for an entry of which an import cannot make what it was: shared types become plain values. */
+  /** Called for an entry that an import cannot restore: its shared types become plain values. */
   readonly onFlattened?: () => void
 }
 
-/** In the order of their places, so that the same value gives the same row. */
+/** Sorted by path, so that the same value gives the same row. */
 const typesOf = ({ types }: Form): ForeignTypes | undefined =>
   types.size > 0 ? Object.fromEntries([...types].sort(([a], [b]) => (a < b ? -1 : 1))) : undefined
 
-/** The row of a plain entry, with what it really holds where JSON has no word for that. */
+/** The row of a plain entry, with the types that JSON lacks. */
 function* plainRows(map: string, key: string, json: string, types: ForeignTypes | undefined) {
   if (types) yield* rowsOf(key, json, { kind: 'raw', types })
   else if (isSettable(map, key, json)) yield rowOf(key, json)
   else yield* rowsOf(key, json, { kind: 'raw' })
 }
 
-/** The keys as they are now, each with the value that it has when its turn comes. */
+/** The keys as they are now, each with its value at the time when its row is drawn. */
 export function* exportRows(
   doc: Y.Doc,
   map: string,

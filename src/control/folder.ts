@@ -1,6 +1,5 @@
 /**
- * Where things of an agent lie: its data folder, and in it the socket by which commands
- * talk to it.
+ * The paths of an agent: its data folder, and the socket in it through which commands reach it.
  *
  * ```ts
  * const dir = defaultFolder('kv', process.env) // ~/.local/state/pilot-gossip/kv
@@ -14,7 +13,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { Failure, toFailure } from '../errors.ts'
 import { checkSwarm } from '../swarm.ts'
 
-/** Bytes. A Unix socket's address holds 104 on macOS, 108 on Linux, its end included. */
+/** Bytes. The path of a Unix socket holds 104 on macOS and 108 on Linux, its terminator included. */
 const MAX_SOCKET_PATH_BYTES = 100
 
 const SOCKET = 'agent.sock'
@@ -22,16 +21,16 @@ const SOCKET = 'agent.sock'
 /** The folder that holds the data folders of all swarms of this user. */
 export const stateRoot = (env: NodeJS.ProcessEnv): string => {
   const { XDG_STATE_HOME: state = '', HOME: home = '' } = env
-  // The XDG specification says that a relative path is to be passed over.
+  // The XDG specification says to ignore a relative path.
   const base = isAbsolute(state) ? state : join(home === '' ? homedir() : home, '.local', 'state')
   return join(base, 'pilot-gossip')
 }
 
-/** The data folder of a swarm's agent. Throws a Failure (invalid_argument) for what can name no swarm. */
+/** The data folder of a swarm's agent. Throws a Failure (invalid_argument) for a name that no swarm can have. */
 export const defaultFolder = (swarm: string, env: NodeJS.ProcessEnv): string =>
   join(stateRoot(env), checkSwarm(swarm))
 
-/** The failure to use a folder, told so that it names the folder. */
+/** The failure to use a folder; it names the folder. */
 export const folderFailure = (what: string, dir: string, error: unknown): Failure => {
   const { code, message } = toFailure(error)
   const system = (error as NodeJS.ErrnoException | null)?.code
@@ -44,7 +43,7 @@ export const folderFailure = (what: string, dir: string, error: unknown): Failur
   })
 }
 
-/** Returns whether the folder is there now; false where the one above it is missing. */
+/** Is the folder there now? False if its parent is missing. */
 const makeOne = async (dir: string, mode: number): Promise<boolean> => {
   try {
     await mkdir(dir, { mode })
@@ -65,8 +64,8 @@ const make = async (dir: string, mode: number): Promise<void> => {
 }
 
 /**
- * Makes a folder and those above it; one that is there keeps its mode. `what` names it in
- * the Failure. Not by mkdir's own `recursive`: below /proc that tries for ever (Node 20).
+ * Makes a folder and its parents; one that exists keeps its mode. `what` names it in the Failure.
+ * Not by `recursive` of mkdir, which never returns below /proc (Node 20).
  */
 export const makeFolder = async (what: string, dir: string, mode = 0o777): Promise<void> => {
   try {
@@ -79,34 +78,34 @@ export const makeFolder = async (what: string, dir: string, mode = 0o777): Promi
 const userId = (): number => userInfo().uid
 
 /**
- * Folders in which a socket may lie whose own would be too long a path: the first that fits is
- * used. A TMPDIR may itself be long.
+ * Folders for the socket of an agent whose data folder has too long a path. The first that fits is
+ * used, since TMPDIR may itself be long.
  */
 const shortRoots = (env: NodeJS.ProcessEnv): string[] => {
   const runtime = env.XDG_RUNTIME_DIR ?? ''
   return [...new Set([resolve(tmpdir()), ...(isAbsolute(runtime) ? [runtime] : []), '/tmp'])]
 }
 
-/** Where the sockets of this user lie in `root`. */
+/** The folder in `root` for the sockets of this user. */
 const shortFolder = (root: string): string => join(root, `pilot-gossip-${userId()}`)
 
 /**
- * Rejects unless the folder is this user's alone: it lies where everyone may write, and another
- * one's is not used, since its owner could answer in the agent's place.
+ * Rejects unless the folder belongs to this user alone. It lies where everyone may write, and the
+ * owner of another folder could answer in the agent's place.
  */
 const checkPrivate = async (dir: string): Promise<void> => {
   const found = await lstat(dir)
   if (found.isDirectory() && found.uid === userId() && (found.mode & 0o077) === 0) return
-  throw new Failure('permission_denied', `"${dir}" is not this user's alone`, {
+  throw new Failure('permission_denied', `"${dir}" does not belong to this user alone`, {
     hint: 'remove it, or give a data folder with a shorter path',
   })
 }
 
 const fits = (path: string): boolean => Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES
 
-/** The paths at which the socket of that folder may lie outside of it, best first. */
+/** The paths that the socket of a folder may have outside of it, best first. */
 const shortPaths = async (real: string): Promise<string[]> => {
-  // Loaded where it is needed: it takes as long as all the rest of a command.
+  // Loaded only here, since it takes as long as all the rest of a command.
   const { createHash } = await import('node:crypto')
   const name = createHash('sha256').update(real).digest('hex').slice(0, 16)
   return shortRoots(process.env)
@@ -114,7 +113,7 @@ const shortPaths = async (real: string): Promise<string[]> => {
     .filter(fits)
 }
 
-/** The folder by its own path. Rejects with a Failure that names it. */
+/** The folder without links in its path. Rejects with a Failure that names it. */
 const realFolder = async (dir: string): Promise<string> => {
   try {
     return await realpath(dir)
@@ -124,9 +123,9 @@ const realFolder = async (dir: string): Promise<string> => {
 }
 
 /**
- * Where the agent is to listen; the folder must exist (`not_found`). All paths to one folder give
- * the same. Where the folder's path is longer than some 90 bytes it lies in the folder for
- * temporary files, or another where its path is short enough.
+ * The path at which the agent is to listen. The folder must exist (`not_found`). All paths to one
+ * folder give the same. If the folder's path is longer than some 90 bytes, the socket lies in the
+ * folder for temporary files, or in another one whose path is short enough.
  */
 export const socketPath = async (dir: string): Promise<string> => {
   const real = await realFolder(dir)
@@ -145,31 +144,31 @@ export const socketPath = async (dir: string): Promise<string> => {
   const reasons = why.map(({ message }) => message).join('; ')
   throw new Failure(
     why[0]?.code ?? 'invalid_argument',
-    `there is no place for the socket of the agent on "${dir}": the path of that folder is too long for one (${Buffer.byteLength(path)} bytes, at most ${MAX_SOCKET_PATH_BYTES})${reasons === '' ? '' : `, and elsewhere it cannot lie: ${reasons}`}`,
+    `the path of the socket of the agent on "${dir}" is too long: ${Buffer.byteLength(path)} bytes, at most ${MAX_SOCKET_PATH_BYTES}${reasons === '' ? '' : `; no other place can be used: ${reasons}`}`,
     { hint: 'give a data folder with a shorter path, or set TMPDIR to a folder of this user' },
   )
 }
 
-/** In the data folder where the socket is not: its path. TMPDIR may be another for each command. */
+/** A file in the data folder with the path of a socket elsewhere: a command may have another TMPDIR than its agent. */
 const NOTE = `${SOCKET}.path`
 
-/** Notes where the agent listens. */
+/** Records the path at which the agent listens. */
 export const noteSocket = async (dir: string, path: string): Promise<void> => {
   const note = join(dir, NOTE)
   if (path === join(await realFolder(dir), SOCKET)) {
-    await rm(note, { force: true }) // of a former agent
+    await rm(note, { force: true }) // a former agent's
     return
   }
   await writeFile(`${note}.tmp`, `${path}\n`, { mode: 0o600 })
   await rename(`${note}.tmp`, note)
 }
 
-/** Removes the note where it is of that path. */
+/** Removes the note if it holds that path. */
 export const forgetSocket = async (dir: string, path: string): Promise<void> => {
   if ((await readNote(dir)) === path) await rm(join(dir, NOTE), { force: true })
 }
 
-/** Undefined where there is none, or no path in it. */
+/** Undefined if there is no note, or no usable path in it. */
 const readNote = async (dir: string): Promise<string | undefined> => {
   let text: string
   try {
@@ -183,9 +182,9 @@ const readNote = async (dir: string): Promise<string | undefined> => {
 }
 
 /**
- * Where an agent may listen, best first: in the folder, where it has noted, and where agents do
- * that leave no note. Rejects with `not_found` where there is no such folder, with
- * `permission_denied` where a socket lies in a folder that is not this user's alone.
+ * The paths at which an agent may listen, best first: in the folder, at the noted path, and those
+ * of agents that leave no note. Rejects with `not_found` if there is no such folder, and with
+ * `permission_denied` if a socket lies in a folder that does not belong to this user alone.
  */
 export const socketPaths = async (dir: string): Promise<string[]> => {
   const real = await realFolder(dir)

@@ -1,21 +1,21 @@
 /**
- * The agent's side of a program that takes part in the swarm by way of it: messages of gossip as
+ * The agent's end of a channel to a program that joins the swarm through it: gossip messages as
  * lines, both ways (see `Relay`).
  *
  *     {"command":"join","swarm":"kv"}
  *     {"status":"ok","data":{"address":"0:0000.0000.000A/1","agent":"0:0000.0000.000A","maxMessageBytes":4194304}}
  *     {"id":1,"text":"…"}                          a message for the agent
- *     {"status":"ok","data":{"id":1}}              what it brought is on disk
- *     {"status":"ok","data":{"text":"…"}}          a message of the agent
+ *     {"status":"ok","data":{"id":1}}              its content is on disk
+ *     {"status":"ok","data":{"text":"…"}}          a message from the agent
  */
 import { Failure, toFailure } from '../errors.ts'
 import type { Relay } from '../transports/relay.ts'
 import { Channel } from './answers.ts'
 
-/** Throws a Failure (connection_failed, not_running) where the relay takes nobody in. */
+/** Throws a Failure (connection_failed, not_running) if the relay admits no further program. */
 export const guestChannel = (relay: Relay): Channel =>
-  new Channel((tell) => {
-    const guest = relay.admit((text) => tell({ text }))
+  new Channel((emit) => {
+    const guest = relay.admit((text) => emit({ text }))
     const { address: agent, maxMessageBytes } = relay
     return {
       first: { address: guest.address, agent, maxMessageBytes },

@@ -1,7 +1,7 @@
 /**
- * Takes part in a swarm by way of an agent that runs on this host: the transport of a program that
- * cannot have the agent's daemon, or its data folder, for itself. What `send` has resolved for is
- * on that agent's disk. When the agent ends it is waited for.
+ * Joins a swarm through an agent that runs on this host: the transport of a program that cannot
+ * have the agent's daemon, or its data folder, for itself. When `send` resolves, the message is on
+ * that agent's disk. When the agent ends, this transport waits until it is back.
  *
  * ```ts
  * const transport = new GuestTransport({ dir: '/var/lib/kv', swarm: 'kv' })
@@ -17,20 +17,20 @@ import { ControlClient } from './client.ts'
 import type { Connection } from './connection.ts'
 import { type Fields, failureOf } from './protocol.ts'
 
-/** Milliseconds between two looks for an agent that has ended. A look is one connection. */
+/** Milliseconds between two attempts to reach an agent that has ended. Each is one connection. */
 const RETRY_MS = 500
 
-/** Milliseconds for the agent to keep what a message brought: a large one on a busy disk. */
+/** Milliseconds for the agent to store a message: a large one on a busy disk. */
 const SEND_MS = 30_000
 
-/** Bytes of a message until the agent has told its own limit: any transport of ours carries them. */
-const LEAST_MESSAGE_BYTES = 64 * 1024
+/** Bytes of a message until the agent has sent its own limit: every transport carries them. */
+const MIN_MESSAGE_BYTES = 64 * 1024
 
 export interface GuestTransportOptions {
   /** The data folder of the agent. */
   readonly dir: string
   readonly swarm: string
-  /** Names or addresses of further peers, for the agent to know. */
+  /** Names or addresses of further peers, passed on to the agent. */
   readonly peers?: readonly string[]
 }
 
@@ -48,10 +48,10 @@ export class GuestTransport implements Transport {
   #connection: Connection | undefined
   #address = ''
   #agent = ''
-  #maxMessageBytes = LEAST_MESSAGE_BYTES
+  #maxMessageBytes = MIN_MESSAGE_BYTES
   #next = 1
   #retry: NodeJS.Timeout | undefined
-  /** What is read from the agent comes to its end with the connection. */
+  /** Reading the agent's lines; it ends with the connection. */
   #reading: Promise<void> = Promise.resolve()
   readonly #lifecycle = new Lifecycle('the way by the agent')
 
@@ -74,7 +74,7 @@ export class GuestTransport implements Transport {
     return this.#options.dir
   }
 
-  /** Has the agent ended, and not come back? */
+  /** Has the agent ended without coming back? */
   get isLost(): boolean {
     return this.#connection === undefined
   }
@@ -83,7 +83,7 @@ export class GuestTransport implements Transport {
     return this.#maxMessageBytes
   }
 
-  /** Rejects with `not_running` where no agent runs, `invalid_argument` where it is of another swarm. */
+  /** Rejects with `not_running` if no agent runs, `invalid_argument` if it belongs to another swarm. */
   open(given: TransportHooks): Promise<void> {
     const hooks = safeHooks(given)
     return this.#lifecycle.open(async (opening) => {
@@ -123,14 +123,14 @@ export class GuestTransport implements Transport {
     return [this.#agent]
   }
 
-  /** Others are reached by the agent, which passes on what it is told. */
+  /** Other peers are reached through the agent, which forwards what it receives. */
   canReach(address: string): boolean {
     return address === this.#agent
   }
 
-  /** Whoever it is, the way goes by the agent. */
+  /** Every peer is reached through the agent. */
   async resolve(name: string): Promise<string> {
-    if (name === '') throw new Failure('invalid_argument', 'a peer without a name')
+    if (name === '') throw new Failure('invalid_argument', 'the name of the peer is empty')
     return this.#agent
   }
 
@@ -166,7 +166,7 @@ export class GuestTransport implements Transport {
     this.#reading = this.#read(connection)
   }
 
-  /** Takes what the agent says until it is gone; then it is looked for. */
+  /** Takes the agent's lines until it is gone, then tries to reach it again. */
   async #read(connection: Connection): Promise<void> {
     try {
       for (;;) {
@@ -175,14 +175,14 @@ export class GuestTransport implements Transport {
         await this.#take(data)
       }
     } catch (error) {
-      this.#tell(toFailure(error))
+      this.#report(toFailure(error))
     }
     connection.close()
     if (this.#connection !== connection) return
     this.#connection = undefined
     this.#failAll(this.#lost())
-    this.#tell(this.#lost())
-    this.#lookAgain()
+    this.#report(this.#lost())
+    this.#retryLater()
   }
 
   async #take({ id, text, failure }: Fields): Promise<void> {
@@ -201,12 +201,12 @@ export class GuestTransport implements Transport {
     pending.reject(new Failure(code, message, { hint, isLocal: true }))
   }
 
-  #lookAgain(): void {
+  #retryLater(): void {
     if (!this.#hooks) return
-    this.#retry = setTimeout(() => void this.#comeBack(), RETRY_MS)
+    this.#retry = setTimeout(() => void this.#reconnect(), RETRY_MS)
   }
 
-  async #comeBack(): Promise<void> {
+  async #reconnect(): Promise<void> {
     const hooks = this.#hooks
     try {
       const connection = await this.#join()
@@ -214,8 +214,8 @@ export class GuestTransport implements Transport {
       else connection.close()
     } catch (error) {
       const failure = toFailure(error)
-      if (!isFailure(failure, 'not_running')) this.#tell(failure)
-      this.#lookAgain()
+      if (!isFailure(failure, 'not_running')) this.#report(failure)
+      this.#retryLater()
     }
   }
 
@@ -224,7 +224,7 @@ export class GuestTransport implements Transport {
     this.#pending.clear()
   }
 
-  #tell(failure: Failure): void {
+  #report(failure: Failure): void {
     this.#hooks?.onProblem(failure)
   }
 

@@ -1,11 +1,11 @@
 /**
- * An agent that takes part by way of another one of this host, which keeps what it writes: for
- * programs that cannot have that one's data folder, or its daemon, for themselves.
+ * An agent that joins the swarm through another agent of this host, which stores what it writes:
+ * for programs that cannot have that agent's data folder, or its daemon, for themselves.
  *
  * ```ts
  * const guest = await Guest.start({ dir: '/var/lib/kv', swarm: 'kv' })
  * guest.agent.doc.getMap('state').set('k', 1)
- * await guest.kept()        // on the disk of that agent
+ * await guest.stored()      // on that agent's disk
  * await guest.stop()
  * ```
  */
@@ -14,10 +14,10 @@ import { deferred } from '../deferred.ts'
 import { Failure } from '../errors.ts'
 import { GuestTransport, type GuestTransportOptions } from './guest-transport.ts'
 
-/** Milliseconds for the agent's state to be here, and for ours to be there: some 10 MB on a busy host. */
+/** Milliseconds to receive the agent's state, and to store ours: some 10 MB on a busy host. */
 const TIMEOUT_MS = 30_000
 
-/** Milliseconds after which the agent is asked again. An answer takes some ten. */
+/** Milliseconds between two requests to the agent. An answer takes some ten. */
 const ASK_MS = 250
 
 export type GuestOptions = GuestTransportOptions & Pick<AgentOptions, 'config' | 'onProblem'>
@@ -40,7 +40,7 @@ export class Guest {
     })
   }
 
-  /** Resolves when all that the agent has is here. Rejects with a Failure: not_running, timeout. */
+  /** Resolves when everything that the agent has is here. Rejects with a Failure: not_running, timeout. */
   static async start(options: GuestOptions): Promise<Guest> {
     const guest = new Guest(options)
     try {
@@ -54,15 +54,15 @@ export class Guest {
   }
 
   /**
-   * Resolves when the agent has on its disk what was written here so far. Rejects with a Failure:
-   * `not_running` when it has ended, `timeout` when it is too busy.
+   * Resolves when everything written here so far is on the agent's disk. Rejects with a Failure:
+   * `not_running` if the agent has ended, `timeout` if it is too busy.
    */
-  async kept(): Promise<void> {
+  async stored(): Promise<void> {
     const { runtime, room } = this.agent
     runtime.take({ type: 'flush' })
     await this.#until(() => {
       const { unacknowledgedSince, hasFresh } = room.status
-      // What `send` has resolved for is kept; what the agent shows may still be under way to its disk.
+      // A resolved `send` is stored; what the agent merely acknowledged may still be on the way to its disk.
       return unacknowledgedSince === undefined && !hasFresh && runtime.gossip?.sending === 0
     }, 'did not store what was written')
   }

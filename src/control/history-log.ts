@@ -1,7 +1,7 @@
 /**
- * The latest changes that this agent has seen, of all maps, in memory. A `Y.Map` forgets the
- * values that were overwritten and never knew when; a hot key forgets who wrote before. This
- * remembers it for a while; a restart forgets it.
+ * The latest changes that this agent has seen, of all maps, in memory. A `Y.Map` forgets
+ * overwritten values and has no times; a hot key forgets its earlier writers. This log remembers
+ * both for a while, until a restart.
  *
  * ```ts
  * const log = new HistoryLog(agent.doc)
@@ -19,27 +19,27 @@ import {
 } from '../maps/index.ts'
 import { stringify } from './protocol.ts'
 
-/** Changes that are remembered, of all keys together. Some 200 bytes each beside key and value. */
+/** Changes of all keys together. Each costs some 200 bytes besides key and value. */
 export const MAX_CHANGES = 4_096
 
-/** Characters of their keys and values as JSON, together: what a document has forgotten is kept alive by them. */
+/** Characters of their keys and values as JSON, together: the log keeps values alive that the document has forgotten. */
 export const MAX_CHARACTERS = 4 * 1024 * 1024
 
 export interface SeenChange {
-  /** Unix milliseconds of this agent's clock. */
+  /** Unix milliseconds by this agent's clock. */
   readonly at: number
   readonly action: 'set' | 'increment' | 'append' | 'delete'
-  /** What the key had then; absent for `delete`, and for a list, which has it still. */
+  /** The value of the key then; absent for `delete`, and for a list, which still holds it. */
   readonly value?: unknown
-  /** Of an increment: all that its writer had added by it, and before it; `before` is absent where that was nothing. */
+  /** For an increment: the writer's sum with it, and before it. `before` is absent for the first one. */
   readonly total?: number
   readonly before?: number | undefined
-  /** Absent where another agent has deleted it: the document does not say who. */
+  /** Absent if another agent has deleted the key: the document does not record who. */
   readonly writer?: number
   readonly clock?: number
 }
 
-/** All fields are always there: a million of them are made in an import. */
+/** All fields are always there, so that all objects have one shape: an import makes a million of them. */
 interface Kept {
   readonly map: string
   readonly key: string
@@ -53,10 +53,10 @@ interface Kept {
   readonly characters: number
 }
 
-/** With the cell of the key where its hot elements changed. */
+/** With the cell of the key if its hot elements changed. */
 type Changed = readonly [map: string, key: string, cell?: Cell]
 
-/** The keys that changed, by map; a nested shared type's changes are not ours. */
+/** The keys that changed, by map. Changes inside nested shared types do not count. */
 const changedKeys = ({ changed }: Y.Transaction): Changed[] => {
   const found: Changed[] = []
   for (const [type, keys] of changed) {
@@ -67,7 +67,7 @@ const changedKeys = ({ changed }: Y.Transaction): Changed[] => {
   return found
 }
 
-/** Undefined, too, for a root that is no map, such as the one that holds the hot entries. */
+/** Undefined, too, for a root that is not a map, such as the one that holds the hot entries. */
 const describe = (doc: Y.Doc, map: string, key: string): EntryInfo | 'none' | undefined => {
   try {
     return describeEntry(doc, map, key) ?? 'none'
@@ -85,14 +85,14 @@ const charactersOf = (value: unknown): number => {
 export class HistoryLog {
   readonly #doc: Y.Doc
   readonly #now: () => number
-  /** A ring: the change number n is at n modulo its length. */
+  /** A ring buffer: change n is at n modulo its length. */
   readonly #kept: (Kept | undefined)[] = new Array(MAX_CHANGES).fill(undefined)
-  /** Numbers of the oldest change that is remembered, and of the next one to come. */
+  /** The numbers of the oldest change in it, and of the next one. */
   #oldest = 0
   #next = 0
   #characters = 0
 
-  /** Remembers from now on, as long as the document lives. */
+  /** Records from now on, as long as the document lives. */
   constructor(doc: Y.Doc, now: () => number = Date.now) {
     this.#doc = doc
     this.#now = now
@@ -136,7 +136,7 @@ export class HistoryLog {
     } else {
       const action = info.layout === 'list' ? 'append' : 'set'
       const { writer, clock } = info
-      // A list has all its items still, and to keep it again for each would cost its length each time.
+      // A list still has all its items. To keep it again for each would cost its length each time.
       this.#note(map, key, {
         action,
         value: action === 'set' ? info.value : undefined,
@@ -146,7 +146,7 @@ export class HistoryLog {
     }
   }
 
-  /** Each step by itself, after the value that they go on from where that is new. */
+  /** Each step by itself, after the value that they start from if that is new. */
   #addCounter(map: string, key: string, cell: Cell | undefined): void {
     const { base, steps } = stepsOf(this.#doc, map, key, cell)
     if (base) this.#note(map, key, { action: 'set', ...base })
@@ -174,7 +174,7 @@ export class HistoryLog {
   }
 }
 
-/** Each key once, with its cell: one that was plain and becomes hot is touched as both. */
+/** Each key once, with its cell: a key that turns hot is touched as both. */
 const unique = (changed: readonly Changed[]): Changed[] => {
   const found = new Map<string, Changed>()
   for (const each of changed) {

@@ -1,6 +1,6 @@
 /**
- * How an entry came about, newest first: what the document knows, together with what this agent
- * has seen happen.
+ * The history of an entry, newest first: what the document knows, merged with what this agent has
+ * seen.
  *
  * ```ts
  * mergeHistory(historyOf(doc, 'state', 'k'), log.of('state', 'k'))
@@ -11,24 +11,24 @@ import { addedBy, type Version } from '../maps/index.ts'
 import { type CountedChange, countUp } from './counted.ts'
 import type { SeenChange } from './history-log.ts'
 
-/** Each time is ISO 8601, and absent where nobody knows it. */
+/** Times are ISO 8601, and absent if they are unknown. */
 export interface PastChange {
   readonly action: SeenChange['action']
-  /** What the key had then; of a list, the item. Absent where it is forgotten. */
+  /** The value of the key then; for a list, the item. Absent if it is forgotten. */
   readonly value?: unknown
-  /** Of an increment: what was added. */
+  /** For an increment: the amount. */
   readonly by?: number
-  /** Is `by` all that this writer has added up to then, in one step or in many? Absent: in one. */
+  /** Is `by` the sum of everything that this writer had added by then? Absent: it is one step. */
   readonly isTotal?: true
   readonly writer?: number
   readonly clock?: number
-  /** Is it part of what the key has now? */
+  /** Is it part of the current value? */
   readonly isCurrent: boolean
-  /** When it was written, by the clock of who wrote it. */
+  /** When it was written, by the writer's clock. */
   readonly written?: string
-  /** When this agent got to know of it. */
+  /** When this agent received it. */
   readonly seen?: string
-  /** That many changes of this writer, one after another, of which no more is known; absent: one. */
+  /** The number of consecutive changes of this writer that it stands for, if nothing more is known of them; absent: one. */
   readonly count?: number
 }
 
@@ -49,7 +49,7 @@ const ofSeen = ({
   ...(at !== undefined && { seen: timeOf(at) }),
 })
 
-/** An increment: the document keeps what its writer has added in all, and what was seen the step and the sum. */
+/** For an increment, the document keeps the writer's sum, and the log keeps the step and the new value. */
 const addedIn = (version: Version, seen: CountedChange | undefined): Partial<PastChange> => {
   const total = Number(version.value)
   if (seen?.total !== undefined) return { value: seen.value, by: addedBy({ ...seen, total }) }
@@ -60,7 +60,7 @@ const addedIn = (version: Version, seen: CountedChange | undefined): Partial<Pas
 
 const ofVersion = (version: Version, seen?: CountedChange): PastChange => {
   const { kind: action, writer, clock, current: isCurrent, at, count } = version
-  // What was overwritten the document forgets; what was added stays with it.
+  // The document forgets what was overwritten, but keeps what was added.
   const value = action === 'set' && version.value === undefined ? seen?.value : version.value
   return {
     action,
@@ -74,7 +74,7 @@ const ofVersion = (version: Version, seen?: CountedChange): PastChange => {
   }
 }
 
-/** The versions that are a line of their own: of a run, those that were seen, and then the rest of it. */
+/** One line for each change of a run that was seen, then one for the rest of the run. */
 const unfold = (version: Version, seen: readonly CountedChange[]): [Version, CountedChange?][] => {
   const { writer, clock, count = 1, ...rest } = version
   const matches = seen.filter(
@@ -95,7 +95,7 @@ const unfold = (version: Version, seen: readonly CountedChange[]): [Version, Cou
   return [...own, [{ ...rest, writer, clock: oldest - 1, ...(left > 1 && { count: left }) }]]
 }
 
-/** Both newest first, and so is what comes out. */
+/** Both arguments, and the result, are newest first. */
 export const mergeHistory = (
   versions: readonly Version[],
   changes: readonly SeenChange[],
@@ -105,8 +105,8 @@ export const mergeHistory = (
   const known = new Set(lines.map(([, change]) => change))
   const merged: PastChange[] = []
   let next = 0
-  /** Those that the document has forgotten, up to one that it has, or to a time. */
-  const tellSeen = (isOver: (change: CountedChange) => boolean): void => {
+  /** Adds the changes that the document has forgotten, up to one that it has, or to a time. */
+  const addSeen = (isOver: (change: CountedChange) => boolean): void => {
     for (; next < seen.length; next++) {
       const change = seen[next]!
       if (isOver(change)) return
@@ -115,10 +115,10 @@ export const mergeHistory = (
   }
   for (const [version, change] of lines) {
     const { at } = version
-    if (change) tellSeen((other) => other === change)
-    else tellSeen((other) => at !== undefined && other.at !== undefined && other.at <= at)
+    if (change) addSeen((other) => other === change)
+    else addSeen((other) => at !== undefined && other.at !== undefined && other.at <= at)
     merged.push(ofVersion(version, change))
   }
-  tellSeen(() => false)
+  addSeen(() => false)
   return merged
 }

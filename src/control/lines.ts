@@ -15,9 +15,9 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export class Lines {
   readonly #maxBytes: number
-  /** Whole lines, without their breaks. */
+  /** Complete lines, without their line breaks. */
   #lines: Buffer[] = []
-  /** Parts of the line that has no end yet, joined only once it has. */
+  /** Parts of the line that has no end yet; they are joined when it has one. */
   #parts: Buffer[] = []
   #bytes = 0
 
@@ -25,7 +25,7 @@ export class Lines {
     this.#maxBytes = maxBytes
   }
 
-  /** Throws a Failure (too_large) for a line that is too long; what came after it is lost. */
+  /** Throws a Failure (too_large) for a line that is too long; what follows it in the chunk is lost. */
   push(chunk: Buffer): void {
     let start = 0
     for (let end = chunk.indexOf(LINE_BREAK); end >= 0; end = chunk.indexOf(LINE_BREAK, start)) {
@@ -37,7 +37,7 @@ export class Lines {
     this.#add(chunk.subarray(start))
   }
 
-  /** The next whole line, or nothing. Throws a Failure (invalid_argument) for one that is no UTF-8. */
+  /** The next complete line, if there is one. Throws a Failure (invalid_argument) for a line that is not UTF-8. */
   shift(): string | undefined {
     const line = this.#lines.shift()
     if (line === undefined) return undefined

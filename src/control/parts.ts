@@ -1,6 +1,6 @@
 /**
- * Puts pieces of long values together: they come in the order of a file, some of several keys one
- * after another, and perhaps never to their end.
+ * Joins the chunks of long values. They come in the order of a file; chunks of several keys may
+ * alternate, and the last one may never come.
  *
  * ```ts
  * parts.take('state', 'big', { kind: 'part', of: 'raw', at: 0 }, '"xx')             // undefined: more follows
@@ -11,14 +11,14 @@ import { Failure } from '../errors.ts'
 import type { RestoredEntry } from '../maps/index.ts'
 import type { EntryAbout } from './entry.ts'
 
-/** Characters of all pieces that wait for others. The longest value of an update has 64 MiB; two such may come at once. */
+/** Characters of all chunks that wait for others. The longest value of an update has 64 MiB; two such may come at once. */
 const MAX_WAITING = 128 * 1024 * 1024
 
-/** Milliseconds after the last piece when those that wait are given up: an import sends one after another. */
+/** Milliseconds after the last chunk when waiting ones are dropped: an import sends them without a pause. */
 const PATIENCE_MS = 60_000
 
 interface Waiting {
-  readonly pieces: string[]
+  readonly chunks: string[]
   characters: number
 }
 
@@ -28,34 +28,34 @@ const broken = (key: string, why: string): Failure =>
   })
 
 export class Parts {
-  /** By map and key, the one that waits longest first. */
+  /** By map and key, the oldest first. */
   readonly #waiting = new Map<string, Waiting>()
   #characters = 0
   #timer: NodeJS.Timeout | undefined
 
-  /** The whole entry where this was its last piece. Throws a Failure for a piece that does not follow the last one. */
-  take(map: string, key: string, about: EntryAbout, piece: unknown): RestoredEntry | undefined {
+  /** The whole entry if this was its last chunk. Throws a Failure for a chunk that does not follow the one before. */
+  take(map: string, key: string, about: EntryAbout, chunk: unknown): RestoredEntry | undefined {
     const id = JSON.stringify([map, key])
     const { at = 0, of: kind, from, types, end = false } = about
-    if (typeof piece !== 'string') throw broken(key, 'are not text')
+    if (typeof chunk !== 'string') throw broken(key, 'are not text')
     if (at === 0) this.#forget(id)
-    const known = this.#waiting.get(id) ?? { pieces: [], characters: 0 }
+    const known = this.#waiting.get(id) ?? { chunks: [], characters: 0 }
     if (known.characters !== at) throw broken(key, 'do not follow one another')
-    known.pieces.push(piece)
-    known.characters += piece.length
-    this.#characters += piece.length
+    known.chunks.push(chunk)
+    known.characters += chunk.length
+    this.#characters += chunk.length
     this.#waiting.delete(id)
     this.#waiting.set(id, known)
     if (!end) {
       this.#bound()
       return undefined
     }
-    const text = known.pieces.join('')
+    const text = known.chunks.join('')
     this.#forget(id)
     return { key, value: parse(key, text), kind, from, types }
   }
 
-  /** Those that wait longest are given up where there are too many. */
+  /** Drops the oldest if there are too many. */
   #bound(): void {
     for (const oldest of this.#waiting.keys()) {
       if (this.#characters <= MAX_WAITING) break

@@ -1,41 +1,41 @@
 /**
- * What a command and a running agent say to each other: one JSON object a line, in the
- * shape that `pilotctl` uses and the command line prints.
+ * The lines between a command and a running agent: one JSON object each, in the shape that
+ * `pilotctl` uses and the command line prints.
  *
  *     {"command":"set","map":"state","key":"k","value":1}
  *     {"status":"ok","data":{"map":"state","key":"k","value":1}}
  *     {"status":"error","code":"not_found","message":"no key \"k\" in \"state\""}
  *
- * `watch` is answered by one line that says it has begun, then by one for each change.
- * `export` is answered by lines of entries, as many as the client takes, and one that says the end:
+ * The agent answers `watch` with one line when it begins, then with one for each change. It answers
+ * `export` with lines of entries, as fast as the client reads them, and a last line:
  *
  *     {"status":"ok","data":{"rows":[["k",1],["l",2]]}}
  *     {"status":"ok","data":{"map":"state","isEnd":true,"count":2}}
  *
- * How a request is looked at before it is believed: see `requests.ts`.
+ * The commands are described in `commands.ts`; `requests.ts` decodes them.
  */
 import { Failure, type FailureCode, type FailureOptions } from '../errors.ts'
 
 /**
- * Bytes of a request. A value of 15 MiB is the longest that can be allowed; the rest is room for
+ * Bytes of a request. No value may be longer than 15 MiB; the rest is room for
  * key and names. A client that sends more costs the agent this much memory.
  */
 export const MAX_REQUEST_BYTES: number = 16 * 1024 * 1024
 
-/** Bytes of an answer: a map of some million entries. A client holds them two or three times. */
+/** Bytes of an answer: a map of some million entries. A client holds it two or three times. */
 export const MAX_ANSWER_BYTES = 256 * 1024 * 1024
 
 /**
- * The version of what is said here. It grows when a client of the former one would misread an
- * answer; fields and commands are added without.
+ * The version of these lines. A change that an older client would misread raises it; new commands
+ * and new fields do not.
  */
 export const PROTOCOL = 1
 
 export type Fields = Readonly<Record<string, unknown>>
 
-/** A failure that is about one of the entries of a `put`. */
+/** A failure about one of the entries of a `put`. */
 export class EntryFailure extends Failure {
-  /** Its place among them, from 0. */
+  /** Its index in the request, from 0. */
   readonly entry: number
 
   constructor(entry: number, code: FailureCode, message: string, options: FailureOptions = {}) {
@@ -44,7 +44,7 @@ export class EntryFailure extends Failure {
   }
 }
 
-// A record, so that the compiler misses a code that is added to the type alone.
+// A record, so that the compiler notices a code that is missing here.
 const CODES: Readonly<Record<FailureCode, true>> = {
   invalid_argument: true,
   not_found: true,
@@ -69,16 +69,16 @@ const isCode = (code: unknown): code is FailureCode =>
 export const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** The JSON value of a line; undefined where it is none. */
+/** The JSON value of a line; undefined if it is not JSON. */
 export const parseLine = (line: string): unknown => {
   try {
     return JSON.parse(line)
   } catch {
-    return undefined // not JSON: the caller says so
+    return undefined // the caller reports it
   }
 }
 
-/** What is left to write of an array or object: it has that many items, and its next one is at `next`. */
+/** An array or object that is half written: the next item is at `next`. */
 interface Open {
   readonly items: readonly (readonly [before: string, value: unknown])[]
   readonly end: string
@@ -96,7 +96,7 @@ const openOf = (value: object): Open =>
         next: 0,
       }
 
-/** The same for JSON of any depth, with a stack of its own. */
+/** `JSON.stringify` with a stack of its own, for values of any depth. */
 const stringifyDeep = (value: unknown): string => {
   const parts: string[] = []
   const around: Open[] = []
@@ -122,13 +122,13 @@ const stringifyDeep = (value: unknown): string => {
   return parts.join('')
 }
 
-/** What a map shows has none; a program that answers requests itself may. */
+/** A map shows no bigint, but a program that answers requests itself may. */
 const bigintAsText = (_: string, value: unknown): unknown =>
   typeof value === 'bigint' ? String(value) : value
 
 /**
- * As `JSON.stringify` of a JSON value, which may lie deeper than that has stack for: `JSON.parse`
- * reads what is nested 5,000 deep and more, and shared types lie in one another to any depth.
+ * Like `JSON.stringify`, but for a JSON value of any depth. `JSON.parse` reads values that are
+ * nested 5,000 deep and more, and shared types nest to any depth.
  */
 export const stringify = (value: unknown): string => {
   try {
@@ -139,24 +139,24 @@ export const stringify = (value: unknown): string => {
   }
 }
 
-/** One line, with its line break, of a client. */
+/** One line of a client, with its line break. */
 export const encodeLine = (data: object): string => `${stringify(data)}\n`
 
-/** One line, with its line break. */
+/** One answer, with its line break. */
 export const encodeAnswer = (data: unknown): string => `{"status":"ok","data":${stringify(data)}}\n`
 
-/** One line of rows that are JSON already, with its line break. */
+/** One answer of rows that are JSON already, with its line break. */
 export const encodeRows = (rows: readonly string[]): string =>
   `{"status":"ok","data":{"rows":[${rows.join(',')}]}}\n`
 
-/** One line, with its line break; `data` is what is known all the same. */
+/** One error, with its line break; `data` is the part of the answer that is known despite it. */
 export const encodeFailure = (failure: Failure, data?: unknown): string => {
   const { code, message, hint } = failure
   const entry = failure instanceof EntryFailure ? failure.entry : undefined
   return `${stringify({ status: 'error', code, message, hint, entry, data })}\n`
 }
 
-/** The Failure that an answer tells; `internal` where its code is none of ours. */
+/** The Failure in an answer; `internal` if its code is unknown here. */
 export const failureOf = ({ code, message, hint, entry }: Fields): Failure => {
   const known = isCode(code) ? code : 'internal'
   const options = { hint: typeof hint === 'string' ? hint : undefined }
@@ -165,7 +165,7 @@ export const failureOf = ({ code, message, hint, entry }: Fields): Failure => {
     : new Failure(known, String(message), options)
 }
 
-/** `data` of an answer. Throws the Failure that it tells, and `internal` for what is no answer. */
+/** The `data` of an answer. Throws the Failure that it carries, and `internal` if it is malformed. */
 export const decodeAnswer = (line: string): Fields => {
   const value = parseLine(line)
   if (isFields(value) && value.status === 'ok' && isFields(value.data)) return value.data

@@ -1,6 +1,6 @@
 /**
- * The entries of one `put`, written as one: those that are whole now, and those whose last part has
- * come with it.
+ * Writes the entries of one `put` in one step: those that are complete, and those whose last part
+ * it brings.
  *
  * ```ts
  * putEntries(doc, 'state', [['k', 1], ['n', 8, { kind: 'counter' }]], { hot: false, parts: new Parts() })
@@ -19,13 +19,13 @@ import type { Parts } from './parts.ts'
 import { EntryFailure } from './protocol.ts'
 
 interface PutOptions {
-  /** Write what is of no kind in the layout for keys that are written all day. */
+  /** Write entries without a kind in the layout for keys that are overwritten all day. */
   readonly hot: boolean
-  /** Those that have come before. */
+  /** Parts that earlier requests brought. */
   readonly parts: Parts
 }
 
-/** An entry, and its place among those that were put. */
+/** An entry, and its index in the request. */
 interface Placed {
   readonly index: number
   readonly entry: RestoredEntry
@@ -36,8 +36,8 @@ const entryFailure = (index: number, cause: unknown): EntryFailure => {
   return new EntryFailure(index, code, message, { hint, cause })
 }
 
-/** The failure with the place of the entry that it is about, where it is about one. */
-const whichOf = (doc: Y.Doc, map: string, placed: readonly Placed[], error: unknown): unknown => {
+/** The failure with the index of the entry that caused it, if one did. */
+const withIndex = (doc: Y.Doc, map: string, placed: readonly Placed[], error: unknown): unknown => {
   for (const { index, entry } of placed) {
     try {
       checkRestored(doc, map, entry)
@@ -48,13 +48,13 @@ const whichOf = (doc: Y.Doc, map: string, placed: readonly Placed[], error: unkn
   return error
 }
 
-/** Undefined where more parts are to come. */
+/** Undefined if more parts are to come. */
 const wholeOf = (map: string, [key, value, about]: Entry, parts: Parts) =>
   about?.kind === 'part'
     ? parts.take(map, key, about, value)
     : { key, value, kind: about?.kind, from: about?.from, types: about?.types }
 
-/** All or nothing. Throws an EntryFailure that says which one is refused, and other Failures about all of them. */
+/** All or nothing. Throws an EntryFailure for an entry that is refused, and another Failure if the error is not about one entry. */
 export const putEntries = (
   doc: Y.Doc,
   map: string,
@@ -73,6 +73,6 @@ export const putEntries = (
   try {
     restoreEntries(doc, map, restored, { hot })
   } catch (error) {
-    throw whichOf(doc, map, placed, error)
+    throw withIndex(doc, map, placed, error)
   }
 }

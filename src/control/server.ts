@@ -1,6 +1,6 @@
 /**
- * The socket of a running agent. It makes sure that one agent alone works on a data folder,
- * and that there are no more clients at a time than it can bear.
+ * The socket of a running agent. It ensures that only one agent works on a data folder, and that
+ * it has no more clients at a time than it can serve.
  *
  * ```ts
  * const server = new ControlServer({ dir: '/var/lib/kv', handle: (request) => ({ got: request }) })
@@ -20,19 +20,19 @@ import { converse } from './conversation.ts'
 import { folderFailure, forgetSocket, makeFolder, noteSocket, socketPath } from './folder.ts'
 import { encodeFailure } from './protocol.ts'
 
-/** Clients at a time. Each may cost up to a request and an answer of memory; further ones are told so and let go. */
+/** Clients at a time. Each may cost the memory of a request and an answer. Further ones receive an error and are disconnected. */
 const MAX_CLIENTS = 256
 
-/** Connections beyond those, to tell them so; still further ones are closed at once. */
+/** Further connections that receive that error; any more are closed at once. */
 const MAX_REFUSED = 64
 
-/** Milliseconds that a refused client has to read why. */
+/** Milliseconds for a refused client to read the error. */
 const REFUSED_MS = 5_000
 
 export interface ControlServerOptions {
   readonly dir: string
   readonly handle: Handle
-  /** Told of trouble that no client waits for: no file left for a further connection. */
+  /** Called for trouble that no client waits for, such as too many open files. */
   readonly onProblem?: (problem: Failure) => void
 }
 
@@ -43,9 +43,9 @@ export class ControlServer {
   #clients = 0
   #server: Server | undefined
   #lock: Lock | undefined
-  /** The file at which clients connect. */
+  /** The socket file. */
   #socket: { readonly path: string; readonly id: FileId | undefined } | undefined
-  /** Where it listens, once that is noted. */
+  /** The path of the socket, once that is noted. */
   #path: string | undefined
 
   constructor(options: ControlServerOptions) {
@@ -54,18 +54,18 @@ export class ControlServer {
   }
 
   /**
-   * Makes the folder, takes it and listens. Rejects with `already_exists` while another
-   * agent lives on it; what a killed one left is taken over.
+   * Makes the folder, locks it and listens. Rejects with `already_exists` while another agent runs
+   * on it; it takes over what a killed agent left.
    */
   async open(): Promise<void> {
     await makeFolder('the data folder', this.#dir, 0o700)
     try {
-      // Not the writer identity's lock: that is given back while the socket is still there, and who
-      // came in between would lose the socket it has just made.
+      // A lock of its own: the one of the writer's identity is released while the socket is still
+      // there, and an agent that started in between would lose its new socket.
       const lock = new Lock(join(await realpath(this.#dir), 'agent.lock'))
       await lock.hold()
       this.#lock = lock
-      // The lock knows the processes of this host alone; an agent in a container answers here.
+      // The lock only knows processes of this host; an agent in a container answers here.
       if (await new ControlClient(this.#dir).isRunning()) throw this.#taken()
       const path = await socketPath(this.#dir)
       await this.#listen(path)
@@ -78,7 +78,7 @@ export class ControlServer {
     }
   }
 
-  /** Lets the clients go and takes no new ones; the folder stays ours until `close`. */
+  /** Disconnects all clients and accepts no new ones; the folder stays locked until `close`. */
   async stopListening(): Promise<void> {
     const server = this.#server
     this.#server = undefined
@@ -88,7 +88,7 @@ export class ControlServer {
     await Promise.all([closed, this.#removeSocket()])
   }
 
-  /** Stops to listen and gives the folder to others; may be called twice. */
+  /** Stops listening and releases the folder; may be called twice. */
   async close(): Promise<void> {
     await this.stopListening()
     const [lock, path] = [this.#lock, this.#path]
@@ -99,13 +99,13 @@ export class ControlServer {
   }
 
   /**
-   * By another name first: node removes the file of that name when it closes, whoever's it is by
-   * then. So what lies at `path` is removed by us, where it is ours.
+   * Listens under another name first: when node closes a server it removes the file of that name,
+   * even if another agent has replaced it. So the file at `path` is removed here, if it is ours.
    */
   async #listen(path: string): Promise<void> {
     const made = `${path}~`
     await rm(made, { force: true })
-    // Half open: a client may say that it sends no more, and still wait for its answer.
+    // Half open: a client may close its side and still wait for an answer.
     const server = createServer({ allowHalfOpen: true }, (socket) => this.#welcome(socket))
     server.maxConnections = MAX_CLIENTS + MAX_REFUSED
     await new Promise<void>((resolve, reject) => {
@@ -151,7 +151,7 @@ export class ControlServer {
 
 const refuse = (socket: Socket): void => {
   socket.on('error', () => socket.destroy())
-  socket.resume() // what it asks is thrown away, so that it is not stuck before it reads this
+  socket.resume() // drops its requests, so that the client gets to read the error
   socket.end(
     encodeFailure(
       new Failure(

@@ -1,6 +1,6 @@
 /**
- * What a running agent does for the commands that come by its socket. What it acknowledges is
- * on disk: many clients that write at the same time share one flush.
+ * Carries out the requests that come through an agent's socket. What it acknowledges is on disk;
+ * clients that write at the same time share one flush.
  *
  * ```ts
  * const server = new ControlServer({ dir, handle: serveAgent(agent, ready, { onStop: stop }) })
@@ -32,27 +32,27 @@ import { type Answer, type Channel, Farewell, type Handle, Rows, Subscription } 
 import type { Command, Request, RequestOf } from './commands.ts'
 import { exportRows } from './export-rows.ts'
 import { guestChannel } from './guest-channel.ts'
-import { hearPeer } from './hear-peer.ts'
 import { mergeHistory } from './history.ts'
 import { HistoryLog } from './history-log.ts'
 import { Parts } from './parts.ts'
 import { type Fields, PROTOCOL } from './protocol.ts'
 import { putEntries } from './put.ts'
+import { reachPeer } from './reach-peer.ts'
 import { Writers } from './writers.ts'
 
-/** Changes that `history` tells, the newest ones: a key may have been overwritten a million times. */
+/** The number of changes in an answer to `history`, the newest ones: a key may have been overwritten a million times. */
 const MAX_HISTORY = 1_000
 
-/** Commands that change something. */
+/** Commands with an effect. */
 type Changing = 'set' | 'delete' | 'increment' | 'append' | 'put' | 'stop'
 
-/** Commands that are answered at once. */
+/** Commands without an effect, answered at once. */
 type Reading = Exclude<Command, Changing | 'peers' | 'join'>
 
 export interface ServiceOptions {
-  /** Told that the agent is to stop, once who asked for it has the answer. Without it nobody may ask. */
+  /** Called to stop the agent, once the client that asked has its answer. Without it `stop` is refused. */
   readonly onStop?: () => void
-  /** The agent's transport, where further programs may take part by way of it. */
+  /** The agent's transport, if further programs may join the swarm through it. */
   readonly relay?: Relay
 }
 
@@ -74,7 +74,7 @@ class Service {
     this.#log = new HistoryLog(agent.doc)
   }
 
-  /** Rejects with a Failure for what cannot be done, and with what a defect of ours throws. */
+  /** Rejects with a Failure for a request that cannot be carried out. */
   async answer(request: Request): Promise<Answer> {
     try {
       return await this.#answer(request)
@@ -87,21 +87,21 @@ class Service {
     this.#check(request)
     switch (request.command) {
       case 'set':
-        return this.#kept(this.#set(request))
+        return this.#stored(this.#set(request))
       case 'delete':
-        return this.#kept(this.#delete(request))
+        return this.#stored(this.#delete(request))
       case 'increment':
-        return this.#kept(this.#increment(request))
+        return this.#stored(this.#increment(request))
       case 'append':
-        return this.#kept(this.#append(request))
+        return this.#stored(this.#append(request))
       case 'put':
-        return this.#kept(this.#put(request))
+        return this.#stored(this.#put(request))
       case 'stop':
         return this.#stop()
       case 'join':
         return this.#join(request)
       case 'peers':
-        if (request.ask) await hearPeer(this.#agent)
+        if (request.ask) await reachPeer(this.#agent)
         return this.#peers()
       default:
         return this.#read(request)
@@ -125,7 +125,7 @@ class Service {
       case 'export':
         return this.#export(map, request.kinds ?? false)
       case 'history':
-        return this.#tellHistory(map, request.key)
+        return this.#history(map, request.key)
       case 'watch':
         return this.#watch(map, request.key)
     }
@@ -136,7 +136,7 @@ class Service {
     return { protocol: PROTOCOL, version: packageVersion(), swarm, node, pid: process.pid }
   }
 
-  /** Peers that do not exist are not a reason to refuse: they may be there later. */
+  /** Unknown peers are accepted: they may start later. */
   #join({ peers = [] }: RequestOf<'join'>): Channel {
     const { relay } = this.#options
     if (!relay) {
@@ -153,8 +153,8 @@ class Service {
     return { swarm, node, peers: this.#agent.peers() }
   }
 
-  /** The answer, once what was written for it is on disk. */
-  async #kept(answer: Fields): Promise<Fields> {
+  /** The answer, once the writes before it are on disk. */
+  async #stored(answer: Fields): Promise<Fields> {
     await this.#agent.flushed()
     return answer
   }
@@ -197,7 +197,7 @@ class Service {
 
   #set({ map = DEFAULT_MAP, key, value, path, hot }: RequestOf<'set'>): Fields {
     const { doc } = this.#agent
-    // Only what is whole can be written: of two that change parts of one value at once, one wins.
+    // A map writes whole values: of two clients that change parts of one at once, one wins.
     const whole = path === undefined ? value : writePath(readEntry(doc, map, key), path, value)
     if (path !== undefined) checkUnlost(doc, map, key, whole)
     writeEntry(doc, map, key, whole, hot === undefined ? {} : { hot })
@@ -239,7 +239,7 @@ class Service {
     }))
   }
 
-  #tellHistory(map: string, key: string): Fields {
+  #history(map: string, key: string): Fields {
     const all = mergeHistory(historyOf(this.#agent.doc, map, key), this.#log.of(map, key))
     const changes = all.slice(0, MAX_HISTORY).map((change) => this.#withNode(change))
     if (all.length > 0) return { map, key, changes, left: all.length - changes.length }
@@ -250,12 +250,12 @@ class Service {
 
   #watch(map: string, key: string | undefined): Subscription {
     const first = { map, ...(key !== undefined && { key }), watching: true }
-    return new Subscription(first, (tell) =>
-      observeEntries(this.#agent.doc, map, (change) => tell(this.#tellChange(change)), { key }),
+    return new Subscription(first, (emit) =>
+      observeEntries(this.#agent.doc, map, (change) => emit(this.#changeOf(change)), { key }),
     )
   }
 
-  #tellChange({ map, key, action, value, old, writer }: EntryChange): Fields {
+  #changeOf({ map, key, action, value, old, writer }: EntryChange): Fields {
     return this.#withNode({
       map,
       key,
@@ -266,9 +266,9 @@ class Service {
     })
   }
 
-  #withNode<T extends { readonly writer?: number }>(told: T): T & { readonly node?: string } {
-    const node = told.writer === undefined ? undefined : this.#writers.nodeOf(told.writer)
-    return node === undefined ? told : { ...told, node }
+  #withNode<T extends { readonly writer?: number }>(change: T): T & { readonly node?: string } {
+    const node = change.writer === undefined ? undefined : this.#writers.nodeOf(change.writer)
+    return node === undefined ? change : { ...change, node }
   }
 
   #stop(): Farewell {
@@ -281,14 +281,14 @@ class Service {
   }
 }
 
-/** Answers requests with `agent` once `ready` has resolved: its document is loaded then. */
+/** Handles requests with `agent` once `ready` has resolved: its document is loaded then. */
 export const serveAgent = (
   agent: Agent,
   ready: Promise<unknown> = Promise.resolve(),
   options: ServiceOptions = {},
 ): Handle => {
   const service = ready.then(() => new Service(agent, options))
-  // Where the start fails, whoever asks is told.
+  // If the start fails, each request rejects with that.
   service.catch(() => undefined)
   return async (request) => (await service).answer(request)
 }

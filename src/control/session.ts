@@ -1,7 +1,7 @@
 /**
  * Many requests to one agent over one connection, also at the same time: they are sent at once,
- * and answered in their order. The connection is made when it is needed, and again when the agent
- * has let it go.
+ * and answered in order. The session connects at the first request, and again after the agent has
+ * closed the connection.
  *
  * ```ts
  * const session = new Session('/var/lib/kv')
@@ -15,7 +15,7 @@ import { type Connection, hasStopped, type OneAnswer } from './connection.ts'
 import type { Entry } from './entry.ts'
 import { decodeAnswer, type Fields } from './protocol.ts'
 
-/** Milliseconds after which a connection is not used again: an agent lets go who is silent for 30,000. */
+/** Milliseconds after which a connection is not used again: an agent closes one that is silent for 30,000. */
 const MAX_IDLE_MS = 20_000
 
 interface Pending {
@@ -23,7 +23,7 @@ interface Pending {
   readonly reject: (failure: unknown) => void
 }
 
-/** A connection, and those who wait for its answers. */
+/** A connection, and the requests that wait for answers. */
 class Line {
   readonly #connection: Connection
   readonly #dir: string
@@ -38,7 +38,7 @@ class Line {
     this.#dir = dir
   }
 
-  /** May it be used for one more request? */
+  /** Can it take one more request? */
   get isFit(): boolean {
     const isBusy = this.#pending.length > 0
     return (
@@ -50,7 +50,7 @@ class Line {
 
   ask(request: OneAnswer): Promise<Fields> {
     return new Promise((resolve, reject) => {
-      this.#connection.send(request) // throws for one that is too long, which is not waited for
+      this.#connection.send(request) // throws before the request is pending if that is too long
       this.#pending.push({ resolve, reject })
       if (!this.#isReading) void this.#read()
     })
@@ -91,7 +91,7 @@ class Line {
 
 export class Session {
   readonly #client: ControlClient
-  /** Ends of what is watched. */
+  /** Each ends a watch. */
   readonly #watches = new Set<(reason: Failure) => void>()
   readonly #dir: string
   #line: Line | undefined
@@ -104,26 +104,27 @@ export class Session {
   }
 
   /**
-   * The answer's data. Rejects with the Failure that the agent tells; with `not_running` where none
-   * runs, or it ends meanwhile (whether it did what was asked is not known then); with `timeout`.
+   * The answer's data. Rejects with the agent's Failure; with `timeout`; with `not_running` if no
+   * agent runs, or if it ends meanwhile. In the last case the request may have been carried out.
    */
   async ask(request: OneAnswer): Promise<Fields> {
     const line = await this.#fitLine()
     return line.ask(request)
   }
 
-  /** All entries, some at a time. */
+  /** All entries, in batches. */
   rows(request: ExportRequest): AsyncGenerator<readonly Entry[], Fields> {
     return this.#client.rows(request)
   }
 
   /**
-   * Calls `tell` for each change from when it has resolved, over a connection of its own, until the
-   * function it resolves to is called. Else it ends with `onEnd`: the agent has ended, or this was closed.
+   * Resolves when the watch has begun, over a connection of its own. It then calls `onChange` for
+   * each change until the function it resolves to is called. If the agent ends, or the session is
+   * closed, it calls `onEnd`.
    */
   async watch(
     request: WatchRequest,
-    tell: (change: Fields) => void,
+    onChange: (change: Fields) => void,
     onEnd: (reason: Failure) => void = () => undefined,
   ): Promise<() => void> {
     const over = new AbortController()
@@ -139,16 +140,16 @@ export class Session {
     this.#watches.add(close)
     await new Promise<void>((resolve, reject) => {
       const { signal } = over
-      this.#client.watch(request, tell, { onReady: resolve, signal }).catch((error) => {
+      this.#client.watch(request, onChange, { onReady: resolve, signal }).catch((error) => {
         const failure = toFailure(error)
         if (this.#watches.has(close)) close(failure)
-        reject(failure) // changes nothing once it has begun
+        reject(failure) // no effect once the watch has begun
       })
     })
     return end
   }
 
-  /** What is under way rejects, and what is watched ends. May be called twice. */
+  /** Requests in flight reject, and watches end. May be called twice. */
   close(): void {
     this.#isClosed = true
     this.#line?.close()

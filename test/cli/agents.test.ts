@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import * as assert from 'uvu/assert'
-import { mailboxName } from '../../src/cli/run-plan.ts'
+import { mailboxName } from '../../src/cli/transport-mailbox.ts'
 import { ControlClient } from '../../src/control/client.ts'
 import { FAKE, type FakeSwarm, fakeSwarm } from '../fixtures/pilot/fake.ts'
 import { BIN, dataOf, homeEnv, inProcess, ROOT, runCli, type Started } from '../helpers/cli.ts'
@@ -613,7 +613,7 @@ test('over pilotctl: an unknown peer, and a daemon that is down', async () => {
   assert.is(other.code, 1)
   assert.match(
     other.stdout,
-    /\nPROBLEM +pilotctl +"\/bin\/false" tells no version: is it pilotctl\?\n/,
+    /\nPROBLEM +pilotctl +"\/bin\/false" prints no version: is it pilotctl\?\n/,
   )
 })
 

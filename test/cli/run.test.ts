@@ -21,7 +21,8 @@ import { detach } from '../../src/cli/detach.ts'
 import { processIo } from '../../src/cli/io.ts'
 import { boundLog, MAX_LOG_BYTES, openLog, stampLines } from '../../src/cli/log-file.ts'
 import { removePid, writePid } from '../../src/cli/pid-file.ts'
-import { argsOf, mailboxName, planRun, type RunOptions } from '../../src/cli/run-plan.ts'
+import { planRun, type RunOptions } from '../../src/cli/run-plan.ts'
+import { mailboxName } from '../../src/cli/transport-mailbox.ts'
 import { ControlClient } from '../../src/control/client.ts'
 import { isAlive as isOwnerAlive } from '../../src/fs/lock.ts'
 import { dataFolder } from '../../src/store/log/data-folder.ts'
@@ -76,7 +77,10 @@ const endless = (name: string) => {
   return { swarm: 'kv', pilotctl, data: folder(name) }
 }
 
-const endlessArgs = (name: string): string[] => ['run', ...argsOf(planRun(endless(name), env))]
+const endlessArgs = (name: string): string[] => [
+  'run',
+  ...Object.entries(endless(name)).map(([option, value]) => `--${option}=${value}`),
+]
 
 /** The process that has the agent's folder. */
 const ownerOf = (name: string): number =>
@@ -149,29 +153,23 @@ test('for people: what to try and how to stop it; stop says that it did', async 
   })
 })
 
-test('its options are the same wherever it runs', () => {
-  const plan = (options: RunOptions) => argsOf(planRun(options, { HOME: '/home/ann' }))
+test('planRun: a plan is JSON, and the same in any working folder', () => {
+  const plan = (options: RunOptions) => planRun(options, { HOME: '/home/ann' })
   const here = process.cwd()
-  const many = { peer: ['a', '-b'], fanout: '2', interval: '1.5s' }
-  assert.equal(plan({ swarm: 'kv', mailbox: 'm', data: 'd', ...many }), [
-    '--swarm=kv',
-    `--data=${here}/d`,
-    '--transport=mailbox',
-    `--mailbox=${here}/m`,
-    `--name=${mailboxName(`${here}/d`)}`,
-    '--fanout=2',
-    '--interval=1500ms',
-    '--peer=a',
-    '--peer=-b',
-  ])
-  assert.equal(plan({ swarm: 'kv', pilotctl: './pilotctl', network: '7' }), [
-    '--swarm=kv',
-    '--data=/home/ann/.local/state/pilot-gossip/kv',
-    '--transport=pilot',
-    `--pilotctl=${here}/pilotctl`,
-    '--network=7',
-  ])
-  assert.equal(plan({ swarm: 'kv', pilotctl: 'pilotctl' }).at(-1), '--pilotctl=pilotctl')
+  const many = { peer: ['a', '-b'], fanout: '2', interval: '1.5s', ws: '0', room: ['r'] }
+  const one = plan({ swarm: 'kv', mailbox: 'm', data: 'd', ...many })
+  assert.equal(JSON.parse(JSON.stringify(one)), one)
+  assert.equal(
+    [one.dir, one.transport],
+    [`${here}/d`, { kind: 'mailbox', dir: `${here}/m`, name: mailboxName(`${here}/d`) }],
+  )
+  assert.equal(plan({ swarm: 'kv', pilotctl: './pilotctl', network: '7' }).transport, {
+    kind: 'pilot',
+    pilotctl: `${here}/pilotctl`,
+    network: 7,
+  })
+  const { transport } = plan({ swarm: 'kv', pilotctl: 'pilotctl' })
+  assert.equal(transport, { kind: 'pilot', pilotctl: 'pilotctl' })
 })
 
 test('--detach fails as the agent does: its code, message and hint; nothing is left', async () => {

@@ -198,14 +198,16 @@ const VALUES: Readonly<Record<string, string>> = {
 }
 
 /** All options of a command, each with a value. */
-const optionsOf = ({ options }: Command, dir: string): Record<string, unknown> =>
-  Object.fromEntries(
+const optionsOf = ({ name: command, options }: Command, dir: string): Record<string, unknown> => {
+  const { fields = {} } = (WIRE as Readonly<Record<string, CommandSpec>>)[command] ?? {}
+  return Object.fromEntries(
     Object.entries(options).map(([name, option]) => {
-      const value = VALUES[name] ?? join(dir, 'none')
+      const value = VALUES[name] ?? (fields[name]?.kind === 'number' ? '1' : join(dir, 'none'))
       const isList = isValued(option) && option.isList === true
       return [name, isValued(option) ? (isList ? [value] : value) : true]
     }),
   )
+}
 
 /** A refused request ends every command, `watch` too. */
 const refuse = (): never => {

@@ -414,7 +414,7 @@ test('progress: for long work alone, now and then, and the line is free afterwar
   let time = 0
   let told: string[] = []
   const start = (isShown: boolean): Progress =>
-    new Progress('lines', { isShown, tell: (text) => told.push(text), now: () => time })
+    new Progress('lines', { isShown, print: (text) => told.push(text), now: () => time })
   const progress = start(true)
   for (; time < 1_000; time += 10) progress.at(time)
   progress.end()
