@@ -18,6 +18,7 @@ const ORDER: readonly string[] = [
   'src/errors.ts',
   'src/platform.ts',
   'src/timers.ts',
+  'src/clock.ts',
   'src/deferred.ts',
   'src/listeners.ts',
   'src/quote.ts',
