@@ -21,9 +21,10 @@
  */
 export type { Json } from '../crdt/index.ts'
 export { Agent, type AgentOptions, type Problem } from './agent/agent.ts'
+export type { Attachable } from './agent/attachable.ts'
 export type { Room, RoomOptions } from './agent/room.ts'
 export type { RoomLease } from './agent/room-lease.ts'
-export type { Attachable, Runtime, RuntimeOptions } from './agent/runtime.ts'
+export type { Runtime, RuntimeOptions } from './agent/runtime.ts'
 export type { AgentStatus, PeerStatus } from './agent/status.ts'
 export {
   type ConnectedMap,

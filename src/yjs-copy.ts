@@ -19,8 +19,6 @@ const REQUIRED_FILE = /[\\/]dist[\\/]yjs\.cjs$/
 const folderOf = (path: string): string | undefined =>
   REQUIRED_FILE.test(path) ? path.replace(REQUIRED_FILE, '') : undefined
 
-const quote = (text: string): string => JSON.stringify(text)
-
 /** Throws in a browser: the caller then leaves the paths out. */
 const requireFrom = (path: string): NodeJS.Require =>
   process.getBuiltinModule('node:module').createRequire(path)
@@ -41,14 +39,14 @@ const describeCopies = (): string => {
   const path = ownRequire.resolve('yjs')
   const isRequired = ownRequire.cache[path]?.exports?.Doc === Y.Doc
   const how = isRequired ? 'by require' : 'by import'
-  const own = `pilot-gossip uses that in ${quote(folderOf(path) ?? path)}, loaded ${how}`
+  const own = `pilot-gossip uses that in ${JSON.stringify(folderOf(path) ?? path)}, loaded ${how}`
   const others = Object.keys(ownRequire.cache)
     .filter((loaded) => folderOf(loaded) !== undefined && !(isRequired && loaded === path))
-    .map((loaded) => quote(folderOf(loaded) ?? loaded))
+    .map((loaded) => JSON.stringify(folderOf(loaded) ?? loaded))
   if (others.length > 0) return `${own}; another was loaded by require from ${others.join(', ')}`
   const found = programCopy()
   if (found !== undefined && found !== folderOf(path))
-    return `${own}; the program has ${quote(found)}`
+    return `${own}; the program has ${JSON.stringify(found)}`
   return `${own}; another was imported, or is in a bundle`
 }
 

@@ -1,23 +1,21 @@
 /**
- * Opens a transport, again and again where what keeps it from opening may pass: a daemon that is
- * not up yet, a pilotctl that is slow, a disk that is full. What no waiting mends is thrown.
+ * Opens a transport, and tries again after failures that may pass: a daemon that is not up yet, a
+ * slow pilotctl, a full disk. Throws any other failure.
  *
  * ```ts
  * const opening = new PatientOpening({ open: () => transport.open(hooks), onOpen, onWaiting })
- * await opening.start()    // open, or waiting; rejects with what no waiting mends
+ * await opening.start()    // open or waiting; rejects with a failure that does not pass
  * opening.waitsFor         // a Failure while it waits
  * opening.stop()
  * ```
  */
 import { type Failure, toFailure } from '../errors.ts'
+import { RetryDelay } from '../retry-delay.ts'
 
-/** Milliseconds before the first new try; doubled by each further one. */
-const RETRY_MS = 500
+/** A try over Pilot costs three processes. */
+const RETRY = { firstMs: 500, maxMs: 5_000 }
 
-/** The most that grows to. A try over Pilot is three processes. */
-const MAX_RETRY_MS = 5_000
-
-/** The codes of what passes by itself, or when somebody makes room or starts the daemon. */
+/** Codes of failures that pass by themselves, or once a person frees space or starts the daemon. */
 const PASSING: ReadonlySet<string> = new Set([
   'not_running',
   'timeout',
@@ -30,9 +28,9 @@ export const isPassing = ({ code }: Failure): boolean => PASSING.has(code)
 
 export interface PatientOpeningOptions {
   readonly open: () => Promise<void>
-  /** It is open, at the first try or later. */
+  /** Called once it is open, after the first try or a later one. */
   readonly onOpen: () => void
-  /** It waits: called for each new reason. */
+  /** Called for each new reason to wait. */
   readonly onWaiting: (failure: Failure) => void
 }
 
@@ -40,19 +38,19 @@ export class PatientOpening {
   readonly #options: PatientOpeningOptions
   #waitsFor: Failure | undefined
   #timer: NodeJS.Timeout | undefined
-  #retryMs = RETRY_MS
+  readonly #delay = new RetryDelay(RETRY)
   #isStopped = false
 
   constructor(options: PatientOpeningOptions) {
     this.#options = options
   }
 
-  /** Why it is not open yet; undefined when it is, and before the first try. */
+  /** Why it is not open yet. Undefined once it is open, and before the first try. */
   get waitsFor(): Failure | undefined {
     return this.#waitsFor
   }
 
-  /** Resolves when it is open or waits; rejects with a Failure that no waiting mends. */
+  /** Resolves once it is open or waits. Rejects with a Failure that does not pass. */
   async start(): Promise<void> {
     try {
       await this.#options.open()
@@ -65,7 +63,7 @@ export class PatientOpening {
     this.#options.onOpen()
   }
 
-  /** Tries no more. What is under way comes to its end. */
+  /** Stops trying. A try that is running goes on to its end. */
   stop(): void {
     this.#isStopped = true
     clearTimeout(this.#timer)
@@ -75,16 +73,14 @@ export class PatientOpening {
     const isNew = this.#waitsFor?.code !== failure.code
     this.#waitsFor = failure
     if (isNew) this.#options.onWaiting(failure)
-    this.#timer = setTimeout(() => void this.#again(), this.#retryMs)
-    this.#retryMs = Math.min(MAX_RETRY_MS, 2 * this.#retryMs)
+    this.#timer = setTimeout(() => void this.#again(), this.#delay.next())
   }
 
   async #again(): Promise<void> {
     try {
       await this.#options.open()
     } catch (error) {
-      // Once it has waited, what would have been final at the start may pass as well: a program
-      // that is being replaced, say.
+      // Any failure may pass now: a pilotctl that is being replaced is missing for a moment.
       if (!this.#isStopped) this.#wait(toFailure(error))
       return
     }

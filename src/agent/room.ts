@@ -26,12 +26,13 @@ import { nodeNumber } from '../store/node-number.ts'
 import { Persistence } from '../store/persistence.ts'
 import type { Store } from '../store/store.ts'
 import { checkDoc } from '../yjs-copy.ts'
+import type { Attachable } from './attachable.ts'
 import { AwarenessGossip } from './awareness/awareness-gossip.ts'
 import { ownStateOf } from './awareness/own-state.ts'
 import { SwarmAwareness } from './awareness/swarm-awareness.ts'
 import { Fork } from './fork.ts'
 import { type Problem, reporter } from './problem.ts'
-import type { Attachable, Runtime } from './runtime.ts'
+import type { Runtime } from './runtime.ts'
 
 export interface RoomOptions {
   /** The same at all peers. */

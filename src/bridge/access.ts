@@ -13,6 +13,7 @@ import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { LIMITS } from '../../crdt/index.ts'
 import { Failure, type FailureCode } from '../errors.ts'
+import { quote } from '../quote.ts'
 
 export interface Denial {
   /** of HTTP */
@@ -44,8 +45,8 @@ const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::
 
 const denied = (message: string): Denial => ({ status: 403, code: 'permission_denied', message })
 
-/** At most this many characters of what a client sent are repeated to it. */
-const quote = (text: string): string => JSON.stringify(text.slice(0, 100))
+/** Characters of what a client sent that a message to it repeats. */
+const MAX_QUOTED = 100
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 
@@ -103,13 +104,17 @@ export class Access {
     if (isLoopback(host) || this.#hosts.has(host)) return undefined
     // No domain leads astray where none is used.
     if (this.#isWildcard && isIP(host) !== 0) return undefined
-    return denied(`host ${quote(header)} is not this bridge: use the address it listens on`)
+    return denied(
+      `host ${quote(header, MAX_QUOTED)} is not this bridge: use the address it listens on`,
+    )
   }
 
   #checkOrigin(origin: string | undefined): Denial | undefined {
     if (origin === undefined || LOOPBACK_ORIGIN.test(origin)) return undefined
     if (this.#origins.has(origin.toLowerCase())) return undefined
-    return denied(`pages of ${quote(origin)} may not connect: list the origin to allow it`)
+    return denied(
+      `pages of ${quote(origin, MAX_QUOTED)} may not connect: list the origin to allow it`,
+    )
   }
 
   #checkToken(authorization: string | undefined, query: string): Denial | undefined {
@@ -134,7 +139,7 @@ const readRoom = (path: string): { readonly room: string } | Denial => {
     room = decodeURIComponent(path.slice(1))
   } catch (error) {
     if (!(error instanceof URIError)) throw error
-    return badRoom(`path ${quote(path)} is not percent-encoded UTF-8`)
+    return badRoom(`path ${quote(path, MAX_QUOTED)} is not percent-encoded UTF-8`)
   }
   if (!path.startsWith('/') || room === '') return badRoom('the path names no room: use /ROOM')
   if (room.length > LIMITS.nameLength) {

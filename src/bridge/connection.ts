@@ -11,7 +11,7 @@
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import { Rejection } from '../../crdt/index.ts'
-import { Failure, toFailure } from '../errors.ts'
+import { Failure, systemCodeOf, toFailure } from '../errors.ts'
 import { attempt } from '../listeners.ts'
 import type { AwarenessGuard } from './awareness-guard.ts'
 import { ALIVE_FRAME, BadFrame, deniedFrame, PERMANENT, readFrame } from './frames.ts'
@@ -167,7 +167,7 @@ export class Connection implements HubClient {
   }
 
   #onError(error: Error): void {
-    const { code } = error as NodeJS.ErrnoException
+    const code = systemCodeOf(error)
     const isTooLarge = code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
     if (!this.#isOver) {
       this.#shared.count(this.#shared.cut, isTooLarge ? 'too_large' : 'malformed')

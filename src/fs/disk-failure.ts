@@ -5,7 +5,7 @@
  * throw toDiskFailure(error, `append to "${path}"`)
  * ```
  */
-import { Failure, toFailure } from '../errors.ts'
+import { Failure, systemCodeOf, toFailure } from '../errors.ts'
 
 const RIGHTS = 'Give this user the right to read and write there.'
 
@@ -27,7 +27,7 @@ const HINTS: Readonly<Record<string, string>> = {
 export const toDiskFailure = (error: unknown, doing: string): Failure => {
   if (error instanceof Failure) return error
   const { code, message } = toFailure(error)
-  const system = (error as { code?: unknown } | null)?.code
+  const system = systemCodeOf(error)
   return new Failure(code, `cannot ${doing}: ${message}`, {
     hint: typeof system === 'string' ? HINTS[system] : undefined,
     cause: error,

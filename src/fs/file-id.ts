@@ -8,7 +8,9 @@
  * isSameFile(before, await fileIdOf(dir))
  * ```
  */
+
 import { stat } from 'node:fs/promises'
+import { systemCodeOf } from '../errors.ts'
 
 export interface FileId {
   /** Of the file system; may be another one after it was mounted anew. */
@@ -39,7 +41,7 @@ export const fileIdOf = async (path: string): Promise<FileId | undefined> => {
   try {
     return toFileId(await stat(path, { bigint: true }))
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
+    const code = systemCodeOf(error)
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
     throw error
   }

@@ -12,7 +12,7 @@
  */
 import { mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Failure, isFailure } from '../errors.ts'
+import { Failure, isFailure, systemCodeOf } from '../errors.ts'
 import { Lock } from './lock.ts'
 
 const NAME = 'store.lock'
@@ -50,7 +50,7 @@ export class FolderLock {
     try {
       await this.#lock.hold()
     } catch (error) {
-      const code = isFailure(error) ? undefined : (error as NodeJS.ErrnoException).code
+      const code = isFailure(error) ? undefined : systemCodeOf(error)
       if (code === 'ENOENT') {
         await mkdir(this.#dir, { recursive: true, mode: DIR_MODE })
         await this.#lock.hold()

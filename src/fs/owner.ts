@@ -8,8 +8,10 @@
  * describeOwner(owner)              // 'process 123 has it (this process)'
  * ```
  */
+
 import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { systemCodeOf } from '../errors.ts'
 
 export interface Owner {
   readonly pid: number
@@ -110,7 +112,7 @@ export const isAlive = ({ pid, start, host, boot }: Owner): boolean => {
     process.kill(pid, 0)
   } catch (error) {
     // EPERM: it lives, as another user's.
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
+    if (systemCodeOf(error) === 'ESRCH') return false
   }
   const self = ownProcess()
   if (boot !== undefined && self.boot !== undefined && host === self.host && boot !== self.boot)

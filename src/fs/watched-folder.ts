@@ -27,7 +27,8 @@ import { type FSWatcher, watch } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { Failure, toFailure } from '../errors.ts'
+import { Failure, systemCodeOf, toFailure } from '../errors.ts'
+import { within } from '../within.ts'
 
 /**
  * Milliseconds `close` waits for a look under way, unless told otherwise. Long enough for the
@@ -41,8 +42,7 @@ const MISSING_DELAY_MS = 500
 /** Names that the watcher told of, kept for the next look; beyond it the folder is listed instead. */
 const MAX_CHANGED = 10_000
 
-const isMissing = (error: unknown): boolean =>
-  (error as NodeJS.ErrnoException | null)?.code === 'ENOENT'
+const isMissing = (error: unknown): boolean => systemCodeOf(error) === 'ENOENT'
 
 /** The result, undefined where there is no such folder. */
 const unlessMissing = async <T>(reading: Promise<T>): Promise<T | undefined> => {
@@ -107,12 +107,7 @@ export class Folder {
     await setImmediate()
     await setImmediate()
     if (!this.#looking) return
-    let late: NodeJS.Timeout | undefined
-    const bound = new Promise<void>((resolve) => {
-      late = setTimeout(resolve, waitMs)
-    })
-    await Promise.race([this.#looking, bound])
-    clearTimeout(late)
+    await within(waitMs, this.#looking)
   }
 
   async #run(): Promise<void> {

@@ -12,12 +12,13 @@
  * ```
  */
 import * as Y from 'yjs'
+import { quote } from '../quote.ts'
 import { isSeen, type View, valueOfView } from './cell.ts'
 import { hotOf } from './hot.ts'
 import { compareElements, type HotElement } from './hot-element.ts'
 import { msOfStamp } from './hybrid-clock.ts'
 import { describeForm, type Form } from './json-form.ts'
-import { invalid, isMapName, quote } from './names.ts'
+import { invalid, isMapName } from './names.ts'
 import { readPath } from './path.ts'
 import { entryOfItem, isMap, plainEntry, plainRoot, valueOfPlain } from './plain.ts'
 

@@ -8,10 +8,11 @@
  */
 
 import { setOwn } from '../../crdt/index.ts'
+import { quote } from '../quote.ts'
 import { fromBase64 } from './bytes.ts'
 import { FOREIGN_TYPES, type ForeignType } from './json-form.ts'
 import { copyJson } from './json-value.ts'
-import { invalid, quote, textOf } from './names.ts'
+import { invalid, textOf } from './names.ts'
 import { childOf, stepsOf } from './path.ts'
 
 /** What the places hold that these JSON Pointers name. */

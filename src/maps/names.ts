@@ -10,6 +10,7 @@
 
 import { isPlainKey } from '../../crdt/index.ts'
 import { Failure } from '../errors.ts'
+import { quote } from '../quote.ts'
 import { byteLength } from './bytes.ts'
 
 /** The map that commands use unless they name another. Short, as V1 repeats it in every entry. */
@@ -24,9 +25,6 @@ export const HOT_ROOT = `${RESERVED}hot`
 /** UTF-8 bytes. Keys are repeated with every write of them. */
 const MAX_NAME_BYTES = 1024
 
-/** Characters of a name or value in a message. */
-const MAX_QUOTED = 40
-
 const LONE_SURROGATE = /\p{Surrogate}/u
 
 /** Has `text` half a character, which UTF-8 cannot carry? */
@@ -38,10 +36,6 @@ export const toWellFormed = (text: string): string =>
 
 export const invalid = (message: string, hint?: string, cause?: unknown): Failure =>
   new Failure('invalid_argument', message, { hint, cause })
-
-/** In quotes, and cut where it is long. */
-export const quote = (text: string): string =>
-  JSON.stringify(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text)
 
 /** JSON for a message, which shows its beginning. */
 export const textOf = (value: unknown): string => {

@@ -8,7 +8,9 @@
  * writePath({ a: [1, 2] }, '/a/0', undefined)   // { a: [2] }
  * ```
  */
-import { invalid, quote, textOf } from './names.ts'
+
+import { quote } from '../quote.ts'
+import { invalid, textOf } from './names.ts'
 
 /** The pointer to a place, from the keys and indexes that lead there. */
 export const pointerOf = (path: readonly (string | number)[]): string =>

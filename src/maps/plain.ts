@@ -7,9 +7,10 @@
  * ```
  */
 import * as Y from 'yjs'
+import { quote } from '../quote.ts'
 import { checkDoc } from '../yjs-copy.ts'
 import { jsonForm } from './json-form.ts'
-import { checkNotReserved, invalid, quote } from './names.ts'
+import { checkNotReserved, invalid } from './names.ts'
 
 /** A value with the Yjs id it was written under. */
 export interface PlainEntry {

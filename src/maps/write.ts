@@ -15,6 +15,7 @@
  * ```
  */
 import type * as Y from 'yjs'
+import { quote } from '../quote.ts'
 import { type Cell, type View, valueOfView } from './cell.ts'
 import { keepable, UnkeepableError } from './check.ts'
 import { latestOf, layoutOf, viewEntry } from './entries.ts'
@@ -22,7 +23,7 @@ import { hotOf } from './hot.ts'
 import type { HotElement, Id, NewElement } from './hot-element.ts'
 import type { HotIndex } from './hot-index.ts'
 import { appendElements, deleteElements } from './hot-writer.ts'
-import { checkNames, invalid, quote, textOf } from './names.ts'
+import { checkNames, invalid, textOf } from './names.ts'
 import { makePlainRoot, plainEntry, plainRoot, valueOfPlain } from './plain.ts'
 import { valueLimitOf } from './value-limit.ts'
 

@@ -1,5 +1,5 @@
 /**
- * Connecting, again and again until it works or is not wanted any more; and what has become of it.
+ * Connects a provider, and tries again until it works or the caller stops it.
  *
  * ```ts
  * const connection = new Connection({ loaded, join, onStatus, onFailed })
@@ -9,25 +9,23 @@
  * ```
  */
 import { type Failure, toFailure } from '../errors.ts'
+import { RetryDelay } from '../retry-delay.ts'
 import type { ConnectionStatus } from './options.ts'
 
-/** Milliseconds before the first new try; doubled by each further one. */
-const RETRY_MS = 1_000
+/** A provider that cannot connect is mostly offline: longer delays save no work, shorter ones would. */
+const RETRY = { firstMs: 1_000, maxMs: 30_000 }
 
-/** The most that grows to. */
-const MAX_RETRY_MS = 30_000
-
-/** Trying again would end the same. */
+/** Would another try fail in the same way? */
 const isFinal = ({ code }: Failure): boolean =>
   code === 'closed' || code === 'invalid_argument' || code === 'not_found'
 
 export interface ConnectionOptions {
-  /** Waited for first; where it rejects there is nothing to connect. */
+  /** Must resolve first. If it rejects, there is nothing to connect. */
   readonly loaded: Promise<void>
-  /** Finds what to join; what it resolves to joins it, unless connecting was given up meanwhile. */
+  /** Resolves to a function that joins. It is called unless the caller has stopped meanwhile. */
   readonly join: () => Promise<() => void>
   readonly onStatus: (status: ConnectionStatus) => void
-  /** A try has failed; there will be another while `shouldConnect` holds. */
+  /** Called for each failed try. Another follows while `shouldConnect` is true. */
   readonly onFailed: (failure: Failure) => void
 }
 
@@ -35,16 +33,16 @@ export class Connection {
   readonly #options: ConnectionOptions
   #shouldConnect = false
   #status: ConnectionStatus = 'disconnected'
-  /** Grows with each start and stop: what was begun before is out of date. */
-  #turn = 0
+  /** Counts starts and stops: a step of an earlier attempt must not go on. */
+  #attempt = 0
   #retry: NodeJS.Timeout | undefined
-  #retryMs = RETRY_MS
+  readonly #delay = new RetryDelay(RETRY)
 
   constructor(options: ConnectionOptions) {
     this.#options = options
   }
 
-  /** Is it to be connected? */
+  /** Does the caller want a connection? */
   get shouldConnect(): boolean {
     return this.#shouldConnect
   }
@@ -53,54 +51,53 @@ export class Connection {
     return this.#status
   }
 
-  /** Begins to connect. Called while it does not try. */
+  /** Starts to connect. Must not be called while it tries. */
   start(): void {
     this.#shouldConnect = true
     void this.#connect()
   }
 
-  /** Tries no more; what was joined must have been left. */
+  /** Stops trying. The caller must have left what it joined. */
   stop(): void {
     this.#shouldConnect = false
-    this.#turn++
+    this.#attempt++
     clearTimeout(this.#retry)
     this.#setStatus('disconnected')
   }
 
   async #connect(): Promise<void> {
-    const turn = ++this.#turn
+    const attempt = ++this.#attempt
     this.#setStatus('connecting')
     try {
       await this.#options.loaded
     } catch {
-      // It has been told, and what could not be read is not read again.
-      if (turn === this.#turn) this.stop()
+      // The error was reported already, and the store is not read a second time.
+      if (attempt === this.#attempt) this.stop()
       return
     }
-    if (turn !== this.#turn) return
+    if (attempt !== this.#attempt) return
     try {
       const join = await this.#options.join()
-      if (turn !== this.#turn) return
+      if (attempt !== this.#attempt) return
       join()
-      this.#retryMs = RETRY_MS
+      this.#delay.reset()
       this.#setStatus('connected')
     } catch (error) {
-      if (turn === this.#turn) this.#onFailed(toFailure(error))
+      if (attempt === this.#attempt) this.#onFailed(toFailure(error))
     }
   }
 
   #onFailed(failure: Failure): void {
-    const turn = this.#turn
+    const attempt = this.#attempt
     this.#setStatus('disconnected')
     this.#options.onFailed(failure)
-    // Who was told may have stopped it, or started it anew.
-    if (turn !== this.#turn) return
+    // A listener may have stopped or restarted it.
+    if (attempt !== this.#attempt) return
     if (isFinal(failure)) {
       this.#shouldConnect = false
       return
     }
-    this.#retry = setTimeout(() => void this.#connect(), this.#retryMs)
-    this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS)
+    this.#retry = setTimeout(() => void this.#connect(), this.#delay.next())
   }
 
   #setStatus(status: ConnectionStatus): void {

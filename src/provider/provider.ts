@@ -1,6 +1,6 @@
 /**
- * Shares a `Y.Doc` with a swarm: a provider like those for other networks, over any transport,
- * with no server. Many may use one transport, or one agent.
+ * Shares a `Y.Doc` with a swarm over any transport, without a server. It has the methods and events
+ * of other Yjs providers. Several providers can share one transport or one agent.
  *
  * ```ts
  * const doc = new Y.Doc()
@@ -10,9 +10,9 @@
  * await provider.destroy()
  * ```
  *
- * What `synced` promises: all that the store held is in the document, and so is everything that
- * one live peer had when it was asked. It does not promise that nobody else has more, for there is
- * no server who would know; what they have comes by gossip. Alone it stays false.
+ * `synced` means that the document has everything that the store held and everything that one live
+ * peer had when it was asked. Other peers may have more, since no server knows everything; gossip
+ * brings it later. Without a peer, `synced` stays false.
  */
 import { ObservableV2 } from 'lib0/observable'
 import type * as Y from 'yjs'
@@ -20,10 +20,9 @@ import type { Agent } from '../agent/agent.ts'
 import { type Problem, warnOfOwn } from '../agent/problem.ts'
 import { Room } from '../agent/room.ts'
 import { checkRoomName } from '../agent/room-name.ts'
-import { now } from '../agent/runtime.ts'
 import { describePeers, type PeerStatus } from '../agent/status.ts'
 import { deferred } from '../deferred.ts'
-import { Failure, toFailure } from '../errors.ts'
+import { toFailure } from '../errors.ts'
 import { attempt, warnOfThrown } from '../listeners.ts'
 import type { Transport } from '../transports/transport.ts'
 import { checkDoc } from '../yjs-copy.ts'
@@ -35,56 +34,54 @@ import type {
   ProviderOptions,
   StateAwareness,
 } from './options.ts'
-import { Questions } from './questions.ts'
+import { Pulls } from './pulls.ts'
 import { RuntimeSource } from './runtime-source.ts'
 import { Subdocs } from './subdocs.ts'
-import { judgeSync, type SyncStatus } from './sync-status.ts'
+import { notConnected, unanswered } from './sync-failures.ts'
+import { SyncMonitor } from './sync-monitor.ts'
+import type { SyncStatus } from './sync-status.ts'
 
-/** Milliseconds; see `OpenOptions`. Two short messages for each burst of writes. */
+/** Milliseconds; see `OpenOptions`. It costs two short messages for each burst of writes. */
 const CONFIRM_MS = 500
 
-/** Milliseconds; default of `staleMs`: three rounds. */
+/** Milliseconds, the default of `staleMs`: three rounds. */
 const STALE_MS = 15_000
 
-/** Milliseconds that `forceSync` waits for an answer by default. */
+/** Milliseconds that `forceSync` waits for an answer, by default. */
 const FORCE_MS = 10_000
 
-/** Milliseconds that `destroy` waits at most until a peer has what was written last. */
+/** Milliseconds that `destroy` waits at most for a peer to have the last changes. */
 const HAND_OVER_MS = 2_000
 
 export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossipProvider>> {
   readonly doc: Y.Doc
   /** The document's name in the swarm. */
   readonly room: string
-  /** Resolves when the store has been read, at once without one; rejects with a Failure. */
+  /** Resolves when the store was read, at once without a store. Rejects with a Failure. */
   readonly whenLoaded: Promise<void>
-  /** Resolves when it is synced for the first time. */
+  /** Resolves when the provider is synced for the first time. */
   readonly whenSynced: Promise<void>
   readonly #via: Transport | Agent
   readonly #options: ProviderOptions
   readonly #room: Room
   readonly #source: RuntimeSource
-  readonly #questions: Questions
+  readonly #pulls: Pulls
   readonly #connection: Connection
+  readonly #monitor: SyncMonitor
   readonly #subdocs: Subdocs<PilotGossipProvider> | undefined
-  #tellSynced: () => void = () => undefined
+  readonly #firstSync = deferred<void>()
   #synced = false
-  /** When the oldest change was made while not connected that is with nobody. */
-  #offlineSince: number | undefined
-  #syncStatus: SyncStatus = { status: 'yellow', oldestMs: null }
-  #stale: NodeJS.Timeout | undefined
   #peersKnown = 0
-  /** Bytes written since something was pushed last. */
-  #gathered = 0
+  /** Bytes that were written since the last push. */
+  #burstBytes = 0
   #waiting = 0
   #destroying: Promise<void> | undefined
-  /** What of a peer could not be taken last. */
+  /** The last message of a peer that was refused. */
   #refused: (Problem & { readonly type: 'refused' }) | undefined
 
   /**
-   * `via` is a transport that is not open yet, or an agent. Throws a Failure (invalid_argument)
-   * for a name no room can have, and for a document of another copy of Yjs; what happens later is
-   * told by events.
+   * `via` is a transport that is not open yet, or an agent. Throws a Failure (invalid_argument) if
+   * `room` is not a valid name or `doc` is of another copy of Yjs. Later errors are events.
    */
   constructor(via: Transport | Agent, room: string, doc: Y.Doc, options: ProviderOptions = {}) {
     super()
@@ -102,17 +99,21 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
       ...(store && { data: { store } }),
       ...(awareness !== undefined && { awareness }),
       onStep: () => this.#onStep(),
-      // The runtime has closed by itself: the agent was stopped.
+      // The agent was stopped.
       onClosed: () => this.#leave(),
       onProblem: (problem) => this.#onProblem(problem),
     })
     this.#source = new RuntimeSource(via, room, options, (problem) => this.#onProblem(problem))
-    this.#questions = new Questions(this.#room)
-    this.whenSynced = new Promise((resolve) => {
-      this.#tellSynced = resolve
+    this.#pulls = new Pulls(this.#room)
+    this.#monitor = new SyncMonitor({
+      room: this.#room,
+      isConnected: () => this.connected,
+      staleMs: options.staleMs ?? STALE_MS,
+      onStatus: (status) => this.emit('sync-status', [status]),
     })
+    this.whenSynced = this.#firstSync.promise
     this.whenLoaded = this.#load()
-    // Told by events too: nobody has to wait for it.
+    // Also an event, so a program need not wait for the promise.
     this.whenLoaded.catch((error) => this.#tellFailed(error))
     this.#connection = new Connection({
       loaded: this.whenLoaded,
@@ -136,7 +137,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     if (connect) this.connect()
   }
 
-  /** Who is there. Made when it is first read. Throws a TypeError where options say `false`. */
+  /** Created when it is first read. Throws a TypeError if the option `awareness` is `false`. */
   get awareness(): StateAwareness {
     return this.#room.awareness
   }
@@ -145,9 +146,9 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     return this.#synced
   }
 
-  // What editors ask for under names of their own.
+  // Names that some editors expect.
 
-  /** `pilot-gossip`, where several kinds of providers are told apart. */
+  /** Tells this kind of provider from others. */
   get type(): string {
     return 'pilot-gossip'
   }
@@ -173,7 +174,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     return this.connected ? 'synchronizing' : 'loading'
   }
 
-  /** Is it to be connected? */
+  /** Does the program want a connection? */
   get shouldConnect(): boolean {
     return this.#connection.shouldConnect
   }
@@ -186,17 +187,12 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     return this.status === 'connected'
   }
 
-  /** Is what was written here with anybody else? */
+  /** Does a peer have what was written here? */
   get syncStatus(): SyncStatus {
-    return judgeSync({
-      isConnected: this.connected,
-      pendingSince: this.#pendingSince(),
-      now: now(),
-      staleMs: this.#options.staleMs ?? STALE_MS,
-    })
+    return this.#monitor.status
   }
 
-  /** Those who may have the document, as far as is known. */
+  /** The peers that may have the document. */
   get peers(): readonly PeerStatus[] {
     return describePeers(this.#room)
   }
@@ -207,8 +203,8 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   }
 
   /**
-   * Connects, with its subdocuments, and tries again until it can or `disconnect` is called. Does
-   * nothing where it is connected.
+   * Connects, with the subdocuments, and retries until that works or `disconnect` is called. Does
+   * nothing if it is connected or connecting.
    */
   connect(): void {
     if (this.#destroying || this.shouldConnect) return
@@ -217,8 +213,8 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   }
 
   /**
-   * Pushes what is fresh and leaves the swarm, with its subdocuments. What is written from now on
-   * is pushed after the next `connect`. The transport stays open until `destroy`.
+   * Pushes fresh changes and leaves the swarm, with the subdocuments. Later changes are pushed after
+   * the next `connect`. The transport stays open until `destroy`.
    */
   disconnect(): void {
     for (const provider of this.subdocs.values()) provider.disconnect()
@@ -226,8 +222,8 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   }
 
   /**
-   * Resolves when all that was written so far is on disk (where there is a store) and has left for
-   * peers, as far as they can be reached. Rejects with a Failure when the disk refuses.
+   * Resolves when everything written so far is on disk (with a store) and was sent to the peers
+   * that can be reached. Rejects with a Failure if the disk fails.
    */
   async flush(): Promise<void> {
     await this.whenLoaded
@@ -235,29 +231,31 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   }
 
   /**
-   * Resolves when a peer has given everything it had and has been asked for now. Rejects with a
-   * Failure: `closed` where it is not connected, `timeout` where no answer came within `timeoutMs`
-   * milliseconds, or none that could be taken.
+   * Pulls from a peer, and resolves when everything that the peer has was merged. Rejects with a
+   * Failure: `closed` if the provider is not connected, `timeout` if no answer that could be merged
+   * came within `timeoutMs` milliseconds.
    */
   async forceSync({ timeoutMs = FORCE_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
     const { runtime, status } = this.#room
-    if (!runtime) throw this.#notConnected()
+    if (!runtime) throw notConnected(this.#room)
     this.#refused = undefined
-    const isAnswered = await this.#questions.ask(
+    const isAnswered = await this.#pulls.until(
       () => this.#room.status.syncs > status.syncs,
       timeoutMs,
     )
     if (isAnswered) return
-    throw this.#room.runtime === runtime ? this.#unanswered() : this.#notConnected()
+    throw this.#room.runtime === runtime
+      ? unanswered(this.#room, this.#refused)
+      : notConnected(this.#room)
   }
 
   /**
-   * Ends it for good: resolves when no timer, listener or socket of it is left. The document stays.
-   * What was written last is waited for until a peer has it, for 2 seconds at most.
+   * Ends the provider for good. Waits until a peer has the last changes, for 2 seconds at most, and
+   * resolves when no timer, listener or socket is left. The document stays.
    */
   override destroy(): Promise<void> {
     if (!this.#destroying) {
-      // It is there before anything is told: a listener may call `destroy` too.
+      // Set before any listener is called: a listener may call `destroy` too.
       const { promise, resolve } = deferred<void>()
       this.#destroying = promise
       noteDeparture(this.#via, this.room, this.#destroying)
@@ -269,8 +267,8 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   }
 
   /**
-   * Calls all listeners. One that throws keeps no other from being called: it is reported as a
-   * problem, and where nobody listens to those, as a warning of the process.
+   * Calls all listeners, even if one throws. What it throws is reported as a problem, or as a
+   * warning of the process if `problem` has no listener.
    */
   override emit<Name extends keyof ProviderEvents<PilotGossipProvider> & string>(
     name: Name,
@@ -288,7 +286,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     }
   }
 
-  /** Calls listeners of the document: what they throw stops nothing either. */
+  /** Calls listeners of the document. What they throw is a problem too. */
   #attempt(run: () => void): void {
     attempt(run, (error) => this.#onProblem({ type: 'observer_failed', error }))
   }
@@ -296,12 +294,12 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   async #destroy(): Promise<void> {
     this.doc.off('destroy', this.#onDestroy)
     const subdocs = this.#subdocs?.destroy()
-    if (this.#isHandedOver()) this.disconnect()
-    else await this.#questions.ask(() => this.#isHandedOver(), HAND_OVER_MS)
+    if (this.#monitor.isHandedOver) this.disconnect()
+    else await this.#pulls.until(() => this.#monitor.isHandedOver, HAND_OVER_MS)
     const { runtime } = this.#room
     this.disconnect()
     this.doc.off('update', this.#onUpdate)
-    clearTimeout(this.#stale)
+    this.#monitor.stop()
     await subdocs
     await runtime?.drain()
     await this.#source.release()
@@ -315,14 +313,6 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
       this.emit('destroy', [this])
       super.destroy()
     }
-  }
-
-  /** Is what was written here with a peer, or can none be reached? */
-  #isHandedOver(): boolean {
-    if (!this.connected || this.#pendingSince() === undefined) return true
-    const peers = this.#room.runtime?.gossip?.peersOf(this.room) ?? []
-    for (const { failures } of peers) if (failures === 0) return false
-    return true
   }
 
   async #load(): Promise<void> {
@@ -343,31 +333,13 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   }
 
   #leave(): void {
-    this.#offlineSince = this.#pendingSince()
+    this.#monitor.onLeave()
     const wasConnected = this.connected
     this.#room.leave()
     this.#connection.stop()
     this.#setSynced(false)
     this.#onStep()
     if (wasConnected) this.emit('connection-close', [null, this])
-  }
-
-  #notConnected(): Failure {
-    return new Failure('closed', `room "${this.room}" is not connected`, {
-      hint: 'wait for the event status, or call connect',
-    })
-  }
-
-  #unanswered(): Failure {
-    if (this.#refused) {
-      const { from, message } = this.#refused
-      const told = `what "${from}" has in room "${this.room}" was refused: ${message}`
-      return new Failure('timeout', told, { hint: 'see that all peers run the same version' })
-    }
-    const known = this.#room.runtime?.gossip?.peers.size ?? 0
-    return new Failure('timeout', `nobody of ${known} peers answered in room "${this.room}"`, {
-      hint: known === 0 ? 'give peers, or wait until some are found' : 'see whether they run',
-    })
   }
 
   #onStatus(status: ConnectionStatus): void {
@@ -378,30 +350,19 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
   #setSynced(isSynced: boolean): void {
     if (this.#synced === isSynced) return
     this.#synced = isSynced
-    if (isSynced) this.#tellSynced()
+    if (isSynced) this.#firstSync.resolve()
     this.emit('synced', [isSynced])
     this.emit('sync', [isSynced])
     this.#attempt(() => this.doc.emit('sync', [isSynced, this.doc]))
   }
 
-  #pendingSince(): number | undefined {
-    const { unacknowledgedSince } = this.#room.status
-    // While connected gossip knows of all changes, of older ones by the state they are part of.
-    if (this.connected && unacknowledgedSince === undefined) this.#offlineSince = undefined
-    const since = Math.min(
-      unacknowledgedSince ?? Number.POSITIVE_INFINITY,
-      this.#offlineSince ?? Number.POSITIVE_INFINITY,
-    )
-    return Number.isFinite(since) ? since : undefined
-  }
-
-  /** After each event of gossip: tells what has become different. */
+  /** Emits what an event of gossip has changed. */
   #onStep(): void {
     const { status, replica, runtime } = this.#room
-    if (!status.hasFresh) this.#gathered = 0
+    if (!status.hasFresh) this.#burstBytes = 0
     if (status.syncs > 0) this.#setSynced(true)
-    this.#questions.look()
-    this.#tellSyncStatus()
+    this.#pulls.check()
+    this.#monitor.check()
     const known = runtime?.gossip?.peers.size ?? 0
     if (known !== this.#peersKnown) {
       this.#peersKnown = known
@@ -414,51 +375,38 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     }
   }
 
-  #tellSyncStatus(): void {
-    const before = this.#syncStatus
-    const status = this.syncStatus
-    this.#syncStatus = status
-    clearTimeout(this.#stale)
-    if (status.status === 'yellow' && status.oldestMs !== null) {
-      const wait = (this.#options.staleMs ?? STALE_MS) - status.oldestMs
-      this.#stale = setTimeout(() => this.#tellSyncStatus(), wait + 1).unref()
-    }
-    if (status.status !== before.status) this.emit('sync-status', [status])
-  }
-
   readonly #onUpdate = (update: Uint8Array, origin: unknown): void => {
     if (origin === this) {
       this.emit('update', [update, origin])
     } else if (this.connected) {
-      this.#gather(update.length)
+      this.#flushLongBurst(update.length)
     } else {
-      this.#offlineSince ??= now()
-      this.#tellSyncStatus()
+      this.#monitor.onOfflineChange()
     }
   }
 
   /**
-   * Gossip gathers what is written for a moment. A long burst does not wait so long: at half of
-   * what a push may carry it is pushed, so that what came last still fits and none need be fetched.
+   * Gossip collects changes for a moment before it pushes them. A long burst is pushed earlier, at
+   * half of what a push may carry inline: so it still fits, and peers need not pull it.
    */
-  #gather(bytes: number): void {
-    this.#gathered += bytes
+  #flushLongBurst(bytes: number): void {
+    this.#burstBytes += bytes
     const { runtime } = this.#room
-    const most = runtime?.gossip?.config.inlineBytes ?? Number.POSITIVE_INFINITY
-    if (this.#gathered * 2 >= most) runtime?.take({ type: 'flush' })
+    const maxBytes = runtime?.gossip?.config.inlineBytes ?? Number.POSITIVE_INFINITY
+    if (this.#burstBytes * 2 >= maxBytes) runtime?.take({ type: 'flush' })
   }
 
   readonly #onDestroy = (): void => {
-    this.destroy().catch(() => undefined) // it was reported
+    this.destroy().catch(() => undefined) // already reported as a problem
   }
 
-  /** A subdocument's provider, by the same way. */
+  /** The provider of a subdocument, over the same transport or agent. */
   #createFor(doc: Y.Doc): PilotGossipProvider {
     const { store: _, storeOf, awareness, ...options } = this.#options
     const store = storeOf?.(doc.guid)
     const provider = new PilotGossipProvider(this.#via, `${this.room}/${doc.guid}`, doc, {
       ...options,
-      // Somebody else's awareness is that of the document above.
+      // An awareness that the program brought belongs to the parent document.
       ...(awareness === false && { awareness }),
       ...(storeOf && { storeOf }),
       ...(store && { store }),

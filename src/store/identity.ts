@@ -20,7 +20,7 @@
  */
 import { randomInt } from 'node:crypto'
 import { join } from 'node:path'
-import { Failure } from '../errors.ts'
+import { Failure, systemCodeOf } from '../errors.ts'
 import { type Disk, type DiskFile, nodeDisk, writeWhole } from '../fs/disk.ts'
 import { toDiskFailure } from '../fs/disk-failure.ts'
 import { Lock } from '../fs/lock.ts'
@@ -238,7 +238,7 @@ export class Identity {
     try {
       return parseKept(await this.#disk.read(path), path) ?? 'unreadable'
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'first'
+      if (systemCodeOf(error) === 'ENOENT') return 'first'
       throw toDiskFailure(error, `read "${path}"`)
     }
   }

@@ -440,7 +440,7 @@ test('what is refused all the same, as of another version: no sync, not green, a
     await until('a has what b has', () => a.doc.getMap('m').has('mine'))
     await rejects(
       () => b.forceSync({ timeoutMs: 800 }),
-      /timeout what "a" has in room "room" was refused: .*nested more than/,
+      /timeout a message from "a" in room "room" was refused: .*nested more than/,
     )
     assert.is(b.synced, false)
     assert.is(b.doc.getMap('m').has('k'), false)

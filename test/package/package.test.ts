@@ -1,5 +1,8 @@
 /** The package in a project of its own: what compiles there, and what runs. */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import * as assert from 'uvu/assert'
+import { ROOT } from '../helpers/cli.ts'
 import { installPackage, type Project } from '../helpers/package.ts'
 import { suite } from '../helpers/suite.ts'
 
@@ -76,6 +79,27 @@ test.before(async () => {
 })
 
 test.after(() => project?.remove())
+
+test('the tarball: holds the examples and the pages, and none of our tests', async () => {
+  const { stdout } = await promisify(execFile)(
+    'npm',
+    ['pack', '--dry-run', '--json', '--ignore-scripts'],
+    { cwd: ROOT },
+  )
+  const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }]
+  const paths = files.map(({ path }) => path)
+  for (const path of [
+    'README.md',
+    'crdt/PROTOCOL.md',
+    'docs/values.md',
+    'test/examples/provider.ts',
+  ])
+    assert.ok(paths.includes(path), path)
+  assert.equal(
+    paths.filter((path) => /^(src|bench|test\/(?!examples))/.test(path)),
+    [],
+  )
+})
 
 test('a program without the types of Node compiles, its declarations checked', () => {
   assert.equal(

@@ -132,6 +132,40 @@ try { new SharedMap(new Y.Doc(), 'm') } catch ({ code, message, hint }) { consol
   }
 })
 
+test('a second copy of lib0 and y-protocols: documents and awareness are shared all the same', async () => {
+  const nested = join(project.dir, 'node_modules/pilot-gossip/node_modules')
+  for (const name of ['lib0', 'y-protocols'])
+    cpSync(join(ROOT, 'node_modules', name), join(nested, name), { recursive: true })
+  try {
+    project.write(
+      'second.mjs',
+      `import { createRequire } from 'node:module'
+import * as Y from 'yjs'
+import { Awareness } from 'y-protocols/awareness'
+import * as gossip from 'pilot-gossip'
+const require = createRequire(import.meta.url)
+${BODY}
+await share(Y, gossip)
+const hub = new gossip.MemoryHub()
+const [a, b] = ['a', 'b'].map((name) => {
+  const doc = new Y.Doc()
+  const awareness = new Awareness(doc)
+  const transport = new gossip.MemoryTransport(hub, name)
+  const peers = name === 'a' ? ['b'] : ['a']
+  return new gossip.PilotGossipProvider(transport, 'room', doc, { peers, awareness })
+})
+a.awareness.setLocalState({ user: 'Ada' })
+await until(() => b.awareness.getStates().get(a.doc.clientID)?.user === 'Ada')
+await Promise.all([a.destroy(), b.destroy()])
+console.log(a.awareness instanceof Awareness)
+process.exit()`,
+    )
+    assert.is(await project.run('second.mjs'), `${SHARED}true\n`)
+  } finally {
+    rmSync(nested, { recursive: true })
+  }
+})
+
 test('the entries share what they are made of', async () => {
   project.write(
     'entries.cjs',

@@ -70,7 +70,7 @@ test('is synced with the first peer, and not any more when it has left', () =>
   onStage(async (stage) => {
     const a = stage.add('a')
     await until('connected', () => a.connected)
-    await rejects(() => a.forceSync({ timeoutMs: 30 }), /timeout nobody of 0 peers answered/)
+    await rejects(() => a.forceSync({ timeoutMs: 30 }), /timeout none of 0 peers answered/)
     assert.is(a.synced, false)
     const b = stage.add('b')
     write(b, 'x')

@@ -20,7 +20,7 @@
 import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import type * as Y from 'yjs'
-import type { Failure } from '../../errors.ts'
+import { type Failure, systemCodeOf } from '../../errors.ts'
 import { type Disk, type DiskFile, nodeDisk, writeWhole } from '../../fs/disk.ts'
 import { toDiskFailure } from '../../fs/disk-failure.ts'
 import type { FolderLock } from '../../fs/folder-lock.ts'
@@ -166,7 +166,7 @@ class LogMedium implements Medium {
       await this.#disk.list(this.dir)
       return false
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true
+      if (systemCodeOf(error) === 'ENOENT') return true
       throw error
     }
   }

@@ -11,9 +11,11 @@
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { deferred } from '../../deferred.ts'
 import { Failure, systemCodeOf, toFailure } from '../../errors.ts'
 import type { Lock } from '../../fs/lock.ts'
 import { Folder } from '../../fs/watched-folder.ts'
+import { within } from '../../within.ts'
 import { accepted, deliver, MAX_BATCH, MAX_BATCH_BYTES } from '../delivery.ts'
 import type { Incoming, TransportHooks } from '../transport.ts'
 import type { Box } from './box.ts'
@@ -107,13 +109,9 @@ export class MailReader {
       return
     }
     if (handOverMs <= 0 || this.#isOver) return
-    let late: NodeJS.Timeout | undefined
-    const bound = new Promise<void>((resolve) => {
-      this.#endLeave = resolve
-      late = setTimeout(resolve, handOverMs)
-    })
-    await Promise.race([this.#handOver(), bound])
-    clearTimeout(late)
+    const closed = deferred<void>()
+    this.#endLeave = () => closed.resolve()
+    await within(handOverMs, Promise.race([this.#handOver(), closed.promise]))
   }
 
   /** What has come and was not looked at, when the look under way is over. Never rejects. */

@@ -50,7 +50,7 @@ const parse = (text: string): unknown => {
   }
 }
 
-const quote = (text: string): string => {
+const excerpt = (text: string): string => {
   const line = text.trim().replace(/\s+/g, ' ')
   return line.length > MAX_QUOTE ? `${line.slice(0, MAX_QUOTE)}...` : line
 }
@@ -115,13 +115,13 @@ const findError = (text: string): Fields | undefined => {
 const failureOf = (error: Fields): Failure => {
   const told = textOf(error.code)
   const known = Object.hasOwn(CODES, told) ? CODES[told] : undefined
-  const message = quote(textOf(error.message) || textOf(error.error) || `code "${told}"`)
+  const message = excerpt(textOf(error.message) || textOf(error.error) || `code "${told}"`)
   // A node that the registry does not know is told as no connection, or as no trust.
   const isUnknown =
     /^(connection_failed|trust_required)$/.test(told) && /\bnot found\b/.test(message)
   const meaning: Meaning = (isUnknown ? CODES.not_found : known) ?? { code: 'internal' }
   const { code, isLocal = false } = meaning
-  const theirs = quote(textOf(error.hint))
+  const theirs = excerpt(textOf(error.hint))
   const hint = theirs === '' ? meaning.hint : theirs
   return new Failure(code, `pilotctl: ${message}`, { hint, isLocal })
 }
@@ -135,7 +135,7 @@ export const readAnswer = ({ stdout, stderr }: Output): Fields => {
   if (isFields(value) && value.status === 'ok') return isFields(value.data) ? value.data : {}
   const error = findError(stderr) ?? findError(stdout)
   if (error) throw failureOf(error)
-  const told = quote(stdout === '' ? stderr : stdout)
+  const told = excerpt(stdout === '' ? stderr : stdout)
   throw new Failure('internal', `pilotctl answered "${told}", which is no JSON answer`, {
     hint: 'check that the program is pilotctl 1.7.2 or later: pilotctl --json version',
     isLocal: true,
@@ -154,7 +154,7 @@ const isKnown = <T>(value: T | undefined): value is T => value !== undefined
 export const readNode = (data: Fields): NodeInfo => {
   const nodeId = nodeIdOf(data)
   if (nodeId === undefined)
-    throw new Failure('internal', `pilotctl told no address: ${quote(JSON.stringify(data))}`, {
+    throw new Failure('internal', `pilotctl told no address: ${excerpt(JSON.stringify(data))}`, {
       hint: 'check that the daemon is registered: pilotctl --json info',
     })
   return {
@@ -178,7 +178,7 @@ export const isAcknowledged = (data: Fields): boolean => textOf(data.ack).starts
 export const readPingError = (data: Fields): string | undefined => {
   const results = list(data.results).filter(isFields)
   if (results.some(({ rtt_ms: rtt }) => typeof rtt === 'number')) return undefined
-  return quote(
+  return excerpt(
     results.map(({ error }) => textOf(error)).find((error) => error !== '') ?? 'no answer',
   )
 }

@@ -8,7 +8,9 @@
  * if (snapshot && (await isSameFile(path, snapshot))) await unlink(path)
  * ```
  */
+
 import { lstat, readFile } from 'node:fs/promises'
+import { systemCodeOf } from '../../errors.ts'
 
 /** Bytes. pilotctl carries 64 MiB a message; ours are far smaller. Reading one costs three times its size in memory. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -43,7 +45,7 @@ const unlessGone = async <T>(reading: Promise<T>): Promise<T | undefined> => {
   try {
     return await reading
   } catch (error) {
-    if ((error as { code?: unknown }).code === 'ENOENT') return undefined
+    if (systemCodeOf(error) === 'ENOENT') return undefined
     throw error
   }
 }
