@@ -1,70 +1,68 @@
 /**
- * The figures of a run: medians over all swarms and writes, which are what is shown, judged and
- * given as JSON. A number is null where it has no end: never reached, not converged.
+ * The figures of a run: medians over all swarms and writes, as they are shown, judged and printed
+ * as JSON. A number is null if it is infinite: never reached, not converged.
  *
  * ```ts
- * const row = rowOf(writes, { loss: 0, size: 20 }, settings)
+ * const row = writeRow(writes, 0, 20, settings)
  * ```
  */
-import { medianOf } from '../runner/stats.ts'
+import { medianOf, quantileOf, sumOf } from '../runner/stats.ts'
 import type { Recovery } from './faults.ts'
 import type { Rates } from './rates.ts'
 import type { Settings } from './settings.ts'
 import { allReached, fetchedCopies, leftOutShare, pushPullRounds, pushRounds } from './theory.ts'
 import { type Cost, SHARES, type Write } from './write.ts'
 
-/** A number, or null where it would be infinite. */
 export type Finite = number | null
 
-/** What theory says, see `theory.ts`. */
+/** See `theory.ts`. */
 export interface Theory {
   readonly pushRounds: number
   readonly pushPullRounds: number
-  /** Shares: by the pushes alone, and when each of the echo counts as one more. */
+  /** Shares: by the pushes alone, and if each later digest counts as one more. */
   readonly leftOutByPush: number
   readonly leftOutByEcho: number
   readonly allReached: number
   readonly fetchedCopies: number
 }
 
-/** Writes of one length in swarms that lose so much. */
+/** Writes of one size in swarms with one loss. */
 export interface WriteRow extends Cost {
   readonly loss: number
-  /** Characters of the value. */
   readonly size: number
-  /** Writes measured. */
+  /** Measured writes. */
   readonly writes: number
-  /** Milliseconds until 50, 90, 99 and 100 % had it, by pushes and echo alone. */
+  /** Milliseconds until 50, 90, 99 and 100 % had it, without rounds. */
   readonly ms: readonly Finite[]
   /** The same for each hundredth. */
   readonly curve: readonly Finite[]
   /** Hops until these shares had it, repair included. */
   readonly hops: readonly number[]
-  /** Hops until all had it: their mean, and the most that 99 % of the writes took. */
+  /** Hops until all nodes had it: mean, and maximum of 99 % of the writes. */
   readonly hopsMean: number
   readonly hopsMost: number
-  /** Mean share of the nodes that pushes and echo left out. */
+  /** Mean share of nodes left out before the first round. */
   readonly leftOut: number
   /** Of all writes. */
   readonly leftOutAfterTwo: number
-  /** Writes that left somebody out, and the time that repair took then. */
+  /** Writes that needed repair, and the time it took. */
   readonly repaired: number
   readonly repairMs: Finite
-  /** Rounds of everybody until all had it, 0 where nobody was left out: mean, and the most of 99 %. */
+  /** Rounds until all nodes had it: mean, and maximum of 99 % of the writes. */
   readonly roundsMean: number
   readonly roundsMost: number
   readonly theory: Theory
 }
 
+/** Traffic of one node per second. */
 export interface RateRow {
   readonly loss: number
   readonly size: number
-  /** Of one node, in a second. */
   readonly idleMessages: number
   readonly idleBytes: number
   readonly loadMessages: number
   readonly loadBytes: number
-  /** Milliseconds until 99 % have one of the load's writes: median and most. */
+  /** Milliseconds until 99 % had a write of the load: median, and maximum of 99 %. */
   readonly loadMs: Finite
   readonly loadMsMost: Finite
 }
@@ -72,26 +70,23 @@ export interface RateRow {
 export interface FaultRow {
   readonly loss: number
   readonly fault: 'partition' | 'churn'
-  /** Nodes cut off, or down. */
   readonly nodes: number
   readonly writes: number
-  /** Until all had all, after the end of the fault: median and most. */
+  /** Milliseconds from the end of the fault: median and maximum. */
   readonly ms: Finite
   readonly msMost: Finite
   readonly rounds: Finite
 }
 
-/** Bytes of one write, by the number of those who wrote before. */
+/** The cost of one write, by the number of past writers. */
 export interface WritersRow {
   readonly writers: number
   readonly loss: number
   readonly size: number
-  /** Of one node. */
   readonly bytes: number
   readonly messages: number
 }
 
-/** All that was measured. */
 export interface Figures {
   readonly writes: readonly WriteRow[]
   readonly rates: readonly RateRow[]
@@ -101,13 +96,13 @@ export interface Figures {
 
 const finite = (number: number): Finite => (Number.isFinite(number) ? number : null)
 
-const sumOf = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)
-
 const meanOf = (numbers: readonly number[]): number => sumOf(numbers) / numbers.length
 
-/** The least that 99 % of them do not exceed. */
 const mostOf = (numbers: readonly number[]): number =>
-  [...numbers].sort((a, b) => a - b)[Math.ceil(0.99 * numbers.length) - 1]!
+  quantileOf(
+    [...numbers].sort((a, b) => a - b),
+    0.99,
+  )!
 
 const theoryOf = ({ nodes, fanout, echo }: Settings, loss: number): Theory => ({
   pushRounds: pushRounds(nodes, fanout, loss),
@@ -125,7 +120,7 @@ export const writeRow = (
   settings: Settings,
 ): WriteRow => {
   const median = (of: (write: Write) => number): number => medianOf(writes.map(of))
-  const all = writes.map(({ hops }) => hops[SHARES.length - 1]!)
+  const hops = writes.map((write) => write.hops[SHARES.length - 1]!)
   const rounds = writes.map(({ repairRounds }) => repairRounds)
   const repaired = writes.filter(({ leftOut }) => leftOut > 0)
   return {
@@ -135,9 +130,9 @@ export const writeRow = (
     writes: writes.length,
     ms: SHARES.map((_, i) => finite(median(({ ms }) => ms[i]!))),
     curve: writes[0]!.curve.map((_, i) => finite(median(({ curve }) => curve[i]!))),
-    hops: SHARES.map((_, i) => median(({ hops }) => hops[i]!)),
-    hopsMean: meanOf(all),
-    hopsMost: mostOf(all),
+    hops: SHARES.map((_, i) => median((write) => write.hops[i]!)),
+    hopsMean: meanOf(hops),
+    hopsMost: mostOf(hops),
     messages: median(({ messages }) => messages),
     copies: median(({ copies }) => copies),
     bytes: median(({ bytes }) => bytes),
@@ -155,7 +150,7 @@ export const writeRow = (
 
 export const rateRow = (rates: readonly Rates[], loss: number, size: number): RateRow => {
   const median = (of: (rate: Rates) => number): number => medianOf(rates.map(of))
-  const loadMs = rates.flatMap(({ loadMs }) => loadMs)
+  const loadMs = rates.flatMap((rate) => rate.loadMs)
   return {
     loss,
     size,
@@ -173,12 +168,13 @@ export const faultRow = (
   loss: number,
   fault: FaultRow['fault'],
 ): FaultRow => {
-  const ms = recoveries.map(({ ms }) => ms)
+  const { nodes, writes } = recoveries[0]!
+  const ms = recoveries.map((recovery) => recovery.ms)
   return {
     loss,
     fault,
-    nodes: recoveries[0]!.nodes,
-    writes: recoveries[0]!.writes,
+    nodes,
+    writes,
     ms: finite(medianOf(ms)),
     msMost: finite(Math.max(...ms)),
     rounds: finite(medianOf(recoveries.map(({ rounds }) => rounds))),
