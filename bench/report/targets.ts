@@ -118,52 +118,47 @@ const verdictRows = (verdicts: readonly Verdict[]): TargetRow[] =>
   })
 
 type LoadTarget = readonly [
+  agents: number,
+  rate: number,
   name: string,
   max: number,
   unit: string,
   of: (run: MedianRun) => number | null,
 ]
 
-const p50 = (max: number): LoadTarget => ['lag p50', max, 'ms', ({ lag }) => lag.each.p50]
-const p99 = (max: number): LoadTarget => ['lag p99', max, 'ms', ({ lag }) => lag.each.p99]
-const equal = (max: number): LoadTarget => [
-  'equal after the end',
-  max,
-  's',
-  (run) => run.equal.seconds,
+const p50 = ({ lag }: MedianRun) => lag.each.p50
+const p99 = ({ lag }: MedianRun) => lag.each.p99
+const untilEqual = ({ equal }: MedianRun) => equal.seconds
+
+const LOAD_TARGETS: readonly LoadTarget[] = [
+  [5, 1, 'lag p50', 500, 'ms', p50],
+  [5, 1, 'lag p99', 1_500, 'ms', p99],
+  [5, 1, 'equal after the end', 2, 's', untilEqual],
+  [5, 1, 'messages a write', 8, '', ({ traffic }) => traffic.perWrite],
+  [5, 1, 'redundant', 20, '%', ({ traffic }) => traffic.redundantShare * 100],
+  [5, 5, 'lag p50', 700, 'ms', p50],
+  [5, 5, 'lag p99', 2_100, 'ms', p99],
+  [5, 5, 'equal after the end', 2, 's', untilEqual],
+  [5, 20, 'lag p50', 1_000, 'ms', p50],
+  [5, 20, 'lag p99', 3_000, 'ms', p99],
+  [5, 20, 'equal after the end', 2, 's', untilEqual],
+  [5, 20, 'acknowledged after, p99', 50, 'ms', ({ acknowledgement }) => acknowledgement.p99],
+  [5, 60, 'lag p50', 1_500, 'ms', p50],
+  [10, 20, 'lag p50', 2_000, 'ms', p50],
+  [20, 50, 'lag p50', 5_000, 'ms', p50],
+  [20, 50, 'equal after the end', 10, 's', untilEqual],
+  [20, 50, 'failed sends', 2, '%', ({ traffic }) => traffic.failedShare * 100],
 ]
 
-const LOAD_TARGETS: readonly (readonly [agents: number, rate: number, targets: LoadTarget[]])[] = [
-  [
-    5,
-    1,
-    [
-      p50(500),
-      p99(1_500),
-      equal(2),
-      ['messages a write', 8, '', ({ traffic }) => traffic.perWrite],
-      ['redundant', 20, '%', ({ traffic }) => traffic.redundantShare * 100],
-    ],
-  ],
-  [5, 5, [p50(700), p99(2_100), equal(2)]],
-  [
-    5,
-    20,
-    [
-      p50(1_000),
-      p99(3_000),
-      equal(2),
-      ['acknowledged after, p99', 50, 'ms', ({ acknowledgement }) => acknowledgement.p99],
-    ],
-  ],
-  [5, 60, [p50(1_500)]],
-  [10, 20, [p50(2_000)]],
-  [
-    20,
-    50,
-    [p50(5_000), equal(10), ['failed sends', 2, '%', ({ traffic }) => traffic.failedShare * 100]],
-  ],
-]
+const loadRow = (loads: readonly SwarmBench[], target: LoadTarget): TargetRow => {
+  const [agents, rate, what, max, unit, of] = target
+  const load = loads.find(({ settings }) => settings.agents === agents && settings.rate === rate)
+  const name = `${agents} agents at ${rate}/s: ${what}`
+  const wanted = `<= ${show(max, unit)}`
+  if (load === undefined) return [name, wanted, ...NOT_MEASURED]
+  const value = of(load.median)
+  return [name, wanted, show(value, unit), stateOf(value !== null && value <= max)]
+}
 
 /** Counts every run, not the median one: a single lost write is one too many. */
 const lostRow = (loads: readonly SwarmBench[]): TargetRow => {
@@ -177,16 +172,7 @@ const lostRow = (loads: readonly SwarmBench[]): TargetRow => {
 }
 
 export const loadRows = (loads: readonly SwarmBench[]): TargetRow[] => [
-  ...LOAD_TARGETS.flatMap(([agents, rate, targets]) => {
-    const load = loads.find(({ settings }) => settings.agents === agents && settings.rate === rate)
-    return targets.map(([target, max, unit, of]): TargetRow => {
-      const name = `${agents} agents at ${rate}/s: ${target}`
-      const wanted = `<= ${show(max, unit)}`
-      if (load === undefined) return [name, wanted, ...NOT_MEASURED]
-      const value = of(load.median)
-      return [name, wanted, show(value, unit), stateOf(value !== null && value <= max)]
-    })
-  }),
+  ...LOAD_TARGETS.map((target) => loadRow(loads, target)),
   lostRow(loads),
 ]
 

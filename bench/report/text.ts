@@ -11,8 +11,12 @@ import { showMachine } from '../runner/machine.ts'
 import { records, showNumber, table } from '../runner/table.ts'
 import { type BenchResult, participantsOf } from '../workloads/bench.ts'
 
-const chapter = (title: string, note: string, rows: readonly object[] = []): string =>
-  rows.length === 0 ? '' : `\n${title}: ${note}\n${records(rows)}`
+const chapter = (
+  title: string,
+  note: string,
+  rows: readonly object[] = [],
+  fields?: readonly string[],
+): string => (rows.length === 0 ? '' : `\n${title}: ${note}\n${records(rows, fields)}`)
 
 export const showResult = (result: BenchResult): string => {
   const { date, machine, seed, clock, reference, swarm, b3, commits, leftOut } = result
@@ -50,12 +54,8 @@ export const showResult = (result: BenchResult): string => {
     chapter(
       'left out',
       'engines that were not measured, and why',
-      leftOut?.map(({ engine, workload = 'all', keys = null, reason }) => ({
-        engine,
-        workload,
-        reason,
-        keys,
-      })),
+      leftOut?.map((one) => ({ workload: 'all', ...one })),
+      ['engine', 'workload', 'reason', 'keys'],
     ),
   ].join('')
 }

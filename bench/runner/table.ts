@@ -82,14 +82,17 @@ const showValue = (value: unknown): string => {
 const wordsOf = (name: string): string =>
   name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 
-/** Records of one shape as aligned text, a column for each field; text comes first. */
-export const records = (rows: readonly object[]): string => {
-  const fields = Object.entries(rows[0] ?? {})
-  const texts = fields.filter(([, value]) => typeof value === 'string')
-  const others = fields.filter(([, value]) => typeof value !== 'string')
-  const names = [...texts, ...others].map(([name]) => name)
-  const cells = rows.map((row) => names.map((name) => showValue(row[name as keyof typeof row])))
-  return table([names.map(wordsOf), ...cells], texts.length)
+/** Records of one shape as aligned text, a column for each field, or for each of `names`; text comes first. */
+export const records = (
+  rows: readonly object[],
+  names: readonly string[] = Object.keys(rows[0] ?? {}),
+): string => {
+  const all = rows as readonly Readonly<Record<string, unknown>>[]
+  const isText = (name: string): boolean => typeof all[0]?.[name] === 'string'
+  const texts = names.filter(isText)
+  const sorted = [...texts, ...names.filter((name) => !isText(name))]
+  const cells = all.map((row) => sorted.map((name) => showValue(row[name])))
+  return table([sorted.map(wordsOf), ...cells], texts.length)
 }
 
 /** A Markdown table: `| a | b |\n| --- | --: |\n| 1 | 2 |\n`. */

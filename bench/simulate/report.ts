@@ -12,14 +12,14 @@ import type { Settings } from './settings.ts'
 import type { Result } from './simulate.ts'
 import { notMeasuredBy } from './verdicts.ts'
 
-const chapter = (note: string, rows: readonly object[]): string =>
-  rows.length === 0 ? '' : `\n${note}\n${records(rows)}`
+const chapter = (note: string, rows: readonly object[], fields?: string): string =>
+  rows.length === 0 ? '' : `\n${note}\n${records(rows, fields?.split(' '))}`
 
-const NAMES = ['p50', 'p90', 'p99', 'all']
-
-/** A field for each share of the nodes. */
-const byShare = (numbers: readonly (number | null)[]): object =>
-  Object.fromEntries(NAMES.map((name, at) => [name, numbers[at] ?? 'never']))
+/** The numbers for each share of the nodes as fields. */
+const byShare = ([p50, p90, p99, all]: readonly (number | null)[]) => {
+  const fields = { p50, p90, p99, all }
+  return Object.fromEntries(Object.entries(fields).map(([name, one]) => [name, one ?? 'never']))
+}
 
 const headOf = (settings: Settings): string => {
   const { nodes, view, fanout, echo, latency, writers, seed, seeds, writes } = settings
@@ -42,50 +42,27 @@ export const showResult = ({
     headOf(settings),
     chapter(
       'one write: milliseconds until a share of the nodes has it, without rounds; the mean share left out; then repair',
-      writes.map(({ loss, size, ms, leftOut, roundsMost, repairMs }) => ({
-        loss,
-        size,
-        ...byShare(ms),
-        leftOut,
-        roundsMost,
-        repairMs,
-      })),
+      writes.map((row) => ({ ...row, ...byShare(row.ms) })),
+      'loss size p50 p90 p99 all leftOut roundsMost repairMs',
     ),
     chapter(
       `hops until a share has it, repair included. In theory, rounds in which every node that has it pushes again: push
 (Pittel 1987), push-pull (Karp et al. 2000)`,
-      writes.map(({ loss, size, hops, hopsMean, hopsMost, theory }) => ({
-        loss,
-        size,
-        ...byShare(hops),
-        hopsMean,
-        hopsMost,
-        push: theory.pushRounds,
-        pushPull: theory.pushPullRounds,
-      })),
+      writes.map((row) => ({ ...row, ...row.theory, ...byShare(row.hops) })),
+      'loss size p50 p90 p99 all hopsMean hopsMost pushRounds pushPullRounds',
     ),
     chapter(
       'of a node: messages, copies of the update among them, their V1 bytes in times the update, bytes of text',
-      writes.map(({ loss, size, update, messages, copies, times, bytes, payload }) => ({
-        loss,
-        size,
-        update,
-        messages,
-        copies,
-        times,
-        bytes,
-        payload,
-      })),
+      writes,
+      'loss size update messages copies times bytes payload',
     ),
     chapter(
       `theory: share left out by the pushes, and by pushes and later digests (Demers et al. 1987); probability that those
 leave no node out (Kermarrec et al. 2003); copies if the digest goes first (Mercier et al. 2017)`,
       writes
         .filter(({ loss }, at) => loss !== writes[at - 1]?.loss)
-        .map(({ loss, theory }) => {
-          const { pushRounds: _, pushPullRounds: __, ...shares } = theory
-          return { loss, ...shares }
-        }),
+        .map(({ loss, theory }) => ({ loss, ...theory })),
+      'loss leftOutByPush leftOutByEcho allReached fetchedCopies',
     ),
     chapter(
       `traffic of a node per second, rounds included: idle, and with ${LOAD} writes per second in the swarm; then the
@@ -100,14 +77,8 @@ until all nodes have everything; rounds in that time`,
     chapter('one write by the number of past writers: of a node', writers),
     chapter(
       'targets',
-      verdicts.map(({ isInside, name, of, value, target, unit }) => ({
-        state: isInside ? 'inside' : 'OUTSIDE',
-        name,
-        of,
-        unit,
-        value: value ?? 'never',
-        atMost: target,
-      })),
+      verdicts.map((one) => ({ ...one, state: one.isInside ? 'inside' : 'OUTSIDE' })),
+      'state name of unit value target',
     ),
     table(
       notMeasuredBy(settings).map(({ name, needs }) => ['not measured', name, needs]),

@@ -8,17 +8,7 @@
  */
 import { measureChurn, measurePartition, type Recovery } from './faults.ts'
 import { measureRates, type Rates } from './rates.ts'
-import {
-  type FaultRow,
-  type Figures,
-  faultRow,
-  type RateRow,
-  rateRow,
-  type WriteRow,
-  type WritersRow,
-  writeRow,
-  writersRow,
-} from './rows.ts'
+import { type Figures, faultRow, rateRow, type WriteRow, writeRow, writersRow } from './rows.ts'
 import type { Settings } from './settings.ts'
 import { Swarm } from './swarm.ts'
 import { judge, type Verdict } from './verdicts.ts'
@@ -55,11 +45,7 @@ const runWrites = (
 }
 
 /** The sections that need swarms with rounds. */
-const runWithRounds = (
-  settings: Settings,
-  loss: number,
-  progress: Progress,
-): { rates: RateRow[]; faults: FaultRow[] } => {
+const runWithRounds = (settings: Settings, loss: number, progress: Progress) => {
   const { sections, partition, churn } = settings
   const size = settings.sizes[0]!
   const rates: Rates[] = []
@@ -87,7 +73,7 @@ const runWithRounds = (
   }
 }
 
-const runWriters = (settings: Settings, progress: Progress): WritersRow[] => {
+const runWriters = (settings: Settings, progress: Progress) => {
   const { seed, writes } = settings
   const loss = settings.losses[0]!
   const size = settings.sizes[0]!

@@ -20,7 +20,7 @@ import {
 } from '../engines/engine.ts'
 import { now } from '../runner/clock.ts'
 import { collect } from '../runner/garbage.ts'
-import { medianOf, type Spread, spreadOf } from '../runner/stats.ts'
+import { medianOf, spreadOf } from '../runner/stats.ts'
 import { wrongAnswer } from './answer.ts'
 import type { LeftOut, MergeOptions } from './merges.ts'
 import { createTime } from './time.ts'
@@ -33,25 +33,6 @@ export interface B3Options
   readonly runs: number
   /** Seconds after which an engine gets no more runs of a workload. */
   readonly budget?: number
-}
-
-export interface B3Row {
-  readonly id: string
-  readonly about: string
-  readonly engine: string
-  readonly n: number
-  readonly clients: number
-  /** Of all updates together. */
-  readonly updateBytes: number
-  readonly docBytes: number
-  readonly samples: number
-  /** Microseconds in which one client merges all updates. */
-  readonly us: Spread
-  /** Median microseconds of encoding the document, and of loading that again. */
-  readonly encodeUs: number
-  readonly parseUs: number
-  /** Times the reference; null if that does not take part. */
-  readonly ratio: number | null
 }
 
 /** Seconds. One run of Automerge's 1,540 clients with long strings takes a minute, all others seconds. */
@@ -144,7 +125,7 @@ const sample = (engine: Engine, task: Task, n: number) => {
 
 type Sample = ReturnType<typeof sample>
 
-const runTask = (options: B3Options, task: Task, engines: readonly Engine[]): B3Row[] => {
+const runTask = (options: B3Options, task: Task, engines: readonly Engine[]) => {
   const { reference, n, runs, budget = BUDGET } = options
   const sampled = engines.map((engine) => ({ engine, samples: [] as Sample[], spentUs: 0 }))
   for (let run = 0; run < runs; run++) {
@@ -157,7 +138,7 @@ const runTask = (options: B3Options, task: Task, engines: readonly Engine[]): B3
     }
   }
   const compared = sampled.find(({ engine }) => engine === reference)?.samples
-  return sampled.map(({ engine, samples: own }): B3Row => {
+  return sampled.map(({ engine, samples: own }) => {
     const { updateBytes, docBytes } = own[0]!
     // Of the runs that both have.
     const ratios = compared?.slice(0, own.length).map(({ us }, run) => own[run]!.us / us)
@@ -167,16 +148,21 @@ const runTask = (options: B3Options, task: Task, engines: readonly Engine[]): B3
       engine: engine.name,
       n,
       clients: clientsOf(n),
+      // Of all updates together.
       updateBytes,
       docBytes,
       samples: own.length,
+      // Microseconds in which one client merges all updates, encodes the document, and loads that.
       us: spreadOf(own.map(({ us }) => us)),
       encodeUs: medianOf(own.map(({ encodeUs }) => encodeUs)),
       parseUs: medianOf(own.map(({ parseUs }) => parseUs)),
+      // Times the reference; null if that does not take part.
       ratio: ratios ? medianOf(ratios) : null,
     }
   })
 }
+
+export type B3Row = ReturnType<typeof runTask>[number]
 
 /** By workload, then engine. Throws a Failure (internal) for a wrong answer. */
 export const runB3 = (options: B3Options): B3Row[] => {

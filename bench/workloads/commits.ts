@@ -22,7 +22,7 @@ import { Random } from '../../test/helpers/random.ts'
 import type { Entries, Entry, Value } from '../engines/engine.ts'
 import { readMap } from '../engines/layouts.ts'
 import { withFolder } from '../runner/folder.ts'
-import { type Spread, spreadOf } from '../runner/stats.ts'
+import { spreadOf } from '../runner/stats.ts'
 import { checkAnswer, wrongAnswer } from './answer.ts'
 import { createEntries, overwrite } from './base.ts'
 import { CountingDisk, type DiskFacts, readDisk } from './disk.ts'
@@ -38,22 +38,6 @@ export interface CommitOptions {
   /** An existing folder for temporary ones. */
   readonly dir: string
   readonly progress?: (row: string) => void
-}
-
-export interface Commits {
-  readonly writers: number
-  /** All of them acknowledged. */
-  readonly writes: number
-  readonly flushes: number
-  readonly writesPerFlush: number
-  readonly perSecond: number
-  /** Milliseconds from a write to its acknowledgement. */
-  readonly waitMs: Spread
-}
-
-export interface CommitResult {
-  readonly disk: DiskFacts
-  readonly rows: readonly Commits[]
 }
 
 export const openLog = (dir: string, disk: Disk): Store => new LogStore({ dir, disk })
@@ -74,11 +58,7 @@ const check = async (dir: string, expected: Entries, writers: number) => {
   checkAnswer(readMap(doc), expected, `commits, ${writers} writers, after a restart`)
 }
 
-const measure = async (
-  { open, ms, seed }: CommitOptions,
-  writers: number,
-  dir: string,
-): Promise<Commits> => {
+const measure = async ({ open, ms, seed }: CommitOptions, writers: number, dir: string) => {
   const random = new Random(seed)
   const entries = createEntries(KEYS, random)
   const disk = new CountingDisk()
@@ -115,12 +95,21 @@ const measure = async (
   await check(dir, expected, writers)
   return {
     writers,
+    // All of them acknowledged.
     writes: waits.length,
     flushes,
     writesPerFlush: waits.length / flushes,
     perSecond: waits.length / seconds,
+    // Milliseconds from a write to its acknowledgement.
     waitMs: spreadOf(waits),
   }
+}
+
+type Commits = Awaited<ReturnType<typeof measure>>
+
+export interface CommitResult {
+  readonly disk: DiskFacts
+  readonly rows: readonly Commits[]
 }
 
 export const runCommits = async (options: CommitOptions): Promise<CommitResult> => {

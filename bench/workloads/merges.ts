@@ -14,7 +14,7 @@ import { Failure } from '../../src/errors.ts'
 import { bytesOf, type Engine } from '../engines/engine.ts'
 import { elapsed, now } from '../runner/clock.ts'
 import { collect } from '../runner/garbage.ts'
-import { medianOf, type Spread, spreadOf, unique } from '../runner/stats.ts'
+import { medianOf, spreadOf, unique } from '../runner/stats.ts'
 import { Base } from './base.ts'
 import { MIN_KEYS, type Scenario, WORKLOADS, type Workload } from './workloads.ts'
 
@@ -52,23 +52,6 @@ export interface MergeOptions {
   readonly progress?: (row: string) => void
   readonly leaveOut?: (left: LeftOut) => void
   readonly budget?: Budget
-}
-
-export interface Cell {
-  readonly keys: number
-  readonly workload: string
-  readonly engine: string
-  /** Of what one merge receives. */
-  readonly bytes: number
-  /** Keys whose write is lost in a merge; null unless writers are concurrent. */
-  readonly lost: number | null
-  /** Microseconds of one merge. */
-  readonly us: Spread
-  /** Times the reference; null if that does not take part. */
-  readonly ratio: number | null
-  readonly samples: number
-  /** Merges in one sample. */
-  readonly merges: number
 }
 
 /** Microseconds of a sample. A shorter one measures the clock and the collector; a longer one takes patience. */
@@ -220,11 +203,7 @@ const turnsOf = (entrants: readonly Entrant[], runs: number): number => {
   return Math.min(runs * MAX_TURNS, Math.max(runs, Math.floor(ROW_US / turnUs)))
 }
 
-const runRow = (
-  candidates: readonly Candidate[],
-  workload: Workload,
-  options: MergeOptions,
-): Cell[] => {
+const runRow = (candidates: readonly Candidate[], workload: Workload, options: MergeOptions) => {
   const entrants = enter(candidates, workload, options)
   const turns = turnsOf(entrants, options.runs)
   for (let turn = 0; turn < turns; turn++) {
@@ -243,14 +222,20 @@ const runRow = (
     keys: candidate.base.entries.length,
     workload: workload.name,
     engine: candidate.base.engine.name,
+    // Of what one merge receives.
     bytes: scenario.messages.reduce((sum, message) => sum + bytesOf(message), 0),
+    // Keys whose write is lost in a merge; null unless writers are concurrent.
     lost: scenario.lost ?? null,
+    // Microseconds of one merge, and times the reference; null if that does not take part.
     us: spreadOf(us),
     ratio: compared ? medianOf(us.map((time, run) => time / compared.us[run]!)) : null,
     samples: us.length,
+    // In one sample.
     merges,
   }))
 }
+
+export type Cell = ReturnType<typeof runRow>[number]
 
 const runSize = (options: MergeOptions, keys: number): Cell[] => {
   const candidates = createCandidates(options, keys)

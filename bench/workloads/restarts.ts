@@ -17,7 +17,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Failure } from '../../src/errors.ts'
 import type { Layout } from '../engines/layouts.ts'
 import { withFolder } from '../runner/folder.ts'
-import { medianOf, type Spread, spreadOf, sumOf } from '../runner/stats.ts'
+import { medianOf, spreadOf, sumOf } from '../runner/stats.ts'
 import { wrongAnswer } from './answer.ts'
 import { runChild } from './child.ts'
 import { createWritten, type Kept, type Summary, summaryOf } from './kept.ts'
@@ -33,20 +33,6 @@ export interface RestartOptions {
   /** An existing folder for temporary ones. */
   readonly dir: string
   readonly progress?: (row: string) => void
-}
-
-type Medians = Pick<Restart, 'loadMs' | 'restoreMs' | 'readMs' | 'heapBytes' | 'peakBytes'>
-
-export interface Restarts extends Medians {
-  readonly layout: string
-  readonly kept: string
-  readonly keys: number
-  /** Of all files in the folder. */
-  readonly diskBytes: number
-  /** Elapsed milliseconds from an empty document to the first entry read. */
-  readonly ms: Spread
-  /** Milliseconds of processor time of the same. */
-  readonly cpuMs: Spread
 }
 
 interface Folder {
@@ -96,22 +82,25 @@ const fillFolders = async (dir: string, options: RestartOptions): Promise<Folder
   return folders
 }
 
-const rowOf = async ({ layout, kept, dir, expected, starts }: Folder): Promise<Restarts> => {
-  const median = (name: keyof Medians): number => medianOf(starts.map((start) => start[name]))
+const rowOf = async ({ layout, kept, dir, expected, starts }: Folder) => {
+  const median = (of: (start: Restart) => number): number => medianOf(starts.map(of))
   return {
     layout: layout.name,
     kept: kept.name,
     keys: expected.keys,
     diskBytes: await sizeOf(dir),
+    // Elapsed milliseconds from an empty document to the first entry read; of processor time.
     ms: spreadOf(starts.map(({ loadMs, restoreMs, readMs }) => loadMs + restoreMs + readMs)),
     cpuMs: spreadOf(starts.map(({ cpuMs }) => cpuMs)),
-    loadMs: median('loadMs'),
-    restoreMs: median('restoreMs'),
-    readMs: median('readMs'),
-    heapBytes: median('heapBytes'),
-    peakBytes: median('peakBytes'),
+    loadMs: median(({ loadMs }) => loadMs),
+    restoreMs: median(({ restoreMs }) => restoreMs),
+    readMs: median(({ readMs }) => readMs),
+    heapBytes: median(({ heapBytes }) => heapBytes),
+    peakBytes: median(({ peakBytes }) => peakBytes),
   }
 }
+
+export type Restarts = Awaited<ReturnType<typeof rowOf>>
 
 /** A row for each layout and form. */
 export const runRestarts = (options: RestartOptions): Promise<Restarts[]> =>
