@@ -1,152 +1,100 @@
 /**
- * From arguments to an exit code: 0, 1 when an answer is wrong, 2 when an option is not usable.
- * Failures go to standard error, which leaves standard output empty.
+ * From arguments to an exit code: 0, 1 for a wrong answer, 2 for an invalid option. Failures go to
+ * standard error and leave standard output empty.
  *
  * ```ts
  * process.exitCode = await main(['--quick', '--json'], ENGINES, streams)
  * ```
  */
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname } from 'node:path'
-import { Failure } from '../src/errors.ts'
 import type { Engine } from './engines/engine.ts'
-import { REFERENCE } from './engines/index.ts'
-import { optionOf, parseEngines } from './engines/select.ts'
-import { createPage } from './report/page.ts'
-import { showResult } from './report/report.ts'
-import { readResult, readSimulation } from './report/saved.ts'
+import { optionOf, REFERENCE } from './engines/index.ts'
+import { showResult } from './report/text.ts'
 import {
-  parseNames,
-  parseWhole,
-  parseWords,
+  COMMON,
+  flag,
+  listOf,
+  oneOf,
+  option,
+  parseOptions,
+  reportFailure,
   type Streams,
-  tellFailure,
+  showOptions,
+  whole,
 } from './runner/command-line.ts'
-import { type BenchResult, runBench } from './workloads/bench.ts'
-import { SECTIONS } from './workloads/section.ts'
+import { toLine } from './runner/result.ts'
+import { runBench, SECTIONS } from './workloads/bench.ts'
 import { FULL, QUICK, type Sizes } from './workloads/sizes.ts'
-import { LEAST_KEYS } from './workloads/workloads.ts'
-
-export interface BenchStreams extends Streams {
-  /** The page's file where neither --html nor --json is given; without it there is no page then. */
-  readonly page?: string
-}
+import { MIN_KEYS } from './workloads/workloads.ts'
 
 /** Keys of the largest map: it takes about 2 GB of memory and some minutes. */
-const MOST_KEYS = 100_000
+const MAX_KEYS = 100_000
 
-const MOST_RUNS = 1_000
+const MAX_RUNS = 1_000
 
-const helpOf = (engines: readonly Engine[]): string => `npm run bench -- [options]
+const STANDARD = { ...FULL, sections: SECTIONS, seed: 1, dir: tmpdir() }
 
-  --only LIST   sections: some of ${SECTIONS.join(',')}  (default all)
-  --engine LIST some of ${engines.map(optionOf)}  (default all)
-  --quick       small sizes, to see that all answers are right: --keys ${QUICK.keys} --runs ${QUICK.runs}
-  --keys LIST   sizes of the maps, each from ${LEAST_KEYS} to ${MOST_KEYS}  (default ${FULL.keys});
-                where all are below ${Math.max(...FULL.keys)} the other sections are as small as with --quick
-  --runs N      samples of each merge and start at least; short ones get more  (default ${FULL.runs})
-  --seed N      of keys, values and what is overwritten  (default 1)
-  --dir DIR     a folder on the disk that start-up and commits use  (default: the system's for temporary files)
-  --html FILE   the page with the plots; without --json there is always one, and its path is told
-  --simulation FILE   what 'npm run simulate -- --json' printed: its plots join the page
-  --from FILE   runs nothing: shows what an earlier run printed with --json
-  --json        one line of JSON: {"status":"ok","data":{...}}
-  --help        this text
-`
-
-const OPTIONS = {
-  only: { type: 'string', default: SECTIONS.join(',') },
-  engine: { type: 'string' },
-  quick: { type: 'boolean', default: false },
-  keys: { type: 'string' },
-  runs: { type: 'string' },
-  seed: { type: 'string', default: '1' },
-  dir: { type: 'string', default: tmpdir() },
-  html: { type: 'string' },
-  simulation: { type: 'string' },
-  from: { type: 'string' },
-  json: { type: 'boolean', default: false },
-  help: { type: 'boolean', default: false },
-} as const
-
-const parse = (args: readonly string[]) => parseWords(args, OPTIONS, 'npm run bench')
-
-type Values = ReturnType<typeof parse>
-
-const parseNumber = (option: string, text: string, min: number, max: number): number =>
-  parseWhole(option, text, min, max, 'whole numbers')
-
-const sizesOf = ({ quick, keys: list, runs }: Values): Sizes => {
-  const standard = quick ? QUICK : FULL
-  const keys =
-    list?.split(',').map((size) => parseNumber('--keys', size, LEAST_KEYS, MOST_KEYS)) ??
-    standard.keys
-  const isFull = !quick && Math.max(...keys) >= Math.max(...FULL.keys)
+const optionsOf = (engines: readonly Engine[]) => {
+  const names = engines.map(optionOf)
+  const quick = `to check that all answers are right: --keys ${QUICK.keys} --runs ${QUICK.runs}`
   return {
-    ...(isFull ? FULL : QUICK),
-    keys,
-    runs: runs === undefined ? standard.runs : parseNumber('--runs', runs, 1, MOST_RUNS),
+    sections: { ...listOf(oneOf(SECTIONS, 'sections')), name: 'only' },
+    engine: listOf(oneOf(names, `some of ${names}  (default all)`)),
+    quick: flag(`small sizes, ${quick}`),
+    keys: listOf(
+      whole(MIN_KEYS, MAX_KEYS, `sizes of the maps, each from ${MIN_KEYS} to ${MAX_KEYS}`),
+    ),
+    runs: whole(1, MAX_RUNS, 'minimum samples of each merge and start; short ones get more'),
+    seed: whole(0, 2 ** 31, 'of keys, values and overwrites'),
+    dir: option(
+      'DIR',
+      'a folder on the disk that start-up and commits use',
+      'an existing folder',
+      (dir) => (existsSync(dir) ? dir : undefined),
+    ),
+    ...COMMON,
   }
 }
 
-const checkDir = (dir: string): string => {
-  if (existsSync(dir)) return dir
-  throw new Failure('invalid_argument', `--dir "${dir}" does not exist`, {
-    hint: 'give a folder that may be written',
-  })
-}
+const helpOf = (engines: readonly Engine[]): string => `npm run bench -- [options]
 
-const resultOf = async (
-  values: Values,
-  engines: readonly Engine[],
-  { progress }: BenchStreams,
-): Promise<BenchResult> =>
-  values.from === undefined
-    ? await runBench({
-        engines: values.engine === undefined ? engines : parseEngines(values.engine, engines),
-        reference: REFERENCE,
-        sections: parseNames('--only', values.only, SECTIONS, 'is no section'),
-        sizes: sizesOf(values),
-        seed: parseNumber('--seed', values.seed, 0, 2 ** 31),
-        dir: checkDir(values.dir),
-        ...(progress && { progress }),
-      })
-    : readResult(values.from)
+${showOptions(optionsOf(engines), STANDARD)}
+If all maps are smaller than ${Math.max(...FULL.keys)} keys, the other sections are as small as with --quick.
+`
 
-/** Before the run, which takes minutes: a folder that is not there is a slip of the pen. */
-const checkPage = (path: string): string => {
-  if (existsSync(dirname(path))) return path
-  throw new Failure('invalid_argument', `--html "${path}" is in no folder that exists`, {
-    hint: 'give a file in a folder that may be written',
-  })
-}
-
-const run = async (args: readonly string[], engines: readonly Engine[], streams: BenchStreams) => {
-  const values = parse(args)
-  const { help, json, simulation: saved } = values
+const run = async (args: readonly string[], engines: readonly Engine[], streams: Streams) => {
+  const given = parseOptions(optionsOf(engines), args, 'npm run bench')
+  const { engine, quick, help, json, sections, seed, dir } = { ...STANDARD, ...given }
   if (help) {
     streams.out(helpOf(engines))
     return
   }
-  const path = values.html ?? (json ? undefined : streams.page)
-  const page = path === undefined ? undefined : checkPage(path)
-  const simulation = saved === undefined ? undefined : readSimulation(saved)
-  const result = await resultOf(values, engines, streams)
-  if (page !== undefined) writeFileSync(page, createPage(result, simulation))
-  streams.out(json ? `${JSON.stringify({ status: 'ok', data: result })}\n` : showResult(result))
-  if (page !== undefined && !json) streams.out(`\nthe same with plots: ${page}\n`)
+  const { keys, runs } = { ...(quick ? QUICK : FULL), ...given }
+  const isFull = !quick && Math.max(...keys) >= Math.max(...FULL.keys)
+  const sizes: Sizes = { ...(isFull ? FULL : QUICK), keys, runs }
+  const { progress } = streams
+  const result = await runBench({
+    engines: engine ? engines.filter((one) => engine.includes(optionOf(one))) : engines,
+    reference: REFERENCE,
+    sections,
+    sizes,
+    seed,
+    dir,
+    ...(progress && { progress }),
+  })
+  streams.out(json ? toLine(result) : showResult(result))
 }
 
 export const main = async (
   args: readonly string[],
   engines: readonly Engine[],
-  streams: BenchStreams,
+  streams: Streams,
 ): Promise<number> => {
   try {
     await run(args, engines, streams)
     return 0
   } catch (error) {
-    return tellFailure(error, 'bench', args, streams)
+    return reportFailure(error, 'bench', args, streams)
   }
 }

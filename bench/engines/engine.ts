@@ -1,8 +1,8 @@
 /**
- * What the bench asks of an engine: replicas of a map that write, tell and receive. An engine is
- * one file in `engines/` and one line in `engines/index.ts`; whoever compares another library
- * writes these five methods and gets every workload, the checks and the lost writes. A sixth,
- * `delete`, adds the deletes. A library that is slow to load is loaded by the first `create`.
+ * What the bench requires of an engine: replicas of a map that write, encode and receive. An engine
+ * is one file in `engines/` and one line in `engines/index.ts`. Five methods give it every workload,
+ * every check and the count of lost writes; `delete` adds the deletes. A library that is slow to
+ * load is loaded by the first `create`.
  *
  * ```ts
  * const time = createTime()
@@ -16,49 +16,49 @@ import type { Json } from '../../crdt/index.ts'
 
 export type Value = Json
 export type Entry = readonly [key: string, value: Value]
+export type Entries = ReadonlyMap<string, Value>
 
 /** As it leaves the process: text counts in UTF-8 bytes. */
 export type Message = string | Uint8Array
 
 export interface EngineReplica {
-  /** Writes here, in one go. */
+  /** Writes all entries at once. */
   set(entries: readonly Entry[]): void
-  /** All there is, for a peer that has nothing. Leaves what `takeChanges` will tell as it is. */
+  /** The whole state, for an empty peer. Does not affect `takeChanges`. */
   encodeState(): Message
-  /** What was set here since it was called last; an engine that knows no deltas says all there is. */
+  /** What was written here since the last call. An engine without deltas returns its whole state. */
   takeChanges(): Message
-  /** The shortest message that shows a peer with the same state that nothing is new; only where the engine has one. */
+  /** The shortest message that shows an equal peer that nothing is new, if the engine has one. */
   encodeDigest?(): Message
-  /** Takes these keys out here, in one go, and tells so; only where the engine can say that a key is gone. */
+  /** Deletes all keys at once, if the engine can. */
   delete?(keys: readonly string[]): void
-  /** Forgets which messages it has merged, not what was in them; only where the engine keeps count of that. */
+  /** Forgets which messages were merged, but not their content, if the engine keeps track of that. */
   forget?(): void
-  /** From message to map, everything that the engine needs for it: this is what is timed. */
+  /** Everything from message to map: this is what is timed. */
   receive(message: Message): void
-  /** The map as the program that uses it would see it. */
-  read(): ReadonlyMap<string, Value>
-  /** What `run` receives becomes one transaction; only where the engine has such. */
+  /** The map as a program would see it. */
+  read(): Entries
+  /** Makes everything that `run` receives one transaction, if the engine has transactions. */
   transact?(run: () => void): void
-  /** Gives back memory that the collector does not see. The replica is not used afterwards. */
+  /** Frees memory that the garbage collector does not see. The replica is not used afterwards. */
   free?(): void
 }
 
 export interface Engine {
-  /** Short: a column of the table. */
+  /** Short: it heads a row. */
   readonly name: string
-  /** What its messages are, in a few words. */
   readonly about: string
-  /** Must replicas that have told each other everything be equal? If so, a run in which they differ fails. */
+  /** Must replicas that exchanged everything be equal? If so, a run in which they differ fails. */
   readonly converges: boolean
-  /** Do other processes do its work? Their time is not in this one's, so elapsed time is taken. */
+  /** Do other processes do its work? Then elapsed time is measured, as this process's clock misses theirs. */
   readonly isElapsed?: boolean
-  /** The engine whose rule it runs by other means: by that one its lost writes are counted. */
+  /** The engine with the same rule in this process: it stands in when lost writes are counted. */
   readonly rule?: Engine
-  /** Why it cannot take part on this machine, in a few words; undefined where it can. */
+  /** Why it cannot run on this machine; undefined if it can. */
   missing?(): string | undefined
   /**
-   * An empty replica. `now` is its clock, in Unix milliseconds, for an engine that looks at one.
-   * Its messages depend on `writer`, `now` and what is done to it, and on nothing else.
+   * An empty replica. `now` is its clock, in Unix milliseconds. Its messages depend on `writer`,
+   * `now` and the calls it gets, and on nothing else.
    */
   create(writer: number, now: () => number): EngineReplica
 }
@@ -70,13 +70,13 @@ export const freeAll = (replicas: readonly EngineReplica[]): void => {
 export const bytesOf = (message: Message): number =>
   typeof message === 'string' ? Buffer.byteLength(message) : message.length
 
-/** The text of a message of an engine that speaks text. */
+/** For an engine with text messages. */
 export const textOf = (message: Message): string => {
   if (typeof message !== 'string') throw new TypeError('this engine receives text, not bytes')
   return message
 }
 
-/** The bytes of a message of an engine that speaks bytes. */
+/** For an engine with binary messages. */
 export const binaryOf = (message: Message): Uint8Array => {
   if (typeof message === 'string') throw new TypeError('this engine receives bytes, not text')
   return message

@@ -1,4 +1,4 @@
-/** The engines, in the order in which they take turns. A new one is one line here. */
+/** The engines, in the order in which they take turns. A new engine is one line here. */
 import { automerge } from './automerge.ts'
 import type { Engine } from './engine.ts'
 import { lastWriter } from './last-writer.ts'
@@ -6,10 +6,9 @@ import { loro } from './loro.ts'
 import { pilotGossip, pilotGossipHot } from './pilot-gossip.ts'
 import { scalar } from './scalar.ts'
 import { scalarJq } from './scalar-jq.ts'
-import { yjsV1 } from './yjs-v1.ts'
-import { yjsV2 } from './yjs-v2.ts'
+import { yjsV1, yjsV2 } from './yjs.ts'
 
-/** What ratios refer to. */
+/** The engine that ratios compare with. */
 export const REFERENCE: Engine = yjsV1
 
 export const ENGINES: readonly Engine[] = [
@@ -23,3 +22,6 @@ export const ENGINES: readonly Engine[] = [
   loro,
   lastWriter,
 ]
+
+/** The name on the command line, where a space is a hyphen: `pilot-gossip-hot`. */
+export const optionOf = ({ name }: Engine): string => name.replaceAll(' ', '-')

@@ -1,6 +1,6 @@
 /**
  * The floor: a Map whose entries carry a Lamport clock and their writer; of two the higher wins.
- * It knows no deletes, no nested types and no damage, so nothing that merges can be much cheaper.
+ * It has no deletes and no nested types and checks nothing, so no merge can be much cheaper.
  */
 import { type Engine, type Entry, textOf, type Value } from './engine.ts'
 

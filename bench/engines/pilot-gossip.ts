@@ -1,7 +1,7 @@
 /**
- * Our own path: the text of a `gossip_push` is decoded and checked, its update unpacked, hashed,
- * inspected, gated and applied. As the agent does, it passes over an update that it has merged
- * before, by its digest, and compares the digest of a state with its own.
+ * Our own path: the text of a `gossip_push` is decoded and checked; its update is unpacked, hashed,
+ * inspected, gated and applied. Like the agent, the engine skips an update whose digest it has
+ * merged before, and compares the digest of a state with its own.
  */
 import * as Y from 'yjs'
 import {
@@ -22,7 +22,7 @@ import { hot, type Layout, plain, readMap } from './layouts.ts'
 
 const SWARM = 'bench'
 const DOCUMENT = 'kv'
-/** A push that names the digest of a state also names five members. */
+/** A push with the digest of a state also names five members. */
 const MEMBERS = ['B', 'C', 'D', 'E', 'F'].map((digit) => `0:0000.0000.000${digit}`)
 
 const create = (layout: Layout, writer: number, now: () => number): EngineReplica => {
@@ -68,7 +68,9 @@ const create = (layout: Layout, writer: number, now: () => number): EngineReplic
           if (status !== 'waiting') merged.add(update.digest)
         }
         if (digest !== undefined && !answer && digest !== replica.digest) {
-          throw new Error(`digest ${digest} is not ours: the agent would ask for the difference`)
+          throw new Error(
+            `digest ${digest} differs from ours: the agent would request the difference`,
+          )
         }
       }
     },

@@ -1,14 +1,14 @@
 /**
- * The seed's rule as its script runs it: `jq` picks the pushes from what `pilotctl received`
- * shows, writes each as base64, reads its version and, where that is larger, its state, and
- * merges. The script forgets to read the state, for which there is a call more here. Its shell
- * and its `base64 -d` are left out, and so is `pilotctl`.
+ * The seed's rule as its script runs it: `jq` selects the pushes from the output of `pilotctl
+ * received`, writes each as base64, and reads its version; if that is larger, it reads the state and
+ * merges it. The script forgets to read the state, so there is one call more here. The script's
+ * shell, its `base64 -d` and `pilotctl` itself are left out.
  */
 import { spawnSync } from 'node:child_process'
 import { type Engine, textOf } from './engine.ts'
 import { scalar } from './scalar.ts'
 
-/** What it prints. Throws where it cannot be started, or fails. */
+/** The output. Throws an Error if jq does not start or fails. */
 const jq = (args: readonly string[], input: string): string => {
   const { stdout, stderr, status, error } = spawnSync('jq', args, {
     input,

@@ -1,4 +1,4 @@
-/** The seed's rule in this process: JSON text with one number, merged when the number is larger. */
+/** The seed's rule in this process: JSON text with a version, merged if the version is larger. */
 import { ScalarReplica } from '../../crdt/index.ts'
 import { type Engine, textOf } from './engine.ts'
 
@@ -18,7 +18,7 @@ export const scalar: Engine = {
       })
     return {
       set(entries) {
-        // As if they were set one by one, which copies the state each time.
+        // One write for each entry would copy the state each time; the version counts them all.
         const version = replica.version + entries.length
         replica.receive({ version, state: Object.fromEntries(entries) })
       },

@@ -1,27 +1,40 @@
-/** Raw Yjs, without any check: what `yjs-v1.ts` and `yjs-v2.ts` have in common. */
+/** Raw Yjs, without any check, in each of its two encodings of an update. */
 import * as Y from 'yjs'
 import { DEFAULT_MAP } from '../../src/maps/index.ts'
-import { binaryOf, type EngineReplica, type Value } from './engine.ts'
+import { binaryOf, type Engine, type EngineReplica, type Value } from './engine.ts'
 
-/** One of Yjs's two encodings of an update. */
-export interface Encoding {
+interface Encoding {
   readonly event: 'update' | 'updateV2'
   apply(doc: Y.Doc, update: Uint8Array): void
   encode(doc: Y.Doc): Uint8Array
   merge(updates: Uint8Array[]): Uint8Array
 }
 
-export const createYjs = (writer: number, encoding: Encoding): EngineReplica => {
+const V1: Encoding = {
+  event: 'update',
+  apply: Y.applyUpdate,
+  encode: Y.encodeStateAsUpdate,
+  merge: Y.mergeUpdates,
+}
+
+const V2: Encoding = {
+  event: 'updateV2',
+  apply: Y.applyUpdateV2,
+  encode: Y.encodeStateAsUpdateV2,
+  merge: Y.mergeUpdatesV2,
+}
+
+const create = (writer: number, { event, apply, encode, merge }: Encoding): EngineReplica => {
   const doc = new Y.Doc()
   doc.clientID = writer
   const map = doc.getMap<Value>(DEFAULT_MAP)
   let changes: Uint8Array[] = []
   const listener = (update: Uint8Array) => void changes.push(update)
   const write = (run: () => void) => {
-    // Only while writing: a listener makes Yjs encode also what it has just received.
-    doc.on(encoding.event, listener)
+    // Only while writing: a listener makes Yjs encode what it has just received, too.
+    doc.on(event, listener)
     doc.transact(run)
-    doc.off(encoding.event, listener)
+    doc.off(event, listener)
   }
   return {
     set: (entries) =>
@@ -32,15 +45,29 @@ export const createYjs = (writer: number, encoding: Encoding): EngineReplica => 
       write(() => {
         for (const key of keys) map.delete(key)
       }),
-    encodeState: () => encoding.encode(doc),
+    encodeState: () => encode(doc),
     takeChanges() {
       const [first, ...others] = changes
-      if (!first) throw new TypeError('nothing was set since the last call')
+      if (!first) throw new TypeError('nothing was written since the last call')
       changes = []
-      return others.length === 0 ? first : encoding.merge([first, ...others])
+      return others.length === 0 ? first : merge([first, ...others])
     },
-    receive: (message) => encoding.apply(doc, binaryOf(message)),
+    receive: (message) => apply(doc, binaryOf(message)),
     read: () => new Map(map.entries()),
     transact: (run) => doc.transact(run),
   }
+}
+
+export const yjsV1: Engine = {
+  name: 'yjs-v1',
+  about: 'raw Yjs, Y.applyUpdate of bytes; nothing checked',
+  converges: true,
+  create: (writer) => create(writer, V1),
+}
+
+export const yjsV2: Engine = {
+  name: 'yjs-v2',
+  about: 'raw Yjs, Y.applyUpdateV2 of bytes; nothing checked',
+  converges: true,
+  create: (writer) => create(writer, V2),
 }

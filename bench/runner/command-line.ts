@@ -1,72 +1,141 @@
 /**
- * What the programs of the bench have in common: words become options, and a failure becomes text
- * on standard error and an exit code.
+ * What the bench programs share: a table of options, which gives the parser, the help and the types;
+ * and failures as an exit code with text or JSON on standard error.
  *
  * ```ts
- * const values = parseWords(args, { seed: { type: 'string' } }, 'npm run bench')
- * const seed = parseWhole('--seed', values.seed, 0, 9)
+ * const OPTIONS = { seed: whole(0, 9, 'of all keys'), ...COMMON }
+ * parseOptions(OPTIONS, ['--seed', '7'], 'npm run bench')      // { seed: 7 }
  * ```
  */
-import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { parseArgs } from 'node:util'
 import { Failure, toFailure } from '../../src/errors.ts'
 
-/** Where a program writes to. */
+/** Where a program writes. */
 export interface Streams {
   out(text: string): void
   err(text: string): void
-  /** Shows what is being done; only where a person is looking. */
-  readonly progress?: (row: string) => void
+  /** Shows the current step; absent unless a person is watching. */
+  readonly progress?: (step: string) => void
 }
 
-/** Throws a Failure (invalid_argument) for what is none of `options`; `command` shows its help. */
-export const parseWords = <const T extends NonNullable<ParseArgsConfig['options']>>(
-  args: readonly string[],
-  options: T,
-  command: string,
-) => {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: false }).values
-  } catch (error) {
-    throw new Failure('invalid_argument', (error as Error).message, {
-      hint: `see: ${command} -- --help`,
-      cause: error,
-    })
-  }
+const { stdout, stderr } = process
+
+/** Returns to the start of the line and clears it. */
+const CLEAR = '\r\x1b[K'
+
+/** The streams of this process. Progress is one line, which the next output replaces. */
+export const TERMINAL: Streams = {
+  out: (text) => {
+    if (stderr.isTTY) stderr.write(CLEAR)
+    stdout.write(text)
+  },
+  err: (text) => void stderr.write(text),
+  ...(stderr.isTTY && { progress: (step: string) => void stderr.write(`${CLEAR}${step}\r`) }),
 }
 
-export const unusable = (option: string, text: string, hint: string): Failure =>
-  new Failure('invalid_argument', `${option} "${text}" is not usable`, { hint })
-
-/** Throws a Failure (invalid_argument) that says to give `what`, from `min` to `max`. */
-export const parseWhole = (
-  option: string,
-  text: string,
-  min: number,
-  max: number,
-  what = 'a whole number',
-): number => {
-  const number = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
-  if (number >= min && number <= max) return number
-  throw unusable(option, text, `give ${what} from ${min} to ${max}`)
+export interface Option<T> {
+  /** The word on the command line, if it is not the key. */
+  readonly name?: string
+  /** Stands for the value in the help; absent for a flag. */
+  readonly value?: string
+  readonly help: string
+  /** Throws a Failure (invalid_argument) that quotes the text. */
+  parse(text: string, option: string): T
 }
 
-/** Some of `names`, separated by commas. Throws a Failure (invalid_argument) for another one, which `fault` follows. */
-export const parseNames = <T extends string>(
-  option: string,
-  text: string,
-  names: readonly T[],
-  fault: string,
-): T[] =>
-  text.split(',').map((name) => {
-    const known = names.find((one) => one === name)
-    if (known !== undefined) return known
-    throw new Failure('invalid_argument', `${option} "${name}" ${fault}`, {
-      hint: `give some of ${names.join(',')}`,
-    })
+type Options = Readonly<Record<string, Option<unknown>>>
+
+type Values<T extends Options> = { readonly [K in keyof T]?: ReturnType<T[K]['parse']> }
+
+/** `expected` completes both `--keys "9" is not …` and `give …`. */
+export const invalidOption = (option: string, text: string, expected: string): Failure =>
+  new Failure('invalid_argument', `${option} "${text}" is not ${expected}`, {
+    hint: `give ${expected}`,
   })
 
-/** Tells what was thrown, as JSON where `args` ask for that. The exit code: 2 when an option is not usable, else 1. */
-export const tellFailure = (
+export const flag = (help: string, name?: string): Option<true> => ({
+  ...(name !== undefined && { name }),
+  help,
+  parse: () => true,
+})
+
+/** A text that `read` accepts; undefined or NaN is invalid. */
+export const option = <T>(
+  value: string,
+  help: string,
+  expected: string,
+  read: (text: string) => T | undefined,
+  name?: string,
+): Option<T> => ({
+  ...(name !== undefined && { name }),
+  value,
+  help,
+  parse(text, word) {
+    const parsed = read(text)
+    if (parsed === undefined || Number.isNaN(parsed)) throw invalidOption(word, text, expected)
+    return parsed
+  },
+})
+
+export const whole = (min: number, max: number, help: string, name?: string): Option<number> => {
+  const read = (text: string) => {
+    const number = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
+    return number >= min && number <= max ? number : undefined
+  }
+  return option('N', help, `a whole number from ${min} to ${max}`, read, name)
+}
+
+export const oneOf = <T extends string>(names: readonly T[], help: string): Option<T> =>
+  option('NAME', help, `one of ${names.join(',')}`, (text) => names.find((name) => name === text))
+
+/** Values separated by commas. */
+export const listOf = <T>({ parse, ...one }: Option<T>): Option<T[]> => ({
+  ...one,
+  value: 'LIST',
+  parse: (text, word) => text.split(',').map((item) => parse(item, word)),
+})
+
+export const COMMON = {
+  json: flag('one line of JSON: {"status":"ok","data":{...}}'),
+  help: flag('this text'),
+} as const
+
+/** The given options by key. Throws a Failure (invalid_argument) for an unknown or invalid one. */
+export const parseOptions = <const T extends Options>(
+  table: T,
+  args: readonly string[],
+  command: string,
+): Values<T> => {
+  const rows = Object.entries(table).map(([key, one]) => ({ key, one, word: one.name ?? key }))
+  const options = rows.map(({ word, one }) => [
+    word,
+    { type: one.value === undefined ? 'boolean' : 'string' },
+  ])
+  let values: Record<string, unknown>
+  try {
+    values = parseArgs({ args: [...args], options: Object.fromEntries(options) }).values
+  } catch (error) {
+    const hint = `see: ${command} -- --help`
+    throw new Failure('invalid_argument', (error as Error).message, { hint, cause: error })
+  }
+  const given = rows.filter(({ word }) => values[word] !== undefined)
+  return Object.fromEntries(
+    given.map(({ key, word, one }) => [key, one.parse(String(values[word]), `--${word}`)]),
+  ) as Values<T>
+}
+
+/** A line of help for each option. `defaults` are by key. */
+export const showOptions = (table: Options, defaults: object = {}): string =>
+  Object.entries(table)
+    .map(([key, { name = key, value = '', help }]) => {
+      const preset = (defaults as Record<string, unknown>)[key]
+      const shown = preset === undefined || value === '' ? '' : `  (default ${preset})`
+      return `  ${`--${name} ${value}`.padEnd(18)} ${help}${shown}\n`
+    })
+    .join('')
+
+/** Prints the failure, as JSON if `args` ask for it. The exit code: 2 for an invalid option, else 1. */
+export const reportFailure = (
   error: unknown,
   program: string,
   args: readonly string[],

@@ -1,17 +1,11 @@
-/**
- * A folder for one part of the bench, on the disk that is asked about; gone when that ends.
- *
- * ```ts
- * await withFolder(tmpdir(), async (folder) => { await new LogStore({ dir: folder }).load() })
- * ```
- */
+/** A temporary folder for one part of the bench, on the disk that is measured. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** Times that removing it is tried again: on Windows a file may still be held for a moment. */
-const TRIES = 5
+/** Retries when removing it: Windows may hold a file for a moment. */
+const MAX_RETRIES = 5
 
-/** `dir` must exist. */
+/** Runs `run` with a new folder in `dir`, which must exist, and removes the folder afterwards. */
 export const withFolder = async <T>(
   dir: string,
   run: (folder: string) => Promise<T>,
@@ -20,6 +14,6 @@ export const withFolder = async <T>(
   try {
     return await run(folder)
   } finally {
-    await rm(folder, { recursive: true, force: true, maxRetries: TRIES })
+    await rm(folder, { recursive: true, force: true, maxRetries: MAX_RETRIES })
   }
 }

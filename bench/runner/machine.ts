@@ -1,4 +1,4 @@
-/** Where and with what the figures were made: without it they cannot be compared with anything. */
+/** What the figures were measured on. Without it they cannot be compared. */
 import { createRequire } from 'node:module'
 import { availableParallelism, cpus, loadavg } from 'node:os'
 
@@ -9,7 +9,7 @@ export interface Machine {
   readonly node: string
   readonly yjs: string
   readonly lib0: string
-  /** Processes that wanted a core, on average of the last minute: above `cores`, caches were shared. */
+  /** Runnable processes, averaged over the last minute. Above `cores` they shared caches. */
   readonly load: number
 }
 
@@ -27,3 +27,7 @@ export const readMachine = (): Machine => ({
   lib0: versionOf('lib0'),
   load: Math.round(loadavg()[0]! * 10) / 10,
 })
+
+/** One line: `Xeon, 2 cores, linux x64; node 20, …`. */
+export const showMachine = ({ cpu, cores, platform, node, yjs, lib0, load }: Machine): string =>
+  `${cpu}, ${cores} cores, ${platform}; node ${node}, yjs ${yjs}, lib0 ${lib0}; load ${load}`

@@ -1,7 +1,7 @@
 /**
- * What a swarm survives: two parts that do not hear each other for a while, and nodes that are
- * down for a while. Something is written meanwhile; then it is asked how long it takes until
- * everybody has everything.
+ * Recovery from faults: two parts of the swarm that cannot reach each other for a while, and nodes
+ * that are down for a while. Nodes write meanwhile; measured is the time from the end of the fault
+ * until all nodes have everything.
  *
  * ```ts
  * measurePartition(swarm, [3, 2], 20).ms
@@ -11,21 +11,22 @@
 import type { Spread } from './spread.ts'
 import type { Swarm } from './swarm.ts'
 
-/** Milliseconds; virtual. Long enough for some rounds in vain, and for peers to be left alone. */
+// All times are milliseconds of virtual time.
+
+/** Long enough for rounds to fail, and for peers to be backed off from. */
 export const FAULT_MS = 30_000
 
-/** Milliseconds; virtual, between two writes meanwhile. */
+/** Between two writes during a fault. */
 const PAUSE_MS = 10_000
 
-/** Milliseconds; virtual, over which nodes go down one after another, and come back. */
+/** Nodes go down, and come back, one after another within this time. */
 const SPREAD_MS = 5_000
 
 export interface Recovery {
-  /** Milliseconds from the end of the fault until everybody has all that was written meanwhile; infinity: not in time. */
+  /** From the end of the fault until all nodes have all writes; infinity: not in time. */
   readonly ms: number
-  /** Rounds of everybody in that time. */
   readonly rounds: number
-  /** Nodes that were cut off, or down. */
+  /** Nodes that were cut off or down. */
   readonly nodes: number
   readonly writes: number
 }
@@ -40,19 +41,16 @@ const recover = (
   return { ms, rounds: Math.ceil(ms / swarm.intervalMs), nodes, writes: spreads.length }
 }
 
-/** A shuffled copy. */
 const shuffle = <T>(list: readonly T[], random: () => number): T[] => {
   const copy = [...list]
   for (let i = copy.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1))
-    const kept = copy[i]!
-    copy[i] = copy[j]!
-    copy[j] = kept
+    ;[copy[i], copy[j]] = [copy[j]!, copy[i]!]
   }
   return copy
 }
 
-/** Splits the swarm in shares `a` and `b`, both of which write. */
+/** Splits the swarm into shares `a` and `b`, which write in turn. */
 export const measurePartition = (
   swarm: Swarm,
   [a, b]: readonly [number, number],
@@ -73,7 +71,7 @@ export const measurePartition = (
   return recover(swarm, spreads, Math.min(cut, all.length - cut), 'a partition')
 }
 
-/** Stops that share of the nodes, while others write; they come back with the documents that they had. */
+/** Stops a share of the nodes while others write; they come back with the documents they had. */
 export const measureChurn = (swarm: Swarm, share: number, length: number): Recovery => {
   const count = Math.round(swarm.addresses.length * share)
   const down = shuffle(swarm.addresses, swarm.random).slice(0, count)
@@ -88,7 +86,7 @@ export const measureChurn = (swarm: Swarm, share: number, length: number): Recov
     spreads.push(swarm.write(length))
     swarm.run(PAUSE_MS)
   }
-  // The last one of them comes back.
+  // The last node comes back.
   swarm.run(start + SPREAD_MS + FAULT_MS - swarm.now)
   return recover(swarm, spreads, count, 'restarts')
 }

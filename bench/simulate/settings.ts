@@ -1,53 +1,45 @@
-/**
- * What is to be simulated: the swarm, its network, and which parts of the report are wanted.
- *
- * ```ts
- * simulate({ ...STANDARD, nodes: 10_000, sections: ['write'] })
- * ```
- */
+/** The simulated swarm, its network, and the sections of the report. */
 import { DEFAULTS } from '../../src/gossip/index.ts'
 
-/** The parts of a run, in the order in which they are run and shown. */
+/** In the order in which they run and are shown. */
 export const SECTIONS = ['write', 'traffic', 'partition', 'churn', 'writers'] as const
 
-export type Section = (typeof SECTIONS)[number]
-
 export interface Settings {
-  readonly sections: readonly Section[]
+  readonly sections: readonly (typeof SECTIONS)[number][]
   readonly nodes: number
   /** Peers that each node knows, and that know it. */
   readonly view: number
-  /** Peers a push goes to. */
+  /** Peers of a push. */
   readonly fanout: number
-  /** Peers that the digest goes to after a push. */
+  /** Peers that get the digest after a push. */
   readonly echo: number
-  /** Shares of the messages that never arrive: all is done for each of them. */
+  /** Shares of lost messages: everything is measured for each of them. */
   readonly losses: readonly number[]
-  /** Shortest and longest way, milliseconds. */
+  /** Shortest and longest delay of a message in milliseconds. */
   readonly latency: readonly [number, number]
-  /** Characters of the value that is written: writes are measured for each of them. */
+  /** Characters of the written value: writes are measured for each of them. */
   readonly sizes: readonly number[]
-  /** Writers in the document before anything is measured. */
+  /** Past writers of the document. */
   readonly writers: number
-  /** Shares of the swarm that do not hear each other for some time. */
+  /** Shares of the swarm that cannot reach each other for a while. */
   readonly partition: readonly [number, number]
-  /** Share of the nodes that are down for some time. */
+  /** Share of the nodes that are down for a while. */
   readonly churn: number
   /** Of the first swarm; the others have the next ones. */
   readonly seed: number
   /** Swarms, each with a seed of its own. */
   readonly seeds: number
-  /** Writes measured in each of them. */
+  /** Measured writes in each swarm. */
   readonly writes: number
 }
 
 /**
- * Peers. In a real swarm a node comes to know everybody; in one process nodes times peers must
- * fit into memory (200 bytes each). Figures with 100 and with all 999 are the same within 2 %.
+ * Peers. Real nodes get to know all peers; in one process nodes times peers must fit into memory
+ * (200 bytes each). Figures with 100 and with all 999 peers agree within 2 %.
  */
 export const VIEW = 100
 
-/** The swarm for which the numbers to beat are given. */
+/** The swarm of the targets. */
 export const STANDARD: Settings = {
   sections: SECTIONS,
   nodes: 1_000,

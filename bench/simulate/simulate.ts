@@ -1,6 +1,6 @@
 /**
- * A whole run: all that was asked for, for each loss, over some swarms. The same settings give
- * the same result, to the last digit.
+ * One run: the requested sections, for each loss, over several swarms. The same settings give the
+ * same result, to the last digit.
  *
  * ```ts
  * const { writes, verdicts } = simulate(STANDARD)
@@ -8,17 +8,7 @@
  */
 import { measureChurn, measurePartition, type Recovery } from './faults.ts'
 import { measureRates, type Rates } from './rates.ts'
-import {
-  type FaultRow,
-  type Figures,
-  faultRow,
-  type RateRow,
-  rateRow,
-  type WriteRow,
-  type WritersRow,
-  writeRow,
-  writersRow,
-} from './rows.ts'
+import { type Figures, faultRow, rateRow, type WriteRow, writeRow, writersRow } from './rows.ts'
 import type { Settings } from './settings.ts'
 import { Swarm } from './swarm.ts'
 import { judge, type Verdict } from './verdicts.ts'
@@ -32,10 +22,8 @@ export interface Result extends Figures {
   readonly verdicts: readonly Verdict[]
 }
 
-/** Told what is being simulated. */
-export type Progress = (row: string) => void
+type Progress = (row: string) => void
 
-/** Seeds of the swarms. */
 const seedsOf = ({ seed, seeds }: Settings): number[] =>
   Array.from({ length: seeds }, (_, i) => seed + i)
 
@@ -56,12 +44,8 @@ const runWrites = (
   return writeRow(writes, loss, size, settings)
 }
 
-/** What is measured in swarms that make their rounds. */
-const runLiving = (
-  settings: Settings,
-  loss: number,
-  progress: Progress,
-): { rates: RateRow[]; faults: FaultRow[] } => {
+/** The sections that need swarms with rounds. */
+const runWithRounds = (settings: Settings, loss: number, progress: Progress) => {
   const { sections, partition, churn } = settings
   const size = settings.sizes[0]!
   const rates: Rates[] = []
@@ -71,18 +55,14 @@ const runLiving = (
     const row = `loss ${loss}, seed ${seed}`
     progress(`warming up, ${row}`)
     const swarm = new Swarm({ ...settings, seed, loss, hasRounds: true })
-    if (sections.includes('traffic')) {
-      progress(`traffic, ${row}`)
-      rates.push(measureRates(swarm, size))
+    const run = <T>(name: Settings['sections'][number], list: T[], measure: () => T): void => {
+      if (!sections.includes(name)) return
+      progress(`${name}, ${row}`)
+      list.push(measure())
     }
-    if (sections.includes('partition')) {
-      progress(`partition, ${row}`)
-      partitions.push(measurePartition(swarm, partition, size))
-    }
-    if (sections.includes('churn')) {
-      progress(`churn, ${row}`)
-      churns.push(measureChurn(swarm, churn, size))
-    }
+    run('traffic', rates, () => measureRates(swarm, size))
+    run('partition', partitions, () => measurePartition(swarm, partition, size))
+    run('churn', churns, () => measureChurn(swarm, churn, size))
   }
   return {
     rates: rates.length > 0 ? [rateRow(rates, loss, size)] : [],
@@ -93,7 +73,7 @@ const runLiving = (
   }
 }
 
-const runWriters = (settings: Settings, progress: Progress): WritersRow[] => {
+const runWriters = (settings: Settings, progress: Progress) => {
   const { seed, writes } = settings
   const loss = settings.losses[0]!
   const size = settings.sizes[0]!
@@ -104,7 +84,7 @@ const runWriters = (settings: Settings, progress: Progress): WritersRow[] => {
   })
 }
 
-/** Throws a Failure where the answer is wrong: a write that is nowhere to be had, states that differ. */
+/** Throws a Failure (internal) for a wrong answer: a write that does not arrive, states that differ. */
 export const simulate = (settings: Settings, progress: Progress = () => undefined): Result => {
   const { sections, losses, sizes } = settings
   const has = (...names: Settings['sections']): boolean =>
@@ -113,7 +93,7 @@ export const simulate = (settings: Settings, progress: Progress = () => undefine
     ? losses.flatMap((loss) => sizes.map((size) => runWrites(settings, loss, size, progress)))
     : []
   const living = has('traffic', 'partition', 'churn')
-    ? losses.map((loss) => runLiving(settings, loss, progress))
+    ? losses.map((loss) => runWithRounds(settings, loss, progress))
     : []
   const figures: Figures = {
     writes,

@@ -1,7 +1,7 @@
 /**
- * A swarm that has been running for a while: everybody has heard its peers, the document has its
- * past writers, rounds are spread over the interval, and one long write has been fetched, so that
- * nodes know how long an answer takes. Then it can be measured.
+ * A swarm that has been running for a while: nodes know their peers, the document has its past
+ * writers, rounds are spread over the interval, and one long write has been fetched, so that nodes
+ * know how long an answer takes.
  *
  * ```ts
  * const swarm = new Swarm({ ...STANDARD, seed: 7, loss: 0.1, hasRounds: false })
@@ -21,41 +21,42 @@ import { viewsOf } from './views.ts'
 
 export interface SwarmOptions extends Settings {
   readonly loss: number
-  /** False: no node begins a round by itself. */
+  /** If false, no node begins a round by itself. */
   readonly hasRounds: boolean
 }
 
-/** Milliseconds; virtual. For the time without rounds. */
-const NEVER = 1e12
+// All times are milliseconds of virtual time.
 
-/** Characters of the write that is fetched for warming up; more than may ride along with a push. */
-const WARMING = 6_000
+/** The interval of a swarm without rounds. */
+const NEVER_MS = 1e12
 
-/** Rounds that warming up may take. Where nearly all is lost more would not help. */
-const WARMING_ROUNDS = 50
+/** Characters of the write that warms up the swarm: too long to be pushed inline. */
+const WARM_UP_SIZE = 6_000
 
-/** Milliseconds; virtual. Until nothing is under way: the longest wait for an answer is 1.5 s, and is repeated once. */
+/** Rounds of warm-up. If almost everything is lost, more would not help. */
+const MAX_WARM_UP_ROUNDS = 50
+
+/** Until no message is in transit: the longest wait for an answer is 1.5 s, repeated once. */
 export const QUIET_MS = 5_000
 
-/** Milliseconds; virtual. Far more than the rounds that any swarm needs. */
-const SETTLE_MS = 600_000
+/** Far more than the rounds that any swarm needs. */
+const MAX_SETTLE_MS = 600_000
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
-/** Words of a past writer's value. */
-const PAST = 'written in the past'
+const PAST_VALUE = 'written in the past'
 
 const hex = (number: number): string => number.toString(16).toUpperCase().padStart(4, '0')
 
-/** Written as Pilot writes it: the length of a message depends on it. */
+/** In Pilot's format, since the length of a message depends on it. */
 const addressOf = (node: number): string => `0:0000.${hex(node >>> 16)}.${hex(node & 0xffff)}`
 
-/** A document that so many have written, one key each. */
+/** A document to which each past writer has written one key. */
 const pastOf = (writers: number, random: () => number): Uint8Array => {
   const doc = new Y.Doc()
   for (let writer = 0; writer < writers; writer++) {
     doc.clientID = Math.floor(random() * 2 ** 32)
-    doc.getMap('state').set(`past-${writer}`, PAST)
+    doc.getMap('state').set(`past-${writer}`, PAST_VALUE)
   }
   return Y.encodeStateAsUpdate(doc)
 }
@@ -64,22 +65,28 @@ export class Swarm {
   readonly simulation: Simulation
   readonly addresses: readonly string[]
   readonly traffic = new Traffic()
-  /** Milliseconds between two rounds of a node. */
   readonly intervalMs = DEFAULTS.intervalMs
   readonly #views: ReadonlyMap<string, readonly string[]>
-  /** Key → how it spreads. */
+  /** By key. */
   readonly #spreads = new Map<string, Spread>()
-  /** Who sent what is being received. */
+  /** The sender of the message that is being received. */
   #from = ''
   #keys = 0
 
   constructor(options: SwarmOptions) {
-    const { nodes, view, writers, seed, loss, latency } = options
+    const { nodes, view, writers, seed, loss, latency, fanout, echo, hasRounds } = options
+    const config: Partial<GossipConfig> = {
+      fanout,
+      digestFanout: echo,
+      // A limited view stays as it is: no node learns of others.
+      ...(view < nodes - 1 && { maxPeers: 1 }),
+      ...(!hasRounds && { intervalMs: NEVER_MS, jitter: 0 }),
+    }
     this.simulation = new Simulation({
       seed,
       loss,
       latency,
-      config: this.#config(options),
+      config,
       onSend: (_from, _to, text) => this.traffic.count(text),
       onReceive: (from) => {
         this.#from = from
@@ -107,12 +114,12 @@ export class Swarm {
     return this.simulation.now
   }
 
-  /** Goes on for so many milliseconds, or until `done`; returns whether it is. */
+  /** Runs for that many milliseconds, or until `done`. Returns whether it is done. */
   run(milliseconds: number, done?: () => boolean): boolean {
     return this.simulation.run(milliseconds, done)
   }
 
-  /** A node that is up, by chance. */
+  /** A random node that is up. */
   pick(isFit: (address: string) => boolean = () => true): SimulatedNode {
     for (;;) {
       const address = this.addresses[Math.floor(this.random() * this.addresses.length)]!
@@ -121,7 +128,7 @@ export class Swarm {
     }
   }
 
-  /** Somebody writes a value of so many characters, which do not compress, under a new key. */
+  /** Writes an incompressible value of that many characters under a new key. */
   write(length: number, node: SimulatedNode = this.pick()): Spread {
     const key = `key-${this.#keys++}`
     let value = ''
@@ -132,7 +139,7 @@ export class Swarm {
     return spread
   }
 
-  /** All begin a round, spread over the interval that follows. */
+  /** Every node begins a round at a random time within the next interval. */
   startRounds(): void {
     for (const node of this.simulation.nodes.values()) {
       this.simulation.round(node, this.now + this.random() * this.intervalMs)
@@ -140,53 +147,43 @@ export class Swarm {
   }
 
   /**
-   * Goes on until everybody has all of these, and all states are equal. Returns the milliseconds
-   * until then; infinity where it takes more than ten minutes. Throws a Failure where all have
-   * them and states differ.
+   * Runs until all nodes have all writes and all states are equal. Returns the milliseconds that
+   * the writes took; infinity after ten minutes. Throws a Failure (internal) if all nodes have them
+   * and states differ.
    */
   settle(spreads: readonly Spread[], what: string): number {
     const start = this.now
     const haveAll = () => spreads.every(({ hasAll }) => hasAll)
-    const isThere = haveAll() || this.run(SETTLE_MS, haveAll)
+    const isDone = haveAll() || this.run(MAX_SETTLE_MS, haveAll)
     const ms = this.now - start
-    if (isThere) {
+    if (isDone) {
       this.run(QUIET_MS)
       this.checkConverged(what)
     }
     this.forget()
-    return isThere ? ms : Number.POSITIVE_INFINITY
+    return isDone ? ms : Number.POSITIVE_INFINITY
   }
 
-  /** The answer of a simulation: throws a Failure unless all that are up have one state. */
+  /** Throws a Failure (internal) unless all nodes that are up have one state. */
   checkConverged(what: string): void {
     if (this.simulation.hasConverged) return
-    throw new Failure('internal', `after ${what} everybody has it, but states differ`, {
-      hint: 'this is a defect: the same options and --seed show it again',
+    throw new Failure('internal', `states differ after ${what} that all nodes have`, {
+      hint: 'report this defect with the options and --seed that show it',
     })
   }
 
-  /** Nothing is watched any more. */
+  /** Stops watching all writes. */
   forget(): void {
     this.#spreads.clear()
   }
 
-  /** Stops a node, and starts it again after so many milliseconds with the document that it had. */
+  /** Stops a node, and starts it again after that many milliseconds with the document it had. */
   restart(address: string, downMs: number): void {
     const { doc } = this.simulation.nodes.get(address)!
     this.simulation.crash(address)
     this.simulation.at(this.now + downMs, () => {
       this.simulation.add(address, { peers: this.#views.get(address)!, doc })
     })
-  }
-
-  #config({ fanout, echo, view, nodes, hasRounds }: SwarmOptions): Partial<GossipConfig> {
-    return {
-      fanout,
-      digestFanout: echo,
-      // A limited view stays as it is: nobody is taken in because others name it.
-      ...(view < nodes - 1 && { maxPeers: 1 }),
-      ...(!hasRounds && { intervalMs: NEVER, jitter: 0 }),
-    }
   }
 
   #watch(address: string, doc: Y.Doc): void {
@@ -200,11 +197,11 @@ export class Swarm {
   #warmUp(): void {
     this.startRounds()
     this.run(this.intervalMs)
-    const spread = this.write(WARMING)
+    const spread = this.write(WARM_UP_SIZE)
     for (let round = 0; !spread.hasAll; round++) {
-      if (round >= WARMING_ROUNDS) {
-        throw new Failure('internal', `a write did not reach everybody in ${round} rounds`, {
-          hint: 'is --loss too high, or --view too small?',
+      if (round >= MAX_WARM_UP_ROUNDS) {
+        throw new Failure('internal', `a write did not reach all nodes in ${round} rounds`, {
+          hint: 'lower --loss or raise --view',
         })
       }
       this.run(QUIET_MS)

@@ -1,28 +1,28 @@
 /**
- * What theory says of a swarm of n nodes with fanout k, where each message is lost with
- * probability p; q = 1 - p. Constants c are of simulations with n up to 5,000: these are
- * formulas of synchronous rounds and random targets, not of our timing.
+ * What theory expects of a swarm of n nodes with fanout k that loses each message with probability
+ * p; q = 1 - p. The formulas assume synchronous rounds and random targets, unlike our timing. Their
+ * constants were fitted to simulations of up to 5,000 nodes.
  *
  * ```ts
  * pushRounds(1000, 3, 0)      // 8.2
  * ```
  */
 
-/** Of 100 to 5,000 nodes: 0.8 to 1.0. */
+/** Fitted for 100 to 5,000 nodes: 0.8 to 1.0. */
 const PUSH_CONSTANT = 0.9
 
-/** Of 100 to 5,000 nodes: 0.1 to 0.4 without loss, 0.9 with 30 %; the second one is taken times the loss. */
+/** Fitted: 0.1 to 0.4 without loss, 0.9 with 30 %; the second constant is multiplied by the loss. */
 const PUSH_PULL_CONSTANT = 0.2
 const PUSH_PULL_LOSS_CONSTANT = 2.4
 
-/** A fixed point is near enough. */
+/** Steps after which a fixed point is close enough. */
 const STEPS = 1_000
 
 const log = (base: number, number: number): number => Math.log(number) / Math.log(base)
 
 /**
- * Rounds until all have it when everybody who has it pushes to k each round. After B. Pittel, "On
- * spreading a rumor" (1987): growth by 1 + kq, then the last ones.
+ * Rounds until all nodes have it, if every node that has it pushes to k nodes in each round. After
+ * B. Pittel, "On spreading a rumor" (1987): growth by 1 + kq, then the last nodes.
  */
 export const pushRounds = (n: number, k: number, p: number): number => {
   const kq = k * (1 - p)
@@ -30,8 +30,8 @@ export const pushRounds = (n: number, k: number, p: number): number => {
 }
 
 /**
- * The same when they also pull. After R. Karp et al., "Randomized rumor spreading" (2000): the
- * last ones take log log n, where nothing is lost.
+ * The same if nodes also pull. After R. Karp et al., "Randomized rumor spreading" (2000): without
+ * loss the last nodes take log log n.
  */
 export const pushPullRounds = (n: number, k: number, p: number): number => {
   const q = 1 - p
@@ -41,7 +41,7 @@ export const pushPullRounds = (n: number, k: number, p: number): number => {
 }
 
 /**
- * Share that is never reached when each node pushes `sends` times and then is silent: the least
+ * The share that is never reached if each node sends `sends` messages and then stops: the least
  * solution of s = exp(-sends q (1 - s)). After A. Demers et al., "Epidemic algorithms for
  * replicated database maintenance" (1987).
  */
@@ -52,14 +52,14 @@ export const leftOutShare = (sends: number, p: number): number => {
 }
 
 /**
- * Probability that nobody is left out: exp(-n exp(-sends q)). After A.-M. Kermarrec et al.,
+ * The probability that no node is left out: exp(-n exp(-sends q)). After A.-M. Kermarrec et al.,
  * "Probabilistic reliable dissemination in large-scale systems" (2003).
  */
 export const allReached = (n: number, sends: number, p: number): number =>
   Math.exp(-n * Math.exp(-sends * (1 - p)))
 
 /**
- * Copies a node when the digest goes first and the update is fetched: one for each that lacks it,
- * and again what is lost. After H. Mercier, L. Hayez, M. Matos (2017).
+ * Copies a node if the digest goes first and the update is fetched: one for each node that lacks it,
+ * and again after a loss. After H. Mercier, L. Hayez, M. Matos (2017).
  */
 export const fetchedCopies = (n: number, p: number): number => (n - 1) / n / (1 - p)

@@ -1,6 +1,5 @@
 /**
- * What is sent: messages, bytes, and how much of them are copies of updates. Counted when it
- * leaves, so what is lost on the way counts too.
+ * Counts what is sent: messages, bytes, and the updates in them, lost messages included.
  *
  * ```ts
  * traffic.take(); swarm.run(1_000); const { messages, bytes } = traffic.take()
@@ -11,47 +10,42 @@ export interface Sent {
   readonly messages: number
   /** Of message text, which is ASCII here. */
   readonly bytes: number
-  /** Messages that carry an update. */
+  /** Messages with an update. */
   readonly copies: number
-  /** Bytes of V1 of these updates, before they are packed. */
+  /** V1 bytes of these updates before they are packed. */
   readonly updateBytes: number
-  /** Bytes of text that these updates take, packed: deflated where that is shorter, base64. All else is envelope. */
+  /** Text bytes of the packed updates: deflated if that is shorter, then base64. The rest is envelope. */
   readonly payloadBytes: number
 }
 
 const DATA = '"data":"'
-
 const LENGTH = '"length":'
 
-export class Traffic {
-  #messages = 0
-  #bytes = 0
-  #copies = 0
-  #updateBytes = 0
-  #payloadBytes = 0
+const NOTHING: Sent = { messages: 0, bytes: 0, copies: 0, updateBytes: 0, payloadBytes: 0 }
 
-  /** Counts a message. It is searched and not parsed: each node parses it once more anyway. */
+export class Traffic {
+  #sent = NOTHING
+
+  /** Searches the message instead of parsing it: each node parses it anyway. */
   count(text: string): void {
-    this.#messages++
-    this.#bytes += text.length
+    const { messages, bytes, copies, updateBytes, payloadBytes } = this.#sent
+    this.#sent = { ...this.#sent, messages: messages + 1, bytes: bytes + text.length }
     const data = text.indexOf(DATA)
     if (data < 0) return
     const end = text.indexOf('"', data + DATA.length)
-    this.#copies++
-    this.#payloadBytes += end - data - DATA.length
-    this.#updateBytes += Number.parseInt(text.slice(text.indexOf(LENGTH, end) + LENGTH.length), 10)
+    const length = Number.parseInt(text.slice(text.indexOf(LENGTH, end) + LENGTH.length), 10)
+    this.#sent = {
+      ...this.#sent,
+      copies: copies + 1,
+      updateBytes: updateBytes + length,
+      payloadBytes: payloadBytes + end - data - DATA.length,
+    }
   }
 
-  /** What was sent since it was asked last. */
+  /** What was sent since the last call. */
   take(): Sent {
-    const sent = {
-      messages: this.#messages,
-      bytes: this.#bytes,
-      copies: this.#copies,
-      updateBytes: this.#updateBytes,
-      payloadBytes: this.#payloadBytes,
-    }
-    this.#messages = this.#bytes = this.#copies = this.#updateBytes = this.#payloadBytes = 0
+    const sent = this.#sent
+    this.#sent = NOTHING
     return sent
   }
 }

@@ -1,17 +1,17 @@
 /**
- * Who knows whom. Knowing is mutual, and each node knows as many as the others, so nobody hears
- * strangers while something is measured: rings through all nodes in random orders are laid over
- * each other, and those beside a node in a ring are known to it.
+ * Which peers each node knows. Knowing is mutual and all nodes know equally many, so no node hears
+ * of a new peer during a measurement: rings through all nodes in random order are laid over each
+ * other, and neighbours in a ring know each other.
  *
  * ```ts
- * viewsOf(addresses, 100, random).get(address)    // 100 addresses, one or two less by chance
+ * viewsOf(addresses, 100, random).get(address)    // 100 addresses, one or two fewer by chance
  * ```
  */
 
-/** How often another neighbour is drawn for one that is known already, before a ring has a gap. */
+/** Draws of another neighbour if one is already known; after that a ring has a gap. */
 const DRAWS = 30
 
-/** Takes one out; the last one comes into its place. */
+/** Removes an item; the last one takes its place. */
 const takeOut = (list: number[], at: number): number => {
   const taken = list[at]!
   list[at] = list.at(-1)!
@@ -19,27 +19,27 @@ const takeOut = (list: number[], at: number): number => {
   return taken
 }
 
-/** Lays one more ring. */
 const addRing = (views: readonly Set<number>[], random: () => number): void => {
   const order = views.map((_, node) => node)
   const first = takeOut(order, Math.floor(random() * order.length))
   let last = first
+  const connect = (next: number): void => {
+    views[last]!.add(next)
+    views[next]!.add(last)
+    last = next
+  }
   while (order.length > 0) {
     let at = 0
     for (let draw = 0; draw < DRAWS; draw++) {
       at = Math.floor(random() * order.length)
       if (!views[last]!.has(order[at]!)) break
     }
-    const next = takeOut(order, at)
-    views[last]!.add(next)
-    views[next]!.add(last)
-    last = next
+    connect(takeOut(order, at))
   }
-  views[last]!.add(first)
-  views[first]!.add(last)
+  connect(first)
 }
 
-/** Address → those it knows: `size` of them, or everybody where that is more. */
+/** `size` peers for each address, or all if that is fewer. */
 export const viewsOf = (
   addresses: readonly string[],
   size: number,

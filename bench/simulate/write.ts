@@ -1,6 +1,6 @@
 /**
- * One write in a swarm at rest: pushes and echo spread it while no node begins a round; then
- * rounds begin, and bring it to those who were left out.
+ * One write in a swarm at rest: pushes and later digests spread it while no node begins a round.
+ * Then rounds begin, and repair the nodes that were left out.
  *
  * ```ts
  * const { messages, leftOut } = measureWrite(swarm, 20)
@@ -10,53 +10,55 @@ import { Failure } from '../../src/errors.ts'
 import type { Spread } from './spread.ts'
 import { QUIET_MS, type Swarm } from './swarm.ts'
 
-/** Shares of the nodes for which time and hops are told. */
+/** Shares of the nodes for which time and hops are measured. */
 export const SHARES = [0.5, 0.9, 0.99, 1] as const
 
 /** Points of the curve from the first node to the last. */
 const POINTS = 100
 
-/** Rounds after which repair counts as failed. */
-const MOST_ROUNDS = 20
+/** Rounds after which repair has failed. */
+const MAX_ROUNDS = 20
 
-/** Rounds within which nobody may be left out any more. */
+/** Rounds after which no node should be left out. */
 const TWO_ROUNDS = 2
 
-/** Milliseconds; virtual. Of a round's own conversations, which the next round does not wait for. */
-const CONVERSATION_MS = 1_000
+/** Milliseconds of virtual time for the answers of a round. The next round does not wait for them. */
+const ANSWER_MS = 1_000
 
-/** What a write costs until pushes and echo are over. */
+/** What a write costs before the first round, on average of the nodes. */
 export interface Cost {
-  /** Bytes of V1 of the update. */
+  /** V1 bytes of the update. */
   readonly update: number
-  /** Of a node: messages, copies of the update, and bytes of text. */
   readonly messages: number
+  /** Messages with the update. */
   readonly copies: number
+  /** Of message text. */
   readonly bytes: number
-  /** The text that updates take, of a node. */
+  /** Bytes of that text which are packed updates. */
   readonly payload: number
-  /** V1 bytes of all updates that were sent to one node on average, by those of the write. */
+  /** V1 bytes of all updates received, as a multiple of `update`. */
   readonly times: number
 }
 
-export interface Write extends Cost {
-  /** Milliseconds until 50, 90, 99 and 100 % had it, without rounds; infinity where they never had. */
-  readonly ms: readonly number[]
-  /** The same at each hundredth of the nodes. */
-  readonly curve: readonly number[]
-  /** Hops until these shares had it; those who were repaired too. */
-  readonly hops: readonly number[]
-  /** Nodes that pushes and echo left out. */
-  readonly leftOut: number
-  /** Of those after two rounds of everybody. */
+/** What rounds did for the nodes that were left out. */
+interface Repair {
+  /** Nodes that were still left out after two rounds. */
   readonly leftOutAfterTwo: number
-  /** Milliseconds that rounds took to reach them; 0 where nobody was left out. */
+  /** Milliseconds and rounds until all nodes had the write; 0 if none was left out. */
   readonly repairMs: number
-  /** Rounds of everybody that it took. */
   readonly repairRounds: number
 }
 
-type Repair = Pick<Write, 'leftOutAfterTwo' | 'repairMs' | 'repairRounds'>
+export interface Write extends Cost, Repair {
+  /** Milliseconds until each of `SHARES` had it without rounds; infinity: never. */
+  readonly ms: readonly number[]
+  /** The same for each hundredth of the nodes. */
+  readonly curve: readonly number[]
+  /** Hops until each of `SHARES` had it, repair included. */
+  readonly hops: readonly number[]
+  /** Nodes that had no write before the first round. */
+  readonly leftOut: number
+}
 
 const repair = (swarm: Swarm, spread: Spread): Repair => {
   const start = swarm.now
@@ -64,22 +66,23 @@ const repair = (swarm: Swarm, spread: Spread): Repair => {
   let leftOutAfterTwo = nodes - spread.reached
   let repairRounds = 0
   while (!spread.hasAll) {
-    if (repairRounds >= MOST_ROUNDS) {
-      throw new Failure('internal', `${nodes - spread.reached} nodes never had a write`, {
-        hint: `${repairRounds} rounds of everybody did not help: is --loss too high?`,
+    if (repairRounds >= MAX_ROUNDS) {
+      const lacking = nodes - spread.reached
+      throw new Failure('internal', `${lacking} nodes lack a write after ${repairRounds} rounds`, {
+        hint: 'lower --loss',
       })
     }
     repairRounds++
     swarm.startRounds()
     swarm.run(swarm.intervalMs)
-    swarm.run(CONVERSATION_MS, () => spread.hasAll)
+    swarm.run(ANSWER_MS, () => spread.hasAll)
     if (repairRounds <= TWO_ROUNDS) leftOutAfterTwo = nodes - spread.reached
   }
   const repairMs = swarm.now === start ? 0 : spread.startedAt + spread.lastTime - start
   return { leftOutAfterTwo, repairMs, repairRounds }
 }
 
-/** Writes a value of so many characters, and waits until everybody has it. Checks that all states are equal then. */
+/** Writes a value of that many characters and runs until all nodes have it and are equal. */
 export const measureWrite = (swarm: Swarm, length: number): Write => {
   const nodes = swarm.addresses.length
   swarm.traffic.take()

@@ -8,23 +8,12 @@
 import { setMaxListeners } from 'node:events'
 import { readMachine } from '../runner/machine.ts'
 import { Crew } from './crew.ts'
-import { Measurement } from './measurement.ts'
+import { Measurement, type Progress } from './measurement.ts'
 import { medianRunOf } from './medians.ts'
-import type { Play, Progress } from './play.ts'
-import { IMPORT } from './play-import.ts'
-import { LOAD } from './play-load.ts'
-import { OUTAGE } from './play-outage.ts'
-import { SWAP } from './play-swap.ts'
 import type { Run, SwarmBench } from './result.ts'
-import type { Scenario, Settings } from './settings.ts'
+import { PLAYS } from './scenarios.ts'
+import type { Settings } from './settings.ts'
 import { openWorld } from './world.ts'
-
-const PLAYS: Readonly<Record<Scenario, Play>> = {
-  load: LOAD,
-  outage: OUTAGE,
-  swap: SWAP,
-  import: IMPORT,
-}
 
 const runOnce = async (
   settings: Settings,
@@ -46,9 +35,9 @@ const runOnce = async (
     await crew.meet()
     await crew.rest()
     measurement = await Measurement.begin(crew, settings, signal)
-    return await play.run({ crew, settings, signal, progress }, measurement)
+    return await play.run({ crew, settings, signal, progress, measurement })
   } catch (error) {
-    crew?.check() // an agent that has ended says why; what failed for that reason does not
+    crew?.check() // the reason why an agent ended explains more than what failed because of it
     throw error
   } finally {
     measurement?.close()
@@ -57,7 +46,7 @@ const runOnce = async (
   }
 }
 
-/** Rejects with a Failure when a swarm cannot be had, and when `signal` aborts. Nothing is left running. */
+/** Rejects with a Failure if a swarm does not start, and when `signal` aborts. Leaves nothing running. */
 export const benchSwarm = async (
   settings: Settings,
   signal: AbortSignal = new AbortController().signal,
@@ -65,7 +54,7 @@ export const benchSwarm = async (
 ): Promise<SwarmBench> => {
   const machine = readMachine()
   const date = new Date().toISOString()
-  setMaxListeners(0, signal) // each agent listens
+  setMaxListeners(0, signal) // one listener for each agent
   const runs: Run[] = []
   for (let at = 1; at <= settings.runs; at++) {
     const of = settings.runs > 1 ? `run ${at} of ${settings.runs}: ` : ''

@@ -1,6 +1,5 @@
 /**
- * All agents of a bench: started over a world, each knowing the first alone, and looked at
- * together.
+ * All agents of a bench, each of which knows only the first at its start.
  *
  * ```ts
  * const crew = await Crew.start(world, settings, signal)
@@ -9,7 +8,8 @@
  * ```
  */
 import type { AgentStatus } from '../../src/agent/status.ts'
-import { Failure } from '../../src/errors.ts'
+import { Failure, isFailure } from '../../src/errors.ts'
+import { sumOf } from '../runner/stats.ts'
 import { Agent } from './agent.ts'
 import { within } from './clock.ts'
 import type { Settings } from './settings.ts'
@@ -17,15 +17,12 @@ import type { Place, World } from './world.ts'
 
 const SWARM = 'bench'
 
-/** Milliseconds for a swarm of strangers to get to know one another. Twenty take half a minute. */
-const MEET_TIMEOUT = 180_000
-/** Milliseconds in which no message goes out, so that what was written before costs nothing later. */
-const QUIET = 1_000
-/** Milliseconds for that. Rounds of a large swarm may never leave such a gap. */
-const QUIET_TIMEOUT = 10_000
-
-const greetingOf = (agent: number) =>
-  ({ command: 'set', map: 'greetings', key: `w${agent}`, value: 'hello' }) as const
+/** For all agents to know one another. Twenty take half a minute. */
+const MEET_TIMEOUT_MS = 180_000
+/** Without a message, so that earlier writes cost nothing later. */
+const QUIET_MS = 1_000
+/** For such a gap, which the rounds of a large swarm may never leave. */
+const QUIET_TIMEOUT_MS = 10_000
 
 export class Crew {
   readonly agents: readonly Agent[]
@@ -36,7 +33,7 @@ export class Crew {
     this.#signal = signal
   }
 
-  /** Resolves when all answer; else none is left. `pilotctlOf` names another than the place's own. */
+  /** Resolves when all agents are ready; otherwise none keeps running. `pilotctlOf` overrides a place's program. */
   static async start(
     { places }: World,
     { isBuilt, interval, fanout }: Settings,
@@ -44,18 +41,11 @@ export class Crew {
     pilotctlOf: (place: Place, at: number) => string | undefined = () => undefined,
   ): Promise<Crew> {
     const [first] = places as [Place]
+    const common = { swarm: SWARM, signal, isBuilt, interval, fanout }
     const started = await Promise.allSettled(
-      places.map((place, at) => {
-        const pilotctl = pilotctlOf(place, at)
-        return Agent.start(place, {
-          swarm: SWARM,
-          signal,
-          isBuilt,
-          ...(place !== first && { peer: first.address }),
-          ...(interval !== undefined && { interval }),
-          ...(fanout !== undefined && { fanout }),
-          ...(pilotctl !== undefined && { pilotctl }),
-        })
+      places.map(async (place, at) => {
+        const peer = place === first ? undefined : first.address
+        return Agent.start(place, { ...common, peer, pilotctl: pilotctlOf(place, at) })
       }),
     )
     const agents = started.flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
@@ -66,7 +56,7 @@ export class Crew {
     return new Crew(agents, signal)
   }
 
-  /** Of all agents. Rejects where one does not answer, and with what it said when one has ended. */
+  /** Rejects with the output of an agent that has ended. */
   async statuses(): Promise<AgentStatus[]> {
     this.check()
     try {
@@ -83,54 +73,52 @@ export class Crew {
     for (const { failure } of this.agents) if (failure) throw failure
   }
 
-  /** Have all replicas one digest? An agent that gives no answer in time has not. */
+  /** Do all replicas have one digest? False if an agent does not answer in time. */
   async areEqual(): Promise<boolean> {
     try {
       return new Set((await this.statuses()).map(({ digest }) => digest)).size === 1
     } catch (error) {
-      this.check()
-      if (error instanceof Failure && error.code === 'timeout') return false
+      if (isFailure(error, 'timeout')) return false
       throw error
     }
   }
 
-  /** Resolves when each knows all others and all are equal; rejects with `timeout` when they do not manage. */
+  /** Resolves when all agents know one another and are equal; rejects with `timeout`. */
   async meet(): Promise<void> {
     const others = this.agents.length - 1
     let known: number[] = []
-    const met = await within(MEET_TIMEOUT, this.#signal, async () => {
-      const statuses = await this.statuses()
-      known = statuses.map(({ peers }) => peers.length)
-      const isKnown = known.every((count) => count >= others)
-      return isKnown
+    const met = await within(MEET_TIMEOUT_MS, this.#signal, async () => {
+      known = (await this.statuses()).map(({ peers }) => peers.length)
+      return known.every((count) => count >= others)
     })
-    // Replicas that no agent has written to would be equal even if no message arrived.
-    if (met) await Promise.all(this.agents.map((agent, at) => agent.client.ask(greetingOf(at))))
-    if (met && (await within(MEET_TIMEOUT, this.#signal, () => this.areEqual()))) return
+    // Empty replicas would be equal even if no message arrived.
+    const greet = ({ client }: Agent, at: number) =>
+      client.ask({ command: 'set', map: 'greetings', key: `w${at}`, value: 'hello' })
+    if (met) await Promise.all(this.agents.map(greet))
+    if (met && (await within(MEET_TIMEOUT_MS, this.#signal, () => this.areEqual()))) return
     throw new Failure('timeout', `${others + 1} agents did not become one swarm`, {
-      hint: `they know ${known.join(', ')} peers, or differ: try fewer agents`,
+      hint: `try fewer agents: they know ${known.join(', ')} peers, or differ`,
     })
   }
 
-  /** Resolves when no agent has sent anything for a second, and after ten in any case. */
+  /** Resolves after a second without a message, or after ten. */
   async rest(): Promise<void> {
     let before = -1
     let since = 0
-    await within(QUIET_TIMEOUT, this.#signal, async () => {
-      const statuses = await this.statuses()
-      const sent = statuses.reduce((sum, { counters }) => sum + counters.pushesSent, 0)
+    await within(QUIET_TIMEOUT_MS, this.#signal, async () => {
+      const sent = sumOf((await this.statuses()).map(({ counters }) => counters.pushesSent))
       if (sent !== before) since = performance.now()
       before = sent
-      return performance.now() - since >= QUIET
+      return performance.now() - since >= QUIET_MS
     })
   }
 
-  /** The processes of the daemons that run now. */
+  /** The processes of the daemons. */
   daemons(): number[] {
     return this.agents.flatMap(({ place }) => place.node?.pid ?? [])
   }
 
-  /** Troubles that all have told of, by code. */
+  /** Warnings of all agents by code. */
   problems(): Record<string, number> {
     const sum: Record<string, number> = {}
     for (const { problems } of this.agents) {

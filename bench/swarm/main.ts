@@ -1,57 +1,62 @@
 /**
- * From arguments to an exit code: 0, 1 when the answer is wrong or a swarm cannot be had, 2 when an
- * option is not usable, 130 when it was interrupted. What was measured is shown all the same.
+ * From arguments to an exit code: 0, 1 for a wrong answer or a swarm that does not start, 2 for an
+ * invalid option, 130 for an interrupt. What was measured before is printed in any case.
  *
  * ```ts
  * process.exitCode = await main(['--agents', '3', '--json'], streams, signal)
  * ```
  */
-import { type Streams, tellFailure } from '../runner/command-line.ts'
+import { Failure } from '../../src/errors.ts'
+import { reportFailure, type Streams } from '../runner/command-line.ts'
+import { toLine } from '../runner/result.ts'
 import { benchSwarm } from './bench.ts'
-import { HELP, parseOptions } from './options.ts'
+import { HELP, parse } from './options.ts'
 import { nameOf, showBench } from './report.ts'
-import type { SwarmBench, SwarmBenches } from './result.ts'
-import type { Settings } from './settings.ts'
-import { checkLoads, checkRuns } from './verdict.ts'
+import type { Run, SwarmBench } from './result.ts'
 
-/** As a shell has it for what SIGINT ended. */
+/** As shells report SIGINT. */
 const INTERRUPTED = 130
 
-const toJson = (data: SwarmBench | SwarmBenches): string =>
-  `${JSON.stringify({ status: 'ok', data })}\n`
+const faultsOf = ({ writes, equal }: Run): string[] => [
+  ...(equal.isEqual ? [] : ['the replicas are not equal']),
+  ...(writes.lost > 0 ? [`${writes.lost} acknowledged writes are lost`] : []),
+  ...(writes.failed > 0 ? [`${writes.failed} writes were refused or not answered`] : []),
+]
 
-/** Each in turn. A load that fails ends it, and the figures of those before are shown all the same. */
-const runLoads = async (
-  all: readonly Settings[],
-  isJson: boolean,
-  { out, progress }: Streams,
-  signal: AbortSignal,
-): Promise<void> => {
-  const loads: SwarmBench[] = []
-  try {
-    for (const settings of all) {
-      const show = (row: string): void => progress?.(`${nameOf(settings)}: ${row}`)
-      loads.push(await benchSwarm(settings, signal, show))
-    }
-  } finally {
-    if (loads.length > 0) out(isJson ? toJson({ loads }) : loads.map(showBench).join('\n'))
-  }
-  checkLoads(loads)
+/** Throws a Failure (internal) that names each load, run and fault. */
+export const checkLoads = (loads: readonly SwarmBench[]): void => {
+  const faults = loads.flatMap(({ settings, runs }) =>
+    runs.flatMap((run, at) =>
+      faultsOf(run).map((fault) => `${nameOf(settings)}, run ${at + 1}: ${fault}`),
+    ),
+  )
+  if (faults.length === 0) return
+  throw new Failure('internal', faults.join('; '), {
+    hint: 'give the replicas more time with --settle, or fewer writes with --rate',
+  })
 }
 
+/** Measures each load in turn. A failing load ends it; the loads before are printed. */
 const run = async (args: readonly string[], streams: Streams, signal: AbortSignal) => {
-  const { settings, loads, isJson, isHelp } = parseOptions(args)
+  const { settings, loads: given, isJson, isHelp } = parse(args)
   if (isHelp) {
     streams.out(HELP)
     return
   }
-  if (loads) {
-    await runLoads(loads, isJson, streams, signal)
-    return
+  const loads: SwarmBench[] = []
+  try {
+    for (const load of given ?? [settings]) {
+      const prefix = given ? `${nameOf(load)}: ` : ''
+      loads.push(await benchSwarm(load, signal, (row) => streams.progress?.(`${prefix}${row}`)))
+    }
+  } finally {
+    const [first] = loads
+    if (first) {
+      const data = given ? { loads } : first
+      streams.out(isJson ? toLine(data) : loads.map(showBench).join('\n'))
+    }
   }
-  const bench = await benchSwarm(settings, signal, streams.progress)
-  streams.out(isJson ? toJson(bench) : showBench(bench))
-  checkRuns(bench.runs)
+  checkLoads(loads)
 }
 
 export const main = async (
@@ -63,6 +68,6 @@ export const main = async (
     await run(args, streams, signal)
     return 0
   } catch (error) {
-    return signal.aborted ? INTERRUPTED : tellFailure(error, 'bench:swarm', args, streams)
+    return signal.aborted ? INTERRUPTED : reportFailure(error, 'bench:swarm', args, streams)
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The run in the middle of several: each of its numbers is the median of that number in all runs.
+ * The median run of several: each of its numbers is the median of that number in all runs.
  *
  * ```ts
  * medianRunOf(runs).lag.each.p50
@@ -8,28 +8,26 @@
 import { medianOf } from '../runner/stats.ts'
 import type { MedianRun, Run } from './result.ts'
 
-/** Stands for null while numbers are put in order: what never came is later than what came late. */
-const NEVER = Number.POSITIVE_INFINITY
-
 const isNumberOrNull = (value: unknown): value is number | null =>
   value === null || typeof value === 'number'
 
+/** Null means never, which is later than any number. */
 const medianOfNumbers = (numbers: readonly (number | null)[]): number | null => {
-  const median = medianOf(numbers.map((number) => number ?? NEVER))
+  const median = medianOf(numbers.map((number) => number ?? Number.POSITIVE_INFINITY))
   return Number.isFinite(median) ? median : null
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null
 
-/** Of values of one shape. What a record of counts lacks is 0; what is no number is that of the first run. */
+/** Of values of one shape. A missing count is 0; other values than numbers are those of the first run. */
 const medianOfValues = (values: readonly unknown[]): unknown => {
   const given = values.map((value) => (value === undefined ? 0 : value))
   if (given.every(isNumberOrNull)) return medianOfNumbers(given)
   const [first] = values
   if (typeof first === 'boolean') return values.every((value) => value === true)
   if (values.every(Array.isArray)) {
-    // Series of runs that took longer go on where the shortest ends.
+    // Series end with the shortest one.
     const lists = values as unknown[][]
     const length = Math.min(...lists.map((list) => list.length))
     return Array.from({ length }, (_, at) => medianOfValues(lists.map((list) => list[at])))
@@ -41,6 +39,6 @@ const medianOfValues = (values: readonly unknown[]): unknown => {
   )
 }
 
-/** Without the samples of the runs, which have no common time. */
+/** Without the samples, whose times differ. */
 export const medianRunOf = (runs: readonly Run[]): MedianRun =>
   medianOfValues(runs.map(({ samples: _, ...run }) => run)) as MedianRun

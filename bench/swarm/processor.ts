@@ -1,6 +1,6 @@
 /**
- * What the agents, the `pilotctl` that they start, and the daemons take of processor and memory,
- * as Linux counts it. Elsewhere there is nothing to read, and null is the answer.
+ * Processor time and memory of the agents, of the `pilotctl` they start, and of the daemons, as
+ * Linux counts them; null on other systems.
  *
  * ```ts
  * const before = readUsage(agentPids, daemonPids)
@@ -8,22 +8,23 @@
  * ```
  */
 import { readdirSync, readFileSync } from 'node:fs'
+import { sumOf } from '../runner/stats.ts'
 
-/** Ticks a second in which Linux tells times: USER_HZ, the same on all platforms that Node.js runs on. */
+/** Ticks per second (USER_HZ), the same on all platforms of Node.js. */
 const TICKS = 100
-/** Bytes of a page, in which Linux tells memory, on x64. */
+/** Bytes of a page on x64. */
 const PAGE = 4_096
 
 /** Seconds of processor time. */
 export interface Used {
-  /** The agents' own processes, and helpers that they start. */
+  /** Their own processes and helpers. */
   readonly agents: number
   readonly pilotctl: number
-  /** Those that ran from the first reading to the last. */
+  /** Those that ran at both readings. */
   readonly daemons: number
-  /** This process: it writes, watches, and stands in for registry and beacon. */
+  /** This process, which writes, watches, and stands in for registry and beacon. */
   readonly bench: number
-  /** All else on this machine: with much of it the figures are not those of the swarm alone. */
+  /** Everything else on the machine: if it is much, the figures are not those of the swarm alone. */
   readonly others: number
 }
 
@@ -40,72 +41,57 @@ interface Process {
   readonly parent: number
   /** Seconds. */
   readonly own: number
-  /** Seconds of children that have ended, and of theirs. */
+  /** Seconds of descendants that have ended. */
   readonly children: number
 }
 
-/** undefined when the process has ended. */
-const readProcess = (pid: number): Process | undefined => {
-  let stat: string
+/** Returns an empty text if the process has ended. */
+const readText = (path: string): string => {
   try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return readFileSync(path, 'utf8')
   } catch {
-    return undefined
-  }
-  // The name is in parentheses, and may hold some itself.
-  const end = stat.lastIndexOf(')')
-  const fields = stat.slice(end + 2).split(' ')
-  const ticks = (from: number): number => Number(fields[from]) + Number(fields[from + 1])
-  return {
-    name: stat.slice(stat.indexOf('(') + 1, end),
-    parent: Number(fields[1]),
-    own: ticks(11) / TICKS,
-    children: ticks(13) / TICKS,
+    return ''
   }
 }
 
 const readAll = (): Map<number, Process> => {
   const all = new Map<number, Process>()
-  for (const name of readdirSync('/proc')) {
-    const found = /^\d+$/.test(name) ? readProcess(Number(name)) : undefined
-    if (found) all.set(Number(name), found)
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    // The name stands in parentheses, and may contain some itself.
+    const [, name, rest = ''] = /\((.*)\) (.*)/s.exec(readText(`/proc/${pid}/stat`)) ?? []
+    if (name === undefined) continue
+    const fields = rest.split(' ').map(Number)
+    const seconds = (at: number): number => (fields[at]! + fields[at + 1]!) / TICKS
+    all.set(Number(pid), { name, parent: fields[1]!, own: seconds(11), children: seconds(13) })
   }
   return all
 }
 
-/** The processes of `roots` and all that come from them. */
+/** The processes of `roots` and their descendants. */
 const treeOf = (all: ReadonlyMap<number, Process>, roots: readonly number[]): Process[] => {
   const wanted = new Set(roots)
-  const tree: Process[] = []
-  // A child has not always a greater id than its parent: ids start anew.
-  for (let before = -1; before !== tree.length; ) {
-    before = tree.length
-    tree.length = 0
-    for (const [pid, found] of all) {
-      if (!wanted.has(pid) && !wanted.has(found.parent)) continue
-      wanted.add(pid)
-      tree.push(found)
-    }
+  // Ids wrap around, so a child may come before its parent: repeat until none is added.
+  for (let before = -1; before !== wanted.size; ) {
+    before = wanted.size
+    for (const [pid, { parent }] of all) if (wanted.has(parent)) wanted.add(pid)
   }
-  return tree
+  return [...all].flatMap(([pid, one]) => (wanted.has(pid) ? [one] : []))
 }
 
-/** Seconds that all processors have worked, or were taken by the host of a virtual one. */
+/** Seconds that all processors worked, or that a virtual machine's host took from them. */
 const readMachine = (): number => {
-  const [line = ''] = readFileSync('/proc/stat', 'utf8').split('\n')
+  const [line = ''] = readText('/proc/stat').split('\n')
   const [user, nice, system, , , irq, softirq, steal] = line
     .trim()
     .split(/\s+/)
     .slice(1)
     .map(Number)
-  return sum([user, nice, system, irq, softirq, steal].map((ticks) => ticks ?? 0)) / TICKS
+  return sumOf([user, nice, system, irq, softirq, steal].map((ticks) => ticks ?? 0)) / TICKS
 }
 
-const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)
-
 /**
- * What was used so far. Children that have ended count as pilotctl: agents start little else, and
- * that before they are ready. The difference of two readings loses nothing when a child ends between.
+ * Children that have ended count as pilotctl: agents start little else, and that before they are
+ * ready. The difference of two readings loses nothing if a child ends between them.
  */
 export const readUsage = (agents: readonly number[], daemons: readonly number[]): Usage | null => {
   if (process.platform !== 'linux') return null
@@ -113,55 +99,40 @@ export const readUsage = (agents: readonly number[], daemons: readonly number[])
   const tree = treeOf(all, agents)
   const isPilotctl = ({ name }: Process): boolean => name === 'pilotctl'
   const { user, system } = process.cpuUsage()
+  const secondsOf = (pid: number): number =>
+    sumOf(treeOf(all, [pid]).map(({ own, children }) => own + children))
   return {
-    agents: sum(tree.filter((one) => !isPilotctl(one)).map(({ own }) => own)),
-    pilotctl: sum(tree.map((one) => one.children + (isPilotctl(one) ? one.own : 0))),
-    daemons: new Map(
-      daemons
-        .filter((pid) => all.has(pid))
-        .map((pid) => [pid, sum(treeOf(all, [pid]).map(({ own, children }) => own + children))]),
-    ),
+    agents: sumOf(tree.filter((one) => !isPilotctl(one)).map(({ own }) => own)),
+    pilotctl: sumOf(tree.map((one) => one.children + (isPilotctl(one) ? one.own : 0))),
+    daemons: new Map(daemons.filter((pid) => all.has(pid)).map((pid) => [pid, secondsOf(pid)])),
     bench: (user + system) / 1e6,
     machine: readMachine(),
   }
 }
 
-const toHundredth = (seconds: number): number => Math.round(seconds * 100) / 100
-
 /** Seconds between two readings, to a hundredth. */
 export const usedSince = (before: Usage | null, after: Usage | null): Used | null => {
   if (before === null || after === null) return null
-  const daemons = [...after.daemons].map(([pid, seconds]) => {
-    const old = before.daemons.get(pid)
-    return old === undefined ? 0 : seconds - old
-  })
+  const daemons = [...after.daemons].map(
+    ([pid, seconds]) => seconds - (before.daemons.get(pid) ?? seconds),
+  )
   const ours = {
     agents: after.agents - before.agents,
     pilotctl: after.pilotctl - before.pilotctl,
-    daemons: sum(daemons),
+    daemons: sumOf(daemons),
     bench: after.bench - before.bench,
   }
-  // The machine's ticks and those of processes are read at different moments.
-  const others = Math.max(0, after.machine - before.machine - sum(Object.values(ours)))
-  return {
-    agents: toHundredth(ours.agents),
-    pilotctl: toHundredth(ours.pilotctl),
-    daemons: toHundredth(ours.daemons),
-    bench: toHundredth(ours.bench),
-    others: toHundredth(others),
-  }
+  // The ticks of the machine and those of processes are read at different moments.
+  const others = Math.max(0, after.machine - before.machine - sumOf(Object.values(ours)))
+  const rounded = Object.entries({ ...ours, others }).map(([name, seconds]) => [
+    name,
+    Math.round(seconds * 100) / 100,
+  ])
+  return Object.fromEntries(rounded) as Used
 }
 
-/** Bytes of memory that the processes hold in all, without those they have started. */
-export const readMemory = (pids: readonly number[]): number | null => {
-  if (process.platform !== 'linux') return null
-  return sum(
-    pids.map((pid) => {
-      try {
-        return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE
-      } catch {
-        return 0 // it has ended, which is reported elsewhere
-      }
-    }),
-  )
-}
+/** Bytes of memory of these processes, without their children. */
+export const readMemory = (pids: readonly number[]): number | null =>
+  process.platform === 'linux'
+    ? sumOf(pids.map((pid) => Number(readText(`/proc/${pid}/statm`).split(' ')[1] ?? 0) * PAGE))
+    : null

@@ -1,10 +1,11 @@
 /**
- * What a bench of real agents measures, in the shape in which `--json` prints it. Times are
- * milliseconds where they are quantiles, and seconds elsewhere, as their names say.
+ * What a bench of real agents measures, in the shape that `--json` prints. Quantiles are in
+ * milliseconds; other times are in seconds and named so.
  */
 import type { Machine } from '../runner/machine.ts'
+import type { Quantiles } from '../runner/stats.ts'
+import type { Lags } from './journal.ts'
 import type { Used } from './processor.ts'
-import type { Quantiles } from './quantiles.ts'
 import type { Sample } from './samples.ts'
 import type { Settings } from './settings.ts'
 import type { Traffic } from './traffic.ts'
@@ -12,79 +13,62 @@ import type { Traffic } from './traffic.ts'
 export interface Writes {
   readonly issued: number
   readonly acknowledged: number
-  /** Answered with a failure, or not at all. */
+  /** Refused, or not answered. */
   readonly failed: number
-  /** Acknowledged, and yet an agent lacks it in the end: one for each such agent. */
+  /** Pairs of an acknowledged write and an agent that lacks it at the end. */
   readonly lost: number
-  /** Acknowledged, and yet a replica has not shown it: one for each such replica. */
+  /** Pairs of an acknowledged write and a replica that has not shown it. */
   readonly unseen: number
-  /** By how much the bench itself issued them too late. */
+  /** By how much the bench itself issued them late. */
   readonly lateness: Quantiles
 }
 
 /** What every scenario measures. */
 export interface Measured {
   readonly writes: Writes
-  readonly lag: {
-    /** From due to shown, for each write and other replica. */
-    readonly each: Quantiles
-    /** From due to shown by the last replica, for each write. */
-    readonly all: Quantiles
-  }
-  /** From due to the answer of the agent that was asked to write. */
+  readonly lag: Lags
+  /** From due to the answer of the writing agent. */
   readonly acknowledgement: Quantiles
-  /** From the first write until the replicas were equal and their inboxes empty. */
+  /** From the first write until the replicas are equal and their inboxes empty. */
   readonly traffic: Traffic
-  /** Before the load, while no agent writes. */
+  /** Before the load. */
   readonly idle: {
     readonly messagesPerSecond: number
     readonly bytesPerSecond: number
   }
-  /** Over the same time as the traffic; null where it cannot be read. */
+  /** Over the same time as the traffic; null if unknown. */
   readonly processorSeconds: Used | null
-  /** Bytes of all agents together; null where it cannot be read. */
-  readonly memory: {
-    readonly start: number | null
-    readonly middle: number | null
-    readonly end: number | null
-  }
-  /** Messages unread: the most in one inbox, and in all when they should have been read, 10 s after all. */
+  /** Bytes of all agents together; null if unknown. */
+  readonly memory: Readonly<Record<'start' | 'middle' | 'end', number | null>>
+  /** Unread messages: the most in one inbox, and in all inboxes 10 s after the end. */
   readonly backlog: {
     readonly max: number
     readonly last: number
   }
-  /** Of the replicas, after the last write. */
+  /** Of the replicas after the last write; null if they were not equal in time. */
   readonly equal: {
     readonly isEqual: boolean
-    /** Until they were; null when they were not in time. */
     readonly seconds: number | null
   }
-  /** Troubles the agents told of, by code. */
+  /** Warnings of the agents by code. */
   readonly problems: Readonly<Record<string, number>>
   readonly samples: readonly Sample[]
-}
-
-/** One agent was without its daemon. `equal` of the run counts from its return. */
-export interface Outage {
-  readonly seconds: number
 }
 
 /** One replacement of pilotctl. */
 export interface Swap {
   readonly version: string
-  /** Milliseconds until the next write was shown at each peer; null: not in time. */
+  /** Milliseconds until each peer showed the next write; null: not in time. */
   readonly arrived: readonly (number | null)[]
 }
 
-/** One peer of the agent that imports. */
+/** One peer of the importing agent. Seconds count from the start of the import; null: never. */
 export interface Growth {
   readonly name: string
-  /** Seconds from the start of the import; null: never. */
   readonly firstSeconds: number | null
   readonly wholeSeconds: number | null
   /** The longest time without a further key, between the first and the last. */
   readonly pauseSeconds: number
-  /** Seconds since the start, and keys then. */
   readonly keys: readonly (readonly [seconds: number, keys: number])[]
 }
 
@@ -92,28 +76,28 @@ export interface Import {
   readonly entries: number
   /** Of keys and values. */
   readonly bytes: number
-  /** Until the importing agent had acknowledged all. */
+  /** Until the importing agent has acknowledged everything. */
   readonly seconds: number
   readonly growth: readonly Growth[]
-  /** What the importing agent sent, by peer, as a multiple of `bytes`. */
+  /** What the importing agent sent for each peer, as a multiple of `bytes`. */
   readonly sentPerPeer: number
-  /** The same of all agents. */
+  /** The same for all agents. */
   readonly sentByAllPerPeer: number
 }
 
 export interface Run extends Measured {
-  /** Of the scenario of that name alone. */
-  readonly outage?: Outage
+  /** In the scenario of that name alone; `equal` then counts from the daemon's return. */
+  readonly outage?: { readonly seconds: number }
   readonly swaps?: readonly Swap[]
   readonly import?: Import
 }
 
-/** The figures of a run in the middle of several: each number is a median of its own. */
+/** Each number is a median of its own. */
 export type MedianRun = Omit<Run, 'samples'>
 
 /** One load. */
 export interface SwarmBench {
-  /** When it began, as in ISO 8601. */
+  /** Its beginning, in ISO 8601. */
   readonly date: string
   readonly machine: Machine
   readonly settings: Settings
@@ -121,7 +105,6 @@ export interface SwarmBench {
   readonly median: MedianRun
 }
 
-/** What `--loads` measures, one after another. */
 export interface SwarmBenches {
   readonly loads: readonly SwarmBench[]
 }

@@ -1,5 +1,5 @@
-/** The program behind `npm run bench:swarm`. The first signal stops what was started, then it ends. */
-import { TERMINAL } from '../runner/terminal.ts'
+/** The program behind `npm run bench:swarm`. The first signal stops everything that was started. */
+import { TERMINAL } from '../runner/command-line.ts'
 import { main } from './main.ts'
 
 const interrupt = new AbortController()

@@ -1,6 +1,5 @@
 /**
- * What is looked at every second while a bench runs: how many messages wait unread, and how much
- * memory the agents hold.
+ * What is sampled every second of a run: unread messages and the memory of the agents.
  *
  * ```ts
  * const sampler = new Sampler(crew.agents)
@@ -8,20 +7,21 @@
  * ```
  */
 import { readdirSync } from 'node:fs'
+import { sumOf } from '../runner/stats.ts'
 import type { Agent } from './agent.ts'
 import { readMemory } from './processor.ts'
 
-/** Milliseconds. A look lists one folder for each agent. */
-const PAUSE = 1_000
+/** Each sample lists one folder for each agent. */
+const INTERVAL_MS = 1_000
 
 export interface Sample {
   /** Since the first one. */
   readonly second: number
-  /** Messages unread, of all agents. */
+  /** Unread messages of all agents. */
   readonly backlog: number
   /** The most of one agent. */
   readonly most: number
-  /** Bytes, of all agents; null where it cannot be read. */
+  /** Bytes of all agents; null if unknown. */
   readonly memory: number | null
 }
 
@@ -29,7 +29,7 @@ const countFiles = (dir: string): number => {
   try {
     return readdirSync(dir).length
   } catch {
-    return 0 // no message has come yet, so the folder is not there
+    return 0 // the first message creates the folder
   }
 }
 
@@ -42,7 +42,7 @@ export class Sampler {
   constructor(agents: readonly Agent[]) {
     this.#agents = agents
     this.look()
-    this.#timer = setInterval(() => this.look(), PAUSE)
+    this.#timer = setInterval(() => this.look(), INTERVAL_MS)
   }
 
   stop(): readonly Sample[] {
@@ -50,12 +50,12 @@ export class Sampler {
     return this.#samples
   }
 
-  /** Takes one at once. */
+  /** Takes a sample now. */
   look(): Sample {
     const counts = this.#agents.map(({ place }) => countFiles(place.inbox))
     const sample = {
       second: Math.round((performance.now() - this.#start) / 100) / 10,
-      backlog: counts.reduce((a, b) => a + b, 0),
+      backlog: sumOf(counts),
       most: Math.max(...counts),
       memory: readMemory(this.#agents.map(({ pid }) => pid)),
     }

@@ -1,10 +1,4 @@
-/**
- * What a bench of real agents is made of, and the numbers it uses where the caller gives none.
- *
- * ```ts
- * await benchSwarm({ ...STANDARD, agents: 3, rate: 1, seconds: 5 })
- * ```
- */
+/** The settings of a bench of real agents, and their defaults. */
 
 export const SCENARIOS = ['load', 'outage', 'swap', 'import'] as const
 export const TRANSPORTS = ['pilot', 'mailbox'] as const
@@ -17,29 +11,29 @@ export interface Settings {
   /** Of Pilot: one for each node, in turn. */
   readonly versions: readonly string[]
   readonly agents: number
-  /** Writes a second, of all agents together. */
+  /** Writes per second, all agents together. */
   readonly rate: number
-  /** How long writes are issued. */
+  /** During which writes are issued. */
   readonly seconds: number
   /** Characters of a value. */
   readonly valueBytes: number
-  /** Does each agent overwrite one key, in the layout for such keys, instead of writing new ones? */
+  /** Does each agent overwrite one hot key instead of writing new keys? */
   readonly isHot: boolean
-  /** How long no agent writes before, so that the traffic of rounds alone is known. */
+  /** Without a write before: measures the traffic of rounds alone. */
   readonly idleSeconds: number
-  /** How long the replicas may take to become equal after the last write. */
+  /** For the replicas to become equal after the last write. */
   readonly settleSeconds: number
   readonly runs: number
-  /** Are the agents those of `dist`, instead of those of the sources? */
+  /** Agents from `dist` instead of from the sources? */
   readonly isBuilt: boolean
-  /** `--interval` and `--fanout` of the agents; their own defaults without it. */
+  /** Of the agents; absent: their own defaults. */
   readonly interval?: string
   readonly fanout?: number
-  /** Of the scenario outage: how long one agent is without its daemon. */
+  /** Scenario outage: how long one agent has no daemon. */
   readonly outageSeconds: number
-  /** Of the scenario swap: the versions of pilotctl that follow one another. */
+  /** Scenario swap: versions of pilotctl, one after the other. */
   readonly swaps: readonly string[]
-  /** Of the scenario import: values, and the bytes of each. */
+  /** Scenario import: values, and bytes of each. */
   readonly entries: number
   readonly entryBytes: number
 }
@@ -64,12 +58,12 @@ export const STANDARD: Settings = {
   entryBytes: 50_000,
 }
 
-/** Writes a second where a scenario asks for others than a plain load does. */
+/** Writes per second by scenario. */
 export const RATES: Readonly<Record<Scenario, number>> = {
   load: STANDARD.rate,
-  // The state that has to be caught up with grows, and the swarm has time for all else.
+  // The state to catch up with grows, and the swarm has time for everything else.
   outage: 1,
-  // Each write of a swap is one by itself.
+  // Each write is observed by itself.
   swap: 1,
   import: STANDARD.rate,
 }

@@ -1,5 +1,5 @@
 /**
- * What agents have sent and received between two looks at them.
+ * What agents sent and received between two looks at their status.
  *
  * ```ts
  * trafficOf(before, after, 150).perWrite // messages
@@ -8,37 +8,37 @@
 import type { AgentStatus } from '../../src/agent/status.ts'
 
 export interface Traffic {
-  /** Messages that went out, tries that failed included. */
+  /** Messages, failed ones included. */
   readonly sent: number
   readonly received: number
   readonly bytesSent: number
-  /** Sent, by write. */
+  /** Sent, divided by the writes. */
   readonly perWrite: number
   readonly bytesPerWrite: number
-  /** Received updates that held nothing new. */
+  /** Received updates without news. */
   readonly redundant: number
-  /** Of those received. */
+  /** Of the received messages. */
   readonly redundantShare: number
   readonly failedSends: number
-  /** Of those sent. */
+  /** Of the sent messages. */
   readonly failedShare: number
-  /** All that the agents count, by the name it has in their status, refusals by their reasons. */
+  /** All counters of the agents, by name; rejections by reason. */
   readonly counters: Readonly<Record<string, number>>
 }
 
-/** Every number among the counters, those in records too. */
+/** All numbers of a record, those of nested records too. */
 const flatten = (counters: object, prefix = ''): [string, number][] =>
   Object.entries(counters).flatMap(([name, value]): [string, number][] => {
     if (typeof value === 'number') return [[`${prefix}${name}`, value]]
     return typeof value === 'object' && value !== null ? flatten(value, `${prefix}${name}.`) : []
   })
 
-const totalOf = (statuses: readonly AgentStatus[]): Map<string, number> => {
-  const total = new Map<string, number>()
+/** `total` with the counters of all agents added, times `sign`. */
+const add = (total: Map<string, number>, statuses: readonly AgentStatus[], sign: number): void => {
   for (const { counters } of statuses) {
-    for (const [name, value] of flatten(counters)) total.set(name, (total.get(name) ?? 0) + value)
+    for (const [name, value] of flatten(counters))
+      total.set(name, (total.get(name) ?? 0) + sign * value)
   }
-  return total
 }
 
 const ratio = (part: number, whole: number): number =>
@@ -49,10 +49,10 @@ export const trafficOf = (
   after: readonly AgentStatus[],
   writes: number,
 ): Traffic => {
-  const old = totalOf(before)
-  const counters = Object.fromEntries(
-    [...totalOf(after)].map(([name, value]) => [name, value - (old.get(name) ?? 0)]),
-  )
+  const total = new Map<string, number>()
+  add(total, after, 1)
+  add(total, before, -1)
+  const counters = Object.fromEntries(total)
   const { pushesSent: sent = 0, pushesReceived: received = 0 } = counters
   const { bytesSent = 0, redundant = 0, sendsFailed: failedSends = 0 } = counters
   return {

@@ -1,49 +1,40 @@
 /**
- * Watches the map at every agent, and notes when each write is shown there.
+ * Watches the map at every agent and records in the journal when each write is shown there.
  *
  * ```ts
- * const watcher = await Watcher.start(crew.agents, journal)
- * watcher.stop()
+ * const stop = await watchAll(crew.agents, journal)
  * ```
  */
 import { setMaxListeners } from 'node:events'
 import type { Agent } from './agent.ts'
 import { type Journal, MAP } from './journal.ts'
 
-export class Watcher {
-  readonly #end = new AbortController()
+const watch = (
+  { client }: Agent,
+  replica: number,
+  journal: Journal,
+  signal: AbortSignal,
+): Promise<void> =>
+  new Promise((resolve, reject) => {
+    client
+      .watch(
+        { command: 'watch', map: MAP },
+        ({ key, value }) => journal.see(replica, String(key), value, performance.now()),
+        { onReady: resolve, signal },
+      )
+      // After the start this means that the agent ended, which the crew reports.
+      .catch(reject)
+  })
 
-  private constructor() {
-    setMaxListeners(0, this.#end.signal) // each agent's watch listens
+/** Resolves when all agents report changes; the result stops it. */
+export const watchAll = async (agents: readonly Agent[], journal: Journal): Promise<() => void> => {
+  const end = new AbortController()
+  setMaxListeners(0, end.signal) // one listener for each agent
+  try {
+    await Promise.all(agents.map((agent, replica) => watch(agent, replica, journal, end.signal)))
+  } catch (error) {
+    end.abort()
+    throw error
   }
-
-  /** Resolves when all agents say that they tell of changes from now on. */
-  static async start(agents: readonly Agent[], journal: Journal): Promise<Watcher> {
-    const watcher = new Watcher()
-    try {
-      await Promise.all(agents.map((agent, replica) => watcher.#watch(agent, replica, journal)))
-    } catch (error) {
-      watcher.stop()
-      throw error
-    }
-    return watcher
-  }
-
-  stop(): void {
-    this.#end.abort()
-  }
-
-  #watch({ client }: Agent, replica: number, journal: Journal): Promise<void> {
-    const { signal } = this.#end
-    return new Promise((resolve, reject) => {
-      client
-        .watch(
-          { command: 'watch', map: MAP },
-          ({ key, value }) => journal.see(replica, String(key), value, performance.now()),
-          { onReady: resolve, signal },
-        )
-        // Later than the start: the agent has ended, which the crew reports.
-        .catch(reject)
-    })
-  }
+  return () => end.abort()
 }

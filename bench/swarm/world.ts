@@ -1,6 +1,6 @@
 /**
- * Where the agents live: over daemons of their own on loopback, or over one mailbox folder. Each
- * has a home and an environment of its own, and nothing is left after `close`.
+ * Where the agents live: over daemons of their own on loopback, or over one mailbox folder. Each has
+ * its own home and environment; `close` leaves nothing behind.
  *
  * ```ts
  * const world = await openWorld(settings)
@@ -20,18 +20,17 @@ import type { Settings } from './settings.ts'
 export interface Place {
   /** `n1-1-18-0`, `a1` */
   readonly name: string
-  /** By which peers reach the agent. */
+  /** For peers. */
   readonly address: string
   readonly home: string
-  /** The agent's data folder. */
   readonly data: string
   /** Its whole environment. */
   readonly env: Readonly<Record<string, string>>
-  /** Words of its command line that name the transport. */
+  /** Options that choose the transport. */
   readonly transport: readonly string[]
-  /** Where messages wait to be read. */
+  /** Where unread messages wait. */
   readonly inbox: string
-  /** Of Pilot alone. */
+  /** Over Pilot. */
   readonly node?: Node
 }
 
@@ -41,25 +40,18 @@ export interface World {
   close(): Promise<void>
 }
 
-const placeOf = (node: Node): Place => ({
-  name: node.name,
-  address: node.address,
-  home: node.home,
-  data: join(node.home, 'gossip'),
-  env: node.env,
-  transport: ['--transport', 'pilot'],
-  inbox: node.inbox,
-  node,
-})
-
 const overDaemons = async ({ agents, versions, scenario, swaps }: Settings): Promise<World> => {
   const reason = available(scenario === 'swap' ? [...versions, ...swaps] : versions)
-  if (reason !== undefined) {
-    throw new Failure('not_found', reason, { hint: 'or measure without: --transport mailbox' })
-  }
+  if (reason !== undefined)
+    throw new Failure('not_found', reason, { hint: 'or measure with --transport mailbox' })
   const wanted = Array.from({ length: agents }, (_, at) => versions[at % versions.length] as string)
   const swarm = await startSwarm({ versions: wanted })
-  return { places: swarm.nodes.map(placeOf), close: () => swarm.close() }
+  const places = swarm.nodes.map((node): Place => {
+    const { name, address, home, env, inbox } = node
+    const data = join(home, 'gossip')
+    return { name, address, home, data, env, transport: ['--transport', 'pilot'], inbox, node }
+  })
+  return { places, close: () => swarm.close() }
 }
 
 const overMailboxes = ({ agents }: Settings): World => {

@@ -1,12 +1,10 @@
 /**
- * Writes to one agent by its control socket, each at once, whatever earlier answers take: an
- * agent answers the requests of one connection one after another, so each write that waits for
- * its answer has a connection of its own.
+ * Writes to one agent through its control socket, without waiting for earlier answers. An agent
+ * answers the requests of one connection in order, so each open write has a connection of its own.
  *
  * ```ts
  * const writer = new Writer(agent.client, { isHot: false })
  * writer.write(journal.issue(0, performance.now()))
- * await writer.answered()
  * writer.close()
  * ```
  */
@@ -15,12 +13,12 @@ import type { Connection } from '../../src/control/connection.ts'
 import { toFailure } from '../../src/errors.ts'
 import { MAP, type Write } from './journal.ts'
 
-/** Connections to one agent, of the 256 that it takes; further writes wait for an answer on one of them. */
+/** Connections to one agent, of the 256 that it accepts; further writes wait for one of them. */
 const MAX_CONNECTIONS = 64
-/** Milliseconds. An agent lets a client go after 30,000 without a request. */
-const MAX_IDLE = 20_000
-/** Milliseconds for an answer. An agent at its limits is slow, and that is what is measured. */
-const ANSWER_TIMEOUT = 60_000
+/** An agent closes a connection after 30,000 ms without a request. */
+const MAX_IDLE_MS = 20_000
+/** For an answer. An overloaded agent is slow, and that is what is measured. */
+const ANSWER_TIMEOUT_MS = 60_000
 
 interface Idle {
   readonly connection: Connection
@@ -32,7 +30,7 @@ export class Writer {
   readonly #isHot: boolean
   readonly #idle: Idle[] = []
   readonly #waiting: Write[] = []
-  readonly #under = new Set<Promise<void>>()
+  /** Connections in use. */
   #lanes = 0
   #isClosed = false
 
@@ -41,23 +39,16 @@ export class Writer {
     this.#isHot = isHot
   }
 
-  /** Issues it now, and notes in it when it is acknowledged or with what it fails. */
+  /** Issues it now and records its acknowledgement, or the code of its failure. */
   write(write: Write): void {
     this.#waiting.push(write)
-    // Two connections keep no order: of one key the older write might be the last.
-    if (this.#lanes >= (this.#isHot ? 1 : MAX_CONNECTIONS)) return
-    const lane = this.#work().finally(() => this.#under.delete(lane))
-    this.#under.add(lane)
+    // Two connections keep no order: the older write of a key might be the last one.
+    if (this.#lanes < (this.#isHot ? 1 : MAX_CONNECTIONS)) void this.#work()
   }
 
-  /** Writes that have no answer yet. */
+  /** Writes without an answer. */
   get open(): number {
-    return this.#waiting.length + this.#under.size
-  }
-
-  /** Resolves when all have their answers. */
-  async answered(): Promise<void> {
-    while (this.#under.size > 0) await Promise.all(this.#under)
+    return this.#waiting.length + this.#lanes
   }
 
   close(): void {
@@ -70,31 +61,27 @@ export class Writer {
     let connection: Connection | undefined
     for (let write = this.#waiting.shift(); write; write = this.#waiting.shift()) {
       try {
-        connection ??= this.#take() ?? (await this.#client.open())
+        connection ??= this.#takeIdle() ?? (await this.#client.open())
         const { key, value } = write
         const hot = this.#isHot ? { hot: true } : {}
-        await connection.ask({ command: 'set', map: MAP, key, value, ...hot }, ANSWER_TIMEOUT)
+        await connection.ask({ command: 'set', map: MAP, key, value, ...hot }, ANSWER_TIMEOUT_MS)
         write.acknowledged = performance.now()
       } catch (error) {
         write.failed = toFailure(error).code
-        connection?.close() // an answer that comes late must not be taken for that of the next
+        connection?.close() // a late answer must not be taken for the next one
         connection = undefined
       }
     }
     this.#lanes--
-    if (connection) this.#lay(connection)
+    if (this.#isClosed) connection?.close()
+    else if (connection) this.#idle.push({ connection, since: performance.now() })
   }
 
-  #take(): Connection | undefined {
+  #takeIdle(): Connection | undefined {
     for (let idle = this.#idle.pop(); idle; idle = this.#idle.pop()) {
-      if (performance.now() - idle.since < MAX_IDLE) return idle.connection
+      if (performance.now() - idle.since < MAX_IDLE_MS) return idle.connection
       idle.connection.close()
     }
     return undefined
-  }
-
-  #lay(connection: Connection): void {
-    if (this.#isClosed) connection.close()
-    else this.#idle.push({ connection, since: performance.now() })
   }
 }

@@ -1,7 +1,7 @@
 /**
  * B3.1 to B3.3 of Kevin Jahns's crdt-benchmarks (github.com/dmonad/crdt-benchmarks): 20√N clients
- * set one key of a map, none knowing of the others; one of them then merges what all tell. With
- * his N and his values, the figures can be laid beside those that he publishes.
+ * set one key of a map concurrently; one of them then merges all updates. With his N and his values,
+ * the figures compare with those that he publishes.
  *
  * ```ts
  * const rows = runB3({ engines: [yjsV1], reference: yjsV1, n: 6_000, runs: 3 })
@@ -9,56 +9,38 @@
  * ```
  */
 import { isDeepStrictEqual } from 'node:util'
-import { Failure } from '../../src/errors.ts'
-import { bytesOf, type Engine, type Message, type Value } from '../engines/engine.ts'
+import {
+  bytesOf,
+  type Engine,
+  type EngineReplica,
+  type Entries,
+  freeAll,
+  type Message,
+  type Value,
+} from '../engines/engine.ts'
 import { now } from '../runner/clock.ts'
 import { collect } from '../runner/garbage.ts'
-import { medianOf, type Spread, spreadOf } from '../runner/stats.ts'
-import { type AbstractCrdt, type CrdtFactory, createFactory } from './crdt-factory.ts'
-import type { LeftOut } from './merges.ts'
+import { medianOf, spreadOf } from '../runner/stats.ts'
+import { wrongAnswer } from './answer.ts'
+import type { LeftOut, MergeOptions } from './merges.ts'
+import { createTime } from './time.ts'
 
-export interface B3Options {
-  readonly engines: readonly Engine[]
-  /** What ratios refer to; there are none where it is not among the engines. */
-  readonly reference: Engine
-  /** His N; he takes 6,000. */
+export interface B3Options
+  extends Pick<MergeOptions, 'engines' | 'reference' | 'progress' | 'leaveOut'> {
+  /** His N; he uses 6,000. */
   readonly n: number
-  /** Samples of each; fewer for an engine that has spent its budget. */
+  /** Samples of each workload; fewer for an engine that has spent its budget. */
   readonly runs: number
-  /** Seconds after which an engine gets no more runs of a workload. Default `BUDGET`. */
+  /** Seconds after which an engine gets no more runs of a workload. */
   readonly budget?: number
-  /** Called before each workload. */
-  readonly progress?: (row: string) => void
-  readonly leaveOut?: (left: LeftOut) => void
 }
 
-export interface B3Row {
-  /** `B3.1` to `B3.3`. */
-  readonly id: string
-  readonly about: string
-  readonly engine: string
-  readonly n: number
-  readonly clients: number
-  /** Of all updates together. */
-  readonly updateBytes: number
-  readonly docBytes: number
-  readonly samples: number
-  /** Microseconds in which one client merges them all. */
-  readonly us: Spread
-  /** Medians, in microseconds: the document encoded, and made of that again. */
-  readonly encodeUs: number
-  readonly parseUs: number
-  /** Times the reference; null where that does not take part. */
-  readonly ratio: number | null
-}
-
-/** Seconds. At his N one run of Automerge's 1,540 clients with long strings takes a minute, all others some seconds. */
-export const BUDGET = 30
+/** Seconds. One run of Automerge's 1,540 clients with long strings takes a minute, all others seconds. */
+const BUDGET = 30
 
 interface Task {
   readonly id: string
   readonly about: string
-  /** What the client of that index sets. */
   valueOf(client: number, clients: number): Value
 }
 
@@ -78,28 +60,31 @@ export const TASKS: readonly Task[] = [
   },
 ]
 
-/** His count of clients. */
 export const clientsOf = (n: number): number => Math.floor(Math.sqrt(n)) * 20
 
 /** N of a run that only warms up: 60 clients. */
 const WARM_UP_N = 9
 
-const ignore = (): void => undefined
+/** As large as Yjs's random ids. */
+const FIRST_WRITER = 3_000_000_001
 
-const applyAll = (crdt: AbstractCrdt, updates: readonly Message[]): void =>
-  crdt.transact(() => {
-    for (const update of updates) crdt.applyUpdate(update)
-  })
-
-const timed = (run: () => void): number => {
-  collect('minor')
-  const start = now()
-  run()
-  return Math.max(now() - start, 1)
+const receiveAll = (replica: EngineReplica, updates: readonly Message[]): void => {
+  const run = () => {
+    for (const update of updates) replica.receive(update)
+  }
+  if (replica.transact) replica.transact(run)
+  else run()
 }
 
-/** Throws a Failure (internal) where the maps differ, or hold what nobody set. */
-const check = (maps: readonly ReadonlyMap<string, Value>[], values: Value[], where: string) => {
+const timed = <T>(run: () => T): readonly [us: number, result: T] => {
+  collect('minor')
+  const start = now()
+  const result = run()
+  return [Math.max(now() - start, 1), result]
+}
+
+/** Throws a Failure (internal) if maps differ or hold a value that no client set. */
+const check = (maps: readonly Entries[], values: readonly Value[], where: string): void => {
   const wrong = maps.find(
     (map) =>
       map.size !== 1 ||
@@ -108,100 +93,85 @@ const check = (maps: readonly ReadonlyMap<string, Value>[], values: Value[], whe
   )
   if (!wrong) return
   const found = JSON.stringify(Object.fromEntries(wrong)).slice(0, 200)
-  throw new Failure('internal', `wrong answer: ${where}: ${found}`, {
-    hint: 'all clients must have the one value that won: mend the engine first',
-  })
+  throw wrongAnswer(where, found, 'engine')
 }
 
-interface Sample {
-  readonly updateBytes: number
-  readonly docBytes: number
-  readonly us: number
-  readonly encodeUs: number
-  readonly parseUs: number
-}
-
-const sample = (factory: CrdtFactory, task: Task, n: number): Sample => {
+const sample = (engine: Engine, task: Task, n: number) => {
+  const time = createTime()
   const clients = clientsOf(n)
   const updates: Message[] = []
   const values = Array.from({ length: clients }, (_, client) => task.valueOf(client, clients))
-  const crdts = values.map((value) => {
-    const crdt = factory.create((update) => updates.push(update))
-    crdt.setMap(KEY, value)
-    return crdt
+  const replicas = values.map((value, client) => {
+    const replica = engine.create(FIRST_WRITER + client, time)
+    replica.set([[KEY, value]])
+    updates.push(replica.takeChanges())
+    return replica
   })
-  const [first, second] = crdts as [AbstractCrdt, AbstractCrdt]
-  applyAll(first, [...updates].reverse())
-  const us = timed(() => applyAll(second, updates))
-  let state: Message = ''
-  const encodeUs = timed(() => {
-    state = second.getEncodedState()
+  const [first, second] = replicas as [EngineReplica, EngineReplica]
+  receiveAll(first, [...updates].reverse())
+  const [us] = timed(() => receiveAll(second, updates))
+  const [encodeUs, state] = timed(() => second.encodeState())
+  const [parseUs, loaded] = timed(() => {
+    const replica = engine.create(FIRST_WRITER + clients, time)
+    replica.receive(state)
+    return replica
   })
-  let loaded: AbstractCrdt = second
-  const parseUs = timed(() => {
-    loaded = factory.load(ignore, state)
-  })
-  const maps = [first, second, loaded].map((crdt) => crdt.getMap())
-  check(maps, values, `${factory.getName()}, ${task.id}, N = ${n}`)
-  for (const crdt of [...crdts, loaded]) crdt.free()
+  const maps = [first, second, loaded].map((replica) => replica.read())
+  check(maps, values, `${engine.name}, ${task.id}, N = ${n}`)
+  freeAll([...replicas, loaded])
   const updateBytes = updates.reduce((sum, update) => sum + bytesOf(update), 0)
   return { updateBytes, docBytes: bytesOf(state), us, encodeUs, parseUs }
 }
 
-/** Those whose clients must agree in the end; why the others are not among them is told. */
-const entrantsOf = ({ engines, leaveOut }: B3Options): Engine[] =>
-  engines.filter(({ name, converges }) => {
-    const reason = 'its clients need not agree in the end'
-    if (!converges) leaveOut?.({ engine: name, workload: 'B3', reason })
-    return converges
-  })
+type Sample = ReturnType<typeof sample>
 
-/** What there is of one engine. */
-interface Sampled {
-  readonly engine: Engine
-  readonly samples: Sample[]
-  spentUs: number
-}
-
-const runTask = (options: B3Options, task: Task, entrants: readonly Engine[]): B3Row[] => {
+const runTask = (options: B3Options, task: Task, engines: readonly Engine[]) => {
   const { reference, n, runs, budget = BUDGET } = options
-  const sampled = entrants.map((engine): Sampled => ({ engine, samples: [], spentUs: 0 }))
+  const sampled = engines.map((engine) => ({ engine, samples: [] as Sample[], spentUs: 0 }))
   for (let run = 0; run < runs; run++) {
     for (const one of sampled) {
       if (run > 0 && one.spentUs > budget * 1e6) continue
       collect('major')
       const start = now()
-      one.samples.push(sample(createFactory(one.engine), task, n))
+      one.samples.push(sample(one.engine, task, n))
       one.spentUs += now() - start
     }
   }
   const compared = sampled.find(({ engine }) => engine === reference)?.samples
-  /** Of the runs that both have had. */
-  const ratioOf = (own: readonly Sample[], others: readonly Sample[]): number =>
-    medianOf(others.slice(0, own.length).map(({ us }, run) => own[run]!.us / us))
-  return sampled.map(({ engine, samples: own }): B3Row => {
+  return sampled.map(({ engine, samples: own }) => {
     const { updateBytes, docBytes } = own[0]!
+    // Of the runs that both have.
+    const ratios = compared?.slice(0, own.length).map(({ us }, run) => own[run]!.us / us)
     return {
       id: task.id,
       about: task.about,
       engine: engine.name,
       n,
       clients: clientsOf(n),
+      // Of all updates together.
       updateBytes,
       docBytes,
       samples: own.length,
+      // Microseconds in which one client merges all updates, encodes the document, and loads that.
       us: spreadOf(own.map(({ us }) => us)),
       encodeUs: medianOf(own.map(({ encodeUs }) => encodeUs)),
       parseUs: medianOf(own.map(({ parseUs }) => parseUs)),
-      ratio: compared ? ratioOf(own, compared) : null,
+      // Times the reference; null if that does not take part.
+      ratio: ratios ? medianOf(ratios) : null,
     }
   })
 }
 
-/** By workload, then engine. Throws a Failure (internal) where an answer is wrong. */
+export type B3Row = ReturnType<typeof runTask>[number]
+
+/** By workload, then engine. Throws a Failure (internal) for a wrong answer. */
 export const runB3 = (options: B3Options): B3Row[] => {
-  const entrants = entrantsOf(options)
-  for (const engine of entrants) sample(createFactory(engine), TASKS[0]!, WARM_UP_N)
+  const reason = 'its clients need not agree at the end'
+  const entrants = options.engines.filter(({ name, converges }) => {
+    if (!converges) options.leaveOut?.({ engine: name, workload: 'B3', reason } satisfies LeftOut)
+    return converges
+  })
+  for (const engine of entrants) sample(engine, TASKS[0]!, WARM_UP_N)
   return TASKS.flatMap((task) => {
     options.progress?.(`${task.id}, N = ${options.n}`)
     return runTask(options, task, entrants)

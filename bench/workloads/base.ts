@@ -1,7 +1,7 @@
 /**
- * What the workloads of one engine and size have in common: a map, the messages that tell it, and
- * replicas that have got them. Replicas of large maps are dear, so they are shared where a
- * workload leaves them as they were.
+ * What the workloads of one engine and size share: a seeded map, the messages that carry it, and
+ * replicas that received them. Large replicas are expensive, so workloads that leave one unchanged
+ * share it.
  *
  * ```ts
  * const base = new Base(engine, 100, 1)
@@ -9,37 +9,52 @@
  * ```
  */
 import { Random } from '../../test/helpers/random.ts'
-import {
-  type Engine,
-  type EngineReplica,
-  type Entry,
-  freeAll,
-  type Message,
-  type Value,
-} from '../engines/engine.ts'
-import { createEntries, overwrite } from './entries.ts'
+import type { Engine, EngineReplica, Entries, Entry, Message, Value } from '../engines/engine.ts'
 import { createTime } from './time.ts'
 
-/** A replica that writes and one that receives; both have the same state. */
+const STATES = ['todo', 'claimed', 'running', 'blocked', 'done', 'failed']
+
+/** About 60 bytes of JSON. */
+const createValue = (random: Random): Value => ({
+  owner: `agent-${random.int(10, 99)}`,
+  state: random.pick(STATES),
+  load: random.int(1, 99) / 100,
+  at: random.int(1_000_000, 9_999_999),
+})
+
+/** Entries like those of a shared task list. */
+export const createEntries = (count: number, random: Random): Entry[] =>
+  Array.from({ length: count }, (_, index) => [
+    `task:${String(index).padStart(5, '0')}`,
+    createValue(random),
+  ])
+
+/** New values for `count` different keys of `entries`. */
+export const overwrite = (entries: readonly Entry[], count: number, random: Random): Entry[] => {
+  const keys = new Set<string>()
+  while (keys.size < count) keys.add(random.pick(entries)[0])
+  return [...keys].map((key) => [key, createValue(random)])
+}
+
+/** A replica that writes and one that receives, both with the whole state. */
 export interface Peers {
   readonly peer: EngineReplica
   readonly receiver: EngineReplica
 }
 
-/** Peers of which one changes keys. */
 export interface Pair extends Peers {
-  /** The first change, which the receiver has got. It depends on the seed alone. */
+  /** The first change, already received. It depends on the seed alone. */
   readonly first: Message
-  /** Writes some keys and tells them. */
+  /** Writes some keys at `peer` and returns the message. */
   readonly change: () => Message
   /** The map after all changes so far. */
-  readonly expected: ReadonlyMap<string, Value>
+  readonly expected: Entries
 }
 
 /** Share of the keys that a stale replica lacks. */
 const MISSING = 0.1
 
-/** As large as Yjs's random ones, which take five bytes. */
+/** As large as Yjs's random ids, which take five bytes. */
 const WRITERS = { source: 3_000_000_001, receiver: 3_000_000_002, peer: 3_000_000_003 }
 
 export class Base {
@@ -67,25 +82,23 @@ export class Base {
     source.free?.()
   }
 
-  /** An empty replica of a writer whose id is `index` behind the receiver's: at least 2, where it is not the receiver. */
+  /** An empty replica. Other writers than the receiver have an `index` of 2 or more. */
   create(index = 0): EngineReplica {
     return this.engine.create(WRITERS.receiver + index, this.#time)
   }
 
-  /** A new replica that has got `messages`. */
   createReceiver(messages: readonly Message[]): EngineReplica {
     const receiver = this.create()
     for (const message of messages) receiver.receive(message)
     return receiver
   }
 
-  /** One that has got the whole state: not to be told anything new. */
+  /** A shared replica with the whole state. Do not send it anything new. */
   get synced(): EngineReplica {
     this.#synced ??= this.createReceiver([this.whole])
     return this.#synced
   }
 
-  /** A writer and a receiver that have got the whole state. */
   createPeers(): Peers {
     const receiver = this.createReceiver([this.whole])
     const peer = this.engine.create(WRITERS.peer, this.#time)
@@ -93,7 +106,7 @@ export class Base {
     return { peer, receiver }
   }
 
-  /** Changes of `keys` keys each; the same ones for every engine. */
+  /** Changes of `keys` keys each, the same ones for every engine. */
   createPair(keys: number): Pair {
     const random = new Random(this.seed + keys)
     const expected = new Map(this.entries)
@@ -109,9 +122,8 @@ export class Base {
     return { peer, receiver, first, change, expected }
   }
 
-  /** Gives back the memory of what is shared. */
   free(): void {
-    if (this.#synced) freeAll([this.#synced])
+    this.#synced?.free?.()
     this.#synced = undefined
   }
 }

@@ -1,6 +1,5 @@
 /**
- * One whole run of the bench: those of its sections that are asked for, with what the figures
- * were made on.
+ * One run of the bench: the requested sections, with what the figures were measured on.
  *
  * ```ts
  * const result = await runBench({ ...options, sections: ['merges'], sizes: QUICK, dir: tmpdir() })
@@ -18,13 +17,23 @@ import { countLostWrites, type LostWrites, SWARM, WRITES } from './lost-writes.t
 import { type Cell, type LeftOut, type MergeOptions, runMerges } from './merges.ts'
 import { KEYS, type Overwrites, runOverwrites, WRITERS } from './overwrites.ts'
 import { type Restarts, runRestarts } from './restarts.ts'
-import type { Section } from './section.ts'
 import type { Sizes } from './sizes.ts'
 
+/** In the order in which they run and are shown. */
+export const SECTIONS = [
+  'merges',
+  'lost',
+  'b3',
+  'heap',
+  'overwrites',
+  'start-up',
+  'commits',
+] as const
+
 export interface BenchOptions extends Omit<MergeOptions, 'keys' | 'runs' | 'leaveOut' | 'budget'> {
-  readonly sections: readonly Section[]
+  readonly sections: readonly (typeof SECTIONS)[number][]
   readonly sizes: Sizes
-  /** An existing folder, on the disk that start-up and commits are about. */
+  /** An existing folder on the disk that start-up and commits measure. */
   readonly dir: string
 }
 
@@ -35,7 +44,7 @@ interface Named {
 
 export interface BenchResult {
   readonly machine: Machine
-  /** ISO 8601, when the run began. */
+  /** The start of the run, in ISO 8601. */
   readonly date: string
   readonly clock: typeof CLOCK
   readonly seed: number
@@ -44,7 +53,7 @@ export interface BenchResult {
   readonly engines: readonly Named[]
   readonly layouts: readonly Named[]
   readonly swarm: typeof SWARM
-  // The sections; each only where it was asked for.
+  // The requested sections.
   readonly merges?: readonly Cell[]
   readonly lostWrites?: readonly LostWrites[]
   readonly b3?: readonly B3Row[]
@@ -52,8 +61,17 @@ export interface BenchResult {
   readonly overwrites?: readonly Overwrites[]
   readonly startUp?: readonly Restarts[]
   readonly commits?: CommitResult
-  /** Of merges, B3 and heap; absent where nobody was. */
+  /** From merges, B3 and heap. */
   readonly leftOut?: readonly LeftOut[]
+}
+
+/** Engines and layouts of the measured sections: rows of a name and a description. */
+export const participantsOf = (result: BenchResult): string[][] => {
+  const { engines, layouts, merges, lostWrites, b3, heap, overwrites, startUp } = result
+  return [
+    ...(merges || lostWrites || b3 || heap ? engines : []),
+    ...(overwrites || startUp ? layouts : []),
+  ].map(({ name, about }) => [name, about])
 }
 
 const runLostWrites = ({ engines, seed, progress }: BenchOptions): LostWrites[] =>
@@ -64,20 +82,22 @@ const runLostWrites = ({ engines, seed, progress }: BenchOptions): LostWrites[] 
 
 const nameOf = ({ name, about }: Named): Named => ({ name, about })
 
-/** Throws a Failure when an answer is wrong. */
+/** Throws a Failure (internal) for a wrong answer. */
 export const runBench = async (options: BenchOptions): Promise<BenchResult> => {
-  const { engines, reference, seed, sections, sizes, dir, progress } = options
+  const { engines, reference, seed, sizes, dir, progress } = options
   const { keys, runs, b3N, b3Runs, heapKeys, startUpKeys, writers } = sizes
   const leftOut: LeftOut[] = []
   const leaveOut = (left: LeftOut) => void leftOut.push(left)
   const common = { seed, ...(progress && { progress }) }
   const ofEngines = { ...common, engines, reference, leaveOut }
   const ofLayouts = { ...common, dir, layouts: LAYOUTS }
-  const asked = new Set(sections)
-  const date = new Date().toISOString()
+  const overwrites = { writers: WRITERS, keys: KEYS, times: sizes.overwrites }
+  const starts = { kept: KEPT, keys: Math.max(startUpKeys, ...keys), runs }
+  const commits = { dir, open: openLog, writers, ms: sizes.commitMs }
+  const has = (section: (typeof SECTIONS)[number]) => options.sections.includes(section)
   return {
     machine: readMachine(),
-    date,
+    date: new Date().toISOString(),
     clock: CLOCK,
     seed,
     runs,
@@ -85,29 +105,13 @@ export const runBench = async (options: BenchOptions): Promise<BenchResult> => {
     engines: engines.map(nameOf),
     layouts: LAYOUTS.map(nameOf),
     swarm: SWARM,
-    ...(asked.has('merges') && { merges: runMerges({ ...ofEngines, keys, runs }) }),
-    ...(asked.has('lost') && { lostWrites: runLostWrites(options) }),
-    ...(asked.has('b3') && { b3: runB3({ ...ofEngines, n: b3N, runs: b3Runs }) }),
-    ...(asked.has('heap') && { heap: await runHeap({ ...ofEngines, keys: heapKeys }) }),
-    ...(asked.has('overwrites') && {
-      overwrites: await runOverwrites({
-        ...ofLayouts,
-        writers: WRITERS,
-        keys: KEYS,
-        times: sizes.overwrites,
-      }),
-    }),
-    ...(asked.has('start-up') && {
-      startUp: await runRestarts({
-        ...ofLayouts,
-        kept: KEPT,
-        keys: Math.max(startUpKeys, ...keys),
-        runs,
-      }),
-    }),
-    ...(asked.has('commits') && {
-      commits: await runCommits({ ...common, dir, open: openLog, writers, ms: sizes.commitMs }),
-    }),
+    ...(has('merges') && { merges: runMerges({ ...ofEngines, keys, runs }) }),
+    ...(has('lost') && { lostWrites: runLostWrites(options) }),
+    ...(has('b3') && { b3: runB3({ ...ofEngines, n: b3N, runs: b3Runs }) }),
+    ...(has('heap') && { heap: await runHeap({ ...ofEngines, keys: heapKeys }) }),
+    ...(has('overwrites') && { overwrites: await runOverwrites({ ...ofLayouts, ...overwrites }) }),
+    ...(has('start-up') && { startUp: await runRestarts({ ...ofLayouts, ...starts }) }),
+    ...(has('commits') && { commits: await runCommits({ ...common, ...commits }) }),
     ...(leftOut.length > 0 && { leftOut }),
   }
 }

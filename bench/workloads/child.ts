@@ -1,10 +1,6 @@
 /**
- * A part of the bench that needs a process of its own, where V8 and the heap are as at a start. It
- * is run as this one was, and prints what it measured as one line of JSON.
- *
- * ```ts
- * const start = await runChild<Restart>('restart-child.ts', [dir], 'start-up, plain: it has failed')
- * ```
+ * A part of the bench in a process of its own, with V8 and the heap as they are after a start. The
+ * process runs like this one and prints what it measured as one line of JSON.
  */
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -15,8 +11,8 @@ import type { Message } from '../engines/engine.ts'
 const exec = promisify(execFile)
 
 /**
- * What `file`, which lies beside this one, prints; `input` is what it reads. Throws a Failure
- * (internal) with the message `failure` where it cannot be started, fails, or prints no JSON.
+ * What `file` in this folder prints; `input` is its standard input. Throws a Failure (internal)
+ * with the message `failure` if it does not start, fails, or prints something else than JSON.
  */
 export const runChild = async <T>(
   file: string,

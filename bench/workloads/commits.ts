@@ -1,15 +1,15 @@
 /**
- * Writes a second that are on disk when they are acknowledged, as an agent makes them: into a
- * document, through `Persistence`, into a store on a real folder. Each writer waits for its write
- * before it makes the next, so one alone has a flush for each, and many share one. A write that
- * is acknowledged before any flush, or is not there afterwards, fails the run.
+ * Writes per second that are on disk when they are acknowledged, made the way an agent makes them:
+ * into a document, through `Persistence`, into a store in a real folder. Each writer waits for its
+ * write before the next one, so a single writer has a flush for each, and many writers share one. A
+ * write that is acknowledged before a flush, or missing afterwards, fails the run.
+ *
+ * Unlike the rest of the bench it uses elapsed time, because it measures waiting.
  *
  * ```ts
- * const rows = await runCommits({ open, writers: [1, 100], ms: 1_000, seed: 1, dir: tmpdir() })
+ * const { rows } = await runCommits({ open, writers: [1, 100], ms: 1_000, seed: 1, dir: tmpdir() })
  * rows[1]      // { writers: 100, writes: 52_000, flushes: 520, perSecond: 52_000, … }
  * ```
- *
- * Elapsed time, unlike elsewhere in the bench: what is measured is waiting.
  */
 import * as Y from 'yjs'
 import type { Failure } from '../../src/errors.ts'
@@ -19,42 +19,25 @@ import { LogStore } from '../../src/store/log/log-store.ts'
 import { Persistence } from '../../src/store/persistence.ts'
 import { restore, type Store } from '../../src/store/store.ts'
 import { Random } from '../../test/helpers/random.ts'
-import type { Entry, Value } from '../engines/engine.ts'
+import type { Entries, Entry, Value } from '../engines/engine.ts'
 import { readMap } from '../engines/layouts.ts'
 import { withFolder } from '../runner/folder.ts'
-import { type Spread, spreadOf } from '../runner/stats.ts'
-import { checkAnswer, wrongAnswer } from './check.ts'
+import { spreadOf } from '../runner/stats.ts'
+import { checkAnswer, wrongAnswer } from './answer.ts'
+import { createEntries, overwrite } from './base.ts'
 import { CountingDisk, type DiskFacts, readDisk } from './disk.ts'
-import { createEntries, overwrite } from './entries.ts'
 
 export interface CommitOptions {
-  /** The store that is asked; it does all its flushes through `disk`. */
+  /** Opens the store, which flushes through `disk` only. */
   readonly open: (dir: string, disk: Disk) => Store
-  /** Who write at once: a row for each. */
+  /** Concurrent writers: a row for each count. */
   readonly writers: readonly number[]
   /** Milliseconds for which they write. */
   readonly ms: number
   readonly seed: number
-  /** Where folders are made, and removed again. */
+  /** An existing folder for temporary ones. */
   readonly dir: string
   readonly progress?: (row: string) => void
-}
-
-export interface Commits {
-  readonly writers: number
-  /** All of them acknowledged. */
-  readonly writes: number
-  /** Of files, from the first write to the last acknowledgement. */
-  readonly flushes: number
-  readonly writesPerFlush: number
-  readonly perSecond: number
-  /** Milliseconds from a write to its acknowledgement. */
-  readonly waitMs: Spread
-}
-
-export interface CommitResult {
-  readonly disk: DiskFacts
-  readonly rows: readonly Commits[]
 }
 
 export const openLog = (dir: string, disk: Disk): Store => new LogStore({ dir, disk })
@@ -66,7 +49,7 @@ const wrong = (writers: number, what: string, cause?: Failure): Failure =>
   wrongAnswer(`commits, ${writers} writers`, what, 'store', cause)
 
 /** Throws a Failure (internal) unless the folder holds what was acknowledged. */
-const check = async (dir: string, expected: ReadonlyMap<string, Value>, writers: number) => {
+const check = async (dir: string, expected: Entries, writers: number) => {
   const doc = new Y.Doc()
   const store = new LogStore({ dir })
   const [problem] = restore(doc, await store.load()).problems
@@ -75,11 +58,7 @@ const check = async (dir: string, expected: ReadonlyMap<string, Value>, writers:
   checkAnswer(readMap(doc), expected, `commits, ${writers} writers, after a restart`)
 }
 
-const measure = async (
-  { open, ms, seed }: CommitOptions,
-  writers: number,
-  dir: string,
-): Promise<Commits> => {
+const measure = async ({ open, ms, seed }: CommitOptions, writers: number, dir: string) => {
   const random = new Random(seed)
   const entries = createEntries(KEYS, random)
   const disk = new CountingDisk()
@@ -98,18 +77,17 @@ const measure = async (
     waits.push(performance.now() - start)
     if (disk.flushes === flushes) throw wrong(writers, `"${key}" was acknowledged without a flush`)
   }
-  // It makes the log.
+  // The first write creates the log.
   await write()
   waits.length = 0
-  const [flushes, start] = [disk.flushes, performance.now()]
-  const end = start + ms
+  const [before, start] = [disk.flushes, performance.now()]
   const play = async (): Promise<void> => {
     do await write()
-    while (performance.now() < end)
+    while (performance.now() < start + ms)
   }
   const ended = await Promise.allSettled(Array.from({ length: writers }, play))
   const seconds = (performance.now() - start) / 1_000
-  const flushed = disk.flushes - flushes
+  const flushes = disk.flushes - before
   await persistence.close()
   for (const result of ended) if (result.status === 'rejected') throw result.reason
   const [problem] = problems
@@ -117,15 +95,23 @@ const measure = async (
   await check(dir, expected, writers)
   return {
     writers,
+    // All of them acknowledged.
     writes: waits.length,
-    flushes: flushed,
-    writesPerFlush: waits.length / flushed,
+    flushes,
+    writesPerFlush: waits.length / flushes,
     perSecond: waits.length / seconds,
+    // Milliseconds from a write to its acknowledgement.
     waitMs: spreadOf(waits),
   }
 }
 
-/** The disk, and a row for each number of writers. */
+type Commits = Awaited<ReturnType<typeof measure>>
+
+export interface CommitResult {
+  readonly disk: DiskFacts
+  readonly rows: readonly Commits[]
+}
+
 export const runCommits = async (options: CommitOptions): Promise<CommitResult> => {
   const { writers, dir, progress } = options
   progress?.('commits, the disk')

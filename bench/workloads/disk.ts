@@ -1,11 +1,4 @@
-/**
- * The disk below a folder: what it is, how long one flush takes there, and a way to count the
- * flushes that a store makes.
- *
- * ```ts
- * const { fileSystem, fsyncMs } = await readDisk(tmpdir())
- * ```
- */
+/** The disk below a folder: its file system, the time of one flush, and a count of flushes. */
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Disk, nodeDisk } from '../../src/fs/disk.ts'
@@ -14,35 +7,35 @@ import { type Spread, spreadOf } from '../runner/stats.ts'
 export interface DiskFacts {
   /** Its name, or the system's number for it. */
   readonly fileSystem: string
-  /** Milliseconds from the begin of a short write at the end of a file until it is on disk. */
+  /** Milliseconds to append a short record and flush it. */
   readonly fsyncMs: Spread
   readonly samples: number
 }
 
-/** What Linux calls them. In `tmpfs` nothing reaches a disk, and a flush takes no time. */
-const FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
-  [0xef53, 'ext4'],
-  [0x58465342, 'xfs'],
-  [0x9123683e, 'btrfs'],
-  [0x2fc12fc1, 'zfs'],
-  [0xf2f52010, 'f2fs'],
-  [0x794c7630, 'overlayfs'],
-  [0x01021994, 'tmpfs'],
-  [0x6969, 'nfs'],
-])
+/** Linux's numbers. A flush to `tmpfs` takes no time, since it reaches no disk. */
+const FILE_SYSTEMS: Readonly<Record<number, string>> = {
+  61267: 'ext4',
+  1481003842: 'xfs',
+  2435016766: 'btrfs',
+  801189825: 'zfs',
+  4076150800: 'f2fs',
+  2035054128: 'overlayfs',
+  16914836: 'tmpfs',
+  26985: 'nfs',
+}
 
-/** Bytes: about what one write of a key takes in the log. */
+/** Bytes: roughly one write of a key in the log. */
 const RECORD = 150
 
 const SAMPLES = 50
 
 const typeOf = async (dir: string): Promise<string> => {
   const { type } = await statfs(dir)
-  const name = process.platform === 'linux' ? FILE_SYSTEMS.get(type) : undefined
+  const name = process.platform === 'linux' ? FILE_SYSTEMS[type] : undefined
   return name ?? `file system 0x${type.toString(16)}`
 }
 
-/** Writes a file into `dir`, which the caller removes with it. */
+/** Writes a file into `dir`, which the caller removes. */
 export const readDisk = async (dir: string): Promise<DiskFacts> => {
   const file = await nodeDisk.create(join(dir, 'flush'))
   const bytes = new Uint8Array(RECORD).fill(1)
@@ -57,7 +50,7 @@ export const readDisk = async (dir: string): Promise<DiskFacts> => {
   return { fileSystem: await typeOf(dir), fsyncMs: spreadOf(ms), samples: SAMPLES }
 }
 
-/** The real disk; counts the flushes of files that have ended. */
+/** The real disk, which counts completed flushes of files. */
 export class CountingDisk implements Disk {
   flushes = 0
   readonly makeDir = nodeDisk.makeDir

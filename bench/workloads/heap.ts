@@ -1,8 +1,7 @@
 /**
- * The memory of a replica: what a process holds more for each that has got the whole state and
- * has been read once, WebAssembly's memory included. That memory only grows, and what was freed
- * in it is used again; so each engine is measured in a process that has done nothing else, not
- * even written what it receives.
+ * The memory of a replica: by how much a process grows for each one that received the whole state
+ * and was read once, WebAssembly's memory included. That memory never shrinks and is reused, so each
+ * engine is measured in a process that has done nothing else, not even written the messages.
  *
  * ```ts
  * const rows = await runHeap({ engines: ENGINES, keys: [1_000], seed: 1 })
@@ -12,11 +11,10 @@
 import { Random } from '../../test/helpers/random.ts'
 import { type Engine, type EngineReplica, freeAll, type Message } from '../engines/engine.ts'
 import { collect } from '../runner/garbage.ts'
-import { Base } from './base.ts'
-import { checkAnswer } from './check.ts'
+import { checkAnswer } from './answer.ts'
+import { Base, createEntries } from './base.ts'
 import { runChild } from './child.ts'
-import { createEntries } from './entries.ts'
-import type { LeftOut } from './merges.ts'
+import type { MergeOptions } from './merges.ts'
 import { createTime } from './time.ts'
 
 export interface Heap {
@@ -26,18 +24,12 @@ export interface Heap {
   readonly bytes: number
 }
 
-export interface HeapOptions {
-  readonly engines: readonly Engine[]
-  readonly keys: readonly number[]
-  readonly seed: number
-  readonly progress?: (row: string) => void
-  readonly leaveOut?: (left: LeftOut) => void
-}
+export type HeapOptions = Pick<MergeOptions, 'engines' | 'keys' | 'seed' | 'progress' | 'leaveOut'>
 
-/** Keys of all replicas whose memory is divided among them, about: what V8 does meanwhile is 100 KB. */
+/** Keys of all replicas together, approximately: V8 itself varies by 100 kB. */
 const ALL_KEYS = 30_000
 
-const LEAST_REPLICAS = 6
+const MIN_REPLICAS = 6
 
 const FIRST_WRITER = 3_000_000_002
 
@@ -47,7 +39,7 @@ const used = (): number => {
   return heapUsed + external
 }
 
-/** Of replicas that receive `whole`. Throws a Failure (internal) where one has not the map that was written. */
+/** Throws a Failure (internal) if a replica that received `whole` has a wrong map. */
 export const measureHeap = (engine: Engine, keys: number, seed: number, whole: Message): Heap => {
   const expected = new Map(createEntries(keys, new Random(seed)))
   const time = createTime()
@@ -60,8 +52,8 @@ export const measureHeap = (engine: Engine, keys: number, seed: number, whole: M
       replicas.push(replica)
     }
   }
-  const count = Math.max(LEAST_REPLICAS, Math.ceil(ALL_KEYS / keys))
-  // The first brings what the engine needs once.
+  const count = Math.max(MIN_REPLICAS, Math.ceil(ALL_KEYS / keys))
+  // The first one includes what the engine needs once.
   fill(1)
   const before = used()
   fill(count)
@@ -70,16 +62,7 @@ export const measureHeap = (engine: Engine, keys: number, seed: number, whole: M
   return { engine: engine.name, keys, bytes }
 }
 
-/** In a process of its own, which knows the engines of `engines/index.ts` by their names. */
-const measureApart = (engine: Engine, keys: number, seed: number): Promise<Heap> => {
-  const { whole } = new Base(engine, keys, seed)
-  const kind = typeof whole === 'string' ? 'text' : 'bytes'
-  const args = [engine.name, `${keys}`, `${seed}`, kind]
-  const failure = `heap, ${engine.name}, ${keys} keys: its process has failed`
-  return runChild('heap-child.ts', args, failure, whole)
-}
-
-/** By size, then engine. Throws a Failure (internal) where an answer is wrong. */
+/** By size, then engine. Throws a Failure (internal) for a wrong answer. */
 export const runHeap = async (options: HeapOptions): Promise<Heap[]> => {
   const { engines, keys: sizes, seed, progress, leaveOut } = options
   const rows: Heap[] = []
@@ -87,12 +70,15 @@ export const runHeap = async (options: HeapOptions): Promise<Heap[]> => {
     for (const engine of engines) {
       const { name } = engine
       if (engine.isElapsed) {
-        const reason = 'its memory is that of other processes'
+        const reason = 'other processes hold its memory'
         leaveOut?.({ keys, engine: name, workload: 'heap', reason })
-      } else {
-        progress?.(`heap, ${name}, ${keys} keys`)
-        rows.push(await measureApart(engine, keys, seed))
+        continue
       }
+      progress?.(`heap, ${name}, ${keys} keys`)
+      const { whole } = new Base(engine, keys, seed)
+      const args = [name, `${keys}`, `${seed}`, typeof whole === 'string' ? 'text' : 'bytes']
+      const failure = `heap, ${name}, ${keys} keys: its process failed`
+      rows.push(await runChild<Heap>('heap-process.ts', args, failure, whole))
     }
   }
   return rows

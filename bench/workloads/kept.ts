@@ -1,6 +1,6 @@
 /**
- * A document as an agent finds it at its start: a folder that a store has filled, and a summary
- * by which one can tell whether all of it came back.
+ * A document as an agent finds it at its start: a folder that a store has filled, and a summary that
+ * shows whether all of it came back.
  *
  * ```ts
  * const written = createWritten(plain, 100_000, 1)
@@ -17,26 +17,26 @@ import { LogStore } from '../../src/store/log/log-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { Random } from '../../test/helpers/random.ts'
 import type { Layout } from '../engines/layouts.ts'
-import { createEntries } from './entries.ts'
+import { createEntries } from './base.ts'
 import { createTime } from './time.ts'
 
-/** A document and the updates that made it, one for each write. */
 export interface Written {
   readonly doc: Y.Doc
+  /** One for each write. */
   readonly updates: readonly Uint8Array[]
 }
 
-/** Of 53 bits, as agents have them. */
+/** Of 53 bits, like the ids of agents. */
 const FIRST_WRITER = 3_000_000_000_000_001
 
-/** One write for each key; by one writer after another where a layout has less for each. */
+/** One write for each key, by as many writers as the layout needs. */
 export const createWritten = (layout: Layout, keys: number, seed: number): Written => {
   const doc = new Y.Doc()
   useClock(doc, createTime())
   const updates: Uint8Array[] = []
   doc.on('update', (update: Uint8Array) => void updates.push(update))
   createEntries(keys, new Random(seed)).forEach(([key, value], index) => {
-    doc.clientID = FIRST_WRITER + Math.floor(index / layout.writerKeys)
+    doc.clientID = FIRST_WRITER + Math.floor(index / layout.maxKeysPerWriter)
     layout.write(doc, key, value)
   })
   return { doc, updates }
@@ -46,7 +46,7 @@ export interface Summary {
   readonly keys: number
   /** Over state vector and deletes, as gossip compares them. */
   readonly digest: string
-  /** SHA-256 over the map as JSON. */
+  /** SHA-256 of the map as JSON. */
   readonly content: string
 }
 
@@ -59,7 +59,7 @@ export const summaryOf = (doc: Y.Doc): Summary => {
   }
 }
 
-/** One way in which a document can lie in a folder. */
+/** A form in which a document is kept in a folder. */
 export interface Kept {
   readonly name: string
   fill(dir: string, written: Written): Promise<void>

@@ -1,10 +1,10 @@
 /**
- * Runs every workload on every engine and size. Engines take turns within each run (A B C, B C A,
- * ...), so whatever slows the machine for a while slows them alike: neighbours on the same core do
- * so twofold, even by processor time. The ratio to the reference is the median of the ratios within
- * one run. Every answer is checked, those of warming up too.
+ * Runs every workload on every engine and size. Engines take turns within a run (A B C, B C A, …),
+ * so that whatever slows the machine for a while slows all of them: a busy neighbour on the same
+ * core can double even the processor time. A ratio is the median of the ratios within a run. Every
+ * answer is checked, those of the warm-up too.
  *
- * Whoever cannot do a workload, or takes too long, is left out of it, and `leaveOut` is told why.
+ * An engine that lacks a feature or takes too long is left out of a workload, with a reason.
  *
  * ```ts
  * const cells = runMerges({ engines: ENGINES, reference: REFERENCE, keys: [100], seed: 1, runs: 7 })
@@ -12,84 +12,66 @@
  */
 import { Failure } from '../../src/errors.ts'
 import { bytesOf, type Engine } from '../engines/engine.ts'
-import { now } from '../runner/clock.ts'
+import { elapsed, now } from '../runner/clock.ts'
 import { collect } from '../runner/garbage.ts'
-import { medianOf, type Spread, spreadOf } from '../runner/stats.ts'
-import { unique } from '../runner/unique.ts'
+import { medianOf, spreadOf, unique } from '../runner/stats.ts'
 import { Base } from './base.ts'
-import { BUDGET, type Budget } from './budget.ts'
-import type { Scenario, Workload } from './workload.ts'
-import { LEAST_KEYS, WORKLOADS } from './workloads.ts'
+import { MIN_KEYS, type Scenario, WORKLOADS, type Workload } from './workloads.ts'
 
-/** An engine that is not in a row, or in any of a size, and why. */
+/** An engine that was not measured. */
 export interface LeftOut {
-  /** Absent where it is not about a size. */
+  /** Absent if the reason does not depend on the size. */
   readonly keys?: number
   readonly engine: string
-  /** All of them where it is absent. */
+  /** Absent for all workloads. */
   readonly workload?: string
-  /** In words. */
   readonly reason: string
 }
 
+/** Seconds after which an engine is left out, by its clock: the others must not wait for it. */
+export interface Budget {
+  /** Writing the map and encoding it, before anything is measured. */
+  readonly base: number
+  /** One merge with its preparation. */
+  readonly merge: number
+  /** All work at one size. */
+  readonly size: number
+}
+
+/** With 100,000 keys a merge of Yjs takes a second, and all work with our own path a minute. */
+const BUDGET: Budget = { base: 16, merge: 8, size: 90 }
+
 export interface MergeOptions {
   readonly engines: readonly Engine[]
-  /** What ratios refer to; there are none where it is not among the engines. */
+  /** Ratios compare with it; there are none if it is not among the engines. */
   readonly reference: Engine
   readonly keys: readonly number[]
   readonly seed: number
-  /** Samples of each cell, at least; `SLOW_TURNS` where they take long. */
+  /** Minimum samples of each cell; `SLOW_TURNS` of a slow one. */
   readonly runs: number
-  /** Called before each row. */
   readonly progress?: (row: string) => void
   readonly leaveOut?: (left: LeftOut) => void
-  /** Default `BUDGET`. */
   readonly budget?: Budget
 }
 
-export interface Cell {
-  readonly keys: number
-  readonly workload: string
-  readonly engine: string
-  /** Of what one merge receives, as it leaves the process. */
-  readonly bytes: number
-  /** Keys whose write is lost in a merge; null where no writers are concurrent. */
-  readonly lost: number | null
-  /** Microseconds of one merge. */
-  readonly us: Spread
-  /** Times the reference; null where that does not take part. */
-  readonly ratio: number | null
-  readonly samples: number
-  /** Merges in one sample. */
-  readonly merges: number
-}
-
-/** Microseconds that a sample should take. Shorter ones measure the clock and the collector; longer ones the patience. */
+/** Microseconds of a sample. A shorter one measures the clock and the collector; a longer one takes patience. */
 const SAMPLE_US = 2_000
 
-/** Microseconds of warming up: by then V8 has compiled most of what is hot. */
+/** Microseconds of warm-up, after which V8 has compiled most hot code, and its stages at most. */
 const WARM_UP_US = 10_000
+const MAX_WARM_UP_STAGES = 6
 
-/** Stages of warming up at most: those of the cheapest engines cost far more to check than to run. */
-const WARM_UP_STAGES = 6
-
-/** Microseconds that a row may take before it has no more than the runs that were asked for. */
+/** Microseconds after which a row gets no more than the requested runs, and before, up to so many times them. */
 const ROW_US = 80_000
+export const MAX_TURNS = 3
 
-/** Times the runs that were asked for: what a short row gets at most. */
-export const MOST_TURNS = 3
-
-/** Microseconds of a turn that is slow, and what a row has then: minutes would go by for a better median. */
+/** Microseconds of a slow turn, and the turns of a row that has such: more would take minutes. */
 const SLOW_TURN_US = 3_000_000
 export const SLOW_TURNS = 3
 
 type Clock = () => number
 
-const elapsed: Clock = () => performance.now() * 1_000
-
-const clockOf = ({ isElapsed }: Engine): Clock => (isElapsed ? elapsed : now)
-
-/** Microseconds that `merges` merges take, one at least; checked afterwards. */
+/** Microseconds that `merges` merges take, at least 1. The answer is checked. */
 const sample = (scenario: Scenario, merges: number, clock: Clock): number => {
   const stage = scenario.stage(merges)
   collect('minor')
@@ -102,28 +84,28 @@ const sample = (scenario: Scenario, merges: number, clock: Clock): number => {
 }
 
 interface Warm {
-  /** How many merges fill a sample, and how many microseconds that takes about. */
+  /** Merges that fill a sample, and the microseconds they take approximately. */
   readonly merges: number
   readonly expectedUs: number
 }
 
-/** Warms up; undefined where the first merge was over already at `endUs`. */
+/** Warms up. Returns undefined if the first merge ends after `endUs`. */
 const warmUp = (scenario: Scenario, clock: Clock, endUs: number): Warm | undefined => {
   let merges = 1
   let each = 0
   let spent = 0
   const { warmUpUs = WARM_UP_US } = scenario
-  for (let stages = 0; stages < WARM_UP_STAGES && spent < warmUpUs; stages++) {
+  for (let stages = 0; stages < MAX_WARM_UP_STAGES && spent < warmUpUs; stages++) {
     const us = sample(scenario, merges, clock)
     if (stages === 0 && clock() > endUs) return undefined
     spent += us
     each = us / merges
-    merges = Math.min(scenario.most, Math.ceil(SAMPLE_US / each))
+    merges = Math.min(scenario.maxMerges, Math.ceil(SAMPLE_US / each))
   }
   return { merges, expectedUs: merges * each }
 }
 
-/** `run`, whose error then says where it happened. */
+/** Adds `where` to an error of `run`. */
 const named = <T>(where: string, run: () => T): T => {
   try {
     return run()
@@ -144,13 +126,12 @@ interface Candidate {
 interface Entrant extends Warm {
   readonly candidate: Candidate
   readonly scenario: Scenario
-  /** For an error. */
   readonly where: string
-  /** Microseconds of one merge, a number for each run. */
+  /** Microseconds of one merge, for each run. */
   readonly us: number[]
 }
 
-/** What `run` returns; its time is added to the candidate's. */
+/** Runs, and adds the time to the candidate's. */
 const timed = <T>(candidate: Candidate, run: () => T): T => {
   const start = candidate.clock()
   try {
@@ -165,20 +146,19 @@ const seconds = (us: number): string => `${(us / 1e6).toFixed(us < 1e7 ? 1 : 0)}
 const createCandidates = (options: MergeOptions, keys: number): Candidate[] => {
   const { engines, seed, leaveOut, budget = BUDGET } = options
   return engines.flatMap((engine): Candidate[] => {
-    const reason = engine.missing?.()
-    if (reason !== undefined) {
+    const out = (reason: string): [] => {
       leaveOut?.({ keys, engine: engine.name, reason })
       return []
     }
-    const clock = clockOf(engine)
+    const reason = engine.missing?.()
+    if (reason !== undefined) return out(reason)
+    const clock = engine.isElapsed ? elapsed : now
     const start = clock()
     const base = named(`${engine.name}, ${keys} keys`, () => new Base(engine, keys, seed))
     const spentUs = clock() - start
     if (spentUs <= budget.base * 1e6) return [{ base, clock, spentUs }]
     base.free()
-    const slow = `its map took ${seconds(spentUs)} to write, of ${budget.base} s`
-    leaveOut?.({ keys, engine: engine.name, reason: slow })
-    return []
+    return out(`writing its map took ${seconds(spentUs)}, limit ${budget.base} s`)
   })
 }
 
@@ -196,9 +176,8 @@ const enter = (
       leaveOut?.({ keys, engine: name, workload: workload.name, reason })
       return []
     }
-    if (candidate.spentUs > budget.size * 1e6) {
-      return out(`it has taken ${seconds(candidate.spentUs)} at this size, of ${budget.size} s`)
-    }
+    if (candidate.spentUs > budget.size * 1e6)
+      return out(`this size took ${seconds(candidate.spentUs)}, limit ${budget.size} s`)
     const where = `${name}, ${workload.name}, ${keys} keys`
     return timed(candidate, () =>
       named(where, () => {
@@ -208,9 +187,8 @@ const enter = (
         const warm = warmUp(scenario, clock, start + budget.merge * 1e6)
         if (warm) return [{ candidate, scenario, where, ...warm, us: [] }]
         scenario.free?.()
-        return out(
-          `one merge took ${seconds(clock() - start)} with its preparation, of ${budget.merge} s`,
-        )
+        const took = seconds(clock() - start)
+        return out(`one merge with its preparation took ${took}, limit ${budget.merge} s`)
       }),
     )
   })
@@ -222,18 +200,14 @@ const free = (entrants: readonly Entrant[]): void => {
 const turnsOf = (entrants: readonly Entrant[], runs: number): number => {
   const turnUs = entrants.reduce((sum, { expectedUs }) => sum + expectedUs, 0)
   if (turnUs > SLOW_TURN_US) return Math.min(runs, SLOW_TURNS)
-  return Math.min(runs * MOST_TURNS, Math.max(runs, Math.floor(ROW_US / turnUs)))
+  return Math.min(runs * MAX_TURNS, Math.max(runs, Math.floor(ROW_US / turnUs)))
 }
 
-const runRow = (
-  candidates: readonly Candidate[],
-  workload: Workload,
-  options: MergeOptions,
-): Cell[] => {
+const runRow = (candidates: readonly Candidate[], workload: Workload, options: MergeOptions) => {
   const entrants = enter(candidates, workload, options)
   const turns = turnsOf(entrants, options.runs)
   for (let turn = 0; turn < turns; turn++) {
-    // Another one begins each time: else the collector, which has a rhythm too, would meet the same one.
+    // Another engine begins each time: else the rhythm of the collector would always hit the same one.
     const first = turn % entrants.length
     collect('major')
     for (const entrant of [...entrants.slice(first), ...entrants.slice(0, first)]) {
@@ -248,14 +222,20 @@ const runRow = (
     keys: candidate.base.entries.length,
     workload: workload.name,
     engine: candidate.base.engine.name,
+    // Of what one merge receives.
     bytes: scenario.messages.reduce((sum, message) => sum + bytesOf(message), 0),
+    // Keys whose write is lost in a merge; null unless writers are concurrent.
     lost: scenario.lost ?? null,
+    // Microseconds of one merge, and times the reference; null if that does not take part.
     us: spreadOf(us),
     ratio: compared ? medianOf(us.map((time, run) => time / compared.us[run]!)) : null,
     samples: us.length,
+    // In one sample.
     merges,
   }))
 }
+
+export type Cell = ReturnType<typeof runRow>[number]
 
 const runSize = (options: MergeOptions, keys: number): Cell[] => {
   const candidates = createCandidates(options, keys)
@@ -267,22 +247,20 @@ const runSize = (options: MergeOptions, keys: number): Cell[] => {
   return cells
 }
 
-/** What other processes do, V8 here does not compile. */
+/** Engines share code, which V8 compiles anew as each brings its own types: before anything is timed. */
 const warmUpAll = ({ leaveOut: _, ...options }: MergeOptions): void => {
   const engines = options.engines.filter(({ isElapsed }) => !isElapsed)
-  const candidates = createCandidates({ ...options, engines }, LEAST_KEYS)
+  const candidates = createCandidates({ ...options, engines }, MIN_KEYS)
   for (const workload of WORKLOADS) free(enter(candidates, workload, options))
   for (const { base } of candidates) base.free()
 }
 
-/** All cells: by size, then workload, then engine. Throws a Failure when an answer is wrong. */
+/** All cells by size, workload and engine. Throws a Failure (internal) for a wrong answer. */
 export const runMerges = (options: MergeOptions): Cell[] => {
-  const { keys, progress } = options
-  // The engines share code, which V8 compiles anew as each brings its own types: before anything is timed.
-  progress?.('warming up')
+  options.progress?.('warming up')
   warmUpAll(options)
-  // The largest first: it warms up the code best for the small ones, where compiling would show.
-  const sizes = unique(keys).sort((a, b) => b - a)
+  // The largest first: it warms up the code for the small ones, where compiling would show.
+  const sizes = unique(options.keys).sort((a, b) => b - a)
   return sizes
     .map((size) => runSize(options, size))
     .reverse()

@@ -1,7 +1,7 @@
 /**
- * What is left of keys that are overwritten all day: bytes and structs of the document, beside
- * what is alive, after each key was overwritten once, ten times and so on. The keys come at
- * random; several writers write without knowing of each other and exchange now and then.
+ * What remains of keys that are overwritten all day: bytes and structs of the document, compared
+ * with its live content, after each key was overwritten once, ten times and so on. Keys are random;
+ * several writers write concurrently and exchange now and then.
  *
  * ```ts
  * const rows = await runOverwrites({ layouts: [hot], writers: [5], keys: 100, times: [1, 10], seed: 1 })
@@ -11,23 +11,22 @@
 import * as Y from 'yjs'
 import { DEFAULT_MAP, readEntries } from '../../src/maps/index.ts'
 import { Random } from '../../test/helpers/random.ts'
-import type { Entry } from '../engines/engine.ts'
+import type { Entries, Entry } from '../engines/engine.ts'
 import { type Layout, readMap, type Write } from '../engines/layouts.ts'
 import { now } from '../runner/clock.ts'
 import { collect } from '../runner/garbage.ts'
-import { checkAnswer } from './check.ts'
-import { createEntries, overwrite } from './entries.ts'
-import { Winners } from './winners.ts'
+import { sumOf } from '../runner/stats.ts'
+import { checkAnswer } from './answer.ts'
+import { createEntries, overwrite } from './base.ts'
 import { Writers } from './writers.ts'
 
 export interface OverwriteOptions {
   readonly layouts: readonly Layout[]
   readonly writers: readonly number[]
   readonly keys: number
-  /** Overwrites of a key, on average, at which there is a row; ascending. */
+  /** Average overwrites of a key, ascending: a row for each. */
   readonly times: readonly number[]
   readonly seed: number
-  /** Called before each document that is written. */
   readonly progress?: (row: string) => void
 }
 
@@ -36,7 +35,7 @@ export interface Overwrites {
   readonly writers: number
   readonly keys: number
   readonly times: number
-  /** Of the whole document as one update, in V1. */
+  /** Of the whole document as one V1 update. */
   readonly bytes: number
   readonly structs: number
   /** Of the map as JSON. */
@@ -45,74 +44,57 @@ export interface Overwrites {
   readonly byteRatio: number
   /** `structs` to `keys`. */
   readonly structRatio: number
-  /** Microseconds of one write, on average of those since the row before. */
+  /** Average microseconds of a write since the row before. */
   readonly writeUs: number
-  /** Microseconds that exchanging took all writers together, for each write; null for one alone. */
+  /** Microseconds of exchange for each write, all writers together; null for one writer. */
   readonly exchangeUs: number | null
 }
 
-/** The keys that are overwritten, and by how many writers at a time. */
 export const KEYS = 100
 export const WRITERS: readonly number[] = [1, 5]
 
-/** Overwrites of a key between two exchanges, on average: most keys then have rivals. */
+/** Average overwrites of a key between two exchanges: most keys then have concurrent writes. */
 const EXCHANGE_AFTER = 10
 
-const countStructs = (doc: Y.Doc): number => {
-  let count = 0
-  for (const structs of doc.store.clients.values()) count += structs.length
-  return count
-}
-
-/** Throws a Failure (internal) where a replica, or one made of its bytes, has another map than it must. */
-const check = (docs: readonly Y.Doc[], bytes: Uint8Array, expected: Winners, where: string) => {
-  docs.forEach((doc, index) => {
-    checkAnswer(readMap(doc), expected.values, `${where}, writer ${index + 1}`)
-  })
+/** Throws a Failure (internal) if a replica, or a copy made of its bytes, has a wrong map. */
+const check = (docs: readonly Y.Doc[], bytes: Uint8Array, expected: Entries, where: string) => {
+  for (const [index, doc] of docs.entries())
+    checkAnswer(readMap(doc), expected, `${where}, writer ${index + 1}`)
   const copy = new Y.Doc()
   Y.applyUpdate(copy, bytes)
-  checkAnswer(readMap(copy), expected.values, `${where}, read from its bytes`)
+  checkAnswer(readMap(copy), expected, `${where}, read from its bytes`)
   copy.destroy()
 }
 
-/** What is left in a document that takes so many bytes. */
 const remainsOf = (doc: Y.Doc, bytes: number, keys: number) => {
-  const structs = countStructs(doc)
+  const structs = sumOf([...doc.store.clients.values()].map(({ length }) => length))
   const liveBytes = Buffer.byteLength(JSON.stringify(readEntries(doc, DEFAULT_MAP)))
   return { bytes, structs, liveBytes, byteRatio: bytes / liveBytes, structRatio: structs / keys }
 }
 
-interface Task extends Pick<OverwriteOptions, 'keys' | 'times' | 'seed'> {
-  readonly layout: Layout
-  readonly writers: number
-}
+type Task = Pick<OverwriteOptions, 'keys' | 'times' | 'seed'>
 
 /** A row for each of `times`. */
-const measure = async ({
-  layout,
-  writers: count,
-  keys,
-  times,
-  seed,
-}: Task): Promise<Overwrites[]> => {
+const measure = async (
+  layout: Layout,
+  count: number,
+  { keys, times, seed }: Task,
+): Promise<Overwrites[]> => {
   const random = new Random(seed)
-  const writers = new Writers(count)
-  const { docs } = writers
-  const expected = new Winners(layout)
+  const writers = new Writers(count, layout)
   const entries = createEntries(keys, random)
   const createWrite = (): Write => {
     const [[key, value]] = overwrite(entries, 1, random) as [Entry]
     return { writer: random.int(0, count - 1), key, value }
   }
-  /** Microseconds of the writes, and of the exchange behind them. */
+  /** Microseconds of the writes, and of the exchange after them. */
   const play = async (writes: readonly Write[]): Promise<[writing: number, exchanging: number]> => {
     const start = now()
-    for (const { writer, key, value } of writes) layout.write(docs[writer]!, key, value)
+    for (const write of writes) writers.write(write)
     const written = now()
     await writers.exchange()
     const end = now()
-    for (const write of writes) expected.note(write)
-    expected.exchanged()
+    writers.note(writes)
     return [written - start, end - written]
   }
 
@@ -132,14 +114,16 @@ const measure = async ({
       done += length
     }
     await writers.settle()
-    const bytes = Y.encodeStateAsUpdate(docs[0]!)
-    check(docs, bytes, expected, `${layout.name}, ${count} writers, ${time} overwrites a key`)
+    const [doc] = writers.docs as [Y.Doc]
+    const bytes = Y.encodeStateAsUpdate(doc)
+    const where = `${layout.name}, ${count} writers, ${time} overwrites a key`
+    check(writers.docs, bytes, writers.expected, where)
     rows.push({
       layout: layout.name,
       writers: count,
       keys,
       times: time,
-      ...remainsOf(docs[0]!, bytes.length, keys),
+      ...remainsOf(doc, bytes.length, keys),
       writeUs: writeUs / (done - before),
       exchangeUs: count > 1 ? exchangeUs / (done - before) : null,
     })
@@ -147,19 +131,21 @@ const measure = async ({
   return rows
 }
 
-/** Microseconds of a write mean little before V8 has compiled it. */
-const WARM_UP = { writers: 2, times: [10] }
+/** Before V8 has compiled it, the time of a write means little. */
+const WARM_UP_WRITERS = 2
+const WARM_UP_TIMES = [10]
 
-/** By writers, then layout, then how often. Throws a Failure (internal) where an answer is wrong. */
+/** By writers, layout and times. Throws a Failure (internal) for a wrong answer. */
 export const runOverwrites = async (options: OverwriteOptions): Promise<Overwrites[]> => {
-  const { layouts, writers, keys, times, seed, progress } = options
+  const { layouts, writers, progress } = options
   progress?.('overwrites, warming up')
-  for (const layout of layouts) await measure({ layout, keys, seed, ...WARM_UP })
+  for (const layout of layouts)
+    await measure(layout, WARM_UP_WRITERS, { ...options, times: WARM_UP_TIMES })
   const rows: Overwrites[] = []
   for (const count of writers) {
     for (const layout of layouts) {
       progress?.(`overwrites, ${layout.name}, ${count} writers`)
-      rows.push(...(await measure({ layout, writers: count, keys, times, seed })))
+      rows.push(...(await measure(layout, count, options)))
     }
   }
   return rows

@@ -1,15 +1,15 @@
 /**
- * What a start costs with a document of many keys on disk: as a log of single updates, which is
- * the worst there can be, and as a compacted state. Each start is a process of its own (see
- * `restart-child.ts`), and they take turns. What they have then is compared with what was written.
+ * The cost of a start with a document of many keys on disk: as a log of single updates, which is the
+ * worst case, and as a compacted state. Each start is a process of its own (`restart-process.ts`),
+ * and the forms take turns. The result is compared with what was written.
+ *
+ * The files come from the system's cache, since they were just written. The start of node itself is
+ * not included.
  *
  * ```ts
  * const rows = await runRestarts({ layouts: LAYOUTS, kept: KEPT, keys: 100_000, runs: 3, seed: 1, dir })
  * rows[0]      // { kept: 'log of single updates', diskBytes: 1.2e7, ms: { median: 900, … }, … }
  * ```
- *
- * The files come from the system's cache, since they were written just before. The time for node
- * itself to start is not in it.
  */
 import { mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -17,11 +17,11 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Failure } from '../../src/errors.ts'
 import type { Layout } from '../engines/layouts.ts'
 import { withFolder } from '../runner/folder.ts'
-import { medianOf, type Spread, spreadOf } from '../runner/stats.ts'
-import { wrongAnswer } from './check.ts'
+import { medianOf, spreadOf, sumOf } from '../runner/stats.ts'
+import { wrongAnswer } from './answer.ts'
 import { runChild } from './child.ts'
 import { createWritten, type Kept, type Summary, summaryOf } from './kept.ts'
-import type { Restart } from './restart-child.ts'
+import type { Restart } from './restart-process.ts'
 
 export interface RestartOptions {
   readonly layouts: readonly Layout[]
@@ -30,28 +30,9 @@ export interface RestartOptions {
   /** Starts of each. */
   readonly runs: number
   readonly seed: number
-  /** Where folders are made, and removed again. */
+  /** An existing folder for temporary ones. */
   readonly dir: string
   readonly progress?: (row: string) => void
-}
-
-export interface Restarts {
-  readonly layout: string
-  readonly kept: string
-  readonly keys: number
-  /** Of all files in the folder. */
-  readonly diskBytes: number
-  /** Elapsed milliseconds from an empty document to the first entry that was read. */
-  readonly ms: Spread
-  /** Milliseconds of processor time of the same. */
-  readonly cpuMs: Spread
-  /** Medians of the three parts of `ms`. */
-  readonly loadMs: number
-  readonly restoreMs: number
-  readonly readMs: number
-  /** Bytes of memory: the document, and the whole process at most. Medians. */
-  readonly heapBytes: number
-  readonly peakBytes: number
 }
 
 interface Folder {
@@ -64,27 +45,22 @@ interface Folder {
 
 const sizeOf = async (dir: string): Promise<number> => {
   const names = await readdir(dir)
-  const sizes = await Promise.all(names.map(async (name) => (await stat(join(dir, name))).size))
-  return sizes.reduce((sum, size) => sum + size, 0)
+  return sumOf(await Promise.all(names.map(async (name) => (await stat(join(dir, name))).size)))
 }
 
 const wrong = (where: string, what: string): Failure =>
   wrongAnswer(`start-up, ${where}`, what, 'store')
 
-/** Throws a Failure (internal) where the start brought something else than what was written. */
-const check = ({ layout, kept, expected }: Folder, { problems, summary }: Restart): void => {
+/** Throws a Failure (internal) unless the start brought back what was written. */
+const restart = async ({ layout, kept, dir, expected, starts }: Folder): Promise<void> => {
   const where = `${layout.name}, ${kept.name}`
+  const failure = `start-up, ${where}: the process that starts failed`
+  const start = await runChild<Restart>('restart-process.ts', [dir], failure)
+  const { problems, summary } = start
   if (problems.length > 0) throw wrong(where, problems[0]!)
-  if (isDeepStrictEqual(summary, expected)) return
-  throw wrong(where, `${JSON.stringify(summary)}, not ${JSON.stringify(expected)}`)
-}
-
-const restart = async (folder: Folder): Promise<void> => {
-  const { layout, kept, dir } = folder
-  const failure = `start-up, ${layout.name}, ${kept.name}: the process that starts has failed`
-  const start = await runChild<Restart>('restart-child.ts', [dir], failure)
-  check(folder, start)
-  folder.starts.push(start)
+  if (!isDeepStrictEqual(summary, expected))
+    throw wrong(where, `${JSON.stringify(summary)}, not ${JSON.stringify(expected)}`)
+  starts.push(start)
 }
 
 const fillFolders = async (dir: string, options: RestartOptions): Promise<Folder[]> => {
@@ -106,24 +82,27 @@ const fillFolders = async (dir: string, options: RestartOptions): Promise<Folder
   return folders
 }
 
-const rowOf = async ({ layout, kept, dir, expected, starts }: Folder): Promise<Restarts> => {
-  const all = (pick: (start: Restart) => number): number[] => starts.map(pick)
+const rowOf = async ({ layout, kept, dir, expected, starts }: Folder) => {
+  const median = (of: (start: Restart) => number): number => medianOf(starts.map(of))
   return {
     layout: layout.name,
     kept: kept.name,
     keys: expected.keys,
     diskBytes: await sizeOf(dir),
-    ms: spreadOf(all(({ loadMs, restoreMs, readMs }) => loadMs + restoreMs + readMs)),
-    cpuMs: spreadOf(all(({ cpuMs }) => cpuMs)),
-    loadMs: medianOf(all(({ loadMs }) => loadMs)),
-    restoreMs: medianOf(all(({ restoreMs }) => restoreMs)),
-    readMs: medianOf(all(({ readMs }) => readMs)),
-    heapBytes: medianOf(all(({ heapBytes }) => heapBytes)),
-    peakBytes: medianOf(all(({ peakBytes }) => peakBytes)),
+    // Elapsed milliseconds from an empty document to the first entry read; of processor time.
+    ms: spreadOf(starts.map(({ loadMs, restoreMs, readMs }) => loadMs + restoreMs + readMs)),
+    cpuMs: spreadOf(starts.map(({ cpuMs }) => cpuMs)),
+    loadMs: median(({ loadMs }) => loadMs),
+    restoreMs: median(({ restoreMs }) => restoreMs),
+    readMs: median(({ readMs }) => readMs),
+    heapBytes: median(({ heapBytes }) => heapBytes),
+    peakBytes: median(({ peakBytes }) => peakBytes),
   }
 }
 
-/** A row for each layout and each way to keep it. */
+export type Restarts = Awaited<ReturnType<typeof rowOf>>
+
+/** A row for each layout and form. */
 export const runRestarts = (options: RestartOptions): Promise<Restarts[]> =>
   withFolder(options.dir, async (dir) => {
     const folders = await fillFolders(dir, options)

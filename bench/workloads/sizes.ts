@@ -1,38 +1,29 @@
-/**
- * How much of everything a run does: enough for figures that can be told to others, or, for a
- * quick one, just enough to see that all answers are right.
- *
- * ```ts
- * const { keys, overwrites } = QUICK
- * ```
- */
+/** How much of everything a run does. */
 
 export interface Sizes {
-  /** Keys of the maps that are merged. */
+  /** Keys of the merged maps. */
   readonly keys: readonly number[]
-  /** Samples of each cell of the merges, and of each restart. */
+  /** Minimum samples of each merge and each start. */
   readonly runs: number
-  /** N of B3.1 to B3.3. */
+  /** N of B3.1 to B3.3, and samples of each. */
   readonly b3N: number
-  /** Samples of each of them, for those who are not too slow. */
   readonly b3Runs: number
-  /** Keys of the maps whose memory is measured. */
   readonly heapKeys: readonly number[]
-  /** Times that each of 100 keys is overwritten, on average, ascending. */
+  /** Average overwrites of each key, ascending. */
   readonly overwrites: readonly number[]
-  /** Keys of the document that is started with, at least. */
+  /** Minimum keys of the document that is started with. */
   readonly startUpKeys: number
-  /** Who write at once. */
+  /** Concurrent writers of commits. */
   readonly writers: readonly number[]
-  /** Milliseconds for which they write. Longer: figures that hang less on the disk's mood. */
+  /** Milliseconds for which they write. Longer: steadier figures on a busy disk. */
   readonly commitMs: number
 }
 
-/** Some 20 to 30 minutes on two cores, half of it for 100,000 keys. */
+/** Figures to publish: 20 to 30 minutes on two cores, half of that for 100,000 keys. */
 export const FULL: Sizes = {
   keys: [100, 1_000, 10_000, 100_000],
   runs: 5,
-  // What the author of B3 takes: his figures can be laid beside ours.
+  // The author's own N, so that his published figures can be compared with ours.
   b3N: 6_000,
   b3Runs: 3,
   heapKeys: [100, 1_000, 10_000],
@@ -42,7 +33,7 @@ export const FULL: Sizes = {
   commitMs: 1_000,
 }
 
-/** A minute and a half on two cores. */
+/** Enough to check that all answers are right: a minute and a half on two cores. */
 export const QUICK: Sizes = {
   keys: [100, 1_000],
   runs: 2,

@@ -1,17 +1,9 @@
-/**
- * The time of day as the writers of the bench see it: the same in each run, so that stamps, and
- * with them bytes, are the same too. All clocks agree; no two stamps are taken in one millisecond.
- *
- * ```ts
- * const time = createTime()
- * useClock(doc, time)
- * ```
- */
+/** The clock of the bench's writers: the same in every run, and so are the stamps and their bytes. */
 
 /** Unix milliseconds, in 2027. */
 const START = 1_800_000_000_000
 
-/** Unix milliseconds; a call moves it on by one. */
+/** Unix milliseconds; each call advances it by one, so no two stamps are equal. */
 export const createTime = (): (() => number) => {
   let time = START
   return () => ++time

@@ -1,40 +1,79 @@
 /**
- * The workloads: what one replica writes, or receives from another. Each makes its messages and
- * receivers ahead, so that only that is timed, and knows the map that must come out.
+ * The workloads of merging. Each prepares its messages and receivers, so that only the merge is
+ * timed, and knows the map that must come out.
  *
  * ```ts
- * const base = new Base(engine, 100, 1)
- * const scenario = WORKLOADS[0].prepare(base)
+ * const scenario = WORKLOADS[0].prepare(new Base(engine, 100, 1))
  * const stage = scenario.stage(3)
- * stage.run()       // three times
- * stage.check()     // throws where the map is wrong
+ * stage.run()       // three merges
+ * stage.check()     // throws if the map is wrong
  * ```
  */
 import {
   bytesOf,
   type EngineReplica,
+  type Entries,
   freeAll,
   type Message,
-  type Value,
 } from '../engines/engine.ts'
+import { checkAnswer } from './answer.ts'
 import type { Base } from './base.ts'
-import { checkAnswer } from './check.ts'
-import { concurrent } from './concurrent.ts'
-import { freshStage, MOST_FRESH } from './fresh.ts'
-import type { Scenario, Workload } from './workload.ts'
+import { CONCURRENT, checkConcurrent, writeConcurrently } from './concurrent.ts'
 
-/** Different messages to one receiver. */
-const MOST_CHANGES = 200
-/** The same message to one receiver. */
-const MOST_REPEATS = 500
+/** Prepared merges that are timed together. */
+export interface Stage {
+  run(): void
+  /** Throws a Failure (internal) if a receiver has a wrong map. */
+  check(): void
+  free?(): void
+}
+
+export interface Scenario {
+  /** What the first merge receives: the bytes of the cell. */
+  readonly messages: readonly Message[]
+  /** Merges that one stage may hold: preparing them takes time and memory. */
+  readonly maxMerges: number
+  /** Keys whose write is lost in each merge, if writers are concurrent. */
+  readonly lost?: number
+  /** Microseconds of warm-up, if not the usual. */
+  readonly warmUpUs?: number
+  stage(merges: number): Stage
+  /** Frees what its stages share. */
+  free?(): void
+}
+
+export interface Workload {
+  readonly name: string
+  /** A text says why the engine cannot take part. */
+  prepare(base: Base): Scenario | string
+}
+
+/** Merges of a stage by what they need: a new replica each, different messages, or the same message. */
+const MAX_FRESH = 10
+const MAX_CHANGES = 200
+const MAX_REPEATS = 500
 
 const checker = ({ engine, entries }: Base, name: string) => {
   const where = `${engine.name}, ${name}, ${entries.length} keys`
-  return (map: ReadonlyMap<string, Value>, expected: ReadonlyMap<string, Value>) =>
-    checkAnswer(map, expected, where)
+  return (map: Entries, expected: Entries) => checkAnswer(map, expected, where)
 }
 
-/** A new replica for each merge, of which `merge` makes one with the whole map. */
+/** Each merge has a replica of its own: no merge may help the next one. */
+const freshStage = (
+  replicas: readonly EngineReplica[],
+  merge: (replica: EngineReplica) => unknown,
+  check: (map: Entries) => void,
+): Stage => ({
+  run: () => {
+    for (const replica of replicas) merge(replica)
+  },
+  check: () => {
+    for (const replica of replicas) check(replica.read())
+  },
+  free: () => freeAll(replicas),
+})
+
+/** `merge` leaves each new replica with the whole map. */
 const fresh = (
   name: string,
   create: (base: Base) => EngineReplica,
@@ -46,20 +85,18 @@ const fresh = (
     const expected = new Map(base.entries)
     return {
       messages: [base.whole],
-      most: MOST_FRESH,
-      stage(merges) {
-        const replicas = Array.from({ length: merges }, () => create(base))
-        return freshStage(
-          replicas,
+      maxMerges: MAX_FRESH,
+      stage: (merges) =>
+        freshStage(
+          Array.from({ length: merges }, () => create(base)),
           (replica) => merge(base, replica),
           (map) => check(map, expected),
-        )
-      },
+        ),
     }
   },
 })
 
-/** The whole state to a receiver that has got `before`. */
+/** The whole state, to a receiver that received `before`. */
 const wholeTo = (name: string, before: (base: Base) => Message[]): Workload =>
   fresh(
     name,
@@ -67,7 +104,7 @@ const wholeTo = (name: string, before: (base: Base) => Message[]): Workload =>
     ({ whole }, replica) => replica.receive(whole),
   )
 
-/** A message that says nothing new, to one receiver that has merged the whole state. */
+/** A message without news, to a receiver with the whole state. */
 const nothingNew = (
   name: string,
   messageOf: (base: Base) => Message,
@@ -81,7 +118,7 @@ const nothingNew = (
     const receiver = base.synced
     return {
       messages: [message],
-      most: MOST_REPEATS,
+      maxMerges: MAX_REPEATS,
       stage: (merges) => ({
         run: () => {
           for (let i = 0; i < merges; i++) {
@@ -99,21 +136,19 @@ const receiveAll = (receiver: EngineReplica, messages: readonly Message[]) => ()
   for (const message of messages) receiver.receive(message)
 }
 
-/**
- * Messages of `keys` overwritten keys each, from a peer that has the same state; `each` of them are
- * one merge.
- */
+/** Messages of `keys` overwritten keys, from a peer with the same state; `each` of them are one merge. */
 const createChanges = (
   base: Base,
   name: string,
   keys: number,
-  { each, most }: { readonly each: number; readonly most: number },
+  each: number,
+  maxMerges: number,
 ): Scenario => {
   const check = checker(base, name)
   const { first, peer, receiver, change, expected } = base.createPair(keys)
   return {
     messages: [first],
-    most,
+    maxMerges,
     stage: (merges) => ({
       run: receiveAll(receiver, Array.from({ length: each * merges }, change)),
       check: () => check(receiver.read(), expected),
@@ -124,67 +159,66 @@ const createChanges = (
 
 const changesOf = (keys: number): Workload => {
   const name = `delta of ${keys} ${keys === 1 ? 'key' : 'keys'}`
-  return {
-    name,
-    prepare: (base) => createChanges(base, name, keys, { each: 1, most: MOST_CHANGES }),
-  }
+  return { name, prepare: (base) => createChanges(base, name, keys, 1, MAX_CHANGES) }
 }
 
-/** Messages of one merge in the stream of changes: enough for the engine to be at its usual speed; a slow one takes seconds. */
+/** Messages of one merge of the stream. More: a slow engine takes seconds. */
 const STREAM = 200
 
-/** Microseconds: what is asked is the pace that lasts, and V8 needs a thousand messages to get there. */
+/** Microseconds: the sustained pace is measured, which V8 reaches after a thousand messages. */
 const STREAM_WARM_UP_US = 200_000
 
-/** Bytes. Who tells its whole state for each key would fill the memory with messages. */
-const LONGEST_CHANGE = 4_096
+/** Bytes. The whole state for each key would fill the memory with messages. */
+const MAX_CHANGE_BYTES = 4_096
 
-/** One changed key after another, each in a message of its own, to one receiver. */
+/** One changed key after another, each in its own message, to one receiver. */
 const stream: Workload = {
   name: `${STREAM} deltas of 1 key`,
   prepare(base) {
-    const scenario = createChanges(base, this.name, 1, { each: STREAM, most: 1 })
-    if (scenario.messages.every((message) => bytesOf(message) <= LONGEST_CHANGE))
+    const scenario = createChanges(base, this.name, 1, STREAM, 1)
+    if (scenario.messages.every((message) => bytesOf(message) <= MAX_CHANGE_BYTES))
       return { ...scenario, warmUpUs: STREAM_WARM_UP_US }
     scenario.free?.()
-    return 'it tells its whole state for each key'
+    return 'it sends its whole state for each key'
   },
 }
 
-/** Messages of `keys` deleted keys each. Before the next stage they are written again. */
+/** Messages of `keys` deleted keys. The next stage first writes them again. */
 const deletesOf = (keys: number): Workload => {
   const name = `delete of ${keys} keys`
   return {
     name,
     prepare(base) {
-      const probe = base.create()
-      probe.free?.()
-      if (!probe.delete) return 'it knows no deletes'
-      const check = checker(base, name)
       const { entries } = base
       const { peer, receiver } = base.createPeers()
+      const free = () => freeAll([peer, receiver])
+      if (!peer.delete) {
+        free()
+        return 'it has no deletes'
+      }
+      const check = checker(base, name)
       const expected = new Map(entries)
-      let gone = 0
+      let deleted = 0
       const change = (): Message => {
-        const taken = entries.slice(gone, gone + keys).map(([key]) => key)
-        gone += keys
+        const taken = entries.slice(deleted, deleted + keys).map(([key]) => key)
+        deleted += keys
         for (const key of taken) expected.delete(key)
         peer.delete!(taken)
         return peer.takeChanges()
       }
       const restore = () => {
-        if (gone === 0) return
-        const back = entries.slice(0, gone)
+        if (deleted === 0) return
+        const back = entries.slice(0, deleted)
         peer.set(back)
         receiver.receive(peer.takeChanges())
         for (const [key, value] of back) expected.set(key, value)
-        gone = 0
+        deleted = 0
       }
       const first = change()
       receiver.receive(first)
       return {
         messages: [first],
-        most: Math.min(MOST_CHANGES, Math.floor(entries.length / keys)),
+        maxMerges: Math.min(MAX_CHANGES, Math.floor(entries.length / keys)),
         stage(merges) {
           restore()
           return {
@@ -192,16 +226,39 @@ const deletesOf = (keys: number): Workload => {
             check: () => check(receiver.read(), expected),
           }
         },
-        free: () => freeAll([peer, receiver]),
+        free,
       }
     },
   }
 }
 
-/** Keys of one delta. A map needs as many. */
+/** One replica merges the messages of concurrent writers. */
+const concurrent: Workload = {
+  name: CONCURRENT,
+  prepare(base) {
+    const { engine, entries } = base
+    if (engine.isElapsed) return 'several processes for each message: a minute a row'
+    const where = `${engine.name}, ${CONCURRENT}, ${entries.length} keys`
+    const written = writeConcurrently(base)
+    const { merged, lost } = checkConcurrent(base, written, where)
+    return {
+      messages: written.messages,
+      maxMerges: MAX_FRESH,
+      lost,
+      stage: (merges) =>
+        freshStage(
+          Array.from({ length: merges }, () => base.create()),
+          (replica) => receiveAll(replica, written.messages)(),
+          (map) => checkAnswer(map, merged, where),
+        ),
+    }
+  },
+}
+
+/** Keys of one delta. A map needs at least as many. */
 const DELTAS = [1, 10, 100]
 
-export const LEAST_KEYS: number = Math.max(...DELTAS)
+export const MIN_KEYS: number = Math.max(...DELTAS)
 
 export const WORKLOADS: readonly Workload[] = [
   fresh(
@@ -211,9 +268,9 @@ export const WORKLOADS: readonly Workload[] = [
   ),
   wholeTo('whole into empty', () => []),
   wholeTo('whole into stale', ({ old }) => [old]),
-  // As if its keys had come by other messages: this very one is not known yet.
+  // As if its keys had come in other messages: this message itself is not yet known.
   nothingNew('whole into equal', ({ whole }) => whole, true),
-  // What an engine puts off until its map is read is in it.
+  // Includes what an engine defers until its map is read.
   fresh(
     'loading, and reading it all',
     (base) => base.create(),
@@ -227,6 +284,6 @@ export const WORKLOADS: readonly Workload[] = [
   deletesOf(10),
   concurrent,
   nothingNew('same whole again', ({ whole }) => whole),
-  // Who has no digest can only send the whole state again.
+  // An engine without a digest has to send the whole state again.
   nothingNew('nothing new, shortest', ({ whole, digest }) => digest ?? whole),
 ]

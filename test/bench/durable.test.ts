@@ -1,6 +1,6 @@
 /**
- * The bench of what an agent keeps: overwrites, start-up and commits. Figures that are the same
- * everywhere are looked at; a layout or a store that gives a wrong answer ends the run.
+ * The bench of stored documents: overwrites, start-up and commits. Figures that do not depend on the
+ * machine are checked, and a wrong answer of a layout or a store ends the run.
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
@@ -23,11 +23,11 @@ const test = suite('bench: durable')
 const overwrites = (layouts: readonly Layout[], writers: readonly number[] = [1, 3]) =>
   runOverwrites({ layouts, writers, keys: 20, times: [1, 5, 30], seed: 1 })
 
-/** Rows without times. */
+/** The rows without their times. */
 const countsOf = (rows: Awaited<ReturnType<typeof overwrites>>) =>
   rows.map(({ writeUs: _, exchangeUs: __, ...counts }) => counts)
 
-test('overwrites: all rows; the hot layout does not grow, the plain one does', async () => {
+test('overwrites: the plain layout grows, the hot one does not', async () => {
   const rows = await overwrites(LAYOUTS)
   assert.equal(
     rows.map(({ writers, layout, times }) => `${writers} ${layout} ${times}`),
@@ -55,20 +55,23 @@ const layouts: Record<string, [Layout, RegExp]> = {
     },
     /internal wrong answer: hot, .*: "task:00003" is missing/,
   ],
-  'brings back what was overwritten': [
+  'restores what was overwritten': [
     {
       ...plain,
       write: (doc, key, value) => doc.getMap('state').has(key) || plain.write(doc, key, value),
     },
     /wrong answer: plain, 2 writers, .*"task:/,
   ],
-  'has another winner than it says': [
+  'has another winner than it declares': [
     { ...plain, laterWins: hot.laterWins },
     /wrong answer: plain/,
   ],
-  'has another winner still': [{ ...hot, laterWins: plain.laterWins }, /wrong answer: hot/],
+  'declares another winner than it has': [
+    { ...hot, laterWins: plain.laterWins },
+    /wrong answer: hot/,
+  ],
   'writes nothing': [{ ...hot, write: () => undefined }, /wrong answer: hot, .*is missing/],
-  'deletes now and then': [
+  'deletes sometimes': [
     {
       ...hot,
       write: (doc, key, value) => {
@@ -89,7 +92,7 @@ for (const [name, [layout, message]] of Object.entries(layouts)) {
 const restarts = (kept: readonly Kept[], layouts = LAYOUTS, dir = tmpdir()) =>
   runRestarts({ layouts, kept, keys: 150, runs: 1, seed: 1, dir })
 
-test('start-up: all rows, with bytes on disk, memory and times', async () => {
+test('start-up: every row has bytes on disk, memory and times', async () => {
   const rows = await restarts(KEPT)
   assert.equal(
     rows.map(({ layout, kept, keys }) => `${layout}, ${kept}, ${keys}`),
@@ -101,12 +104,13 @@ test('start-up: all rows, with bytes on disk, memory and times', async () => {
       assert.ok(figure > 0, JSON.stringify(row))
     }
     assert.ok(peakBytes > heapBytes)
-    if (index % 2 === 1) assert.ok(diskBytes < rows[index - 1]!.diskBytes, 'a state is shorter')
+    if (index % 2 === 1)
+      assert.ok(diskBytes < rows[index - 1]!.diskBytes, 'a compacted state is shorter')
   }
 })
 
-test('start-up: a layout for few keys of a writer has more writers', async () => {
-  const layout = { ...hot, writerKeys: 40 }
+test('start-up: a layout with few keys for each writer has more writers', async () => {
+  const layout = { ...hot, maxKeysPerWriter: 40 }
   const { doc, updates } = createWritten(layout, 150, 1)
   assert.is(doc.store.clients.size, 4)
   assert.is(updates.length, 150)
@@ -130,11 +134,11 @@ const kepts: Record<string, [Kept, RegExp]> = {
     { ...state, fill: (dir) => state.fill(dir, createWritten(plain, 150, 2)) },
     /wrong answer: start-up, plain, compacted state: \{"keys":150,/,
   ],
-  'is no folder any more': [
+  'is not a folder': [
     { ...log, fill: (dir) => rm(dir, { recursive: true }).then(() => writeFile(dir, '')) },
-    /start-up, plain, log of single updates: the process that starts has failed/,
+    /start-up, plain, log of single updates: the process that starts failed/,
   ],
-  'has stored nonsense': [
+  'holds an invalid update': [
     { ...log, fill: (dir, { doc }) => log.fill(dir, { doc, updates: [Uint8Array.of(9, 9)] }) },
     /wrong answer: start-up, plain, .*update 0 of the store is no update/,
   ],
@@ -149,7 +153,7 @@ for (const [name, [kept, message]] of Object.entries(kepts)) {
   })
 }
 
-test('start-up: the summary tells documents apart that have the same clocks', () => {
+test('start-up: the summary distinguishes documents with the same clocks', () => {
   const [a, b] = [1, 2].map((seed) => summaryOf(createWritten(plain, 100, seed).doc))
   assert.is(a!.digest, b!.digest)
   assert.is.not(a!.content, b!.content)
@@ -158,7 +162,7 @@ test('start-up: the summary tells documents apart that have the same clocks', ()
 const commits = (open: typeof openLog, writers: readonly number[]) =>
   runCommits({ open, writers, ms: 20, seed: 1, dir: tmpdir() })
 
-test('commits: one writer has a flush for each write, many share one', async () => {
+test('commits: one writer has a flush for each write, many writers share one', async () => {
   const { disk, rows } = await commits(openLog, [1, 20])
   assert.ok(disk.fileSystem.length > 0 && disk.samples > 0)
   const { min, median, max } = disk.fsyncMs
@@ -170,7 +174,7 @@ test('commits: one writer has a flush for each write, many share one', async () 
   for (const { perSecond, waitMs } of rows) assert.ok(perSecond > 0 && waitMs.min > 0)
 })
 
-/** The log, but `append` is spoilt. */
+/** The log with a defective `append`. */
 const appending =
   (append: (store: LogStore, update: Uint8Array) => Promise<void>): typeof openLog =>
   (dir, disk) => {
@@ -190,7 +194,7 @@ const stores: Record<string, [typeof openLog, RegExp]> = {
     appending(async () => undefined),
     /internal wrong answer: commits, 1 writers: "task:.*" was acknowledged without a flush/,
   ],
-  'keeps something else': [
+  'stores something else': [
     appending((store) => store.append(Y.encodeStateAsUpdate(new Y.Doc()))),
     /wrong answer: commits, 1 writers, after a restart: "task:.*" is missing/,
   ],
@@ -202,7 +206,7 @@ for (const [name, [open, message]] of Object.entries(stores)) {
   })
 }
 
-test('a folder is removed, also after a failure', async () => {
+test('folder: it is removed, even after a failure', async () => {
   let made = ''
   const use = async (folder: string) => {
     made = folder

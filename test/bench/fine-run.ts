@@ -1,4 +1,4 @@
-/** Figures of a bench of a swarm, as they are when all is well: `benchOf([{ agents: 3 }])`. */
+/** Figures of a good run of real agents: `benchOf({ agents: 3 })`. */
 import { medianRunOf } from '../../bench/swarm/medians.ts'
 import type { Run, SwarmBench } from '../../bench/swarm/result.ts'
 import { type Settings, STANDARD } from '../../bench/swarm/settings.ts'
@@ -6,7 +6,6 @@ import { trafficOf } from '../../bench/swarm/traffic.ts'
 
 const times = { count: 4, p50: 2, p99: 4, max: 4 }
 
-/** A run in which all is well. */
 export const FINE: Run = {
   writes: { issued: 4, acknowledged: 4, failed: 0, lost: 0, unseen: 0, lateness: times },
   lag: { each: times, all: times },
@@ -21,7 +20,7 @@ export const FINE: Run = {
   samples: [],
 }
 
-/** A load with those runs, on a machine made up here. */
+/** One load with these runs, on an invented machine. */
 export const benchOf = (
   settings: Partial<Settings> = {},
   runs: readonly Run[] = [FINE],

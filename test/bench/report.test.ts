@@ -1,37 +1,34 @@
 /**
- * What one looks at: scales, plots, the page and the README's section, from a result made up here.
- * Pictures are looked at as text: whether all is there and inside. How they look is for eyes.
+ * The generated pages and their plots, from results made up here and from those that are kept. Plots
+ * are checked as text: everything is there and inside. How they look is for eyes.
  */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import { ENGINES as ALL } from '../../bench/engines/index.ts'
-import { main } from '../../bench/main.ts'
-import { createFigures } from '../../bench/report/figures.ts'
-import { readPart, replacePart } from '../../bench/report/marked.ts'
-import { createPage } from '../../bench/report/page.ts'
-import { drawMarker } from '../../bench/report/plot/mark.ts'
-import { escapeText, render } from '../../bench/report/plot/markup.ts'
-import { toFile } from '../../bench/report/plot/picture.ts'
-import { linearScale, logScale } from '../../bench/report/plot/scale.ts'
-import { COLOURS, createStyles } from '../../bench/report/plot/style.ts'
-import { BYTES, MICROSECONDS, SHARE } from '../../bench/report/plot/unit.ts'
-import { createOverwritesText, createSection, PLOTS } from '../../bench/report/readme-section.ts'
-import { readResult, readSimulation, readSwarm } from '../../bench/report/saved.ts'
-import { TARGET_KEYS, targetsTable } from '../../bench/report/targets.ts'
-import { expectSpread } from '../../bench/report/theory.ts'
+import { PLOTS, renderPages, replacePart } from '../../bench/report/pages.ts'
+import { createPart, PART_NAMES, repeatSwarm, swarmText } from '../../bench/report/parts.ts'
+import { drawPlot, escapeText, type Plot, stylesOf } from '../../bench/report/plot.ts'
+import { createPlots } from '../../bench/report/plots.ts'
+import { keepResult, kindOf, type Results, readResults } from '../../bench/report/results.ts'
+import { createScale } from '../../bench/report/scale.ts'
+import { loadRows, TARGET_KEYS, targetRows } from '../../bench/report/targets.ts'
+import { toLine } from '../../bench/runner/result.ts'
+import { showBytes, showShare, showUs } from '../../bench/runner/table.ts'
 import { STANDARD } from '../../bench/simulate/settings.ts'
 import type { Result as Simulation } from '../../bench/simulate/simulate.ts'
-import { leftOutShare } from '../../bench/simulate/theory.ts'
+import { parse } from '../../bench/swarm/options.ts'
+import type { Run, SwarmBench } from '../../bench/swarm/result.ts'
 import type { BenchResult } from '../../bench/workloads/bench.ts'
+import { inFolder } from '../helpers/folder.ts'
 import { rejects, suite } from '../helpers/suite.ts'
+import { benchOf, FINE } from './fine-run.ts'
 
-const test = suite('bench-html')
+const test = suite('bench: report')
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const read = (path: string): string => readFileSync(join(root, path), 'utf8')
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const RESULTS = join(ROOT, 'bench/results')
 
 const ENGINES = ['scalar', 'yjs-v1', 'yjs-v2', 'pilot-gossip', 'pilot-gossip hot', 'loro', 'a<b']
 const WORKLOADS = ['whole into empty', 'delta of 1 key', 'nothing new, shortest', 'B9.1 & more']
@@ -135,222 +132,230 @@ const simulation: Simulation = {
   verdicts: [],
 }
 
-/** The result without that engine. */
-const without = (engine: string): BenchResult => ({
-  ...result,
-  engines: result.engines.filter(({ name }) => name !== engine),
-  merges: result.merges!.filter((cell) => cell.engine !== engine),
-  lostWrites: result.lostWrites!.filter((row) => row.engine !== engine),
+const lagOf = (p50: number, p99: number): Run => ({
+  ...FINE,
+  lag: { ...FINE.lag, each: { count: 9, p50, p99, max: p99 } },
 })
 
-const figuresOf = (of: BenchResult, beside?: Simulation) =>
-  [...createFigures(of, beside).values()].flat()
+const loads: readonly SwarmBench[] = [
+  benchOf({ agents: 5, rate: 20 }, [lagOf(900, 3_001)]),
+  benchOf({ agents: 5, rate: 1 }, [lagOf(400, 800), lagOf(501, 900), lagOf(502, 1_501)]),
+  benchOf({ agents: 20, rate: 50, seconds: 120 }, [
+    {
+      ...lagOf(4_000, 90_000),
+      traffic: { ...FINE.traffic, perWrite: 12.3, redundantShare: 0.25, failedShare: 0.021 },
+      equal: { isEqual: false, seconds: null },
+      writes: { ...FINE.writes, lost: 2 },
+    },
+  ]),
+]
 
-/** Throws where a tag is not closed, or closed twice. Elements without an end tag are HTML's only. */
+const performanceOf = (results: Results): string => createPart('performance', results, 'plots')
+
+test('scales: a logarithmic one begins and ends at 1, 2 or 5, and labels powers of ten', () => {
+  const scale = createScale(true, [120, 34_000], [0, 100])
+  assert.equal(scale.ticks, [100, 1_000, 10_000])
+  assert.is(scale.place(100), 0)
+  assert.ok(Math.abs(scale.place(50_000) - 100) < 1e-9)
+  assert.equal(createScale(true, [300, 400], [0, 100]).ticks, [200, 500, 1_000, 2_000])
+  assert.ok(createScale(true, [100], [0, 100]).place(100) < 100, 'a single value has a place')
+})
+
+test('scales: a linear one begins at 0 and has few ticks', () => {
+  const ticks = (values: number[]) => createScale(false, values, [0, 100]).ticks
+  assert.equal(ticks([0.58]), [0, 0.2, 0.4, 0.6])
+  assert.equal(ticks([1]), [0, 0.2, 0.4, 0.6, 0.8, 1])
+  assert.is(ticks([0])[0], 0)
+})
+
+test('numbers: they have three digits and a unit', () => {
+  assert.equal([7.4, 331_000, 999_700, 0].map(showBytes), ['7.4 B', '331 kB', '1 MB', '0'])
+  const times = ['250 ns', '166 \u00b5s', '60.8 ms', '3.17 s']
+  assert.equal([0.25, 166, 60_761, 3.17e6].map(showUs), times)
+  assert.is(showShare(0.0025), '0.25 %')
+})
+
+test('styles: no two engines look alike; a family shares a colour, ours has the first', () => {
+  const names = ALL.map(({ name }) => name)
+  const styles = stylesOf(names)
+  const looks = names.map((name) => styles.get(name)!)
+  assert.is(new Set(looks.map(({ colour, dashes }) => `${colour} ${dashes}`)).size, names.length)
+  assert.is(styles.get('yjs-v1')!.colour, styles.get('yjs-v2')!.colour)
+  assert.equal(
+    names.filter((name) => styles.get(name)!.isOurs),
+    ['pilot-gossip', 'pilot-gossip hot'],
+  )
+})
+
+/** Throws if an element is not closed, or closed twice. */
 const checkTags = (markup: string): void => {
   const open: string[] = []
-  for (const [, end, name = ''] of markup.matchAll(/<(\/?)([a-z][a-z0-9]*)[^>]*>/g)) {
-    if (name === 'meta' || name === 'br') continue
+  for (const [, end, name = '', empty] of markup.matchAll(/<(\/?)([a-z]+)[^>]*?(\/?)>/g)) {
+    if (empty === '/') continue
     if (end === '') open.push(name)
     else assert.is(open.pop(), name)
   }
   assert.equal(open, [])
 }
 
-/** Ticks with a label. */
-const mainsOf = (values: readonly number[]): number[] =>
-  logScale(values, [0, 100])
-    .ticks.filter(({ isMain }) => isMain)
-    .map(({ value }) => value)
-
-test('logarithmic scales begin and end at 1, 2 or 5, mark the powers of ten, and have fine ticks', () => {
-  const scale = logScale([120, 34_000], [0, 100])
-  assert.equal(mainsOf([120, 34_000]), [100, 1_000, 10_000])
-  assert.equal([scale.ticks[0]!.value, scale.ticks.at(-1)!.value], [100, 50_000])
-  assert.is(scale.place(100), 0)
-  assert.ok(Math.abs(scale.place(50_000) - 100) < 1e-9)
-  assert.equal(mainsOf([300, 400]), [200, 500])
-  assert.ok(logScale([100], [0, 100]).place(100) < 100, 'one value has a place too')
-  assert.equal(mainsOf([0.002, 0.4]), [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5])
-  assert.throws(() => logScale([0, -1], [0, 1]), 'without a value above 0')
-})
-
-test('linear scales begin at 0 and have few ticks', () => {
-  const ticks = (values: number[]) => linearScale(values, [0, 100]).ticks.map(({ value }) => value)
-  assert.equal(ticks([0.58]), [0, 0.2, 0.4, 0.6])
-  assert.equal(ticks([1]), [0, 0.2, 0.4, 0.6, 0.8, 1])
-  assert.is(ticks([0])[0], 0)
-})
-
-test('numbers have three digits and a unit', () => {
-  assert.equal([7.4, 331_000, 999_700, 0].map(BYTES.show), ['7.4 B', '331 kB', '1 MB', '0'])
-  assert.equal([0.25, 166, 60_761, 3.17e6].map(MICROSECONDS.show), [
-    '250 ns',
-    '166 \u00b5s',
-    '60.8 ms',
-    '3.17 s',
-  ])
-  assert.is(SHARE.show(0.0025), '0.25 %')
-})
-
-test('no two series look alike; a family has one colour, ours the first', () => {
-  const names = ALL.map(({ name }) => name)
-  const styles = createStyles(names)
-  const looks = names.map((name) => styles.get(name)!)
-  assert.is(new Set(looks.map(({ colour, dashes }) => `${colour} ${dashes}`)).size, names.length)
-  assert.is(new Set(looks.map(({ marker }) => marker)).size, names.length)
-  const drawn = looks.map((style) => render(drawMarker({ x: 0, y: 0 }, style)))
-  assert.is(new Set(drawn).size, names.length)
-  assert.is(styles.get('yjs-v1')!.colour, styles.get('yjs-v2')!.colour)
-  assert.is(styles.get('pilot-gossip')!.colour, 0)
-  assert.ok(looks.every(({ colour }) => colour < COLOURS.length))
-})
-
-test('theory ends where the formula of rumours that infect and die does', () => {
-  const options = {
-    nodes: 1_000_000,
-    fanout: 3,
-    loss: 0.1,
-    latency: [10, 50] as const,
-    batchMs: 20,
-    digestDelayMs: 250,
-    isFetched: false,
-    until: 3_000,
+const checkInside = (svg: string): void => {
+  for (const [, axis, value] of svg.matchAll(/ c?([xy])[12]?="(-?[\d.]+)"/g)) {
+    assert.ok(Number(value) >= 0 && Number(value) <= (axis === 'x' ? 580 : 330), `${axis} ${value}`)
   }
-  const alone = expectSpread({ ...options, echo: 0 })
-  assert.ok(Math.abs(1 - alone.at(-1)! - leftOutShare(3, 0.1)) < 1e-4)
-  assert.ok(alone.every((share, ms) => ms === 0 || share >= alone[ms - 1]! - 1e-12))
-  assert.ok(expectSpread({ ...options, echo: 3 }).at(-1)! > alone.at(-1)!)
-})
+}
 
-test('every figure names its series, its axes and its logarithms, and stays inside', () => {
-  const figures = figuresOf(result, simulation)
-  const ids = figures.map(({ id }) => id)
-  assert.is(new Set(ids).size, ids.length)
-  for (const id of ['time-whole-into-empty', 'bytes-b9-1-more', 'lost-writes', 'reached-20']) {
-    assert.ok(ids.includes(id), `${id} in ${ids}`)
-  }
-  for (const { id, picture } of figures) {
-    const svg = toFile(picture)
+test('plots: each names its series, its axes and its logarithms, and stays inside', () => {
+  const plots = createPlots({ result, simulation, swarm: { loads } })
+  assert.equal(
+    plots.map(({ id }) => id),
+    [
+      'time-whole-into-empty',
+      'time-delta-of-1-key',
+      'bytes-delta-of-1-key',
+      'overwrites-bytes',
+      'reached-20',
+      'swarm-lag',
+    ],
+  )
+  for (const plot of plots) {
+    const svg = drawPlot(plot)
     checkTags(svg)
-    assert.not.match(svg, /NaN|Infinity|undefined|null/, id)
-    for (const [, value] of svg.matchAll(/ (?:x|x1|x2|cx)="(-?[\d.]+)"/g)) {
-      assert.ok(Number(value) >= 0 && Number(value) <= picture.width, `${id}: x ${value}`)
-    }
-    for (const [, value] of svg.matchAll(/ (?:y|y1|y2|cy)="(-?[\d.]+)"/g)) {
-      assert.ok(Number(value) >= 0 && Number(value) <= picture.height, `${id}: y ${value}`)
-    }
+    checkInside(svg)
+    assert.not.match(svg, /NaN|Infinity|undefined|null/, plot.id)
+    for (const { name } of plot.series) assert.ok(svg.includes(`>${escapeText(name)}</text>`), name)
   }
-  const time = toFile(figures.find(({ id }) => id === 'time-whole-into-empty')!.picture)
-  for (const name of ENGINES) assert.ok(time.includes(`>${escapeText(name)}</text>`), name)
-  assert.match(time, '>keys in the map (log scale)<')
-  assert.match(time, '>time of one merge (log scale)<')
-  assert.match(time, 'prefers-color-scheme:dark')
-  const reached = toFile(figures.find(({ id }) => id === 'reached-20')!.picture)
-  for (const name of ['10 % lost, simulated', '10 % lost, theory'])
-    assert.match(reached, `>${name}<`)
+  const [time] = plots.map(drawPlot)
+  assert.match(time!, '>keys in the map (log scale)<')
+  assert.match(time!, '>time of one merge (log scale)<')
+  assert.match(time!, 'prefers-color-scheme:dark')
 })
 
-test('the names beside lines never touch, however near the lines end', () => {
-  const engines = Array.from({ length: 25 }, (_, index) => `engine-${index}`)
-  const crowd: BenchResult = {
-    ...result,
-    merges: engines.flatMap((engine) =>
-      [100, 1_000].map((keys) => ({ ...result.merges![0]!, engine, keys })),
-    ),
-  }
-  const { picture } = figuresOf(crowd).find(({ id }) => id.startsWith('time-'))!
-  const heights = [...toFile(picture).matchAll(/y="([\d.]+)">engine-\d+<\/text>/g)]
+test('plots: names beside lines do not overlap, however close the lines end', () => {
+  const series = Array.from({ length: 13 }, (_, at) => ({
+    name: `engine-${at}`,
+    points: [
+      { x: 1, y: 5 },
+      { x: 2, y: 5 + at / 1_000 },
+    ],
+  }))
+  const axis = { title: 'a', show: String, isLog: false }
+  const plot: Plot = { id: 'a', title: 'a', x: axis, y: axis, series }
+  const heights = [...drawPlot(plot).matchAll(/y="([\d.]+)">engine-\d+<\/text>/g)]
     .map(([, y]) => Number(y))
     .sort((a, b) => a - b)
-  assert.is(heights.length, engines.length)
-  heights.slice(1).forEach((height, index) => {
-    assert.ok(height - heights[index]! >= 14, `${heights}`)
+  assert.is(heights.length, series.length)
+  heights.slice(1).forEach((height, at) => {
+    assert.ok(height - heights[at]! >= 14, `${heights}`)
   })
-  assert.ok(heights.at(-1)! < picture.height)
 })
 
-test('the page needs no network and no script, escapes, and has all chapters', () => {
-  const page = createPage(result, simulation)
-  checkTags(page)
-  assert.not.match(page, /<script|<link|@import|src=|url\(|https?:\/\/(?!www\.w3\.org)/)
-  assert.not.match(page, 'a<b')
-  assert.match(page, 'a&lt;b')
-  for (const id of ['merges', 'lost', 'overwrites', 'simulation']) {
-    assert.match(page, `id="chapter-${id}"`)
-  }
-  assert.is(createPage(result, simulation), page, 'the same again')
+test('plots: the lag is drawn for the number of agents with the most rates', () => {
+  const [plot] = createPlots({
+    result: { ...result, merges: [], overwrites: [] },
+    swarm: { loads },
+  })
+  assert.match(plot!.title, '5 real agents')
+  assert.equal(
+    plot!.series.map(({ name, points }) => [name, points.map(({ x, y }) => [x, y])]),
+    [
+      [
+        'p50',
+        [
+          [1, 501_000],
+          [20, 900_000],
+        ],
+      ],
+      [
+        'p99',
+        [
+          [1, 900_000],
+          [20, 3_001_000],
+        ],
+      ],
+    ],
+  )
+  const whiskers = drawPlot(plot!).matchAll(/class="whisker"/g)
+  assert.is([...whiskers].length, 2, 'of the load with several runs')
 })
 
-test('B3, memory and who was left out are shown where they are there', () => {
-  const more: BenchResult = {
-    ...result,
-    b3: ENGINES.map((engine, index) => ({
-      id: 'B3.1',
-      about: 'clients set a number',
-      engine,
-      n: 6_000,
-      clients: 1_540,
-      updateBytes: 50_000,
-      docBytes: 40_000,
-      samples: 3,
-      us: spread(72_000 * (index + 1)),
-      encodeUs: 1_000,
-      parseUs: 2_000,
-      ratio: null,
-    })),
-    heap: [100, 1_000].map((keys) => ({ engine: 'loro', keys, bytes: keys * 500 })),
-    leftOut: [{ engine: 'scalar', keys: 100, reason: 'too slow' }],
-  }
-  const ids = figuresOf(more).map(({ id }) => id)
-  for (const id of ['b3-time', 'b3-bytes', 'heap']) assert.ok(ids.includes(id), id)
-  const page = createPage(more)
-  checkTags(page)
-  for (const part of ['chapter-b3', 'chapter-heap', 'too slow']) assert.match(page, part)
-})
-
-test('what was not run breaks nothing', () => {
-  const { merges, lostWrites, overwrites, ...none } = result
-  assert.equal(figuresOf(none), [])
-  assert.not.match(createPage(none), 'chapter-')
-  for (const name of ENGINES) {
-    createPage(without(name), simulation)
-    const { text, pictures } = createSection(without(name))
-    assert.not.match(text, `| ${name} |`)
-    assert.ok(pictures.length > 0)
-  }
-  const one = merges!.filter(({ workload }) => workload === 'delta of 1 key')
-  const { text } = createSection({ ...none, merges: one })
-  assert.match(text, 'one key changed')
-  assert.not.match(text, 'whole state: message')
-  assert.match(createSection(none).text, 'Made on')
-  const odd = merges!.slice(0, 1).map((cell) => ({ ...cell, engine: 'unheard of', bytes: 0 }))
-  createPage({ ...none, merges: odd, lostWrites: lostWrites!, overwrites: overwrites! })
-})
-
-test('the section is complete and the same each time', () => {
-  const { text, pictures } = createSection(result, simulation)
-  assert.equal(createSection(structuredClone(result), structuredClone(simulation)).text, text)
-  for (const part of ['A processor, 2 cores', '2026-01-02', 'load 0.5', 'npm run', '10,000 keys']) {
+test('performance: every engine, the machine, the date and the commands are in it', () => {
+  const text = performanceOf({ result, simulation })
+  assert.is(performanceOf(structuredClone({ result, simulation })), text, 'the same each time')
+  for (const part of ['A processor, 2 cores', '2026-01-02', 'load 0.5', 'npm run', '10,000 keys'])
     assert.match(text, part)
-  }
   for (const name of ENGINES) {
     assert.match(text, `\n| ${name} | `)
     assert.match(text, `what ${name} is`)
   }
-  const shown = [...text.matchAll(/<img src="([^"]+)"/g)].map(([, path]) => path)
+  assert.match(text, '| yjs-v2 | 2 of 80; nodes differ on 2 |')
   assert.equal(
-    shown,
-    pictures.map(({ id }) => `../${PLOTS}/${id}.svg`),
+    [...text.matchAll(/<img src="([^"]+)"/g)].map(([, path]) => path),
+    createPlots({ result, simulation }).map(({ id }) => `plots/${id}.svg`),
   )
-  assert.is(shown.length, 8)
+  assert.not.match(text, /real agents|swarm\.json|swarm-lag/i)
+})
+
+test('performance: with real agents it has their table, plot, targets and command', () => {
+  const text = performanceOf({ result, swarm: { loads } })
+  for (const part of [swarmText(loads), repeatSwarm(loads), 'plots/swarm-lag.svg'])
+    assert.ok(text.includes(part), part)
+  assert.match(text, '| 5 agents at 1/s: lag p50 | <= 500 ms | 501 ms | **missed** |')
+  assert.match(text, 'npm run bench:readme bench.json simulation.json swarm.json\n')
+})
+
+test('performance: sections that were not run are left out', () => {
+  const { merges, lostWrites: _, overwrites: __, ...none } = result
+  assert.equal(createPlots({ result: none }), [])
+  assert.match(performanceOf({ result: none }), 'Merges measured on')
+  assert.is(createPart('overwrites', { result: none }, ''), '')
+  assert.is(createPart('summary', { result: none }, ''), '')
+  const one = merges!.filter(({ workload }) => workload === 'delta of 1 key')
+  const text = performanceOf({ result: { ...none, merges: one } })
+  assert.match(text, 'one key changed')
+  assert.not.match(text, 'whole state: message')
+})
+
+test('real agents: a row for each load, from medians; never if replicas were not equal', () => {
+  const text = swarmText(loads)
+  assert.match(text, '\n| 5 | 1 | 501 | 900 | 1.5 | 0 | 0 % | 0 % | 4 |\n')
+  assert.match(text, '\n| 20 | 50 | 4,000 | 90,000 | never | 12.3 | 25 % | 2.1 % | 4 |\n')
+  assert.match(text, 'Each load for 30 s, 20 at 50/s for 120 s; one run.')
+  assert.match(text, '2026-01-03: A, 2 cores, p; node 20, yjs 13, lib0 0; load 0.5 before')
+})
+
+test('real agents: the command measures the same loads again', () => {
+  const odd = benchOf({
+    transport: 'mailbox',
+    valueBytes: 9,
+    isHot: true,
+    isBuilt: true,
+    fanout: 2,
+  })
+  const versions = benchOf({ versions: ['1.7.2', '1.18.0'], interval: '2s', settleSeconds: 9 })
+  for (const all of [loads, [odd], [versions], readResults(RESULTS).swarm!.loads]) {
+    const [command, ...words] = repeatSwarm(all).split(' -- ')
+    assert.is(command, 'npm run -s bench:swarm')
+    const args = words.join(' ').replace(' > swarm.json', '').split(' ')
+    const [{ runs }] = all.map(({ settings }) => settings) as [SwarmBench['settings']]
+    const { loads: again, isJson } = parse(args)
+    assert.equal(
+      again,
+      all.map(({ settings }) => ({ ...settings, runs })),
+    )
+    assert.ok(isJson)
+  }
 })
 
 /** Rows of the table of targets, by name. */
 const targetsOf = (merges: NonNullable<BenchResult['merges']>, beside?: Simulation) =>
-  new Map(targetsTable(merges, beside).rows.map(([name = '', ...row]) => [name, row]))
+  new Map(
+    targetRows({ result: { ...result, merges }, simulation: beside }).map(([name, ...row]) => [
+      name,
+      row,
+    ]),
+  )
 
-test('a target is met, missed or not measured, as the results have it', () => {
+test('targets: merges meet one, miss it, or were not measured', () => {
   const cellOf = (workload: string, engine: string, us: number, ratio: number, bytes = 300) => ({
     ...result.merges![0]!,
     keys: TARGET_KEYS,
@@ -365,7 +370,7 @@ test('a target is met, missed or not measured, as the results have it', () => {
     cellOf('whole into empty', 'automerge', 400, 6),
     cellOf('delta of 1 key', 'pilot-gossip', 51, 9, 401),
     cellOf('200 deltas of 1 key', 'pilot-gossip', 10_200, 9),
-    // Of another size, and of another engine: neither counts.
+    // Of another size and of another engine: neither counts.
     { ...cellOf('same whole again', 'pilot-gossip', 1, 0.01), keys: 1_000 },
     cellOf('delta of 100 keys', 'pilot-gossip hot', 1, 1),
   ]
@@ -380,7 +385,7 @@ test('a target is met, missed or not measured, as the results have it', () => {
     '4',
     'met',
   ])
-  assert.is(rows.get('updates of one key: checked and merged in a second')![2], '**missed**')
+  assert.is(rows.get('updates of one key: checked and merged per second')![2], '**missed**')
   assert.is(rows.get('one key changed: bytes of the message')![2], '**missed**')
   for (const start of ['nothing new, the whole', 'updates of 100 keys']) {
     const [, row] = [...rows].find(([name]) => name.startsWith(start))!
@@ -388,7 +393,7 @@ test('a target is met, missed or not measured, as the results have it', () => {
   }
 })
 
-test('verdicts of the simulation: each that is missed, and the nearest of those that are met', () => {
+test('targets: of the simulation each missed one, and the closest of the met ones', () => {
   const verdictOf = (of: string, value: number | null, target: number) => ({
     name: '99 % have it',
     of,
@@ -417,87 +422,140 @@ test('verdicts of the simulation: each that is missed, and the nearest of those 
   assert.ok(rows.some(([name, row]) => name === 'idle' && row[2] === 'not measured'))
 })
 
-test('what overwrites leave is told at the most of them, for the README', () => {
-  const text = createOverwritesText(result.overwrites!)
+test('targets: real agents meet one, miss it, never reach it, or were not measured', () => {
+  const rows = new Map(loadRows(loads).map(([name, ...row]) => [name, row]))
+  const expected: [name: string, row: string[]][] = [
+    ['5 agents at 1/s: lag p50', ['<= 500 ms', '501 ms', '**missed**']],
+    ['5 agents at 1/s: lag p99', ['<= 1,500 ms', '900 ms', 'met']],
+    ['5 agents at 1/s: equal after the end', ['<= 2 s', '1.5 s', 'met']],
+    ['5 agents at 1/s: redundant', ['<= 20 %', '0 %', 'met']],
+    ['5 agents at 5/s: lag p50', ['<= 700 ms', '-', 'not measured']],
+    ['5 agents at 20/s: lag p99', ['<= 3,000 ms', '3,001 ms', '**missed**']],
+    ['5 agents at 20/s: acknowledged after, p99', ['<= 50 ms', '4 ms', 'met']],
+    ['5 agents at 60/s: lag p50', ['<= 1,500 ms', '-', 'not measured']],
+    ['10 agents at 20/s: lag p50', ['<= 2,000 ms', '-', 'not measured']],
+    ['20 agents at 50/s: lag p50', ['<= 5,000 ms', '4,000 ms', 'met']],
+    ['20 agents at 50/s: failed sends', ['<= 2 %', '2.1 %', '**missed**']],
+    ['20 agents at 50/s: equal after the end', ['<= 10 s', 'never', '**missed**']],
+    ['all agents, all runs: acknowledged and lost', ['<= 0', '2', '**missed**']],
+  ]
+  for (const [name, row] of expected) assert.equal(rows.get(name), row, name)
+})
+
+test('targets: a write that one run of three lost is missed, though the median lost none', () => {
+  const lost = { ...FINE, writes: { ...FINE.writes, lost: 1 } }
+  const lastOf = (runs: Run[]) =>
+    loadRows([benchOf({}, runs)])
+      .at(-1)!
+      .slice(2)
+  assert.equal(lastOf([FINE, lost, FINE]), ['1', '**missed**'])
+  assert.equal(lastOf([FINE, FINE, FINE]), ['0', 'met'])
+})
+
+test('overwrites: the part shows the most overwrites', () => {
+  const text = createPart('overwrites', { result }, '')
   assert.match(text, '| 100 keys x 1,000 overwrites, 7 kB alive | structs in memory | bytes |')
   assert.match(text, '| plain, one writer | 100,000 | 1 MB |')
   assert.not.match(text, '| 100 |')
-  assert.is(createOverwritesText([]), '')
 })
 
-test('the page has its markers, and a section is replaced between them', async () => {
-  const page = read('docs/performance.md')
-  for (const name of ['performance', 'overwrites'] as const) {
-    const changed = replacePart(page, name, 'new\n')
-    assert.is(readPart(changed, name), 'new\n')
-    assert.is(replacePart(changed, name, readPart(page, name)), page)
-    for (const broken of ['', changed + changed]) {
+test('summary: the part has a few figures of each program', () => {
+  const text = createPart('summary', { result, simulation, swarm: { loads } }, '')
+  for (const row of [
+    '| 5 agents over real daemons, 20 writes a second: lag of a write, median | 900 ms |',
+    '| the same, 99th percentile | 3,001 ms |',
+    '| 1,000 simulated nodes, 10 % of the messages lost: 99 % have a write after | 650 ms |',
+    '| one of 10,000 keys changed: length of the message | 40 kB |',
+    '| nothing changed: time to find that out | 40 ms |',
+  ])
+    assert.ok(text.includes(row), row)
+})
+
+const pageOf = (name: string, part = 'old\n'): string =>
+  `before\n<!-- ${name}: what follows is written by \`npm run bench:readme\` -->\n${part}<!-- ${name}: end -->\nafter\n`
+
+test('pages: a part is replaced between its markers, which stand once and in order', async () => {
+  for (const name of PART_NAMES) {
+    const page = pageOf(name)
+    assert.is(replacePart('a.md', page, name, 'new\n'), pageOf(name, 'new\n'))
+    assert.is(replacePart('a.md', 'none', name, 'new\n'), 'none')
+    for (const broken of [
+      page + page,
+      page.replace(/<.*end -->/, ''),
+      page.replace(/<.*-->\n/, ''),
+    ])
       await rejects(
-        () => replacePart(broken, name, ''),
-        /invalid_argument docs.performance.md lacks/,
+        () => replacePart('a.md', broken, name, ''),
+        /invalid_argument a.md has the markers/,
       )
-    }
   }
 })
 
-test('the section and its pictures are those of the results that are kept', () => {
-  const keptOf = <T>(name: string, readIt: (path: string) => T): T | undefined => {
-    const path = join(root, 'bench/results', name)
-    return existsSync(path) ? readIt(path) : undefined
-  }
-  const saved = readResult(join(root, 'bench/results/bench.jsonl'))
-  const { text, pictures } = createSection(
-    saved,
-    keptOf('simulation.jsonl', readSimulation),
-    keptOf('swarm.jsonl', readSwarm),
-  )
+test('pages: each part goes where its markers are, with paths from there to the plots', () =>
+  inFolder(async (root) => {
+    const results = { result, simulation }
+    mkdirSync(join(root, 'docs/more'), { recursive: true })
+    writeFileSync(join(root, 'README.md'), pageOf('summary'))
+    await rejects(() => renderPages(root, results), /no page has the markers of "performance"/)
+    writeFileSync(join(root, 'docs/performance.md'), pageOf('performance'))
+    writeFileSync(join(root, 'docs/more/a.md'), pageOf('performance'))
+    writeFileSync(join(root, 'docs/b.md'), 'without')
+    const pages = renderPages(root, results)
+    assert.equal(
+      pages.map(({ path, parts }) => [path, ...parts]),
+      [
+        ['README.md', 'summary'],
+        ['docs/more/a.md', 'performance'],
+        ['docs/performance.md', 'performance'],
+      ],
+    )
+    assert.match(pages[1]!.text, '<img src="../../bench/plots/time-')
+    assert.match(pages[2]!.text, '<img src="../bench/plots/time-')
+    const one = renderPages(root, results, 'docs/performance.md')
+    assert.equal(
+      one.map(({ path }) => path),
+      ['README.md', 'docs/performance.md'],
+    )
+    await rejects(() => renderPages(root, results, 'docs/b.md'), /docs\/b.md has the markers/)
+  }))
+
+test('pages: parts and plots are those of the kept results', () => {
   const hint = 'run `npm run bench:readme`'
-  assert.is(readPart(read('docs/performance.md'), 'performance'), text, hint)
-  const overwrites = createOverwritesText(saved.overwrites ?? [])
-  assert.is(readPart(read('docs/performance.md'), 'overwrites'), overwrites, hint)
-  const names = pictures.map(({ id }) => `${id}.svg`)
-  assert.equal(readdirSync(join(root, PLOTS)).sort(), [...names].sort(), hint)
-  for (const { id, picture } of pictures) {
-    assert.is(read(`${PLOTS}/${id}.svg`), toFile(picture), hint)
-  }
+  const results = readResults(RESULTS)
+  for (const { path, text } of renderPages(ROOT, results))
+    assert.is(readFileSync(join(ROOT, path), 'utf8'), text, hint)
+  const plots = createPlots(results)
+  const names = plots.map(({ id }) => `${id}.svg`)
+  assert.equal(readdirSync(join(ROOT, PLOTS)).sort(), [...names].sort(), hint)
+  for (const plot of plots)
+    assert.is(readFileSync(join(ROOT, PLOTS, `${plot.id}.svg`), 'utf8'), drawPlot(plot), hint)
 })
 
-test('a saved result is shown again, with its page; what is none is refused', async () => {
-  const dir = mkdtempSync(join(tmpdir(), 'pilot-gossip-bench-'))
-  const saved = join(dir, 'a.json')
-  const page = join(dir, 'a.html')
-  writeFileSync(saved, JSON.stringify({ status: 'ok', data: result }))
-  const play = async (args: string[]) => {
-    const told = { out: '', err: '' }
-    const out = (text: string) => {
-      told.out += text
+test('results: a file is recognised by its fields, kept, and read again; others are refused', () =>
+  inFolder(async (dir) => {
+    const path = join(dir, 'a.json')
+    for (const [kind, data] of Object.entries({ bench: result, simulation, swarm: { loads } })) {
+      writeFileSync(path, toLine(data))
+      assert.is(kindOf(path), kind)
+      keepResult(path, dir)
     }
-    const err = (text: string) => {
-      told.err += text
-    }
-    return { code: await main(args, [], { out, err }), ...told }
-  }
-  try {
-    const { code, out } = await play(['--from', saved, '--html', page])
-    assert.is(code, 0)
-    assert.match(out, `the same with plots: ${page}\n`)
-    assert.is(readFileSync(page, 'utf8'), createPage(result))
-    const json = await play(['--from', saved, '--json'])
-    assert.equal(JSON.parse(json.out), { status: 'ok', data: result })
-    const refused: [string[], RegExp][] = [
-      [['--from', join(dir, 'none')], /none" cannot be read/],
-      [['--from', page], /a.html" is no JSON/],
-      [['--from', saved, '--simulation', saved], /a.json" has no "data.settings"/],
-      [['--from', saved, '--html', join(dir, 'no', 'x.html')], /--html ".*" is in no folder/],
+    assert.equal(readResults(dir), {
+      result,
+      simulation,
+      swarm: JSON.parse(toLine({ loads })).data,
+    })
+    const refused: [text: string, message: RegExp][] = [
+      ['', /a.json" is not JSON/],
+      ['{}', /a.json" has no "data"/],
+      [toLine(loads[0]), /a.json" is not a result of the bench/],
+      [toLine({ loads: [] }), /a.json" is not a result of the bench/],
+      [toLine({ machine: 1 }), /a.json" is not a result of the bench/],
     ]
-    for (const [args, message] of refused) {
-      const { code, out, err } = await play(args)
-      assert.equal([code, out], [2, ''])
-      assert.match(err, message)
+    for (const [text, message] of refused) {
+      writeFileSync(path, text)
+      await rejects(() => kindOf(path), message)
     }
-  } finally {
-    rmSync(dir, { recursive: true })
-  }
-})
+    await rejects(() => kindOf(join(dir, 'none')), /none" cannot be read/)
+  }))
 
 test.run()

@@ -1,11 +1,9 @@
 /**
- * The simulation as a program: the same options give the same figures, a short run keeps its
- * limits and fails when the core is spoilt, and what is counted is what was sent. Counts alone:
- * no time of this machine is looked at.
+ * The simulation as a program: the same options give the same figures, a short run keeps its limits
+ * and fails with a worse core, and the counts are those of what was sent.
  */
 import * as assert from 'uvu/assert'
-import { main } from '../../bench/simulate/main.ts'
-import { parseOptions } from '../../bench/simulate/options.ts'
+import { main, parse } from '../../bench/simulate/main.ts'
 import type { Result } from '../../bench/simulate/simulate.ts'
 import { Spread } from '../../bench/simulate/spread.ts'
 import { Swarm } from '../../bench/simulate/swarm.ts'
@@ -17,7 +15,7 @@ import {
   pushRounds,
 } from '../../bench/simulate/theory.ts'
 import { Traffic } from '../../bench/simulate/traffic.ts'
-import { unaskedOf } from '../../bench/simulate/verdicts.ts'
+import { notMeasuredBy } from '../../bench/simulate/verdicts.ts'
 import { viewsOf } from '../../bench/simulate/views.ts'
 import { measureWrite } from '../../bench/simulate/write.ts'
 import { Simulation } from '../../src/simulation/index.ts'
@@ -28,17 +26,17 @@ const test = suite('simulate')
 
 /** Exit code and output of the program, in this process. */
 const play = (line: string, progress?: (row: string) => void) => {
-  const told = { out: '', err: '' }
+  const printed = { out: '', err: '' }
   const code = main(line === '' ? [] : line.split(' '), {
     out: (text) => {
-      told.out += text
+      printed.out += text
     },
     err: (text) => {
-      told.err += text
+      printed.err += text
     },
     ...(progress && { progress }),
   })
-  return { code, ...told }
+  return { code, ...printed }
 }
 
 const resultOf = (line: string): Result => {
@@ -52,7 +50,7 @@ const SLOW = { timeout: 300_000 }
 
 const SMALL = '--nodes 40 --seeds 1 --writes 1 --loss 0.1 --bytes 20'
 
-test('the same options give the same figures, another seed others', () => {
+test('seed: the same options give the same figures, another seed gives others', () => {
   const line = `${SMALL} --only write,traffic,partition,churn --json`
   const first = play(`${line} --seed 7`)
   assert.is(first.code, 0, first.err)
@@ -64,7 +62,7 @@ test('the same options give the same figures, another seed others', () => {
 const limits = (line: string) => play(`--quick --only write ${line}`)
 
 test(
-  '200 nodes over three seeds keep the limits, without loss and with a tenth lost',
+  'limits: 200 nodes over three seeds keep them, without loss and with 10 % lost',
   () => {
     const { code, out, err } = limits('--seeds 3 --writes 1')
     assert.is(code, 0, err)
@@ -74,7 +72,7 @@ test(
 )
 
 test(
-  'so do 100 nodes, after a partition and restarts, with 30 % lost',
+  'limits: 100 nodes keep them after a partition and restarts, with 30 % lost',
   () => {
     const line =
       '--quick --only write,partition,churn --nodes 100 --loss 0.3 --bytes 20 --churn 0.3'
@@ -91,38 +89,38 @@ for (const [line, beyond] of [
   ['--view 2 --bytes 20', /hops, mean/],
   ['--echo 7 --bytes 6000', /messages a node/],
 ] as const) {
-  test(`a short run fails with ${line}`, () => {
+  test(`limits: a short run fails with ${line}`, () => {
     const { code, out, err } = limits(`${line} --loss 0 --nodes 100 --seeds 2 --writes 1`)
     assert.is(code, 1)
     assert.match(err, /^simulate: beyond limits: /)
     assert.match(err, beyond)
-    assert.match(err, /\nhint: the same options and --seed show it again/)
-    assert.match(out, /\n {0,2}OUTSIDE /)
+    assert.match(err, /\nhint: replay it with the same options and --seed/)
+    assert.match(out, /\nOUTSIDE /)
   })
 }
 
-test('without --quick the same is told, and is no failure', () => {
+test('limits: without --quick a missed target is not a failure', () => {
   const { code, out } = play(`${SMALL} --only write --echo 0`)
   assert.is(code, 0)
   assert.match(out, /OUTSIDE {2}left out by pushes and echo/)
   assert.match(out, /simulated in [\d.]+ s of processor time/)
 })
 
-test('a write that nobody can get, and states that differ, are failures and no figures', () => {
-  const { settings } = parseOptions(['--nodes', '10'])
+test('answers: a write that does not arrive and states that differ are failures', () => {
+  const { settings } = parse(['--nodes', '10'])
   const deaf = (): Swarm => {
     const swarm = new Swarm({ ...settings, loss: 0, hasRounds: false })
     swarm.simulation.network.loss = 1
     return swarm
   }
-  assert.throws(() => measureWrite(deaf(), 20), /9 nodes never had a write/)
+  assert.throws(() => measureWrite(deaf(), 20), /9 nodes lack a write after 20 rounds/)
   const swarm = deaf()
   swarm.write(20)
-  assert.throws(() => swarm.settle([], 'a test'), /after a test .* states differ/)
+  assert.throws(() => swarm.settle([], 'a test'), /states differ after a test/)
   assert.is(swarm.settle([swarm.write(20)], 'a test'), Number.POSITIVE_INFINITY)
 })
 
-test('figures are those of the swarm: copies, bytes, reach and hops agree with each other', () => {
+test('figures: copies, bytes, reach and hops agree with each other', () => {
   const { writes, rates, settings } = resultOf(`${SMALL} --only write,traffic --bytes 20,6000`)
   assert.is(settings.view, 39)
   assert.equal(
@@ -133,7 +131,7 @@ test('figures are those of the swarm: copies, bytes, reach and hops agree with e
     assert.ok(row.update > row.size)
     assert.ok(row.copies <= row.messages)
     assert.ok(row.payload > 0 && row.payload < row.bytes)
-    // One update alone is sent, so copies are whole.
+    // Each message has at most one update.
     assert.ok(Math.abs(row.copies - row.times) < 0.2, `${row.copies} copies, ${row.times} times`)
     assert.is(row.curve.length, 100)
     const shares = [row.curve[49]!, row.curve[89]!, row.curve[98]!]
@@ -147,9 +145,9 @@ test('figures are those of the swarm: copies, bytes, reach and hops agree with e
   assert.ok(rate!.loadBytes > rate!.idleBytes && rate!.idleBytes > 0)
 })
 
-test('a long write is fetched once by each node, where nothing is lost', () => {
+test('long write: without loss each node fetches it once', () => {
   const swarm = new Swarm({
-    ...parseOptions(['--nodes', '60']).settings,
+    ...parse(['--nodes', '60']).settings,
     loss: 0,
     hasRounds: false,
   })
@@ -157,23 +155,26 @@ test('a long write is fetched once by each node, where nothing is lost', () => {
   assert.ok(copies <= 59 / 60 + 1e-9, `${copies} copies`)
   assert.ok(times <= 59 / 60 + 1e-9, `${times} times`)
   assert.ok(leftOut <= 1)
-  assert.ok(ms[0]! > 90, 'three ways of 10 ms and more, and 20 ms of gathering')
+  assert.ok(ms[0]! > 90, 'three delays of at least 10 ms, and a batch of 20 ms')
 })
 
-test('what was not asked for is named', () => {
+test('targets: those that were not measured are named', () => {
   const names = (line: string): string[] =>
-    unaskedOf(parseOptions(line.split(' ')).settings).map(({ needs }) => needs)
+    notMeasuredBy(parse(line.split(' ')).settings).map(({ needs }) => needs)
   assert.equal(names('--seed 1'), [])
   assert.equal(names('--nodes 200'), ['--nodes 1000 --latency 10-50ms'])
   assert.equal(names('--loss 0.3 --bytes 20'), ['--loss 0', '--loss 0.1', '--bytes 6000'])
   assert.ok(names('--only traffic').includes('--only churn'))
 })
 
-test('an option that is not usable is quoted, with what may be given', () => {
+test('options: an invalid one is quoted, with what is valid', () => {
   for (const [line, message] of [
-    ['--nodes 1', /--nodes "1" is not usable\nhint: give a whole number from 2 to 20000/],
+    [
+      '--nodes 1',
+      /--nodes "1" is not a whole number .*\nhint: give a whole number from 2 to 20000/,
+    ],
     ['--nodes 10 --fanout 10', /--fanout "10".*\nhint: .*from 1 to 9/],
-    ['--loss 1', /--loss "1".*\nhint: give shares from 0 to 0.9, like 0.1/],
+    ['--loss 1', /--loss "1".*\nhint: give a share from 0 to 0.9, like 0.1/],
     ['--loss 0,,1', /--loss "" is/],
     ['--latency 50-10ms', /--latency "50-10ms"/],
     ['--latency 10', /--latency "10".*\nhint: .* like 10-50ms/],
@@ -182,7 +183,7 @@ test('an option that is not usable is quoted, with what may be given', () => {
     ['--churn 2', /--churn "2"/],
     ['--bytes x', /--bytes "x"/],
     ['--view 1000', /--view "1000".*\n.*from 1 to 999/],
-    ['--only all', /--only "all".*\nhint: give some of write,traffic,/],
+    ['--only all', /--only "all".*\nhint: give one of write,traffic,/],
     ['--seed -1', /--seed/],
     ['--what', /--what/],
     ['10', /10.*\nhint: see: npm run simulate -- --help/],
@@ -197,10 +198,10 @@ test('an option that is not usable is quoted, with what may be given', () => {
   assert.equal(Object.keys(JSON.parse(err)), ['status', 'code', 'message', 'hint'])
 })
 
-test('options become settings', () => {
+test('options: they become settings', () => {
   const line =
     '--nodes 1000 --fanout 3 --loss 0.3 --partition 3+2 --churn 0.1 --latency 10-50ms --seed 7'
-  const { settings } = parseOptions(line.split(' '))
+  const { settings } = parse(line.split(' '))
   assert.equal(settings.losses, [0.3])
   assert.equal(settings.partition, [3, 2])
   assert.is(settings.churn, 0.1)
@@ -210,7 +211,7 @@ test('options become settings', () => {
   assert.match(play('--help').out, /--view N/)
 })
 
-test('progress names what is simulated', () => {
+test('progress: it names what is simulated', () => {
   const rows: string[] = []
   play(`${SMALL} --only write,churn`, (row) => rows.push(row))
   assert.equal(rows, [
@@ -220,7 +221,7 @@ test('progress names what is simulated', () => {
   ])
 })
 
-test('knowing is mutual, nobody knows itself, and all know as many', () => {
+test('views: knowing is mutual, no node knows itself, and all know equally many', () => {
   eachSeed(20, (random) => {
     const nodes = random.int(2, 120)
     const size = random.int(1, nodes + 5)
@@ -237,7 +238,7 @@ test('knowing is mutual, nobody knows itself, and all know as many', () => {
   })
 })
 
-test('times and hops until a share has a write', () => {
+test('spread: times and hops until a share has a write', () => {
   const spread = new Spread(4, 'a', 100)
   spread.arrive('b', 'a', 130)
   spread.arrive('c', 'b', 150)
@@ -250,7 +251,7 @@ test('times and hops until a share has a write', () => {
   assert.is(spread.lastTime, 50)
 })
 
-test('traffic counts messages, and the updates in them', () => {
+test('traffic: messages and the updates in them are counted', () => {
   const traffic = new Traffic()
   const plain = '{"state":{"kv":{"digest":"00"}}}'
   const full = '{"state":{"kv":{"update":{"data":"QUJD","encoding":"v1","length":3,"digest":"0"}}}}'
@@ -265,7 +266,7 @@ test('traffic counts messages, and the updates in them', () => {
   assert.is(traffic.take().messages, 0)
 })
 
-test('its count of messages and bytes is that of the core', () => {
+test('traffic: messages and bytes are those that the core counts', () => {
   const traffic = new Traffic()
   const simulation = new Simulation({ seed: 3, onSend: (_from, _to, text) => traffic.count(text) })
   const names = ['a', 'b', 'c', 'd']
@@ -284,7 +285,7 @@ test('its count of messages and bytes is that of the core', () => {
   )
 })
 
-test('formulas give the figures that were measured for them', () => {
+test('theory: formulas give the figures they were fitted to', () => {
   for (const [n, p, push, pushPull] of [
     [100, 0, 5.7, 3.9],
     [1_000, 0, 8.2, 5],

@@ -1,7 +1,7 @@
-/** How the bench of a swarm writes to an agent, and reads what it holds, over a control socket. */
+/** How the bench of real agents writes to an agent and reads its map over a control socket. */
 import * as assert from 'uvu/assert'
-import { findLost } from '../../bench/swarm/check.ts'
 import { Journal } from '../../bench/swarm/journal.ts'
+import { findLost } from '../../bench/swarm/measurement.ts'
 import { Writer } from '../../bench/swarm/writer.ts'
 import { type Handle, Rows } from '../../src/control/answers.ts'
 import { ControlClient } from '../../src/control/client.ts'
@@ -11,11 +11,11 @@ import { inFolder } from '../helpers/folder.ts'
 import { suite } from '../helpers/suite.ts'
 import { until } from '../helpers/until.ts'
 
-const test = suite('bench of a swarm, its writer')
+const test = suite('bench: swarm writer')
 
 const journalOf = (isHot = false): Journal => new Journal({ agents: 3, valueBytes: 6, isHot })
 
-/** A control socket that answers with `handle`, and a client of it. */
+/** Runs with a client of a control socket that answers with `handle`. */
 const within = (handle: Handle, run: (client: ControlClient) => Promise<void>): Promise<void> =>
   inFolder(async (dir) => {
     const server = new ControlServer({ dir, handle })
@@ -27,7 +27,7 @@ const within = (handle: Handle, run: (client: ControlClient) => Promise<void>): 
     }
   })
 
-test('writer: a write is issued while the answer to an earlier one is awaited', async () => {
+test('writer: a write is issued before the earlier one is answered', async () => {
   const asked: string[] = []
   let release: (() => void) | undefined
   const handle: Handle = async (request) => {
@@ -51,7 +51,7 @@ test('writer: a write is issued while the answer to an earlier one is awaited', 
   })
 })
 
-test('writer: of one key each write waits for the one before, so that they keep their order', async () => {
+test('writer: writes to one key wait for each other, which keeps their order', async () => {
   const asked: unknown[] = []
   let busy = 0
   let most = 0
@@ -77,7 +77,7 @@ test('writer: of one key each write waits for the one before, so that they keep 
   })
 })
 
-test('writer: a refused write is noted with its code, and the next goes on', async () => {
+test('writer: a refused write is recorded with its code, and the next one is issued', async () => {
   const handle: Handle = (request) => {
     if (request.command === 'set' && request.key === 'w0:0') throw new Failure('disk_full', 'full')
     return {}
@@ -99,7 +99,7 @@ test('writer: a refused write is noted with its code, and the next goes on', asy
   })
 })
 
-test('check: a key that is missing or has another value is found at its agent', async () => {
+test('findLost: a key that is missing or has another value, with its agent', async () => {
   const handle: Handle = () =>
     new Rows(['["a","1"]', '["b","old"]', '["more",1]'], { map: 'bench' })
   await within(handle, async (client) => {

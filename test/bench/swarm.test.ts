@@ -1,28 +1,26 @@
 /**
- * The parts of the bench of a swarm by themselves: how figures are made of what was seen, and that
- * a wrong answer is noticed. Whole runs are in pilot/bench-swarm.test.ts.
+ * The parts of the bench of real agents: figures from observations, and the check of the answer.
+ * Whole runs are in pilot/bench-swarm.test.ts.
  */
 import { spawnSync } from 'node:child_process'
 import * as assert from 'uvu/assert'
-import { describeGrowth } from '../../bench/swarm/growth.ts'
-import { Journal, type Write } from '../../bench/swarm/journal.ts'
-import { acknowledgementsOf, lagsOf } from '../../bench/swarm/lags.ts'
-import { runLoad } from '../../bench/swarm/load.ts'
+import { quantilesOf } from '../../bench/runner/stats.ts'
+import { runLoad } from '../../bench/swarm/clock.ts'
+import { describeGrowth, randomText } from '../../bench/swarm/import.ts'
+import { acknowledgementsOf, Journal, lagsOf, type Write } from '../../bench/swarm/journal.ts'
+import { checkLoads } from '../../bench/swarm/main.ts'
 import { medianRunOf } from '../../bench/swarm/medians.ts'
 import { readUsage, usedSince } from '../../bench/swarm/processor.ts'
-import { quantilesOf } from '../../bench/swarm/quantiles.ts'
 import { showBench } from '../../bench/swarm/report.ts'
 import type { Run } from '../../bench/swarm/result.ts'
-import { randomText } from '../../bench/swarm/texts.ts'
 import { trafficOf } from '../../bench/swarm/traffic.ts'
-import { checkLoads, checkRuns } from '../../bench/swarm/verdict.ts'
 import type { AgentStatus } from '../../src/agent/status.ts'
 import { rejects, suite } from '../helpers/suite.ts'
 import { benchOf, FINE } from './fine-run.ts'
 
-const test = suite('bench of a swarm, its parts')
+const test = suite('bench: swarm')
 
-test('quantiles: each is one of the times, and of none all are 0', () => {
+test('quantiles: each is one of the times; all are 0 for an empty list', () => {
   const hundred = Array.from({ length: 100 }, (_, at) => 100 - at)
   assert.equal(quantilesOf(hundred), { count: 100, p50: 50, p99: 99, max: 100 })
   assert.equal(quantilesOf([7.04]), { count: 1, p50: 7, p99: 7, max: 7 })
@@ -34,7 +32,7 @@ const journalOf = (isHot = false): Journal => new Journal({ agents: 3, valueByte
 const acknowledge = (write: Write, time: number): Write =>
   Object.assign(write, { acknowledged: time })
 
-test('journal: a write is shown where it came, once, and not at its writer', () => {
+test('journal: each replica shows a write once, the writer does not', () => {
   const journal = journalOf()
   const [first, second] = [journal.issue(0, 10), journal.issue(0, 20)]
   assert.equal([first.key, first.value, second.key], ['w0:0', '0:xxxx', 'w0:1'])
@@ -50,13 +48,13 @@ test('journal: a write is shown where it came, once, and not at its writer', () 
       [undefined, undefined, 13],
     ],
   )
-  assert.is(journal.unseen, 0, 'nothing is acknowledged')
+  assert.is(journal.unseen, 0, 'no write is acknowledged')
   acknowledge(first, 15)
   assert.is(journal.unseen, 1)
   assert.equal([...journal.expected()], [['w0:0', '0:xxxx']])
 })
 
-test('journal: of a hot key a later value shows the earlier ones, and the last is expected', () => {
+test('journal: a later value of a hot key shows the earlier ones; the last one is expected', () => {
   const journal = journalOf(true)
   const writes = [0, 1, 2].map((at) => acknowledge(journal.issue(1, at), at + 1))
   journal.see(0, 'w1', '0:xxxx', 5)
@@ -69,7 +67,7 @@ test('journal: of a hot key a later value shows the earlier ones, and the last i
   assert.equal([...journal.expected()], [['w1', '2:xxxx']])
 })
 
-test('lags: from due to shown, and a write that has not come is as late as now', () => {
+test('lags: from due to shown; a write that has not arrived counts as shown now', () => {
   const journal = journalOf()
   const write = acknowledge(journal.issue(0, 100), 103)
   journal.issue(1, 100)
@@ -86,7 +84,7 @@ test('lags: from due to shown, and a write that has not come is as late as now',
   assert.equal(acknowledgementsOf(journal.writes), { count: 1, p50: 3, p99: 3, max: 3 })
 })
 
-test('load: each write is due by the rate alone, and the agents take turns', async () => {
+test('load: the rate alone decides when a write is due, and agents take turns', async () => {
   const writes: [agent: number, due: number][] = []
   await runLoad({
     rate: 200,
@@ -102,29 +100,23 @@ test('load: each write is due by the rate alone, and the agents take turns', asy
   )
 })
 
-test('verdict: what is lost, refused or not equal fails the run, and names it', async () => {
-  checkRuns([FINE, FINE])
+test('answer: a run that lost a write, was refused one, or has unequal replicas fails', async () => {
   const lost = { ...FINE, writes: { ...FINE.writes, lost: 3 } }
-  await rejects(
-    () => checkRuns([FINE, lost]),
-    /^internal run 2: 3 of what was acknowledged is lost/,
-  )
   const refused = { ...FINE, writes: { ...FINE.writes, failed: 1 } }
-  await rejects(() => checkRuns([refused]), /1 writes were refused/)
   const differing = { ...FINE, equal: { isEqual: false, seconds: null } }
-  await rejects(() => checkRuns([differing]), /not equal/)
+  checkLoads([benchOf({}, [FINE, FINE]), benchOf({ agents: 20, rate: 50 })])
+  const wrong: [run: Run, message: RegExp][] = [
+    [lost, /^internal 20 agents at 50\/s, run 2: 3 acknowledged writes are lost$/],
+    [refused, /run 2: 1 writes were refused/],
+    [differing, /run 2: the replicas are not equal/],
+  ]
+  for (const [run, message] of wrong) {
+    const loads = [benchOf(), benchOf({ agents: 20, rate: 50 }, [FINE, run])]
+    await rejects(() => checkLoads(loads), message)
+  }
 })
 
-test('verdict: of several loads the one that is wrong is named', async () => {
-  const wrong = { ...FINE, writes: { ...FINE.writes, lost: 3 } }
-  checkLoads([benchOf(), benchOf({ agents: 20, rate: 50 })])
-  await rejects(
-    () => checkLoads([benchOf(), benchOf({ agents: 20, rate: 50 }, [FINE, wrong])]),
-    /^internal 20 agents at 50\/s, run 2: 3 of what was acknowledged is lost$/,
-  )
-})
-
-test('medians: of each number by itself; never is later than late', () => {
+test('medians: each number has its own; never is later than any time', () => {
   const never = { ...FINE, equal: { isEqual: false, seconds: null }, problems: { timeout: 6 } }
   const slow = { ...FINE, equal: { isEqual: true, seconds: 9 }, backlog: { max: 50, last: 7 } }
   const median = medianRunOf([never, FINE, slow])
@@ -135,7 +127,7 @@ test('medians: of each number by itself; never is later than late', () => {
   assert.is(medianRunOf([never, FINE, never]).equal.seconds, null)
 })
 
-test('medians: series of runs that took unequal times end with the shortest', () => {
+test('medians: series of unequal length end with the shortest', () => {
   const grownTo = (seconds: number): Run => {
     const keys = Array.from({ length: seconds + 1 }, (_, at) => [at, 10 * at] as const)
     const growth = [{ name: 'n', firstSeconds: 1, wholeSeconds: seconds, pauseSeconds: 1, keys }]
@@ -156,7 +148,7 @@ test('medians: series of runs that took unequal times end with the shortest', ()
   )
 })
 
-test('growth: the longest time without a further key, that before the end too', () => {
+test('growth: the longest pause between keys, the last one before the end included', () => {
   const keys = [
     [0, 0],
     [1, 10],
@@ -181,7 +173,7 @@ test('growth: the longest time without a further key, that before the end too', 
   assert.is(describeGrowth('n2', [[9, 0]], 31).firstSeconds, null)
 })
 
-test('traffic: the difference of all agents, by write, with counters that are new', () => {
+test('traffic: the difference of all counters, new ones included, divided by the writes', () => {
   const statusOf = (counters: object) => ({ counters }) as unknown as AgentStatus
   const before = [
     statusOf({ pushesSent: 5, rejected: {} }),
@@ -197,7 +189,7 @@ test('traffic: the difference of all agents, by write, with counters that are ne
   assert.equal([traffic.counters.published, traffic.counters['rejected.damaged']], [3, 2])
 })
 
-test('texts: the same for the same seed, one byte a character, and they hardly repeat', async () => {
+test('random text: the same for the same seed, one byte a character, incompressible', async () => {
   const text = randomText(7, 50_000)
   assert.ok(text === randomText(7, 50_000) && text !== randomText(8, 50_000))
   assert.is(Buffer.byteLength(JSON.stringify(text)), 50_002)
@@ -205,36 +197,33 @@ test('texts: the same for the same seed, one byte a character, and they hardly r
   assert.ok(deflateRawSync(text).length > 40_000)
 })
 
-test('processor: children that have ended count as pilotctl, and nothing is counted twice', () => {
+test('processor: ended children count as pilotctl, and no time counts twice', () => {
   if (process.platform !== 'linux') {
     assert.is(readUsage([process.pid], []), null)
     return
   }
   const before = readUsage([process.pid], [process.pid])
-  // It uses a fifth of a second of processor, however long that takes.
+  // Uses a fifth of a second of processor time, however long that takes.
   const program = 'while (process.cpuUsage().user < 200_000);'
   assert.is(spawnSync(process.execPath, ['-e', program]).status, 0)
   const used = usedSince(before, readUsage([process.pid], [process.pid]))
   assert.ok(used!.pilotctl >= 0.15, `${used!.pilotctl} s of children`)
   assert.ok(used!.daemons >= used!.pilotctl, 'a daemon counts with its children')
-  assert.ok(usedSince(before, readUsage([], []))!.others >= 0.15, 'whose it is not is of others')
+  assert.ok(
+    usedSince(before, readUsage([], []))!.others >= 0.15,
+    'time of no known process counts as others',
+  )
   assert.is(usedSince(before, null), null)
 })
 
-test('report: one column for each run and one for medians, with what a scenario adds', () => {
+test('report: a column for each run and one for medians, then what a scenario adds', () => {
   const bench = benchOf({}, [FINE, FINE])
   const shown = showBench(bench)
-  assert.match(
-    shown,
-    /^A, 2 cores, p, Node 20, yjs 13; load before 0.5\n5 agents .* Pilot 1\.18\.0/,
-  )
+  assert.match(shown, /^A, 2 cores, p; node 20, .* before\n5 agents .* Pilot 1\.18\.0/)
   assert.match(shown, /run 1 +run 2 +median\n/)
-  assert.match(
-    shown,
-    /lag to each replica, p50\/p99\/max ms +2 \/ 4 \/ 4 +2 \/ 4 \/ 4 +2 \/ 4 \/ 4\n/,
-  )
+  assert.match(shown, /\nlag\.each\.p99 +4 +4 +4\n/)
   const swaps = [{ version: '1.10.0', arrived: [12, null] }]
-  assert.match(showBench({ ...bench, runs: [{ ...FINE, swaps }] }), /1\.10\.0 +12 \/ never\n/)
+  assert.match(showBench(benchOf({}, [{ ...FINE, swaps }])), /1\.10\.0 +12 \/ never\n/)
 })
 
 test.run()
