@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
-import { compileExamples } from '../helpers/example-compiler.ts'
+import { compileExamples, readEntries } from '../helpers/example-compiler.ts'
 import { type Fence, fencesOf, filesOf, isCode, readFences } from '../helpers/fences.ts'
 import { suite } from '../helpers/suite.ts'
 
@@ -79,7 +79,12 @@ const runExample = (fence: Fence, dir: string): Promise<[code: number | null, te
   const folder = join(root, '.cache', 'examples')
   mkdirSync(folder, { recursive: true })
   const file = join(folder, `${process.pid}-${fence.line}.ts`)
-  writeFileSync(file, fence.code.replaceAll('/tmp/', `${dir}/`))
+  // From the sources, not from what was built last.
+  const code = Object.entries(readEntries(root)).reduce(
+    (text, [name, [path]]) => text.replaceAll(`from '${name}'`, `from '${path}'`),
+    fence.code.replaceAll('/tmp/', `${dir}/`),
+  )
+  writeFileSync(file, code)
   return new Promise((resolve) => {
     const child = spawn(process.execPath, ['--import', 'tsx', file], { cwd: root })
     const timer = setTimeout(() => child.kill('SIGKILL'), 45_000)

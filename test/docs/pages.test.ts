@@ -226,6 +226,15 @@ test('limits and defaults: the pages have those of the program', () => {
   assert.equal(missing, [])
 })
 
+test('library: the table of entry points is that of the package', () => {
+  const { exports } = JSON.parse(read('package.json'))
+  const names = Object.keys(exports).filter((name) => name !== './package.json')
+  assert.equal(
+    firstCellsOf('docs/library.md', '## Entry points of the package').sort(),
+    names.map((name) => posix.join('pilot-gossip', name)).sort(),
+  )
+})
+
 test('figures: those of the README are those of the page that is generated', () => {
   const [, figures = ''] = read('README.md').split('\n## Figures\n')
   const values = [...figures.matchAll(/^\| [^|]+ \| ([\d.,]+ \p{L}+) \|$/gimu)].map(

@@ -34,7 +34,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 }
 
 /** Path from the root of the module that each entry of the package is made of, by its name. */
-const readEntries = (root: string): Record<string, string[]> => {
+export const readEntries = (root: string): Record<string, string[]> => {
   const { exports } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
   const entries = Object.entries<{ default?: string }>(exports)
     .filter(([, target]) => target.default !== undefined)
