@@ -24,7 +24,9 @@ const modules = filesOf(root, '.ts').filter(
 )
 
 const pages = readFences(root, '.md').filter(isCode)
-const comments = readFences(root, '.ts').filter(isCode)
+const comments = readFences(root, '.ts').filter(
+  (fence) => isCode(fence) && !fence.file.startsWith('bench/'),
+)
 
 /** One fault each, in a page and in a comment. */
 const FAULTY = `
@@ -49,11 +51,12 @@ test(
   'examples: all compile, and a faulty one does not',
   () => {
     assert.ok(pages.length > 8, `only ${pages.length} examples in pages were found`)
+    assert.ok(comments.length > 200, `only ${comments.length} examples in comments were found`)
     const made = [
       ...fencesOf('docs/made-up.md', FAULTY),
       ...fencesOf('src/errors.ts', FAULTY_COMMENT),
     ]
-    const faults = compileExamples(root, [...pages, ...made], modules)
+    const faults = compileExamples(root, [...pages, ...comments, ...made], modules)
     const expected = [
       /^docs\/made-up\.md:5: .*'sett'/,
       /^docs\/made-up\.md:9: Cannot find name 'map'/,
