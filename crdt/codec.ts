@@ -4,7 +4,7 @@
  *
  * ```js
  * const text = encodePush(push)
- * const push = decodePush(text, 'kv')       // throws a Rejection
+ * decodePush(text, 'kv').sender       // throws a Rejection
  * ```
  */
 import { toBase64 } from 'lib0/buffer'

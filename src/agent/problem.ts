@@ -2,7 +2,8 @@
  * Trouble that an agent, a room or a provider reports: nobody waits for it, and it may come often.
  *
  * ```ts
- * new Agent({ …, onProblem: (problem) => problem.type === 'refused' && count(problem.reason) })
+ * const onProblem = (problem: Problem) => problem.type === 'refused' && count(problem.reason)
+ * new Agent({ swarm: 'kv', transport, onProblem })
  * ```
  */
 import type { RejectionReason } from '../../crdt/index.ts'

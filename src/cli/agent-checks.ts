@@ -4,7 +4,7 @@
  * ```ts
  * const { checks, agent } = await checkAgent('/var/lib/kv')
  * // [{ name: 'agent', level: 'ok', detail: 'runs on /var/lib/kv' }]
- * checkPeersOf(agent)    // { name: 'peers', level: 'ok', detail: '2 peers, 2 heard: a, b' }
+ * if (agent) checkPeersOf(agent)    // { name: 'peers', level: 'ok', detail: '2 peers, 2 heard: a, b' }
  * ```
  */
 import type { PeerStatus } from '../agent/status.ts'

@@ -2,8 +2,8 @@
  * Entries from a stream of bytes: one JSON object a line, or all of them in one object.
  *
  * ```ts
- * for await (const { key, value } of readLines(process.stdin)) … // {"key":"k","value":1}
- * for await (const { key, value } of readObject(process.stdin)) … // {"k":1}
+ * for await (const { key, value } of readLines(process.stdin)) put(key, value) // {"key":"k","value":1}
+ * for await (const { key, value } of readObject(process.stdin)) put(key, value) // {"k":1}
  * ```
  */
 

@@ -4,7 +4,7 @@
  *
  * ```ts
  * const problems = new ProblemLog(({ message }) => io.err(`${message}\n`))
- * new Agent({ …, onProblem: (problem) => problems.add(problem) })
+ * new Agent({ swarm: 'kv', transport, onProblem: (problem) => problems.add(problem) })
  * ```
  */
 import type { Problem as AgentProblem } from '../agent/agent.ts'

@@ -6,7 +6,7 @@
  * printable('a\x1b[2Jb')                              // 'a\\x1b[2Jb'
  * widthOf('日本')                                      // 4
  * cut('日本語', 5)                                     // '日本…'
- * table(['KEY', 'VALUE'], [['k', '1']], { bold })     // 'KEY  VALUE\nk    1\n'
+ * table(['KEY', 'VALUE'], [['k', '1']], { head: bold })     // 'KEY  VALUE\nk    1\n'
  * ```
  */
 import { stringify } from '../control/protocol.ts'

@@ -6,7 +6,8 @@
  * import { Replica } from 'pilot-gossip/crdt'
  * import { Gossip, nodePlatform } from 'pilot-gossip/gossip'
  *
- * const gossip = new Gossip({ self: 'a', swarm: 'kv', platform: nodePlatform, random: Math.random })
+ * const { random } = Math
+ * const gossip = new Gossip({ self: 'a', swarm: 'kv', platform: nodePlatform, random, maxMessageBytes })
  * gossip.open('kv', new Replica(doc, nodePlatform))
  * for (const effect of gossip.handle({ type: 'round' }, Date.now())) carryOut(effect)
  * ```

@@ -5,7 +5,8 @@
  *
  * ```ts
  * const before = await fileIdOf(dir)     // { device: '2049', inode: '4711', born: '1795351914000000000' }
- * isSameFile(before, await fileIdOf(dir))
+ * const after = await fileIdOf(dir)
+ * if (before && after) isSameFile(before, after)
  * ```
  */
 

@@ -9,7 +9,7 @@
  * const lock = new Lock(join(dir, 'lock'))
  * await lock.hold() // rejects with `already_exists` while another owner lives
  * await lock.check() // before a write: rejects when the folder or the lock is not ours any more
- * (await readOwner(join(dir, 'lock')))?.pid // who has it, where somebody does
+ * ;(await readOwner(join(dir, 'lock')))?.pid // who has it, where somebody does
  * await isHeld(join(dir, 'lock')) // true, too, where another host has it and none can tell
  * await lock.release()
  * ```

@@ -3,7 +3,7 @@
  * costs.
  *
  * ```js
- * new Gossip({ …, config: { ...DEFAULTS, fanout: 4 } })
+ * new Gossip({ ...options, config: { ...DEFAULTS, fanout: 4 } })
  * ```
  */
 

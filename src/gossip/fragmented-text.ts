@@ -5,7 +5,9 @@
  *
  * ```ts
  * const fragmented = new FragmentedText(text, digest, room)
- * for (let next = fragmented.next(); next; next = fragmented.next()) send(encodePush({ …, fragment: next }))
+ * for (let next = fragmented.next(); next; next = fragmented.next()) {
+ *   send(encodePush({ ...envelope, fragment: next }))
+ * }
  * ```
  */
 import {

@@ -13,7 +13,7 @@
  * ```js
  * const gossip = new Gossip({ self, swarm, platform, random, maxMessageBytes })
  * gossip.open('kv', replica)
- * for (const effect of gossip.handle({ type: 'message', from, text }, Date.now())) …
+ * for (const effect of gossip.handle({ type: 'message', from, text }, Date.now())) carryOut(effect)
  * setTimeout(() => gossip.handle({ type: 'wake' }, Date.now()), gossip.wakeAt - Date.now())
  * ```
  */

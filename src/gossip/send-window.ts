@@ -5,7 +5,7 @@
  *
  * ```ts
  * const window = new SendWindow(8)
- * if (sending < window.size) …
+ * if (sending < window.size) sendNext()
  * window.ended(begunAt, isLate(ms, bestMs), now)
  * ```
  */

@@ -5,7 +5,8 @@
  * ```ts
  * interface Task { owner: string; tags?: readonly string[] }
  * const tasks = new SharedMap<Task>(doc, 'tasks')        // compiles
- * const bad = new SharedMap<{ at: Date }>(doc, 'bad')    // does not
+ * // @ts-expect-error: JSON has no Date
+ * const bad = new SharedMap<{ at: Date }>(doc, 'bad')
  * ```
  */
 

@@ -4,7 +4,7 @@
  *
  * ```ts
  * class LogStore extends QueuedStore {
- *   constructor(options: LogStoreOptions) { super(new LogMedium(options)) }
+ *   constructor(options: LogStoreOptions) { super(mediumIn(options.dir)) }
  * }
  * ```
  */

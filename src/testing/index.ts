@@ -4,13 +4,17 @@
  *
  * ```ts
  * import { test } from 'node:test'
+ * import { MailboxTransport } from 'pilot-gossip'
  * import { transportContract } from 'pilot-gossip/testing'
  *
- * const cases = transportContract(async () => ({
- *   transport: async (name) => new MyTransport(name),
- *   dead: async () => 'nobody',
- *   close: async () => undefined,
- * }))
+ * const cases = transportContract(async () => {
+ *   const dir = mkdtempSync('mail-')
+ *   return {
+ *     transport: async (name) => new MailboxTransport({ dir, address: name }),
+ *     dead: async () => 'nobody',
+ *     close: async () => rmSync(dir, { recursive: true }),
+ *   }
+ * }, { persistent: true })
  * for (const { name, run, timeoutMs } of cases) test(name, { timeout: timeoutMs }, run)
  * ```
  *

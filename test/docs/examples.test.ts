@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
-import { compileExamples } from '../helpers/example-compiler.ts'
+import { compileExamples, readEntries } from '../helpers/example-compiler.ts'
 import { type Fence, fencesOf, filesOf, isCode, readFences } from '../helpers/fences.ts'
 import { suite } from '../helpers/suite.ts'
 
@@ -24,7 +24,9 @@ const modules = filesOf(root, '.ts').filter(
 )
 
 const pages = readFences(root, '.md').filter(isCode)
-const comments = readFences(root, '.ts').filter(isCode)
+const comments = readFences(root, '.ts').filter(
+  (fence) => isCode(fence) && !fence.file.startsWith('bench/'),
+)
 
 /** One fault each, in a page and in a comment. */
 const FAULTY = `
@@ -49,11 +51,12 @@ test(
   'examples: all compile, and a faulty one does not',
   () => {
     assert.ok(pages.length > 8, `only ${pages.length} examples in pages were found`)
+    assert.ok(comments.length > 200, `only ${comments.length} examples in comments were found`)
     const made = [
       ...fencesOf('docs/made-up.md', FAULTY),
       ...fencesOf('src/errors.ts', FAULTY_COMMENT),
     ]
-    const faults = compileExamples(root, [...pages, ...made], modules)
+    const faults = compileExamples(root, [...pages, ...comments, ...made], modules)
     const expected = [
       /^docs\/made-up\.md:5: .*'sett'/,
       /^docs\/made-up\.md:9: Cannot find name 'map'/,
@@ -79,7 +82,12 @@ const runExample = (fence: Fence, dir: string): Promise<[code: number | null, te
   const folder = join(root, '.cache', 'examples')
   mkdirSync(folder, { recursive: true })
   const file = join(folder, `${process.pid}-${fence.line}.ts`)
-  writeFileSync(file, fence.code.replaceAll('/tmp/', `${dir}/`))
+  // From the sources, not from what was built last.
+  const code = Object.entries(readEntries(root)).reduce(
+    (text, [name, [path]]) => text.replaceAll(`from '${name}'`, `from '${path}'`),
+    fence.code.replaceAll('/tmp/', `${dir}/`),
+  )
+  writeFileSync(file, code)
   return new Promise((resolve) => {
     const child = spawn(process.execPath, ['--import', 'tsx', file], { cwd: root })
     const timer = setTimeout(() => child.kill('SIGKILL'), 45_000)

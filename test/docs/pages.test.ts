@@ -1,11 +1,12 @@
 /** The pages: their links lead somewhere, and what they say of codes, limits and defaults is so. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import { LIMITS } from '../../crdt/index.ts'
 import type { Problem } from '../../src/agent/problem.ts'
 import { BRIDGE_LIMITS } from '../../src/bridge/index.ts'
+import { COMMANDS } from '../../src/cli/program.ts'
 import type { FailureCode } from '../../src/errors.ts'
 import { DEFAULTS } from '../../src/gossip/index.ts'
 import { DEFAULT_VALUE_BYTES, MAX_VALUE_BYTES } from '../../src/maps/index.ts'
@@ -226,6 +227,15 @@ test('limits and defaults: the pages have those of the program', () => {
   assert.equal(missing, [])
 })
 
+test('library: the table of entry points is that of the package', () => {
+  const { exports } = JSON.parse(read('package.json'))
+  const names = Object.keys(exports).filter((name) => name !== './package.json')
+  assert.equal(
+    firstCellsOf('docs/library.md', '## Entry points of the package').sort(),
+    names.map((name) => posix.join('pilot-gossip', name)).sort(),
+  )
+})
+
 test('figures: those of the README are those of the page that is generated', () => {
   const [, figures = ''] = read('README.md').split('\n## Figures\n')
   const values = [...figures.matchAll(/^\| [^|]+ \| ([\d.,]+ \p{L}+) \|$/gimu)].map(
@@ -235,6 +245,28 @@ test('figures: those of the README are those of the page that is generated', () 
   const page = read('docs/performance.md')
   assert.equal(
     values.filter((value) => !page.includes(value) && !page.includes(value.replace(/ ms$/, ''))),
+    [],
+  )
+})
+
+test('architecture: the tree has each folder', () => {
+  const page = read('docs/architecture.md')
+  const folders = ['src', 'bench', 'test'].flatMap((folder) =>
+    readdirSync(`${root}${folder}`, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => (folder === 'src' ? `src/${name}/` : `${name}/`)),
+  )
+  const mirrored = readdirSync(`${root}src`).map((name) => `${name}/`)
+  assert.equal(
+    folders.filter((folder) => !page.includes(`\`${folder}\``) && !mirrored.includes(folder)),
+    [],
+  )
+})
+
+test('cli: the page has each command', () => {
+  const page = read('docs/cli.md')
+  assert.equal(
+    COMMANDS.filter(({ name }) => !new RegExp(`\`${name}[ \`]`).test(page)).map(({ name }) => name),
     [],
   )
 })

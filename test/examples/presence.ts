@@ -1,18 +1,18 @@
 /**
- * Who is there? Each agent writes a heartbeat every second, and tells who comes and goes. In
- * several terminals; end one by Ctrl-C (it leaves) and another by `kill -9` (it falls silent):
+ * Presence: each agent writes a heartbeat every second and prints who comes and goes. Run it in
+ * several terminals. End one with Ctrl-C (it leaves) and another with `kill -9` (it falls silent):
  *
  *     node --import tsx test/examples/presence.ts /tmp/presence anna
  *     node --import tsx test/examples/presence.ts /tmp/presence bert
  *
- * A heartbeat is the time by its writer's clock: clocks must agree to about a beat.
+ * A heartbeat is the time of its writer's clock, so clocks must agree to about a beat.
  */
 import { openMap } from 'pilot-gossip'
 
 const BEAT_MS = 1_000
 /** Three beats: one may be late, and one lost. */
 const SILENT_MS = 3 * BEAT_MS
-/** After that the entry of one who did not leave is removed, by whoever sees it first. */
+/** After that time, the first agent that notices removes the entry of an agent that did not leave. */
 const FORGET_MS = 60 * BEAT_MS
 
 const [mailbox = '/tmp/presence', name = 'anna'] = process.argv.slice(2)
@@ -39,9 +39,9 @@ const beat = (): void => {
 const beating = setInterval(beat, BEAT_MS)
 process.once('SIGINT', async () => {
   clearInterval(beating)
-  beats.delete(name) // all others see at once that we left
+  beats.delete(name) // other agents see at once that this one left
   await beats.close()
 })
 
-beats.observe(look) // which our own beat calls, too: so silence is noticed within a beat
+beats.observe(look) // also called for the own beat, so silence is noticed within a beat
 beat()

@@ -1,10 +1,10 @@
 /**
- * One document, shared without a server. In two terminals; each ends by Ctrl-C:
+ * One document, shared without a server. In two terminals; Ctrl-C ends each:
  *
  *     node --import tsx test/examples/provider.ts anna
  *     node --import tsx test/examples/provider.ts bert
  *
- * Over Pilot it is `new PilotTransport({ swarm: 'kv' })` in place of the folder.
+ * Over Pilot, use `new PilotTransport({ swarm: 'kv' })` instead of the folder.
  */
 import { MailboxTransport, PilotGossipProvider } from 'pilot-gossip'
 import * as Y from 'yjs'

@@ -1,6 +1,6 @@
 /**
- * Puts tasks into the queue that `queue-work.ts` works on, tells what is done, and ends with the
- * last one. Here a task is a number, and doing it is squaring it.
+ * Puts tasks into the queue of `queue-work.ts`, prints each result, and ends after the last one.
+ * A task is a number, and its result is the square.
  *
  *     node --import tsx test/examples/queue-put.ts /tmp/queue 12
  */

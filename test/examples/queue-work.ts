@@ -1,18 +1,17 @@
 /**
- * A work queue without a server: workers claim tasks and do them, until Ctrl-C. In several terminals:
+ * A work queue without a server: workers claim tasks and do them until Ctrl-C. In several terminals:
  *
  *     node --import tsx test/examples/queue-put.ts /tmp/queue 12
  *     node --import tsx test/examples/queue-work.ts /tmp/queue anna
  *     node --import tsx test/examples/queue-work.ts /tmp/queue bert
  *
- * A worker writes its claim, waits until it has settled, and works if it is still there. Of claims
- * at one time the same one wins everywhere, but a worker cannot know that it has heard of all:
- * only that it has if a write takes less than half of SETTLE_MS to everybody. A worker that
- * stands still or is cut off for longer may do a task that another does too. So use it for tasks
- * that may be done twice; the second costs time, and does no harm.
+ * A worker writes its claim, waits SETTLE_MS, and works if the claim is still there. Of concurrent
+ * claims the same one wins everywhere, and all workers know the winner if a write reaches each of
+ * them within half of SETTLE_MS. A worker that stalls or is cut off for longer may do a task that
+ * another worker does, too. So use the queue for tasks that can be done twice.
  *
- * A worker that dies stops renewing its claim, and after LEASE_MS others take over. Their clocks
- * must agree to well within that.
+ * A worker that dies stops renewing its claim, and another takes over after LEASE_MS. The clocks of
+ * the workers must agree to well within that.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openMap } from 'pilot-gossip'
@@ -27,12 +26,12 @@ const LEASE_MS = 3_000
 const [mailbox = '/tmp/queue', name = 'anna', workMs = '100'] = process.argv.slice(2)
 const tasks = await openMap<number>({ swarm: 'queue', mailbox, name, map: 'tasks' })
 const results = tasks.sibling<Result[]>('results')
-// Hot: a claim is overwritten all the time, and leaves nothing behind.
+// Hot: claims are overwritten all the time, and overwrites leave nothing behind.
 const claims = tasks.sibling<Claim>('claims', { hot: true })
 
 const isOpen = (task: string): boolean => !results.has(task)
 const claim = (task: string): unknown => claims.set(task, { by: name, at: Date.now() })
-/** Whose claim counts now; undefined where none does. */
+/** The worker whose claim is valid now; undefined if there is none. */
 const holderOf = (task: string): string | undefined => {
   const { by, at } = claims.get(task) ?? { by: '', at: 0 }
   return Date.now() - at < LEASE_MS ? by : undefined
@@ -46,7 +45,7 @@ const work = async (task: string): Promise<void> => {
   clearInterval(renewal)
   console.log(`did ${task}`)
   tasks.transact(() => {
-    results.append(task, { by: name, square: n * n }) // with `set`, one of two results would be lost
+    results.append(task, { by: name, square: n * n }) // `set` would lose one of two concurrent results
     claims.delete(task)
   })
 }
@@ -58,7 +57,7 @@ process.once('SIGINT', () => {
 console.log('waiting for tasks')
 while (!isOver) {
   const free = tasks.keys().filter((task) => isOpen(task) && !holderOf(task))
-  const task = free[Math.floor(Math.random() * free.length)] // any: so few want the same
+  const task = free[Math.floor(Math.random() * free.length)] // a random one, so that few workers want the same
   if (task !== undefined) claim(task)
   await sleep(SETTLE_MS)
   if (task !== undefined && holderOf(task) === name && isOpen(task)) await work(task)

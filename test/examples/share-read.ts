@@ -1,6 +1,6 @@
 /**
- * Two scripts share a map: this one sees what `share-write.ts` writes, and both count at once.
- * See there for how to run them.
+ * Two scripts share a map: this one reads what `share-write.ts` writes, and both count at the same
+ * time. That file says how to run them.
  */
 import { openMap } from 'pilot-gossip'
 

@@ -1,6 +1,6 @@
 /**
- * Two scripts share a map: this one writes, `share-read.ts` sees it, and both count at once.
- * In two terminals, in either order, with a folder that is not there yet:
+ * Two scripts share a map: this one writes, `share-read.ts` reads, and both count at the same time.
+ * In two terminals, in either order, with a folder that does not exist yet:
  *
  *     node --import tsx test/examples/share-write.ts /tmp/share
  *     node --import tsx test/examples/share-read.ts /tmp/share
@@ -11,14 +11,14 @@ const [mailbox = '/tmp/share'] = process.argv.slice(2)
 const map = await openMap({ swarm: 'share', mailbox, name: 'write' })
 
 map.set('greeting', 'hello')
-for (let i = 0; i < 100; i++) map.increment('count') // `set` by both would lose what one counted
+for (let i = 0; i < 100; i++) map.increment('count') // with `set`, one script would overwrite the other's count
 console.log('waiting for share-read.ts')
 
 await map.until(() => map.get('count') === 200)
 console.log('count', map.get('count'))
 
-// A script that ends takes along what others do not have yet. So each says that it has all, and
-// stays until the other has said so.
+// What a script has not handed over when it ends is lost. So each script writes that it has
+// everything, and stays until the other has written so, too.
 map.set('seen:write', true)
 await map.until(() => map.has('seen:read'))
 await map.close()

@@ -1,6 +1,6 @@
 /**
- * Two agents write one text at once, and neither gets into the other's line. In two terminals, in
- * either order:
+ * Two agents write one text at the same time, and each line stays whole. In two terminals, in either
+ * order:
  *
  *     node --import tsx test/examples/two-writers.ts /tmp/story anna
  *     node --import tsx test/examples/two-writers.ts /tmp/story bert
@@ -18,7 +18,7 @@ const agent = new Agent({ swarm: 'story', transport: new MailboxTransport({ dir,
 await agent.start()
 const text = agent.doc.getText('story')
 
-/** Holds on to the letter before it, wherever others move that by what they write. */
+/** A position that moves with the letter before it when the other agent writes. */
 const cursorAt = (index: number): Y.RelativePosition =>
   Y.createRelativePositionFromTypeIndex(text, index, -1)
 
@@ -44,4 +44,4 @@ await new Promise<void>((resolve) => {
   look()
 })
 process.stdout.write(text.toString())
-await agent.stop() // what it wrote last is handed over
+await agent.stop() // peers have what it wrote last

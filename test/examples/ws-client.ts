@@ -1,12 +1,12 @@
 /**
- * A program that knows y-websocket and nothing of pilot-gossip: it writes one key of the swarm's
- * map and tells what anybody writes, until Ctrl-C.
+ * A program that uses y-websocket and knows nothing of pilot-gossip: it writes one key of the
+ * swarm's map and prints every change, until Ctrl-C.
  *
  *     pilot-gossip run --swarm kv --ws 1234
  *     node --import tsx test/examples/ws-client.ts ws://127.0.0.1:1234 kv greeting hello
- *     pilot-gossip get greeting --swarm kv        # here, or at any other agent of the swarm
+ *     pilot-gossip get greeting --swarm kv        # at this agent, or any other of the swarm
  *
- * The room named like the swarm holds the agent's maps, each a root `Y.Map`.
+ * The room that is named like the swarm holds the agent's maps, each a root `Y.Map`.
  */
 import { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket'
@@ -26,5 +26,5 @@ state.observe(({ keysChanged }) => {
 provider.once('sync', () => state.set(key, value))
 process.once('SIGINT', () => {
   provider.destroy()
-  provider.awareness.destroy() // else its timer keeps the process
+  provider.awareness.destroy() // otherwise its timer keeps the process alive
 })

@@ -5,7 +5,7 @@
  * `onProblem`) may be of any type. A page must import or declare what it uses.
  *
  * ```ts
- * compileExamples('/project/', fences)     // ['src/a.ts:7: Property 'x' does not exist on type 'A'.']
+ * compileExamples('/project/', fences, modules)  // ['src/a.ts:7: Property 'x' does not exist on type 'A'.']
  * ```
  */
 import { readFileSync } from 'node:fs'
@@ -18,23 +18,15 @@ const UNKNOWN: ReadonlySet<number> = new Set([
   2304, 2503, 2552, 2580, 2582, 2584, 2593, 2749, 18004,
 ])
 
-/** Packages that are imported for a comment, as everybody knows them. */
+/** Imports from packages that an example in a comment need not have. */
 const PACKAGES: Readonly<Record<string, string>> = {
   Y: `import * as Y from 'yjs'`,
-  test: `import { test } from 'uvu'`,
-  assert: `import * as assert from 'uvu/assert'`,
-  readFileSync: `import { readFileSync } from 'node:fs'`,
-  writeFileSync: `import { writeFileSync } from 'node:fs'`,
-  mkdtempSync: `import { mkdtempSync } from 'node:fs'`,
-  rmSync: `import { rmSync } from 'node:fs'`,
-  spawn: `import { spawn } from 'node:child_process'`,
-  join: `import { join } from 'node:path'`,
   Repo: `import { Repo } from '@automerge/automerge-repo'`,
   WebsocketProvider: `import { WebsocketProvider } from 'y-websocket'`,
 }
 
 /** Path from the root of the module that each entry of the package is made of, by its name. */
-const readEntries = (root: string): Record<string, string[]> => {
+export const readEntries = (root: string): Record<string, string[]> => {
   const { exports } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
   const entries = Object.entries<{ default?: string }>(exports)
     .filter(([, target]) => target.default !== undefined)
@@ -117,14 +109,17 @@ const readExports = (program: ts.Program, modules: readonly string[]): Map<strin
   return found
 }
 
-/** Names that a file imports. */
-const importsOf = (program: ts.Program, path: string): Set<string> => {
-  const names = new Set<string>()
-  const source = program.getSourceFile(path)
-  for (const statement of source?.statements ?? []) {
-    const bindings = ts.isImportDeclaration(statement) && statement.importClause?.namedBindings
-    if (!bindings || !ts.isNamedImports(bindings)) continue
-    for (const { name } of bindings.elements) names.add(name.text)
+/** The names that a file imports, each with the module that it names. */
+const importsOf = (program: ts.Program, path: string): Map<string, string> => {
+  const names = new Map<string, string>()
+  for (const statement of program.getSourceFile(path)?.statements ?? []) {
+    if (!ts.isImportDeclaration(statement) || !ts.isStringLiteral(statement.moduleSpecifier))
+      continue
+    const { namedBindings } = statement.importClause ?? {}
+    if (!namedBindings || !ts.isNamedImports(namedBindings)) continue
+    for (const { name } of namedBindings.elements) {
+      names.set(name.text, statement.moduleSpecifier.text)
+    }
   }
   return names
 }
@@ -155,7 +150,7 @@ const browserNamesIn = (program: ts.Program, path: string): string[] => {
   return names
 }
 
-/** Modules whose exports anyone may use. */
+/** Modules whose exports any example may use. */
 const DOORS = ['src/index.ts', 'crdt/index.ts', 'src/gossip/index.ts', 'src/maps/index.ts']
 
 /** How many folders two files have in common at their beginning. */
@@ -163,6 +158,40 @@ const nearness = (a: string, b: string): number => {
   const [left, right] = [a.split('/'), b.split('/')]
   const at = left.findIndex((part, index) => part !== right[index])
   return at < 0 ? left.length : at
+}
+
+/** Finds what the names of an example in a comment stand for. */
+class Names {
+  readonly #root: string
+  readonly #program: ts.Program
+  readonly #exported: ReadonlyMap<string, readonly string[]>
+
+  constructor(root: string, program: ts.Program, modules: readonly string[]) {
+    this.#root = root
+    this.#program = program
+    this.#exported = readExports(program, modules)
+  }
+
+  /** Names that an example uses and does not declare. */
+  unknownIn(path: string): ReadonlySet<string> {
+    const unknown = faultsOf(this.#program, path)
+      .filter(({ code }) => UNKNOWN.has(code))
+      .flatMap((fault) => /'([^']+)'/.exec(messageOf(fault))?.[1] ?? [])
+    return new Set([...unknown, ...browserNamesIn(this.#program, path)])
+  }
+
+  /** An import of that name for an example in the comments of `own`; undefined if it is a name of its own. */
+  importFor(name: string, own: string): string | undefined {
+    const modules = this.#exported.get(name) ?? []
+    const doors = DOORS.map((door) => `${this.#root}${door}`)
+    const isTypeName = /^[A-Z]/.test(name)
+    const from =
+      modules.find((path) => path === own) ??
+      importsOf(this.#program, own).get(name) ??
+      modules.find((path) => doors.includes(path)) ??
+      (isTypeName ? modules.toSorted((a, b) => nearness(own, b) - nearness(own, a))[0] : undefined)
+    return from === undefined ? PACKAGES[name] : `import { ${name} } from '${from}'`
+  }
 }
 
 /**
@@ -180,29 +209,14 @@ export const compileExamples = (
   })
   const compiler = new Compiler(root, examples)
   const paths = modules.map((file) => `${root}${file}`)
-  const first = compiler.compile(paths)
-  const exported = readExports(first, paths)
+  const names = new Names(root, compiler.compile(paths), paths)
   const faults: string[] = []
 
   for (const example of examples.filter(({ file }) => !file.endsWith('.md'))) {
-    const own = `${root}${example.file}`
-    const imported = importsOf(first, own)
-    const unknown = faultsOf(first, example.path)
-      .filter(({ code }) => UNKNOWN.has(code))
-      .flatMap((fault) => /'([^']+)'/.exec(messageOf(fault))?.[1] ?? [])
-    for (const name of new Set([...unknown, ...browserNamesIn(first, example.path)])) {
-      const modules = exported.get(name) ?? []
-      const isKnown =
-        /^[A-Z]/.test(name) ||
-        modules.some((path) => path === own || DOORS.some((door) => path === `${root}${door}`)) ||
-        imported.has(name)
-      const byNearness = modules.sort((a, b) => nearness(own, b) - nearness(own, a))
-      const from = isKnown ? (modules.includes(own) ? own : byNearness[0]) : undefined
-      if (from) example.prelude += `import { ${name} } from '${from}';`
-      else if (PACKAGES[name]) example.prelude += `${PACKAGES[name]};`
-      else example.prelude += `declare let ${name}: any; type ${name} = any;`
-      const isOurs = from !== undefined || PACKAGES[name] !== undefined
-      if (!isOurs && new RegExp(`new ${name}\\b`).test(example.code)) {
+    for (const name of names.unknownIn(example.path)) {
+      const found = names.importFor(name, `${root}${example.file}`)
+      example.prelude += `${found ?? `declare let ${name}: any; type ${name} = any`};`
+      if (found === undefined && new RegExp(`new ${name}\\b`).test(example.code)) {
         faults.push(`${example.file}:${example.line}: no module exports a class ${name}`)
       }
     }

@@ -7,7 +7,7 @@
  *
  * ```ts
  * const registry = await startRegistry()
- * spawn('pilot-daemon', ['-registry', registry.address, …])
+ * spawn('pilot-daemon', ['-registry', registry.address])
  * ```
  */
 import { createServer, type Socket } from 'node:net'

@@ -5,8 +5,8 @@
  *
  * ```ts
  * const gossiped = new AwarenessGossip(awareness, { tell, countPeers })
- * gossip.open('notes', replica, gossiped)
- * gossiped.receive(bytes)
+ * gossip.open('notes', replica, { awareness: gossiped })
+ * gossiped.receive(bytes, from)
  * ```
  */
 

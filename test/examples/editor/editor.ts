@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
- * The page's program: CodeMirror on a `Y.Text`, shared by a stock y-websocket client, with the
- * names and cursors of all who are there. Of pilot-gossip it knows the address.
+ * The page's program: CodeMirror on a `Y.Text`, shared by an unmodified y-websocket client, with
+ * the names and cursors of everyone who is present. It knows only the address of the bridge.
  */
 import { EditorState } from '@codemirror/state'
 import { EditorView, keymap, placeholder } from '@codemirror/view'
@@ -15,7 +15,7 @@ declare const ROOM: string
 
 type User = { name: string; color: string; colorLight: string }
 
-/** White letters are read on each of them, and each on white and on black. */
+/** White text is legible on each of them, and each is legible on white and on black. */
 const COLOURS = [
   '#1971c2',
   '#c2410c',

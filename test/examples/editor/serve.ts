@@ -1,11 +1,11 @@
 /**
- * A page with a text editor for one room of an agent, on this host alone. Open it twice:
+ * Serves a page with a text editor for one room of an agent, only to this host. Open it twice:
  *
  *     pilot-gossip run --swarm kv --ws 1234
  *     node --import tsx test/examples/editor/serve.ts ws://127.0.0.1:1234/notes 8080
  *
- * Where the bridge wants a token it goes behind the room: `ws://127.0.0.1:1234/notes?token=...`.
- * Pages of this host may connect to a bridge by themselves; others by its `--ws-origin`.
+ * If the bridge requires a token, append it to the room: `ws://127.0.0.1:1234/notes?token=...`.
+ * Pages of this host may connect to a bridge; others need its option `--ws-origin`.
  */
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
