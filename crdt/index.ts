@@ -67,7 +67,6 @@ export type {
   BatchOutcome,
   EncodedUpdate,
   Outcome,
-  PeerState,
   ReceivedUpdate,
   ReplicaOptions,
   SyncRequest,
@@ -76,6 +75,7 @@ export type {
 export { checkOwnDoc, type DocKind, ForeignDocError, kindOfDoc } from './own-doc.ts'
 export { ForkRejection } from './own-writer.ts'
 export { packUpdate, unpackUpdate } from './packed.ts'
+export { type PeerState, withDelta } from './peer-state.ts'
 export type { Platform } from './platform.ts'
 export { PushReader } from './push-reader.ts'
 export { REJECTION_REASONS, Rejection, type RejectionReason } from './rejection.ts'

@@ -6,7 +6,6 @@
  * const { outcomes }: BatchOutcome = replica.applyAll(updates)
  * ```
  */
-import type { DeleteSet } from './deletes.ts'
 import type { Clocks, Delta } from './delta.ts'
 import type { Limits } from './limits.ts'
 import type { Fits } from './local-check.ts'
@@ -20,12 +19,6 @@ export interface SyncRequest {
   readonly vector: Uint8Array
   /** Its encoded delete set; absent if it is long. */
   readonly deletes?: Uint8Array
-}
-
-/** The decoded state of a peer. */
-export interface PeerState {
-  readonly clocks: Clocks
-  readonly deletes: DeleteSet | undefined
 }
 
 export interface Outcome {

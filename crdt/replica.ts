@@ -10,13 +10,7 @@
  * ```
  */
 import * as Y from 'yjs'
-import {
-  type DeleteSet,
-  emptyDeletes,
-  hasDeletes,
-  mergeDeletes,
-  subtractDeletes,
-} from './deletes.ts'
+import { type DeleteSet, emptyDeletes } from './deletes.ts'
 import {
   type Clocks,
   type Delta,
@@ -34,12 +28,12 @@ import type {
   BatchOutcome,
   EncodedUpdate,
   Outcome,
-  PeerState,
   ReceivedUpdate,
   ReplicaOptions,
   SyncRequest,
 } from './outcome.ts'
 import { checkOwnDoc } from './own-doc.ts'
+import { hasMore, type PeerState } from './peer-state.ts'
 import type { Platform } from './platform.ts'
 import { renameStructs } from './rename.ts'
 import { decodeSyncRequest, encodeSyncRequest } from './sync-request.ts'
@@ -248,8 +242,8 @@ export class Replica {
 
   /**
    * What this replica has, as a request for the rest. `withWaiting` also counts updates that wait in
-   * the gate, so that they are not sent again; without it they are, which helps if nobody has what
-   * they wait for.
+   * the gate, so that they are not sent again; without it they are, which helps if no peer has
+   * what they wait for.
    */
   syncRequest(withWaiting = false): SyncRequest {
     const { clocks, deletes } = this.#current()
@@ -272,20 +266,9 @@ export class Replica {
     return deltaSince(own, state.clocks, state.deletes ?? emptyDeletes())
   }
 
-  /** The peer's state once it has `delta`, too. */
-  peerStateWith(state: PeerState, delta: Delta): PeerState {
-    const clocks = new Map(state.clocks)
-    for (const [writer, { to }] of delta.structs) clocks.set(writer, to)
-    return { clocks, deletes: mergeDeletes([state.deletes ?? emptyDeletes(), delta.deletes]) }
-  }
-
   /** May the peer have something that we lack? True if its deletes are unknown. */
   isBehind(state: PeerState): boolean {
-    const own = this.#current()
-    for (const [writer, clock] of state.clocks) {
-      if (clock > (own.clocks.get(writer) ?? 0)) return true
-    }
-    return state.deletes === undefined || hasDeletes(subtractDeletes(state.deletes, own.deletes))
+    return hasMore(state, this.#current())
   }
 
   /** The delta as a V1 update, with its digest and the clocks that it needs (see `needs.ts`). */

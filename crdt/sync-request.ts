@@ -8,7 +8,8 @@
 import * as Y from 'yjs'
 import { countRuns, type DeleteSet, decodeDeletes, encodeDeletes } from './deletes.ts'
 import type { Clocks } from './delta.ts'
-import type { PeerState, SyncRequest } from './outcome.ts'
+import type { SyncRequest } from './outcome.ts'
+import type { PeerState } from './peer-state.ts'
 import { Rejection } from './rejection.ts'
 
 /**

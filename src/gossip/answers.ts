@@ -13,6 +13,7 @@ import {
   type PackedUpdate,
   type Replica,
   takeChunk,
+  withDelta,
 } from '../../crdt/index.ts'
 import { ChunkCache } from './chunk-cache.ts'
 import type { Answer } from './outbox.ts'
@@ -79,7 +80,7 @@ export class Answers {
       if (fits || bytes === SINGLE) {
         const isFragmented = !fits && this.#packing.canFragment(update)
         if (isFragmented && !mayFragment) return { rest: answer }
-        const peerState = replica.peerStateWith(answer.peerState, chunk)
+        const peerState = withDelta(answer.peerState, chunk)
         return {
           ...(fits || isFragmented ? { update } : { unsendable: update.length }),
           ...(hasRest && { rest: { peerState, chunkBytes: nextChunkBytes(fitting) } }),

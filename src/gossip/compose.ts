@@ -9,19 +9,15 @@
  */
 import {
   type DocState,
-  digestBytes,
-  encodePush,
   jsonBytes,
   LIMITS,
-  type Platform,
-  type Push,
   type Replica,
   type SyncRequest,
-  textBytes,
+  withDelta,
 } from '../../crdt/index.ts'
 import { type AnswerPart, Answers } from './answers.ts'
+import { Envelope, type EnvelopeOptions } from './envelope.ts'
 import type { Fanouts } from './fanouts.ts'
-import { FragmentedText } from './fragmented-text.ts'
 import { InlineUpdates, NO_UPDATE } from './inline-updates.ts'
 import type { OpenDocument } from './open-document.ts'
 import type { Answer, QueuedState } from './outbox.ts'
@@ -35,12 +31,7 @@ import {
   STATE_BYTES,
 } from './packing.ts'
 
-export interface ComposeOptions extends PackingOptions {
-  readonly self: string
-  readonly swarm: string
-  readonly platform: Platform
-  /** UTF-8 bytes of the longest message. */
-  readonly maxMessageBytes: () => number
+export interface ComposeOptions extends EnvelopeOptions, PackingOptions {
   readonly random: () => number
   /** Up to how many bytes fresh changes are pushed, and to whom; depends on the number of peers. */
   readonly fanouts: () => Fanouts
@@ -56,9 +47,6 @@ export interface Composed {
   /** Changes that fit into no message of this length: document and bytes. */
   readonly unsendable: [string, number][]
 }
-
-/** Bytes reserved for everything in a message but the data of a fragment. */
-const FRAGMENT_BYTES = 1_024
 
 /** What a message says about one document. */
 interface Entry {
@@ -80,12 +68,14 @@ interface Request {
 const NO_REQUEST: Request = { length: 0 }
 
 export class Composer {
+  readonly envelope: Envelope
   readonly #options: ComposeOptions
   readonly #inline: InlineUpdates
   readonly #answers: Answers
 
   constructor(options: ComposeOptions) {
     this.#options = options
+    this.envelope = new Envelope(options)
     const packing = new Packing(options)
     this.#inline = new InlineUpdates(packing, options.fanouts)
     this.#answers = new Answers(packing)
@@ -137,41 +127,11 @@ export class Composer {
     if (included.length === 0) return { text: undefined, included, left, unsendable }
     const hasDigest = [...state.values()].some(({ digest }) => digest !== undefined)
     const content = { version, state, members: hasDigest ? members() : [] }
-    let text = this.#encode(content, documents.size, now)
+    let text = this.envelope.encode(content, documents.size, now)
     // Only long names of members make a message longer than reckoned: send it without them.
-    if (this.isTooLong(text)) text = this.#encode({ ...content, members: [] }, documents.size, now)
+    if (this.envelope.isTooLong(text))
+      text = this.envelope.encode({ ...content, members: [] }, documents.size, now)
     return { text, included, left, unsendable }
-  }
-
-  /** A message that carries only a fragment, or a request for fragments. */
-  composeFragment(
-    content: Pick<Push, 'fragment' | 'missing'>,
-    documents: number,
-    now: number,
-  ): string {
-    return this.#encode({ version: 0, state: new Map(), members: [], ...content }, documents, now)
-  }
-
-  #encode(
-    content: Omit<Push, 'sender' | 'timestamp' | 'swarm' | 'documents'>,
-    documents: number,
-    now: number,
-  ): string {
-    const { self: sender, swarm } = this.#options
-    return encodePush({ ...content, sender, swarm, timestamp: Math.floor(now / 1000), documents })
-  }
-
-  /** Is the text longer than one message may be? */
-  isTooLong(text: string): boolean {
-    const max = this.#options.maxMessageBytes()
-    return text.length * 3 > max && textBytes(text) > max
-  }
-
-  /** Cuts a text that is too long for one message. */
-  split(text: string): FragmentedText {
-    const room = this.#options.maxMessageBytes() - FRAGMENT_BYTES
-    const digest = digestBytes(new TextEncoder().encode(text), this.#options.platform)
-    return new FragmentedText(text, digest, room)
   }
 
   /** Does a push carry everything since that number inline? Else it is announced, and peers pull it. */
@@ -283,7 +243,7 @@ export class Composer {
     for (const [writer, { from }] of delta.structs) {
       if (from > (clocks.get(writer) ?? 0)) return undefined
     }
-    const peerState = document.replica.peerStateWith(answer.peerState, delta)
+    const peerState = withDelta(answer.peerState, delta)
     return {
       state: { update },
       length: STATE_BYTES + lengthOf(update),

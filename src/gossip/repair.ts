@@ -97,12 +97,12 @@ export class Repair {
    * All updates are merged first, those of one document in one transaction. Digests are then
    * compared with the state after the merge.
    */
-  receive(heard: readonly ReceivedState[], now: number): void {
+  receive(states: readonly ReceivedState[], now: number): void {
     /** Document → the updates for it, with their senders. */
     const updates = new Map<SharedDocument, ReceivedPart[]>()
     /** Peer and document → the newest state of the peer. */
     const last = new Map<Peer, Map<SharedDocument, DocState>>()
-    for (const { peer, document, state } of heard) {
+    for (const { peer, document, state } of states) {
       this.#noteDocument(peer, document, state)
       if (state.update) {
         const sent = updates.get(document) ?? []
@@ -114,7 +114,7 @@ export class Repair {
       last.set(peer, ofPeer.set(document, state))
     }
     for (const [document, sent] of updates) this.#onUpdates(document, sent, now)
-    for (const { peer, document, state } of heard) {
+    for (const { peer, document, state } of states) {
       const isLast = last.get(peer)?.get(document) === state
       this.#reply(peer, document, state, isLast, now)
     }

@@ -209,7 +209,7 @@ export class Sender {
       return [
         this.#begin(
           peer,
-          this.#composer.composeFragment({ missing }, documents.size, now),
+          this.#composer.envelope.encodeFragment({ missing }, documents.size, now),
           [],
           now,
         ),
@@ -240,8 +240,8 @@ export class Sender {
       bytes,
     }))
     if (text === undefined) return effects
-    if (this.#composer.isTooLong(text)) {
-      peer.fragmented = this.#composer.split(text)
+    if (this.#composer.envelope.isTooLong(text)) {
+      peer.fragmented = this.#composer.envelope.split(text)
       return [...effects, ...this.#sendFragment(peer, documents, now)]
     }
     if (isUnderWay) this.#ready.add(peer)
@@ -260,7 +260,7 @@ export class Sender {
       this.#ready.add(peer)
       this.#stateIsNext.add(peer)
     }
-    const text = this.#composer.composeFragment({ fragment }, documents.size, now)
+    const text = this.#composer.envelope.encodeFragment({ fragment }, documents.size, now)
     return [this.#begin(peer, text, [], now, fragment)]
   }
 

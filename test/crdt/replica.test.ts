@@ -9,6 +9,7 @@ import {
   mergeDeltas,
   Rejection,
   Replica,
+  withDelta,
 } from '../../crdt/index.ts'
 import { nodePlatform } from '../../src/platform.ts'
 import {
@@ -309,12 +310,12 @@ test('a false request: far clocks and deletes of nothing cost only its sender', 
   assert.ok(replica.isBehind(lie))
 })
 
-test('peerStateWith: is the peer’s state once it has got a delta', () => {
+test('withDelta: is the peer’s state once it has got a delta', () => {
   eachSeed(30, (random) => {
     const [a, b] = diverged(random)
     const before = known(b!)
     const delta = a!.lacking(before)
-    const after = b!.peerStateWith(before, delta)
+    const after = withDelta(before, delta)
     assert.ok(isEmptyDelta(a!.lacking(after)))
     assert.equal(known(b!), before, 'the first is not changed')
   })
