@@ -225,7 +225,7 @@ test('what is no JSON object is refused as a whole', async () => {
   truncateSync(long, 64 * 1024 * 1024 + 1)
   const { code, stderr } = await tell('import', long)
   assert.is(code, 1)
-  assert.match(stderr, /^pilot-gossip: a JSON object may have 67108864 bytes, no more; nothing/)
+  assert.match(stderr, /^pilot-gossip: a JSON object may have 67108864 bytes, no more; no entry/)
 })
 
 test('files that cannot be read or written, and a format that is none', async () => {
