@@ -42,20 +42,20 @@ export const checkAgent = async (dir: string): Promise<AgentChecks> => {
   }
 }
 
-const isHeard = ({ lastHeard, failures }: PeerStatus): boolean =>
+const isLive = ({ lastHeard, failures }: PeerStatus): boolean =>
   lastHeard !== null && failures === 0
 
 /** The peers that the agent receives from, and can send to. */
-export const heardBy = ({ peers }: RunningAgent): string[] =>
-  peers.filter(isHeard).map(({ address }) => address)
+export const livePeersOf = ({ peers }: RunningAgent): string[] =>
+  peers.filter(isLive).map(({ address }) => address)
 
 export const checkPeersOf = (agent: RunningAgent): Check => {
   const name = 'peers'
-  const heard = heardBy(agent)
+  const live = livePeersOf(agent)
   const all = count(agent.peers.length, 'peer')
-  if (heard.length > 0) {
-    const shown = heard.slice(0, MAX_SHOWN).join(', ')
-    return { name, level: 'ok', detail: `${all}, ${heard.length} heard: ${shown}` }
+  if (live.length > 0) {
+    const shown = live.slice(0, MAX_SHOWN).join(', ')
+    return { name, level: 'ok', detail: `${all}, ${live.length} heard: ${shown}` }
   }
   return agent.peers.length === 0
     ? {

@@ -20,7 +20,7 @@ const GROUPS: readonly Group[] = ['Run an agent', 'Entries', 'Watch and wait', '
 const WIDTH = 80
 
 const ABOUT =
-  'Shared maps for swarms of agents: every agent sees each write within about a second. They gossip over the Pilot Protocol (pilotctl), or over a folder on one host.'
+  'Shared maps for swarms of agents: every agent sees each write within about a second, over the Pilot Protocol (pilotctl) or a folder on one host.'
 
 const TRY = [
   'pilot-gossip run --swarm kv --mailbox /tmp/kv --detach',

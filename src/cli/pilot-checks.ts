@@ -8,7 +8,7 @@ import * as commands from '../transports/pilot/commands.ts'
 import { Discovery, hasTag } from '../transports/pilot/discovery.ts'
 import { Pilotctl } from '../transports/pilot/pilotctl.ts'
 import { needsHelp, readAbilities } from '../transports/pilot/version.ts'
-import { heardBy, type RunningAgent } from './agent-checks.ts'
+import { livePeersOf, type RunningAgent } from './agent-checks.ts'
 import { type Check, MAX_SHOWN, problemOf } from './check.ts'
 import { count } from './text.ts'
 
@@ -35,15 +35,15 @@ type Ask = (args: commands.Arguments) => Promise<Readonly<Record<string, unknown
 const checkProgram = async (pilotctl: Pilotctl): Promise<Check> => {
   const options = { timeoutMs: TIMEOUT_MS }
   try {
-    const told = (await pilotctl.run(commands.version(), options)).stdout.trim()
-    if (!/^\S{1,40}$/.test(told)) {
+    const text = (await pilotctl.run(commands.version(), options)).stdout.trim()
+    if (!/^\S{1,40}$/.test(text)) {
       throw new Failure('internal', `"${pilotctl.program}" prints no version: is it pilotctl?`, {
         hint: 'give the path of pilotctl 1.7.2 or later with --pilotctl PATH',
       })
     }
-    const help = needsHelp(told) ? await pilotctl.run(commands.sendHelp(), options) : undefined
+    const help = needsHelp(text) ? await pilotctl.run(commands.sendHelp(), options) : undefined
     const { version, stdin, maxMessageBytes } = readAbilities(
-      told,
+      text,
       help && help.stdout + help.stderr,
     )
     const detail = `${pilotctl.program} ${version}, messages of ${maxMessageBytes} bytes`
@@ -84,10 +84,10 @@ const tryPeers = async (
   ask: Ask,
   detail: string,
   peers: readonly string[],
-  heard: readonly string[],
+  live: readonly string[],
 ): Promise<Check> => {
   const name = 'peers'
-  if (heard.length > 0) return { name, level: 'ok', detail }
+  if (live.length > 0) return { name, level: 'ok', detail }
   const tried = await Promise.all(peers.slice(0, MAX_TRIED).map((peer) => whySilent(ask, peer)))
   const [why] = tried
   if (why === undefined || tried.includes(undefined)) return { name, level: 'ok', detail }
@@ -103,29 +103,29 @@ const checkPeers = async (
   ask: Ask,
   self: NodeInfo,
   swarm: string | undefined,
-  heard: readonly string[],
+  live: readonly string[],
 ): Promise<Check> => {
   const name = 'peers'
   const hint = 'trust a node with "pilotctl handshake NODE", or name peers with run --peer'
   try {
     const trusted = readTrusted(await ask(commands.trust()))
-    const told = count(trusted.length, 'trusted node')
+    const summary = count(trusted.length, 'trusted node')
     const found = swarm === undefined ? [] : await new Discovery({ ask, swarm }).find()
     const others = found.filter((address) => address !== self.address)
     const shown = (all: readonly string[]): string => all.slice(0, MAX_SHOWN).join(', ')
     if (others.length > 0) {
-      return tryPeers(ask, `${told}, of the swarm "${swarm}": ${shown(others)}`, others, heard)
+      return tryPeers(ask, `${summary}, of the swarm "${swarm}": ${shown(others)}`, others, live)
     }
     // Other nodes can reach this one without its trust.
-    if (heard.length > 0) {
-      return { name, level: 'ok', detail: `${told}; the agent hears ${shown(heard)}` }
+    if (live.length > 0) {
+      return { name, level: 'ok', detail: `${summary}; the agent hears ${shown(live)}` }
     }
     if (swarm !== undefined) {
-      return { name, level: 'warning', detail: `${told}, none of the swarm "${swarm}"`, hint }
+      return { name, level: 'warning', detail: `${summary}, none of the swarm "${swarm}"`, hint }
     }
     const level = trusted.length > 0 ? 'ok' : 'warning'
     const more = 'add --swarm NAME to see which are of the swarm'
-    return { name, level, detail: told, hint: trusted.length > 0 ? more : hint }
+    return { name, level, detail: summary, hint: trusted.length > 0 ? more : hint }
   } catch (error) {
     return { ...problemOf(name, error), level: 'warning' }
   }
@@ -161,9 +161,9 @@ export const checkPilot = async (options: PilotOptions): Promise<Check[]> => {
     const daemon: Check = { name: 'daemon', level: 'ok', detail: `up, ${self.address}${named}` }
     const { agents } = options
     const swarm = options.swarm ?? agents[0]?.swarm
-    const heard = agents.flatMap(heardBy)
+    const live = agents.flatMap(livePeersOf)
     const tag = swarm === undefined ? [] : [await checkTag(ask, self, swarm)]
-    return [program, daemon, inbox, ...tag, await checkPeers(ask, self, swarm, heard)]
+    return [program, daemon, inbox, ...tag, await checkPeers(ask, self, swarm, live)]
   } finally {
     await pilotctl.close()
   }

@@ -113,7 +113,7 @@ export const planRun = (options: RunOptions, env: NodeJS.ProcessEnv): RunPlan =>
   }
 }
 
-/** Each once. */
+/** Each name once. Throws a Failure (invalid_argument) for a bad one, or too many. */
 const planRooms = (names: readonly string[]): readonly string[] => {
   const rooms = [...new Set(names.map(checkRoomName))]
   if (rooms.length <= MAX_ROOMS) return rooms

@@ -9,6 +9,7 @@
  * await transport.send(transport.agent, text)
  * ```
  */
+import { type Deferred, deferred } from '../deferred.ts'
 import { Failure, isFailure, toFailure } from '../errors.ts'
 import { accepted, deliver, safeHooks } from '../transports/delivery.ts'
 import { Lifecycle } from '../transports/lifecycle.ts'
@@ -34,16 +35,11 @@ export interface GuestTransportOptions {
   readonly peers?: readonly string[]
 }
 
-interface Pending {
-  readonly resolve: () => void
-  readonly reject: (failure: Failure) => void
-}
-
 export class GuestTransport implements Transport {
   readonly kind = 'guest'
   readonly swarm: string
   readonly #options: GuestTransportOptions
-  readonly #pending = new Map<number, Pending>()
+  readonly #pending = new Map<number, Deferred<void>>()
   #hooks: TransportHooks | undefined
   #connection: Connection | undefined
   #address = ''
@@ -105,13 +101,12 @@ export class GuestTransport implements Transport {
     const connection = this.#connection
     if (!connection) throw this.#lost()
     const id = this.#next++
-    let timer: NodeJS.Timeout | undefined
+    const stored = deferred<void>()
+    this.#pending.set(id, stored)
+    const timer = setTimeout(() => stored.reject(this.#late()), SEND_MS)
     try {
-      await new Promise<void>((resolve, reject) => {
-        this.#pending.set(id, { resolve, reject })
-        timer = setTimeout(() => reject(this.#late()), SEND_MS)
-        connection.sendLine({ id, text })
-      })
+      connection.sendLine({ id, text })
+      await stored.promise
     } finally {
       clearTimeout(timer)
       this.#pending.delete(id)

@@ -15,7 +15,7 @@ import type { EntryAbout } from './entry.ts'
 const MAX_WAITING = 128 * 1024 * 1024
 
 /** Milliseconds after the last chunk when waiting ones are dropped: an import sends them without a pause. */
-const PATIENCE_MS = 60_000
+const MAX_GAP_MS = 60_000
 
 interface Waiting {
   readonly chunks: string[]
@@ -65,7 +65,7 @@ export class Parts {
     this.#timer = setTimeout(() => {
       this.#waiting.clear()
       this.#characters = 0
-    }, PATIENCE_MS).unref()
+    }, MAX_GAP_MS).unref()
   }
 
   #forget(id: string): void {

@@ -9,7 +9,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Agent } from '../agent/agent.ts'
 
 /** Milliseconds. A live peer answers within a second, or over a bad network to the second or third pull. */
-const PATIENCE_MS = 5_000
+const TIMEOUT_MS = 5_000
 
 /** Milliseconds between two pulls; each goes to one peer, in turn. */
 const PULL_MS = 1_000
@@ -21,9 +21,9 @@ const lastHeard = (agent: Agent): string =>
   agent.peers().reduce((last, { lastHeard: at }) => (at !== null && at > last ? at : last), '')
 
 /** Resolves to whether one has answered; at once if no peer is known. */
-export const reachPeer = async (agent: Agent, patienceMs = PATIENCE_MS): Promise<boolean> => {
+export const reachPeer = async (agent: Agent, timeoutMs = TIMEOUT_MS): Promise<boolean> => {
   const before = lastHeard(agent)
-  for (let waited = 0; waited <= patienceMs; waited += CHECK_MS) {
+  for (let waited = 0; waited <= timeoutMs; waited += CHECK_MS) {
     if (lastHeard(agent) !== before) return true
     if (agent.peers().length === 0) return false
     if (waited % PULL_MS === 0) agent.ask()

@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { Failure, isFailure, toFailure } from '../errors.ts'
 import { type FileId, fileIdOf, isSameFile } from '../fs/file-id.ts'
 import { Lock } from '../fs/lock.ts'
+import { safeListener } from '../listeners.ts'
 import type { Handle } from './answers.ts'
 import { ControlClient } from './client.ts'
 import { converse } from './conversation.ts'
@@ -50,7 +51,8 @@ export class ControlServer {
 
   constructor(options: ControlServerOptions) {
     this.#dir = options.dir
-    this.#options = options
+    const { onProblem } = options
+    this.#options = onProblem ? { ...options, onProblem: safeListener(onProblem) } : options
   }
 
   /**

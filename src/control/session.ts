@@ -9,6 +9,7 @@
  * session.close()
  * ```
  */
+import { type Deferred, deferred } from '../deferred.ts'
 import { Failure, toFailure } from '../errors.ts'
 import { ControlClient, type ExportRequest, type WatchRequest } from './client.ts'
 import { type Connection, hasStopped, type OneAnswer } from './connection.ts'
@@ -18,16 +19,11 @@ import { decodeAnswer, type Fields } from './protocol.ts'
 /** Milliseconds after which a connection is not used again: an agent closes one that is silent for 30,000. */
 const MAX_IDLE_MS = 20_000
 
-interface Pending {
-  readonly resolve: (answer: Fields) => void
-  readonly reject: (failure: unknown) => void
-}
-
 /** A connection, and the requests that wait for answers. */
 class Line {
   readonly #connection: Connection
   readonly #dir: string
-  readonly #pending: Pending[] = []
+  readonly #pending: Deferred<Fields>[] = []
   #usedAt = performance.now()
   #isReading = false
   /** Has it ended? */
@@ -48,12 +44,12 @@ class Line {
     )
   }
 
-  ask(request: OneAnswer): Promise<Fields> {
-    return new Promise((resolve, reject) => {
-      this.#connection.send(request) // throws before the request is pending if that is too long
-      this.#pending.push({ resolve, reject })
-      if (!this.#isReading) void this.#read()
-    })
+  async ask(request: OneAnswer): Promise<Fields> {
+    const answer = deferred<Fields>()
+    this.#connection.send(request) // throws before the request is pending if that is too long
+    this.#pending.push(answer)
+    if (!this.#isReading) void this.#read()
+    return answer.promise
   }
 
   close(): void {

@@ -49,7 +49,7 @@ test.after(async () => {
   fake.close()
 })
 
-test('run --json tells in one line who it is', async () => {
+test('run --json: prints one line that describes the agent', async () => {
   assert.equal(JSON.parse(a.stdout()), {
     status: 'ok',
     data: {
@@ -65,7 +65,7 @@ test('run --json tells in one line who it is', async () => {
   assert.is(statSync(folder('a')).mode & 0o777, 0o700)
 })
 
-test('what one sets, all get; what one deletes, all lack', async () => {
+test('agents: share what one sets, and what one deletes', async () => {
   const set = await runCli(['set', 'greeting', 'hello', '--data', folder('a')], env)
   assert.equal(set, { code: 0, stdout: 'greeting = "hello"\n', stderr: '' })
   for (const name of ['b', 'c']) await shows(name, 'greeting', 'hello')
@@ -78,7 +78,7 @@ test('what one sets, all get; what one deletes, all lack', async () => {
   for (const name of ['a', 'b']) await lacks(name, 'greeting')
 })
 
-test('--json before and behind the command prints the same', async () => {
+test('--json: prints the same before and after the command', async () => {
   await tell('a', 'set', 'n', '{"x":[1,null]}')
   const args = ['get', 'n', '--data', folder('a')]
   const before = await runCli(['--json', ...args], env)
@@ -90,7 +90,7 @@ test('--json before and behind the command prints the same', async () => {
   assert.equal(await inProcess([...args, '--json'], { env }), before)
 })
 
-test('values: strings that look like JSON, negative numbers, standard input', async () => {
+test('set: strings that look like JSON, negative numbers, standard input', async () => {
   await tell('a', 'set', 'zip', '12', '--string')
   assert.is(dataOf(await tell('a', 'get', 'zip', '--json')).value, '12')
   await tell('a', 'set', 'cold', '-5')
@@ -106,7 +106,7 @@ test('values: strings that look like JSON, negative numbers, standard input', as
   assert.match(many.stderr, /^pilot-gossip: standard input is longer than 16777216 bytes\nhint: /)
 })
 
-test('list: a table for people, an object for programs; maps are apart', async () => {
+test('list: prints a table for people, an object for programs, one map each', async () => {
   await tell('a', 'set', 'k', '1', '--map', 'other')
   await tell('a', 'set', 'a key', 'x\u001b[2J', '--map', 'other')
   assert.equal(await tell('a', 'list', '--map', 'other'), {
@@ -124,7 +124,7 @@ test('list: a table for people, an object for programs; maps are apart', async (
   assert.equal(dataOf(await tell('a', 'list', '--map', 'none', '--json')).entries, {})
 })
 
-test('watch prints changes, from here and from peers, as they come', async () => {
+test('watch: prints local and remote changes as they come', async () => {
   const all = start(['watch', '--json', '--data', folder('b')])
   const one = start(['watch', 'w2', '--data', folder('b')])
   // Nobody tells when a watch has begun, so writes go on until both have seen one.
@@ -160,7 +160,7 @@ test('watch prints changes, from here and from peers, as they come', async () =>
   assert.is((await one.ended).stderr, '')
 })
 
-test('status tells all that the agent knows', async () => {
+test('status: prints everything that the agent knows', async () => {
   await tell('a', 'set', 'last', 'one')
   for (const name of ['b', 'c']) await shows(name, 'last', 'one')
   const status = await until('agreement', async () => {
@@ -246,7 +246,7 @@ for (const [args, code, reason, message] of refused) {
   })
 }
 
-test('a second agent on a data folder is refused, and the first goes on', async () => {
+test('run: a second agent on a data folder is refused, and the first continues', async () => {
   const args = ['run', '--swarm', 'kv', '--mailbox', mailbox, '--data', folder('a')]
   assert.equal(await inProcess(args, { env }), {
     code: 1,
@@ -263,7 +263,7 @@ test('a second agent on a data folder is refused, and the first goes on', async 
   assert.is((await tell('a', 'status')).code, 0)
 })
 
-test('SIGTERM: the last write is delivered, code 0, nothing left', async () => {
+test('SIGTERM: delivers the last write, exits with 0, leaves nothing behind', async () => {
   const d = await startAgent('d')
   const watching = start(['watch', '--data', folder('d')])
   const client = new ControlClient(folder('d'))
@@ -294,7 +294,7 @@ test('SIGTERM: the last write is delivered, code 0, nothing left', async () => {
   )
 })
 
-test('kill -9: the folder is taken over, and the agent catches up', async () => {
+test('kill -9: the next agent takes the folder over and catches up', async () => {
   await tell('b', 'set', 'kept', '1')
   await shows('a', 'kept', 1)
   b.child.kill('SIGKILL')
@@ -310,7 +310,7 @@ test('kill -9: the folder is taken over, and the agent catches up', async () => 
   await lacks('b', 'kept')
 })
 
-test('for people: a block with what to try, by swarm alone; Ctrl-C ends with code 0', async () => {
+test('run: prints commands to try, and Ctrl-C ends it with code 0', async () => {
   const home = homeEnv(folder('home'))
   mkdirSync(folder('home'))
   const dir = join(folder('home'), 'state', 'pilot-gossip', 'people')
@@ -346,7 +346,7 @@ Ctrl-C stops the agent.
   assert.is((await agent.ended).code, 0)
 })
 
-test('a peer that is not there: one line, with what to do, and the agent goes on', async () => {
+test('run: an absent peer is one line with advice, and the agent continues', async () => {
   const args = ['run', '--swarm', 'kv', '--mailbox', folder('m3'), '--data', folder('e')]
   const agent = start([...args, '--peer', 'ghost', '--interval', '100ms'])
   const client = new ControlClient(folder('e'))
@@ -366,7 +366,7 @@ test('a peer that is not there: one line, with what to do, and the agent goes on
   assert.equal(more, [])
 })
 
-test('closed standard output is no error: neither for list nor for a running agent', async () => {
+test('output: a closed standard output is not an error, for list or a running agent', async () => {
   await tell('a', 'set', 'big', 'x'.repeat(60_000))
   const bin = ['--import', 'tsx', BIN]
   const run = (args: string[]) => {
@@ -404,7 +404,7 @@ const pilot = (id: number, fields = {}) => {
   }
 }
 
-test('over pilotctl: agents find each other by trust and tag', async () => {
+test('pilotctl: agents find each other by trust and tag', async () => {
   const one = pilot(1, { trusted: [2] })
   const two = pilot(2, { trusted: [1] })
   const agents = [
@@ -436,7 +436,7 @@ test('over pilotctl: agents find each other by trust and tag', async () => {
   for (const { ended } of agents) assert.is((await ended).code, 0)
 })
 
-test('doctor beside agents of a mailbox: their peers are asked, and nothing of Pilot', async () => {
+test('doctor: with agents on a mailbox, checks their peers and not Pilot', async () => {
   const named = await inProcess(['doctor', '--data', folder('a'), '--json'], { env })
   const { checks } = dataOf(named) as { checks: { name: string; level: string; detail: string }[] }
   assert.equal(
@@ -458,7 +458,7 @@ test('doctor beside agents of a mailbox: their peers are asked, and nothing of P
   assert.is((await alone.ended).code, 0)
 })
 
-test('doctor tries peers: over Pilot by an echo, unless its agent hears them', async () => {
+test('doctor: pings peers over Pilot unless its agent receives from them', async () => {
   const examine = async ({ args, env }: ReturnType<typeof pilot>): Promise<string> =>
     (await inProcess(['doctor', ...args], { env })).stdout
   const peersOf = (told: string): string => /^\w+ +peers .*$/m.exec(told)?.[0] ?? told
@@ -510,7 +510,7 @@ const script = async (node: ReturnType<typeof pilot>, code: string): Promise<str
   return stdout
 }
 
-test('run and a script at one daemon: the script takes part by way of the agent', async () => {
+test('openMap: a script at the daemon of an agent joins through that agent', async () => {
   const eight = pilot(8, { trusted: [9] })
   const nine = pilot(9, { trusted: [8] })
   const agents = [
@@ -544,7 +544,7 @@ test('run and a script at one daemon: the script takes part by way of the agent'
   for (const { ended } of agents) assert.is((await ended).code, 0)
 })
 
-test('a signal while it starts ends it with code 0 too', async () => {
+test('run: a signal during the start ends it with code 0', async () => {
   const five = pilot(5)
   fake.set('lost-5', true)
   const agent = start(['run', ...five.args, '--peer', '5'], five.env)
@@ -553,7 +553,7 @@ test('a signal while it starts ends it with code 0 too', async () => {
   assert.equal(await agent.ended, { code: 0, stdout: '', stderr: '' })
 })
 
-test('over pilotctl: without its daemon an agent serves its map, and joins when it is up', async () => {
+test('pilotctl: without a daemon an agent serves its map, and joins when the daemon is up', async () => {
   const four = pilot(4, { trusted: [5] })
   const five = pilot(5, { trusted: [4] })
   fake.set('down-4', true)
@@ -580,7 +580,7 @@ test('over pilotctl: without its daemon an agent serves its map, and joins when 
   }
 })
 
-test('over pilotctl: one peer of several that does not exist is reported, and no more', async () => {
+test('pilotctl: one unknown peer of several is only reported', async () => {
   const six = pilot(6)
   const agent = start(
     ['run', ...six.args, '--peer', 'nobody', '--peer', '0:0000.0000.0001', '--json'],
@@ -592,7 +592,7 @@ test('over pilotctl: one peer of several that does not exist is reported, and no
   assert.is((await agent.ended).code, 0)
 })
 
-test('over pilotctl: an unknown peer, and a daemon that is down', async () => {
+test('pilotctl: fails for an unknown peer, and waits for a daemon that is down', async () => {
   const three = pilot(3)
   const unknown = await inProcess(['run', ...three.args, '--peer', 'nobody'], { env: three.env })
   assert.equal([unknown.code, unknown.stdout], [1, ''])

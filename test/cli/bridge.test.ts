@@ -68,7 +68,7 @@ test.after(async () => {
   await close()
 })
 
-test('a client in the room of the swarm and a command at the other agent see each other', async () => {
+test("bridge: a client in the swarm's room and a command at another agent see each other", async () => {
   assert.match(a.url, /^ws:\/\/127\.0\.0\.1:\d+$/)
   const client = connect(a.url, 'kv')
   const state = client.doc.getMap('state')
@@ -83,7 +83,7 @@ test('a client in the room of the swarm and a command at the other agent see eac
   leave()
 })
 
-test('two bridges of two agents serve one room, and tell who is there', async () => {
+test('bridge: two agents serve one room and its presence', async () => {
   const one = connect(a.url, 'team/notes')
   const two = connect(b.url, 'team/notes')
   one.doc.getText('text').insert(0, 'hello')
@@ -100,7 +100,7 @@ test('two bridges of two agents serve one room, and tell who is there', async ()
   leave()
 })
 
-test('clients see nobody but clients: an agent edits nothing', async () => {
+test('bridge: clients see only clients, since an agent edits nothing', async () => {
   const one = connect(a.url, 'quiet')
   const two = connect(b.url, 'quiet')
   const seen = ({ provider }: Client): number[] => [...provider.awareness.getStates().keys()].sort()
@@ -110,7 +110,7 @@ test('clients see nobody but clients: an agent edits nothing', async () => {
   leave()
 })
 
-test('more rooms than may be open, one client each, one after the other; what is in them stays', async () => {
+test('bridge: serves more rooms than may be open, one after another, and keeps their content', async () => {
   for (let i = 0; i < 105; i++) {
     const client = connect(b.url, `many-${i}`)
     client.doc.getText('text').insert(0, `text ${i}`)
@@ -122,7 +122,7 @@ test('more rooms than may be open, one client each, one after the other; what is
   leave()
 })
 
-test('--ws-read-only: clients see all and change nothing', async () => {
+test('--ws-read-only: clients see changes and make none', async () => {
   const { url, process } = await startAgent('c', '--ws', '0', '--ws-read-only')
   const client = connect(url, 'kv')
   const state = client.doc.getMap('state')
@@ -141,7 +141,7 @@ test('--ws-read-only: clients see all and change nothing', async () => {
   assert.equal(await process.ended.then(({ code, stderr }) => [code, stderr]), [0, ''])
 })
 
-test('a port in use: told, and nothing of the agent is left', async () => {
+test('bridge: a port in use is an error, and leaves nothing of the agent', async () => {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -174,7 +174,7 @@ for (const [more, message] of misuses) {
   })
 }
 
-test('detached: with a token, and a room that is kept without a client', async () => {
+test('bridge: a detached agent takes its token, and keeps a room without clients', async () => {
   const secret = { ...env, PILOT_GOSSIP_WS_TOKEN: 's3cret' }
   const args = runArgs('d', '--ws', '0', '--room', 'plans', '--detach')
   const { code, stdout, stderr } = await inProcess(args, { env: secret })
@@ -203,7 +203,7 @@ test('detached: with a token, and a room that is kept without a client', async (
   await rejects(() => RawClient.connect(`${url}/plans?token=s3cret`), /ECONNREFUSED/)
 })
 
-test('a room survives the agent, alone', async () => {
+test('bridge: a room survives a restart of the only agent', async () => {
   const again = await startAgent('a', '--ws', '0')
   const client = connect(again.url, 'team/notes')
   await until('it is as it was', () => textOf(client) === 'hello world')

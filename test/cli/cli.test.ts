@@ -24,7 +24,7 @@ const test = suite('cli')
 const temporary = temporaryFolder()
 test.after(() => temporary.remove())
 
-test('a value is JSON where it parses, else a string', () => {
+test('parseValue: JSON if it parses, else a string', () => {
   const values: readonly (readonly [string, unknown])[] = [
     ['hello', 'hello'],
     ['', ''],
@@ -56,7 +56,7 @@ test('a value is JSON where it parses, else a string', () => {
   for (const [text, value] of values) assert.equal(parseValue(text), value, text)
 })
 
-test('a number that would change is refused', async () => {
+test('parseValue: refuses a number that would change', async () => {
   for (const text of ['9007199254740993', '-9007199254740993', '{"a":["x",9007199254740993]}']) {
     const failure = (await rejects(() => parseValue(text), /invalid_argument/)) as Failure
     assert.match(failure.message, /^number -?9007199254740993 cannot be kept exactly$/)
@@ -67,7 +67,7 @@ test('a number that would change is refused', async () => {
   await rejects(() => parseValue('18446744073709551615'), /18446744073709551615/)
 })
 
-test('a number so small that it would become 0 or lose digits is refused', async () => {
+test('parseValue: refuses a number that would become 0 or lose digits', async () => {
   const refused = [
     '1e-400',
     '-1e-400',
@@ -93,19 +93,19 @@ test('a number so small that it would become 0 or lose digits is refused', async
   assert.is(parseValue('1e-400 apples'), '1e-400 apples')
 })
 
-test('long strings beside a long number are no trouble, whatever they hold', () => {
+test('parseJson: handles long strings beside a long number', () => {
   const string = JSON.stringify('\n"1e999\\'.repeat(2_000_000))
   assert.is((parseJson(`[${string},1e5]`) as unknown[])[1], 1e5)
 })
 
-test('standard input loses one line break', () => {
+test('trimLineBreak: removes one line break', () => {
   assert.is(trimLineBreak('a\n'), 'a')
   assert.is(trimLineBreak('a\r\n'), 'a')
   assert.is(trimLineBreak('a\n\n'), 'a\n')
   assert.is(trimLineBreak(' a '), ' a ')
 })
 
-test('durations have a unit and bounds', async () => {
+test('parseDuration: needs a unit, and has bounds', async () => {
   const good = { '5s': 5000, '500ms': 500, '1m': 60_000, '1.5s': 1500, '24h': 86_400_000 }
   for (const [text, ms] of Object.entries(good)) assert.is(parseDuration('--interval', text), ms)
   const bad = [
@@ -131,7 +131,7 @@ test('durations have a unit and bounds', async () => {
   }
 })
 
-test('fanout and network are whole numbers within bounds', async () => {
+test('parseFanout, parseNetwork: take whole numbers within bounds', async () => {
   assert.is(parseFanout('--fanout', '3'), 3)
   assert.is(parseNetwork('--network', '65535'), 65_535)
   for (const text of ['0', '-1', '1.5', 'three', '', '1001', '1e2', '0x3']) {
@@ -144,7 +144,7 @@ test('fanout and network are whole numbers within bounds', async () => {
 
 const env = { XDG_STATE_HOME: '/s' }
 
-test('run: a folder implies the mailbox, nothing implies Pilot', () => {
+test('planRun: a folder implies the mailbox, the default is Pilot', () => {
   assert.equal(planRun({ swarm: 'kv' }, env), {
     swarm: 'kv',
     dir: '/s/pilot-gossip/kv',
@@ -181,7 +181,7 @@ test('planRun: rooms and the bridge', () => {
   assert.equal(planRun({ swarm: 'kv', room: [...rooms, 'room 7'] }, env).rooms, rooms)
 })
 
-test('run: the name in a mailbox comes from the data folder', () => {
+test('planRun: the name in a mailbox comes from the data folder', () => {
   assert.match(mailboxName('/a'), /^agent-[0-9a-f]{8}$/)
   assert.is(mailboxName('/a'), mailboxName('/a'))
   assert.is.not(mailboxName('/a'), mailboxName('/b'))
@@ -202,7 +202,7 @@ test('TRANSPORTS: each kind has options of its own, and is described from its pl
   }
 })
 
-test('run: what cannot be is refused with what to do', async () => {
+test('planRun: refuses unusable options', async () => {
   const bad: readonly (readonly [Parameters<typeof planRun>[0], string])[] = [
     [{ swarm: 'kv', ws: '65536' }, '--ws "65536" is not a port'],
     [{ swarm: 'kv', ws: '' }, '--ws "" is not a port'],
@@ -236,7 +236,7 @@ test('run: what cannot be is refused with what to do', async () => {
   }
 })
 
-test('an option comes before the environment, a folder before a swarm', () => {
+test('namedFolder: an option beats the environment, a folder beats a swarm', () => {
   const all = { ...env, PILOT_GOSSIP_DATA: '/e', PILOT_GOSSIP_SWARM: 'es' }
   assert.is(namedFolder({}, env), undefined)
   assert.is(namedFolder({}, { ...env, PILOT_GOSSIP_DATA: '', PILOT_GOSSIP_SWARM: '' }), undefined)
@@ -249,7 +249,7 @@ test('an option comes before the environment, a folder before a swarm', () => {
   assert.is(planRun({}, { ...env, PILOT_GOSSIP_SWARM: 'es' }).swarm, 'es')
 })
 
-test('with nothing named, the only agent that runs is meant', async () => {
+test('findTarget: without a name, the only running agent is meant', async () => {
   const here = { XDG_STATE_HOME: join(temporary.dir, 'only') }
   const root = join(temporary.dir, 'only', 'pilot-gossip')
   const none = (await rejects(() => findTarget({}, here), /not_running/)) as Failure
@@ -273,7 +273,7 @@ test('with nothing named, the only agent that runs is meant', async () => {
   }
 })
 
-test('what comes from peers cannot steer a terminal', () => {
+test('printable: escapes what could control a terminal', () => {
   assert.is(printable('a\x1b[2J\n\u009b\u202e'), 'a\\x1b[2J\\x0a\\x9b\\u202e')
   assert.is(printable('gr\u00fc\u00df \u{1f600}'), 'gr\u00fc\u00df \u{1f600}')
   assert.is(showKey('task:7'), 'task:7')
@@ -283,7 +283,7 @@ test('what comes from peers cannot steer a terminal', () => {
   assert.is(showJson('a\u0085'), '"a\\x85"')
 })
 
-test('tables are as wide as what is in them, or as they may be', () => {
+test('table: as wide as its cells, up to the limit', () => {
   const rows = [
     ['a', '1'],
     ['long', '{"x":1}'],
@@ -298,7 +298,7 @@ test('tables are as wide as what is in them, or as they may be', () => {
   assert.is(styler(true)('red', 'x'), '\x1b[31mx\x1b[0m')
 })
 
-test('columns are counted as a terminal shows them', () => {
+test('widthOf: counts columns as a terminal shows them', () => {
   const widths: readonly (readonly [string, number])[] = [
     ['', 0],
     ['plain ~', 7],
@@ -326,7 +326,7 @@ test('columns are counted as a terminal shows them', () => {
   for (const [text, width] of widths) assert.is(widthOf(text), width, JSON.stringify(text))
 })
 
-test('tables of any script have straight columns, and cut no character in two', () => {
+test('table: aligns any script, and cuts no character in two', () => {
   const rows = [
     ['日本', '東京'],
     ['\u{1f469}\u200d\u{1f680}', 'e\u0301'],
@@ -344,7 +344,7 @@ test('tables of any script have straight columns, and cut no character in two', 
   assert.is(cut('e\u0301e\u0301e\u0301', 2), 'e\u0301…')
 })
 
-test('ages are told in the unit that fits', () => {
+test('showAge: picks the unit that fits', () => {
   const now = Date.parse('2026-01-02T00:00:00Z')
   const before = (seconds: number) => new Date(now - seconds * 1000).toISOString()
   const told = [0, 59, 60, 3599, 3600, 86_399, 86_400, 200_000].map((s) => showAge(before(s), now))
@@ -362,7 +362,7 @@ test('ages are told in the unit that fits', () => {
   assert.is(showAge(before(-5), now), '0 s ago')
 })
 
-test('each kind of trouble is told once a minute, with a count', () => {
+test('ProblemLog: reports each kind once a minute, with a count', () => {
   let now = 1000
   const told: Notice[] = []
   const log = new ProblemLog(
@@ -396,14 +396,14 @@ test('each kind of trouble is told once a minute, with a count', () => {
   assert.is(told[0]?.hint, 'wait')
 })
 
-test('--json is seen before and behind the command, and not as a value', () => {
+test('asksForJson: finds --json before and after the command, but not as a value', () => {
   assert.ok(asksForJson(['--json', 'get', 'k']))
   assert.ok(asksForJson(['get', 'k', '--json']))
   assert.not(asksForJson(['get', 'k']))
   assert.not(asksForJson(['set', 'k', '--', '--json']))
 })
 
-test('an old Node.js is a problem', () => {
+test('checkNode: an old Node.js is a problem', () => {
   assert.is(checkNode('20.19.0').level, 'ok')
   assert.is(checkNode('24.0.0').level, 'ok')
   assert.equal(checkNode('20.18.3'), {
@@ -415,7 +415,7 @@ test('an old Node.js is a problem', () => {
   assert.is(checkNode('18.99.0').level, 'problem')
 })
 
-test('version goes to standard output, with code 0', async () => {
+test('version: goes to standard output, with code 0', async () => {
   for (const args of [['--version'], ['-V'], ['version']]) {
     assert.equal(await inProcess(args), { code: 0, stdout: '0.1.0\n', stderr: '' })
   }
@@ -500,13 +500,13 @@ for (const [args, message, hint] of misuses) {
   })
 }
 
-test('--json alone is no command', async () => {
+test('--json: alone it is not a command', async () => {
   const { code, stdout, stderr } = await inProcess(['--json'])
   assert.equal([code, stdout], [2, ''])
   assert.match(stderr, '"message":"no command given"')
 })
 
-test('where no agent runs, each command says so with code 1', async () => {
+test('commands: without an agent they fail with code 1', async () => {
   const dir = join(temporary.dir, 'nobody')
   for (const args of [
     ['set', 'k', 'v'],
@@ -524,7 +524,7 @@ test('where no agent runs, each command says so with code 1', async () => {
   }
 })
 
-test('failures: run cannot use the folder, or has no pilotctl', async () => {
+test('run: fails if it cannot use the folder, or finds no pilotctl', async () => {
   const file = join(temporary.dir, 'a-file')
   writeFileSync(file, '')
   const inFile = await inProcess(['run', '--swarm', 'kv', '--data', join(file, 'below')])
@@ -551,14 +551,14 @@ test('failures: run cannot use the folder, or has no pilotctl', async () => {
   })
 })
 
-test('what a language model reads starts agents in the background', () => {
+test('SKILL.md: starts agents in the background', () => {
   const skill = readFileSync(join(ROOT, 'SKILL.md'), 'utf8')
   const starts = [...skill.matchAll(/pilot-gossip run [^`\n]*/g)].map(([start]) => start)
   assert.is(starts.length, 2)
   for (const start of starts) assert.match(start, / --detach\b/)
 })
 
-test('doctor without pilotctl: a problem and code 1; over a mailbox none is needed', async () => {
+test('doctor: without pilotctl it exits with 1, unless a mailbox is checked', async () => {
   const home = { HOME: temporary.dir, XDG_STATE_HOME: temporary.dir }
   const args = ['doctor', '--swarm', 'kv', '--json']
   const pilot = await inProcess([...args, '--pilotctl', '/no/pilotctl'], { env: home })

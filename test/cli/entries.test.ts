@@ -34,7 +34,7 @@ const tell = (...args: string[]): Promise<Ended> => home.tell('a', ...args)
 const prints = async (args: readonly string[], stdout: string): Promise<void> =>
   assert.equal(await tell(...args), { code: 0, stdout, stderr: '' })
 
-test('JSON of any depth is refused by the agent, by name and with what to do', async () => {
+test('set: the agent refuses JSON that is too deep, with the key and advice', async () => {
   const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
   const objects = (depth: number): string => `${'{"a":'.repeat(depth)}null${'}'.repeat(depth)}`
   const stderr =
@@ -66,7 +66,7 @@ test('JSON of any depth is refused by the agent, by name and with what to do', a
   await prints(['delete', 'ok'], 'deleted ok\n')
 })
 
-test('a deep value is written as the same JSON as a flat one', () => {
+test('stringify: writes deep values like JSON.stringify', () => {
   const value = { a: [1, 'x"', null, true, {}, []], 'b c': { d: -1.5, gone: undefined } }
   let deep: unknown = value
   for (let depth = 0; depth < 20_000; depth++) deep = { in: [deep] }
@@ -77,7 +77,7 @@ test('a deep value is written as the same JSON as a flat one', () => {
   assert.is(stringify(value), JSON.stringify(value))
 })
 
-test('set, get and delete of parts', async () => {
+test('--path: set, get and delete of parts', async () => {
   await prints(
     ['set', 'task', '{"owner":"ann","items":[1]}'],
     'task = {"owner":"ann","items":[1]}\n',
@@ -104,13 +104,13 @@ test('set, get and delete of parts', async () => {
   assert.match(bad.stderr, /^pilot-gossip: path "owner" is no JSON Pointer\nhint: write it as \//)
 })
 
-test('a hot key is read as any other', async () => {
+test('set --hot: the key reads like any other', async () => {
   await prints(['set', 'beat', '1', '--hot'], 'beat = 1\n')
   await prints(['set', 'beat', '2'], 'beat = 2\n')
   await prints(['get', 'beat'], '2\n')
 })
 
-test('has: printed, and as exit code', async () => {
+test('has: prints the answer, and exits with it', async () => {
   await prints(['has', 'task'], 'true\n')
   assert.equal(await tell('has', 'nope'), { code: 1, stdout: 'false\n', stderr: '' })
   assert.equal(await tell('has', 'nope', '--json'), {
@@ -120,7 +120,7 @@ test('has: printed, and as exit code', async () => {
   })
 })
 
-test('keys: one a line, sorted, and none is obeyed by a terminal', async () => {
+test('keys: one a line, sorted, escaped for the terminal', async () => {
   for (const key of ['b', 'a key', 'c\u001b[2J']) await tell('set', key, '1', '--map', 'keys')
   await prints(['keys', '--map', 'keys'], '"a key"\nb\n"c\\u001b[2J"\n')
   assert.equal(dataOf(await tell('keys', '--map', 'keys', '--json')), {
@@ -134,7 +134,7 @@ test('keys: one a line, sorted, and none is obeyed by a terminal', async () => {
   })
 })
 
-test('increment: the new sum; what is no number is refused', async () => {
+test('increment: prints the new sum, and refuses what is not a number', async () => {
   await prints(['increment', 'n'], '1\n')
   await prints(['increment', 'n', '41'], '42\n')
   await prints(['increment', 'n', '-0.5'], '41.5\n')
@@ -158,7 +158,7 @@ test('increment: the new sum; what is no number is refused', async () => {
   await prints(['get', 'n'], '42.5\n')
 })
 
-test('append: the new length', async () => {
+test('append: prints the new length', async () => {
   await prints(['append', 'log', '{"did":"start"}'], 'log has 1 item\n')
   await prints(['append', 'log', '5', '--string'], 'log has 2 items\n')
   await prints(['get', 'log'], '[{"did":"start"},"5"]\n')
@@ -168,7 +168,7 @@ test('append: the new length', async () => {
   assert.equal([bad.code, bad.stdout], [2, ''])
 })
 
-test('equal peers never differ, also right after a write; status says what peers says', async () => {
+test('peers: equal peers never differ, even right after a write; status agrees', async () => {
   const tables = async (): Promise<string[]> => {
     const outputs = await Promise.all(
       ['peers', 'status'].flatMap((command) =>
@@ -193,7 +193,7 @@ test('equal peers never differ, also right after a write; status says what peers
   }
 })
 
-test('peers: a table for people, all for programs', async () => {
+test('peers: a table for people, everything for programs', async () => {
   await until('b to be heard', async () => (await tell('peers')).stdout.includes('in sync'))
   assert.match(
     (await tell('peers')).stdout,
@@ -209,7 +209,7 @@ test('peers: a table for people, all for programs', async () => {
   })
 })
 
-test('history: newest first, who and when', async () => {
+test('history: newest first, with writer and time', async () => {
   for (const value of ['1', '2']) await tell('set', 'past', value)
   await tell('increment', 'past', '5')
   await tell('delete', 'past')
@@ -236,7 +236,7 @@ test('history: newest first, who and when', async () => {
   )
 })
 
-test('wait: there already, coming, and with a value', async () => {
+test('wait: for a key that is there, one that comes, and a value', async () => {
   await tell('set', 'ready', '{"x":[1,{"y":null}]}')
   await prints(['wait', 'ready'], '{"x":[1,{"y":null}]}\n')
   await prints(
@@ -261,7 +261,7 @@ test('wait: there already, coming, and with a value', async () => {
   assert.equal(await text, { code: 0, stdout: '01\n', stderr: '' })
 })
 
-test('wait misses no moment, however near the write comes', async () => {
+test('wait: misses no write, however close', async () => {
   const rounds = Array.from({ length: 60 }, async (_, index) => {
     const waiting = tell('wait', `moment${index}`, '--timeout', '30s')
     // At another moment of the wait's beginning each time.
@@ -272,7 +272,7 @@ test('wait misses no moment, however near the write comes', async () => {
   await Promise.all(rounds)
 })
 
-test('wait gives up in time, and when the agent goes', async () => {
+test('wait: gives up in time, and when the agent ends', async () => {
   assert.equal(await tell('wait', 'never', '--timeout', '100ms'), {
     code: 1,
     stdout: '',
@@ -305,7 +305,7 @@ test('wait gives up in time, and when the agent goes', async () => {
   )
 })
 
-test('where no agent runs, each command says how to start one', async () => {
+test('commands: without an agent they say how to start one', async () => {
   const dir = folder('none')
   mkdirSync(dir)
   const commands = [

@@ -18,7 +18,7 @@ const peerOf = (address: string, more: Partial<PeerStatus> = {}): PeerStatus => 
   ...more,
 })
 
-test('a peer that fails: the reason and what to do stand below the table', () => {
+test('showPeers: the reason and advice for a failing peer stand below the table', () => {
   const failure = {
     code: 'trust_required',
     message: 'b does not trust this node',
@@ -31,7 +31,7 @@ test('a peer that fails: the reason and what to do stand below the table', () =>
   assert.is(lines[3], 'b: b does not trust this node (pilotctl handshake b)')
 })
 
-test('a peer that has ended, or was killed, is gone', () => {
+test('showPeers: a peer that ended or was killed is gone', () => {
   for (const code of ['not_found', 'not_running']) {
     const failure = { code, message: 'nobody is there' }
     const shown = showPeers(io, [peerOf('a', { failures: 1, failure })], 0)
@@ -39,7 +39,7 @@ test('a peer that has ended, or was killed, is gone', () => {
   }
 })
 
-test('peers that do not fail: the table alone', () => {
+test('showPeers: without failures, only the table', () => {
   assert.is(
     showPeers(io, [peerOf('a')], 0)
       .trimEnd()
@@ -48,7 +48,7 @@ test('peers that do not fail: the table alone', () => {
   )
 })
 
-test('what a peer names is shown printable', () => {
+test('showPeers: escapes names that come from peers', () => {
   const failure = { code: 'internal', message: 'x\u001b[2J' }
   const shown = showPeers(io, [peerOf('a', { failures: 1, failure })], 0)
   assert.not.match(shown, '\u001b')

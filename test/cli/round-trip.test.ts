@@ -100,7 +100,7 @@ for (const name of ['out.ndjson', 'out.json']) {
   })
 }
 
-test('each entry stays of its kind, and goes on as such', async () => {
+test('round trip: entries keep their kind, and can be continued', async () => {
   const { doc } = source.agent
   writeEntry(doc, 'kinds', 'plain', { a: [1] })
   writeEntry(doc, 'kinds', 'hot', 1, { hot: true })
@@ -127,7 +127,7 @@ test('each entry stays of its kind, and goes on as such', async () => {
   assert.is(appendEntry(target.agent.doc, 'kinds', 'begun', 'd'), 5)
 })
 
-test('a counter and a list that two restore at once are there once', async () => {
+test('round trip: a counter and a list that two agents restore at once are there once', async () => {
   const { doc } = source.agent
   incrementEntry(doc, 'twice', 'n', 8)
   for (const item of ['a', 'b']) appendEntry(doc, 'twice', 'log', item)
@@ -143,7 +143,7 @@ test('a counter and a list that two restore at once are there once', async () =>
   assert.equal(readEntry(a, 'm', 'log'), ['a', 'b'])
 })
 
-test('lists longer than any value, in short lines; old exports of them too', async () => {
+test('round trip: lists longer than any value, and old exports of them', async () => {
   const { doc } = source.agent
   const item = (n: number): string => `${n} ${'y'.repeat(30_000)}`
   writeEntry(doc, 'long', 'log', [item(0)])
@@ -161,7 +161,7 @@ test('lists longer than any value, in short lines; old exports of them too', asy
   assert.is(layoutAt(target, 'old', 'log'), 'list')
 })
 
-test('what other Yjs programs wrote', async () => {
+test('round trip: entries of other Yjs programs', async () => {
   const { doc } = source.agent
   const map = doc.getMap('others')
   doc.transact(() => {
@@ -213,7 +213,7 @@ test('what other Yjs programs wrote', async () => {
   }
 })
 
-test('a value that is deeper than one may be can be changed and deleted again', async () => {
+test('round trip: a value that is too deep for set can be changed and deleted', async () => {
   const depth = 600
   const json = `{"deep":${'{"a":['.repeat(depth)}1${']}'.repeat(depth)}}`
   const imported = await run(target, 'import', fileOf(json, 'deep.json'), '--map', 'deep')
@@ -223,7 +223,7 @@ test('a value that is deeper than one may be can be changed and deleted again', 
   assert.is((await run(target, 'delete', 'deep', '--map', 'deep')).stdout, 'deleted deep\n')
 })
 
-test('what is written here has a hot key stay hot, and replaces a counter or a list', async () => {
+test('import: a hot key stays hot, a counter or a list is replaced', async () => {
   const { doc } = target.agent
   writeEntry(doc, 'over', 'k', 0, { hot: true })
   for (const key of ['n', 'log']) writeEntry(doc, 'over', key, 'something else')
@@ -262,7 +262,7 @@ const refused: readonly (readonly [string, RegExp])[] = [
 ]
 
 for (const [line, expected] of refused) {
-  test(`refused, with the line and what to do: ${line}`, async () => {
+  test(`import: refuses ${line}`, async () => {
     const map = `refused ${line}`.slice(0, 60)
     const text = `{"key":"first","value":1}\n${line}\n{"key":"last","value":1}\n`
     const { code, stdout, stderr } = await run(target, 'import', fileOf(text), '--map', map)
@@ -273,7 +273,7 @@ for (const [line, expected] of refused) {
   })
 }
 
-test('parts that never end are no entry, and a new beginning is one', async () => {
+test('import: parts without an end are not an entry, and may begin again', async () => {
   const [begin, end] = ['"at":0,"value":"\\"ab"', '"at":3,"end":true,"value":"c\\""']
   const part = (key: string, rest: string): string => `{"key":"${key}","kind":"part",${rest}}\n`
   const text = [part('a', begin), part('b', begin), part('a', begin), part('a', end)].join('')
@@ -283,7 +283,7 @@ test('parts that never end are no entry, and a new beginning is one', async () =
   assert.is(readEntry(target.agent.doc, 'parts', 'a'), 'abc')
 })
 
-test('an object as export writes it is read by lines where it is too long to be read whole', async () => {
+test('import: an exported object that is too long is read line by line', async () => {
   const entries = Array.from({ length: 500 }, (_, n): [string, unknown] => [`k${n}`, `,"}{\\ ${n}`])
   writeEntries(source.agent.doc, 'object', entries)
   const { stdout } = await run(source, 'export', '--format', 'json', '--map', 'object')

@@ -110,7 +110,7 @@ const checkDetached = (name: string, pid: number): void => {
   assert.equal(links, [folder(name), '/dev/null', log, log])
 }
 
-test('--detach returns when the agent answers, with its report; stop when it is gone', async () => {
+test('--detach: returns with the report when the agent answers; stop returns when it is gone', async () => {
   const report = await startDetached(agentArgs('a'))
   const pid = report.pid as number
   assert.equal(Object.keys(report), [
@@ -140,7 +140,7 @@ test('--detach returns when the agent answers, with its report; stop when it is 
   assert.is(failureOf(again).code, 'not_running')
 })
 
-test('for people: what to try and how to stop it; stop says that it did', async () => {
+test('--detach: prints what to try and how to stop it', async () => {
   const { code, stdout, stderr } = await runCli([...agentArgs('a2'), '--detach'], env)
   assert.equal([code, stderr], [0, ''])
   detached.push(Number(/^process {2}(\d+)$/m.exec(stdout)?.[1]))
@@ -172,7 +172,7 @@ test('planRun: a plan is JSON, and the same in any working folder', () => {
   assert.equal(transport, { kind: 'pilot', pilotctl: 'pilotctl' })
 })
 
-test('--detach fails as the agent does: its code, message and hint; nothing is left', async () => {
+test('--detach: fails like the agent, and leaves nothing behind', async () => {
   const lonely = pilot(1)
   const cases: readonly (readonly [string, string[], NodeJS.ProcessEnv, number, string])[] = [
     ['pilot1', [...lonely.args, '--peer', 'nobody'], lonely.env, 1, 'not_found'],
@@ -189,14 +189,14 @@ test('--detach fails as the agent does: its code, message and hint; nothing is l
   }
 })
 
-test('options that are not usable start nothing', async () => {
+test('--detach: unusable options start nothing', async () => {
   const args = [...agentArgs('never'), '--detach', '--interval', '1']
   const ended = await inProcess(args, { env })
   assert.is(ended.code, 2)
   assert.not(existsSync(folder('never')))
 })
 
-test('--detach where no folder can be made: told by its name', async () => {
+test('--detach: the failure names a folder that cannot be made', async () => {
   writeFileSync(folder('file'), '')
   const { code, stderr } = await inProcess([...agentArgs('file'), '--detach', '--json'], { env })
   assert.is(code, 1)
@@ -205,7 +205,7 @@ test('--detach where no folder can be made: told by its name', async () => {
   assert.is(hint, 'a file is where a folder should be: give another path')
 })
 
-test('a command that is killed while it waits takes its agent with it', async () => {
+test('--detach: a command that is killed takes its starting agent with it', async () => {
   const command = start([...endlessArgs('killed'), '--detach'])
   await isStarting('killed')
   const pid = ownerOf('killed')
@@ -216,7 +216,7 @@ test('a command that is killed while it waits takes its agent with it', async ()
   assert.match(logOf('killed'), /^\S+Z stopped\n$/) // and not because its pilotctl is silent
 })
 
-test('an agent that is killed while it starts is told', async () => {
+test('--detach: reports an agent that is killed during its start', async () => {
   const command = start([...endlessArgs('dead'), '--detach', '--json'])
   await isStarting('dead')
   process.kill(ownerOf('dead'), 'SIGKILL')
@@ -230,7 +230,7 @@ test('an agent that is killed while it starts is told', async () => {
   })
 })
 
-test('a start that takes too long is given up, and ended', async () => {
+test('--detach: ends a start that takes too long', async () => {
   const context = { io: processIo(), isJson: true }
   const plan = planRun(endless('late'), env)
   const failure = await rejects(() => detach(context, plan, { startMs: 1_000 }), /^timeout/)
@@ -238,7 +238,7 @@ test('a start that takes too long is given up, and ended', async () => {
   assert.equal(signsOf('late'), [])
 })
 
-test('stop ends an agent that has not started yet', async () => {
+test('stop: ends an agent that is still starting', async () => {
   const agent = start(endlessArgs('early'))
   await isStarting('early')
   assert.is((await tell('early', 'stop', '--swarm', 'kv')).code, 0)
@@ -246,7 +246,7 @@ test('stop ends an agent that has not started yet', async () => {
   assert.equal(signsOf('early'), [])
 })
 
-test('stop gives up on an agent that hangs, and names its process', async () => {
+test('stop: gives up on an agent that hangs, and names its process', async () => {
   const agent = await startAgent(agentArgs('hung'))
   assert.is((await tell('hung', 'stop', '--swarm', 'other')).code, 2)
   agent.child.kill('SIGSTOP')
@@ -279,7 +279,7 @@ const startPair = async (mailbox: string, one: string, two: string) => {
   return agents as [Started, Started]
 }
 
-test('SIGTERM: what was acknowledged just before is at the peer, and still here', async () => {
+test('SIGTERM: the last acknowledged write is at the peer, and on disk', async () => {
   const [one, two] = await startPair('mail-term', 'term1', 'term2')
   assert.is((await tell('term1', 'set', 'last', 'words')).code, 0)
   one.child.kill('SIGTERM')
@@ -297,7 +297,7 @@ test('SIGTERM: what was acknowledged just before is at the peer, and still here'
   await again.ended
 })
 
-test('a second signal ends it at once', async () => {
+test('run: a second signal ends it at once', async () => {
   const agent = await startAgent(agentArgs('twice'))
   // Both are waiting when it goes on, so the second comes in the middle of the stop.
   for (const signal of ['SIGSTOP', 'SIGINT', 'SIGTERM', 'SIGCONT'] as const) {
@@ -308,7 +308,7 @@ test('a second signal ends it at once', async () => {
   assert.ok(signsOf('twice').includes('lock'), 'it stopped in good order')
 })
 
-test('a stale agent.pid is believed by nobody, and replaced', async () => {
+test('agent.pid: a stale one is ignored and replaced', async () => {
   const agent = await startAgent(agentArgs('stale'))
   agent.child.kill('SIGKILL')
   await agent.ended
@@ -324,7 +324,7 @@ test('a stale agent.pid is believed by nobody, and replaced', async () => {
   innocent.kill()
 })
 
-test('agent.pid of another process is left alone', async () => {
+test('agent.pid: one of another process is left alone', async () => {
   mkdirSync(folder('pid'))
   const path = join(folder('pid'), 'agent.pid')
   await removePid(folder('pid'))
@@ -336,7 +336,7 @@ test('agent.pid of another process is left alone', async () => {
   await rejects(() => writePid(folder('no such folder')), /^not_found cannot write ".*agent\.pid"/)
 })
 
-test('a second agent on a folder: told whose it is, and what to do', async () => {
+test('run: a second agent on a folder learns which process has it', async () => {
   const agent = await startAgent(agentArgs('mine'))
   const dir = folder('mine')
   for (const more of [[], ['--detach']]) {
@@ -367,7 +367,7 @@ hint: end that program, or give this agent another folder with --data DIR
   await agent.stop()
 })
 
-test('the log is bounded: what is too long is set aside, and written on', async () => {
+test('agent.log: set aside when it is too long', async () => {
   const dir = folder('log')
   const path = join(dir, 'agent.log')
   mkdirSync(dir)
@@ -392,7 +392,7 @@ test('the log is bounded: what is too long is set aside, and written on', async 
   )
 })
 
-test('a detached agent writes its troubles to the log', async () => {
+test('agent.log: receives the troubles of a detached agent', async () => {
   await startDetached([...agentArgs('troubled'), '--peer', 'ghost', '--interval', '100ms'])
   await until('a line about the ghost', () =>
     /Z could not send to ghost: no agent has opened "ghost"/.test(logOf('troubled')),

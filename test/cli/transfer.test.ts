@@ -67,7 +67,7 @@ const linesOf = (count: number, from = 0): string =>
     return `{"key":"k${String(n).padStart(6, '0')}","value":{"n":${n}}}\n`
   }).join('')
 
-test('NDJSON goes in and comes out the same, sorted by key', async () => {
+test('import and export: NDJSON comes out as it went in, sorted by key', async () => {
   const text = [
     '{"key":"a","value":null}',
     '{"key":"b c","value":"x\\ny"}',
@@ -103,7 +103,7 @@ test('NDJSON goes in and comes out the same, sorted by key', async () => {
   assert.equal(entriesOf('copy'), entriesOf('same'))
 })
 
-test('one JSON object goes in and comes out the same', async () => {
+test('import and export: a JSON object comes out as it went in', async () => {
   const object = { a: 1, 'b c': [null, 'x'], d: { e: {} } }
   const file = fileOf(JSON.stringify(object), 'in.JSON')
   await tell('import', file, '--map', 'object')
@@ -122,7 +122,7 @@ test('one JSON object goes in and comes out the same', async () => {
   assert.is(lines.stdout.split('\n')[0], '{"key":"a","value":1}')
 })
 
-test('an empty map, and an empty input', async () => {
+test('import and export: an empty map, and an empty input', async () => {
   assert.equal(await tell('export', '--map', 'none'), { code: 0, stdout: '', stderr: '' })
   const object = await tell('export', '--format', 'json', '--map', 'none')
   assert.equal(object, { code: 0, stdout: '{}\n', stderr: '' })
@@ -133,13 +133,13 @@ test('an empty map, and an empty input', async () => {
   assert.is((await tell('import', fileOf('{}', 'a.json'))).code, 0)
 })
 
-test('--hot: the keys are kept in the layout for what is overwritten all day', async () => {
+test('import --hot: uses the layout for keys that are overwritten all day', async () => {
   await tell('import', fileOf('{"key":"k","value":1}'), '--map', 'hot', '--hot')
   assert.equal(entriesOf('hot'), { k: 1 })
   assert.not(a.agent.doc.share.has('hot'))
 })
 
-test('many lines are a few requests, each one transaction', async () => {
+test('import: many lines are a few requests, each one transaction', async () => {
   let transactions = 0
   const count = (): void => {
     transactions++
@@ -174,7 +174,7 @@ const badLines: readonly (readonly [string | Buffer, RegExp])[] = [
 ]
 
 for (const [index, [bad, expected]] of badLines.entries()) {
-  test(`a bad line stops it, what was before is there: ${String(bad).slice(0, 40)}`, async () => {
+  test(`import: stops at a bad line, and keeps those before: ${String(bad).slice(0, 40)}`, async () => {
     const map = `bad${index}`
     const file = fileOf(
       Buffer.concat([
@@ -193,7 +193,7 @@ for (const [index, [bad, expected]] of badLines.entries()) {
   })
 }
 
-test('the first line is bad: no entry was imported', async () => {
+test('import: a bad first line imports nothing', async () => {
   const { stderr } = await tell('import', fileOf('{"a":1}\n'), '--map', 'first')
   assert.is(
     stderr,
@@ -201,7 +201,7 @@ test('the first line is bad: no entry was imported', async () => {
   )
 })
 
-test('what is no JSON object is refused as a whole', async () => {
+test('import: refuses as a whole what is not a JSON object', async () => {
   const bad: readonly (readonly [string, RegExp])[] = [
     [
       '{"key":"a","value":1}\n{"key":"b","value":2}\n',
@@ -225,10 +225,10 @@ test('what is no JSON object is refused as a whole', async () => {
   truncateSync(long, 64 * 1024 * 1024 + 1)
   const { code, stderr } = await tell('import', long)
   assert.is(code, 1)
-  assert.match(stderr, /^pilot-gossip: a JSON object may have 67108864 bytes, no more; nothing/)
+  assert.match(stderr, /^pilot-gossip: a JSON object may have 67108864 bytes, no more; no entry/)
 })
 
-test('files that cannot be read or written, and a format that is none', async () => {
+test('import and export: fail for unusable files and formats', async () => {
   const missing = await tell('import', folder('missing'))
   assert.is(missing.code, 1)
   assert.match(
@@ -245,7 +245,7 @@ test('files that cannot be read or written, and a format that is none', async ()
   assert.is((await tell('export', '--format', 'xml')).code, 2)
 })
 
-test('an exported file keeps its mode, and a link stays a link', async () => {
+test('export: the file keeps its mode, and a link stays a link', async () => {
   const file = fileOf('before', 'target.ndjson')
   chmodSync(file, 0o640)
   const link = newFile('link.ndjson')
@@ -259,7 +259,7 @@ test('an exported file keeps its mode, and a link stays a link', async () => {
   assert.ok(statSync('/dev/null').isCharacterDevice())
 })
 
-test('an export that breaks off leaves the file as it was, and nothing beside it', async () => {
+test('export: a failure leaves the earlier file, and nothing else', async () => {
   const dir = folder('broken')
   const server = new ControlServer({
     dir,
@@ -281,7 +281,7 @@ test('an export that breaks off leaves the file as it was, and nothing beside it
   await server.close()
 })
 
-test('imports and writes of many at once: all is there', async () => {
+test('import: concurrent imports and writes lose nothing', async () => {
   const done = await Promise.all([
     ...[0, 1, 2, 3].map((n) => tell('import', fileOf(linesOf(3_000, n * 3_000)), '--map', 'busy')),
     ...Array.from({ length: 40 }, (_, n) => tell('set', `own${n}`, String(n), '--map', 'busy')),
@@ -296,7 +296,7 @@ test('imports and writes of many at once: all is there', async () => {
   assert.is(entries.sum, 40)
 })
 
-test('standard input and output: one command feeds the other', async () => {
+test('import and export: one feeds the other by a pipe', async () => {
   await tell('import', fileOf(linesOf(20_000)), '--map', 'piped')
   const out = await runCli(['export', '--map', 'piped', '--data', a.dir], env)
   assert.equal([out.code, out.stderr], [0, ''])
@@ -306,7 +306,7 @@ test('standard input and output: one command feeds the other', async () => {
   assert.equal(entriesOf('back'), entriesOf('piped'))
 })
 
-test('what comes slowly is written before the end comes', async () => {
+test('import: slow input is written before its end', async () => {
   const one = start(['import', '-', '--map', 'slow', '--data', a.dir])
   for (const key of ['first', 'second']) {
     one.child.stdin?.write(`{"key":"${key}","value":1}\n`)
@@ -316,7 +316,7 @@ test('what comes slowly is written before the end comes', async () => {
   assert.is((await one.ended).stdout, 'imported 2 entries into map "slow"\n')
 })
 
-test('an entry that is refused ends an import whose input goes on', async () => {
+test('import: a refused entry ends it though the input continues', async () => {
   const one = start(['import', '-', '--map', 'refused', '--data', a.dir])
   one.child.stdin?.write('{"key":"good","value":1}\n{"key":"__proto__","value":1}\n')
   const { code, stderr } = await one.ended
@@ -341,7 +341,7 @@ const spawnCli = (args: readonly string[]): { child: ChildProcess; stderr: () =>
   return { child, stderr: () => stderr }
 }
 
-test('a reader that is slow gets all; one that has had enough is no failure', async () => {
+test('export: a slow reader gets everything, one that closes early is not a failure', async () => {
   const text = 'x'.repeat(2_000)
   const lines = Array.from({ length: 3_000 }, (_, n) => `{"key":"k${n}","value":"${text}"}\n`)
   await tell('import', fileOf(lines.join('')), '--map', 'wide')
@@ -367,7 +367,7 @@ const drained = ({ stdin }: ChildProcess): Promise<void> =>
     stdin?.once('drain', resolve)
   })
 
-test('the agent is killed in the middle: what was told to be imported is there afterwards', async () => {
+test('import: what was reported as imported survives a kill of the agent', async () => {
   const data = folder('killed')
   const mailbox = folder('mailbox')
   const run = ['run', '--swarm', 'kv', '--mailbox', mailbox, '--data', data, '--json']
@@ -410,7 +410,7 @@ test('the agent is killed in the middle: what was told to be imported is there a
   assert.is((await again.ended).code, 0)
 })
 
-test('progress: for long work alone, now and then, and the line is free afterwards', () => {
+test('Progress: reports long work now and then, and clears its line', () => {
   let time = 0
   let told: string[] = []
   const start = (isShown: boolean): Progress =>

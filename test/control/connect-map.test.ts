@@ -26,7 +26,7 @@ test.after(async () => {
   temporary.remove()
 })
 
-test('reads and writes as a SharedMap does', async () => {
+test('connectMap: reads and writes like a SharedMap', async () => {
   const map = await connectMap<number | string | null | number[]>({ data: a.dir, map: 'm' })
   assert.is(await map.get('k'), undefined)
   assert.is(await map.has('k'), false)
@@ -61,7 +61,7 @@ test('reads and writes as a SharedMap does', async () => {
   map.close()
 })
 
-test('calls at the same time go at once, and each has its own answer', async () => {
+test('connectMap: concurrent calls are sent at once, and each gets its own answer', async () => {
   const map = await connectMap<number>({ data: a.dir, map: 'many' })
   const sums = await Promise.all(Array.from({ length: 100 }, () => map.increment('n')))
   assert.equal(
@@ -81,7 +81,7 @@ test('calls at the same time go at once, and each has its own answer', async () 
   map.close()
 })
 
-test('observe tells changes until its end, until waits for them', async () => {
+test('connectMap: observe reports changes until it ends, until waits for them', async () => {
   const map = await connectMap<number>({ data: a.dir, map: 'seen' })
   const changes: ConnectedMapChange<number>[] = []
   const end = await map.observe((change) => changes.push(change))
@@ -125,7 +125,7 @@ test('observe tells changes until its end, until waits for them', async () => {
   assert.is((await fails(closed)).code, 'closed')
 })
 
-test('what cannot be kept is refused, and changes nothing', async () => {
+test('connectMap: a value that cannot be stored is refused, and changes nothing', async () => {
   const map = await connectMap({ data: a.dir, map: 'bad' })
   for (const value of [undefined, () => 1, Symbol('x'), 1n]) {
     const error: unknown = await map.set('k', value as never).catch((thrown) => thrown)
@@ -136,7 +136,7 @@ test('what cannot be kept is refused, and changes nothing', async () => {
   assert.is((await fails(map.get('k'))).code, 'closed')
 })
 
-test('no agent, another swarm, nothing named, another version', async () => {
+test('connectMap: fails without an agent, for another swarm, without a name, for another version', async () => {
   assert.is((await fails(connectMap({ data: join(temporary.dir, 'none') }))).code, 'not_running')
   assert.is((await fails(connectMap({ data: a.dir, swarm: 'x' }))).code, 'invalid_argument')
   assert.is((await fails(connectMap({}))).code, 'invalid_argument')
@@ -147,7 +147,7 @@ test('no agent, another swarm, nothing named, another version', async () => {
   session.close()
 })
 
-test('an agent that ends is told to whoever asks and watches; one that is back is found', async () => {
+test('connectMap: callers and watchers learn that the agent ended, and find it when it is back', async () => {
   let served = await serve(temporary.dir, { name: 'b' })
   const map = await connectMap<number>({ data: served.dir })
   await map.set('k', 1)
@@ -165,12 +165,12 @@ test('an agent that ends is told to whoever asks and watches; one that is back i
   map.close()
 })
 
-test('hello tells who answers', async () => {
+test('hello: says which agent answers', async () => {
   const { protocol, swarm, pid, version } = await new ControlClient(a.dir).ask({ command: 'hello' })
   assert.equal([protocol, swarm, pid, typeof version], [1, 'kv', process.pid, 'string'])
 })
 
-test('it loads no Yjs', () => {
+test('connectMap: does not load Yjs', () => {
   const path = fileURLToPath(new URL('../../src/connect-map.ts', import.meta.url))
   const code = `await import(${JSON.stringify(path)}); process.stdout.write(String(Symbol.for('__ $YJS$ __') in globalThis || '__ $YJS$ __' in globalThis))`
   const args = ['--import', 'tsx', '--input-type=module', '-e', code]

@@ -73,7 +73,7 @@ test.after(async () => {
   temporary.remove()
 })
 
-test('lines are cut wherever the chunks end', () => {
+test('Lines: splits lines wherever the chunks end', () => {
   const text = 'one\n\ntwo \u00e9\nthree'
   for (let size = 1; size <= 6; size++) {
     const lines = new Lines(100)
@@ -86,7 +86,7 @@ test('lines are cut wherever the chunks end', () => {
   }
 })
 
-test('a line is as long as it may be, and no longer', async () => {
+test('Lines: refuses a line longer than the limit', async () => {
   const lines = new Lines(4)
   lines.push(Buffer.from('abcd\n'))
   assert.is(lines.shift(), 'abcd')
@@ -98,14 +98,14 @@ test('a line is as long as it may be, and no longer', async () => {
   assert.is(parts.shift(), 'ok')
 })
 
-test('a line that is no UTF-8 is refused, and the next is read', async () => {
+test('Lines: refuses a line that is not UTF-8, and reads the next', async () => {
   const lines = new Lines(100)
   lines.push(Buffer.from([0xff, 0x0a, 0x61, 0x0a]))
   await rejects(() => lines.shift(), /invalid_argument the line is not UTF-8/)
   assert.is(lines.shift(), 'a')
 })
 
-test('requests are looked at before they are believed', async () => {
+test('decodeRequest: refuses malformed requests', async () => {
   assert.equal(decodeRequest('{"command":"get","key":"k"}'), { command: 'get', key: 'k' })
   assert.equal(decodeRequest('{"command":"set","key":"k","value":null}').command, 'set')
   const bad: readonly (readonly [string, RegExp])[] = [
@@ -141,7 +141,7 @@ test('requests are looked at before they are believed', async () => {
   for (const [line, expected] of bad) await rejects(() => decodeRequest(line), expected)
 })
 
-test('fields that a command does not know are left out', () => {
+test('decodeRequest: drops fields that the command does not have', () => {
   const cases: readonly (readonly [string, unknown])[] = [
     ['{"command":"get","key":"k","value":1,"extra":{}}', { command: 'get', key: 'k' }],
     ['{"command":"status","key":7,"map":7}', { command: 'status' }],
@@ -158,14 +158,14 @@ test('fields that a command does not know are left out', () => {
   for (const [line, request] of cases) assert.equal(decodeRequest(line), request, line)
 })
 
-test('a failure about one of many entries says which', async () => {
+test('EntryFailure: keeps the index of its entry', async () => {
   const failure = new EntryFailure(17, 'invalid_argument', 'bad key', { hint: 'choose another' })
   const back = await rejects(() => decodeAnswer(encodeFailure(failure)), /invalid_argument bad key/)
   assert.instance(back, EntryFailure)
   assert.equal([(back as EntryFailure).entry, (back as Failure).hint], [17, 'choose another'])
 })
 
-test('answers come back as they were, failures too', async () => {
+test('decodeAnswer: returns answers and failures as they were encoded', async () => {
   assert.equal(decodeAnswer(encodeAnswer({ value: [1, '2'] })), { value: [1, '2'] })
   assert.equal(decodeAnswer(encodeAnswer({ value: 2n ** 70n })), {
     value: '1180591620717411303424',
@@ -179,7 +179,7 @@ test('answers come back as they were, failures too', async () => {
   }
 })
 
-test('folders: where the environment says, else below the home', async () => {
+test('defaultFolder: follows the environment, else lies below the home', async () => {
   assert.is(stateRoot({ HOME: '/h' }), '/h/.local/state/pilot-gossip')
   assert.is(stateRoot({ HOME: '/h', XDG_STATE_HOME: '/s' }), '/s/pilot-gossip')
   assert.is(stateRoot({ HOME: '/h', XDG_STATE_HOME: 's' }), '/h/.local/state/pilot-gossip')
@@ -191,7 +191,7 @@ test('folders: where the environment says, else below the home', async () => {
   assert.is(shellQuote(`it's`), `'it'\\''s'`)
 })
 
-test('a folder is made for its owner alone, and the socket too', async () => {
+test('server: folder and socket belong to their owner alone', async () => {
   const { dir, path, client } = await start()
   assert.is(statSync(dir).mode & 0o777, 0o700)
   assert.is(statSync(path).mode & 0o777, 0o600)
@@ -201,7 +201,7 @@ test('a folder is made for its owner alone, and the socket too', async () => {
   assert.ok(await client.isRunning())
 })
 
-test('a folder that was there keeps its mode', async () => {
+test('server: an existing folder keeps its mode', async () => {
   const dir = newFolder()
   mkdirSync(dir)
   chmodSync(dir, 0o755)
@@ -210,7 +210,7 @@ test('a folder that was there keeps its mode', async () => {
   assert.is(statSync(path).mode & 0o777, 0o600)
 })
 
-test('a path too long for a socket: it lies in the temporary folder, for its owner alone', async () => {
+test('server: if the path is too long, the socket lies in the temporary folder, for its owner alone', async () => {
   const { TMPDIR: before } = process.env
   process.env.TMPDIR = temporary.dir
   try {
@@ -238,7 +238,7 @@ const makeLong = async (): Promise<string> => {
   return dir
 }
 
-test('where no agent runs, the client says how to start one', async () => {
+test('client: without an agent, the failure says how to start one', async () => {
   const dir = newFolder()
   const ask = () => new ControlClient(dir).ask({ command: 'status' })
   const failure = (await rejects(ask, /not_running/)) as Failure
@@ -250,7 +250,7 @@ test('where no agent runs, the client says how to start one', async () => {
   await rejects(ask, /not_running/)
 })
 
-test('answers, failures and defects reach the client', async () => {
+test('client: receives answers, failures and defects', async () => {
   const { client } = await start()
   const request = { command: 'set', map: 'm', key: 'k', value: { a: 1 } } as const
   assert.equal(await client.ask(request), { request })
@@ -266,7 +266,7 @@ test('answers, failures and defects reach the client', async () => {
   )
 })
 
-test('a second server on a folder is refused, and the first goes on', async () => {
+test('server: a second one on a folder is refused, and the first continues', async () => {
   const { dir, client, server } = await start()
   const second = new ControlServer({ dir, handle: echo })
   const failure = (await rejects(() => second.open(), /already_exists/)) as Failure
@@ -281,7 +281,7 @@ test('a second server on a folder is refused, and the first goes on', async () =
   await second.close()
 })
 
-test('of ten that start at once, one has the folder', async () => {
+test('server: of ten that start at once, one gets the folder', async () => {
   const dir = newFolder()
   const servers = Array.from({ length: 10 }, () => new ControlServer({ dir, handle: echo }))
   const results = await Promise.allSettled(servers.map((server) => server.open()))
@@ -292,7 +292,7 @@ test('of ten that start at once, one has the folder', async () => {
   assert.not(await new ControlClient(dir).isRunning())
 })
 
-test('a socket that answers is not taken over, even where no lock says whose it is', async () => {
+test('server: a socket that answers is not taken over, even without a lock', async () => {
   const { dir, path } = await start()
   const other = newFolder()
   mkdirSync(other)
@@ -301,7 +301,7 @@ test('a socket that answers is not taken over, even where no lock says whose it 
   assert.ok(await new ControlClient(dir).isRunning())
 })
 
-test('a socket that a killed process left is taken over', async () => {
+test('server: takes over the socket of a killed process', async () => {
   const dir = newFolder()
   mkdirSync(dir)
   const path = await socketPath(dir)
@@ -316,7 +316,7 @@ test('a socket that a killed process left is taken over', async () => {
   assert.ok(await client.isRunning())
 })
 
-test('a folder that cannot be made or used is told by its name', async () => {
+test('server: the failure names a folder that cannot be made or used', async () => {
   const file = newFolder()
   writeFileSync(file, '')
   const openOn = (dir: string) => new ControlServer({ dir, handle: echo }).open()
@@ -328,7 +328,7 @@ test('a folder that cannot be made or used is told by its name', async () => {
   await rejects(() => openOn('/proc/nothing'), /the data folder "\/proc\/nothing" cannot be used/)
 })
 
-test('garbage is answered with an error each, and the client may go on', async () => {
+test('server: answers each line of garbage with an error, and the client may continue', async () => {
   const { path } = await start()
   const { socket, told } = await dial(path)
   socket.write(Buffer.from('nonsense\n\n{"command":"status"}\n'))
@@ -351,7 +351,7 @@ test('garbage is answered with an error each, and the client may go on', async (
   socket.destroy()
 })
 
-test('a line of 100 MB is refused without being kept, and others are served meanwhile', async () => {
+test('server: refuses a line of 100 MB without storing it, and serves others meanwhile', async () => {
   const { path, client } = await start()
   const { socket, told } = await dial(path)
   const chunk = Buffer.alloc(MEGABYTE, 'x')
@@ -374,7 +374,7 @@ test('a line of 100 MB is refused without being kept, and others are served mean
   assert.ok(sent > 1, 'nothing was sent')
 })
 
-test('half a line and away, and away before the answer: nobody else notices', async () => {
+test('server: a client that leaves in the middle disturbs no other', async () => {
   let isAsked = false
   let release: () => void = () => undefined
   const gate = new Promise<void>((resolve) => {
@@ -400,7 +400,7 @@ test('half a line and away, and away before the answer: nobody else notices', as
   assert.equal(await client.ask({ command: 'list' }), { request: { command: 'list' } })
 })
 
-test('who says that nothing more comes still gets the answers', async () => {
+test('server: a client that has closed its side still gets its answers', async () => {
   const { path } = await start(async (request) => {
     await new Promise((resolve) => setImmediate(resolve))
     return { request }
@@ -411,7 +411,7 @@ test('who says that nothing more comes still gets the answers', async () => {
   assert.is(answersOf(told()).length, 2)
 })
 
-test('requests of one client are answered in turn', async () => {
+test('server: answers the requests of one client in order', async () => {
   let running = 0
   let most = 0
   const { path } = await start(async (request) => {
@@ -434,7 +434,7 @@ test('requests of one client are answered in turn', async () => {
   assert.is(most, 1)
 })
 
-test('fifty clients at once, each with its own answer', async () => {
+test('server: fifty clients at once each get their own answer', async () => {
   const { client } = await start()
   const keys = Array.from({ length: 50 }, (_, index) => `k${index}`)
   const answers = await Promise.all(keys.map((key) => client.ask({ command: 'get', key })))
@@ -461,7 +461,7 @@ const startWatched = async () => {
   return { ...started, tells, tellAll }
 }
 
-test('watchers are told all that comes, until they go', async () => {
+test('watch: reports every change until the client leaves', async () => {
   const { client, tells, tellAll } = await startWatched()
   const got: unknown[] = []
   const controller = new AbortController()
@@ -479,7 +479,7 @@ test('watchers are told all that comes, until they go', async () => {
   await until('the watcher to be forgotten', () => tells.size === 0)
 })
 
-test('a watch ends with its agent, and says so', async () => {
+test('watch: rejects when the agent ends', async () => {
   const { client, server, tells, dir } = await startWatched()
   const watching = rejects(
     () => client.watch({ command: 'watch' }, () => undefined),
@@ -492,7 +492,7 @@ test('a watch ends with its agent, and says so', async () => {
   assert.is(tells.size, 0)
 })
 
-test('a watch that fails to begin is an error, and harms nobody', async () => {
+test('watch: one that fails to begin is an error, and disturbs no other', async () => {
   const { client } = await start((request) => {
     if (request.command !== 'watch') return { request }
     return new Subscription({ watching: true }, () => {
@@ -506,7 +506,7 @@ test('a watch that fails to begin is an error, and harms nobody', async () => {
   assert.ok(await client.ask({ command: 'list' }))
 })
 
-test('a watcher that does not read is let go, one that does is not', async () => {
+test('watch: a client that does not read is disconnected, one that does is not', async () => {
   const { path, client, tells, tellAll } = await startWatched()
   const { socket } = await dial(path)
   socket.pause()
@@ -550,7 +550,7 @@ const startRows = async () => {
   return { ...started, drawn }
 }
 
-test('rows come whole and in order, and the connection goes on', async () => {
+test('rows: arrive complete and in order, and the connection stays usable', async () => {
   const { client } = await startRows()
   const keys: string[] = []
   const rows = client.rows({ command: 'export' })
@@ -568,7 +568,7 @@ test('rows come whole and in order, and the connection goes on', async () => {
   connection.close()
 })
 
-test('rows wait for a client that does not read, and others are served meanwhile', async () => {
+test('rows: wait for a client that does not read, and others are served meanwhile', async () => {
   const { client, drawn } = await startRows()
   const rows = client.rows({ command: 'export' })
   await rows.next()
@@ -587,7 +587,7 @@ test('rows wait for a client that does not read, and others are served meanwhile
   assert.ok(drawn.rows < 1_000)
 })
 
-test('rows that fail on their way tell it, and so does an agent that goes meanwhile', async () => {
+test('rows: reject if they fail midway, or if the agent ends', async () => {
   const { client, server } = await start((request) => {
     const isLong = 'map' in request && request.map === 'long'
     function* rows(): Generator<string> {
@@ -607,7 +607,7 @@ test('rows that fail on their way tell it, and so does an agent that goes meanwh
   }, /not_running the agent on .* has stopped/)
 })
 
-test('a farewell is told before the server goes', async () => {
+test('Farewell: reaches the client before the server closes', async () => {
   const dir = newFolder()
   let left = 0
   const server: ControlServer = new ControlServer({
@@ -625,7 +625,7 @@ test('a farewell is told before the server goes', async () => {
   await until('the server to be gone', async () => !(await client.isRunning()))
 })
 
-test('one connection takes many requests, answered in order', async () => {
+test('connection: takes many requests, answered in order', async () => {
   const { client } = await start()
   const connection = await client.open()
   for (let index = 0; index < 100; index++) connection.send({ command: 'get', key: `k${index}` })
@@ -638,7 +638,7 @@ test('one connection takes many requests, answered in order', async () => {
   await rejects(() => connection.ask({ command: 'list' }), /not_running .* has stopped/)
 })
 
-test('an answer that does not come is a failure, not a wait without end', async () => {
+test('connection: a missing answer is a timeout, not an endless wait', async () => {
   const { client } = await start(() => new Promise(() => undefined))
   const connection = await client.open()
   connection.send({ command: 'status' })
@@ -646,7 +646,7 @@ test('an answer that does not come is a failure, not a wait without end', async 
   connection.close()
 })
 
-test('more clients than are served: told so, and served when others have gone', async () => {
+test('server: clients beyond the limit get an error, and are served when others have left', async () => {
   const { path, client, server } = await start()
   const all = await Promise.all(Array.from({ length: 256 }, () => dial(path)))
   const [first] = all
@@ -667,7 +667,7 @@ test('more clients than are served: told so, and served when others have gone', 
   await server.close()
 })
 
-test('a stopped server is silent: its folder is free, its clients are gone', async () => {
+test('server: after close its folder is free and its clients are disconnected', async () => {
   const { dir, path, server } = await start()
   const { socket } = await dial(path)
   await server.close()

@@ -86,7 +86,7 @@ const watched = async (
   return told
 }
 
-test('every command shows what a peer has written, as JSON and to people', async () => {
+test('foreign values: every command shows what a peer has written, as JSON and for people', async () => {
   const count = Object.keys(FOREIGN).length
   const told = await watched(
     'state',
@@ -111,7 +111,7 @@ test('every command shows what a peer has written, as JSON and to people', async
   }
 })
 
-test('what an editor writes is shown, and the editor is not cut', async () => {
+test('foreign values: what an editor writes is shown, and the editor stays connected', async () => {
   const problems: Failure[] = []
   const rooms = { open: (name: string) => a.agent.openRoom(name) }
   const bridge = new Bridge({ port: 0, rooms, onProblem: (problem) => problems.push(problem) })
@@ -144,7 +144,7 @@ test('what an editor writes is shown, and the editor is not cut', async () => {
   }
 })
 
-test('an import of an export makes the same again, and what it cannot is told', async () => {
+test('export and import: restore the same, and report what they cannot restore', async () => {
   const file = newFile('out.ndjson')
   const map = a.agent.doc.getMap<unknown>('exported')
   writeForeign(map)
@@ -174,7 +174,7 @@ test('an import of an export makes the same again, and what it cannot is told', 
   assert.equal(plain(readFileSync(second, 'utf8')), plain(lines.join('\n')))
 })
 
-test('an object has values alone, and says so', async () => {
+test('export: an object holds values alone, and the command says so', async () => {
   const file = newFile('out.json')
   writeForeign(a.agent.doc.getMap('object'))
   const lossy = Object.keys(FOREIGN).length
@@ -191,7 +191,7 @@ test('an object has values alone, and says so', async () => {
   assert.is((await run(a, 'export', '--map', 'object', '--json')).stderr, '')
 })
 
-test('a long value with types goes in parts', async () => {
+test('export: a long value with types travels in parts', async () => {
   const bytes = new Uint8Array(3_000_000).fill(7)
   const map = a.agent.doc.getMap<unknown>('long')
   map.set('bytes', bytes)
@@ -206,7 +206,7 @@ test('a long value with types goes in parts', async () => {
   assert.equal(readEntries(target.agent.doc, 'long'), readEntries(a.agent.doc, 'long'))
 })
 
-test('types that do not fit are refused with the line', async () => {
+test('import: types that do not match are refused with the line', async () => {
   const file = newFile('in.ndjson')
   writeFileSync(file, '{"key":"k","kind":"raw","types":{"/a":"bigint"},"value":{"a":"x"}}\n')
   const { code, stderr } = await run(target, 'import', file, '--map', 'refused')
@@ -224,7 +224,7 @@ test('types that do not fit are refused with the line', async () => {
   assert.match((await run(target, 'import', file)).stderr, /line 1 has an unknown kind/)
 })
 
-test('a part of a value is not changed where the rest would be lost', async () => {
+test('set --path: refused if the rest of the value would be lost', async () => {
   a.agent.doc.getMap('parts').set('k', { n: 1n, list: [Uint8Array.of(1)], done: false })
   const { code, stderr } = await run(a, 'set', 'k', 'true', '--path', '/done', '--map', 'parts')
   assert.is(code, 2)
@@ -236,7 +236,7 @@ test('a part of a value is not changed where the rest would be lost', async () =
   await print(a, 'set', 'k', 'false', '--path', '/done', '--map', 'parts')
 })
 
-test('shared types in one another to any depth', async () => {
+test('foreign values: shared types nest to any depth', async () => {
   const { doc } = b.agent
   const map = doc.getMap<unknown>('deep')
   let json = ''
@@ -258,7 +258,7 @@ test('shared types in one another to any depth', async () => {
   }
 })
 
-test('a watch of values longer than what may wait for it goes on', async () => {
+test('watch: continues with values longer than the limit for unread bytes', async () => {
   const map = b.agent.doc.getMap('big')
   const told = await watched(
     'big',

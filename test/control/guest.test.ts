@@ -33,7 +33,7 @@ test.after(async () => {
   temporary.remove()
 })
 
-test('two maps on one data folder are of one agent: both see what either writes', async () => {
+test("openMap: two maps on one data folder share one agent, and see each other's writes", async () => {
   const [mailbox, data] = [folder(), folder()]
   const first = await openAt(mailbox, 'a', data)
   first.set('before', 1)
@@ -50,7 +50,7 @@ test('two maps on one data folder are of one agent: both see what either writes'
   assert.is(first.has('before'), false)
 })
 
-test('what flushed has resolved for is on the disk of the agent', async () => {
+test("guest: after flushed, the write is on the agent's disk", async () => {
   const [mailbox, data] = [folder(), folder()]
   const first = await openAt(mailbox, 'a', data)
   const second = await openAt(mailbox, 'a', data)
@@ -66,7 +66,7 @@ test('what flushed has resolved for is on the disk of the agent', async () => {
   assert.is(again.get('short'), 1)
 })
 
-test('what a guest writes goes on to the peers of the agent, and theirs comes to it', async () => {
+test('guest: exchanges writes with the peers of the agent', async () => {
   const mailbox = folder()
   const [data] = [folder()]
   const other = await openAt(mailbox, 'b', folder())
@@ -80,7 +80,7 @@ test('what a guest writes goes on to the peers of the agent, and theirs comes to
   assert.equal(known, ['a'], 'peers were told of somebody whom they cannot reach')
 })
 
-test('what a guest wrote last is passed on at once, though it has left and knows of others', async () => {
+test('guest: its last write is forwarded at once, even after it has left', async () => {
   const mailbox = folder()
   const data = folder()
   const slow = { intervalMs: 60_000 }
@@ -102,7 +102,7 @@ test('what a guest wrote last is passed on at once, though it has left and knows
   await until('the last word', () => other.has('last'))
 })
 
-test('counters and lists of agent and guests lose nothing', async () => {
+test('guest: counters and lists of agent and guests lose nothing', async () => {
   const [mailbox, data] = [folder(), folder()]
   const maps = [await openAt(mailbox, 'a', data)]
   for (let i = 0; i < 3; i++) maps.push(await openAt(mailbox, 'a', data))
@@ -115,7 +115,7 @@ test('counters and lists of agent and guests lose nothing', async () => {
   for (const map of maps) await until('the sum', () => map.get('n') === 40)
 })
 
-test('a guest outlives the agent: it goes on when the agent is back', async () => {
+test('guest: outlives the agent, and continues when it is back', async () => {
   const [mailbox, data] = [folder(), folder()]
   const first = await openAt(mailbox, 'a', data)
   const problems: Failure[] = []
@@ -141,7 +141,7 @@ test('a guest outlives the agent: it goes on when the agent is back', async () =
   assert.is(again.get('together'), 2)
 })
 
-test('an agent of another swarm takes nobody in', async () => {
+test('guest: an agent of another swarm refuses it', async () => {
   const [mailbox, data] = [folder(), folder()]
   await openAt(mailbox, 'a', data)
   const failure = await fails(openMap({ swarm: 'other', mailbox, name: 'a', data, config }))
@@ -149,7 +149,7 @@ test('an agent of another swarm takes nobody in', async () => {
   assert.match(failure.message, '"kv"')
 })
 
-test('whoever brings a transport is refused the folder, as before', async () => {
+test('openMap: with a transport of its own, a folder in use is refused', async () => {
   const [mailbox, data] = [folder(), folder()]
   await openAt(mailbox, 'a', data)
   const transport = new MemoryTransport(new MemoryHub(), 'x')
@@ -157,7 +157,7 @@ test('whoever brings a transport is refused the folder, as before', async () => 
   assert.is(failure.code, 'already_exists')
 })
 
-test('commands reach an agent that a script has opened on a folder', async () => {
+test('openMap: commands reach the agent of a script', async () => {
   const [mailbox, data] = [folder(), folder()]
   const map = await openAt(mailbox, 'a', data)
   const client = new ControlClient(data)
@@ -168,7 +168,7 @@ test('commands reach an agent that a script has opened on a folder', async () =>
   assert.is(failure.code, 'invalid_argument')
 })
 
-test('a guest that hangs, or says nonsense, harms nobody', async () => {
+test('guest: one that hangs or sends garbage disturbs no other', async () => {
   const [mailbox, data] = [folder(), folder()]
   const map = await openAt(mailbox, 'a', data)
   const rude = await new ControlClient(data).open()
@@ -204,7 +204,7 @@ test('a guest that hangs, or says nonsense, harms nobody', async () => {
   })
 })
 
-test('an agent takes 32 guests, and says so to the next', async () => {
+test('guest: an agent admits 32, and refuses the next with a reason', async () => {
   const relay = new Relay(new MemoryTransport(new MemoryHub(), 'a'))
   assert.throws(() => relay.admit(async () => undefined), /not connected/)
   await relay.open({ accepts: () => true, receive: () => undefined, onProblem: () => undefined })
@@ -218,7 +218,7 @@ test('an agent takes 32 guests, and says so to the next', async () => {
   await relay.close()
 })
 
-test('a guest transport without an agent, and after its end', async () => {
+test('guest transport: fails without an agent, and after its end', async () => {
   const transport = new GuestTransport({ dir: folder(), swarm: 'kv' })
   const hooks = { accepts: () => true, receive: () => undefined, onProblem: () => undefined }
   assert.is((await fails(transport.open(hooks))).code, 'not_running')

@@ -28,7 +28,7 @@ const startLog = () => {
   return { doc, log: new HistoryLog(doc, () => ++time) }
 }
 
-test('the log remembers each change of each kind, newest first', () => {
+test('HistoryLog: records every kind of change, newest first', () => {
   const { doc, log } = startLog()
   writeEntry(doc, 'm', 'k', 1)
   writeEntry(doc, 'm', 'other', 'x')
@@ -57,7 +57,7 @@ test('the log remembers each change of each kind, newest first', () => {
   assert.equal(log.of('m', 'none'), [])
 })
 
-test('changes of a peer are seen too; who deleted is not known; other types are passed over', () => {
+test("HistoryLog: records a peer's changes, without the writer of a delete, and skips other types", () => {
   const { doc, log } = startLog()
   const peer = new Y.Doc()
   doc.getArray('list').push([1])
@@ -73,7 +73,7 @@ test('changes of a peer are seen too; who deleted is not known; other types are 
   assert.equal(log.of('xml', 'k'), [])
 })
 
-test('a key that is plain and hot in one transaction is one change', () => {
+test('HistoryLog: a key that turns hot in one transaction is one change', () => {
   const { doc, log } = startLog()
   doc.transact(() => {
     writeEntry(doc, 'm', 'k', 1)
@@ -85,7 +85,7 @@ test('a key that is plain and hot in one transaction is one change', () => {
   )
 })
 
-test('the log holds as many changes as it may, whatever comes', () => {
+test('HistoryLog: holds no more changes than its limit', () => {
   const { doc, log } = startLog()
   writeEntry(doc, 'm', 'old', 1)
   for (let n = 0; n < MAX_CHANGES - 1; n++) writeEntry(doc, 'm', 'k', n, { hot: true })
@@ -103,7 +103,7 @@ test('the log holds as many changes as it may, whatever comes', () => {
   assert.is(log.of('m', `many${MAX_CHANGES * 2 - 1}`).length, 1)
 })
 
-test('and no more characters than it may', () => {
+test('HistoryLog: holds no more characters than its limit', () => {
   const { doc, log } = startLog()
   const value = { text: 'x'.repeat(60_000) }
   const most = Math.floor(MAX_CHARACTERS / 60_000)
@@ -138,7 +138,7 @@ const shown = (versions: readonly Version[], changes: readonly SeenChange[]) =>
     ...(at !== undefined && { at: Date.parse(at) }),
   }))
 
-test('what was seen gives a version its time, and its value where the document forgot it', () => {
+test('mergeHistory: adds the time that was seen, and a value that the document forgot', () => {
   assert.equal(
     shown(
       [version(5, { current: true, value: 'c' }), version(3)],
@@ -151,7 +151,7 @@ test('what was seen gives a version its time, and its value where the document f
   )
 })
 
-test('a run of versions gives up those that were seen; the rest stays a run', () => {
+test('mergeHistory: takes seen changes out of a run, and keeps the rest as a run', () => {
   assert.equal(
     shown(
       [version(10, { current: true, value: 1 }), version(9, { count: 9 })],
@@ -170,7 +170,7 @@ test('a run of versions gives up those that were seen; the rest stays a run', ()
   ])
 })
 
-test('what the document has forgotten stands where it happened', () => {
+test('mergeHistory: places forgotten changes where they happened', () => {
   const gone: SeenChange = { at: 25, action: 'delete' }
   assert.equal(
     shown([version(5, { value: 2 }), version(1)], [seen(30, 5, 2), gone, seen(20, 4, 'lost')]),
@@ -191,7 +191,7 @@ test('what the document has forgotten stands where it happened', () => {
   assert.equal(shown([], []), [])
 })
 
-test('times are told as what they are: when it was written, and when it was seen', () => {
+test('history: tells the time of a write from the time when it was seen', () => {
   const versions: Version[] = [
     { writer: 7, clock: 4, current: true, kind: 'increment', value: 3, at: 1_000 },
   ]
@@ -230,7 +230,7 @@ const countedIn = (doc: Y.Doc, log: HistoryLog): string[] =>
       [action, by, isTotal ? 'in all' : `-> ${value}`, isCurrent ? '(now)' : ''].join(' ').trim(),
   )
 
-test('a counter is told in steps, each with its sum; none is lost, also not of decrements', () => {
+test('history: shows a counter in steps with their sums, decrements too', () => {
   const { doc, log } = startLog()
   writeEntry(doc, 'm', 'n', 5)
   for (const by of [1, 4, -3, 0.1, 0.2, -8.3, 1]) incrementEntry(doc, 'm', 'n', by)
@@ -254,7 +254,7 @@ test('a counter is told in steps, each with its sum; none is lost, also not of d
   ])
 })
 
-test('steps of others, those that came as one, and those of one transaction', () => {
+test('history: shows steps of others, merged steps, and those of one transaction', () => {
   const { doc, log } = startLog()
   const peer = new Y.Doc()
   const meet = (): void => {
@@ -281,7 +281,7 @@ test('steps of others, those that came as one, and those of one transaction', ()
   ])
 })
 
-test('what was added before the log began stands as one change, and the steps add up', () => {
+test('history: shows what was added before the log began as one change, so that the steps add up', () => {
   const doc = new Y.Doc()
   for (const by of [5, -2]) incrementEntry(doc, 'm', 'n', by)
   const log = new HistoryLog(doc)

@@ -41,7 +41,7 @@ const runTests = async (packages: string, data: string, env: NodeJS.ProcessEnv =
 }
 
 if (python) {
-  test('installed by pip, it does all that its tests ask of it', async () => {
+  test('python client: passes its own tests when pip has installed it', async () => {
     // A copy: pip leaves build files where it builds.
     const source = join(temporary.dir, 'source')
     cpSync(SOURCE, source, { recursive: true })
@@ -54,7 +54,7 @@ if (python) {
     assert.match(told, /\nOK\n/)
   })
 
-  test('it finds an agent whose folder has a path too long for a socket', async () => {
+  test('python client: finds an agent whose folder has too long a path for a socket', async () => {
     const deep = join(temporary.dir, ...Array.from({ length: 6 }, (_, i) => `${i}`.repeat(30)))
     mkdirSync(deep, { recursive: true })
     const { dir } = await serve(deep, { name: 'b' })
@@ -62,7 +62,7 @@ if (python) {
     assert.match(told, /\nOK\n/)
   })
 
-  test('an agent of the swarm alone is found where run puts it', async () => {
+  test('python client: finds the agent of a swarm by its name alone', async () => {
     const state = join(temporary.dir, 'state')
     await serve(join(state, 'pilot-gossip'), { name: 'kv' })
     const code =

@@ -36,7 +36,7 @@ test.after(async () => {
   temporary.remove()
 })
 
-test('set, get, has, keys, list and delete', async () => {
+test('service: set, get, has, keys, list and delete', async () => {
   assert.equal(await client.ask({ command: 'set', map: 'm', key: 'k', value: { x: 1 } }), {
     map: 'm',
     key: 'k',
@@ -78,7 +78,7 @@ test('set, get, has, keys, list and delete', async () => {
   )
 })
 
-test('parts of a value: read, written, taken out', async () => {
+test('service: reads, writes and deletes parts of a value', async () => {
   const of = { map: 'parts', key: 'task' } as const
   assert.equal(await client.ask({ command: 'set', ...of, path: '/owner/name', value: 'ann' }), {
     ...of,
@@ -122,7 +122,7 @@ test('parts of a value: read, written, taken out', async () => {
   assert.is((await client.ask({ command: 'has', ...of })).has, false)
 })
 
-test('increment and append tell what is there now, and refuse what is no number or list', async () => {
+test('service: increment and append return the new state, and refuse other types', async () => {
   const of = { map: 'sums' } as const
   assert.equal(await client.ask({ command: 'increment', ...of, key: 'n' }), {
     ...of,
@@ -149,7 +149,7 @@ test('increment and append tell what is there now, and refuse what is no number 
   )
 })
 
-test('increments of many clients at once are all there', async () => {
+test('service: counts the increments of many concurrent clients', async () => {
   const asks = Array.from({ length: 100 }, (_, index) =>
     (index % 2 === 0 ? a : b).client.ask({ command: 'increment', map: 'sums', key: 'all' }),
   )
@@ -164,7 +164,7 @@ test('increments of many clients at once are all there', async () => {
   }
 })
 
-test('put writes all, or nothing and says which one is wrong', async () => {
+test('service: put writes all entries, or none and names the bad one', async () => {
   assert.equal(
     await client.ask({
       command: 'put',
@@ -199,7 +199,7 @@ test('put writes all, or nothing and says which one is wrong', async () => {
   assert.equal((await client.ask({ command: 'keys', map: 'many' })).keys, ['a', 'b'])
 })
 
-test('what cannot be kept is an invalid argument, wherever it comes', async () => {
+test('service: a value that cannot be stored is an invalid argument everywhere', async () => {
   const long = 'x'.repeat(8_400_000)
   const bad: readonly (readonly [Parameters<ControlClient['ask']>[0], RegExp])[] = [
     [{ command: 'set', key: 'k', value: '\ud800' }, /invalid_argument .*lone surrogate/],
@@ -254,7 +254,7 @@ const changesOf = async (
   return changes
 }
 
-test('watch tells old and new, and which node has written, here and at a peer', async () => {
+test('service: watch reports old and new value and the node, here and at a peer', async () => {
   const of = { map: 'seen', key: 'k' } as const
   const act = async () => {
     await client.ask({ command: 'set', ...of, value: 1 })
@@ -282,7 +282,7 @@ test('watch tells old and new, and which node has written, here and at a peer', 
   ])
 })
 
-test('history: who wrote what and when, newest first, from the document and from memory', async () => {
+test('service: history merges the document and the log, newest first', async () => {
   const of = { map: 'past', key: 'k' } as const
   for (const value of [1, 2]) await client.ask({ command: 'set', ...of, value })
   await b.client.ask({ command: 'set', map: 'past', key: 'from b', value: 0 })
@@ -327,7 +327,7 @@ test('history: who wrote what and when, newest first, from the document and from
   )
 })
 
-test('a history of a million versions would be cut, and says so', async () => {
+test('service: a long history is cut, and says so', async () => {
   const of = { map: 'past', key: 'busy' } as const
   const { doc } = a.agent
   for (let value = 0; value < 1_500; value++) {
@@ -340,7 +340,7 @@ test('a history of a million versions would be cut, and says so', async () => {
   assert.is((changes as Fields[])[0]?.value, 1_499)
 })
 
-test('peers, status and stop', async () => {
+test('service: peers, status and stop', async () => {
   await client.ask({ command: 'set', key: 'hello', value: 1 })
   const { swarm, node, peers } = await until('b to be heard', async () => {
     const answer = await client.ask({ command: 'peers' })
@@ -382,7 +382,7 @@ const slowFolder = (dir: string) => {
   return { folder: slow, waiting }
 }
 
-test('nothing is acknowledged before it is on disk, and many wait together', async () => {
+test('service: acknowledges writes when they are on disk, many at a time', async () => {
   const { folder, waiting } = slowFolder(join(temporary.dir, 'slow'))
   const slow = await serve(temporary.dir, { name: 'slow', data: folder })
   let acknowledged = 0

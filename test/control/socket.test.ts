@@ -53,7 +53,7 @@ const temporary = (root: string, name: string): NodeJS.ProcessEnv => {
 
 const isFound = (dir: string): Promise<boolean> => new ControlClient(dir).isRunning()
 
-test('an agent is found under another TMPDIR, and leaves no note when it stops', () =>
+test('socket: found under another TMPDIR, and leaves no note when the agent stops', () =>
   inFolder(async (root) => {
     const dir = longFolder(root)
     const [one, two] = [temporary(root, 'one'), temporary(root, 'two')]
@@ -70,7 +70,7 @@ test('an agent is found under another TMPDIR, and leaves no note when it stops',
     assert.not.ok(existsSync(join(dir, NOTE)))
   }))
 
-test('an agent with a short path leaves no note, and removes that of one before it', () =>
+test('socket: a short path needs no note, and removes an earlier one', () =>
   inFolder(async (dir) => {
     writeFileSync(join(dir, NOTE), '/nowhere/agent.sock\n')
     const server = new ControlServer({ dir, handle })
@@ -80,7 +80,7 @@ test('an agent with a short path leaves no note, and removes that of one before 
     await server.close()
   }))
 
-test('a note that is stale, torn or garbage does no harm', () =>
+test('socket: a stale, torn or garbled note is ignored', () =>
   inFolder(async (root) => {
     const dir = longFolder(root)
     const env = temporary(root, 'tmp')
@@ -105,7 +105,7 @@ test('a note that is stale, torn or garbage does no harm', () =>
     })
   }))
 
-test('a former agent, that notes nothing, is found as before', () =>
+test('socket: an older agent that leaves no note is found', () =>
   inFolder(async (root) => {
     const dir = longFolder(root)
     await withEnv(temporary(root, 'tmp'), async () => {
@@ -117,7 +117,7 @@ test('a former agent, that notes nothing, is found as before', () =>
     })
   }))
 
-test('a data folder that is moved to a longer path and back is found by its name of now', () =>
+test('socket: a data folder that was moved is found by its current path', () =>
   inFolder(async (root) => {
     const long = longFolder(root)
     await withEnv(temporary(root, 'tmp'), async () => {
@@ -131,7 +131,7 @@ test('a data folder that is moved to a longer path and back is found by its name
     })
   }))
 
-test('a TMPDIR that is too long, or not ours alone, is passed over', () =>
+test('socket: skips a TMPDIR that is too long, or not private', () =>
   inFolder(async (root) => {
     const dir = longFolder(root)
     const runtime = join(root, 'run')
@@ -153,7 +153,7 @@ test('a TMPDIR that is too long, or not ours alone, is passed over', () =>
     }
   }))
 
-test('a TMPDIR that is too long, and no other: the socket lies in /tmp', () =>
+test('socket: lies in /tmp if TMPDIR is too long and there is no other', () =>
   inFolder(async (root) => {
     const dir = longFolder(root)
     const env = { ...temporary(root, 'y'.repeat(100)), XDG_RUNTIME_DIR: '' }
@@ -167,7 +167,7 @@ test('a TMPDIR that is too long, and no other: the socket lies in /tmp', () =>
     await server.close()
   }))
 
-test('run, status and stop find each other, each under a TMPDIR of its own', () =>
+test('socket: run, status and stop find each other under different TMPDIRs', () =>
   inFolder(async (root) => {
     const dir = longFolder(root)
     const env = (name: string): NodeJS.ProcessEnv => homeEnv(root, temporary(root, name))

@@ -31,16 +31,16 @@ Json = Any
 #: The version of the lines that agent and client exchange.
 PROTOCOL = 1
 
-#: Bytes that a path of a socket may have; the agent reckons with the same.
+#: Bytes that the path of a socket may have; the agent uses the same limit.
 _MAX_SOCKET_PATH = 100
 
-#: Seconds after which a connection is not used again: the agent ends it after 30 without a request.
+#: Seconds after which a connection is not used again: the agent closes it after 30 without a request.
 _MAX_IDLE = 20.0
 
 #: Bytes of one read from the socket.
 _CHUNK = 65536
 
-#: The largest integer that a 64 bit float, and every smaller one, keeps.
+#: Up to this a 64-bit float holds every integer exactly.
 _MAX_INT = 2**53
 
 #: Entries of one request of `update`, in characters of JSON: a request may have 16 MiB.
@@ -48,7 +48,7 @@ _MAX_BATCH = 1_000_000
 
 
 class PilotGossipError(Exception):
-    """What the agent could not do, or that none runs. ``code`` is stable; ``hint`` says what to do."""
+    """The agent refused a request, or no agent runs. ``code`` is stable; ``hint`` says what to do."""
 
     def __init__(self, code: str, message: str, hint: Optional[str] = None) -> None:
         super().__init__(message if hint is None else f"{message} ({hint})")
@@ -64,9 +64,9 @@ class Change:
     key: str
     #: ``set`` or ``delete``
     action: str
-    #: What is there now; None for ``delete``.
+    #: The new value; None for ``delete``.
     value: Json
-    #: What was there before; None where there was nothing.
+    #: The value before; None if there was none.
     old: Json
     #: The id of the writer, as far as it is known.
     writer: Optional[int]
@@ -83,7 +83,7 @@ def connect(
     """Connects to the agent of that swarm, or to the one on that data folder.
 
     ``timeout``: seconds to wait for each answer. Raises PilotGossipError: ``not_running``,
-    ``invalid_argument`` where it is of another swarm or speaks another version.
+    ``invalid_argument`` if it belongs to another swarm or uses another version.
     """
     if swarm is None and data is None:
         raise PilotGossipError(
@@ -100,7 +100,7 @@ def connect(
 
 
 class Agent:
-    """The agent that runs. Several threads may share it: their calls go one after another."""
+    """A connection to the running agent. Several threads may share it: their calls take turns."""
 
     def __init__(self, folder: str, swarm: Optional[str], timeout: float) -> None:
         self.folder = folder
@@ -110,30 +110,30 @@ class Agent:
         self._connection: Optional[_Connection] = None
 
     def map(self, name: str = "state", *, hot: bool = False) -> SharedMap:
-        """The map of that name; ``hot`` writes keys so that they may be overwritten all day."""
+        """The map of that name; ``hot`` uses the layout for keys that are overwritten all day."""
         return SharedMap(self, name, hot)
 
     def status(self) -> dict[str, Json]:
-        """Who it is, what it has, whom it knows."""
+        """The agent's own state, its maps and its peers."""
         return self.ask("status")
 
     def peers(self, *, ask: bool = False) -> list[dict[str, Json]]:
-        """Whom it knows; ``ask`` hears one of them first."""
+        """Its peers; with ``ask`` it first pulls from one of them."""
         peers: list[dict[str, Json]] = self.ask("peers", ask=ask)["peers"]
         return peers
 
     def stop(self) -> None:
-        """Stops the agent in good order."""
+        """Stops the agent cleanly."""
         self.ask("stop")
         self.close()
 
     def close(self) -> None:
-        """Ends the connection; the agent goes on. The next call makes a new one."""
+        """Closes the connection, not the agent. The next call opens a new one."""
         with self._lock:
             self._drop()
 
     def ask(self, command: str, **fields: Json) -> dict[str, Json]:
-        """One request, as docs/socket.md has them, and the data of its answer."""
+        """Sends one request, as in docs/socket.md, and returns the data of its answer."""
         with self._lock:
             connection = self._fit()
             try:
@@ -143,7 +143,7 @@ class Agent:
                     self._drop()
                 raise
             except BaseException:
-                # What was asked may still be answered, and must not be taken for the next answer.
+                # A late answer must not be taken for the answer to the next request.
                 self._drop()
                 raise
 
@@ -174,7 +174,7 @@ class Agent:
 
 
 class SharedMap(MutableMapping[str, Json]):
-    """A map that many agents read and write at the same time, as a dictionary."""
+    """A map that many agents share, as a dictionary."""
 
     def __init__(self, agent: Agent, name: str, hot: bool) -> None:
         self.agent = agent
@@ -210,7 +210,7 @@ class SharedMap(MutableMapping[str, Json]):
         return self.copy().values()
 
     def copy(self) -> dict[str, Json]:
-        """All of it as it is now."""
+        """A copy of the whole map."""
         entries: dict[str, Json] = self._ask("list")["entries"]
         return entries
 
@@ -220,7 +220,7 @@ class SharedMap(MutableMapping[str, Json]):
         self._ask("set", key=_text(key), value=value, **of_part, **self._writing)
 
     def delete(self, key: str) -> bool:
-        """Returns whether there was such a key."""
+        """Deletes a key; returns whether it was there."""
         try:
             del self[key]
         except KeyError:
@@ -228,17 +228,17 @@ class SharedMap(MutableMapping[str, Json]):
         return True
 
     def increment(self, key: str, by: Union[int, float] = 1) -> Union[int, float]:
-        """Adds to a number, 0 where there is none; returns the sum. Nothing that others add is lost."""
+        """Adds to a number, 0 if there is none; returns the sum. Concurrent increments all count."""
         total: Union[int, float] = self._ask("increment", key=_text(key), by=by)["value"]
         return total
 
     def append(self, key: str, item: Json) -> int:
-        """Adds to the end of a list; returns its length. Nothing that others append is lost."""
+        """Appends to a list; returns its length. No concurrent append is lost."""
         length: int = self._ask("append", key=_text(key), value=item)["length"]
         return length
 
     def update(self, *others: Any, **more: Json) -> None:
-        """Writes many entries, some thousand in one step."""
+        """Writes many entries, some thousand in each step."""
         batch: list[list[Json]] = []
         size = 0
         for key, value in dict(*others, **more).items():
@@ -252,14 +252,14 @@ class SharedMap(MutableMapping[str, Json]):
             self._ask("put", entries=batch, **self._writing)
 
     def history(self, key: str) -> list[dict[str, Json]]:
-        """Who wrote it, newest first, as far as it is known."""
+        """The changes of a key with their writers, newest first, as far as they are known."""
         changes: list[dict[str, Json]] = self._of_key("history", key)["changes"]
         return changes
 
     def watch(
         self, key: Optional[str] = None, *, timeout: Optional[float] = None
     ) -> Watch:
-        """Changes as they come, from this call on; ends after ``timeout`` seconds.
+        """Yields changes from this call on, until ``timeout`` seconds have passed.
 
         Raises PilotGossipError (``not_running``) as soon as the agent has ended.
         """
@@ -274,7 +274,7 @@ class SharedMap(MutableMapping[str, Json]):
         return Watch(connection, timeout)
 
     def wait(self, is_so: Callable[[SharedMap], object], *, timeout: Optional[float] = None) -> None:
-        """Returns when ``is_so(map)`` is true: looks now, and again after each change of the map.
+        """Returns when ``is_so(map)`` is true: checks now, and again after each change of the map.
 
         Raises TimeoutError after ``timeout`` seconds.
         """
@@ -282,7 +282,7 @@ class SharedMap(MutableMapping[str, Json]):
         with self.watch(timeout=timeout) as changes:
             while not is_so(self):
                 if next(changes, None) is None or (end is not None and time.monotonic() > end):
-                    raise TimeoutError(f"it was not so within {timeout} seconds")
+                    raise TimeoutError(f"the condition was not met within {timeout} seconds")
 
     def _ask(self, command: str, **fields: Json) -> dict[str, Json]:
         return self.agent.ask(command, map=self.name, **fields)
@@ -297,7 +297,7 @@ class SharedMap(MutableMapping[str, Json]):
 
 
 class Watch(Iterator[Change]):
-    """Changes as they come, over a connection of its own, until ``close`` or the end of its time."""
+    """Yields changes over a connection of its own, until ``close`` or its timeout."""
 
     def __init__(self, connection: _Connection, timeout: Optional[float]) -> None:
         self._connection = connection
@@ -340,7 +340,7 @@ class Watch(Iterator[Change]):
 
 
 class _Connection:
-    """One connection: requests go out, answers come in their order."""
+    """One connection: the agent answers its requests in order."""
 
     def __init__(self, folder: str, timeout: float) -> None:
         self._folder = folder
@@ -370,7 +370,7 @@ class _Connection:
         error = PilotGossipError(
             str(answer.get("code", "internal")), str(answer.get("message")), answer.get("hint")
         )
-        error.__dict__["is_answer"] = True  # the connection is as good as before
+        error.__dict__["is_answer"] = True  # the connection is still usable
         raise error
 
     def close(self) -> None:
@@ -411,9 +411,9 @@ def _text(key: object) -> str:
 
 
 def _check_numbers(value: Json) -> None:
-    """The agent keeps numbers as 64 bit floats: a longer integer would be another one there."""
+    """The agent stores numbers as 64-bit floats, which would change a longer integer."""
     if isinstance(value, int) and abs(value) > _MAX_INT:
-        raise ValueError(f"{value} is beyond 2^53, which JSON numbers keep exactly: write it as a str")
+        raise ValueError(f"{value} is beyond 2^53, the limit of exact numbers in JSON: write it as a str")
     if isinstance(value, dict):
         value = value.values()
     elif not isinstance(value, (list, tuple)):
@@ -448,15 +448,15 @@ def _connected(folder: str, timeout: float) -> socket.socket:
         except PermissionError:
             connection.close()
             raise PilotGossipError(
-                "permission_denied", f'the agent on "{folder}" is another user\'s', "run as that user"
+                "permission_denied", f'the agent on "{folder}" belongs to another user', "run as that user"
             ) from None
         except OSError:
-            connection.close()  # what a dead agent left; a living one may listen at the next
+            connection.close()  # a dead agent left it; a live one may listen at the next
     raise _not_running(folder, "does not run")
 
 
 def _socket_paths(folder: str) -> Iterable[str]:
-    """Where the agent may listen: in the folder, where it has noted, and where long paths go."""
+    """Where the agent may listen: in the folder, at the noted path, or at the paths for long folders."""
     real = os.path.realpath(folder)
     own = os.path.join(real, "agent.sock")
     if _fits(own):
@@ -466,7 +466,7 @@ def _socket_paths(folder: str) -> Iterable[str]:
         with open(f"{own}.path", encoding="utf-8") as note:
             elsewhere.append(note.read().rstrip())
     except (OSError, UnicodeDecodeError):
-        pass  # it has noted nothing
+        pass  # there is no note
     if not _fits(own):
         name = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
         roots = [os.path.abspath(tempfile.gettempdir()), os.environ.get("XDG_RUNTIME_DIR", ""), "/tmp"]
@@ -483,7 +483,7 @@ def _fits(path: str) -> bool:
 
 
 def _is_private(folder: str) -> bool:
-    """Is it this user's alone? Else its owner could answer in the agent's place."""
+    """Does it belong to this user alone? Otherwise its owner could answer in the agent's place."""
     try:
         found = os.lstat(folder)
     except OSError:
