@@ -147,8 +147,8 @@ export class Agent {
    */
   async openRoom(name: string): Promise<RoomLease> {
     if (!this.runtime.isStarted && !this.runtime.waitsFor) {
-      throw new Failure('closed', `room "${name}": the agent does not run`, {
-        hint: 'start it first',
+      throw new Failure('closed', `room "${name}": the agent is not running`, {
+        hint: 'start the agent first',
       })
     }
     if (name === this.swarm) return new RoomLease(this.room, () => undefined)
@@ -224,7 +224,7 @@ export class Agent {
   #checkFree(name: string): void {
     if (!this.runtime.isTaken(name)) return
     throw new Failure('already_exists', `room "${name}" is shared by a provider of this agent`, {
-      hint: 'use that document, or another name',
+      hint: 'use the document of that provider, or choose another name',
     })
   }
 }

@@ -19,7 +19,7 @@ export const checkRoomName = (name: string): string => {
     isPlainKey(name) &&
     !HALF_CHARACTER.test(name)
   if (isUsable) return name
-  throw new Failure('invalid_argument', `"${name.slice(0, 60)}" is no name for a room`, {
-    hint: `give 1 to ${LIMITS.nameLength} characters, and no name that JavaScript reserves`,
+  throw new Failure('invalid_argument', `"${name.slice(0, 60)}" cannot be the name of a room`, {
+    hint: `give 1 to ${LIMITS.nameLength} characters, and not a name that JavaScript reserves`,
   })
 }

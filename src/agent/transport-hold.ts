@@ -41,8 +41,8 @@ export class TransportHold {
       if (!leaving) throw inUse(transport)
       await Promise.allSettled([leaving])
     }
-    throw new Failure('closed', 'it was stopped, and is not started again', {
-      hint: 'make a new one, over the same transport if you like',
+    throw new Failure('closed', 'the agent or provider was stopped and cannot be started again', {
+      hint: 'create a new one; it may use the same transport',
     })
   }
 
@@ -65,5 +65,5 @@ export class TransportHold {
 
 const inUse = ({ kind, address }: Transport): Failure =>
   new Failure('already_exists', `the ${kind} transport${address && ` of "${address}"`} is in use`, {
-    hint: 'stop the agent or the provider that uses it, or give this one a transport of its own',
+    hint: 'stop the agent or the provider that uses it, or create another transport',
   })

@@ -116,10 +116,14 @@ export const restore = (doc: Y.Doc, loaded: Loaded, origin?: unknown): Restored 
     try {
       apply()
     } catch (error) {
-      const failure = new Failure('damaged', `${what} of the store is no update Yjs can read`, {
-        hint: 'The rest was used; what is lost comes back from the peers.',
-        cause: error,
-      })
+      const failure = new Failure(
+        'damaged',
+        `${what} of the store is not an update that Yjs can read`,
+        {
+          hint: 'keep the agent running: peers send back what was lost',
+          cause: error,
+        },
+      )
       problems.push({ type: 'damaged', file: '', bytes: bytes.length, failure })
     }
   }

@@ -63,7 +63,7 @@ export class Relay implements Transport {
     if (guest) return guest(text)
     if (!this.isPrivate(to)) return this.#inner.send(to, text)
     throw new Failure('not_found', `the program at "${to}" has left`, {
-      hint: 'it comes back when it is started again',
+      hint: 'start that program again',
     })
   }
 
@@ -102,17 +102,13 @@ export class Relay implements Transport {
     const hooks = this.#hooks
     if (!hooks) {
       throw new Failure('not_running', 'the agent is not connected to its swarm yet', {
-        hint: 'try again when pilot-gossip status shows an address',
+        hint: 'try again once pilot-gossip status shows an address',
       })
     }
     if (this.#guests.size >= MAX_GUESTS) {
-      throw new Failure(
-        'connection_failed',
-        `${MAX_GUESTS} programs take part through this agent`,
-        {
-          hint: 'end one of them, or let several share one map',
-        },
-      )
+      throw new Failure('connection_failed', `${MAX_GUESTS} programs use this agent already`, {
+        hint: 'end one of them, or share one map among several',
+      })
     }
     const address = this.#freeAddress()
     this.#guests.set(address, send)

@@ -203,7 +203,10 @@ test('reads lists of any shape without believing them', async () => {
     }),
     ['0:0000.0000.0002'],
   )
-  await rejects(() => answers.readNode({ hostname: 'x' }), /internal .*told no address.*hostname/)
+  await rejects(
+    () => answers.readNode({ hostname: 'x' }),
+    /internal .*returned no address.*hostname/,
+  )
   assert.equal(answers.readNode({ node_id: 1, tags: ['#a', 7, ''] }).tags, ['a'])
 })
 

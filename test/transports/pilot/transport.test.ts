@@ -104,7 +104,7 @@ test(
     )
     await rejects(
       () => open(node, { env: { ...node.env, FAKE_SAY: '{"status":"ok","data":{}}' } }),
-      /internal .*told no address/,
+      /internal .*returned no address/,
     )
   }),
 )
