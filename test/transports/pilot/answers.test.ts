@@ -257,7 +257,7 @@ test('knows an address in every network as the same node', async () => {
   ])
     assert.is(backboneAddress(text), undefined, text)
   for (const nodeId of [-1, 1.5, 2 ** 32, Number.NaN])
-    await rejects(() => formatAddress(nodeId), /no node id/)
+    await rejects(() => formatAddress(nodeId), /not a node id/)
 })
 
 test.run()
