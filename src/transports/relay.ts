@@ -1,7 +1,7 @@
 /**
- * A transport with a door for further programs of this host: two agents of one swarm cannot work
- * at one Pilot daemon, or in one data folder, so the second one takes part by way of the first.
- * To the first it is a peer like any other; its address is that of the first with a number.
+ * A transport that further programs of this host can use. Two agents of a swarm cannot share a Pilot
+ * daemon or a data folder, so the second one becomes a guest of the first. To the first it is a peer
+ * like any other; its address is that of the first with a number.
  *
  * ```ts
  * const relay = new Relay(new PilotTransport({ swarm: 'kv' }))
@@ -14,13 +14,13 @@
 import { Failure } from '../errors.ts'
 import type { Transport, TransportHooks } from './transport.ts'
 
-/** Guests at a time. Each is a peer, and costs a message for each change. */
+/** Maximum of guests. Each is a peer, and costs a message for each change. */
 const MAX_GUESTS = 32
 
 export interface Guest {
-  /** As the agent's peers see it, which is the agent alone. */
+  /** Its address, which only the agent knows. */
   readonly address: string
-  /** Resolves when the agent has kept what the message brought. */
+  /** Resolves when the agent has stored the changes in the message. */
   receive(text: string): Promise<void>
   leave(): void
 }
@@ -95,8 +95,8 @@ export class Relay implements Transport {
   }
 
   /**
-   * Takes one in; `send` hands it a message, and rejects when it is gone. Throws a Failure:
-   * not_running while this transport is not open, connection_failed when there are too many.
+   * Adds a guest. `send` hands it a message, and rejects once the guest is gone. Throws a Failure:
+   * not_running while this transport is not open, connection_failed if there are too many guests.
    */
   admit(send: Send): Guest {
     const hooks = this.#hooks
@@ -125,7 +125,7 @@ export class Relay implements Transport {
     }
   }
 
-  /** The lowest number is used again: peers that are gone are remembered by their address. */
+  /** The lowest free number: gossip remembers gone peers by address, so addresses are used again. */
   #freeAddress(): string {
     for (let number = 1; ; number++) {
       const address = `${this.address}/${number}`
