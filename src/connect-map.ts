@@ -1,7 +1,6 @@
 /**
- * The map of an agent that runs on this host, for further programs: nothing of Yjs is loaded, and
- * no agent is started. What is written is on the agent's disk when the promise resolves; a call
- * takes a few milliseconds.
+ * The map of an agent that runs in another process of this host. It loads no Yjs and starts no agent.
+ * A write is on the agent's disk when its promise resolves; a call takes a few milliseconds.
  *
  * ```ts
  * const tasks = await connectMap<Task>({ swarm: 'kv' })
@@ -22,30 +21,30 @@ import { Failure, isFailure } from './errors.ts'
 import type { Keepable } from './maps/keepable.ts'
 import { late, type Signal, type UntilOptions } from './maps/until.ts'
 
-/** Where no map is named; as `DEFAULT_MAP`, which would load Yjs. */
+/** The default map. The same as `DEFAULT_MAP`, whose module would load Yjs. */
 const MAP = 'state'
 
 export interface ConnectMapOptions {
-  /** The agent's swarm. With it alone: the agent that `pilot-gossip run --swarm NAME` has started. */
+  /** The agent's swarm. Without `data`: the agent that `pilot-gossip run --swarm NAME` started. */
   readonly swarm?: string
   /** The agent's data folder. */
   readonly data?: string
   /** The map's name; default `state`. */
   readonly map?: string
-  /** Write in the layout for keys that are overwritten all day; default false. */
+  /** Write hot entries, for keys that are overwritten often; default false. */
   readonly hot?: boolean
 }
 
 export interface ConnectedMapChange<T> {
   readonly key: string
   readonly action: 'set' | 'delete'
-  /** What is there now; absent for `delete`. */
+  /** The new value; absent for `delete`. */
   readonly value?: T
-  /** What was there before; absent where there was nothing. */
+  /** The previous value; absent if there was none. */
   readonly old?: T
-  /** The id of the writer of what is there now; absent for what was deleted elsewhere. */
+  /** The writer id of the new value; absent if another agent deleted the key. */
   readonly writer?: number
-  /** The agent that wrote it, as far as that is known. */
+  /** The agent that wrote it, if it is known. */
   readonly node?: string
 }
 
@@ -64,7 +63,7 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
     this.#writing = hot === undefined ? {} : { hot }
   }
 
-  /** As `connectMap`. */
+  /** The same as `connectMap`. */
   static async open<T extends Keepable<T> = Json>(
     options: ConnectMapOptions,
   ): Promise<ConnectedMap<T>> {
@@ -85,7 +84,7 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
     return new ConnectedMap<T>(session, options)
   }
 
-  /** The value; undefined where there is none. */
+  /** Resolves to the value; undefined if there is none. */
   async get(key: string): Promise<T | undefined> {
     try {
       const { value } = await this.#session.ask({ command: 'get', ...this.#common, key })
@@ -96,12 +95,12 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
     }
   }
 
-  /** Is there an entry of that key? */
+  /** Resolves to whether there is an entry of that key. */
   async has(key: string): Promise<boolean> {
     return (await this.#session.ask({ command: 'has', ...this.#common, key })).has === true
   }
 
-  /** Rejects with a Failure (invalid_argument) for what cannot be kept, as all that writes. */
+  /** Rejects, like all methods that write, with a Failure (invalid_argument) for an invalid key or value. */
   async set(key: string, value: T): Promise<void> {
     if (JSON.stringify(value) === undefined) {
       throw new TypeError(`the value of "${key}" is ${typeof value}, which JSON cannot keep`)
@@ -127,9 +126,9 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
   }
 
   /**
-   * Writes what `change` makes of the value, of undefined where there is none; where that is
-   * undefined the key is deleted. What others write between reading and writing is overwritten:
-   * use `increment` and `append` where both must count.
+   * Calls `change` with the value, or with undefined if there is none, and writes its result; undefined
+   * deletes the key. A write of another program between the read and the write is overwritten: use
+   * `increment` and `append` if both must count.
    */
   async update(
     key: string,
@@ -141,7 +140,7 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
     return value
   }
 
-  /** Adds to a number, which is 0 where there is none, and resolves to the sum. Loses nothing that others add. */
+  /** Adds to a number, which starts at 0, and resolves to the sum. Concurrent increments all count. */
   async increment(
     this: number extends T ? ConnectedMap<T> : never,
     key: string,
@@ -152,18 +151,18 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
     return Number((await self.#session.ask(request)).value)
   }
 
-  /** Adds to the end of an array, which is empty where there is none, and resolves to its length. */
+  /** Appends to an array, which starts empty, and resolves to its length. */
   async append(key: string, value: ItemOf<T>): Promise<number> {
     const request = { command: 'append', ...this.#common, key, value } as const
     return Number((await this.#session.ask(request)).length)
   }
 
-  /** Sorted. */
+  /** The keys, sorted. */
   async keys(): Promise<string[]> {
     return (await this.#session.ask({ command: 'keys', ...this.#common })).keys as string[]
   }
 
-  /** In order of the keys. */
+  /** The entries in order of their keys. */
   async entries(): Promise<[key: string, value: T][]> {
     const entries: [string, T][] = []
     for await (const rows of this.#session.rows({ command: 'export', ...this.#common })) {
@@ -172,26 +171,25 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
     return entries
   }
 
-  /** Calls `tell` for each change from when it has resolved; the function it resolves to ends that. */
+  /** Calls `onChange` for each change after it has resolved. Call the function it resolves to to stop. */
   async observe(
-    tell: (change: ConnectedMapChange<T>) => void,
+    onChange: (change: ConnectedMapChange<T>) => void,
     { key, onEnd }: { readonly key?: string; readonly onEnd?: (reason: Failure) => void } = {},
   ): Promise<() => void> {
-    return this.#watch(tell, key, onEnd)
+    return this.#watch(onChange, key, onEnd)
   }
 
   /**
-   * Resolves when `isSo` resolves to true: asked at once, and again after each change of this map.
-   * Rejects with a Failure, `timeout` when it takes longer, `closed` when the map is closed and
-   * `not_running` when the agent ends meanwhile; with the reason of `signal`; with what `isSo`
-   * rejects with.
+   * Resolves when `isSo` returns or resolves to true. It is called at once and after each change of
+   * this map. Rejects with a Failure (`timeout`, `closed` after `close`, `not_running` if the agent
+   * ends), with the reason of `signal`, or with what `isSo` throws.
    */
   async until(
     isSo: (map: this) => boolean | Promise<boolean>,
     { timeout, signal }: UntilOptions = {},
   ): Promise<void> {
     const failed = deferred<never>()
-    failed.promise.catch(() => undefined) // it may fail when nobody waits any more
+    failed.promise.catch(() => undefined) // it may reject after the wait
     let changed = deferred<void>()
     const timer =
       timeout === undefined ? undefined : setTimeout(() => failed.reject(late(timeout)), timeout)
@@ -200,7 +198,7 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
     try {
       await Promise.race([watching, failed.promise])
       for (;;) {
-        // Made before the look: a change that comes while it is under way is looked at, too.
+        // Created before the look, so that a change during the look causes another one.
         changed = deferred()
         if (await Promise.race([isSo(this), failed.promise])) return
         await Promise.race([changed.promise, failed.promise])
@@ -208,7 +206,7 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
     } finally {
       clearTimeout(timer)
       stopListening()
-      // Also where it had not begun yet.
+      // Also if the watch has not started yet.
       watching.then(
         (end) => end(),
         () => undefined,
@@ -216,7 +214,7 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
     }
   }
 
-  /** Another map of the same agent, over the same connection; `close` of either ends both. */
+  /** Another map of the same agent, over the same connection. `close` of either one closes both. */
   sibling<U extends Keepable<U> = Json>(
     map: string,
     { hot }: Pick<ConnectMapOptions, 'hot'> = {},
@@ -229,12 +227,12 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
     })
   }
 
-  /** The agent's own status; its fields are those of `pilot-gossip status --json`. */
+  /** The status of the agent, with the fields of `pilot-gossip status --json`. */
   async status(): Promise<AgentStatus> {
     return (await this.#session.ask({ command: 'status' })) as unknown as AgentStatus
   }
 
-  /** Ends what is observed and waited for, and the connection. */
+  /** Ends all observers, all waits and the connection. */
   close(): void {
     this.#session.close()
   }
@@ -254,7 +252,7 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
   }
 }
 
-/** Returns the end of listening. */
+/** Returns a function that removes the listener. */
 const onAbort = (signal: Signal | undefined, fail: (reason: unknown) => void): (() => void) => {
   if (!signal) return () => undefined
   const abort = (): void => fail(signal.reason)
@@ -264,9 +262,9 @@ const onAbort = (signal: Signal | undefined, fail: (reason: unknown) => void): (
 }
 
 /**
- * The map of the agent that runs on that data folder, or is that swarm's. Rejects with a Failure:
- * `not_running` where none runs, `invalid_argument` where it is of another swarm, or neither is
- * named, or the agent speaks another version.
+ * Connects to the map of the agent with that data folder or of that swarm. Rejects with a Failure:
+ * `not_running` if no agent runs, `invalid_argument` if it is of another swarm, if neither option is
+ * given, or if the agent speaks another version of the protocol.
  */
 export const connectMap = <T extends Keepable<T> = Json>(
   options: ConnectMapOptions,

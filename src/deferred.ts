@@ -1,10 +1,9 @@
 /**
- * A promise that is there before what it stands for has begun. (`Promise.withResolvers` comes with
- * Node 22.)
+ * A promise and the functions that settle it. (`Promise.withResolvers` needs Node 22.)
  *
  * ```ts
  * const closing = deferred<void>()
- * closing.resolve(close())        // who is told of it meanwhile may wait for `closing.promise`
+ * closing.resolve(close())        // a listener that is called meanwhile can await `closing.promise`
  * ```
  */
 export interface Deferred<T> {

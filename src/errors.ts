@@ -1,6 +1,6 @@
 /**
- * Errors a caller meets. Each has a stable `code` to branch on, a message that quotes
- * the value that was wrong, and a `hint` that says what to do next.
+ * The errors that a caller gets. Each has a stable `code` to branch on, a message that quotes the wrong
+ * value, and a `hint` that says what to do next.
  *
  * ```js
  * try { await transport.send('0:0000.0000.000B', text) }
@@ -8,9 +8,9 @@
  * ```
  */
 
-/** Codes are spelled as `pilotctl` spells its own, and mean the same where it has them. */
+/** The codes of `pilotctl`, with the same meaning, and some more. */
 export type FailureCode =
-  /** an option, key or value is not usable: the caller must change it */
+  /** an option, key or value is not valid: the caller must change it */
   | 'invalid_argument'
   /** no such key, peer, folder or program */
   | 'not_found'
@@ -20,36 +20,36 @@ export type FailureCode =
   | 'already_exists'
   /** the peer could not be reached */
   | 'connection_failed'
-  /** no answer in time; the message may have arrived all the same */
+  /** no answer came in time; the message may still have arrived */
   | 'timeout'
   /** the peer takes messages from trusted nodes only */
   | 'trust_required'
   /** the operating system forbids reading or writing */
   | 'permission_denied'
-  /** no space is left on the disk, or none that this user or process may take */
+  /** the disk is full, or a quota of this user or process is reached */
   | 'disk_full'
-  /** what is on disk cannot be read as it was written */
+  /** data on disk was damaged */
   | 'damaged'
   /** the message is longer than this transport carries */
   | 'too_large'
-  /** the receiver holds as many unread messages as it may */
+  /** the receiver has the maximum of unread messages */
   | 'inbox_full'
-  /** as many are in use as there may be: one must be given back first */
+  /** the maximum is in use: one must be given back first */
   | 'busy'
   /** the transport is closed, or was never opened */
   | 'closed'
-  /** a defect of ours, or an answer nobody expects */
+  /** a defect of this package, or an unexpected answer */
   | 'internal'
 
-/** The operating system's code of what was thrown, `ENOENT` say; undefined where it has none. */
+/** The system's code of a thrown value, such as `ENOENT`; undefined if it has none. */
 export const systemCodeOf = (error: unknown): unknown =>
   (error as { readonly code?: unknown } | null | undefined)?.code
 
 export interface FailureOptions {
-  /** what to do next, one sentence */
+  /** What to do next: an imperative in lower case, without a full stop. */
   readonly hint?: string | undefined
   readonly cause?: unknown
-  /** Is it trouble of this side, whoever was to be reached? Default false. */
+  /** Is the cause on this side, so that every peer would meet it? Default false. */
   readonly isLocal?: boolean
 }
 
@@ -57,7 +57,7 @@ export class Failure extends Error {
   override readonly name = 'Failure'
   readonly code: FailureCode
   readonly hint: string | undefined
-  /** Trouble of this side: no peer is to blame, and others would meet the same. */
+  /** Is the cause on this side? Then no peer is to blame. */
   readonly isLocal: boolean
 
   constructor(code: FailureCode, message: string, options: FailureOptions = {}) {
@@ -68,11 +68,11 @@ export class Failure extends Error {
   }
 }
 
-/** Is `error` a Failure (with this code, where one is named)? */
+/** Is `error` a Failure, with this code if one is given? */
 export const isFailure = (error: unknown, code?: FailureCode): error is Failure =>
   error instanceof Failure && (code === undefined || error.code === code)
 
-/** What the operating system calls it -> what we call it. */
+/** Codes of the operating system and ours. */
 const CODE_OF: ReadonlyMap<unknown, FailureCode> = new Map([
   ['EACCES', 'permission_denied'],
   ['EPERM', 'permission_denied'],

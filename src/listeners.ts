@@ -1,6 +1,6 @@
 /**
- * Listeners of the program: what one throws must keep nothing of ours from being done, and must not
- * come out of a timer, a socket or a child's event, where it would end the process.
+ * Calls listeners of the program. What one throws must not stop our own work, and must not escape from
+ * a timer, a socket or an event of a child process, where it would end the process.
  *
  * ```ts
  * const tell = safeListener(options.onProblem)   // never throws
@@ -17,17 +17,17 @@ const textOf = (error: unknown): string => {
 }
 
 /**
- * The last resort for what the program should know and does not listen to: a warning of the
- * process, which Node prints and programs get by `process.on('warning')`.
+ * A warning of the process, for what the program should know and does not listen to. Node prints it,
+ * and programs get it by `process.on('warning')`.
  */
 export const warn = (code: string, text: string): void =>
   process.emitWarning(text, { type: 'PilotGossipWarning', code })
 
-/** The same for what a listener has thrown. */
+/** A warning about what a listener has thrown. */
 export const warnOfThrown = (error: unknown): void =>
   warn('observer_failed', `a listener of the program failed: ${textOf(error)}`)
 
-/** Runs it; what it throws goes to `onThrown`, which must not throw. */
+/** Calls `run`. What it throws goes to `onThrown`, which must not throw. */
 export const attempt = (run: () => void, onThrown: (error: unknown) => void): void => {
   try {
     run()
@@ -36,7 +36,7 @@ export const attempt = (run: () => void, onThrown: (error: unknown) => void): vo
   }
 }
 
-/** The listener as one that never throws: what it throws is a warning of the process. */
+/** The listener, as a function that never throws: what it throws becomes a warning of the process. */
 export const safeListener =
   <Args extends readonly unknown[]>(listener: (...args: Args) => void): ((...args: Args) => void) =>
   (...args) =>

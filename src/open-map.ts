@@ -1,5 +1,5 @@
 /**
- * A shared map for a script, in one call: an agent of its own is started, and stops with the map.
+ * Opens a shared map in one call: it starts an agent that stops with the map.
  *
  * ```ts
  * const tasks = await openMap<Task>({ swarm: 'kv', mailbox: '/tmp/kv', name: 'a', data: '/var/lib/kv-a' })
@@ -32,29 +32,29 @@ import type { Transport } from './transports/transport.ts'
 
 export interface OpenMapOptions {
   readonly swarm: string
-  /** A folder on this host over which its agents talk; needs `name`. */
+  /** A folder through which the agents of this host exchange messages. Needs `name`. */
   readonly mailbox?: string
-  /** The agent's own name in the mailbox. */
+  /** The name of this agent in the mailbox folder. */
   readonly name?: string
-  /** A transport that is not open yet. Without this and a mailbox: pilotctl and the daemon it talks to. */
+  /** A transport that is not open yet. Default without a mailbox: Pilot, through pilotctl. */
   readonly transport?: Transport
   /** Names or addresses of peers. */
   readonly peers?: readonly string[]
-  /** The folder in which the document is kept, one agent's alone. Without it all is forgotten at the end. */
+  /** The data folder, for one agent only. Without it, the document is lost when the map is closed. */
   readonly data?: string
   /** The map's name; default `state`. */
   readonly map?: string
-  /** Write in the layout for keys that are overwritten all day; default false. */
+  /** Write hot entries, for keys that are overwritten often; default false. */
   readonly hot?: boolean
-  /** UTF-8 bytes of a value's JSON that may be written; default 8 MiB, at most 15. */
+  /** Maximum of a value's JSON in UTF-8 bytes; default 8 MiB, at most 15 MiB. */
   readonly maxValueBytes?: number
   readonly config?: Partial<GossipConfig>
-  /** Told of trouble: refused messages, an unreachable daemon. Called often in bad times. */
+  /** Called for problems such as refused messages or an unreachable daemon, often many times. */
   readonly onProblem?: (problem: Problem) => void
 }
 
 export interface OpenedMap<T extends Keepable<T> = Json> extends SharedMap<T> {
-  /** Who shares it; `close` stops it. */
+  /** The agent that shares the map; `close` stops it. */
   readonly agent: Agent
 }
 
@@ -69,14 +69,14 @@ const transportOf = (options: OpenMapOptions): Transport => {
   return new MailboxTransport({ dir: mailbox, address: name })
 }
 
-/** What a map stands on: an agent of its own, or one that is reached through another. */
+/** The agent behind a map: its own, or a guest of another one. */
 interface Ground {
   readonly agent: Agent
   readonly flushed: () => Promise<void>
   readonly stop: () => Promise<void>
 }
 
-/** A map on that document, checked before anything is started. */
+/** The map of that agent. Throws for an invalid name before anything is started. */
 const mapOn = <T extends Keepable<T>>(
   { map = DEFAULT_MAP, hot, maxValueBytes }: OpenMapOptions,
   { agent, flushed, stop }: Ground,
@@ -90,7 +90,7 @@ const mapOn = <T extends Keepable<T>>(
   return Object.assign(opened, { agent })
 }
 
-/** A folder in which no socket can lie, on some network disks, still keeps a document. */
+/** Some network disks cannot hold a socket. The map works without it. */
 const serve = async (
   server: ControlServer,
   onProblem: OpenMapOptions['onProblem'],
@@ -104,7 +104,7 @@ const serve = async (
   }
 }
 
-/** Where it keeps a folder, commands and further programs reach it by the folder's socket. */
+/** With a data folder, commands and other programs reach the agent by the socket in it. */
 const startOwn = async <T extends Keepable<T>>(options: OpenMapOptions): Promise<OpenedMap<T>> => {
   const { swarm, peers, data, config, onProblem } = options
   const transport = new Relay(transportOf(options))
@@ -161,32 +161,32 @@ const startGuest = async <T extends Keepable<T>>(
   return mapOn<T>(options, { agent, flushed: () => guest.stored(), stop: () => guest.stop() })
 }
 
-/** The data folder of the agent that has what we wanted for ourselves, where it can be reached there. */
+/** The data folder of the agent that has the folder or the daemon, if that agent can be reached. */
 const folderOfOther = async (
   error: unknown,
   { data, transport }: OpenMapOptions,
 ): Promise<string | undefined> => {
-  // Whoever brings a transport means to use that one.
+  // A caller that gives a transport wants to use it.
   if (transport || !isFailure(error, 'already_exists')) return undefined
   const dir = error instanceof InboxTaken ? error.data : data
   return dir !== undefined && (await new ControlClient(dir).isRunning()) ? dir : undefined
 }
 
 /**
- * Starts an agent and resolves to its map once the document is loaded and messages are taken.
- * What peers wrote arrives later. `flushed` waits for the disk; `close` pushes what is fresh and
- * stops the agent.
+ * Starts an agent, and resolves to its map once the document is loaded and the agent receives
+ * messages. Entries of peers arrive later. `flushed` waits for the disk; `close` pushes fresh changes
+ * and stops the agent.
  *
- * Where an agent runs on that data folder already, or an agent of the swarm at that Pilot daemon,
- * the map takes part by way of it, unless a `transport` was given: it resolves once that agent's
- * entries are here, and `flushed` waits for that agent's disk.
+ * If an agent already uses that data folder, or an agent of the swarm uses that Pilot daemon, the map
+ * becomes its guest, unless a `transport` was given. It then resolves once that agent's entries are
+ * here, and `flushed` waits for that agent's disk.
  *
- * A full disk is waited for, and told to `onProblem`.
+ * Waits while the disk is full, and reports that to `onProblem`.
  *
- * Rejects with a Failure: `invalid_argument` for a name that cannot be used, before anything is
- * started; and what `Agent.start` meets: `not_running` without a daemon, `already_exists` while
- * another agent has the name, or the folder or the daemon and cannot be reached. A TypeError where
- * the options contradict each other.
+ * Rejects with a Failure: `invalid_argument` for an invalid name, before anything is started, and
+ * those of `Agent.start`: `not_running` without a daemon, `already_exists` if another agent has the
+ * name, or has the folder or the daemon and cannot be reached. Rejects with a TypeError if the options
+ * contradict each other.
  */
 export const openMap = async <T extends Keepable<T> = Json>(
   options: OpenMapOptions,

@@ -1,6 +1,6 @@
 /**
- * The name of a swarm. It also names a folder, a document and a Pilot tag, so it is kept to
- * what all of them take. Small on purpose: a one-shot command loads it too.
+ * The name of a swarm. It also names a folder, a document and a Pilot tag, so it must be valid for all
+ * of them. The module is small, since one-shot commands load it.
  *
  * ```js
  * checkSwarm('kv')         // 'kv'
@@ -8,10 +8,10 @@
  */
 import { Failure } from './errors.ts'
 
-/** 64 characters are a guess: registries bound their tags, at a length they don't tell. */
+/** 64 characters are a guess: registries limit the length of tags, but do not document the limit. */
 const SWARM_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 
-/** Returns the name; throws a Failure (invalid_argument) unless it can name a swarm. */
+/** Returns the name. Throws a Failure (invalid_argument) if it is not valid. */
 export const checkSwarm = (name: string): string => {
   if (SWARM_NAME.test(name)) return name
   throw new Failure('invalid_argument', `swarm name "${name}" cannot be used`, {

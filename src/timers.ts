@@ -1,5 +1,5 @@
 /**
- * Time as those need it who do something later: tests bring their own.
+ * Timers that tests can replace.
  *
  * ```ts
  * const cancel = nodeTimers.after(10_000, () => close())
@@ -9,7 +9,7 @@
 export interface Timers {
   /** Milliseconds that never go back. */
   now(): number
-  /** Runs once after `ms`, without keeping the process alive for it; gives what takes it back. */
+  /** Calls `run` once after `ms`, and does not keep the process alive. Returns a function that cancels it. */
   after(ms: number, run: () => void): () => void
 }
 

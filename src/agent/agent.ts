@@ -1,6 +1,6 @@
 /**
- * An agent: one runtime of a swarm, with a document of its own that is named like the swarm, and
- * further rooms where they are wanted.
+ * An agent: it takes part in a swarm with a document that is named like the swarm, and opens
+ * further rooms on request.
  *
  * ```js
  * const agent = new Agent({ swarm: 'kv', transport: new MailboxTransport({ dir, address: 'a' }) })
@@ -28,27 +28,27 @@ import { TransportHold } from './transport-hold.ts'
 export type { Problem } from './problem.ts'
 
 /**
- * Milliseconds that a room without users stays open. A page that is loaded anew is back in two, a
- * y-websocket client that lost its connection in three. Longer keeps documents in memory that
- * nobody reads; shorter reads them from disk again.
+ * Milliseconds that a room without users stays open. A page that reloads is back within two seconds,
+ * a y-websocket client that lost its connection within three. A longer time keeps unused documents in
+ * memory; a shorter one reads them from disk again.
  */
 const IDLE_ROOM_MS = 10_000
 
 export interface AgentOptions extends RuntimeOptions {
-  /** The shared document; default a new one. Its client id must belong to this agent alone. */
+  /** The shared document; default: a new one. No other program may use its client id. */
   readonly doc?: Y.Doc
-  /** Where the document is kept, and who remembers its writer id; default: nowhere and nobody. */
+  /** The data folder, from `dataFolder`. Default: the document is in memory only. */
   readonly data?: DataFolder
-  /** UTF-8 bytes of a value's JSON that may be written to its document; default 8 MiB, at most 15. */
+  /** Maximum of a value's JSON in UTF-8 bytes; default 8 MiB, at most 15 MiB. */
   readonly maxValueBytes?: number
   /**
-   * Called once when the data folder was removed, moved or replaced: what is written from then on
-   * is in memory alone, `flushed` rejects, and nothing more is published.
+   * Called once when the data folder was removed, moved or replaced. Later changes are in memory
+   * only, `flushed` rejects, and nothing more is sent to peers.
    */
   readonly onGone?: (failure: Failure) => void
-  /** Called after each event of its gossip, whatever it was about. */
+  /** Called after each event of gossip that may concern its document. */
   readonly onStep?: () => void
-  /** When rooms without users are closed; default: by Node's timers. */
+  /** The timers that close rooms without users; default: those of Node. */
   readonly timers?: Timers
 }
 
@@ -57,14 +57,14 @@ export class Agent {
   readonly swarm: string
   /** The room of the document. */
   readonly room: Room
-  /** What it takes part with: rooms that are made elsewhere can be attached to it. */
+  /** What connects the agent to its swarm. Other rooms can be attached to it. */
   readonly runtime: Runtime
   readonly #options: AgentOptions
   readonly #rooms: Rooms
   readonly #hold: TransportHold
   #isStopped = false
 
-  /** Throws a Failure (invalid_argument) where `doc` is of another copy of Yjs. */
+  /** Throws a Failure (invalid_argument) if `doc` is of another copy of Yjs. */
   constructor(options: AgentOptions) {
     if (options.doc !== undefined) checkDoc(options.doc)
     this.#options = options
@@ -94,17 +94,16 @@ export class Agent {
     })
   }
 
-  /** Our address; empty before `start`. */
+  /** The own address; empty before `start`. */
   get address(): string {
     return this.runtime.address
   }
 
   /**
-   * Loads the document, opens the transport, resolves the peers and makes the first round. Where
-   * the transport cannot be opened yet (no daemon, a slow pilotctl) the document is served all the
-   * same, `runtime.waitsFor` says why, and opening is tried again and again. An agent or a provider
-   * that is leaving the transport is waited for. Rejects with a Failure that no waiting mends, and
-   * when none of the given peers exists.
+   * Loads the document, opens the transport, resolves the peers and starts the first round. If the
+   * transport cannot be opened yet (no daemon, a slow pilotctl), the agent works without peers, keeps
+   * trying, and `runtime.waitsFor` says why. Waits for an agent or a provider that is leaving the
+   * transport. Rejects with a Failure that does not pass, and if none of the given peers exists.
    */
   async start(): Promise<void> {
     await this.#hold.take()
@@ -125,8 +124,8 @@ export class Agent {
   }
 
   /**
-   * Pushes what is fresh, waits a moment for it to leave, and closes the transport, which another
-   * may then open again. May be called twice.
+   * Pushes fresh changes, waits up to 2 seconds for them to leave, and closes the transport, which
+   * can then be opened again. May be called twice.
    */
   stop(): Promise<void> {
     this.#isStopped = true
@@ -140,50 +139,50 @@ export class Agent {
   }
 
   /**
-   * A lease of the room of that name, which is opened where it is not open. It is kept beside the
-   * agent's own document, where that is kept, and shared until the last of its leases is closed
-   * and a while has passed, or the agent stops. Rejects with a Failure: `invalid_argument` for a
-   * name that cannot be used, `busy` when too many rooms are in use, and when the disk refuses.
+   * Opens the room of that name, or takes a further lease of it. With a data folder, the room is
+   * stored there. It closes some seconds after its last lease, or when the agent stops. Rejects with
+   * a Failure: `invalid_argument` for an invalid name, `busy` if too many rooms are in use, and with
+   * that of a disk that fails.
    */
   async openRoom(name: string): Promise<RoomLease> {
     if (!this.runtime.isStarted && !this.runtime.waitsFor) {
-      throw new Failure('closed', `room "${name}": the agent does not run`, {
-        hint: 'start it first',
+      throw new Failure('closed', `room "${name}": the agent is not running`, {
+        hint: 'start the agent first',
       })
     }
     if (name === this.swarm) return new RoomLease(this.room, () => undefined)
     return this.#rooms.lease(checkRoomName(name))
   }
 
-  /** Closes the room of that name where it has no users, so that another can share it by its runtime. */
+  /** Closes the room of that name if it has no users, so that a provider can share it. */
   async vacateRoom(name: string): Promise<void> {
     await this.#rooms.vacate(name)
   }
 
   /**
-   * Resolves when all that was written or received so far is on disk, at once without a store.
-   * Rejects with a Failure when the disk refuses; reading goes on, and writing when it recovers.
+   * Resolves when everything written or received so far is on disk, at once without a data folder.
+   * Rejects with a Failure if the disk fails. Reads go on, and writes work again when the disk does.
    */
   async flushed(): Promise<void> {
     await this.room.flushed()
   }
 
-  /** A round now, not at its time. */
+  /** Starts a round now. */
   push(): void {
     this.runtime.take({ type: 'round' })
   }
 
-  /** Asks a peer for what it has; it is heard when it answers. */
+  /** Pulls from a peer. Its answer is an event of its own. */
   ask(): void {
     this.runtime.take({ type: 'pull', document: this.swarm })
   }
 
-  /** Whom it knows. */
+  /** The peers that may have the document. */
   peers(): readonly PeerStatus[] {
     return describePeers(this.room)
   }
 
-  /** Who it is, what it has, whom it knows. Counts all keys. */
+  /** Its address, its document and its peers. Counts all keys, so it takes time for large maps. */
   status(): AgentStatus {
     return describeAgent(this.room, this.runtime)
   }
@@ -207,7 +206,7 @@ export class Agent {
       this.#join(room)
     } catch (error) {
       await room.close()
-      // Our own disk: a client that asked for the room has done nothing wrong.
+      // The disk of this host: a client that asked for the room is not to blame.
       const { code, message, hint } = toFailure(error)
       throw new Failure(code, message, { hint, cause: error, isLocal: true })
     }
@@ -215,7 +214,7 @@ export class Agent {
   }
 
   #join(room: Room): void {
-    // Of an agent that was stopped meanwhile nothing is to stay open.
+    // The agent may have been stopped meanwhile: then the room must not stay open.
     if (this.#isStopped) throw new Failure('closed', `room "${room.name}": the agent was stopped`)
     this.#checkFree(room.name)
     room.join(this.runtime)
@@ -224,7 +223,7 @@ export class Agent {
   #checkFree(name: string): void {
     if (!this.runtime.isTaken(name)) return
     throw new Failure('already_exists', `room "${name}" is shared by a provider of this agent`, {
-      hint: 'use that document, or another name',
+      hint: 'use the document of that provider, or choose another name',
     })
   }
 }

@@ -1,7 +1,7 @@
 /**
- * What is done when another is found to write under our writer id: a folder was restored from a copy,
- * or two documents bear one id. First it is found out from where on the two differ; then what was
- * written here since becomes that of a new id, and the other's is merged beside it. Nothing is lost.
+ * Repairs a document when another agent writes under the same writer id, because a data folder was
+ * copied or two documents share an id. It finds the clock from which on the two differ, gives the
+ * later local changes a new id, and merges those of the other agent. No change is lost.
  *
  * ```ts
  * const fork = new Fork({ doc, replica, identity, persistence, newWriter, wake, onFailure })
@@ -19,12 +19,12 @@ import type { Persistence } from '../store/persistence.ts'
 export interface ForkOptions {
   readonly doc: Y.Doc
   readonly replica: Replica
-  /** Who remembers the writer id. */
+  /** Stores the writer id. */
   readonly identity: Identity | undefined
   readonly persistence: Persistence | undefined
-  /** An id that no other has, where there is nobody to remember it. */
+  /** Makes a new id if there is no `identity`. */
   readonly newWriter: () => number
-  /** Has gossip look at what has become of the replica. */
+  /** Makes gossip look at the changed replica. */
   readonly wake: () => void
   readonly onFailure: (failure: Failure) => void
 }
@@ -32,10 +32,10 @@ export interface ForkOptions {
 export class Fork {
   readonly #options: ForkOptions
   #isBusy = false
-  /** Own clocks below it were with peers before this start: they are the same for all. */
+  /** Peers had the own clocks below this before the start, so they are the same everywhere. */
   #safe = 0
   #hasBegun = false
-  /** What the own writer had added to counters at the start. */
+  /** What the own writer had added to each counter at the start. */
   #parts: ReturnType<typeof partsOf> = []
 
   constructor(options: ForkOptions) {
@@ -43,9 +43,9 @@ export class Fork {
   }
 
   /**
-   * The document was loaded, with a writer id of before of which peers have been shown the clocks below
-   * `published`: all others are withheld until one has shown that nobody else writes under it. From `fresh` on no
-   * peer can have been shown any.
+   * The document was loaded with the writer id of an earlier start. Clocks below `published` were sent
+   * to peers then. The others are withheld until a peer shows that no other agent writes under the
+   * id. No peer can know clocks from `fresh` on.
    */
   begin(published: number, fresh: number = this.#options.replica.ownClock): void {
     const { doc, replica } = this.#options
@@ -56,8 +56,8 @@ export class Fork {
   }
 
   /**
-   * The document is shared for the first time. Where it was written before nobody here knows who else
-   * has done so under its writer id.
+   * The document is shared for the first time. If it was written before, another agent may have
+   * written under the same id.
    */
   join(): void {
     if (!this.#hasBegun && this.#options.replica.ownClock > 0)
@@ -65,17 +65,17 @@ export class Fork {
     this.#hasBegun = true
   }
 
-  /** A peer has structs of our writer that we did not write. */
+  /** A peer has structs of the own writer that were not written here. */
   async meet(): Promise<void> {
     if (this.#isBusy) return
     this.#isBusy = true
     const { replica, wake, onFailure } = this.#options
     try {
-      // Nothing can be renamed in a transaction, in which we may have been called.
+      // This may run in a transaction, in which nothing can be renamed.
       await Promise.resolve()
       replica.recover()
       const clock = replica.fork
-      // From where on is to be seen: a peer is asked for all that may differ.
+      // The first clock that differs is not known yet: a peer is asked for everything that may differ.
       if (clock !== undefined) await this.#part(clock)
       else if (!replica.withheld) {
         replica.withhold({ from: this.#safe, fresh: Number.POSITIVE_INFINITY })
@@ -88,7 +88,7 @@ export class Fork {
     }
   }
 
-  /** What was written here from that clock on becomes another writer's. */
+  /** Gives the local changes from that clock on to a new writer id. */
   async #part(clock: number): Promise<void> {
     const { doc, replica, identity, persistence, newWriter, wake } = this.#options
     const { clientID: old } = doc
@@ -97,13 +97,13 @@ export class Fork {
       replica.rename(clock, writer, () => followRename(doc, old, clock, writer))
     if (persistence) persistence.rewrite(rename)
     else rename()
-    // What was added from there on the other has not.
+    // The other agent does not have what was added from that clock on.
     const shared = this.#parts.filter((part) => part.clock < clock)
     mergeCounts(doc, shared, old)
     this.#safe = 0
     this.#parts = []
     wake()
-    // The old id is given up when nothing is left on disk that was written here under it.
+    // The old id is given up once no local change under it is left on disk.
     await persistence?.flushed()
     await identity?.mustChange(replica.clocks, writer)
   }

@@ -1,6 +1,6 @@
 /**
- * Where a runtime's peers come from: those it was given, whose names the transport resolves, and
- * those the transport finds by itself. Looks again now and then, as both come and go.
+ * Finds the peers of a runtime: the given ones, whose names the transport resolves, and those that
+ * the transport discovers. Looks again regularly, since both come and go.
  *
  * ```ts
  * const search = new PeerDiscovery({ transport, peers: ['alice'], countKnown, onPeers, onFailure })
@@ -12,10 +12,10 @@
 import { type Failure, toFailure } from '../errors.ts'
 import type { Transport } from '../transports/transport.ts'
 
-/** Milliseconds between two looks for peers. Each may cost some calls of pilotctl. */
+/** Milliseconds between two discoveries. Each may cost some calls of pilotctl. */
 const DISCOVER_MS = 60_000
 
-/** The same while nobody is known: a runtime of a new swarm waits for the others. */
+/** The same while no peer is known: the first agents of a swarm must find each other soon. */
 const DISCOVER_ALONE_MS = 5_000
 
 export interface PeerDiscoveryOptions {
@@ -24,15 +24,15 @@ export interface PeerDiscoveryOptions {
   readonly peers: readonly string[]
   readonly countKnown: () => number
   readonly onPeers: (addresses: readonly string[], source: 'given' | 'found') => void
-  /** Trouble that may pass. */
+  /** Called for failures that may pass. */
   readonly onFailure: (failure: Failure) => void
 }
 
 export class PeerDiscovery {
   readonly #options: PeerDiscoveryOptions
-  /** Peers that were given and have no address yet. */
+  /** Given peers without an address yet. */
   #unresolved: readonly string[]
-  /** Names and addresses that were given and turned out to be our own. */
+  /** Given names and addresses that are our own. */
   readonly #ours = new Set<string>()
   #timer: NodeJS.Timeout | undefined
   #isStopped = false
@@ -42,15 +42,15 @@ export class PeerDiscovery {
     this.#unresolved = options.peers
   }
 
-  /** The peers that were given at first, without ourselves: agents may all be given one list. */
+  /** The given peers without this agent itself: all agents may be given the same list. */
   get given(): readonly string[] {
     return this.#options.peers.filter((name) => !this.#ours.has(name))
   }
 
   /**
-   * The addresses of those given peers that have one; the others stay for later. Rejects with a
-   * Failure: invalid_argument when one cannot be a name, not_found when none of them exists. One
-   * of several that does not exist is reported, and looked up again later.
+   * Resolves to the addresses of the given peers that have one; the others are looked up again later.
+   * Rejects with a Failure: invalid_argument for an invalid name, not_found if none of the peers
+   * exists. If only some do not exist, they are reported.
    */
   async resolve(): Promise<string[]> {
     const { transport, onFailure } = this.#options
@@ -77,7 +77,7 @@ export class PeerDiscovery {
     return addresses
   }
 
-  /** Takes further names or addresses; rejects like `resolve`, and then forgets them. */
+  /** Adds names or addresses. Rejects like `resolve`, and then forgets them. */
   async invite(peers: readonly string[]): Promise<void> {
     const wanted = this.#unresolved
     this.#unresolved = [...wanted, ...peers]
@@ -89,7 +89,7 @@ export class PeerDiscovery {
     }
   }
 
-  /** Looks, and goes on to look. */
+  /** Starts to look for peers, now and regularly. */
   start(): void {
     void this.#look()
   }

@@ -1,5 +1,5 @@
 /**
- * Trouble that an agent, a room or a provider reports: nobody waits for it, and it may come often.
+ * Problems that an agent, a room or a provider reports. No call waits for them, and there may be many.
  *
  * ```ts
  * const onProblem = (problem: Problem) => problem.type === 'refused' && count(problem.reason)
@@ -16,18 +16,18 @@ export type Problem =
   | { readonly type: 'send'; readonly to: string; readonly failure: Failure }
   | {
       readonly type: 'refused'
-      /** Who sent it; our own address (empty while there is none) for what was written here. */
+      /** The sender. For a local change the own address, which is empty before the start. */
       readonly from: string
-      /** Absent where the message as a whole is refused. */
+      /** Absent if the whole message is refused. */
       readonly document?: string
-      /** It is about who is there, and not about what the document holds. */
+      /** Set if awareness states were refused, and not a change of the document. */
       readonly part?: 'awareness'
       readonly reason: RejectionReason
       readonly message: string
       /**
-       * Where it was written here: the name of the root type, then keys and places in lists. It has
-       * been taken out of the document, as peers would refuse it with all that comes after it. Of
-       * awareness: keys and places within the state that was set. Peers keep the one before it.
+       * Set for a local change: the name of the root type, then keys and list indexes. The change was
+       * removed from the document, since peers would refuse it and every later change. For awareness:
+       * keys and indexes within the state. Peers keep the previous state.
        */
       readonly path?: readonly (string | number)[]
     }
@@ -35,8 +35,8 @@ export type Problem =
   | { readonly type: 'observer_failed'; readonly error: unknown }
   | {
       /**
-       * A peer has our digest and holds something else: two have written as one of these writers. It
-       * is mended where one of them is still there: what it wrote becomes that of a new id.
+       * A peer has the same digest and other content: two agents have written under one of these
+       * writer ids. If one of them still runs, it takes a new id, which repairs the document.
        */
       readonly type: 'diverged'
       readonly from: string
@@ -44,13 +44,13 @@ export type Problem =
       readonly writers: readonly number[]
     }
 
-/** What the program itself has done wrong is a warning of the process, where it listens to no problems. */
+/** Mistakes of the program become a warning of the process if it has no listener for problems. */
 export const warnOfOwn = (problem: Problem): void => {
   if (problem.type === 'observer_failed') warnOfThrown(problem.error)
   if (problem.type === 'refused' && problem.path) warn(problem.reason, problem.message)
 }
 
-/** The program's listener as one that never throws. */
+/** The program's listener, as a function that never throws. */
 export const reporter = (
   onProblem: (problem: Problem) => void = warnOfOwn,
 ): ((problem: Problem) => void) => safeListener(onProblem)

@@ -1,5 +1,5 @@
 /**
- * One use of an agent's room: the room stays open at least until all of its leases are closed.
+ * One use of an agent's room. The room stays open until all its leases are closed.
  *
  * ```ts
  * const notes = await agent.openRoom('notes')
@@ -30,29 +30,29 @@ export class RoomLease {
     return this.#room.name
   }
 
-  /** The same for all leases of the room. Do not write to it after `close`. */
+  /** The document of the room, the same for all leases. Do not write to it after `close`. */
   get doc(): Y.Doc {
     return this.#room.doc
   }
 
-  /** Who is there; the same for all leases of the room. It is made when it is first read. */
+  /** The awareness of the room, the same for all leases. Created when it is first read. */
   get awareness(): Awareness {
     return this.#room.awareness
   }
 
-  /** How far the document is. */
+  /** What gossip knows of the document. */
   get status(): DocumentStatus {
     return this.#room.status
   }
 
-  /** Through whom the room is shared; undefined when it is not shared any more. */
+  /** The runtime that shares the room; undefined once it is not shared any more. */
   get runtime(): Runtime | undefined {
     return this.#room.runtime
   }
 
   /**
-   * Merges a V1 update, checked like one of the network: throws a Rejection, and then nothing has
-   * changed. `origin` is that of the transaction. Throws a Failure (closed) after `close`.
+   * Merges a V1 update after the checks for updates of peers. Throws a Rejection, and then nothing has
+   * changed. `origin` is the origin of the transaction. Throws a Failure (closed) after `close`.
    */
   accept(update: Uint8Array, origin: unknown): void {
     if (this.#isClosed) throw new Failure('closed', `room "${this.name}": this lease is closed`)
@@ -60,14 +60,14 @@ export class RoomLease {
   }
 
   /**
-   * Resolves when all that was written or received so far is on disk, at once without a store.
-   * Rejects with a Failure when the disk refuses.
+   * Resolves when everything written or received so far is on disk, at once without a store. Rejects
+   * with a Failure if the disk fails.
    */
   flushed(): Promise<void> {
     return this.#room.flushed()
   }
 
-  /** Gives the lease back. What was written is kept. May be called twice. */
+  /** Gives the lease back. The document is stored as before. May be called twice. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true

@@ -1,7 +1,6 @@
 /**
- * A room: one document that a runtime shares under a name, kept in a store where there is one,
- * with those who are there (awareness). The agent's own document is a room, and so is that of
- * each provider and each document of the bridge.
+ * A room: one document that a runtime shares under a name, with its awareness and, if there is one,
+ * its store. The agent's own document is a room, and so is each document of a provider or a bridge.
  *
  * ```ts
  * const room = new Room({ name: 'notes', doc, data: { store } })
@@ -12,7 +11,7 @@
  * ```
  */
 import { randomInt } from 'node:crypto'
-import { type Awareness, removeAwarenessStates } from 'y-protocols/awareness'
+import type { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { LIMITS, packUpdate, Rejection, Replica } from '../../crdt/index.ts'
 import { type Deferred, deferred } from '../deferred.ts'
@@ -27,40 +26,38 @@ import { Persistence } from '../store/persistence.ts'
 import type { Store } from '../store/store.ts'
 import { checkDoc } from '../yjs-copy.ts'
 import type { Attachable } from './attachable.ts'
-import { AwarenessGossip } from './awareness/awareness-gossip.ts'
-import { ownStateOf } from './awareness/own-state.ts'
-import { SwarmAwareness } from './awareness/swarm-awareness.ts'
 import { Fork } from './fork.ts'
 import { type Problem, reporter } from './problem.ts'
+import { RoomAwareness } from './room-awareness.ts'
 import type { Runtime } from './runtime.ts'
 
 export interface RoomOptions {
   /** The same at all peers. */
   readonly name: string
   readonly doc: Y.Doc
-  /** Where the document is kept; with `identity`, who remembers its writer id. */
+  /** The store of the document. With `identity`, the document keeps its writer id. */
   readonly data?: { readonly store: Store; readonly identity?: Identity }
-  /** Of the transactions in which something from peers is merged. */
+  /** The origin of the transactions that merge changes of peers. */
   readonly origin?: unknown
-  /** Somebody else's, or `false`: none at all. Default: one of its own, made when it is first read. */
+  /** The program's own, or `false`: none. Default: one that is created when it is first read. */
   readonly awareness?: Awareness | false
-  /** Told of trouble: refused messages, a disk. */
+  /** Called for problems such as refused messages and a failing disk. */
   readonly onProblem?: (problem: Problem) => void
-  /** The folder in which it is kept was removed, moved or replaced: nothing is kept any more. */
+  /** Called when the data folder was removed, moved or replaced: nothing is stored any more. */
   readonly onGone?: (failure: Failure) => void
-  /** Are only others there, and nobody on our own behalf, until a state is set? Default false. */
+  /** Does the awareness have no state of this client until the program sets one? Default false. */
   readonly isBystander?: boolean
-  /** Milliseconds after which a peer is asked whether it has a change made here; absent: never. */
+  /** Milliseconds after which a peer is asked whether it has a change made here. Absent: never. */
   readonly confirmMs?: number
-  /** After each event of gossip. */
+  /** Called after each event of gossip that may concern the document. */
   readonly onStep?: () => void
-  /** The runtime it had joined has closed. */
+  /** Called when the runtime that the room had joined has closed. */
   readonly onClosed?: () => void
 }
 
 /**
- * A writer id that no other has: 53 random bits. Yjs's own 32 bits collide with even odds
- * among 77,000 writers, and two writers with one id diverge for ever.
+ * A new writer id of 53 random bits. Among 77,000 writers, Yjs's own 32 bits collide with even
+ * odds, and two writers with one id diverge forever.
  */
 export const newWriter = (): number => randomInt(2 ** 21) * 2 ** 32 + randomInt(2 ** 32)
 
@@ -72,23 +69,20 @@ export class Room implements Attachable {
   readonly #persistence: Persistence | undefined
   readonly replica: Replica
   #runtime: Runtime | undefined
-  #awareness: Awareness | undefined
-  #gossiped: AwarenessGossip | undefined
-  /** Have others been told that we leave? */
-  #hasSaidGoodbye = false
-  /** Resolves when it has left; undefined while it is there to stay. */
+  /** Resolves when the room has left; undefined unless it is about to. */
   #leaving: Deferred<void> | undefined
-  /** Updates that were read and wait for others. */
+  /** Updates from the store that wait for their predecessors. */
   #held: readonly Uint8Array[] = []
+  readonly #awareness: RoomAwareness
   readonly #fork: Fork
-  /** Of the runtime it joined last. */
+  /** The address of the runtime that it joined last. */
   #address = ''
-  /** Of the document's writer: what it writes from this clock on has not been shared yet. */
+  /** Clock of the document's writer from which on nothing was shared yet. */
   #unsent: number
-  /** Why nothing is kept any more. */
+  /** Why nothing is stored any more. */
   #gone: Failure | undefined
 
-  /** Throws a Failure (invalid_argument) where the document is of another copy of Yjs. */
+  /** Throws a Failure (invalid_argument) if the document is of another copy of Yjs. */
   constructor(options: RoomOptions) {
     const { name, doc, data, awareness } = options
     checkDoc(doc)
@@ -97,10 +91,14 @@ export class Room implements Attachable {
     this.#options = options
     this.#tell = reporter(options.onProblem)
     this.#persistence = data && new Persistence(doc, data.store, (failure) => this.#fail(failure))
-    if (awareness) {
-      this.#awareness = awareness
-      this.#watchAwareness(awareness)
-    }
+    this.#awareness = new RoomAwareness({
+      name,
+      doc,
+      given: awareness,
+      isBystander: options.isBystander ?? false,
+      address: () => this.#address,
+      onProblem: (problem) => this.#tell(problem),
+    })
     this.replica = new Replica(doc, nodePlatform, {
       needs: (delta) => hotNeedsOf(doc, delta),
       fits: (bytes, encode) => {
@@ -126,49 +124,40 @@ export class Room implements Attachable {
       onFailure: (failure) => this.#fail(failure),
     })
     this.#unsent = this.#ownClock()
-    this.#forget()
+    this.#ignoreLocal()
   }
 
-  /** Has it a store? Else its content is in memory alone. */
+  /** Does it have a store? Otherwise its content is only in memory. */
   get isKept(): boolean {
     return this.#persistence !== undefined
   }
 
-  /** Where it has joined a runtime. */
+  /** The runtime that it has joined. */
   get runtime(): Runtime | undefined {
     return this.#runtime
   }
 
-  /** How far it is; of a room that has joined nobody nothing is known. */
+  /** What gossip knows of the document; `NOT_SHARED` while the room has not joined. */
   get status(): DocumentStatus {
     return this.#runtime?.gossip?.statusOf(this.name) ?? NOT_SHARED
   }
 
-  /** Made when it is first read. Throws a TypeError where there is to be none. */
+  /** Created when it is first read. Throws a TypeError if the room has none. */
   get awareness(): Awareness {
-    if (this.#options.awareness === false)
-      throw new TypeError(`room "${this.name}" was opened without awareness`)
-    if (!this.#awareness) {
-      this.#awareness = new SwarmAwareness(this.doc, (error) => this.#onThrown(error))
-      if (this.#options.isBystander) this.#awareness.setLocalState(null)
-      this.#watchAwareness(this.#awareness)
-      this.#gossipAwareness()
-    }
-    return this.#awareness
+    return this.#awareness.get()
   }
 
   get openOptions(): OpenOptions {
     const { confirmMs } = this.#options
     return {
-      // Nothing is told while nobody has asked for awareness here.
-      awareness: { encodeSince: (number, bytes) => this.#gossiped?.encodeSince(number, bytes) },
+      awareness: { encodeSince: (number, bytes) => this.#awareness.encodeSince(number, bytes) },
       ...(confirmMs !== undefined && { confirmMs }),
     }
   }
 
   /**
-   * The document as it was kept, and the id under which it may be written on by the node of that
-   * address. Once, before `join`. Rejects with a Failure; tells what could not be read.
+   * Loads the stored document, and takes the writer id for the node at `address`. To be called once,
+   * before `join`. Rejects with a Failure. Data that cannot be read is a problem.
    */
   async load(address: string): Promise<void> {
     const { data } = this.#options
@@ -184,11 +173,11 @@ export class Room implements Attachable {
     const { writer, reason } = await data.identity.take(node, clocks)
     this.doc.clientID = writer
     this.#unsent = this.#ownClock()
-    // An id that was used before may be used by another, too: from a copy of the folder.
+    // A copy of the folder may be in use elsewhere, with the same id.
     if (reason === 'same') this.#fork.begin(data.identity.published)
   }
 
-  /** Shares it with the swarm. Throws a Failure (already_exists) where the runtime has a room of that name. */
+  /** Shares the document. Throws a Failure (already_exists) if the runtime has a room of that name. */
   join(runtime: Runtime): void {
     if (this.#runtime) throw new TypeError(`room "${this.name}" has joined a runtime already`)
     this.#address = runtime.address
@@ -196,7 +185,7 @@ export class Room implements Attachable {
     this.#fork.join()
     runtime.attach(this)
     this.#runtime = runtime
-    // They wait for what a peer may bring, as anything does that came too early.
+    // They wait for predecessors that a peer may bring, as updates that arrive too early do.
     for (const update of this.#held) {
       try {
         this.replica.apply(update)
@@ -205,50 +194,49 @@ export class Room implements Attachable {
       }
     }
     this.#held = []
-    this.#gossipAwareness()
+    this.#awareness.join(runtime)
   }
 
-  /** Pushes what is fresh and shares it no more; the document is kept as before. */
+  /** Pushes fresh changes and stops sharing. The document is stored as before. */
   leave(): void {
     if (this.#runtime) this.#unsent = this.#ownClock()
     this.#runtime?.take({ type: 'flush' })
-    this.#sayGoodbye()
+    this.#awareness.sayGoodbye()
     this.#runtime?.detach(this)
     this.#runtime = undefined
-    this.#endAwareness()
-    this.#forget()
+    this.#awareness.leave()
+    this.#ignoreLocal()
     this.#leaving?.resolve()
     this.#leaving = undefined
   }
 
   /**
-   * Resolves when it has left the runtime, where it said that it is about to; undefined: it is there
-   * to stay, and nobody else can have its name.
+   * Resolves when the room has left, after `leaveSoon`. Undefined: the room stays, and no other room
+   * can have its name.
    */
   get leaving(): Promise<void> | undefined {
     return this.#leaving?.promise
   }
 
-  /** It leaves soon, once peers have what was written last: who wants its name may wait for it. */
+  /** Announces that the room leaves once peers have the last changes. Others may wait for its name. */
   leaveSoon(): void {
     if (this.#leaving || !this.#runtime) return
     this.#leaving = deferred()
   }
 
-  /** Leaves, and closes what it is kept in. */
+  /** Leaves, and closes the store. */
   async close(): Promise<void> {
     this.leave()
     this.replica.destroy()
-    this.#awareness?.off('update', this.#onAwarenessUpdate)
-    if (this.#options.awareness === undefined) this.#watched(() => this.#awareness?.destroy())
+    this.#awareness.destroy()
     await this.#persistence?.close()
     await this.#options.data?.identity?.close()
   }
 
   /**
-   * Merges a V1 update of a program that writes through us, checked like one of the network: it
-   * throws a Rejection, and then nothing has changed. Peers are told as of a change made here.
-   * `origin` is that of the transaction.
+   * Merges a V1 update of a program that writes through this agent, after the checks for updates of
+   * peers. Throws a Rejection, and then nothing has changed. Gossip treats it as a change made here.
+   * `origin` is the origin of the transaction.
    */
   accept(update: Uint8Array, origin: unknown): void {
     const { thrown } = this.replica.accept(update, origin)
@@ -258,8 +246,8 @@ export class Room implements Attachable {
   }
 
   /**
-   * Resolves when all that was written or received so far is on disk, at once without a store.
-   * Rejects with a Failure when the disk refuses, and from when its folder is gone.
+   * Resolves when everything written or received so far is on disk, at once without a store.
+   * Rejects with a Failure if the disk fails or the data folder is gone.
    */
   async flushed(): Promise<void> {
     if (this.#gone) throw this.#gone
@@ -280,28 +268,11 @@ export class Room implements Attachable {
   }
 
   onAwareness(bytes: Uint8Array, from: string): void {
-    try {
-      this.#gossiped?.receive(bytes, from)
-    } catch (error) {
-      if (!(error instanceof Rejection)) {
-        this.#onThrown(error)
-        return
-      }
-      const { reason, message } = error
-      this.#runtime?.gossip?.counters.reject(reason)
-      this.onProblem({
-        type: 'refused',
-        part: 'awareness',
-        from,
-        document: this.name,
-        reason,
-        message,
-      })
-    }
+    this.#awareness.receive(bytes, from)
   }
 
   onClosing(): void {
-    this.#sayGoodbye()
+    this.#awareness.sayGoodbye()
   }
 
   onClosed(): void {
@@ -328,27 +299,7 @@ export class Room implements Attachable {
     this.#tell({ type: 'store', failure })
   }
 
-  /** We are gone for the others. It is encoded when it leaves, so what tells it stays until then. */
-  #sayGoodbye(): void {
-    if (!this.#gossiped || this.#hasSaidGoodbye) return
-    this.#hasSaidGoodbye = true
-    // Somebody else's awareness is told to others by others.
-    if (this.#options.awareness === undefined) this.#gossiped.sayGoodbye()
-    else this.#gossiped.destroy()
-  }
-
-  /** The others are gone for us. Our own state stays: we may come back. */
-  #endAwareness(): void {
-    const awareness = this.#awareness
-    this.#hasSaidGoodbye = false
-    if (!this.#gossiped) return
-    this.#gossiped = undefined
-    if (!awareness || this.#options.awareness !== undefined) return
-    const others = [...awareness.states.keys()].filter((client) => client !== awareness.clientID)
-    this.#watched(() => removeAwarenessStates(awareness, others, this))
-  }
-
-  /** Runs what calls listeners of the program: one that throws keeps nothing of ours from being done. */
+  /** Calls a listener of the program. What it throws is a problem. */
   #watched(run: () => void): void {
     attempt(run, (error) => this.#onThrown(error))
   }
@@ -357,46 +308,8 @@ export class Room implements Attachable {
     this.#tell({ type: 'observer_failed', error })
   }
 
-  #watchAwareness(awareness: Awareness): void {
-    awareness.on('update', this.#onAwarenessUpdate)
-  }
-
-  readonly #onAwarenessUpdate = (_: unknown, origin: unknown): void => {
-    if (origin === 'local') this.#lookAtOwnState()
-  }
-
-  /** Who set a state that no peer would take is told so; peers data the last one they could. */
-  #lookAtOwnState(): void {
-    const refused = this.#awareness && ownStateOf(this.#awareness).look()
-    if (!refused) return
-    this.#tell({
-      type: 'refused',
-      part: 'awareness',
-      from: this.#address,
-      document: this.name,
-      ...refused,
-    })
-  }
-
-  /** What is changed while it has joined nobody is no news: peers learn of it by its digest. */
-  #forget(): void {
+  /** Changes of a room that is not shared need no push: peers see them by the digest. */
+  #ignoreLocal(): void {
     this.replica.onLocal = () => void this.replica.takeLocal()
-  }
-
-  #gossipAwareness(): void {
-    const runtime = this.#runtime
-    if (!runtime || !this.#awareness || this.#gossiped) return
-    // Somebody else's may have been set before there was anybody to be told.
-    this.#lookAtOwnState()
-    this.#gossiped = new AwarenessGossip(this.#awareness, {
-      tell: (since, to) =>
-        runtime.take({
-          type: 'awareness',
-          document: this.name,
-          since,
-          ...(to !== undefined && { to }),
-        }),
-      countPeers: () => runtime.gossip?.peers.size ?? 0,
-    })
   }
 }

@@ -1,7 +1,7 @@
 /**
- * The rooms of an agent beside its own: each is open while it has users, and a while longer, as
- * most users come back. A room that is opened while it closes waits for the end of the closing.
- * No room is closed whose content is not on disk: where the disk refuses it stays open.
+ * The further rooms of an agent. A room is open while it has users and some seconds longer, since
+ * most users come back. Opening a room that is closing waits for the end of that. A room whose
+ * content could not be stored stays open.
  *
  * ```ts
  * const rooms = new Rooms({ most: 100, idleMs: 10_000, timers, open, join, onProblem })
@@ -16,16 +16,16 @@ import type { Room } from './room.ts'
 import { RoomLease } from './room-lease.ts'
 
 export interface RoomsOptions {
-  /** Rooms at a time, the idle ones too. */
+  /** Maximum of open rooms, including idle ones. */
   readonly most: number
   /** Milliseconds that a room without users stays open. */
   readonly idleMs: number
   readonly timers: Timers
-  /** A room as it was kept, not shared yet. Rejects with a Failure. */
+  /** Loads a room without sharing it. Rejects with a Failure. */
   readonly open: (name: string) => Promise<Room>
-  /** Shares the room. Throws a Failure where another shares a room of that name. */
+  /** Shares the room. Throws a Failure if a room of that name is shared already. */
   readonly join: (room: Room) => void
-  /** Called for trouble that no caller waits for: a disk that refuses. */
+  /** Called for a failure that no caller waits for, such as that of a disk. */
   readonly onProblem: (failure: Failure) => void
 }
 
@@ -33,9 +33,9 @@ class Entry {
   readonly name: string
   readonly opening: Promise<Room>
   users = 0
-  /** Cancels the timer that closes it. */
+  /** Cancels the timer that will close the room. */
   cancel: (() => void) | undefined
-  /** While it is being closed: resolves to whether it is closed. */
+  /** Set while the room closes; resolves to whether it is closed. */
   closing: Promise<boolean> | undefined
 
   constructor(name: string, opening: Promise<Room>) {
@@ -46,7 +46,7 @@ class Entry {
 
 export class Rooms {
   readonly #options: RoomsOptions
-  /** Those without users stand in the order in which they lost their last one. */
+  /** Rooms without users are in the order in which they lost the last one. */
   readonly #entries = new Map<string, Entry>()
   #isClosed = false
 
@@ -55,9 +55,8 @@ export class Rooms {
   }
 
   /**
-   * A lease of the room of that name, which is opened where it is not open. Rejects with a
-   * Failure: `busy` when as many rooms as there may be have users, `closed` after `close`, and what
-   * `open` and `join` report.
+   * Opens the room of that name, or takes a further lease of it. Rejects with a Failure: `busy` if
+   * the maximum of rooms have users, `closed` after `close`, and the failures of `open` and `join`.
    */
   async lease(name: string): Promise<RoomLease> {
     const entry = await this.#enter(name)
@@ -72,13 +71,13 @@ export class Rooms {
     }
   }
 
-  /** Closes the room of that name where it has no users. Resolves when that is done. */
+  /** Closes the room of that name if it has no users. */
   async vacate(name: string): Promise<void> {
     const entry = this.#entries.get(name)
     if (entry?.users === 0) await this.#end(entry)
   }
 
-  /** Closes all rooms, whoever uses them. */
+  /** Closes all rooms, even those with users. */
   async close(): Promise<void> {
     this.#isClosed = true
     const all = [...this.#entries.values()]
@@ -94,7 +93,7 @@ export class Rooms {
     this.#entries.clear()
   }
 
-  /** The entry of that name, with one user more. */
+  /** The entry of that name, with one more user. */
   async #enter(name: string): Promise<Entry> {
     const { most } = this.#options
     for (;;) {
@@ -123,7 +122,7 @@ export class Rooms {
     return entry
   }
 
-  /** Closes the room that has been without users for longest. Rejects with `busy` where all have users. */
+  /** Closes the room that has had no users for longest. Rejects with `busy` if all have users. */
   async #makePlace(name: string): Promise<void> {
     for (const entry of [...this.#entries.values()])
       if (entry.users === 0 && (await this.#end(entry))) return
@@ -148,13 +147,13 @@ export class Rooms {
     })
   }
 
-  /** What only this process has stays until its place is needed. */
+  /** A room without a store stays open until its place is needed, unless it is empty. */
   async #endIfKept(entry: Entry): Promise<void> {
     const room = await entry.opening
     if (entry.users === 0 && (room.isKept || room.replica.version === 0)) await this.#end(entry)
   }
 
-  /** Resolves to whether it is closed. */
+  /** Resolves to whether the room is closed. */
   #end(entry: Entry): Promise<boolean> {
     if (this.#isClosed) return Promise.resolve(false)
     entry.cancel?.()
@@ -170,7 +169,7 @@ export class Rooms {
     try {
       await room.flushed()
       room.leave()
-      // From here on nothing changes the document: when this resolves all of it is on disk.
+      // Nothing changes the document now, so the whole of it is on disk after this.
       await room.flushed()
     } catch (error) {
       this.#keepOpen(entry, room, toFailure(error))
@@ -181,13 +180,13 @@ export class Rooms {
     return true
   }
 
-  /** The disk refuses: the content is in memory alone, so the room is shared on, and closed later. */
+  /** The disk failed, so the content is in memory only. The room stays shared and is closed later. */
   #keepOpen(entry: Entry, room: Room, failure: Failure): void {
     this.#options.onProblem(failure)
     try {
       if (!room.runtime && !this.#isClosed) this.#options.join(room)
     } catch (error) {
-      // Somebody else shares that name meanwhile: what is here waits for the disk.
+      // Another room of that name is shared now. This one waits for the disk.
       this.#options.onProblem(toFailure(error))
     }
     if (!this.#isClosed) this.#endLater(entry)

@@ -328,7 +328,7 @@ export class Runtime {
 
   #closed(): Failure {
     return new Failure('closed', `the runtime of swarm "${this.swarm}" was closed`, {
-      hint: 'start a new one',
+      hint: 'create a new one',
     })
   }
 

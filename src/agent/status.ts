@@ -1,5 +1,5 @@
 /**
- * What an agent tells of itself: how far it is, whom it knows, and what it has done.
+ * The status of an agent: its document, its peers, and its counters.
  *
  * ```ts
  * const { digest, peers } = agent.status()
@@ -16,15 +16,15 @@ import type { Runtime } from './runtime.ts'
 
 export interface PeerStatus {
   readonly address: string
-  /** How it is known: given, heard, named, found. */
+  /** How it became known: given, heard, named, found. */
   readonly source: string
-  /** When its last push came, ISO 8601; null: never. */
+  /** When its last push arrived, ISO 8601; null: never. */
   readonly lastHeard: string | null
-  /** Is the last state it told the one we have now? Null: it has told none since ours was changed. */
+  /** Did its last digest equal ours? Null: it has sent no digest since ours changed. */
   readonly inSync: boolean | null
-  /** Sends that failed one after another. */
+  /** Consecutive sends that failed. */
   readonly failures: number
-  /** Why the last of them did, and what to do about it; absent: none did. */
+  /** The failure of the last send; absent: it did not fail. */
   readonly failure?: {
     readonly code: string
     readonly message: string
@@ -34,12 +34,12 @@ export interface PeerStatus {
 
 export interface AgentStatus {
   readonly swarm: string
-  /** Our address. */
+  /** The own address. */
   readonly node: string
   readonly transport: string
-  /** Sum of the clocks of the state vector. */
+  /** The sum of the clocks in the state vector. */
   readonly version: number
-  /** Digest of the state: equal on agents that have converged. */
+  /** The digest of the state: equal on agents that have converged. */
   readonly digest: string
   readonly maps: readonly { readonly name: string; readonly keys: number }[]
   readonly peers: readonly PeerStatus[]
@@ -56,15 +56,15 @@ export interface AgentStatus {
   /** Updates that wait for their predecessors. */
   readonly waiting: number
   /**
-   * After a start under the writer id of before: changes made here that are not published yet, and
-   * until when at most: until a peer has shown that nobody else writes under it. Absent: none.
+   * After a restart with the same writer id: the number of local changes that are not sent yet. They
+   * wait until a peer shows that no other agent writes under the id, or until that time. Absent: none.
    */
   readonly withheld?: { readonly changes: number; readonly until: string }
-  /** No peer was there to show it, and what was withheld was published all the same; absent: it was shown. */
+  /** No peer showed it in time, so the changes were sent without proof. Absent: a peer did. */
   readonly isUnproven?: true
-  /** Peers that have our digest and hold something else, and the writers as whom two have written; absent: none is known. */
+  /** Peers that have the same digest and other content, with the writer ids that two agents used. Absent: none is known. */
   readonly diverged?: readonly { readonly peer: string; readonly writers: readonly number[] }[]
-  /** Why the transport is not open yet, and what to do; absent: it is. */
+  /** Why the transport is not open yet; absent: it is open. */
   readonly waitsFor?: {
     readonly code: string
     readonly message: string
@@ -73,13 +73,13 @@ export interface AgentStatus {
 }
 
 const isInSync = ({ name, replica, runtime, status }: Room, peer: Peer): boolean | null => {
-  // What is withheld here no peer has.
+  // No peer has the changes that are withheld here.
   if (peer.digests.get(name) === replica.digest)
     return !status.isWithholding && !status.differing.has(peer.address)
   return runtime?.gossip?.hasCurrentDigest(name, peer.address) ? false : null
 }
 
-/** Those that differ in what some writers wrote, and whose digest is ours. */
+/** Peers with our digest that differ in what some writers wrote. */
 const describeDiverged = ({ status }: Room): Partial<AgentStatus> => {
   const diverged = [...status.differing].map(([peer, writers]) => ({ peer, writers }))
   return diverged.length > 0 ? { diverged } : {}
@@ -100,7 +100,7 @@ const describeWithheld = ({ replica, status }: Room): Partial<AgentStatus> => {
   }
 }
 
-/** The peers that may have the room, by address; none while it has joined no runtime. */
+/** The peers that may have the room, by address. None before the room has joined a runtime. */
 export const describePeers = (room: Room): PeerStatus[] =>
   [...(room.runtime?.gossip?.peersOf(room.name) ?? [])]
     .map((peer) => ({
@@ -113,11 +113,11 @@ export const describePeers = (room: Room): PeerStatus[] =>
     }))
     .sort((a, b) => (a.address < b.address ? -1 : 1))
 
-/** The status of an agent that takes part with this runtime, of its own room. */
+/** The status of the agent with this runtime and this own room. */
 export const describeAgent = (room: Room, runtime: Runtime): AgentStatus => {
   const { swarm, transport, gossip, waitsFor } = runtime
   const { version, waiting, withheld } = room.replica
-  // Peers are shown another while something is withheld.
+  // While changes are withheld, peers see a digest without them.
   const digest = withheld ? digestSnapshot(Y.snapshot(room.doc), nodePlatform) : room.replica.digest
   const counters = gossip?.counters ?? new Counters()
   return {

@@ -1,12 +1,12 @@
 /**
- * Who uses a transport: one agent, or the runtime that all providers over it share. Whoever comes
- * while the one before is leaving waits for its end: an editor's page that mounts twice ends its
- * provider and makes the next one at once, without waiting.
+ * Makes sure that one agent, or one runtime shared by providers, uses a transport at a time. The next
+ * user waits while the current one is leaving: an editor page that mounts twice destroys a provider
+ * and creates the next one at once.
  *
  * ```ts
  * const hold = new TransportHold(transport)
- * await hold.take()                       // already_exists while another has it to stay
- * await hold.leave(() => runtime.close())  // who waits for it has its turn after that
+ * await hold.take()                         // already_exists while another user stays
+ * await hold.leave(() => runtime.close())   // the next user can take it after that
  * ```
  */
 import { deferred } from '../deferred.ts'
@@ -20,15 +20,15 @@ export class TransportHold {
   readonly #soon: () => Promise<unknown> | undefined
   #leaving: Promise<void> | undefined
 
-  /** `soon`: when the holder may leave, where it is about to though it has not called `leave` yet. */
+  /** `soon` returns a promise if the holder is about to call `leave`. */
   constructor(transport: Transport, soon: () => Promise<unknown> | undefined = () => undefined) {
     this.#transport = transport
     this.#soon = soon
   }
 
   /**
-   * Resolves when it is ours. Rejects with a Failure: `already_exists` where another has it to
-   * stay, `closed` where `leave` was called.
+   * Resolves when this holder has the transport. Rejects with a Failure: `already_exists` if another
+   * holder stays, `closed` after `leave`.
    */
   async take(): Promise<void> {
     const transport = this.#transport
@@ -41,20 +41,20 @@ export class TransportHold {
       if (!leaving) throw inUse(transport)
       await Promise.allSettled([leaving])
     }
-    throw new Failure('closed', 'it was stopped, and is not started again', {
-      hint: 'make a new one, over the same transport if you like',
+    throw new Failure('closed', 'the agent or provider was stopped and cannot be started again', {
+      hint: 'create a new one; it may use the same transport',
     })
   }
 
-  /** Gives it back, to be taken again perhaps: nothing of it is open. */
+  /** Gives the transport back after a failed open. `take` may be called again. */
   free(): void {
     if (holders.get(this.#transport) === this) holders.delete(this.#transport)
   }
 
-  /** Gives it back for good when `end` has come to its end. Called again it is that one. */
+  /** Gives the transport back for good once `end` settles. A second call returns the first promise. */
   leave(end: () => Promise<void>): Promise<void> {
     if (!this.#leaving) {
-      // It is there before anything is ended: who is told of an end may want it at once.
+      // Set before `end` runs: a listener that it calls may want the transport at once.
       const { promise, resolve } = deferred<void>()
       this.#leaving = promise
       resolve(end().finally(() => this.free()))
@@ -65,5 +65,5 @@ export class TransportHold {
 
 const inUse = ({ kind, address }: Transport): Failure =>
   new Failure('already_exists', `the ${kind} transport${address && ` of "${address}"`} is in use`, {
-    hint: 'stop the agent or the provider that uses it, or give this one a transport of its own',
+    hint: 'stop the agent or the provider that uses it, or create another transport',
   })

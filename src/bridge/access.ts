@@ -55,8 +55,8 @@ const checkOrigin = (origin: string): string => {
   if (origin === 'null' || /^[a-z][a-z\d+.-]*:\/\/[^/?#\s]+$/i.test(origin)) {
     return origin.toLowerCase()
   }
-  throw new Failure('invalid_argument', `origin "${origin}" is none`, {
-    hint: 'give it like https://app.example:8443',
+  throw new Failure('invalid_argument', `"${origin}" is not an origin`, {
+    hint: 'write it as https://app.example:8443',
   })
 }
 
@@ -71,10 +71,10 @@ export class Access {
    * none, or where other hosts could connect and no token is asked for.
    */
   constructor({ host, origins = [], token }: AccessOptions) {
-    if (token === '') throw new TypeError('the token is empty: leave it out, or give one')
+    if (token === '') throw new TypeError('the token is empty: leave it out, or set one')
     if (token === undefined && !isLoopback(host)) {
       throw new Failure('invalid_argument', `on "${host}" the bridge is open to other hosts`, {
-        hint: 'give a token, or listen on 127.0.0.1',
+        hint: 'set a token, or listen on 127.0.0.1',
       })
     }
     this.#isWildcard = isWildcard(host)

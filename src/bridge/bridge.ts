@@ -139,7 +139,7 @@ export class Bridge {
    * a port in use, `permission_denied`, `invalid_argument` for a host that is not ours.
    */
   listen(): Promise<{ port: number; url: string }> {
-    if (this.#closing) throw new TypeError('the bridge is closed: make a new one')
+    if (this.#closing) throw new TypeError('the bridge is closed: create a new one')
     this.#listening ??= this.#listen()
     return this.#listening
   }

@@ -27,7 +27,7 @@ export const listenFailure = (
   }
   if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
     const hint = 'listen on 127.0.0.1 or on an address of this host'
-    return fail('invalid_argument', `"${host}" is no address of this host`, hint)
+    return fail('invalid_argument', `"${host}" is not an address of this host`, hint)
   }
   return toFailure(error)
 }

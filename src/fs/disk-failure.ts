@@ -7,20 +7,19 @@
  */
 import { Failure, systemCodeOf, toFailure } from '../errors.ts'
 
-const RIGHTS = 'Give this user the right to read and write there.'
+const RIGHTS = 'give this user the right to read and write there'
 
 const HINTS: Readonly<Record<string, string>> = {
-  ENOSPC: 'Free some space on that disk; writing works again by itself.',
-  EDQUOT: 'Free some space or raise the quota; writing works again by itself.',
-  EFBIG:
-    'Raise the size that a file of this user may have (`ulimit -f`); writing works again by itself.',
-  EROFS: 'Make that file system writable; writing works again by itself.',
+  ENOSPC: 'free some space on that disk; writing then works again by itself',
+  EDQUOT: 'free some space or raise the quota; writing then works again by itself',
+  EFBIG: 'raise the file size limit of this user (`ulimit -f`); writing then works again by itself',
+  EROFS: 'make that file system writable; writing then works again by itself',
   EACCES: RIGHTS,
   EPERM: RIGHTS,
-  EIO: 'Look at the health of that disk, and copy what can be read of it.',
-  EISDIR: 'A folder stands where a file belongs: move it away.',
-  EMFILE: 'Raise the number of files that this process may open.',
-  ENOENT: 'It was removed while in use: stop the agent and start it again.',
+  EIO: 'check the health of that disk, and copy what can be read',
+  EISDIR: 'move the folder away that stands where a file belongs',
+  EMFILE: 'raise the number of files that this process may open',
+  ENOENT: 'stop the agent and start it again: the file was removed while in use',
 }
 
 /** `doing` completes the sentence "cannot …". A Failure stays the one it is. */

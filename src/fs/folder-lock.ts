@@ -30,7 +30,7 @@ export const lockIn = (dir: string): Lock =>
       new Failure(
         'already_exists',
         `cannot open the store in "${dir}": it is open already: ${holder}`,
-        { hint: 'close the other store, or give this one another folder' },
+        { hint: 'close the other store, or choose another folder for this one' },
       ),
   })
 
@@ -67,8 +67,8 @@ export class FolderLock {
       await this.#lock.release()
       throw new Failure(
         'already_exists',
-        `"${this.#dir}" was written to by another while it could not be locked`,
-        { hint: 'close this store, and open it anew' },
+        `"${this.#dir}" was changed by another process while it could not be locked`,
+        { hint: 'close this store and open it again' },
       )
     }
     this.#unlocked = undefined

@@ -82,7 +82,7 @@ export class Lock {
       options.taken ??
       ((holder) =>
         new Failure('already_exists', `"${path}" is taken: ${holder}`, {
-          hint: 'Stop the other agent, or choose another folder or name for this one.',
+          hint: 'stop the other agent, or choose another folder or name for this one',
         }))
   }
 
@@ -132,7 +132,7 @@ export class Lock {
     const dir = dirname(this.#path)
     if (!this.#folder || isSame(this.#folder, await fileIdOf(dir))) return
     throw new Failure('not_found', `"${dir}" was removed, moved or replaced while in use`, {
-      hint: 'Stop what uses it, see that the folder is the right one, and start again.',
+      hint: 'stop the agent, check that the folder is the right one, and start the agent again',
     })
   }
 

@@ -198,7 +198,7 @@ export class Folder {
     this.#unwatch()
     const { code, message } = toFailure(error)
     const isOutOfWatches = code === 'disk_full' // the system has one code for both
-    const hint = `changes are seen every ${this.#options.pollMs} ms only; is the limit of watches reached?`
+    const hint = `raise the limit of watches if it is reached; until then the folder is checked every ${this.#options.pollMs} ms`
     this.#tell(
       'watch',
       new Failure(isOutOfWatches ? 'internal' : code, message, { hint, cause: error }),

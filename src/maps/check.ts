@@ -69,7 +69,7 @@ class Copier {
     switch (typeof value) {
       case 'string':
         if (isBroken(value)) {
-          throw this.#cannot(`is ${quote(value)} with half a character (a lone surrogate)`)
+          throw this.#cannot(`is ${quote(value)}, which has a lone surrogate`)
         }
         this.bytes += value.length * MAX_UNIT_BYTES + MAX_SCALAR_BYTES
         return value
@@ -123,7 +123,7 @@ class Copier {
       if (!isPlainKey(key)) {
         throw invalid(`${nameOf(this.#path)} cannot be kept: "${key}" is reserved by JavaScript`)
       }
-      if (isBroken(key)) throw this.#cannot('has a key with half a character')
+      if (isBroken(key)) throw this.#cannot('has a key that has a lone surrogate')
       this.bytes += key.length * MAX_UNIT_BYTES + MAX_SCALAR_BYTES
       copied[key] = this.copy((value as Record<string, unknown>)[key])
       this.#path.pop()
@@ -157,7 +157,7 @@ export const keepable = (
   const bytes = byteLength(JSON.stringify(copied))
   if (bytes > maxBytes) {
     throw invalid(
-      `value of ${quote(key)} takes ${bytes} bytes, at most ${maxBytes} can be kept`,
+      `value of ${quote(key)} takes ${bytes} bytes; at most ${maxBytes} are allowed`,
       'split it over several keys',
     )
   }

@@ -108,8 +108,8 @@ export const checkUnlost = (doc: Y.Doc, map: string, key: string, next: unknown)
     if (type === 'undefined' || type === '-0' || readPath(next, pointer) !== shown) continue
     const place = pointer === '' ? '' : ` at ${quote(pointer)}`
     throw invalid(
-      `${quote(key)} has ${NAMES[type] ?? type}${place}, which JSON cannot keep: to change a part of the value would lose it`,
-      'set the whole value, or change it with the program that has written it',
+      `${quote(key)} has ${NAMES[type] ?? type}${place}, which JSON cannot keep: changing a part of the value would lose it`,
+      'set the whole value, or change it with the program that wrote it',
     )
   }
 }

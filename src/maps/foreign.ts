@@ -67,8 +67,8 @@ export const restoreForeign = (key: string, shown: unknown, types: ForeignTypes)
     const place = isType(type) ? restoredOf(type, found) : 'wrong'
     if (place === 'wrong' || typeof holder !== 'object' || holder === null) {
       throw invalid(
-        `${quote(pointer)} in the value of ${quote(key)} is ${quote(textOf(found))}, which is no ${type}`,
-        'import it as it was exported, or leave "types" out',
+        `${quote(pointer)} in the value of ${quote(key)} is ${quote(textOf(found))}, which is not of type ${type}`,
+        'import the line unchanged, or leave out "types"',
       )
     }
     setOwn(holder as Record<string, unknown>, last, place.value)

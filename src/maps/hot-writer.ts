@@ -29,7 +29,7 @@ const ownArray = (doc: Y.Doc): Y.Array<unknown> => {
   try {
     root = doc.getMap(HOT_ROOT)
   } catch (error) {
-    throw invalid(`"${HOT_ROOT}" is a shared type, but no map`, 'use another document', error)
+    throw invalid(`"${HOT_ROOT}" is a shared type, but not a map`, 'use another document', error)
   }
   const name = String(doc.clientID)
   const found = root.get(name)

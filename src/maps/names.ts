@@ -71,9 +71,9 @@ const checkName = (what: string, name: string): void => {
       'choose a shorter one',
     )
   }
-  if (isBroken(name)) throw invalid(`${what} ${quote(name)} has half a character`)
+  if (isBroken(name)) throw invalid(`${what} ${quote(name)} contains a lone surrogate`)
   if (!isPlainKey(name)) {
-    throw invalid(`${what} ${quote(name)} is reserved by JavaScript`, 'choose another')
+    throw invalid(`${what} ${quote(name)} is reserved by JavaScript`, 'choose another one')
   }
 }
 

@@ -21,8 +21,8 @@ export const stepsOf = (pointer: string): string[] => {
   if (pointer === '') return []
   if (!pointer.startsWith('/') || /~(?![01])/.test(pointer)) {
     throw invalid(
-      `path ${quote(pointer)} is no JSON Pointer`,
-      'write it as /items/0/name, with ~1 for a slash and ~0 for a tilde in a name',
+      `path ${quote(pointer)} is not a JSON Pointer`,
+      'write it like /items/0/name, with ~1 for a slash and ~0 for a tilde in a name',
     )
   }
   return pointer
@@ -56,7 +56,7 @@ const putInArray = (array: readonly unknown[], step: string, part: unknown): unk
   if (part === undefined && !(Number(index) < array.length)) return [...array]
   if (index === undefined || index > array.length) {
     throw invalid(
-      `${quote(step)} is no place in an array of ${array.length}`,
+      `${quote(step)} is not an index of an array of ${array.length}`,
       `use 0 to ${array.length}, or - for its end`,
     )
   }
@@ -83,7 +83,7 @@ export const writePath = (value: unknown, pointer: string, part: unknown): unkno
     if (!Array.isArray(holder) && !isObject(holder)) {
       throw invalid(
         `path ${quote(pointer)} leads through ${quote(textOf(holder))}, which has no ${quote(step)}`,
-        'set a whole object there first',
+        'set an object there first',
       )
     }
     const child = write(childOf(holder, step), rest)

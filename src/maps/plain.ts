@@ -30,7 +30,7 @@ export const isMap = (root: Root): boolean => {
 }
 
 const noMap = (map: string, cause?: unknown) =>
-  invalid(`${quote(map)} is a shared type, but no map`, 'choose the name of another map', cause)
+  invalid(`${quote(map)} is a shared type, but not a map`, 'choose the name of another map', cause)
 
 /**
  * The root of that name, if there is one. A Failure (invalid_argument) where it can be no map, or

@@ -111,8 +111,8 @@ const plan = (map: string, entry: RestoredEntry, hot: boolean, maxBytes: number)
   if (kind === 'raw' || (kind === undefined && types)) return planRaw(entry, hot)
   if (types) {
     throw invalid(
-      `${quote(key)} is of kind ${quote(kind ?? '')} and has types, which only what is raw has`,
-      'import it as it was exported, or leave "types" out',
+      `${quote(key)} is of kind ${quote(kind ?? '')} and has "types", which only kind "raw" may have`,
+      'import the line unchanged, or leave out "types"',
     )
   }
   if (kind !== undefined) return planKind(entry)
@@ -131,7 +131,10 @@ const checkAppends = (doc: Y.Doc, map: string, steps: readonly Step[]): void => 
     const before = types.get(key)
     const view = before === undefined ? viewEntry(doc, map, key) : undefined
     if (before === 'list' || (before === undefined && Restoring.canAppend(view))) continue
-    throw invalid(`${quote(key)} is no list that could go on`, 'import the file from its beginning')
+    throw invalid(
+      `${quote(key)} is not a list that can be continued`,
+      'import the file from its beginning',
+    )
   }
 }
 

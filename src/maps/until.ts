@@ -41,13 +41,13 @@ export interface Wait {
 
 const closed = (): Failure =>
   new Failure('closed', 'the map was closed while somebody waited for a change of it', {
-    hint: 'Wait first, then close.',
+    hint: 'close the map after the wait',
   })
 
 /** The Failure of a wait that was too short. */
 export const late = (timeout: number): Failure =>
   new Failure('timeout', `what was waited for did not come within ${Math.ceil(timeout)} ms`, {
-    hint: 'Wait longer, or see which peers the agent knows, and when they were last heard.',
+    hint: 'wait longer, or check which peers the agent knows and when they last sent something',
   })
 
 /** A TypeError for a timeout that is none. */

@@ -122,7 +122,7 @@ export const baseOf = (
 const wrongKind = (key: string, view: View | undefined, does: string, kind: string) => {
   const value = quote(textOf(view && valueOfView(view)))
   return invalid(
-    `${quote(key)} is ${value}, which is no ${kind}: ${does}`,
+    `${quote(key)} is ${value}, which is not a ${kind}: ${does}`,
     `set it to a ${kind} first`,
   )
 }
@@ -130,7 +130,7 @@ const wrongKind = (key: string, view: View | undefined, does: string, kind: stri
 /** Fails when the sum cannot be told from the one before, as beyond 2^53. */
 const checkSum = (key: string, sum: number, by: number, before: number): void => {
   if (Number.isFinite(sum) && (sum !== before || by === 0)) return
-  throw invalid(`${quote(key)} is ${before}, and ${by} more is no number that can be kept`)
+  throw invalid(`${quote(key)} is ${before}, and ${by} more is not a number that JSON can hold`)
 }
 
 /**

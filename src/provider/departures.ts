@@ -1,7 +1,7 @@
 /**
- * Providers that are being destroyed, by what they share their room through. The next one of the
- * room, which a page that mounts twice makes at once, may keep its document in the same folder: it
- * reads that when the one before has closed it.
+ * Providers that are being destroyed, by transport or agent. A page that mounts twice creates the next
+ * provider of the room at once, perhaps with a store in the same folder: it must not read the folder
+ * before the previous provider has closed it.
  *
  * ```ts
  * noteDeparture(transport, 'notes', provider.destroy())
@@ -10,7 +10,7 @@
  */
 const departures = new WeakMap<object, Map<string, Promise<unknown>>>()
 
-/** `over` may reject: it is over then, too. */
+/** `over` settles when the provider has ended; it may reject. */
 export const noteDeparture = (via: object, room: string, over: Promise<unknown>): void => {
   const rooms = departures.get(via) ?? new Map<string, Promise<unknown>>()
   departures.set(via, rooms)
@@ -21,7 +21,7 @@ export const noteDeparture = (via: object, room: string, over: Promise<unknown>)
   over.then(forget, forget)
 }
 
-/** Resolves when no provider of the room that was destroyed before is still there. */
+/** Resolves when every provider of the room that was destroyed before has ended. */
 export const departed = async (via: object, room: string): Promise<void> => {
   await Promise.allSettled([departures.get(via)?.get(room)])
 }

@@ -1,5 +1,5 @@
 /**
- * What a provider is told when it is made, and what it tells.
+ * The options and the events of a provider.
  *
  * ```ts
  * const provider = new PilotGossipProvider(transport, 'notes', doc, { connect: false, store })
@@ -16,68 +16,68 @@ import type { GossipConfig } from '../gossip/index.ts'
 import type { Store } from '../store/store.ts'
 import type { SyncStatus } from './sync-status.ts'
 
-/** What a state holds y-protocols leaves open; a program with a type for it may say so. */
+/** y-protocols does not type the states; a program may use its own type. */
 type AnyState = NonNullable<ReturnType<Awareness['getLocalState']>>[string]
 
-/** An Awareness whose states a program may take for what it puts into them. */
+/** An Awareness whose states have the type that the program gives them. */
 export interface StateAwareness extends Awareness {
-  /** Our own state, or null. */
+  /** The own state, or null. */
   getLocalState(): AnyState
   /** Client → its state. */
   getStates(): Map<number, AnyState>
 }
 
-/** What `status` tells. */
+/** The values of `status`. */
 export type ConnectionStatus = 'connecting' | 'connected' | 'disconnected'
 
 export interface ProviderOptions {
   /**
-   * Only with a transport: the swarm, which all providers over that transport share. Default: the
-   * transport's own, or `pilot-gossip`.
+   * Only with a transport: the swarm that all providers over that transport share. Default: that of
+   * the transport, or `pilot-gossip`.
    */
   readonly swarm?: string
   /** Connect at once; default true. */
   readonly connect?: boolean
   /** Only with a transport: names or addresses of peers. */
   readonly peers?: readonly string[]
-  /** Somebody else's, or `false`: none. Default: one of its own, made when it is first read. */
+  /** The program's own, or `false`: none. Default: one that is created when it is first read. */
   readonly awareness?: Awareness | false
-  /** Where the document is kept; it is loaded before anything is pushed. Closed with the provider. */
+  /** Stores the document. It is loaded before anything is pushed, and closed with the provider. */
   readonly store?: Store
-  /** A store for a subdocument, by its guid; default: none. */
+  /** Returns the store of a subdocument by its guid; default: subdocuments are not stored. */
   readonly storeOf?: (guid: string) => Store | undefined
   /** Only with a transport. */
   readonly config?: Partial<GossipConfig>
-  /** Milliseconds after which a change that no peer is known to have is `red`; default 15,000. */
+  /** Milliseconds after which a change that no peer has acknowledged turns `syncStatus` red; default 15,000. */
   readonly staleMs?: number
-  /** Are subdocuments rooms of their own, as soon as they are to be loaded? Default true. */
+  /** Does each subdocument that is loaded get a room of its own? Default true. */
   readonly subdocs?: boolean
 }
 
-/** The events of a provider that listeners of others expect too, and those of our own. */
+/** The events of other Yjs providers, and those of this one. */
 export type ProviderEvents<Provider> = {
-  /** Connecting, connected, disconnected. */
+  /** The connection has changed. */
   status: (event: { status: ConnectionStatus }) => void
-  /** The same as `synced`, as y-websocket calls it. */
+  /** The same as `synced`, under the name that y-websocket uses. */
   sync: (isSynced: boolean) => void
-  /** Everything of one live peer is here, or no more; see the provider. */
+  /** `synced` has changed; see the provider. */
   synced: (isSynced: boolean) => void
-  /** Something from peers was merged. */
+  /** A change of a peer was merged. */
   update: (update: Uint8Array, origin: unknown) => void
-  /** Somebody new is known. */
+  /** The number of known peers has changed. */
   peers: (peers: readonly PeerStatus[]) => void
-  /** Whether what was written here is with anybody else has become different. */
+  /** `syncStatus.status` has changed. */
   'sync-status': (status: SyncStatus) => void
-  /** So many updates wait for others, without which they cannot be merged. */
+  /** The number of updates that wait for their predecessors has changed. */
   waiting: (event: { updates: number }) => void
-  /** It was connected, and is no more. */
+  /** The provider was connected and is not any more. */
   'connection-close': (event: null, provider: Provider) => void
-  /** It could not connect, or its store could not be read. */
+  /** The provider could not connect, or its store could not be read. */
   'connection-error': (failure: Failure, provider: Provider) => void
-  /** Trouble of any kind: a refused message, an unreachable peer, a disk. Often in bad times. */
+  /** A problem, such as a refused message, an unreachable peer or a failing disk. There may be many. */
   problem: (problem: Problem) => void
-  /** A subdocument has got a provider of its own. */
+  /** A subdocument has a provider now. */
   subdoc: (event: { guid: string; doc: Y.Doc; provider: Provider }) => void
-  /** Nothing of it is left. */
+  /** The provider has ended. */
   destroy: (provider: Provider) => void
 }

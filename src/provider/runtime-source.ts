@@ -1,6 +1,5 @@
 /**
- * The runtime through which a provider takes part: that of an agent, or one that all providers over
- * a transport share.
+ * The runtime of a provider: that of an agent, or one that all providers over a transport share.
  *
  * ```ts
  * const source = new RuntimeSource(via, 'notes', options, onProblem)
@@ -16,7 +15,7 @@ import type { Transport } from '../transports/transport.ts'
 import type { ProviderOptions } from './options.ts'
 import { type Lease, leaseRuntime } from './shared-runtime.ts'
 
-/** The swarm of those who name none. */
+/** The swarm of providers whose options name none. */
 const DEFAULT_SWARM = 'pilot-gossip'
 
 export class RuntimeSource {
@@ -24,7 +23,7 @@ export class RuntimeSource {
   readonly #room: string
   readonly #options: ProviderOptions
   readonly #onProblem: (problem: Problem) => void
-  /** Of a runtime of our own; an agent's belongs to the agent. */
+  /** The lease of a shared runtime. The runtime of an agent needs none. */
   #lease: Lease | undefined
 
   constructor(
@@ -40,24 +39,25 @@ export class RuntimeSource {
   }
 
   /**
-   * The runtime, once it has started and no other provider of the room is about to leave it. Rejects
-   * with the Failure of its opening, `closed` where the agent was stopped. A further call tries anew.
+   * Resolves to the runtime once it has started and no other provider of the room is about to leave.
+   * Rejects with the Failure of its opening, or with `closed` if the agent was stopped. May be called
+   * again after that.
    */
   async get(): Promise<Runtime> {
     const runtime = await this.#started()
-    // It may have been opened by the agent, and be without users.
+    // The agent may have the room open without users.
     if (this.#via instanceof Agent) await this.#via.vacateRoom(this.#room)
     await runtime.freed(this.#room)
     if (runtime.isStarted) return runtime
     throw this.#stopped()
   }
 
-  /** It is given back before `over` settles. */
+  /** Announces that the runtime is released before `over` settles. */
   leaveSoon(over: Promise<unknown>): void {
     this.#lease?.leaveSoon(over)
   }
 
-  /** Gives it back: a transport that nobody else uses is closed. */
+  /** Releases the runtime. The last provider closes the transport. */
   async release(): Promise<void> {
     await this.#lease?.release()
   }

@@ -1,6 +1,5 @@
 /**
- * One runtime for all providers over the same transport: opened for the first of them, closed with
- * the last.
+ * One runtime for all providers over a transport, opened for the first and closed with the last.
  *
  * ```ts
  * const lease = leaseRuntime(transport, { swarm, onProblem })
@@ -16,9 +15,9 @@ import { Failure } from '../errors.ts'
 import type { Transport } from '../transports/transport.ts'
 
 interface User {
-  /** Told of trouble. */
+  /** Called for each problem. */
   readonly tell: (problem: Problem) => void
-  /** Settles when it has left; absent: it is there to stay. */
+  /** Settles when the user has left. Absent unless it is about to. */
   leaving?: Promise<unknown>
 }
 
@@ -26,16 +25,16 @@ interface Shared {
   readonly runtime: Runtime
   readonly started: Promise<Runtime>
   readonly users: Set<User>
-  /** Closes the runtime, and lets the next one have the transport then. */
+  /** Closes the runtime, and then gives the transport back. */
   readonly end: () => Promise<void>
 }
 
 export interface Lease {
   /** Rejects with the Failure of its opening. */
   readonly started: Promise<Runtime>
-  /** It will be released before `over` settles: who wants the transport for something else may wait. */
+  /** Announces that the lease is released before `over` settles. Other users may wait for that. */
   leaveSoon(over: Promise<unknown>): void
-  /** Closes the runtime where nobody else uses it, also while it starts. May be called twice. */
+  /** Closes the runtime if this is its last lease, also while it starts. May be called twice. */
   release(): Promise<void>
 }
 
@@ -45,7 +44,7 @@ export type LeaseOptions = Omit<RuntimeOptions, 'transport'> & {
 
 const shares = new WeakMap<Transport, Shared>()
 
-/** Settles when all of them have left; undefined where one is there to stay. */
+/** Settles when all users have left; undefined if one of them stays. */
 const leavingOf = (users: ReadonlySet<User>): Promise<unknown> | undefined => {
   const leaving = [...users].map((user) => user.leaving)
   return leaving.includes(undefined) ? undefined : Promise.allSettled(leaving)
@@ -68,20 +67,20 @@ const share = (transport: Transport, options: LeaseOptions): Shared => {
       await runtime.open()
       await runtime.start()
     } catch (error) {
-      // The next one tries anew: a daemon may be up by then.
+      // The next provider tries again: a daemon may be up by then.
       await end()
       throw error
     }
     return runtime
   }
   const started = start()
-  started.catch(() => undefined) // its users are told
+  started.catch(() => undefined) // each user gets the error from `started`
   const shared: Shared = { runtime, started, users, end }
   shares.set(transport, shared)
   return shared
 }
 
-/** Another provider has opened it: what this one wants of it besides. */
+/** Adds the peers of a further provider. */
 const join = async ({ runtime, started }: Shared, options: LeaseOptions): Promise<Runtime> => {
   await started
   if (options.peers) await runtime.invite(options.peers)
@@ -89,9 +88,9 @@ const join = async ({ runtime, started }: Shared, options: LeaseOptions): Promis
 }
 
 /**
- * The runtime of that transport, made where there is none; its `config` is that of the first. One
- * that all its users are leaving is waited for where it cannot be joined, and then the transport is
- * opened again. Throws a Failure (invalid_argument) where the transport is used for another swarm.
+ * Leases the runtime of that transport, and creates it if there is none. It has the `config` of the
+ * first lease. If all users of a runtime for another swarm are leaving, the new one waits for them;
+ * otherwise throws a Failure (invalid_argument).
  */
 export const leaseRuntime = (transport: Transport, options: LeaseOptions): Lease => {
   const found = shares.get(transport)
@@ -116,7 +115,7 @@ export const leaseRuntime = (transport: Transport, options: LeaseOptions): Lease
     async release() {
       if (isReleased) return
       isReleased = true
-      // The last one is told of trouble to the very end.
+      // The last user gets problems until the end.
       if (shared.users.size === 1) await shared.end()
       shared.users.delete(user)
     },

@@ -1,16 +1,15 @@
 /**
- * Subdocuments as rooms of their own: each that is to be loaded gets a provider, which ends with
- * it.
+ * Gives each loaded subdocument a provider and a room of its own.
  *
  * ```ts
- * const subdocs = new Subdocs(doc, (sub) => new PilotGossipProvider(via, `${room}/${sub.guid}`, sub), tell)
+ * const subdocs = new Subdocs(doc, (sub) => new PilotGossipProvider(via, `${room}/${sub.guid}`, sub), onFailed)
  * subdocs.providers.get(guid)
  * await subdocs.destroy()
  * ```
  */
 import type * as Y from 'yjs'
 
-/** What came and went in one transaction, as Yjs tells it. */
+/** What Yjs reports for one transaction. */
 interface Change {
   readonly loaded: ReadonlySet<Y.Doc>
   readonly removed: ReadonlySet<Y.Doc>
@@ -29,7 +28,7 @@ export class Subdocs<Provider extends Destroyable> {
   readonly #onFailed: (error: unknown) => void
   readonly #ending = new Set<Promise<void>>()
 
-  /** `onFailed` is told where one cannot be made: whoever writes the document chooses its guid. */
+  /** `onFailed` is called if a provider cannot be created: any writer can choose an invalid guid. */
   constructor(doc: Y.Doc, create: (doc: Y.Doc) => Provider, onFailed: (error: unknown) => void) {
     this.#doc = doc
     this.#create = create
@@ -37,7 +36,7 @@ export class Subdocs<Provider extends Destroyable> {
     doc.on('subdocs', this.#onChange)
   }
 
-  /** Opens those that were to be loaded already. */
+  /** Opens the subdocuments that are loaded already. */
   start(): void {
     for (const doc of this.#doc.getSubdocs()) if (doc.shouldLoad) this.#open(doc)
   }
@@ -56,7 +55,7 @@ export class Subdocs<Provider extends Destroyable> {
   #open(doc: Y.Doc): void {
     const known = this.providers.get(doc.guid)
     if (known?.doc === doc) return
-    // Loaded anew, Yjs makes another object of the same guid.
+    // Yjs creates another object with the same guid when a subdocument is loaded again.
     if (known) this.#close(known.doc)
     try {
       this.providers.set(doc.guid, this.#create(doc))

@@ -1,5 +1,5 @@
 /**
- * What a user can be shown about the safety of what was written here: is it with anybody else?
+ * What a program can show its user about local changes: does a peer have them?
  *
  * ```ts
  * judgeSync({ isConnected: true, pendingSince: undefined, now, staleMs: 15_000 })   // green
@@ -8,17 +8,17 @@
 
 export interface SyncStatus {
   /**
-   * `green`: a peer is known to have every change made here. `yellow`: some are younger than
-   * `staleMs`, or we are not connected. `red`: one has waited for longer.
+   * `green`: a peer has acknowledged every local change. `yellow`: some changes are not acknowledged
+   * yet, or the provider is not connected. `red`: a change has waited for longer than `staleMs`.
    */
   readonly status: 'green' | 'yellow' | 'red'
-  /** Milliseconds since the oldest change here that no peer is known to have; null: there is none. */
+  /** Age in milliseconds of the oldest change that no peer has acknowledged; null: there is none. */
   readonly oldestMs: number | null
 }
 
 export interface SyncFacts {
   readonly isConnected: boolean
-  /** Milliseconds; when the oldest such change was made. */
+  /** When the oldest such change was made, in milliseconds. */
   readonly pendingSince: number | undefined
   readonly now: number
   readonly staleMs: number

@@ -46,7 +46,7 @@ export const newerFormat = (path: string, format: number, known: number): Failur
   new Failure(
     'invalid_argument',
     `"${path}" has format ${format}; this program reads formats up to ${known}`,
-    { hint: 'Install a newer pilot-gossip, or choose another data folder.' },
+    { hint: 'install a newer pilot-gossip, or choose another data folder' },
   )
 
 /** The marker; undefined where the head is damaged. Throws a Failure when the format is newer. */

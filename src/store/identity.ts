@@ -185,7 +185,7 @@ export class Identity {
    * of a `writer` that is ours no more is passed over.
    */
   async publish(clock: number, writer?: number): Promise<void> {
-    if (!Number.isSafeInteger(clock) || clock < 0) throw new TypeError(`no clock: ${clock}`)
+    if (!Number.isSafeInteger(clock) || clock < 0) throw new TypeError(`${clock} is not a clock`)
     const { node, incarnation, published } = this.#taken()
     if (writer !== undefined && writer !== writerId(node, incarnation)) return
     if (published >= clock) return

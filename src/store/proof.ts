@@ -36,7 +36,7 @@ export const proofOf = (doc: Y.Doc): ((update: Uint8Array | undefined) => void) 
     throw new Failure(
       'damaged',
       `the compacted state was read back with digest ${found} instead of ${digest}; the old one is kept`,
-      { hint: 'Check the disk; if it is sound, please report this.' },
+      { hint: 'check the disk; if it is sound, please report this' },
     )
   }
 }

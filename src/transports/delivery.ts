@@ -1,6 +1,5 @@
 /**
- * Hands what has arrived to the receiver: all that waits at once where the receiver takes it so,
- * else message by message.
+ * Hands messages to the receiver: all that wait at once if it has `receiveAll`, otherwise one by one.
  *
  * ```ts
  * const taken = await deliver(hooks, batch, waiting, () => isClosed)
@@ -12,15 +11,15 @@ import { safeListener } from '../listeners.ts'
 import type { Incoming, TransportHooks } from './transport.ts'
 
 /**
- * Messages of one batch. A thousand cost one merge and one flush; more would only hold more of
- * them in memory at once.
+ * Maximum of messages in a batch. A thousand cost one merge and one flush; more would only take more
+ * memory at once.
  */
 export const MAX_BATCH = 1_000
 
-/** Bytes of one batch, unless a single message is longer: what a receiver holds in memory at once. */
+/** Maximum bytes of a batch, unless a single message is longer: the receiver holds them in memory. */
 export const MAX_BATCH_BYTES = 16 * 1024 * 1024
 
-/** The hooks with an `onProblem` that never throws: it is called by timers and watchers. */
+/** The hooks with an `onProblem` that never throws, since timers and watchers call it. */
 export const safeHooks = (hooks: TransportHooks): TransportHooks => ({
   accepts: (text) => hooks.accepts(text),
   receive: (incoming) => hooks.receive(incoming),
@@ -30,7 +29,7 @@ export const safeHooks = (hooks: TransportHooks): TransportHooks => ({
   onProblem: safeListener((problem: Failure) => hooks.onProblem(problem)),
 })
 
-/** Is that message for the receiver? What it throws is reported, and the message is not. */
+/** Is the message for the receiver? If `accepts` throws, that is reported and the answer is no. */
 export const accepted = (hooks: TransportHooks, text: string): boolean => {
   try {
     return hooks.accepts(text)
@@ -41,9 +40,9 @@ export const accepted = (hooks: TransportHooks, text: string): boolean => {
 }
 
 /**
- * Resolves, when the receiver is through with them, to how many were handed over, first to last:
- * those may be forgotten. Trouble of the receiver is reported to `onProblem`. `waiting`: how many
- * more messages lie there as far as is known. `isOver` stops it between two messages.
+ * Resolves once the receiver has handled the messages, to how many of them, in order: these may be
+ * removed. What the receiver throws goes to `onProblem`. `waiting` is the number of further messages,
+ * as far as it is known. `isOver` stops the delivery between two messages.
  */
 export const deliver = async (
   hooks: TransportHooks,

@@ -1,7 +1,7 @@
 /**
- * A transport with a door for further programs of this host: two agents of one swarm cannot work
- * at one Pilot daemon, or in one data folder, so the second one takes part by way of the first.
- * To the first it is a peer like any other; its address is that of the first with a number.
+ * A transport that further programs of this host can use. Two agents of a swarm cannot share a Pilot
+ * daemon or a data folder, so the second one becomes a guest of the first. To the first it is a peer
+ * like any other; its address is that of the first with a number.
  *
  * ```ts
  * const relay = new Relay(new PilotTransport({ swarm: 'kv' }))
@@ -14,13 +14,13 @@
 import { Failure } from '../errors.ts'
 import type { Transport, TransportHooks } from './transport.ts'
 
-/** Guests at a time. Each is a peer, and costs a message for each change. */
+/** Maximum of guests. Each is a peer, and costs a message for each change. */
 const MAX_GUESTS = 32
 
 export interface Guest {
-  /** As the agent's peers see it, which is the agent alone. */
+  /** Its address, which only the agent knows. */
   readonly address: string
-  /** Resolves when the agent has kept what the message brought. */
+  /** Resolves when the agent has stored the changes in the message. */
   receive(text: string): Promise<void>
   leave(): void
 }
@@ -63,7 +63,7 @@ export class Relay implements Transport {
     if (guest) return guest(text)
     if (!this.isPrivate(to)) return this.#inner.send(to, text)
     throw new Failure('not_found', `the program at "${to}" has left`, {
-      hint: 'it comes back when it is started again',
+      hint: 'start that program again',
     })
   }
 
@@ -95,24 +95,20 @@ export class Relay implements Transport {
   }
 
   /**
-   * Takes one in; `send` hands it a message, and rejects when it is gone. Throws a Failure:
-   * not_running while this transport is not open, connection_failed when there are too many.
+   * Adds a guest. `send` hands it a message, and rejects once the guest is gone. Throws a Failure:
+   * not_running while this transport is not open, connection_failed if there are too many guests.
    */
   admit(send: Send): Guest {
     const hooks = this.#hooks
     if (!hooks) {
       throw new Failure('not_running', 'the agent is not connected to its swarm yet', {
-        hint: 'try again when pilot-gossip status shows an address',
+        hint: 'try again once pilot-gossip status shows an address',
       })
     }
     if (this.#guests.size >= MAX_GUESTS) {
-      throw new Failure(
-        'connection_failed',
-        `${MAX_GUESTS} programs take part through this agent`,
-        {
-          hint: 'end one of them, or let several share one map',
-        },
-      )
+      throw new Failure('connection_failed', `${MAX_GUESTS} programs use this agent already`, {
+        hint: 'end one of them, or share one map among several',
+      })
     }
     const address = this.#freeAddress()
     this.#guests.set(address, send)
@@ -129,7 +125,7 @@ export class Relay implements Transport {
     }
   }
 
-  /** The lowest number is used again: peers that are gone are remembered by their address. */
+  /** The lowest free number: gossip remembers gone peers by address, so addresses are used again. */
   #freeAddress(): string {
     for (let number = 1; ; number++) {
       const address = `${this.address}/${number}`

@@ -113,7 +113,7 @@ test('a mailbox folder that is removed is made anew, and the agent goes on', () 
       problems.some(
         (problem) =>
           problem.type === 'transport' &&
-          /was gone, and is made anew/.test(problem.failure.message),
+          /was removed and is created again/.test(problem.failure.message),
       ),
     )
     a.doc.getMap('state').set('k', 1)

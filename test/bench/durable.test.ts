@@ -140,7 +140,7 @@ const kepts: Record<string, [Kept, RegExp]> = {
   ],
   'holds an invalid update': [
     { ...log, fill: (dir, { doc }) => log.fill(dir, { doc, updates: [Uint8Array.of(9, 9)] }) },
-    /wrong answer: start-up, plain, .*update 0 of the store is no update/,
+    /wrong answer: start-up, plain, .*update 0 of the store is not an update/,
   ],
 }
 

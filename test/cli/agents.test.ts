@@ -218,7 +218,7 @@ const refused: readonly (readonly [string[], number, string, string | RegExp])[]
     ['set', 'k', 'x'.repeat(8_388_608)],
     2,
     'invalid_argument',
-    'value of "k" takes 8388610 bytes, at most 8388608 can be kept',
+    'value of "k" takes 8388610 bytes; at most 8388608 are allowed',
   ],
   [['set', 'k', '"\\ud800"'], 2, 'invalid_argument', /lone surrogate/],
   [['set', 'k', `${'['.repeat(200)}${']'.repeat(200)}`], 2, 'invalid_argument', /nested more than/],

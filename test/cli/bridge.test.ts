@@ -162,7 +162,7 @@ test('bridge: a port in use is an error, and leaves nothing of the agent', async
 
 const misuses: readonly (readonly [string[], RegExp])[] = [
   [['--ws-host', '0.0.0.0'], /"0\.0\.0\.0" the bridge is open to other hosts/],
-  [['--ws-origin', 'app.example'], /origin "app\.example" is none/],
+  [['--ws-origin', 'app.example'], /"app\.example" is not an origin/],
 ]
 for (const [more, message] of misuses) {
   test(`misuse: ${more.join(' ')}`, async () => {

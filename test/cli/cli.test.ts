@@ -207,7 +207,7 @@ test('planRun: refuses unusable options', async () => {
     [{ swarm: 'kv', ws: '65536' }, '--ws "65536" is not a port'],
     [{ swarm: 'kv', ws: '' }, '--ws "" is not a port'],
     [{ swarm: 'kv', 'ws-read-only': true }, '--ws-read-only needs --ws'],
-    [{ swarm: 'kv', room: ['__proto__'] }, '"__proto__" is no name for a room'],
+    [{ swarm: 'kv', room: ['__proto__'] }, '"__proto__" cannot be the name of a room'],
     [
       { swarm: 'kv', room: Array.from({ length: 101 }, (_, i) => `room ${i}`) },
       '--room is given 101 times',

@@ -101,7 +101,10 @@ test('--path: set, get and delete of parts', async () => {
   })
   const bad = await tell('set', 'task', '1', '--path', 'owner')
   assert.equal([bad.code, bad.stdout], [2, ''])
-  assert.match(bad.stderr, /^pilot-gossip: path "owner" is no JSON Pointer\nhint: write it as \//)
+  assert.match(
+    bad.stderr,
+    /^pilot-gossip: path "owner" is not a JSON Pointer\nhint: write it as \//,
+  )
 })
 
 test('set --hot: the key reads like any other', async () => {

@@ -253,8 +253,11 @@ const refused: readonly (readonly [string, RegExp])[] = [
     '{"key":"k","kind":"counter","value":[1]}',
     /value of "k" is an array, but a counter is a number/,
   ],
-  ['{"key":"k","kind":"list","from":2,"value":[1]}', /"k" is no list that could go on/],
-  ['{"key":"first","kind":"list","from":2,"value":[1]}', /"first" is no list that could go on/],
+  ['{"key":"k","kind":"list","from":2,"value":[1]}', /"k" is not a list that can be continued/],
+  [
+    '{"key":"first","kind":"list","from":2,"value":[1]}',
+    /"first" is not a list that can be continued/,
+  ],
   ['{"key":"__proto__","kind":"hot","value":1}', /line 2: key "__proto__" is reserved/],
   ['{"key":"k","kind":"part","at":5,"value":"x"}', /line 2: the parts of "k" do not follow/],
   ['{"key":"k","kind":"part","at":0,"end":true,"value":"[1"}', /line 2: the parts .* not JSON/],

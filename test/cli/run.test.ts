@@ -486,7 +486,7 @@ if (hasProgram('prlimit')) {
         message as string,
         `cannot write to the store in "${join(folder('full'), 'log')}"`,
       )
-      assert.match(hint as string, /writing works again by itself/)
+      assert.match(hint as string, /writing then works again by itself/)
     }
     assert.is((await tell('full', 'get', 'before')).stdout, '1\n')
     assert.is((await tell('full', 'list')).code, 0)

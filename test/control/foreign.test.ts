@@ -211,7 +211,10 @@ test('import: types that do not match are refused with the line', async () => {
   writeFileSync(file, '{"key":"k","kind":"raw","types":{"/a":"bigint"},"value":{"a":"x"}}\n')
   const { code, stderr } = await run(target, 'import', file, '--map', 'refused')
   assert.is(code, 2)
-  assert.match(stderr, /line 1: "\/a" in the value of "k" is .*, which is no bigint; no entry was/)
+  assert.match(
+    stderr,
+    /line 1: "\/a" in the value of "k" is .*, which is not of type bigint; no entry was/,
+  )
   writeFileSync(file, '{"key":"k","kind":"hot","types":{"":"bigint"},"value":"1"}\n')
   assert.match(
     (await run(target, 'import', file, '--map', 'refused')).stderr,

@@ -109,7 +109,7 @@ test('service: reads, writes and deletes parts of a value', async () => {
   await rejects(() => client.ask({ command: 'delete', ...of, path: '/no' }), /not_found nothing/)
   await rejects(
     () => client.ask({ command: 'get', ...of, path: 'items' }),
-    /invalid_argument path "items" is no JSON Pointer/,
+    /invalid_argument path "items" is not a JSON Pointer/,
   )
   await rejects(
     () => client.ask({ command: 'set', ...of, path: '/owner/name/first', value: 1 }),

@@ -66,11 +66,8 @@ const unkeepable: readonly (readonly [value: unknown, message: string])[] = [
   // biome-ignore lint/suspicious/noSparseArray: that is the test
   [[1, , 3], 'value[1] is a hole, which JSON cannot keep'],
   [{ [Symbol('x')]: 1 }, 'value has a symbol for a key, which JSON cannot keep'],
-  [
-    ['\ud800x'],
-    'value[0] is "\\ud800x" with half a character (a lone surrogate), which JSON cannot keep',
-  ],
-  [{ '\udc00': 1 }, 'value["\\udc00"] has a key with half a character, which JSON cannot keep'],
+  [['\ud800x'], 'value[0] is "\\ud800x", which has a lone surrogate, which JSON cannot keep'],
+  [{ '\udc00': 1 }, 'value["\\udc00"] has a key that has a lone surrogate, which JSON cannot keep'],
 ]
 
 for (const [value, message] of unkeepable) {
@@ -138,7 +135,7 @@ const refused: readonly (readonly [what: string, run: () => unknown, message: Re
     /"pilot-gossip:hot" is reserved/,
   ],
   ['reading it', () => readEntries(new Y.Doc(), 'pilot-gossip:hot'), /is reserved/],
-  ['half a character', () => checkEntry('state', '\ud800', 1), /half a character/],
+  ['half a character', () => checkEntry('state', '\ud800', 1), /a lone surrogate/],
   [
     'a reserved key inside',
     () => checkEntry('state', 'k', JSON.parse('{"a":[{"__proto__":1}]}')),
@@ -148,7 +145,7 @@ const refused: readonly (readonly [what: string, run: () => unknown, message: Re
   [
     'length',
     () => checkEntry('state', 'k', 'é'.repeat(4 * 1024 * 1024)),
-    /^value of "k" takes 8388610 bytes, at most 8388608 can be kept$/,
+    /^value of "k" takes 8388610 bytes; at most 8388608 are allowed$/,
   ],
   [
     'another shared type',
@@ -157,7 +154,7 @@ const refused: readonly (readonly [what: string, run: () => unknown, message: Re
       doc.getText('notes').insert(0, 'x')
       writeEntry(doc, 'notes', 'k', 1)
     },
-    /"notes" is a shared type, but no map/,
+    /"notes" is a shared type, but not a map/,
   ],
 ]
 
@@ -184,7 +181,7 @@ test('a document may allow longer values, or only shorter ones', () => {
   const doc = new Y.Doc()
   const map = new SharedMap(doc, 'state', { maxValueBytes: 100 })
   map.set('k', 'x'.repeat(98))
-  assert.throws(() => map.set('k', 'x'.repeat(99)), /takes 101 bytes, at most 100 can be kept/)
+  assert.throws(() => map.set('k', 'x'.repeat(99)), /takes 101 bytes; at most 100 are allowed/)
   assert.throws(() => map.append('l', 'x'.repeat(99)), /at most 100/)
   limitValues(doc, MAX_VALUE_BYTES)
   map.set('k', 'x'.repeat(9_000_000))
@@ -234,7 +231,7 @@ test('reads places by JSON Pointer', () => {
   ])
     assert.is(readPath(value, nowhere), undefined, nowhere)
   for (const none of ['a', 'a/b', '/a~2', '/~'])
-    assert.throws(() => readPath(value, none), /is no JSON Pointer/)
+    assert.throws(() => readPath(value, none), /is not a JSON Pointer/)
 })
 
 test('writes places by JSON Pointer, and leaves the value itself as it is', () => {
@@ -248,8 +245,8 @@ test('writes places by JSON Pointer, and leaves the value itself as it is', () =
   assert.equal(writePath(value, '/a/0', undefined), { a: [2], b: 1 })
   assert.equal(writePath(value, '/b', undefined), { a: [1, 2] })
   assert.throws(() => writePath(value, '/b/x', 1), /leads through "1", which has no "x"/)
-  assert.throws(() => writePath(value, '/a/5', 1), /"5" is no place in an array of 2/)
-  assert.throws(() => writePath(value, '/a/x', 1), /is no place in an array of 2/)
+  assert.throws(() => writePath(value, '/a/5', 1), /"5" is not an index of an array of 2/)
+  assert.throws(() => writePath(value, '/a/x', 1), /is not an index of an array of 2/)
   const evil = writePath({}, '/__proto__', 1)
   assert.equal(Object.keys(evil as object), ['__proto__'])
   assert.throws(() => checkEntry('state', 'k', evil), /reserved/)

@@ -99,7 +99,7 @@ const attempt = (run: () => unknown): void => {
     run()
   } catch (error) {
     // What is there may be no number and no list.
-    if (!/which is no (?:number|list)/.test((error as Error).message)) throw error
+    if (!/which is not a (?:number|list)/.test((error as Error).message)) throw error
   }
 }
 

@@ -188,7 +188,7 @@ test('a counter cannot begin with one', async () => {
   const map = doc.getMap('state')
   for (const value of [1n, Number.NaN, Infinity, Uint8Array.of(1), undefined]) {
     map.set('n', value)
-    await rejects(() => incrementEntry(doc, 'state', 'n'), /"n" is .*, which is no number/)
+    await rejects(() => incrementEntry(doc, 'state', 'n'), /"n" is .*, which is not a number/)
   }
   map.set('n', -0)
   assert.is(incrementEntry(doc, 'state', 'n'), 1)
@@ -248,13 +248,21 @@ test('values that are restored with their types are as they were', () => {
 })
 
 const wrong: readonly (readonly [value: unknown, types: Record<string, string>, told: RegExp])[] = [
-  [{ a: 1 }, { '/b': 'bigint' }, /"\/b" in the value of "k" is "undefined", which is no bigint/],
-  [{ a: 'x' }, { '/a': 'bigint' }, /"\/a" in the value of "k" is "\\"x\\"", which is no bigint/],
-  [{ a: '?' }, { '/a': 'bytes' }, /which is no bytes/],
-  [[1], { '/0': 'NaN' }, /which is no NaN/],
-  [[1], { '/0/1/2': 'undefined' }, /which is no undefined/],
-  [[1], { '/0': 'Date' }, /which is no Date/],
-  [1, { a: 'bigint' }, /path "a" is no JSON Pointer/],
+  [
+    { a: 1 },
+    { '/b': 'bigint' },
+    /"\/b" in the value of "k" is "undefined", which is not of type bigint/,
+  ],
+  [
+    { a: 'x' },
+    { '/a': 'bigint' },
+    /"\/a" in the value of "k" is "\\"x\\"", which is not of type bigint/,
+  ],
+  [{ a: '?' }, { '/a': 'bytes' }, /which is not of type bytes/],
+  [[1], { '/0': 'NaN' }, /which is not of type NaN/],
+  [[1], { '/0/1/2': 'undefined' }, /which is not of type undefined/],
+  [[1], { '/0': 'Date' }, /which is not of type Date/],
+  [1, { a: 'bigint' }, /path "a" is not a JSON Pointer/],
 ]
 
 for (const [value, types, told] of wrong) {

@@ -282,12 +282,15 @@ test('nothing is added to what is no number, nor appended to what is no array', 
   const doc = docOf(1)
   writeEntry(doc, 'state', 's', 'text')
   writeEntry(doc, 'state', 'n', 1)
-  assert.throws(() => incrementEntry(doc, 'state', 's'), /"s" is "\\"text\\"", which is no number/)
-  assert.throws(() => appendEntry(doc, 'state', 'n', 1), /"n" is "1", which is no list/)
+  assert.throws(
+    () => incrementEntry(doc, 'state', 's'),
+    /"s" is "\\"text\\"", which is not a number/,
+  )
+  assert.throws(() => appendEntry(doc, 'state', 'n', 1), /"n" is "1", which is not a list/)
   appendEntry(doc, 'state', 'l', 1)
-  assert.throws(() => incrementEntry(doc, 'state', 'l'), /which is no number/)
+  assert.throws(() => incrementEntry(doc, 'state', 'l'), /which is not a number/)
   incrementEntry(doc, 'state', 'c')
-  assert.throws(() => appendEntry(doc, 'state', 'c', 1), /which is no list/)
+  assert.throws(() => appendEntry(doc, 'state', 'c', 1), /which is not a list/)
 })
 
 test('an increment that would be lost in a sum too large is refused', () => {
@@ -295,10 +298,13 @@ test('an increment that would be lost in a sum too large is refused', () => {
   writeEntry(doc, 'state', 'n', 2 ** 53)
   assert.throws(
     () => incrementEntry(doc, 'state', 'n', 1),
-    /9007199254740992, and 1 more is no number/,
+    /9007199254740992, and 1 more is not a number/,
   )
   writeEntry(doc, 'state', 'n', 1e308)
-  assert.throws(() => incrementEntry(doc, 'state', 'n', 1e308), /is no number that can be kept/)
+  assert.throws(
+    () => incrementEntry(doc, 'state', 'n', 1e308),
+    /is not a number that JSON can hold/,
+  )
   assert.is(readEntry(doc, 'state', 'n'), 1e308)
 })
 
@@ -378,7 +384,7 @@ test('a root that only peers used, and as a text, is no map', () => {
   a.getText('notes').insert(0, 'hello')
   const b = new Y.Doc()
   give(a, b)
-  assert.throws(() => writeEntry(b, 'notes', 'k', 1), /is a shared type, but no map/)
+  assert.throws(() => writeEntry(b, 'notes', 'k', 1), /is a shared type, but not a map/)
   assert.is(b.getText('notes').toString(), 'hello')
   assert.equal(listMaps(b), [])
 })
@@ -501,7 +507,7 @@ test('values of a hostile writer that are no JSON break nothing', () => {
   forge(b, '2', ['state', 'n', 1, 'v', 5n], ['state', 'u', 1, 'v', new Uint8Array(2)])
   exchange(a, b)
   assert.is(readEntry(a, 'state', 'n'), '5')
-  assert.throws(() => incrementEntry(a, 'state', 'n'), /which is no number/)
+  assert.throws(() => incrementEntry(a, 'state', 'n'), /which is not a number/)
   writeEntry(a, 'state', 'n', 1)
   exchange(a, b)
   assert.is(readEntry(b, 'state', 'n'), 1)
@@ -515,7 +521,7 @@ test('a map that is a text here does not stop what a peer writes into it', async
   exchange(a, b)
   await swept()
   assert.equal(listMaps(b), [])
-  assert.throws(() => readEntry(b, 'notes', 'k'), /is a shared type, but no map/)
+  assert.throws(() => readEntry(b, 'notes', 'k'), /is a shared type, but not a map/)
 })
 
 test('a document that collects no garbage: the same is seen, and all of it remembered', () => {

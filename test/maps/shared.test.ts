@@ -88,9 +88,9 @@ test('counts and appends; who may not is told by the compiler', () => {
   const tasks = new SharedMap<Task>(doc, 'tasks')
   tasks.set('t', { owner: 'a', done: false })
   // @ts-expect-error: no number
-  assert.throws(() => tasks.increment('t'), /which is no number/)
+  assert.throws(() => tasks.increment('t'), /which is not a number/)
   // @ts-expect-error: no array
-  assert.throws(() => tasks.append('t', 1), /which is no list/)
+  assert.throws(() => tasks.append('t', 1), /which is not a list/)
   // @ts-expect-error: no JSON value
   assert.throws(() => any.set('at', { at: new Date(0) }), /^value\.at is a Date/)
 })

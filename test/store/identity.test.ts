@@ -182,7 +182,7 @@ test(
         await identity.publish(100)
         await identity.publish(7)
         assert.is(disk.writes, after)
-        await rejects(() => identity.publish(-1), /no clock/)
+        await rejects(() => identity.publish(-1), /is not a clock/)
       },
       { disk },
     )

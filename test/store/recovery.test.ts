@@ -287,7 +287,7 @@ test('a log that the system refuses to read is told, and all else is used', asyn
     const [problem] = first.problems
     assert.is(problem?.file, 'log-000002.bin')
     assert.match(problem?.failure.message ?? '', code)
-    assert.match(problem?.failure.hint ?? '', 'The rest is used, the file is kept')
+    assert.match(problem?.failure.hint ?? '', 'the file is kept, and each start')
     const [update] = written(1).updates
     await first.store.append(update!)
     await first.store.close()

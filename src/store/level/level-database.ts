@@ -48,7 +48,7 @@ export const importLevel = async (
         ? 'the package "classic-level" is not installed'
         : `the package "classic-level" cannot be loaded: ${message}`,
       {
-        hint: 'Run `npm install classic-level@3`, or keep the data in a LogStore.',
+        hint: 'run `npm install classic-level@3`, or use a LogStore',
         cause: error,
       },
     )
@@ -111,13 +111,13 @@ export const toLevelFailure = (error: unknown, doing: string): Failure => {
   const { message } = said
   if ((said as LevelError).code === 'LEVEL_LOCKED') {
     return new Failure('already_exists', `cannot ${doing}: it is open already: ${message}`, {
-      hint: 'Stop the program that has it open.',
+      hint: 'stop the program that has it open',
       cause: error,
     })
   }
   if (DAMAGE.test(message)) {
     return new Failure('damaged', `cannot ${doing}: ${message}`, {
-      hint: 'Start again: the database is set aside then, and a new one is begun.',
+      hint: 'start again: the damaged database is then moved aside and a new one is created',
       cause: error,
     })
   }

@@ -281,7 +281,7 @@ class LevelMedium implements Medium {
 
   #problem(type: StoreProblem['type'], file: string, bytes: number, what: string): StoreProblem {
     const failure = new Failure('damaged', `"${this.#folder}": ${what}`, {
-      hint: 'All that can be read is used; what is lost comes back from the peers, if they had it.',
+      hint: 'keep the agent running: peers send back what was lost, if they have it',
     })
     return { type, file, bytes, failure }
   }

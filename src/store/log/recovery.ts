@@ -120,7 +120,7 @@ class Recovery {
     }
     const torn = bytes.length - judged.end
     if (torn > 0)
-      this.#tell('torn', name, torn, `"${path}" ends with ${torn} bytes that are no record`)
+      this.#tell('torn', name, torn, `"${path}" ends with ${torn} bytes that are not a record`)
     return { ...judged, marker }
   }
 
@@ -148,7 +148,7 @@ class Recovery {
     } catch (error) {
       const name = fileName(file.kind, file.generation, true)
       const bytes = payloads[0]?.length ?? 0
-      this.#tell('damaged', name, bytes, `"${name}" holds no state that Yjs can read: ${error}`)
+      this.#tell('damaged', name, bytes, `"${name}" is not a state that Yjs can read: ${error}`)
       return []
     }
   }
@@ -163,7 +163,7 @@ class Recovery {
       this.#errors.push(error)
       this.unreadable.push(file)
       const { code, message, hint = '' } = toDiskFailure(error, `read "${path}"`)
-      const rest = 'The rest is used, the file is kept, and each start tries to read it again.'
+      const rest = 'start again later: the file is kept, and each start tries to read it.'
       const failure = new Failure(code, message, { hint: `${rest} ${hint}`, cause: error })
       this.problems.push({ type: 'unreadable', file: name, bytes: 0, failure })
       return undefined
@@ -172,7 +172,7 @@ class Recovery {
 
   #tell(type: StoreProblem['type'], file: string, bytes: number, message: string): void {
     const failure = new Failure('damaged', message, {
-      hint: 'All that can be read is used; what is lost comes back from the peers, if they had it.',
+      hint: 'keep the agent running: peers send back what was lost, if they have it',
     })
     this.problems.push({ type, file, bytes, failure })
   }

@@ -167,9 +167,9 @@ export class Box {
     if ((await this.#seemsAway(names)) && !(await isHeld(this.lock))) {
       throw new Failure(
         'not_running',
-        `nobody reads the mailbox "${this.#address}": its agent was killed, or is stopped`,
+        `no agent reads the mailbox "${this.#address}": its agent was killed or has stopped`,
         {
-          hint: `Start it again: it reads the ${names.length} messages that wait, and is heard then.`,
+          hint: `start that agent again: it then reads the ${names.length} messages that wait`,
         },
       )
     }
@@ -177,7 +177,7 @@ export class Box {
       throw new Failure(
         'inbox_full',
         `the mailbox "${this.#address}" holds ${names.length} messages of ${waiting} bytes already`,
-        { hint: 'Send again when its agent runs and has read them.' },
+        { hint: 'send again when its agent has read them' },
       )
     }
   }
@@ -200,7 +200,7 @@ export class Box {
 
   #notFound(): Failure {
     return new Failure('not_found', `no agent has opened "${this.#address}" in "${this.#dir}"`, {
-      hint: 'Start it there first, or see whether both use the same folder; one that was stopped is not there any more.',
+      hint: 'start the agent first, and check that both use the same folder',
     })
   }
 

@@ -18,7 +18,7 @@ export const inFolder = async <T>(path: string, work: () => Promise<T>): Promise
     if (isFailure(error)) throw error
     const { code, message } = toFailure(error)
     throw new Failure(code, `the mailbox folder "${path}" cannot be used: ${message}`, {
-      hint: 'See that it exists, is readable and writable for this user, and that the disk has room.',
+      hint: 'check that it exists, that this user can read and write it, and that the disk has space',
       cause: error,
     })
   }

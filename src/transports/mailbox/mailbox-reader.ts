@@ -128,8 +128,8 @@ export class MailReader {
     const { path } = this.#box
     await inFolder(path, () => takeBox(this.#box, this.#lock))
     this.#hooks.onProblem(
-      new Failure('not_found', `the mailbox folder "${path}" was gone, and is made anew`, {
-        hint: 'Messages that waited in it are lost. See who removed it.',
+      new Failure('not_found', `the mailbox folder "${path}" was removed and is created again`, {
+        hint: 'find out what removed it: the messages that waited in it are lost',
       }),
     )
   }
@@ -204,8 +204,8 @@ export class MailReader {
   async #putAside(name: string): Promise<void> {
     await this.#take(name, () => this.#box.putAside(name))
     this.#hooks.onProblem(
-      new Failure('invalid_argument', `"${name}" is no message: it is put aside`, {
-        hint: `See "${this.#box.asideOf(name)}", and remove it.`,
+      new Failure('invalid_argument', `"${name}" is not a message and was moved aside`, {
+        hint: `look at "${this.#box.asideOf(name)}", and remove it`,
       }),
     )
   }

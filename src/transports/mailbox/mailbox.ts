@@ -45,7 +45,7 @@ export interface MailboxOptions {
 const validateAddress = (address: string): string => {
   if (ADDRESS.test(address)) return address
   throw new Failure('invalid_argument', `"${address}" cannot be the name of a mailbox`, {
-    hint: 'Use 1 to 64 letters, digits, dots, underscores and dashes, with no dot in front.',
+    hint: 'use 1 to 64 letters, digits, dots, underscores and dashes, and no dot in front',
   })
 }
 
@@ -125,7 +125,7 @@ export class MailboxTransport implements Transport {
     if (bytes.length > MAX_MESSAGE_BYTES) {
       throw new Failure(
         'too_large',
-        `a message of ${bytes.length} bytes: at most ${MAX_MESSAGE_BYTES} are carried`,
+        `the message has ${bytes.length} bytes; at most ${MAX_MESSAGE_BYTES} are allowed`,
       )
     }
     const box = new Box(this.#dir, validateAddress(to))

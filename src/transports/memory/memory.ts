@@ -134,7 +134,7 @@ export class MemoryHub {
   join(address: string, hooks: TransportHooks): () => void {
     if (this.#inboxes.has(address)) {
       throw new Failure('already_exists', `the address "${address}" is open already`, {
-        hint: 'Close the transport that has it, or choose another address.',
+        hint: 'close the transport that uses it, or choose another address',
       })
     }
     const inbox = new Inbox(hooks)
@@ -151,16 +151,16 @@ export class MemoryHub {
     if (bytes.length > this.maxMessageBytes) {
       throw new Failure(
         'too_large',
-        `a message of ${bytes.length} bytes: at most ${this.maxMessageBytes} are carried`,
+        `the message has ${bytes.length} bytes; at most ${this.maxMessageBytes} are allowed`,
       )
     }
     const inbox = this.#inboxes.get(to)
     if (!inbox || this.network.isolated(from, to)) {
-      throw new Failure('connection_failed', `nobody answers at "${to}"`)
+      throw new Failure('connection_failed', `no transport is open at "${to}"`)
     }
     if (inbox.waiting >= this.#maxWaiting) {
       throw new Failure('inbox_full', `"${to}" holds ${inbox.waiting} unread messages already`, {
-        hint: 'Send again later.',
+        hint: 'send again later',
       })
     }
     for (const ms of this.network.deliveries(from, to, this.#now())) {

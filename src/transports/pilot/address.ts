@@ -19,9 +19,9 @@ const MAX_NODE_ID = 0xffff_ffff
 export const isNodeId = (value: unknown): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_NODE_ID
 
-/** The backbone address of a node; a TypeError for what is no node id. */
+/** The backbone address of a node; a TypeError for what is not a node id. */
 export const formatAddress = (nodeId: number): string => {
-  if (!isNodeId(nodeId)) throw new TypeError(`${nodeId} is no node id`)
+  if (!isNodeId(nodeId)) throw new TypeError(`${nodeId} is not a node id`)
   const hex = nodeId.toString(16).toUpperCase().padStart(8, '0')
   return `0:0000.${hex.slice(0, 4)}.${hex.slice(4)}`
 }

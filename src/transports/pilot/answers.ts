@@ -75,11 +75,11 @@ const CODES: Readonly<Record<string, Meaning>> = {
   },
   connection_failed: {
     code: 'connection_failed',
-    hint: 'the peer is down or cannot be reached from here; see: pilotctl ping PEER',
+    hint: 'check that the peer is up and can be reached: pilotctl ping PEER',
   },
   timeout: {
     code: 'timeout',
-    hint: 'the message may have arrived all the same; sending it again does no harm',
+    hint: 'send it again: a second copy does no harm',
   },
   trust_required: {
     code: 'trust_required',
@@ -87,12 +87,12 @@ const CODES: Readonly<Record<string, Meaning>> = {
   },
   auth_required: {
     code: 'permission_denied',
-    hint: 'this command needs an admin token (PILOT_ADMIN_TOKEN)',
+    hint: 'set an admin token: PILOT_ADMIN_TOKEN',
   },
   invalid_argument: {
     code: 'invalid_argument',
     isLocal: true,
-    hint: 'this version of pilotctl may not know the command; see: pilotctl --json version',
+    hint: 'check that this version of pilotctl knows the command: pilotctl --json version',
   },
   permission_denied: {
     code: 'permission_denied',
@@ -136,7 +136,7 @@ export const readAnswer = ({ stdout, stderr }: Output): Fields => {
   const error = findError(stderr) ?? findError(stdout)
   if (error) throw failureOf(error)
   const told = excerpt(stdout === '' ? stderr : stdout)
-  throw new Failure('internal', `pilotctl answered "${told}", which is no JSON answer`, {
+  throw new Failure('internal', `pilotctl answered "${told}"; that is not a JSON answer`, {
     hint: 'check that the program is pilotctl 1.7.2 or later: pilotctl --json version',
     isLocal: true,
   })
@@ -154,9 +154,13 @@ const isKnown = <T>(value: T | undefined): value is T => value !== undefined
 export const readNode = (data: Fields): NodeInfo => {
   const nodeId = nodeIdOf(data)
   if (nodeId === undefined)
-    throw new Failure('internal', `pilotctl told no address: ${excerpt(JSON.stringify(data))}`, {
-      hint: 'check that the daemon is registered: pilotctl --json info',
-    })
+    throw new Failure(
+      'internal',
+      `pilotctl returned no address: ${excerpt(JSON.stringify(data))}`,
+      {
+        hint: 'check that the daemon is registered: pilotctl --json info',
+      },
+    )
   return {
     nodeId,
     address: formatAddress(nodeId),

@@ -57,7 +57,7 @@ const addressOf = (text: string): string => {
   const address = backboneAddress(text)
   if (address !== undefined) return address
   throw new Failure('invalid_argument', `"${text.slice(0, 80)}" is not a Pilot address`, {
-    hint: 'an address looks like 0:0000.0000.000A; resolve() finds it for a hostname or node id',
+    hint: 'give an address such as 0:0000.0000.000A; resolve() finds that of a hostname or node id',
   })
 }
 

@@ -119,7 +119,7 @@ export class Pilotctl {
             'connection_failed',
             `${MAX_PROCESSES} calls of pilotctl ran for ${this.#queueMs} ms without an end`,
             {
-              hint: 'start fewer sends at once, 8 are as fast; nothing was sent by this one',
+              hint: 'start fewer sends at once: 8 are as fast. This one was not sent',
               isLocal: true,
             },
           ),
@@ -162,24 +162,24 @@ export class Pilotctl {
         isLocal: true,
       })
     if (code === 'EACCES' || code === 'EPERM')
-      return new Failure('permission_denied', `"${program}" may not be run`, {
-        hint: `set its run bit: chmod +x ${program}`,
+      return new Failure('permission_denied', `"${program}" cannot be executed`, {
+        hint: `make it executable: chmod +x ${program}`,
         isLocal: true,
       })
     if (code === 'E2BIG')
-      return new Failure('too_large', 'the message is longer than one argument may be', {
-        hint: 'send at most maxMessageBytes; less where the environment is very large',
+      return new Failure('too_large', 'the message is longer than one argument can be', {
+        hint: 'send at most maxMessageBytes, and less if the environment is very large',
       })
     if (signal !== undefined)
       return new Failure('internal', `pilotctl was ended by ${signal}`, {
-        hint: 'look into the system log: was memory short?',
+        hint: 'look at the system log: the system may have run out of memory',
         isLocal: true,
       })
     return new Failure(
       'internal',
       `pilotctl did not run: ${code ?? message ?? 'no reason given'}`,
       {
-        hint: `try it by hand: ${program} --json info`,
+        hint: `run it by hand: ${program} --json info`,
         isLocal: true,
       },
     )
@@ -191,10 +191,10 @@ const closed = (): Failure =>
 
 const late = (timeoutMs: number): Failure =>
   new Failure('timeout', `pilotctl gave no answer within ${Math.ceil(timeoutMs)} ms`, {
-    hint: 'a message may have arrived all the same; sending it again does no harm',
+    hint: 'send the message again: a second copy does no harm',
   })
 
 const tooLong = (): Failure =>
   new Failure('internal', `pilotctl answered with more than ${MAX_ANSWER_BYTES} characters`, {
-    hint: 'a node that trusts fewer peers gives shorter answers',
+    hint: 'trust fewer peers on that node: its answers are shorter then',
   })

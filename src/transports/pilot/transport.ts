@@ -195,13 +195,17 @@ export class PilotTransport implements Transport {
     if (bytes > maxMessageBytes)
       throw new Failure(
         'too_large',
-        `a message of ${bytes} bytes is longer than the ${maxMessageBytes} that pilotctl ${version} carries`,
+        `the message has ${bytes} bytes; pilotctl ${version} carries at most ${maxMessageBytes}`,
         { hint: 'send it in parts', isLocal: true },
       )
     if (text === '' || (!stdin && text.includes('\0')))
-      throw new Failure('invalid_argument', 'pilotctl carries no empty message and no NUL', {
-        hint: 'encode the message as JSON',
-      })
+      throw new Failure(
+        'invalid_argument',
+        'pilotctl cannot send an empty message or a NUL character',
+        {
+          hint: 'encode the message as JSON',
+        },
+      )
     const timeoutMs = this.#timeout.ms + (bytes / MIB) * TIMEOUT_PER_MIB_MS
     const args = commands.sendMessage({ to, timeoutMs, payload: stdin ? undefined : text })
     const began = performance.now()
@@ -211,7 +215,7 @@ export class PilotTransport implements Transport {
       return readAcknowledgedBytes(data)
     }
     throw new Failure('timeout', `${to} did not acknowledge the message`, {
-      hint: 'it may have arrived all the same; sending it again does no harm',
+      hint: 'send it again: a second copy does no harm',
     })
   }
 
@@ -251,8 +255,8 @@ export class PilotTransport implements Transport {
     } catch (error) {
       if (error instanceof InboxTaken) throw error
       const { code, message } = toFailure(error)
-      const told = `another agent of the swarm at this daemon would not be noticed: ${message}`
-      this.#tell(new Failure(code, told, { hint: 'see who owns the folder above the inbox' }))
+      const told = `a second agent of the swarm at this daemon cannot be detected: ${message}`
+      this.#tell(new Failure(code, told, { hint: 'check who owns the folder above the inbox' }))
     }
   }
 
@@ -330,7 +334,7 @@ export class PilotTransport implements Transport {
           'invalid_argument',
           `the node has ${tags.length} tags: ${tags.join(' ')}`,
           {
-            hint: `remove one, so that "${this.#tags[0]}" can be added`,
+            hint: `remove one of them: "${this.#tags[0]}" needs its place`,
           },
         )
       await this.#setTags(tags)

@@ -304,7 +304,7 @@ class CrashRun {
 
   #judgeProblems(end: LifeEnd, onDisk: OnDisk): void {
     const isTorn = (message: string): boolean =>
-      /ends with \d+ bytes that are no record/.test(message)
+      /ends with \d+ bytes that are not a record/.test(message)
     const told = [
       ...onDisk.problems.map(({ failure }) => failure.message),
       ...end.problems,

@@ -278,7 +278,8 @@ test(
       { from: 'a', text: 'last' },
     ])
     assert.is(seen.problems.length, 5)
-    for (const { message } of seen.problems) assert.match(message, /no message: it is put aside/)
+    for (const { message } of seen.problems)
+      assert.match(message, /not a message and was moved aside/)
     await until('an empty mailbox', () => filesIn(box).length === 0)
     assert.is(filesIn(dir, 'b', 'damaged').length, 5)
   }),
@@ -346,7 +347,7 @@ test(
       await until('a message after it', () => seen.has(`${time}`))
     }
     assert.is(seen.problems.length, 2)
-    assert.match(seen.problems[0]?.message ?? '', /was gone, and is made anew/)
+    assert.match(seen.problems[0]?.message ?? '', /was removed and is created again/)
   }),
 )
 

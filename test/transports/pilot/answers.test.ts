@@ -203,7 +203,10 @@ test('reads lists of any shape without believing them', async () => {
     }),
     ['0:0000.0000.0002'],
   )
-  await rejects(() => answers.readNode({ hostname: 'x' }), /internal .*told no address.*hostname/)
+  await rejects(
+    () => answers.readNode({ hostname: 'x' }),
+    /internal .*returned no address.*hostname/,
+  )
   assert.equal(answers.readNode({ node_id: 1, tags: ['#a', 7, ''] }).tags, ['a'])
 })
 
@@ -254,7 +257,7 @@ test('knows an address in every network as the same node', async () => {
   ])
     assert.is(backboneAddress(text), undefined, text)
   for (const nodeId of [-1, 1.5, 2 ** 32, Number.NaN])
-    await rejects(() => formatAddress(nodeId), /no node id/)
+    await rejects(() => formatAddress(nodeId), /not a node id/)
 })
 
 test.run()

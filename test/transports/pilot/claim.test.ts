@@ -100,7 +100,7 @@ test(
     const recorder = new Recorder()
     await make(node).open(recorder)
     const [problem] = recorder.problems as [Failure]
-    assert.match(problem.message, /would not be noticed/)
+    assert.match(problem.message, /cannot be detected/)
     chmodSync(above, 0o700)
   }),
 )

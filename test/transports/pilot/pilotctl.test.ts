@@ -80,7 +80,7 @@ test(
   withScript(
     'exit 0',
     async (pilotctl) => {
-      await rejects(() => pilotctl.ask(commands.info(), PATIENT), /permission_denied .*may not/)
+      await rejects(() => pilotctl.ask(commands.info(), PATIENT), /permission_denied .*cannot be executed/)
     },
     0o644,
   ),
