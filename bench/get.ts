@@ -45,7 +45,7 @@ const startAgent = async (program: string, dir: string): Promise<ChildProcess> =
     throw new Error(`the agent ended with ${code}`)
   })
   await Promise.race([once(agent.stdout, 'data'), ended])
-  ended.catch(() => undefined) // from here on it ends when it is told to
+  ended.catch(() => undefined) // from here on its end is expected
   return agent
 }
 

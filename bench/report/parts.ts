@@ -3,7 +3,7 @@
  * results give the same text, to the byte.
  *
  * ```ts
- * const { performance, summary } = createParts(readResults(dir), '../bench/plots')
+ * const text = createPart('performance', readResults(dir), '../bench/plots')
  * ```
  */
 import { showMachine } from '../runner/machine.ts'

@@ -51,10 +51,12 @@ export const nameOf = ({ agents, rate }: Settings): string => `${agents} agents 
 export const showBench = ({ machine, settings, runs, median }: SwarmBench): string => {
   const { transport, agents, versions, isBuilt } = settings
   const over = transport === 'pilot' ? `Pilot ${versions.join(', ')}` : 'a mailbox folder'
-  const columns = [...runs, median].map((run) => new Map(numbersOf(run)))
+  // The median of a single run is that run.
+  const shown: readonly MedianRun[] = runs.length === 1 ? runs : [...runs, median]
+  const columns = shown.map((run) => new Map(numbersOf(run)))
   const names = [...columns.at(-1)!.keys()]
   const rows = names.map((name) => [name, ...columns.map((column) => column.get(name) ?? '0')])
-  const heads = ['', ...runs.map((_, at) => `run ${at + 1}`), 'median']
+  const heads = ['', ...shown.map((_, at) => (at < runs.length ? `run ${at + 1}` : 'median'))]
   return `${showMachine(machine)} before
 ${agents} agents from ${isBuilt ? 'dist' : 'sources'} over ${over}: ${describe(settings)}
 quantiles are in ms, memory in bytes; -: never, or unknown

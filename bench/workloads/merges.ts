@@ -259,7 +259,7 @@ const warmUpAll = ({ leaveOut: _, ...options }: MergeOptions): void => {
 export const runMerges = (options: MergeOptions): Cell[] => {
   options.progress?.('warming up')
   warmUpAll(options)
-  // The largest first: it warms up the code for the small ones, where compiling would show.
+  // The largest first: it warms up the code for the small ones, in which compiling would show.
   const sizes = unique(options.keys).sort((a, b) => b - a)
   return sizes
     .map((size) => runSize(options, size))

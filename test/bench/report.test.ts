@@ -97,7 +97,7 @@ const write = (loss: number) => ({
   update: 60,
   writes: 9,
   ms: [300, 400, 650, null],
-  // As JSON has it: null where a share was never reached.
+  // In JSON, null is a share that was never reached.
   curve: Array.from({ length: 100 }, (_, i) => (i === 99 ? null : 100 + i * 5)),
   hops: [4, 6, 8, 9],
   hopsMean: 8,

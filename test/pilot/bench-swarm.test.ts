@@ -1,6 +1,6 @@
 /**
- * A short run of the bench over real agents and daemons. Counts are asserted, times are not: they
- * are the machine's.
+ * Short runs of the bench with real agents and daemons. Counts are asserted; times are not, because
+ * they depend on the machine.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
@@ -12,12 +12,12 @@ import { inFolder } from '../helpers/folder.ts'
 import { suite } from '../helpers/suite.ts'
 import { available } from './programs.ts'
 
-const test = suite('bench of a swarm')
+const test = suite('bench: real agents')
 
-/** Milliseconds for one test: agents start from sources, and the machine may be busy. */
+/** Milliseconds for one test: agents start from sources on a machine that may be busy. */
 const LONG = { timeout: 300_000 }
 
-/** One write at a time, and hardly a round among them: each is counted by itself. */
+/** One write at a time with hardly a round between them, so that each is counted by itself. */
 const CALM: Settings = {
   ...STANDARD,
   agents: 3,
@@ -28,15 +28,14 @@ const CALM: Settings = {
 }
 
 /**
- * Messages for each write in a swarm of three. Its writer pushes to two, each passes it on to the
- * third, and each of the three sends its digest to both others: ten, and some for a digest that
- * overtakes the update.
+ * Messages for each write in a swarm of three. The writer pushes to two agents, each of them pushes
+ * to the third, and each of the three sends its digest to both others; agents skip some of that.
  */
-const MOST_MESSAGES_A_WRITE = 8
-/** Of the updates that come. Each of the two receivers gets it from the other once more. */
-const MOST_REDUNDANT = 0.2
+const MAX_MESSAGES_PER_WRITE = 8
+/** Share of received updates. Without skipping, both receivers would get it from each other again. */
+const MAX_REDUNDANT = 0.2
 
-/** Nothing refused, lost or left behind, whatever the messages were. */
+/** No write is refused or lost, and no message is left unread. */
 const checkAnswer = ({ runs: [run] }: SwarmBench, writes: number): void => {
   const { issued, acknowledged, failed, lost, unseen } = run!.writes
   assert.equal(
@@ -48,7 +47,7 @@ const checkAnswer = ({ runs: [run] }: SwarmBench, writes: number): void => {
   assert.equal(run!.traffic.counters.sendsFailed, 0)
 }
 
-/** Agents and daemons that this process has started and that have not ended. */
+/** Agents and daemons of this process that are running. */
 const children = (): string[] =>
   readdirSync('/proc').flatMap((pid) => {
     if (!/^\d+$/.test(pid)) return []
@@ -57,22 +56,22 @@ const children = (): string[] =>
       const [, name, parent] = /\((.*)\) \S (\d+)/.exec(stat) ?? []
       return Number(parent) === process.pid && /^(node|pilot)/.test(name!) ? [`${pid} ${name}`] : []
     } catch {
-      return [] // it has just ended
+      return [] // it just ended
     }
   })
 
-/** Exit code and output of the program, in this process, which is interrupted when it shows `until`. */
+/** Exit code and output of the program in this process. It is interrupted when its progress shows `until`. */
 const play = async (args: readonly string[], until = '', look = () => {}) => {
   const interrupt = new AbortController()
-  const told = { out: '', err: '' }
+  const printed = { out: '', err: '' }
   const code = await main(
     args,
     {
       out: (text) => {
-        told.out += text
+        printed.out += text
       },
       err: (text) => {
-        told.err += text
+        printed.err += text
       },
       progress: (row) => {
         if (until === '' || !row.includes(until)) return
@@ -82,19 +81,22 @@ const play = async (args: readonly string[], until = '', look = () => {}) => {
     },
     interrupt.signal,
   )
-  return { code, ...told }
+  return { code, ...printed }
 }
 
 const overDaemons: [string, () => Promise<void>][] = [
   [
-    'messages: a write costs a bounded number, none fails, and nothing is lost',
+    'messages: a write costs a bounded number, none fails, and no write is lost',
     async () => {
       const bench = await benchSwarm(CALM)
       checkAnswer(bench, CALM.rate * CALM.seconds)
       const { perWrite, redundantShare, received } = bench.runs[0]!.traffic
       assert.ok(received > 0, 'no message was counted')
-      assert.ok(perWrite <= MOST_MESSAGES_A_WRITE, `${perWrite} messages a write`)
-      assert.ok(redundantShare <= MOST_REDUNDANT, `${redundantShare} of what came was redundant`)
+      assert.ok(perWrite <= MAX_MESSAGES_PER_WRITE, `${perWrite} messages a write`)
+      assert.ok(
+        redundantShare <= MAX_REDUNDANT,
+        `${redundantShare} of the received updates were redundant`,
+      )
       const { processorSeconds, lag } = bench.median
       assert.ok(processorSeconds!.agents > 0 && processorSeconds!.pilotctl > 0)
       assert.ok(processorSeconds!.daemons > 0)
@@ -102,7 +104,7 @@ const overDaemons: [string, () => Promise<void>][] = [
     },
   ],
   [
-    'interrupt: whatever was started is stopped, and its folder is gone',
+    'interrupt: all processes are stopped, and the folder is removed',
     () =>
       inFolder(async (dir) => {
         const { TMPDIR = '/tmp' } = process.env
@@ -128,7 +130,7 @@ for (const [name, run] of overDaemons) {
 }
 
 test(
-  'mailbox: the program prints what it measured, and exits with 0',
+  'mailbox: the program prints the result and exits with 0',
   async () => {
     const words =
       '--agents 2 --transport mailbox --rate 10 --seconds 1 --idle 1 --runs 2 --hot --json'
@@ -146,7 +148,7 @@ test(
 const LOADS = '--loads 2@10,3@20:2 --transport mailbox --seconds 1 --idle 1 --json'.split(' ')
 
 test(
-  'loads: each is measured, with agents, rate and time of its own',
+  'loads: each is measured with its own agents, rate and time',
   async () => {
     const { code, out, err } = await play(LOADS)
     assert.equal({ code, err }, { code: 0, err: '' })
@@ -162,7 +164,7 @@ test(
 )
 
 test(
-  'loads: an interrupt shows those that were measured before',
+  'loads: after an interrupt the measured ones are printed',
   async () => {
     const { code, out } = await play(LOADS, '3 agents at 20/s: ')
     assert.is(code, 130)
@@ -176,7 +178,7 @@ test(
 )
 
 test(
-  'import: all values cross, and small writes beside them',
+  'import: all values arrive, and so do small writes meanwhile',
   async () => {
     const words = '--agents 2 --transport mailbox --scenario import --entries 40 --idle 1 --json'
     const { code, out, err } = await play(words.split(' '))
