@@ -3,7 +3,7 @@
  * rest of a page is written by hand and stays as it is.
  *
  * ```ts
- * for (const [path, text] of renderPages(root, readResults(dir))) writeFileSync(path, text)
+ * for (const { path, text } of renderPages(root, readResults(dir))) writeFileSync(path, text)
  * ```
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
