@@ -1,6 +1,6 @@
 /**
- * Imports go one way: each folder imports only folders above it in the table below. Read from the
- * sources as text, type imports too; and each rule is shown a file that breaks it.
+ * Imports go one way: each folder imports only folders above it in the table below. The test reads
+ * imports, type imports too, from the sources as text. For each rule there is a file that breaks it.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
@@ -9,9 +9,9 @@ import * as assert from 'uvu/assert'
 import { suite } from './helpers/suite.ts'
 
 /**
- * The folders and the loose files, in order: what stands in one imports only what stands above it.
- * A folder inside another one is a row of its own; below `test` a row is for all that is in it.
- * Tests (`*.test.ts`) import what they test, and no file imports them.
+ * The folders and the loose files, in order: each imports only those above it. A folder inside
+ * another has a row of its own; below `test` a row is for everything in it. Tests (`*.test.ts`)
+ * import what they test, and no file imports them.
  */
 const ORDER: readonly string[] = [
   'crdt',
@@ -73,14 +73,14 @@ const ORDER: readonly string[] = [
   'test/package',
 ]
 
-/** Text by path, as seen from the project's root. */
+/** Text by path, relative to the project's root. */
 type Sources = Record<string, string>
 type Edge = readonly [from: string, to: string]
 
 const COMMENT_OR_STRING = /\/\*.*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"/gs
 const IMPORT =
   /(?:^|[;}\n])\s*(?:import|export)\b(?:[^'"`;=]*?\bfrom)?\s*['"]([^'"]+)['"]|\b(?:import|require)\(\s*['"]([^'"]+)['"]/g
-/** Whatever lets two runs over the same input differ, or reaches out of the program. */
+/** What makes two runs over the same input differ, or reaches out of the program. */
 const IMPURE =
   /\bconsole\b|\bDate\b|\bMath\.random\b|\bcrypto\b|\bperformance\b|\b(?:set|clear)(?:Timeout|Interval|Immediate)\b|\bqueueMicrotask\b|\bprocess\.|\bBuffer\b|\bglobalThis\b|\bfetch\(/g
 const IMPURE_LIB0 =
@@ -89,7 +89,7 @@ const IMPURE_LIB0 =
 const strip = (text: string, strings: boolean): string =>
   text.replace(COMMENT_OR_STRING, (part) => (part.startsWith('/') || strings ? ' ' : part))
 
-/** Each import of each file: packages by name, files by path. */
+/** All imports of all files: packages by name, files by path. */
 const importsOf = (sources: Sources): Edge[] =>
   Object.entries(sources).flatMap(([file, text]) =>
     [...strip(text, false).matchAll(IMPORT)].map(([, from, call = '']): Edge => {
@@ -110,7 +110,7 @@ const isPackageOfCrdt = (name: string): boolean =>
 
 const isTest = (path: string): boolean => /\.(?:test|vitest)\.ts$/.test(path)
 
-/** The row of a file in the table, by its own name or that of its folder; -1 if it has none. */
+/** The row of a file in the table, by its own name or its folder's; -1 if there is none. */
 const rowOf = (path: string): number => {
   const row = ORDER.indexOf(path)
   const folder = posix.dirname(path)
@@ -118,7 +118,7 @@ const rowOf = (path: string): number => {
   return isOf(folder, 'test') ? rowOf(folder) : ORDER.indexOf(folder)
 }
 
-/** Imports that must not be, by the rule they break. */
+/** Forbidden imports, by the rule that they break. */
 const forbidden: Record<string, (from: string, to: string) => boolean> = {
   'crdt imports yjs, lib0 and itself': (from, to) =>
     isOf(from, 'crdt') && !isOf(to, 'crdt') && !isPackageOfCrdt(to),
@@ -153,7 +153,7 @@ const forbidden: Record<string, (from: string, to: string) => boolean> = {
     !isTest(from) && rowOf(from) >= 0 && rowOf(to) > rowOf(from),
 }
 
-/** A way through `edges` that ends where it began, or nothing. */
+/** A path through `edges` that ends where it begins; empty if there is none. */
 const findCircle = (edges: readonly Edge[]): readonly string[] => {
   const done = new Set<string>()
   const visit = (node: string, way: readonly string[]): readonly string[] => {
@@ -169,7 +169,7 @@ const findCircle = (edges: readonly Edge[]): readonly string[] => {
   return edges.map(([from]) => visit(from, [])).find((circle) => circle.length > 0) ?? []
 }
 
-/** All that is wrong with the sources, one line each: the rule, the file and the import. */
+/** All faults of the sources, one line each: the rule, the file and the import. */
 const findFaults = (sources: Sources): string[] => {
   const edges = importsOf(sources)
   const faults = Object.entries(forbidden).flatMap(([rule, breaks]) =>
@@ -188,7 +188,7 @@ const findFaults = (sources: Sources): string[] => {
   return faults
 }
 
-/** All of ours but this file, whose examples are no imports. */
+/** Our sources except this file, whose examples are not imports. */
 const readSources = (): Sources => {
   const root = fileURLToPath(new URL('..', import.meta.url))
   const paths = ['crdt', 'src', 'test', 'bench'].flatMap((folder) =>
@@ -201,7 +201,7 @@ const readSources = (): Sources => {
 
 const test = suite('architecture')
 
-test('imports go one way', () => {
+test('imports: go one way', () => {
   const sources = readSources()
   assert.equal(findFaults(sources), [])
   const files = importsOf(sources).filter(([, to]) => ships(to) || isOf(to, 'test'))
@@ -261,16 +261,16 @@ const broken: readonly (readonly [file: string, text: string, fault: string])[] 
 ]
 
 for (const [file, text, fault] of broken) {
-  test(`would notice: ${fault}`, () => {
+  test(`imports: a fault is found: ${fault}`, () => {
     const faults = findFaults({ [file]: text })
     assert.ok(
-      faults.some((told) => told.includes(fault)),
-      `told [${faults}]`,
+      faults.some((found) => found.includes(fault)),
+      `found [${faults}]`,
     )
   })
 }
 
-test('would notice circles of files, by types too, and of folders', () => {
+test('imports: circles of files and of folders are found, also by types', () => {
   const files = {
     'src/fs/a.ts': `import './b.ts'`,
     'src/fs/b.ts': `import type { C } from './c.ts'`,
@@ -283,7 +283,7 @@ test('would notice circles of files, by types too, and of folders', () => {
   ])
 })
 
-test('the table has no row twice, and none for what is not there', () => {
+test('table: no row is there twice, and each has a file', () => {
   const files = Object.keys(readSources())
   assert.is(new Set(ORDER).size, ORDER.length)
   assert.equal(
@@ -292,7 +292,7 @@ test('the table has no row twice, and none for what is not there', () => {
   )
 })
 
-test('lets pass what may be, and reads neither comments nor strings', () => {
+test('imports: allowed ones pass; comments and strings are not read', () => {
   const fine = {
     'crdt/index.ts': `import * as Y from 'yjs'\nimport 'lib0/encoding'\nimport './a.ts' // Date.now()`,
     'crdt/a.ts': `/** import 'execa' */\nconst x = 'Math.random()' // import 'node:fs'`,

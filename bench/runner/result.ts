@@ -4,7 +4,7 @@
  *
  * ```ts
  * streams.out(toLine(result))
- * const result = readLine<BenchResult>('bench.jsonl', ['machine', 'engines'])
+ * const { merges } = readLine<BenchResult>('bench.jsonl', ['machine', 'engines'])
  * ```
  */
 import { readFileSync } from 'node:fs'

@@ -4,6 +4,7 @@
  *
  * ```ts
  * const scenario = WORKLOADS[0].prepare(new Base(engine, 100, 1))
+ * if (typeof scenario === 'string') throw new Error(scenario) // why it cannot run
  * const stage = scenario.stage(3)
  * stage.run()       // three merges
  * stage.check()     // throws if the map is wrong

@@ -15,6 +15,7 @@ import { COMMANDS } from '../../src/cli/program.ts'
 import type { Context } from '../../src/cli/report.ts'
 import { asking } from '../../src/cli/requests.ts'
 import { planRun, type RunOptions } from '../../src/cli/run-plan.ts'
+import { TRANSPORT_OPTIONS, TRANSPORTS } from '../../src/cli/transports.ts'
 import type { CommandSpec, Field, FieldKind, RequestFrom } from '../../src/control/command.ts'
 import { type Request, COMMANDS as WIRE } from '../../src/control/commands.ts'
 import { encodeAnswer } from '../../src/control/protocol.ts'
@@ -237,16 +238,14 @@ test('the command line: reads every option of every command', async () => {
   }
 })
 
-test('run: reads every option, with one transport or the other', async () => {
+test('run: reads every option, with each transport', async () => {
   const run = COMMANDS.find(({ name }) => name === 'run')!
   const all = optionsOf(run, temporary.dir)
   const seen = new Set<string>()
-  for (const omitted of [
-    ['mailbox', 'name', 'transport'],
-    ['pilotctl', 'network', 'transport'],
-  ]) {
-    const some = Object.fromEntries(Object.entries(all).filter(([name]) => !omitted.includes(name)))
-    const { proxy, read } = noting({ ...some, room: ['r'] } as RunOptions)
+  for (const { name: transport, options } of TRANSPORTS) {
+    const others = Object.keys(TRANSPORT_OPTIONS).filter((name) => !Object.hasOwn(options, name))
+    const some = Object.fromEntries(Object.entries(all).filter(([name]) => !others.includes(name)))
+    const { proxy, read } = noting({ ...some, transport, room: ['r'] } as RunOptions)
     planRun(proxy, {})
     for (const name of read) seen.add(name)
   }

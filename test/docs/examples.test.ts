@@ -24,9 +24,7 @@ const modules = filesOf(root, '.ts').filter(
 )
 
 const pages = readFences(root, '.md').filter(isCode)
-const comments = readFences(root, '.ts').filter(
-  (fence) => isCode(fence) && !fence.file.startsWith('bench/'),
-)
+const comments = readFences(root, '.ts').filter(isCode)
 
 /** One fault each, in a page and in a comment. */
 const FAULTY = `

@@ -263,6 +263,22 @@ test('architecture: the tree has each folder', () => {
   )
 })
 
+/** Scripts that npm or the others call. */
+const UNLISTED = ['prepack', 'test', 'demo']
+
+test('CONTRIBUTING: each npm script that it names exists, and it names each', () => {
+  const { scripts } = JSON.parse(read('package.json'))
+  const named = [...read('CONTRIBUTING.md').matchAll(/npm run ([\w:]+)/g)].map(([, name]) => name)
+  assert.equal(
+    named.filter((name = '') => !(name in scripts)),
+    [],
+  )
+  assert.equal(
+    Object.keys(scripts).filter((name) => !named.includes(name) && !UNLISTED.includes(name)),
+    [],
+  )
+})
+
 test('cli: the page has each command', () => {
   const page = read('docs/cli.md')
   assert.equal(
