@@ -80,7 +80,10 @@ test(
   withScript(
     'exit 0',
     async (pilotctl) => {
-      await rejects(() => pilotctl.ask(commands.info(), PATIENT), /permission_denied .*cannot be executed/)
+      await rejects(
+        () => pilotctl.ask(commands.info(), PATIENT),
+        /permission_denied .*cannot be executed/,
+      )
     },
     0o644,
   ),
