@@ -24,6 +24,7 @@ export {
   type EntryInfo,
   type EntryKind,
   type EntryLayout,
+  FOREIGN_TYPES,
   type ForeignType,
   type ForeignTypes,
   hasEntry,

@@ -30,7 +30,7 @@ export {
 export type { ForeignTypes } from './foreign.ts'
 export { historyOf, type Version } from './history.ts'
 export { useClock, watchTransactions } from './hot.ts'
-export type { ForeignType, Form } from './json-form.ts'
+export { FOREIGN_TYPES, type ForeignType, type Form } from './json-form.ts'
 export { copyJson } from './json-value.ts'
 export { DEFAULT_MAP } from './names.ts'
 export { hotNeedsOf } from './needs.ts'
