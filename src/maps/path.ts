@@ -22,7 +22,7 @@ export const stepsOf = (pointer: string): string[] => {
   if (!pointer.startsWith('/') || /~(?![01])/.test(pointer)) {
     throw invalid(
       `path ${quote(pointer)} is not a JSON Pointer`,
-      'write it like /items/0/name, with ~1 for a slash and ~0 for a tilde in a name',
+      'write it as /items/0/name, with ~1 for a slash and ~0 for a tilde in a name',
     )
   }
   return pointer

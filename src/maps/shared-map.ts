@@ -1,6 +1,6 @@
 /**
- * A map that many agents read and write at the same time, as an object: typed, with counters and
- * lists that lose nothing, and told of every change.
+ * A map that many agents read and write at the same time: typed, observable, with counters and lists
+ * in which all concurrent changes count.
  *
  * ```ts
  * type Task = { owner: string; done: boolean }
@@ -13,10 +13,10 @@
  * const claims = tasks.sibling<string>('claims', { hot: true })
  * ```
  *
- * The type is a promise of this program: a peer may have written anything. It comes as JSON all the
- * same: a bigint as its digits, bytes as base64, shared types as their `toJSON` gives them.
+ * The type is an assumption of this program: peers may write other values. They are read as JSON, a
+ * bigint as its digits, bytes as base64, shared types as the result of their `toJSON`.
  *
- * Values are copies, going in and coming out: what is done to them changes nothing in the map.
+ * Values are copied when they are written and read: changing one does not change the map.
  */
 import type * as Y from 'yjs'
 import type { Json } from '../../crdt/index.ts'
@@ -47,24 +47,24 @@ type ItemOf<T> = T extends readonly (infer Item)[] ? Item : never
 export interface SharedMapChange<T> {
   readonly key: string
   readonly action: 'set' | 'delete'
-  /** What is there now; absent for `delete`. */
+  /** The new value; absent for `delete`. */
   readonly value?: T
-  /** What was there before; absent where there was nothing. */
+  /** The previous value; absent if there was none. */
   readonly old?: T
-  /** The id of the writer of what is there now; absent for what was deleted elsewhere. */
+  /** The writer id of the new value; absent if another agent deleted the key. */
   readonly writer?: number
-  /** Was it changed through this document, and not by an update of a peer? */
+  /** Was the change made in this document, and not by an update of a peer? */
   readonly isLocal: boolean
 }
 
 export interface SharedMapOptions {
-  /** Write all keys in the layout for those that are overwritten all day; other Yjs programs cannot read it. Default false. */
+  /** Write all keys as hot entries, for keys that are overwritten often. Other Yjs programs cannot read those. Default false. */
   readonly hot?: boolean
-  /** What `flushed` waits for; default nothing. */
+  /** What `flushed` waits for; default: nothing. */
   readonly flushed?: () => Promise<void>
-  /** UTF-8 bytes of a value's JSON that programs on this document may write; default 8 MiB. */
+  /** Maximum of a value's JSON in UTF-8 bytes, for all maps of the document; default 8 MiB. */
   readonly maxValueBytes?: number
-  /** What `close` does besides ending all observers; default nothing. */
+  /** What `close` does after it has ended all observers; default: nothing. */
   readonly close?: () => Promise<void>
 }
 
@@ -72,30 +72,30 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
   readonly doc: Y.Doc
   readonly name: string
   readonly #options: SharedMapOptions
-  /** The ends of all observers and waits, also of its siblings'. */
+  /** Functions that end the observers and waits of this map and its siblings. */
   readonly #ends = new Set<() => void>()
-  /** Those of the map whose sibling this is. */
+  /** Those of the map that this one was opened from. */
   #endsAbove: Set<() => void> | undefined
 
   /**
-   * The map `name` of `doc`; it begins to exist with its first entry. A Failure (invalid_argument)
-   * for a name that cannot be used, and for a document of another copy of Yjs.
+   * The map `name` of `doc`, which exists from its first entry on. Throws a Failure (invalid_argument)
+   * for an invalid name and for a document of another copy of Yjs.
    */
   constructor(doc: Y.Doc, name: string, options: SharedMapOptions = {}) {
     checkDoc(doc)
-    checkEntry(name, 'k', null) // for the name's sake
+    checkEntry(name, 'k', null) // checks the name
     if (options.maxValueBytes !== undefined) limitValues(doc, options.maxValueBytes)
     this.doc = doc
     this.name = name
     this.#options = options
   }
 
-  /** How many keys there are. Counts them all. */
+  /** The number of keys. Counts them all. */
   get size(): number {
     return sizeOf(this.doc, this.name)
   }
 
-  /** The value; undefined where there is none. */
+  /** The value; undefined if there is none. */
   get(key: string): T | undefined {
     return copyJson(readEntry(this.doc, this.name, key)) as T | undefined
   }
@@ -106,9 +106,9 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
   }
 
   /**
-   * Writes a value. Throws a TypeError that names the place of what JSON cannot keep
-   * (`value.items[3].at is a Date, which JSON cannot keep`), and a Failure (invalid_argument) for
-   * a key that cannot be used or a value that is longer than `maxValueBytes`.
+   * Writes a value. Throws a TypeError that names the first part that JSON cannot keep
+   * (`value.items[3].at is a Date, which JSON cannot keep`), and a Failure (invalid_argument) for an
+   * invalid key or a value that is longer than `maxValueBytes`.
    */
   set(key: string, value: T): this {
     writeEntry(this.doc, this.name, key, value, { hot: this.#options.hot ?? false })
@@ -121,11 +121,10 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
   }
 
   /**
-   * Writes what `change` makes of the value; of undefined where there is none. Where it returns
-   * undefined the key is deleted. Returns what it returned. Of two updates at the same time in
-   * different places one wins as a whole: use `increment` and `append` where both must count.
-   * A Failure (invalid_argument) where it would keep what is shown of something that JSON has no word
-   * for, a bigint of another program: that would be lost.
+   * Calls `change` with the value, or with undefined if there is none, and writes its result; undefined
+   * deletes the key. Returns the result. Of two concurrent updates one wins as a whole: use
+   * `increment` and `append` if both must count. Throws a Failure (invalid_argument) if the result
+   * would replace a value that JSON cannot hold, such as a bigint of another program, by its JSON.
    */
   update(key: string, change: (value: T | undefined) => T | undefined): T | undefined {
     const value = change(this.get(key))
@@ -138,24 +137,22 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
   }
 
   /**
-   * Adds to a number, which is 0 where there is none, and returns the sum. Nothing that others add
-   * at the same time is lost. A Failure (invalid_argument) where the value is no number, a
-   * TypeError where `by` is no finite one.
+   * Adds to a number, which starts at 0, and returns the sum. Concurrent increments all count. Throws a
+   * Failure (invalid_argument) if the value is not a number, and a TypeError if `by` is not finite.
    */
   increment(this: number extends T ? SharedMap<T> : never, key: string, by = 1): number {
     return incrementEntry(this.doc, this.name, key, by)
   }
 
   /**
-   * Adds to the end of an array, which is empty where there is none, and returns its length.
-   * Nothing that others append at the same time is lost. A Failure (invalid_argument) where the
-   * value is no array; otherwise throws as `set` does.
+   * Appends to an array, which starts empty, and returns its length. Concurrent appends all count.
+   * Throws a Failure (invalid_argument) if the value is not an array, and otherwise as `set` does.
    */
   append(key: string, item: ItemOf<T>): number {
     return appendEntry(this.doc, this.name, key, item)
   }
 
-  /** Sorted. */
+  /** The keys, sorted. */
   keys(): string[] {
     return keysOf(this.doc, this.name)
   }
@@ -175,7 +172,7 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
     return this.entries()[Symbol.iterator]()
   }
 
-  /** All entries, sorted by key, as an object of its own keys; safe against any key. */
+  /** All entries as an object, sorted by key. Any key is safe, `__proto__` too. */
   toJSON(): Record<string, T> {
     return Object.fromEntries(this.entries())
   }
@@ -200,9 +197,9 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
   }
 
   /**
-   * Resolves when `isSo`: looks at once, and again after each change of this map or of another of
-   * the same document. Rejects with a Failure, `timeout` when it takes longer or `closed` when the
-   * map is closed meanwhile; with the reason of `signal`; and with what `isSo` throws.
+   * Resolves when `isSo` returns true. It is called at once and after each change of any map of the
+   * document. Rejects with a Failure (`timeout`, or `closed` after `close`), with the reason of
+   * `signal`, or with what `isSo` throws.
    */
   async until(isSo: (map: this) => boolean, options: UntilOptions = {}): Promise<void> {
     const { over, close } = waitUntil(this.doc, () => isSo(this), options)
@@ -215,8 +212,8 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
   }
 
   /**
-   * Another map of the same document and agent; `flushed` waits for the same disk. Its `close`
-   * ends its own observers and waits, no more; those that are left end with the map it came from.
+   * Another map of the same document and agent, with the same `flushed`. Its `close` ends only its own
+   * observers and waits. They also end with the map that it was opened from.
    */
   sibling<U extends Keepable<U> = Json>(
     name: string,
@@ -228,21 +225,21 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
   }
 
   /**
-   * Makes all changes within `change` one: peers get them together, observers are called once
-   * after it. Nothing is undone when it throws. Returns what it returned.
+   * Makes all changes in `change` one transaction: peers get them together, and observers are called
+   * after it. Changes are not undone if it throws. Returns its result.
    */
   transact<R>(change: () => R): R {
     return this.doc.transact(change)
   }
 
-  /** Resolves when all that was written so far is on disk, at once where nothing is kept. Rejects with a Failure when the disk refuses. */
+  /** Resolves when everything written so far is on disk, at once without a store. Rejects with a Failure if the disk fails. */
   async flushed(): Promise<void> {
     await this.#options.flushed?.()
   }
 
   /**
-   * Ends all observers and waits, also those of its siblings; then what the map was opened with:
-   * its agent stops. A sibling's ends its own alone.
+   * Ends all observers and waits, also those of siblings, and stops the agent of an opened map. The
+   * `close` of a sibling ends only its own.
    */
   async close(): Promise<void> {
     for (const end of [...this.#ends]) end()

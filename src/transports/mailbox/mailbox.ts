@@ -1,19 +1,18 @@
 /**
- * Agents of one host over a folder, no Pilot and no network needed.
+ * Exchanges messages between agents of one host through a folder, without Pilot or a network.
  *
  * ```ts
  * const a = new MailboxTransport({ dir: '/tmp/swarm', address: 'a' })
  * await a.open(hooks)
- * await a.send('b', 'hello') // b may be busy, or be started again just now: the message waits
- * await a.leave(1000)        // ends for good: what has come is handed over, the box goes
+ * await a.send('b', 'hello') // if b is busy or restarting, the message waits
+ * await a.leave(1000)        // for good: hands over what has arrived, removes the mailbox
  * await a.close()
  * ```
  *
- * Each address that is open has a folder in it (box.ts), each message a file in that
- * (message-file.ts).
+ * Each open address has a subfolder (box.ts), and each message is a file in it (message-file.ts).
  *
- * Who may write to the folder may claim any name: `from` is what the writer put into the
- * file's name, and nothing proves it. Give the folder to nobody you do not trust.
+ * Any user who can write to the folder can claim any name: `from` is part of the file name, and
+ * nothing proves it. Let only trusted users write there.
  */
 import { Failure, toFailure } from '../../errors.ts'
 import { Lock } from '../../fs/lock.ts'
@@ -25,20 +24,20 @@ import { inFolder, takeBox } from './mailbox-folder.ts'
 import { MailReader } from './mailbox-reader.ts'
 import { FileNames, MAX_MESSAGE_BYTES } from './message-file.ts'
 
-/** Messages. Each send lists the receiver's folder: 1,000 names cost about half a millisecond. */
+/** Messages. Each send lists the folder of the receiver: 1,000 names take half a millisecond. */
 const MAX_WAITING = 1_000
 
-/** Milliseconds. The watcher sees messages at once; this is for where it does not work. */
+/** Milliseconds. The watcher sees messages at once; the poll is for file systems on which it fails. */
 const POLL_MS = 2_000
 
 export interface MailboxOptions {
-  /** the swarm's folder; made where it is missing */
+  /** The folder of the swarm; created if it is missing. */
   readonly dir: string
-  /** own name: 1 to 64 of `A-Z a-z 0-9 . _ -`, not starting with a dot */
+  /** The own name: 1 to 64 of `A-Z a-z 0-9 . _ -`, not starting with a dot. */
   readonly address: string
-  /** milliseconds; default 2,000 */
+  /** Milliseconds between two polls; default 2,000. */
   readonly pollMs?: number
-  /** messages a mailbox holds before a send to it rejects with `inbox_full`; default 1,000 */
+  /** Messages in a mailbox above which a send to it rejects with `inbox_full`; default 1,000. */
   readonly maxWaiting?: number
 }
 
@@ -49,7 +48,7 @@ const validateAddress = (address: string): string => {
   })
 }
 
-/** What it has while it is open. */
+/** What the transport has while it is open. */
 interface Open {
   readonly box: Box
   readonly reader: MailReader
@@ -87,7 +86,7 @@ export class MailboxTransport implements Transport {
     return this.#address
   }
 
-  /** `already_exists` while another transport, here or in another process, has the address. */
+  /** Rejects with `already_exists` while another transport, in any process, has the address. */
   open(given: TransportHooks): Promise<void> {
     const hooks = safeHooks(given)
     return this.#lifecycle.open(async (opening) => {
@@ -98,7 +97,7 @@ export class MailboxTransport implements Transport {
           await box.sweep()
         })
       } catch (error) {
-        // The first error is the one that says why.
+        // The first error is the cause.
         await Promise.allSettled([this.#lock.release()])
         await Promise.allSettled([box.removeEmpty()])
         throw error
@@ -115,9 +114,9 @@ export class MailboxTransport implements Transport {
   }
 
   /**
-   * Resolves when the message lies in the peer's mailbox. `not_found` where no agent has `to` open,
-   * `not_running` where nobody has read there for a while, as it was killed or was closed without
-   * `leave`; `inbox_full` where too much waits (sends at one moment may overshoot).
+   * Resolves when the message is in the mailbox of the peer. Rejects with `not_found` if no agent has
+   * opened `to`, with `not_running` if its agent was killed or closed without `leave` some time ago,
+   * and with `inbox_full` if too many messages wait (concurrent sends may exceed the limit).
    */
   async send(to: string, text: string): Promise<void> {
     if (!this.#open) throw this.#lifecycle.closed()
@@ -129,37 +128,36 @@ export class MailboxTransport implements Transport {
       )
     }
     const box = new Box(this.#dir, validateAddress(to))
-    const name = this.#names.next(bytes.length) // before any wait: sends keep their order
+    const name = this.#names.next(bytes.length) // before any wait, so that sends keep their order
     await inFolder(box.path, async () => {
       await box.validateRoom(bytes.length, this.#maxWaiting)
       await box.put(name, bytes)
     })
   }
 
-  /** The names whose mailbox somebody has open now, as far as can be told from here: see `listBoxes`. */
+  /** The names whose mailbox an agent has open, as far as this host can tell: see `listBoxes`. */
   async discover(): Promise<readonly string[]> {
     if (!this.#open) throw this.#lifecycle.closed()
     const { open } = await inFolder(this.#dir, () => listBoxes(this.#dir))
     return open.filter((name) => name !== this.#name)
   }
 
-  /** The name itself, whether anybody has it open or not. */
+  /** The name itself, whether an agent has it open or not. */
   async resolve(name: string): Promise<string> {
     return validateAddress(name)
   }
 
   /**
-   * Nobody can send to it any more; what has come is handed over, but none of it where `handOverMs`
-   * is 0. Then `close` removes the mailbox, unless something in it was not taken: that is there at
-   * the next `open`.
+   * Refuses further messages and hands over those that have arrived, or none if `handOverMs` is 0.
+   * `close` then removes the mailbox, unless messages are left for the next `open`.
    */
   async leave(handOverMs: number): Promise<void> {
     await this.#open?.reader.leave(handOverMs)
   }
 
   /**
-   * Waits for a `receive` in progress, for a second at most. Without `leave` the mailbox and what
-   * waits in it stay, for the next `open`.
+   * Waits for a running `receive`, for one second at most. Without `leave`, the mailbox and its
+   * messages stay for the next `open`.
    */
   close(): Promise<void> {
     const open = this.#open
@@ -175,7 +173,7 @@ export class MailboxTransport implements Transport {
     })
   }
 
-  /** Gives the mailbox back, and after `leave` removes what is empty of it. */
+  /** Unlocks the mailbox, and removes it after `leave` if it is empty. */
   async #release(box: Box): Promise<void> {
     const { isShut } = box
     if (isShut) await box.clear()

@@ -1,7 +1,7 @@
 /**
- * Agents of one process, over memory and a network as bad as you like: for tests, demos
- * and swarms that live in one program. Each message is copied as UTF-8 bytes like on a
- * real wire, so agents share nothing, and a lone surrogate arrives as U+FFFD.
+ * Exchanges messages between agents of one process, over a simulated network: for tests, demos and
+ * swarms in one program. Each message is copied as UTF-8 bytes, as on a real wire, so agents share no
+ * objects, and a lone surrogate arrives as U+FFFD.
  *
  * ```ts
  * const hub = new MemoryHub({ network: new Network({ random: seeded(1), loss: 0.2 }) })
@@ -10,33 +10,33 @@
  * await a.send('b', 'hello')
  * ```
  *
- * A lost message looks like a sent one. A send to an address that nobody opened, or that
- * a partition hides, rejects with `connection_failed`, as a call to a dead host would.
+ * A send whose message gets lost resolves. A send to an address that is not open, or that a partition
+ * hides, rejects with `connection_failed`, like a call to a dead host.
  */
 import { Failure } from '../../errors.ts'
 import { accepted, deliver, MAX_BATCH, safeHooks } from '../delivery.ts'
 import type { Transport, TransportHooks } from '../transport.ts'
 import { Network } from './network.ts'
 
-/** Bytes. Far above any push of ours; a larger cap costs a receiver that much memory a message. */
+/** Bytes, far above any push. A larger limit costs a receiver that much memory for each message. */
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
-/** Messages. As many as a Pilot daemon keeps by default; each costs its own size in memory. */
+/** Messages: the default of a Pilot daemon. Each takes its own size in memory. */
 const MAX_WAITING = 10_000
 
-/** Runs `run` in `ms` milliseconds, later than the call that asks; the answer takes it back. */
+/** Calls `run` after `ms` milliseconds, never during this call. Returns a function that cancels it. */
 export type Schedule = (run: () => void, ms: number) => () => void
 
 export interface MemoryHubOptions {
-  /** default: one that loses nothing and takes no time */
+  /** Default: a network that loses nothing and has no delay. */
   readonly network?: Network
-  /** default: setTimeout */
+  /** Default: `setTimeout`. */
   readonly schedule?: Schedule
-  /** milliseconds; default: Date.now */
+  /** The time in milliseconds; default: `Date.now`. */
   readonly now?: () => number
-  /** bytes of UTF-8; default 4 MiB */
+  /** UTF-8 bytes; default 4 MiB. */
   readonly maxMessageBytes?: number
-  /** unread messages an address holds before a send to it rejects with `inbox_full`; default 10,000 */
+  /** Unread messages of an address above which a send to it rejects with `inbox_full`; default 10,000. */
   readonly maxWaiting?: number
 }
 
@@ -51,11 +51,11 @@ interface Waiting {
 }
 
 /**
- * What waits for one address. A receiver that takes all at once has one line; else each sender has
- * one, worked off message by message.
+ * The messages that wait for one address. A receiver with `receiveAll` has one queue; otherwise each
+ * sender has its own.
  */
 class Inbox {
-  /** messages on the way or unread */
+  /** Messages that are on the way or unread. */
   waiting = 0
   readonly #hooks: TransportHooks
   readonly #lines = new Map<string, Waiting[]>()
@@ -125,12 +125,12 @@ export class MemoryHub {
     this.#maxWaiting = options.maxWaiting ?? MAX_WAITING
   }
 
-  /** Addresses that are open now. */
+  /** The addresses that are open. */
   get addresses(): string[] {
     return [...this.#inboxes.keys()]
   }
 
-  /** Takes the address until the function that is returned is called; `already_exists` where it is taken. */
+  /** Takes the address until the returned function is called. Throws `already_exists` if it is taken. */
   join(address: string, hooks: TransportHooks): () => void {
     if (this.#inboxes.has(address)) {
       throw new Failure('already_exists', `the address "${address}" is open already`, {
@@ -145,7 +145,7 @@ export class MemoryHub {
     }
   }
 
-  /** Puts a message on its way; throws a Failure where the sender would notice. */
+  /** Puts a message on its way. Throws a Failure if a real sender would get one. */
   carry(from: string, to: string, text: string): void {
     const bytes = Buffer.from(text, 'utf8')
     if (bytes.length > this.maxMessageBytes) {
@@ -173,7 +173,7 @@ export class MemoryTransport implements Transport {
   readonly kind = 'memory'
   readonly #hub: MemoryHub
   readonly #name: string
-  /** Closes it; undefined while it is not open. */
+  /** Closes the transport; undefined while it is not open. */
   #leave: (() => void) | undefined
   #address = ''
 
@@ -210,7 +210,7 @@ export class MemoryTransport implements Transport {
     return name
   }
 
-  /** A `receive` in progress is not waited for; it is the last. */
+  /** Does not wait for a running `receive`, which is the last one. */
   async close(): Promise<void> {
     this.#leave?.()
     this.#leave = undefined

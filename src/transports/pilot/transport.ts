@@ -1,7 +1,7 @@
 /**
- * Carries messages between Pilot Protocol daemons: sends by running `pilotctl`, receives by
- * watching the inbox folder that the daemon fills. A node's address is proved by the
- * daemon's tunnel, so `from` can be relied on.
+ * Carries messages between Pilot Protocol daemons: it sends by running `pilotctl`, and receives by
+ * watching the inbox folder of the daemon. The daemon's tunnel proves the address of a node, so `from`
+ * is reliable.
  *
  * ```ts
  * const transport = new PilotTransport({ swarm: 'kv' })
@@ -25,47 +25,47 @@ import { Inbox } from './inbox.ts'
 import { Pilotctl } from './pilotctl.ts'
 import { type Abilities, needsHelp, readAbilities } from './version.ts'
 
-/** Milliseconds for a call, and for a short message with its dialling. A live peer takes 20 to 50; a dead one costs all of it. */
+/** Milliseconds for a call, and for a short message with its connection. A live peer takes 20 to 50, a dead one all of them. */
 const DEFAULT_TIMEOUT_MS = 3000
 
-/** The most that grows to where calls take longer by their own. A guess: a host that is this slow is past help. */
+/** Milliseconds up to which the timeout grows on a slow host. A guess: no longer one would help. */
 const MAX_TIMEOUT_MS = 10_000
 
-/** Milliseconds between two looks at an inbox whose watcher is silent. A look costs a listing. */
+/** Milliseconds between two polls of the inbox. A poll lists the folder; the watcher sees most messages earlier. */
 const DEFAULT_POLL_MS = 5000
 
-/** Milliseconds more for each MiB of a message; a guess for a line of 10 Mbit/s that carries it once or, to receivers before 1.13.10, twice. */
+/** Extra milliseconds for each MiB of a message. A guess for 10 Mbit/s, over which receivers before 1.13.10 are sent it twice. */
 const TIMEOUT_PER_MIB_MS = 2000
 
-/** Milliseconds that pilotctl has to tell by itself that it ran out of time, before it is killed. */
+/** Milliseconds that pilotctl has after its own timeout to report it, before it is killed. */
 const KILL_MARGIN_MS = 1000
 
-/** pilotctl sets no more tags than this. */
+/** The maximum of tags that pilotctl sets. */
 const MAX_TAGS = 3
 
 const MIB = 1024 * 1024
 
 export interface PilotTransportOptions {
-  /** path or name of the program; default `pilotctl` */
+  /** The path or name of the program; default `pilotctl`. */
   readonly pilotctl?: string | undefined
   readonly swarm: string
-  /** a Pilot network whose members are all of the swarm */
+  /** A Pilot network whose members are all of the swarm. */
   readonly network?: number | undefined
-  /** the inbox folder; default `$HOME/.pilot/inbox`, which is where pilotctl itself looks */
+  /** The inbox folder; default `$HOME/.pilot/inbox`, as for pilotctl. */
   readonly inbox?: string | undefined
-  /** milliseconds between two looks at the inbox without the watcher's word; default 5000 */
+  /** Milliseconds between two polls of the inbox; default 5000. */
   readonly pollMs?: number | undefined
-  /** milliseconds for one call, more for long messages; default 3000 */
+  /** Milliseconds for one call, more for long messages; default 3000. */
   readonly timeoutMs?: number | undefined
-  /** added to the environment: HOME, PILOT_SOCKET, PILOT_REGISTRY */
+  /** Added to the environment of pilotctl: HOME, PILOT_SOCKET, PILOT_REGISTRY. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
-  /** tag the own node, so that those who trust it find it; default true */
+  /** Tag the own node, so that nodes which trust it find it; default true. */
   readonly tag?: boolean | undefined
-  /** the data folder of the agent, told to programs that find the inbox taken by it */
+  /** The data folder of the agent. Programs that find the inbox in use learn it. */
   readonly data?: string | undefined
 }
 
-/** What it has while it is open. */
+/** What the transport has while it is open. */
 interface Open {
   readonly inbox: Inbox
   readonly discovery: Discovery
@@ -89,20 +89,20 @@ export class PilotTransport implements Transport {
   readonly #mustTag: boolean
   readonly #tags: readonly [string, string]
   readonly #lifecycle = new Lifecycle('the pilot transport')
-  /** What runs the calls, from the first one until it is closed: also while it cannot be opened. */
+  /** Runs the calls, from the first one until `close`, also before the transport is open. */
   #pilotctl: Pilotctl | undefined
   #open: Open | undefined
   #address = ''
   #abilities: Abilities = readAbilities('')
   #hooks: TransportHooks | undefined
   #isDown = false
-  /** May pilotctl be another one than the abilities are of? */
+  /** May pilotctl have been replaced since its abilities were read? */
   #isDoubtful = false
   #refreshing: Promise<void> | undefined
   readonly #timeout: AdaptiveTimeout
   readonly #claim: Claim
 
-  /** Throws `invalid_argument` for a swarm's name that cannot be a tag, and for times that are none. */
+  /** Throws `invalid_argument` for a swarm name that cannot be a tag, and for invalid times. */
   constructor(options: PilotTransportOptions) {
     const { swarm, network, env = {}, tag = true } = options
     this.#pollMs = checkPositive('pollMs', options.pollMs ?? DEFAULT_POLL_MS)
@@ -127,9 +127,9 @@ export class PilotTransport implements Transport {
   }
 
   /**
-   * Asks the daemon who it is, tags the node, and starts to watch the inbox. Rejects with
-   * `not_running` without a daemon and `not_found` without the program; may then be tried
-   * again, and after `close` too. An inbox folder that is not there yet is waited for.
+   * Asks the daemon for its address, tags the node, and starts to watch the inbox. Rejects with
+   * `not_running` without a daemon and with `not_found` without the program, and may then be called
+   * again. The inbox folder may be created later.
    */
   open(given: TransportHooks): Promise<void> {
     const hooks = safeHooks(given)
@@ -167,16 +167,16 @@ export class PilotTransport implements Transport {
   }
 
   /**
-   * Hands `text` over to the daemon at `to` and waits for its acknowledgement. Takes at
-   * most `timeoutMs` and 2 s a MiB, 1 s to be killed, and 10 s in the queue where more than
-   * 16 calls run. A Failure with code `timeout` may mean that the message has arrived.
+   * Sends `text` to the daemon at `to` and waits for its acknowledgement. Takes at most `timeoutMs`,
+   * 2 s for each MiB, 1 s to kill pilotctl, and 10 s in the queue if more than 16 calls run. After a
+   * Failure with code `timeout`, the message may still have arrived.
    */
   async send(to: string, text: string): Promise<void> {
     this.#mustBeOpen()
     if (this.#isDoubtful) await this.#refresh()
     const acknowledged = await this.#sendOnce(to, text)
     if (acknowledged === undefined || acknowledged === Buffer.byteLength(text)) return
-    // Another pilotctl has taken its name, which reads the message from elsewhere than this one did.
+    // pilotctl was replaced by a version that reads the message from another place.
     await this.#refresh()
     const again = await this.#sendOnce(to, text)
     if (again === undefined || again === Buffer.byteLength(text)) return
@@ -187,7 +187,7 @@ export class PilotTransport implements Transport {
     )
   }
 
-  /** Resolves to the bytes that were acknowledged, where the answer says how many. */
+  /** Resolves to the number of acknowledged bytes, if the answer says it. */
   async #sendOnce(to: string, text: string): Promise<number | undefined> {
     this.#mustBeOpen()
     const bytes = Buffer.byteLength(text)
@@ -221,13 +221,13 @@ export class PilotTransport implements Transport {
 
   async discover(): Promise<readonly string[]> {
     const { discovery } = this.#mustBeOpen()
-    // Once a minute: a newer pilotctl carries more, and nothing else would show it.
+    // Called once a minute: nothing else shows that a newer pilotctl carries longer messages.
     await this.#refresh()
     const found = await discovery.find()
     return found.filter((address) => address !== this.#address)
   }
 
-  /** An address is taken as it is; a node id is looked up, a hostname found, in the registry. */
+  /** Looks up a node id or a hostname in the registry. An address is returned as it is. */
   async resolve(name: string): Promise<string> {
     this.#mustBeOpen()
     const address = backboneAddress(name)
@@ -248,7 +248,7 @@ export class PilotTransport implements Transport {
     })
   }
 
-  /** Where no lock can lie beside the inbox, that alone is no reason not to take part. */
+  /** A folder without room for a lock is reported, but does not stop the transport. */
   async #claimInbox(): Promise<void> {
     try {
       await this.#claim.take()
@@ -260,7 +260,7 @@ export class PilotTransport implements Transport {
     }
   }
 
-  /** A lock that cannot be read, or whose folder is gone, keeps nobody out. */
+  /** Ignores errors: a lock that cannot be read, or whose folder is gone, blocks no other agent. */
   async #release(): Promise<void> {
     await this.#claim.release().catch(() => undefined)
   }
@@ -270,7 +270,7 @@ export class PilotTransport implements Transport {
     return this.#open
   }
 
-  /** Of the opening that has begun. */
+  /** The program of the current opening. */
   #run(): Pilotctl {
     if (!this.#lifecycle.current) throw this.#lifecycle.closed()
     const { pilotctl: program, env } = this.#program
@@ -278,7 +278,7 @@ export class PilotTransport implements Transport {
     return this.#pilotctl
   }
 
-  /** Reads the abilities anew; calls at one time share one look. */
+  /** Reads the abilities again. Concurrent calls share one read. */
   #refresh(): Promise<void> {
     this.#refreshing ??= this.#findAbilities()
       .then((abilities) => {
@@ -299,7 +299,7 @@ export class PilotTransport implements Transport {
     return readAbilities(told.slice(0, 40), help.stdout + help.stderr)
   }
 
-  /** One call; notices when the daemon goes down, and when it is back. */
+  /** Makes one call, and notices when the daemon goes down or comes back. */
   async #ask(
     args: commands.Arguments,
     timeoutMs = this.#timeoutMs,
@@ -314,7 +314,7 @@ export class PilotTransport implements Transport {
       if (isFailure(failure, 'not_running')) {
         if (!this.#isDown) this.#tell(failure)
         this.#isDown = true
-        // A daemon that comes back may be of another version, and its pilotctl with it.
+        // The daemon may come back in another version, with another pilotctl.
         this.#isDoubtful = true
       }
       throw failure
@@ -322,8 +322,8 @@ export class PilotTransport implements Transport {
   }
 
   /**
-   * Adds the swarm's tag to those the node has, in the spelling that its registry takes.
-   * Best effort: without it the swarm works, others only find this node by other ways.
+   * Adds the tag of the swarm to those of the node, in a spelling that its registry accepts. Without
+   * the tag the swarm works too, but fewer agents find this node by themselves.
    */
   async #tag({ nodeId }: NodeInfo, opening: Opening): Promise<void> {
     try {
@@ -356,7 +356,7 @@ export class PilotTransport implements Transport {
     }
   }
 
-  /** 1.7.2 does not know `extras`; every later version knows nothing else. */
+  /** pilotctl 1.7.2 does not know `extras`; every later version knows only that. */
   async #setAllTags(tags: readonly string[]): Promise<void> {
     try {
       await this.#ask(commands.setTags(tags, 'extras'))
