@@ -1,5 +1,5 @@
 /**
- * What the operating system refuses, told as a Failure that says what was tried, and where.
+ * Turns an error of the operating system into a Failure that says what failed, and where.
  *
  * ```ts
  * throw toDiskFailure(error, `append to "${path}"`)
@@ -22,7 +22,7 @@ const HINTS: Readonly<Record<string, string>> = {
   ENOENT: 'stop the agent and start it again: the file was removed while in use',
 }
 
-/** `doing` completes the sentence "cannot …". A Failure stays the one it is. */
+/** `doing` completes the sentence "cannot …". Returns a Failure unchanged. */
 export const toDiskFailure = (error: unknown, doing: string): Failure => {
   if (error instanceof Failure) return error
   const { code, message } = toFailure(error)

@@ -1,6 +1,6 @@
 /**
- * The few things the store asks of a file system, so that tests can give it one that is full,
- * read-only, or loses at a crash whatever was not flushed. `nodeDisk` is the real one.
+ * The operations of a file system that a store needs. Tests replace it by one that is full, read-only,
+ * or loses unflushed data in a crash. `nodeDisk` is the real one.
  *
  * ```ts
  * await writeWhole(nodeDisk, dir, 'writer.json', bytes)
@@ -12,33 +12,33 @@ import { FolderLock } from './folder-lock.ts'
 import type { Inode } from './place.ts'
 
 export interface Disk {
-  /** Makes the folder and those above it, durably; does nothing where it exists. */
+  /** Creates the folder and its parents durably. Does nothing if it exists. */
   makeDir(dir: string): Promise<void>
   list(dir: string): Promise<readonly string[]>
   read(path: string): Promise<Uint8Array>
-  /** Opens an empty file for writing, in place of one of that name. */
+  /** Opens an empty file for writing. It replaces a file of that name. */
   create(path: string): Promise<DiskFile>
   /** Opens an existing file for writing. */
   open(path: string): Promise<DiskFile>
   rename(from: string, to: string): Promise<void>
-  /** Removes the file; does nothing where there is none. */
+  /** Removes the file. Does nothing if there is none. */
   remove(path: string): Promise<void>
   /** Makes creations and renames in the folder durable. */
   syncDir(dir: string): Promise<void>
-  /** What keeps other stores out of the folder; absent where no other can get there. */
+  /** The lock that keeps other stores out of the folder. Absent if no other store can reach it. */
   lock?(dir: string): FolderLock
-  /** Which inode the path stands for; absent where there are none. */
+  /** The inode of the path. Absent if the file system has none. */
   inodeOf?(path: string): Promise<Inode>
 }
 
 export interface DiskFile {
-  /** Writes all bytes at `position`; after a rejection any part of them may be there. */
+  /** Writes all bytes at `position`. After a rejection, any part of them may be written. */
   write(bytes: Uint8Array, position: number): Promise<void>
   truncate(length: number): Promise<void>
-  /** Makes what was written durable, and the length needed to read it. */
+  /** Makes the written bytes durable, and the length that is needed to read them. */
   sync(): Promise<void>
   close(): Promise<void>
-  /** Absent where files have none. */
+  /** Absent if the file system has none. */
   inode?(): Promise<Inode>
 }
 
@@ -94,13 +94,13 @@ export const nodeDisk: Disk = {
   inodeOf: (path) => stat(path, { bigint: true }),
 }
 
-/** What a file is called while it is being written. Each has one: leftovers are overwritten. */
+/** The suffix of a file while it is written. The next write replaces a leftover. */
 export const TEMPORARY = '.tmp'
 
 /**
- * Puts a file there in one step, durably: after a crash there is the old one or the new one,
- * never a part. The bytes may depend on the file they are written to. `check` looks at what was
- * written before it gets its name, and may throw.
+ * Writes a file atomically and durably: after a crash there is the old file or the new one, never a
+ * part. The bytes may depend on the file that they are written to. `check` gets the bytes that were
+ * read back before the file gets its name, and may throw.
  */
 export const writeWhole = async (
   disk: Disk,
@@ -121,8 +121,8 @@ export const writeWhole = async (
     if (check) check(await disk.read(made))
     await disk.rename(made, join(dir, name))
   } catch (error) {
-    // A part would take the space of a full disk. The first error is the one that says why; what
-    // cannot be removed now is overwritten by the next try.
+    // A partial file would take space on a full disk. If it cannot be removed, the next write
+    // replaces it; the first error is the cause.
     await Promise.allSettled([disk.remove(made)])
     throw error
   }

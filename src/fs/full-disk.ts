@@ -1,6 +1,6 @@
 /**
- * Starts what needs a disk, again and again while the disk is full: without a lock and a log
- * nothing can be kept, and room is made by somebody else.
+ * Starts an agent or a map, and tries again while the disk is full: it needs space for a lock and a
+ * log, and only a person or another program can free it.
  *
  * ```ts
  * const map = await onceThereIsRoom(() => start(), { onFull: (failure) => report(failure) })
@@ -9,19 +9,19 @@
 import { setTimeout } from 'node:timers/promises'
 import { type Failure, toFailure } from '../errors.ts'
 
-/** Milliseconds between two starts. A start costs some files. */
+/** Milliseconds between two starts. A start opens some files. */
 const RETRY_MS = 2_000
 
 const NEVER = new Promise<never>(() => undefined)
 
 export interface FullDiskOptions {
-  /** Told each time the disk has no room. */
+  /** Called each time the disk is full. */
   readonly onFull: (failure: Failure) => void
-  /** Resolves when nobody waits any more: then it rejects with the failure. */
+  /** Once it resolves, the wait ends and rejects with the failure. */
   readonly abandoned?: Promise<unknown> | undefined
 }
 
-/** What `start` resolves to. Rejects with what it rejects with, but for a full disk (`disk_full`). */
+/** Resolves to the result of `start`. Rejects as `start` does, except for `disk_full`. */
 export const onceThereIsRoom = async <T>(
   start: () => Promise<T>,
   { onFull, abandoned = NEVER }: FullDiskOptions,

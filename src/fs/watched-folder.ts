@@ -1,8 +1,7 @@
 /**
- * A folder that is looked through whenever something in it changes: a watcher, so that a
- * new file is seen at once, and a slow poll as the net under it, because watchers miss
- * things (network file systems, exhausted inotify watches). Knows nothing of what the
- * files say, and touches none of them.
+ * Calls `look` whenever something in a folder changes. A watcher reports new files at once, and a slow
+ * poll finds what watchers miss on network file systems or after the inotify watches are used up. It
+ * does not read or change the files.
  *
  * ```ts
  * const folder = new Folder({
@@ -12,16 +11,16 @@
  * await folder.close()
  * ```
  *
- * - `look` gets all names in the folder, sorted, and runs one at a time. Changes while it
- *   runs are coalesced into one further look, so a file that came in meanwhile is not missed,
- *   and a file that was half written is seen again when its writer goes on.
- * - Where `lookAt` is given it gets the names that the watcher told of, so that a new file
- *   costs no listing: for a folder that may be full of what belongs to others. `look` then
- *   comes with the poll, and where the folder is another one than before.
- * - The folder need not exist yet, and may vanish and come back: it is found again by the
- *   poll. Each time it is missing `onMissing` is asked, where given, and may create it.
- * - When `look` rejects, or the folder cannot be read or watched, `onProblem` is told, but
- *   the same trouble only once until it is over; looking goes on with the poll.
+ * - `look` gets all names in the folder, sorted, and runs one at a time. Changes while it runs cause
+ *   one further look, so no new file is missed, and a half-written file is seen again when its writer
+ *   goes on.
+ * - `lookAt`, if it is given, gets the names that the watcher reported, so a new file costs no listing
+ *   of a folder that other programs may fill. `look` then runs with the poll, and when another folder
+ *   has taken the name.
+ * - The folder may be created later, and may vanish and come back: the poll finds it. `onMissing`, if
+ *   it is given, is called each time it is missing, and may create it.
+ * - If `look` rejects, or the folder cannot be read or watched, `onProblem` is called, once for the
+ *   same problem until it is over. The poll goes on.
  */
 import { type FSWatcher, watch } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
@@ -31,20 +30,20 @@ import { Failure, systemCodeOf, toFailure } from '../errors.ts'
 import { within } from '../within.ts'
 
 /**
- * Milliseconds `close` waits for a look under way, unless told otherwise. Long enough for the
- * message in hand to be consumed; a look that never ends must not keep a process from stopping.
+ * Milliseconds that `close` waits for a running look by default: long enough to consume one message.
+ * A look that never ends must not stop a process from ending.
  */
 const CLOSE_WAIT_MS = 1_000
 
-/** Milliseconds between two looks for a folder that is missing, or less where the poll is faster. A look costs one failing stat. */
+/** Milliseconds between two looks for a missing folder, unless the poll is faster. A look costs one failing stat. */
 const MISSING_DELAY_MS = 500
 
-/** Names that the watcher told of, kept for the next look; beyond it the folder is listed instead. */
+/** Maximum of names that are kept for the next look. Beyond it, the folder is listed instead. */
 const MAX_CHANGED = 10_000
 
 const isMissing = (error: unknown): boolean => systemCodeOf(error) === 'ENOENT'
 
-/** The result, undefined where there is no such folder. */
+/** The result; undefined if there is no such folder. */
 const unlessMissing = async <T>(reading: Promise<T>): Promise<T | undefined> => {
   try {
     return await reading
@@ -56,12 +55,12 @@ const unlessMissing = async <T>(reading: Promise<T>): Promise<T | undefined> => 
 
 export interface FolderOptions {
   readonly dir: string
-  /** milliseconds between the end of a look at all names and the next where nothing wakes it */
+  /** Milliseconds from the end of a look at all names to the next poll. */
   readonly pollMs: number
   readonly look: (names: readonly string[]) => void | Promise<void>
-  /** Names that changed, sorted; a file of theirs may be gone. Without it every change leads to a `look`. */
+  /** Gets the names that changed, sorted. Their files may be gone. Without it, every change causes a `look`. */
   readonly lookAt?: (changed: readonly string[]) => void | Promise<void>
-  /** The folder does not exist. May create it: it is looked for once more right after. */
+  /** Called if the folder does not exist. May create it: another look follows at once. */
   readonly onMissing?: () => void | Promise<void>
   readonly onProblem: (problem: Failure) => void
 }
@@ -69,24 +68,24 @@ export interface FolderOptions {
 export class Folder {
   readonly #options: FolderOptions
   #watcher: FSWatcher | undefined
-  /** which folder the watcher sits on: another may have taken its name */
+  /** The folder that is watched: another one may have taken its name. */
   #watched = ''
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> | undefined
-  /** what the next look is at: all names, and these */
+  /** What the next look is for: all names, and the changed ones. */
   #all = false
   readonly #changed = new Set<string>()
   #closed = false
-  /** the last trouble told, by where it came from */
+  /** The last problem that was reported, by its source. */
   readonly #told = new Map<'watch' | 'look', string>()
 
-  /** Starts to look at once, though never before the constructor has returned. */
+  /** Starts to look soon, never before the constructor has returned. */
   constructor(options: FolderOptions) {
     this.#options = options
     this.wake()
   }
 
-  /** Looks soon, at all names or with `lookAt` at these; while a look is under way, once more after it. */
+  /** Looks soon, at all names or, with `lookAt`, at these. During a look, causes another one after it. */
   wake(names?: Iterable<string>): void {
     if (this.#closed) return
     const isList = !names || !this.#options.lookAt || this.#changed.size >= MAX_CHANGED
@@ -96,14 +95,14 @@ export class Folder {
   }
 
   /**
-   * Starts no further look, and leaves no watcher and no timer. Resolves when the look under
-   * way has ended, or after `waitMs` when it does not (so `look` itself may call it).
+   * Ends the watcher, the timer and all further looks. Resolves when a running look has ended, or after
+   * `waitMs`, so `look` itself may call it.
    */
   async close(waitMs = CLOSE_WAIT_MS): Promise<void> {
     this.#closed = true
     clearTimeout(this.#timer)
     this.#unwatch()
-    // The system's handle of a closed watcher is gone after two turns of the event loop.
+    // The system closes the handle of a watcher after two turns of the event loop.
     await setImmediate()
     await setImmediate()
     if (!this.#looking) return
@@ -123,7 +122,7 @@ export class Folder {
     this.#wakeIn(this.#options.pollMs)
   }
 
-  /** Leaves a timer that runs already alone: looks at changes do not put the poll off. */
+  /** Keeps a timer that is running: looks at changes do not delay the poll. */
   #wakeIn(delayMs: number): void {
     if (this.#closed) return
     this.#timer ??= setTimeout(() => {
@@ -157,14 +156,14 @@ export class Folder {
     if (!this.#closed) await look(names.sort())
   }
 
-  /** The folder is missing: it is looked for before the poll. */
+  /** The folder is missing: look for it before the next poll. */
   #searchSoon(): void {
     this.#unwatch()
     this.#stopTimer()
     this.#wakeIn(Math.min(MISSING_DELAY_MS, this.#options.pollMs))
   }
 
-  /** Sits on the folder that has the name now, unless it does already. */
+  /** Watches the folder that has the name now, unless it is watched already. */
   async #sit(): Promise<'missing' | 'new' | 'same'> {
     const found = await unlessMissing(stat(this.#options.dir))
     const id = found && `${found.dev} ${found.ino} ${found.birthtimeMs}`
@@ -175,8 +174,8 @@ export class Folder {
   }
 
   /**
-   * False where the folder is gone. The new watcher starts before the old one ends: they may
-   * sit on the same folder, and miss nothing in it.
+   * Returns false if the folder is gone. The new watcher starts before the old one ends, so no change
+   * is missed if both are of the same folder.
    */
   #watch(id: string): boolean {
     const old = this.#watcher
@@ -193,7 +192,7 @@ export class Folder {
     return true
   }
 
-  /** The poll goes on. */
+  /** Reports the error; the poll goes on. */
   #onWatchError(error: unknown): void {
     this.#unwatch()
     const { code, message } = toFailure(error)

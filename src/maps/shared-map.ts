@@ -178,11 +178,11 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
   }
 
   /**
-   * Calls `tell` for each change, from here or elsewhere, after the transaction it came with;
-   * several changes of a key in one transaction are one. Returns the end of it. What `tell`
-   * throws comes out of the call that made the change.
+   * Calls the listener for each change, of this program or a peer, after its transaction. Several
+   * changes of a key in one transaction are one call. Returns a function that ends the observer. What
+   * the listener throws is thrown by the call that made the change.
    *
-   * Remembers what is there, to tell what was before: of the whole map, unless a `key` is named.
+   * The observer keeps the values of the whole map, or of one `key`, to report the previous ones.
    */
   observe(tell: (change: SharedMapChange<T>) => void, options: ObserveOptions = {}): () => void {
     const observer = ({ map: _, ...change }: EntryChange): void =>

@@ -1,6 +1,6 @@
 /**
- * Looks now and then whether a folder is still there, and the same: an agent whose data folder was
- * removed lives on in memory, and can be reached by no command.
+ * Checks regularly that a folder is still there, and the same one: an agent whose data folder was
+ * removed goes on in memory, and no command can reach it.
  *
  * ```ts
  * const watch = new FolderWatch(() => lock.checkFolder(), (failure) => end(failure))
@@ -10,8 +10,8 @@
 import { type Failure, isFailure } from '../errors.ts'
 
 /**
- * Milliseconds between two looks. A look costs one `stat`; longer leaves people who removed the
- * folder for longer with an agent that they cannot reach.
+ * Milliseconds between two checks. A check costs one `stat`. With longer pauses, an agent stays longer
+ * that no command can reach.
  */
 const LOOK_MS = 2_000
 
@@ -20,11 +20,11 @@ export class FolderWatch {
   readonly #onGone: (failure: Failure) => void
   readonly #timer: NodeJS.Timeout
 
-  /** `check` rejects with `not_found` when the folder is gone; `onGone` is called once. */
+  /** `check` rejects with `not_found` if the folder is gone. Then `onGone` is called once. */
   constructor(check: () => Promise<void>, onGone: (failure: Failure) => void, lookMs = LOOK_MS) {
     this.#check = check
     this.#onGone = onGone
-    // It keeps no process alive.
+    // The timer must not keep the process alive.
     this.#timer = setInterval(() => void this.#look(), lookMs).unref()
   }
 
@@ -36,7 +36,7 @@ export class FolderWatch {
     try {
       await this.#check()
     } catch (error) {
-      // What else the system says of a folder (no right, a network that is down) may pass.
+      // Other errors, such as missing rights or a network that is down, may pass.
       if (!isFailure(error, 'not_found')) return
       this.stop()
       this.#onGone(error)

@@ -1,6 +1,6 @@
 /**
- * Gathers updates that wait and hands them over in groups, so that many share one flush. Tasks
- * take their turn among them: one runs after all that was appended before it, before all later.
+ * Collects waiting updates and commits them in groups, so that many share one flush. A task runs
+ * between them: after all updates that were appended before it, and before all later ones.
  *
  * ```ts
  * const queue = new GroupCommit({ commit: (updates) => writeAndFlush(updates), describe })
@@ -12,15 +12,15 @@ import { Failure } from '../errors.ts'
 import { MAX_PAYLOAD_BYTES, RECORD_BYTES } from './record.ts'
 
 /**
- * Bytes written with one flush, unless one update alone is longer. More would hold up the
- * first of those that wait for the sake of the last.
+ * Maximum of bytes in one flush, unless a single update is longer. More would delay the first updates
+ * of a group for the sake of the last ones.
  */
 export const COMMIT_BYTES: number = 4 * 1024 * 1024
 
 export interface GroupCommitOptions {
-  /** Makes the updates durable, in order; one call at a time. */
+  /** Makes the updates durable, in order. Called once at a time. */
   readonly commit: (updates: readonly Uint8Array[]) => Promise<void>
-  /** What `append` and `run` reject with for what `commit` or a task threw. */
+  /** Makes the Failure of `append` and `run` from what `commit` or a task threw. */
   readonly describe: (error: unknown) => Failure
 }
 
@@ -42,19 +42,19 @@ export class GroupCommit {
     this.#options = options
   }
 
-  /** Updates that were made durable. */
+  /** The number of updates that were made durable. */
   get appended(): number {
     return this.#appended
   }
 
-  /** How many groups they were. */
+  /** The number of groups that they were committed in. */
   get commits(): number {
     return this.#commits
   }
 
   /**
-   * Resolves when the update is durable. When its group fails, everything that waits behind it
-   * is rejected too, for it may build on what was lost. Throws a TypeError for what is no update.
+   * Resolves when the update is durable. If its group fails, all updates that wait behind it are
+   * rejected too, since they may build on it. Throws a TypeError for a value that is not an update.
    */
   append(update: Uint8Array): Promise<void> {
     if (!(update instanceof Uint8Array) || update.length === 0) {
@@ -67,12 +67,12 @@ export class GroupCommit {
     return this.#enqueue(update)
   }
 
-  /** A task that fails is rejected alone: nothing is lost by it. */
+  /** Runs a task in its turn. If it fails, only its own promise rejects. */
   run(task: () => Promise<void>): Promise<void> {
     return this.#enqueue(task)
   }
 
-  /** Resolves when nothing waits any more; never rejects. */
+  /** Resolves when nothing waits. Never rejects. */
   idle(): Promise<void> {
     return this.#work
   }
@@ -86,7 +86,7 @@ export class GroupCommit {
 
   async #workOff(): Promise<void> {
     this.#isWorking = true
-    await null // what is appended in this turn of the event loop goes into one group
+    await null // updates that are appended in this turn of the event loop form one group
     while (this.#jobs.length > 0) {
       const updates = this.#nextGroup()
       const jobs = this.#jobs.splice(0, Math.max(1, updates.length))
@@ -110,7 +110,7 @@ export class GroupCommit {
     this.#commits++
   }
 
-  /** The updates at the head of the queue that go together; none where a task is next. */
+  /** The updates at the head of the queue that form a group; none if a task is next. */
   #nextGroup(): Uint8Array[] {
     const updates: Uint8Array[] = []
     let bytes = 0
@@ -123,7 +123,7 @@ export class GroupCommit {
     return updates
   }
 
-  /** Takes all updates off the queue and leaves the tasks. */
+  /** Removes all updates from the queue, and leaves the tasks. */
   #takeUpdates(): Job[] {
     const jobs = this.#jobs.splice(0)
     this.#jobs.push(...jobs.filter(({ work }) => typeof work === 'function'))

@@ -1,6 +1,6 @@
 /**
- * Which writer id a data folder may use, remembered in its `writer.json`, and the lock that keeps
- * a second agent out of the folder.
+ * The writer id that a data folder may use, stored in its `writer.json`, and the lock that keeps a
+ * second agent out of the folder.
  *
  * ```ts
  * const identity = new Identity({ dir })
@@ -12,11 +12,11 @@
  * if (await peerHasMoreOfMe()) doc.clientID = (await identity.mustChange(clocks)).writer
  * ```
  *
- * - An id is on disk before it is given out, and a published clock before it is published: after
- *   a crash `take` can tell whether the store still has all that others may have seen.
- * - A folder that was copied, or restored from a copy, is noticed by where it lies (`fs/place.ts`) and
- *   gets a new id. One that cannot know that it is old (a disk or a virtual machine that was set
- *   back) a peer tells, and `mustChange` gives a new id. What was written under the old one stays valid.
+ * - An id is on disk before it is used, and a clock before it is sent to peers. So after a crash `take`
+ *   can tell whether the store still has everything that peers may have seen.
+ * - A folder that was copied, or restored from a copy, is detected by its location (`fs/place.ts`) and
+ *   gets a new id. If a whole disk or virtual machine was set back, a peer reports it, and `mustChange`
+ *   gives a new id. Changes under the old id stay valid.
  */
 import { randomInt } from 'node:crypto'
 import { join } from 'node:path'
@@ -45,15 +45,15 @@ const LOCK = 'lock'
 const FORMAT = 1
 
 export interface IdentityOptions {
-  /** The data folder; made where it does not exist. */
+  /** The data folder; created if it does not exist. */
   readonly dir: string
-  /** Default the real one. The lock is always a real file. */
+  /** Default: the real disk. The lock is always a real file. */
   readonly disk?: Disk
-  /** Default that of `node:crypto`. */
+  /** Default: `randomInt` of `node:crypto`. */
   readonly random?: RandomBelow
 }
 
-/** What lies in `writer.json`. */
+/** The content of `writer.json`. */
 interface Kept {
   readonly record: WriterRecord
   /** Absent in a former format, and on a disk without inodes. */
@@ -65,7 +65,7 @@ export interface Taken {
   readonly reason: WriterReason
 }
 
-/** Undefined for what no Identity wrote. Throws a Failure for a newer format. */
+/** Returns undefined for a file that no Identity wrote. Throws a Failure for a newer format. */
 const parseKept = (bytes: Uint8Array, path: string): Kept | undefined => {
   let value: { readonly [key: string]: unknown }
   try {

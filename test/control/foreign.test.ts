@@ -218,7 +218,7 @@ test('import: types that do not match are refused with the line', async () => {
   writeFileSync(file, '{"key":"k","kind":"hot","types":{"":"bigint"},"value":"1"}\n')
   assert.match(
     (await run(target, 'import', file, '--map', 'refused')).stderr,
-    /line 1: "k" is of kind "hot" and has types/,
+    /line 1: "k" is of kind "hot" and has "types"/,
   )
   writeFileSync(file, '{"key":"k","types":{"":"bigint"},"value":"1"}\n')
   await print(target, 'import', file, '--map', 'refused')
