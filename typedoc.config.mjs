@@ -85,7 +85,6 @@ export default {
   requiredToBeDocumented: ['Class', 'Interface', 'Function', 'TypeAlias', 'Variable'],
   // Types that only give another a name, or whose values users never make.
   intentionallyNotExported: [
-    'FOREIGN_TYPES',
     'JsonObject',
     'Cut',
     'OpenLevel',

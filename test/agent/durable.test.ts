@@ -213,14 +213,14 @@ const troubles: readonly {
   readonly code: 'disk_full' | 'permission_denied'
   readonly hint: RegExp
 }[] = [
-  { name: 'full', begin: full, code: 'disk_full', hint: /^Free some space/ },
+  { name: 'full', begin: full, code: 'disk_full', hint: /^free some space/ },
   {
     name: 'read-only',
     begin: (disk) => {
       disk.refuse = readOnly
     },
     code: 'permission_denied',
-    hint: /^Make that file system writable/,
+    hint: /^make that file system writable/,
   },
   {
     name: 'full at the flush',
@@ -228,7 +228,7 @@ const troubles: readonly {
       disk.refuse = (operation) => (operation === 'sync' ? 'ENOSPC' : undefined)
     },
     code: 'disk_full',
-    hint: /^Free some space/,
+    hint: /^free some space/,
   },
 ]
 
@@ -311,7 +311,7 @@ test('a full disk is told through the control socket, and get goes on', () =>
       /^disk_full cannot write to the store in ".*log": ENOSPC/,
     )
     assert.ok(isFailure(error))
-    assert.match(error.hint ?? '', /^Free some space/)
+    assert.match(error.hint ?? '', /^free some space/)
     assert.is((await client.ask({ command: 'get', key: 'k' })).value, 1)
     recover(disk)
     await client.ask({ command: 'set', key: 'm', value: 2 })

@@ -361,7 +361,7 @@ test('a transport in use is refused, and who was refused closes nothing', () =>
     await agent.start()
     const refused = new Agent({ swarm: 'pilot-gossip', transport: via })
     const error = await rejects(() => refused.start(), /already_exists .*in use/)
-    assert.ok(isFailure(error) && error.hint?.includes('transport of its own'))
+    assert.ok(isFailure(error) && error.hint?.includes('create another transport'))
     await refused.stop()
     const never = new Agent({ swarm: 'pilot-gossip', transport: via })
     await never.stop()
