@@ -244,7 +244,10 @@ test('a folder that was read without the lock and written to by another is not w
     state.isReadOnly = false
     await rejects(() => store.append(updates[1]!), /^already_exists .*it is open already/)
     await other.close()
-    await rejects(() => store.append(updates[1]!), /^already_exists .*was changed by another process/)
+    await rejects(
+      () => store.append(updates[1]!),
+      /^already_exists .*was changed by another process/,
+    )
     await store.close()
     assert.is(await numbersIn(new LogStore({ dir })), 1)
   }))
