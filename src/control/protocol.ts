@@ -44,8 +44,8 @@ export class EntryFailure extends Failure {
   }
 }
 
-// A record, so that the compiler notices a code that is missing here.
-const CODES: Readonly<Record<FailureCode, true>> = {
+/** Every code. A record, so that the compiler notices one that is missing here. */
+export const FAILURE_CODES: Readonly<Record<FailureCode, true>> = {
   invalid_argument: true,
   not_found: true,
   not_running: true,
@@ -64,7 +64,7 @@ const CODES: Readonly<Record<FailureCode, true>> = {
 }
 
 const isCode = (code: unknown): code is FailureCode =>
-  typeof code === 'string' && Object.hasOwn(CODES, code)
+  typeof code === 'string' && Object.hasOwn(FAILURE_CODES, code)
 
 export const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -23,7 +23,7 @@ export const rejectionOf = async (run: () => unknown, expected?: RegExp): Promis
   } catch (error) {
     thrown = error ?? new Error(`rejected with ${error}`)
   }
-  if (thrown === undefined) throw new Error('expected a rejection, but the call succeeded')
+  if (thrown === undefined) throw new Error('expected a rejection, but it succeeded')
   const error = thrown instanceof Error ? thrown : new Error(`rejected with ${String(thrown)}`)
   const text = `${(error as { readonly code?: unknown }).code ?? ''} ${error.message}`
   if (expected && !expected.test(text)) throw new Error(`rejected with "${text}", not ${expected}`)

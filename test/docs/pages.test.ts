@@ -7,7 +7,7 @@ import { LIMITS } from '../../crdt/index.ts'
 import type { Problem } from '../../src/agent/problem.ts'
 import { BRIDGE_LIMITS } from '../../src/bridge/index.ts'
 import { COMMANDS } from '../../src/cli/program.ts'
-import type { FailureCode } from '../../src/errors.ts'
+import { FAILURE_CODES } from '../../src/control/protocol.ts'
 import { DEFAULTS } from '../../src/gossip/index.ts'
 import { DEFAULT_VALUE_BYTES, MAX_VALUE_BYTES } from '../../src/maps/index.ts'
 import { filesOf } from '../helpers/fences.ts'
@@ -92,24 +92,6 @@ const firstCellsOf = (path: string, heading: string): string[] => {
 }
 
 /** The compiler compares the names with the types: one too many or too few is an error. */
-const CODES: Record<FailureCode, true> = {
-  invalid_argument: true,
-  not_found: true,
-  not_running: true,
-  already_exists: true,
-  connection_failed: true,
-  timeout: true,
-  trust_required: true,
-  permission_denied: true,
-  disk_full: true,
-  damaged: true,
-  too_large: true,
-  inbox_full: true,
-  busy: true,
-  closed: true,
-  internal: true,
-}
-
 const PROBLEMS: Record<Problem['type'], true> = {
   transport: true,
   store: true,
@@ -121,7 +103,7 @@ const PROBLEMS: Record<Problem['type'], true> = {
 }
 
 test('errors: each code and each type of a problem has a row', () => {
-  assert.equal(firstCellsOf('docs/errors.md', '## Codes').sort(), Object.keys(CODES).sort())
+  assert.equal(firstCellsOf('docs/errors.md', '## Codes').sort(), Object.keys(FAILURE_CODES).sort())
   assert.equal(firstCellsOf('docs/errors.md', '## Problems').sort(), Object.keys(PROBLEMS).sort())
 })
 

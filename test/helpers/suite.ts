@@ -9,10 +9,12 @@
  * test.run()
  * ```
  */
+
 import { existsSync, realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import type { Failure } from '../../src/errors.ts'
+import { rejectionOf } from '../../src/testing/contract.ts'
 
 // uvu decides as it is loaded whether suites start themselves. Below the runner, which loads
 // this file before it can say so, they would run twice and side by side.
@@ -120,20 +122,8 @@ export const suite = (name: string): Suite => {
   })
 }
 
-/** The error that `run` rejects (or throws) with; fails when it does not, or when `expected` does not match its message or code. */
-export const rejects = async (run: () => unknown, expected?: RegExp): Promise<Error> => {
-  let thrown: unknown
-  try {
-    await run()
-  } catch (error) {
-    thrown = error ?? new Error(`rejected with ${error}`)
-  }
-  if (thrown === undefined) throw new Error('expected a rejection, but it succeeded')
-  const error = asError(thrown)
-  const told = `${(error as { code?: unknown }).code ?? ''} ${error.message}`
-  if (expected && !expected.test(told)) throw new Error(`rejected with "${told}", not ${expected}`)
-  return error
-}
+/** The error that `run` throws or rejects with; fails if `expected` does not match its code and message. */
+export const rejects: typeof rejectionOf = rejectionOf
 
 /** The Failure that `work` rejects with; fails when it does not. */
 export const fails = async (work: Promise<unknown>): Promise<Failure> =>
