@@ -55,13 +55,16 @@ const namesIn = async (path: string): Promise<string[] | undefined> => {
   }
 }
 
-/** Removes a folder where it is empty; what others have put there stays. */
-const removeEmpty = async (path: string): Promise<void> => {
+/** Removes a folder if it is empty. Returns whether it is gone. */
+const removeEmpty = async (path: string): Promise<boolean> => {
   try {
     await rmdir(path)
+    return true
   } catch (error) {
     const code = systemCodeOf(error)
-    if (code !== 'ENOENT' && code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error
+    if (code === 'ENOENT') return true
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error
+    return false
   }
 }
 
@@ -91,6 +94,7 @@ export class Box {
   readonly #address: string
   #swept = 0
   #isShut = false
+  #shutting: Promise<void> | undefined
 
   /** `dir` is the swarm's folder, `address` a valid one: it becomes the name of a folder. */
   constructor(dir: string, address: string) {
@@ -132,13 +136,26 @@ export class Box {
   }
 
   /** For its owner: from now on nobody can send to it, and what is in it lies in `inbox` as before. */
-  async shut(): Promise<void> {
+  shut(): Promise<void> {
+    this.#shutting ??= this.#shut()
+    return this.#shutting
+  }
+
+  async #shut(): Promise<void> {
     try {
       await rename(this.inbox, this.#left)
     } catch (error) {
       if (systemCodeOf(error) !== 'ENOENT') throw error // else somebody removed it
     }
     this.#isShut = true
+  }
+
+  /**
+   * For its owner, after `shut`: removes `inbox` if nothing waits there, and returns whether it is
+   * gone. Only then can no message arrive any more.
+   */
+  removeInbox(): Promise<boolean> {
+    return removeEmpty(this.inbox)
   }
 
   /** For its owner, after `shut`: removes all that is empty or of no use, but for the lock. */
@@ -241,6 +258,9 @@ export class Box {
 
   /** Takes out a message that was read. */
   async remove(name: string): Promise<void> {
+    await rm(join(this.inbox, name), { force: true })
+    if (!this.#shutting) return
+    await Promise.allSettled([this.#shutting]) // it may have moved before we came
     await rm(join(this.inbox, name), { force: true })
   }
 

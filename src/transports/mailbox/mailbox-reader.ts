@@ -114,14 +114,26 @@ export class MailReader {
     await within(handOverMs, Promise.race([this.#handOver(), closed.promise]))
   }
 
-  /** What has come and was not looked at, when the look under way is over. Never rejects. */
+  /**
+   * Hands over what has arrived, until the inbox can be removed: a sender that looked up the folder
+   * before it was shut may still put its message there. Never rejects.
+   */
   async #handOver(): Promise<void> {
     try {
       await Promise.allSettled([this.#looking])
-      await this.#consumeAll((await readdir(this.#box.inbox)).sort())
+      while (!this.#isOver && !(await this.#box.removeInbox())) {
+        const names = (await readdir(this.#box.inbox)).filter((name) => !this.#stays(name))
+        if (names.length === 0) return
+        await this.#consumeAll(names.sort())
+      }
     } catch (error) {
       if (systemCodeOf(error) !== 'ENOENT') this.#hooks.onProblem(toFailure(error))
     }
+  }
+
+  /** Is it a file that another look would leave where it lies? */
+  #stays(name: string): boolean {
+    return this.#passed.has(name) || this.#unread.has(name)
   }
 
   async #remake(): Promise<void> {
