@@ -21,14 +21,18 @@ import {
   readName,
   show,
 } from './fields.ts'
-import { decodeWriters, encodeWriters, FINGERPRINT_PATTERN } from './fingerprint.ts'
+import { decodeWriters, encodeWriters } from './fingerprint.ts'
+import { STATE_PATTERN } from './history.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import {
   type DocState,
+  type Format,
   type Fragment,
   MESSAGE_FORMAT,
   MESSAGE_TYPE,
   type Missing,
+  type NewPush,
+  OLDEST_FORMAT,
   type PackedUpdate,
   type Push,
 } from './message.ts'
@@ -60,7 +64,7 @@ const encodeState = (state: DocState): JsonObject => {
 }
 
 /** One line of JSON. The five fields of the seed's message come first, with their types. */
-export const encodePush = (push: Push): string =>
+export const encodePush = ({ format = MESSAGE_FORMAT, ...push }: NewPush): string =>
   JSON.stringify({
     type: MESSAGE_TYPE,
     version: push.version,
@@ -68,7 +72,8 @@ export const encodePush = (push: Push): string =>
     sender: push.sender,
     timestamp: String(push.timestamp),
     swarm: push.swarm,
-    format: MESSAGE_FORMAT,
+    format,
+    ...(format !== MESSAGE_FORMAT && { reads: MESSAGE_FORMAT }),
     ...(push.documents !== undefined && push.documents > 1 && { documents: push.documents }),
     ...(push.members.length > 0 && { members: push.members }),
     ...(push.fragment && { fragment: push.fragment }),
@@ -84,10 +89,17 @@ const readClocks = (value: unknown, what: string): Clocks => {
   }
 }
 
-const readContent = (value: unknown): string => {
-  const ok = typeof value === 'string' && FINGERPRINT_PATTERN.test(value)
-  check(ok, 'malformed', () => `content is ${show(value)}, not 16 hex digits`)
+/** The digest of a state or a content. */
+const readTreeHash = (value: unknown, what: string): string => {
+  const ok = typeof value === 'string' && STATE_PATTERN.test(value)
+  check(ok, 'malformed', () => `${what} is ${show(value)}, not 22 characters of base64`)
   return value as string
+}
+
+/** Newer formats than ours are read as ours: the sender goes on writing ours for us. */
+const readReads = (value: unknown, format: Format): Format => {
+  if (value === undefined) return format
+  return readCount(value, 'reads') >= MESSAGE_FORMAT ? MESSAGE_FORMAT : OLDEST_FORMAT
 }
 
 const readWriters = (value: unknown): Map<number, string> => {
@@ -130,13 +142,23 @@ const readUpdate = (value: unknown, limits: Limits): PackedUpdate => {
   }
 }
 
-const readState = (value: unknown, limits: Limits): DocState => {
+/** Fields that only newer formats have, or have in another form. */
+const readTree = (value: JsonObject, format: Format): DocState => {
+  if (format === OLDEST_FORMAT) {
+    return value.digest === undefined ? {} : { digest: readDigest(value.digest, 'state digest') }
+  }
+  return {
+    ...(value.digest !== undefined && { digest: readTreeHash(value.digest, 'state digest') }),
+    ...(value.content !== undefined && { content: readTreeHash(value.content, 'content') }),
+    ...(value.writers !== undefined && { writers: readWriters(value.writers) }),
+  }
+}
+
+const readState = (value: unknown, format: Format, limits: Limits): DocState => {
   if (!isObject(value)) throw new Rejection('malformed', `state is ${show(value)}, not an object`)
   const state: DocState = {
     ...(value.update !== undefined && { update: readUpdate(value.update, limits) }),
-    ...(value.digest !== undefined && { digest: readDigest(value.digest, 'state digest') }),
-    ...(value.content !== undefined && { content: readContent(value.content) }),
-    ...(value.writers !== undefined && { writers: readWriters(value.writers) }),
+    ...readTree(value, format),
     ...(value.vector !== undefined && { vector: readBytes(value.vector, 'vector') }),
     ...(value.deletes !== undefined && { deletes: readBytes(value.deletes, 'deletes') }),
     ...(value.awareness !== undefined && { awareness: readBytes(value.awareness, 'awareness') }),
@@ -153,7 +175,7 @@ const readState = (value: unknown, limits: Limits): DocState => {
   return state
 }
 
-const readStates = (value: unknown, limits: Limits): Map<string, DocState> => {
+const readStates = (value: unknown, format: Format, limits: Limits): Map<string, DocState> => {
   if (!isObject(value)) throw new Rejection('malformed', `state is ${show(value)}, not an object`)
   const entries = Object.entries(value)
   check(
@@ -164,7 +186,7 @@ const readStates = (value: unknown, limits: Limits): Map<string, DocState> => {
   const states = new Map<string, DocState>()
   for (const [name, state] of entries) {
     readName(name, 'document name', limits)
-    states.set(name, readState(state, limits))
+    states.set(name, readState(state, format, limits))
   }
   return states
 }
@@ -251,8 +273,10 @@ export const decodeParsed = (value: JsonObject, swarm: string, limits: Limits): 
   if (value.swarm !== swarm) {
     throw new Rejection('wrong_swarm', `push of swarm ${show(value.swarm)}, not of "${swarm}"`)
   }
-  if (value.format !== MESSAGE_FORMAT) {
-    throw new Rejection('wrong_format', `format ${show(value.format)}, not ${MESSAGE_FORMAT}`)
+  const { format } = value
+  if (format !== MESSAGE_FORMAT && format !== OLDEST_FORMAT) {
+    const known = `${OLDEST_FORMAT} or ${MESSAGE_FORMAT}`
+    throw new Rejection('wrong_format', `format ${show(format)}, not ${known}`)
   }
   check(
     typeof value.timestamp === 'string' && /^\d{1,15}$/.test(value.timestamp),
@@ -260,8 +284,10 @@ export const decodeParsed = (value: JsonObject, swarm: string, limits: Limits): 
     () => `timestamp is ${show(value.timestamp)}, not Unix seconds in a string`,
   )
   return {
+    format,
+    reads: readReads(value.reads, format),
     version: readCount(value.version, 'version'),
-    state: readStates(value.state, limits),
+    state: readStates(value.state, format, limits),
     sender: readName(value.sender, 'sender', limits),
     timestamp: Number(value.timestamp),
     swarm,

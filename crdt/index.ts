@@ -42,23 +42,22 @@ export {
   mergeDeltas,
 } from './delta.ts'
 export { digestBytes, digestSnapshot } from './digest.ts'
-export {
-  differences,
-  type Fingerprint,
-  type FingerprintCache,
-  fingerprintOf,
-} from './fingerprint.ts'
+export { differences } from './fingerprint.ts'
 export { CausalGate, type HeldUpdate } from './gate.ts'
+export { digestState, History } from './history.ts'
 export { type Inspection, inspectUpdate } from './inspect.ts'
 export { mergeOwn } from './integrate.ts'
 export { LIMITS, type Limits } from './limits.ts'
 export type { Fits, RejectedChange } from './local-check.ts'
 export {
   type DocState,
+  type Format,
   type Fragment,
   MESSAGE_FORMAT,
   MESSAGE_TYPE,
   type Missing,
+  type NewPush,
+  OLDEST_FORMAT,
   type PackedUpdate,
   type Push,
 } from './message.ts'

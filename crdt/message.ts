@@ -32,11 +32,11 @@ export interface PackedUpdate {
 export interface DocState {
   /** A part of the document's history. */
   readonly update?: PackedUpdate
-  /** Digest of the sender's state. */
+  /** Digest of the sender's state. Its form depends on the format of the message. */
   readonly digest?: string
-  /** With `digest`, now and then: the fingerprint of the content (see `fingerprint.ts`). */
+  /** With `digest`: that of the content (see `history.ts`). */
   readonly content?: string
-  /** With `content`, if the peer's was another: writer → fingerprint of what it has written. */
+  /** With `content`, if the peer's was another: writer → hash of what it has written. */
   readonly writers?: ReadonlyMap<number, string>
   /** The sender withholds something: it has more than it publishes. */
   readonly partial?: boolean
@@ -55,6 +55,10 @@ export interface DocState {
 }
 
 export interface Push {
+  /** Of the message. */
+  readonly format: Format
+  /** The newest format that the sender reads. */
+  readonly reads: Format
   /** Sum of the clocks of the documents in `state`. For people. */
   readonly version: number
   readonly state: ReadonlyMap<string, DocState>
@@ -71,6 +75,11 @@ export interface Push {
   readonly fragment?: Fragment
   /** Fragments that have not come, and are to be sent again. */
   readonly missing?: Missing
+}
+
+/** A push to be encoded: by default in the newest format. What is read is the reader's own. */
+export interface NewPush extends Omit<Push, 'format' | 'reads'> {
+  readonly format?: Format
 }
 
 /** One of the parts into which the text of a push is cut. */
@@ -94,4 +103,10 @@ export interface Missing {
 export const MESSAGE_TYPE = 'gossip_push'
 
 /** Raised when older versions can no longer read a message; they then reject it. */
-export const MESSAGE_FORMAT = 1
+export const MESSAGE_FORMAT = 2
+
+/** Peers of this format are still understood. A peer gets it until it shows that it reads a newer one. */
+export const OLDEST_FORMAT = 1
+
+/** Formats of messages that are written and read. */
+export type Format = typeof OLDEST_FORMAT | typeof MESSAGE_FORMAT

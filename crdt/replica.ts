@@ -19,7 +19,8 @@ import {
   encodeDelta,
   isEmptyDelta,
 } from './delta.ts'
-import { digestBytes, digestSnapshot } from './digest.ts'
+import { DIGEST_PATTERN, digestBytes, digestSnapshot } from './digest.ts'
+import { digestState, History, STATE_PATTERN } from './history.ts'
 import { LIMITS } from './limits.ts'
 import { LocalCheck, type RejectedChange } from './local-check.ts'
 import { isInTransaction, Merger } from './merger.ts'
@@ -40,11 +41,10 @@ import { decodeSyncRequest, encodeSyncRequest } from './sync-request.ts'
 import { type GuardedTransactions, guardTransactions } from './transaction-guard.ts'
 import { type OwnRange, Withheld } from './withheld.ts'
 
-/** The state that peers may see. */
+/** The state that peers may see. Valid until the document changes. */
 interface State {
   readonly clocks: Clocks
   readonly deletes: DeleteSet
-  readonly digest: string
 }
 
 export class Replica {
@@ -66,7 +66,13 @@ export class Replica {
   /** Removed changes that are not reported yet. */
   #rejected: RejectedChange[] = []
   #isRecovering = false
-  #state: State | undefined
+  /** Made when it is needed first, and again if ids have changed their meaning. */
+  #made: History | undefined
+  /** What peers see while something is withheld. */
+  #visible: State | undefined
+  /** Digests of the state that peers see. */
+  #digest: string | undefined
+  #snapshotDigest: string | undefined
   #local: Delta[] = []
   #withheld: Withheld | undefined
   #era: object = {}
@@ -98,9 +104,7 @@ export class Replica {
       origin: this.origin,
       strip: (delta) => this.#withheld?.strip(delta) ?? delta,
       withheld: () => this.#withheld,
-      onFailed: () => {
-        this.#state = undefined
-      },
+      onFailed: () => this.#rebuild(),
     })
     this.#listener = (transaction) => this.#onTransaction(transaction)
     doc.on('afterTransaction', this.#listener)
@@ -118,9 +122,7 @@ export class Replica {
 
   /** Sum of the state vector's clocks: how much has ever been written. For people; nothing depends on it. */
   get version(): number {
-    let sum = 0
-    for (const clock of this.clocks.values()) sum += clock
-    return sum
+    return this.#history.version
   }
 
   /** Writer → clock. */
@@ -132,14 +134,57 @@ export class Replica {
     return clocks
   }
 
-  /** All deletes that peers may see; computed once for each state. */
+  /** All deletes that peers may see. Changes with the document, so it must not be kept. */
   get deletes(): DeleteSet {
     return this.#current().deletes
   }
 
-  /** 32 hex digits over state vector and deletes; computed once for each state. */
+  /** 22 characters over what peers see of clocks and deletes (see `history.ts`). */
   get digest(): string {
-    return this.#current().digest
+    if (this.#digest === undefined) {
+      const { clocks, deletes } = this.#current()
+      this.#digest = this.#withheld
+        ? digestState(clocks, deletes, this.#platform)
+        : this.#history.state
+    }
+    return this.#digest
+  }
+
+  /** The same over everything in the document, withheld or not. */
+  get wholeDigest(): string {
+    return this.#history.state
+  }
+
+  /**
+   * 32 hex digits: the digest of that state in messages of format 1. Takes time for each writer and
+   * run of deletes.
+   */
+  get snapshotDigest(): string {
+    if (this.#snapshotDigest === undefined) {
+      const { clocks, deletes } = this.#current()
+      const snapshot = Y.createSnapshot(deletes, new Map(clocks))
+      this.#snapshotDigest = digestSnapshot(snapshot, this.#platform)
+    }
+    return this.#snapshotDigest
+  }
+
+  /** Is that the digest of the state that peers see, in either format? */
+  hasDigest(digest: string): boolean {
+    if (STATE_PATTERN.test(digest)) return digest === this.digest
+    return DIGEST_PATTERN.test(digest) && digest === this.snapshotDigest
+  }
+
+  /**
+   * 22 characters over the content (see `history.ts`). Undefined while something is withheld, and
+   * while the content of a large document is being hashed: a part of it with each call.
+   */
+  get content(): string | undefined {
+    return this.#withheld ? undefined : this.#history.content()
+  }
+
+  /** Writer → hash of what is left of it, 16 hex digits; undefined as `content` is. */
+  get writers(): ReadonlyMap<number, string> | undefined {
+    return this.#withheld ? undefined : this.#history.writers()
   }
 
   /** Updates that wait for their predecessors, and how many were dropped for lack of room. */
@@ -189,7 +234,7 @@ export class Replica {
   withhold({ from, fresh }: Omit<OwnRange, 'writer'>): void {
     this.#withheld = new Withheld({ writer: this.doc.clientID, from, fresh }, this.#local)
     this.#local = []
-    this.#state = undefined
+    this.#forgetDigests()
   }
 
   /** The first own clock for which a peer has something else; undefined while none is known. */
@@ -213,7 +258,7 @@ export class Replica {
       this.#withheld = withheld.renamed(clock, to)
       this.#merger.forgetFork()
       this.#era = {}
-      this.#state = undefined
+      this.#rebuild()
     })
   }
 
@@ -227,7 +272,7 @@ export class Replica {
     const delta = this.#withheld?.toPublish(this.doc)
     this.#withheld = undefined
     this.#merger.forgetFork()
-    this.#state = undefined
+    this.#forgetDigests()
     if (!delta) return
     this.#local.push(delta)
     this.onLocal?.()
@@ -335,9 +380,10 @@ export class Replica {
   }
 
   #onTransaction(transaction: Y.Transaction): void {
+    this.#made?.absorb(transaction)
     const delta = deltaOfTransaction(transaction)
     if (isEmptyDelta(delta)) return
-    this.#state = undefined
+    this.#forgetDigests()
     if (this.#merger.isMerge(transaction)) {
       this.#merger.addMerged(delta)
     } else {
@@ -346,16 +392,30 @@ export class Replica {
     }
   }
 
+  get #history(): History {
+    this.#made ??= new History(this.doc, this.#platform)
+    return this.#made
+  }
+
+  #forgetDigests(): void {
+    this.#visible = undefined
+    this.#digest = undefined
+    this.#snapshotDigest = undefined
+  }
+
+  /** The store may have changed in another way than by a transaction that ended. */
+  #rebuild(): void {
+    this.#made = undefined
+    this.#forgetDigests()
+  }
+
   #current(): State {
-    if (this.#state === undefined) {
-      const whole = Y.snapshot(this.doc)
-      const snapshot = this.#withheld?.visible(whole) ?? whole
-      this.#state = {
-        clocks: snapshot.sv,
-        deletes: snapshot.ds,
-        digest: digestSnapshot(snapshot, this.#platform),
-      }
+    if (!this.#withheld) return this.#history
+    if (this.#visible === undefined) {
+      const { clocks, deletes } = this.#history
+      const snapshot = this.#withheld.visible(Y.createSnapshot(deletes, new Map(clocks)))
+      this.#visible = { clocks: snapshot.sv, deletes: snapshot.ds }
     }
-    return this.#state
+    return this.#visible
   }
 }

@@ -6,11 +6,8 @@
  * peers.filter(({ inSync }) => inSync === false)
  * ```
  */
-import * as Y from 'yjs'
-import { digestSnapshot } from '../../crdt/index.ts'
 import { Counters, type Peer } from '../gossip/index.ts'
 import { listMaps } from '../maps/index.ts'
-import { nodePlatform } from '../platform.ts'
 import type { Room } from './room.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -74,7 +71,7 @@ export interface AgentStatus {
 
 const isInSync = ({ name, replica, runtime, status }: Room, peer: Peer): boolean | null => {
   // No peer has the changes that are withheld here.
-  if (peer.digests.get(name) === replica.digest)
+  if (replica.hasDigest(peer.digests.get(name) ?? ''))
     return !status.isWithholding && !status.differing.has(peer.address)
   return runtime?.gossip?.hasCurrentDigest(name, peer.address) ? false : null
 }
@@ -116,9 +113,7 @@ export const describePeers = (room: Room): PeerStatus[] =>
 /** The status of the agent with this runtime and this own room. */
 export const describeAgent = (room: Room, runtime: Runtime): AgentStatus => {
   const { swarm, transport, gossip, waitsFor } = runtime
-  const { version, waiting, withheld } = room.replica
-  // While changes are withheld, peers see a digest without them.
-  const digest = withheld ? digestSnapshot(Y.snapshot(room.doc), nodePlatform) : room.replica.digest
+  const { version, waiting, wholeDigest: digest } = room.replica
   const counters = gossip?.counters ?? new Counters()
   return {
     swarm,

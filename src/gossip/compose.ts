@@ -9,8 +9,10 @@
  */
 import {
   type DocState,
+  type Format,
   jsonBytes,
   LIMITS,
+  OLDEST_FORMAT,
   type Replica,
   type SyncRequest,
   withDelta,
@@ -65,6 +67,13 @@ interface Request {
   readonly tooLong?: number
 }
 
+/** The peer that a message goes to. */
+export interface Recipient {
+  readonly address: string
+  /** The format of messages that it reads. */
+  readonly format: Format
+}
+
 const NO_REQUEST: Request = { length: 0 }
 
 export class Composer {
@@ -86,7 +95,7 @@ export class Composer {
    * may a message be longer than the transport carries?
    */
   compose(
-    to: string,
+    to: Recipient,
     queued: readonly [string, QueuedState][],
     documents: ReadonlyMap<string, OpenDocument>,
     members: () => readonly string[],
@@ -108,7 +117,7 @@ export class Composer {
       }
       // A state that fits into no message travels alone, in fragments.
       const mayBeLong = mayFragment && state.size === 0
-      const entry = this.#entryFor(to, document, one, room - jsonBytes(name), mayBeLong, now)
+      const entry = this.#entryFor(to, document, one, room - jsonBytes(name), mayBeLong)
       const length = entry.length + jsonBytes(name)
       const isTooLong = length > room || entry.unsendable !== undefined
       if (isTooLong && !mayBeLong) {
@@ -126,7 +135,8 @@ export class Composer {
     }
     if (included.length === 0) return { text: undefined, included, left, unsendable }
     const hasDigest = [...state.values()].some(({ digest }) => digest !== undefined)
-    const content = { version, state, members: hasDigest ? members() : [] }
+    const { format } = to
+    const content = { version, state, members: hasDigest ? members() : [], format }
     let text = this.envelope.encode(content, documents.size, now)
     // Only long names of members make a message longer than reckoned: send it without them.
     if (this.envelope.isTooLong(text))
@@ -153,21 +163,23 @@ export class Composer {
 
   /** What to say about one document, within `room` characters. */
   #entryFor(
-    to: string,
+    to: Recipient,
     document: OpenDocument,
     queued: QueuedState,
     room: number,
     mayBeLong: boolean,
-    now: number,
   ): Entry {
     const { answer, pull } = queued
     const request = pull ? this.#request(document.replica, room, mayBeLong) : NO_REQUEST
-    if (!answer) return this.#stateEntry(to, document, queued, request, room, now)
+    if (!answer) return this.#stateEntry(to, document, queued, request, room)
     const fresh = pull ? undefined : this.#freshBeforeAnswer(to, document, queued, answer, room)
-    return fresh ?? this.#answerEntry(document.replica, queued, answer, request, room, mayBeLong)
+    return (
+      fresh ?? this.#answerEntry(to, document.replica, queued, answer, request, room, mayBeLong)
+    )
   }
 
   #answerEntry(
+    { format }: Recipient,
     replica: Replica,
     queued: QueuedState,
     answer: Answer,
@@ -175,7 +187,7 @@ export class Composer {
     room: number,
     mayBeLong: boolean,
   ): Entry {
-    const { digest } = replica
+    const digest = digestIn(format, replica)
     const length = STATE_BYTES + request.length
     if (request.length * 2 > room) {
       // A long request goes ahead of the answer, as a part of it: a request by itself could be
@@ -204,22 +216,25 @@ export class Composer {
   }
 
   #stateEntry(
-    to: string,
+    to: Recipient,
     document: OpenDocument,
     queued: QueuedState,
     request: Request,
     room: number,
-    now: number,
   ): Entry {
-    const { since, digest, enough, pull } = queued
+    const { since, digest, content, enough, pull } = queued
     const length = STATE_BYTES + request.length
     const { update, isWhole } =
-      since === undefined ? NO_UPDATE : this.#inline.updateFor(to, document, since, room - length)
+      since === undefined
+        ? NO_UPDATE
+        : this.#inline.updateFor(to.address, document, since, room - length)
+    // A digest announces changes that are too long, or too old, to be sent inline.
+    const hasDigest = digest || enough || pull || !isWhole
+    const hasContent = content && hasDigest && to.format !== OLDEST_FORMAT
     return {
       state: {
-        // The digest announces changes that are too long, or too old, to be sent inline.
-        ...((digest || enough || pull || !isWhole) && { digest: document.replica.digest }),
-        ...document.content.fieldsFor(queued, now),
+        ...(hasDigest && { digest: digestIn(to.format, document.replica) }),
+        ...(hasContent && document.content.fieldsFor(queued)),
         ...request.fields,
         ...(update && { update }),
       },
@@ -230,14 +245,14 @@ export class Composer {
 
   /** A short fresh change goes ahead of the next chunk of a long answer, if the peer has what it follows. */
   #freshBeforeAnswer(
-    to: string,
+    { address }: Recipient,
     document: OpenDocument,
     { since, awareness }: QueuedState,
     answer: Answer,
     room: number,
   ): Entry | undefined {
     if (answer.chunkBytes === undefined || since === undefined) return undefined
-    const { update, delta } = this.#inline.updateFor(to, document, since, room - STATE_BYTES)
+    const { update, delta } = this.#inline.updateFor(address, document, since, room - STATE_BYTES)
     if (!update) return undefined
     const { clocks } = answer.peerState
     for (const [writer, { from }] of delta.structs) {
@@ -265,6 +280,10 @@ export class Composer {
     return { length: 0, tooLong: vector.length }
   }
 }
+
+/** The digest of the published state, as messages of that format have it. */
+const digestIn = (format: Format, replica: Replica): string =>
+  format === OLDEST_FORMAT ? replica.snapshotDigest : replica.digest
 
 /** Adds what depends on whether the state has a digest. */
 const completeState = (

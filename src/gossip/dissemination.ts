@@ -94,10 +94,8 @@ export class Dissemination {
   /** Sends the digests of all documents to a new peer. */
   introduce(peer: Peer): void {
     const { documents, sender } = this.#options
-    for (const [name, { content }] of documents) {
-      content.resend()
-      sender.enqueue(peer, name, { digest: true, awareness: 0 })
-    }
+    for (const name of documents.keys())
+      sender.enqueue(peer, name, { digest: true, content: true, awareness: 0 })
   }
 
   /** Sends awareness states from that number on to some peers. */
@@ -171,17 +169,14 @@ export class Dissemination {
     const swing = (random() * 2 - 1) * config.jitter
     this.#roundAt = now + config.intervalMs * (1 + swing)
     const targets = peers.forRound(fanoutsFor(config, peers.living).round, now)
-    for (const [name, document] of documents) {
-      const content = targets.length > 0 && document.content.takeDue(now)
-      for (const peer of targets)
-        sender.enqueue(peer, name, { digest: true, ...(content && { content }) })
-    }
+    for (const name of documents.keys())
+      for (const peer of targets) sender.enqueue(peer, name, { digest: true, content: true })
     if (documents.size === 1) return
     // A document that few peers have is repaired by those that have it.
     for (const name of documents.keys()) {
       if (targets.some((peer) => peers.mayHave(peer, name))) continue
       for (const peer of this.selectPeers(name, 1, now))
-        sender.enqueue(peer, name, { digest: true })
+        sender.enqueue(peer, name, { digest: true, content: true })
     }
   }
 }

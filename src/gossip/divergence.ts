@@ -1,15 +1,14 @@
 /**
- * Finds replicas that have the same digest but different content, because two copies have written
- * under one id. The fingerprints of writers show which writer it is. A replica whose own writer it
+ * Finds replicas that have the same state but different content, because two copies have written
+ * under one id. The hashes of writers show which writer it is. A replica whose own writer it
  * is compares the two; if the other's content is to stay, it moves its own to a new id.
  *
  * ```ts
  * const divergence = new Divergence({ sender, puller, emit })
- * divergence.compare(peer, document, state, now)      // equal digests, and the peer sent its fingerprint
+ * divergence.compare(peer, document, state, now)      // equal states, and the peer sent its content
  * ```
  */
 import { type DocState, differences } from '../../crdt/index.ts'
-import { CONTENT_INTERVAL_MS } from './content.ts'
 import type { SharedDocument } from './document.ts'
 import type { GossipEffect } from './events.ts'
 import type { Peer } from './peers.ts'
@@ -22,8 +21,8 @@ export interface DivergenceOptions {
   readonly emit: (effect: GossipEffect) => void
 }
 
-/** Milliseconds after which a peer is sent the fingerprints of writers again. */
-const REPEAT_MS = CONTENT_INTERVAL_MS / 2
+/** Milliseconds after which a peer is sent the hashes of writers again: up to 16 kB. */
+const REPEAT_MS = 30_000
 
 export class Divergence {
   readonly #options: DivergenceOptions
@@ -32,31 +31,32 @@ export class Divergence {
     this.#options = options
   }
 
-  /** Compares contents with a peer that has our digest and sent its fingerprint. */
+  /** Compares contents with a peer that has our state and sent its content. */
   compare(
     peer: Peer,
     document: SharedDocument,
     { content: theirs, writers }: DocState,
     now: number,
   ) {
-    const { content, name } = document
-    const ours = content.fingerprint(now)
-    if (theirs === undefined || !ours) return
-    if (theirs === ours.content) {
+    const { content, name, replica } = document
+    const ours = theirs === undefined ? undefined : replica.content
+    if (ours === undefined) return
+    if (theirs === ours) {
       content.differing.delete(peer.address)
       return
     }
-    const answeredAt = content.answeredAt.get(peer.address) ?? Number.NEGATIVE_INFINITY
-    if (now >= answeredAt + REPEAT_MS) {
-      content.answeredAt.set(peer.address, now)
+    const sentAt = content.sentAt.get(peer.address) ?? Number.NEGATIVE_INFINITY
+    if (now >= sentAt + REPEAT_MS) {
+      content.sentAt.set(peer.address, now)
       this.#options.sender.enqueue(peer, name, { digest: true, content: true, writers: true })
     }
-    if (writers) this.#onDifferent(peer, document, differences(ours.writers, writers))
-    else if (!content.differing.has(peer.address)) content.differing.set(peer.address, [])
-    if (!writers) return
-    const own = document.replica.doc.clientID
+    if (!content.differing.has(peer.address)) content.differing.set(peer.address, [])
+    const ourWriters = writers && replica.writers
+    if (!ourWriters) return
+    this.#onDifferent(peer, document, differences(ourWriters, writers))
+    const own = replica.doc.clientID
     // Both sides decide alike whose content stays.
-    if ((ours.writers.get(own) ?? '') < (writers.get(own) ?? ''))
+    if ((ourWriters.get(own) ?? '') < (writers.get(own) ?? ''))
       this.#options.puller.suspectFork(document, peer, now)
   }
 

@@ -3,13 +3,13 @@
  * were merged, and which own changes no peer has acknowledged.
  *
  * ```ts
- * const document = new SharedDocument('kv', replica, platform, { confirmMs: 500 })
+ * const document = new SharedDocument('kv', replica, { confirmMs: 500 })
  * document.changedHere(delta, now)
  * document.equals(peer.address)          // the peer sent our digest
  * document.status                        // { syncs: 1, unacknowledgedSince: undefined, hasFresh: false, … }
  * ```
  */
-import type { Delta, Platform, Replica } from '../../crdt/index.ts'
+import type { Delta, Replica } from '../../crdt/index.ts'
 import { Content } from './content.ts'
 import { dropOldest } from './oldest.ts'
 import type { AwarenessSource, OpenDocument } from './open-document.ts'
@@ -91,10 +91,10 @@ export class SharedDocument implements OpenDocument {
     from: undefined,
   }
 
-  constructor(name: string, replica: Replica, platform: Platform, options: OpenOptions = {}) {
+  constructor(name: string, replica: Replica, options: OpenOptions = {}) {
     const { awareness, confirmMs } = options
     this.name = name
-    this.content = new Content(replica, platform)
+    this.content = new Content(replica)
     this.replica = replica
     this.#era = replica.era
     this.#confirmMs = confirmMs ?? Number.POSITIVE_INFINITY

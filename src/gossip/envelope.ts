@@ -3,11 +3,17 @@
  * the transport carries. A text that is longer is split into fragments.
  *
  * ```ts
- * const text = envelope.encode({ version, state, members }, documents.size, now)
+ * const text = envelope.encode({ version, state, members, format }, documents.size, now)
  * if (envelope.isTooLong(text)) peer.fragmented = envelope.split(text)
  * ```
  */
-import { digestBytes, encodePush, type Platform, type Push, textBytes } from '../../crdt/index.ts'
+import {
+  digestBytes,
+  encodePush,
+  type NewPush,
+  type Platform,
+  textBytes,
+} from '../../crdt/index.ts'
 import { FragmentedText } from './fragmented-text.ts'
 
 /** Bytes reserved for everything in a message but the data of a fragment. */
@@ -30,7 +36,7 @@ export class Envelope {
 
   /** `documents` is how many documents we have. */
   encode(
-    content: Omit<Push, 'sender' | 'timestamp' | 'swarm' | 'documents'>,
+    content: Omit<NewPush, 'sender' | 'timestamp' | 'swarm' | 'documents'>,
     documents: number,
     now: number,
   ): string {
@@ -40,7 +46,7 @@ export class Envelope {
 
   /** A message that carries only a fragment, or a request for fragments. */
   encodeFragment(
-    content: Pick<Push, 'fragment' | 'missing'>,
+    content: Pick<NewPush, 'fragment' | 'missing' | 'format'>,
     documents: number,
     now: number,
   ): string {

@@ -107,7 +107,7 @@ export class Gossip {
    */
   open(document: string, replica: Replica, options: OpenOptions = {}): void {
     if (this.#documents.has(document)) throw new TypeError(`document "${document}" is open already`)
-    const shared = new SharedDocument(document, replica, this.#options.platform, options)
+    const shared = new SharedDocument(document, replica, options)
     this.#documents.set(document, shared)
     this.#dissemination.opened(shared)
   }
@@ -279,7 +279,7 @@ export class Gossip {
       if (!queued || (queued.since ?? queued.awareness ?? queued.answer) === undefined) continue
       const { digest: _, pull: __, ...last } = queued
       const { text } = this.#composer.compose(
-        peer.address,
+        peer,
         [[name, last]],
         this.#documents,
         () => [],

@@ -101,6 +101,7 @@ export class Inbox {
     const isNew = !peers.get(from)
     const peer = peers.received(from, now)
     if (!peer) return // our own push came back
+    peer.format = push.reads
     this.#noteDocuments(peer, push.documents ?? 1)
     for (const member of push.members) peers.add(member, 'named')
     // A peer that we did not know is likely new in the swarm: name it some members.

@@ -1,5 +1,5 @@
 /**
- * A document as messages are composed from it: its state, its recent changes, its fingerprint and
+ * A document as messages are composed from it: its state, its recent changes, its content and
  * its awareness.
  *
  * ```ts

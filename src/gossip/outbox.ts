@@ -15,9 +15,9 @@ export interface QueuedState {
   since?: number
   /** Send the digest of our state. */
   digest?: boolean
-  /** Send the fingerprint of our content, too. */
+  /** With it, send that of our content: of two peers with one state, it shows whether they are equal. */
   content?: boolean
-  /** With it, send that of each writer. */
+  /** With that, send the hash of what each writer has written. */
   writers?: boolean
   /** Pull what we lack: send our state vector. */
   pull?: boolean

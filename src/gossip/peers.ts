@@ -8,7 +8,7 @@
  * for (const peer of peers.forRound(3, now)) peer.outbox.enqueue('kv', { digest: true })
  * ```
  */
-import type { Fragment, Missing } from '../../crdt/index.ts'
+import { type Format, type Fragment, type Missing, OLDEST_FORMAT } from '../../crdt/index.ts'
 import type { GossipConfig } from './config.ts'
 import type { FragmentedText } from './fragmented-text.ts'
 import { Outbox, type QueuedState } from './outbox.ts'
@@ -34,6 +34,8 @@ export interface Peer {
   wasReached: boolean
   /** Has it been sent some members? */
   isIntroduced: boolean
+  /** The newest format of messages that it reads, as far as we know. */
+  format: Format
   /** How many documents it has, as it last said; undefined if unknown. */
   documents: number | undefined
   /** Document → the digest it last sent. */
@@ -85,6 +87,7 @@ class KnownPeer implements Peer {
   lastHeard: number | undefined = undefined
   wasReached = false
   isIntroduced = false
+  format: Format = OLDEST_FORMAT
   documents: number | undefined = undefined
   sending: Sending | undefined = undefined
   fragmented: FragmentedText | undefined = undefined

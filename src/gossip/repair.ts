@@ -154,7 +154,7 @@ export class Repair {
     if (vector) {
       this.#onVector(peer, document, state, now)
     } else if (digest !== undefined && !answer && !enough && isLast) {
-      if (digest === document.replica.digest) this.#onEqual(document, peer, state, now)
+      if (document.replica.hasDigest(digest)) this.#onEqual(document, peer, state, now)
       else this.#puller.pull(name, peer.address, digest, now)
     }
     if (answer) {
@@ -163,7 +163,8 @@ export class Repair {
       const { next, since } = this.#puller.answered(name, peer.address, more === true, now)
       if (since !== undefined && !vector) document.answered(peer.address, since)
       if (since !== undefined && document.replica.waiting.updates === 0) document.syncs++
-      if (digest === document.replica.digest) this.#onEqual(document, peer, state, now)
+      if (digest !== undefined && document.replica.hasDigest(digest))
+        this.#onEqual(document, peer, state, now)
       else if (since !== undefined) this.#puller.confirmWriter(document, now)
       this.#puller.pullNext([[name, next]], now)
     }

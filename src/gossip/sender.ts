@@ -209,7 +209,11 @@ export class Sender {
       return [
         this.#begin(
           peer,
-          this.#composer.envelope.encodeFragment({ missing }, documents.size, now),
+          this.#composer.envelope.encodeFragment(
+            { missing, format: peer.format },
+            documents.size,
+            now,
+          ),
           [],
           now,
         ),
@@ -224,7 +228,7 @@ export class Sender {
       left,
       unsendable,
     } = this.#composer.compose(
-      peer.address,
+      peer,
       peer.outbox.drain(),
       documents,
       () => this.#members(peer, now),
@@ -260,7 +264,11 @@ export class Sender {
       this.#ready.add(peer)
       this.#stateIsNext.add(peer)
     }
-    const text = this.#composer.envelope.encodeFragment({ fragment }, documents.size, now)
+    const text = this.#composer.envelope.encodeFragment(
+      { fragment, format: peer.format },
+      documents.size,
+      now,
+    )
     return [this.#begin(peer, text, [], now, fragment)]
   }
 

@@ -70,7 +70,7 @@ test("an agent's onProblem that throws: it goes on, and the process warns", asyn
     receive: () => undefined,
     onProblem: () => undefined,
   })
-  const text = pushText({ kv: { digest: 'd'.repeat(32) } }, { swarm: 'kv' })
+  const text = pushText({ kv: { digest: 'd'.repeat(22) } }, { swarm: 'kv' })
   await stranger.send('a', text.replace('"format":1', '"format":9'))
   // Refused at its writer, in the program's own call.
   a.doc.getMap('state').set('deep', [1n])

@@ -11,7 +11,6 @@ import {
   digestBytes,
   emptyDeletes,
   encodePush,
-  fingerprintOf,
   LIMITS,
   type Limits,
   type PackedUpdate,
@@ -41,6 +40,8 @@ const reasonOf = (run: () => unknown): string => {
 }
 
 const push = (state: Record<string, DocState>, more: Partial<Push> = {}): Push => ({
+  format: 2,
+  reads: 2,
   version: 12,
   state: new Map(Object.entries(state)),
   sender: '0:0000.0000.000A',
@@ -94,10 +95,13 @@ const large = (): Replica => {
   return replica
 }
 
-/** The content fingerprint, of all and of each writer. */
+/** The digest of the content, and the hash of each writer. */
 const contents = (): Pick<DocState, 'content' | 'writers'> => {
-  const { content, writers } = fingerprintOf(small().doc, nodePlatform)
-  return { content, writers: new Map([...writers, [2 ** 53 - 1, '00ff00ff00ff00ff']]) }
+  const { content, writers } = small()
+  return {
+    content: content!,
+    writers: new Map([...writers!, [2 ** 53 - 1, '00ff00ff00ff00ff']]),
+  }
 }
 
 /** Golden messages, and whether every build of zlib gives the same bytes. */
@@ -184,6 +188,36 @@ for (const [name, { make, exact }] of Object.entries(GOLDENS)) {
     assert.not.match(text, /\n/)
   })
 }
+
+for (const [name, { make }] of Object.entries(GOLDENS)) {
+  test(`golden ${name} of format 1: is still read`, () => {
+    const expected = make()
+    const decoded = decodePush(readGolden(`format-1/${name}`), expected.swarm)
+    assert.is(decoded.format, 1)
+    assert.is(decoded.reads, 1)
+    assert.equal([...decoded.state.keys()], [...expected.state.keys()])
+    for (const [document, state] of expected.state) {
+      const { digest, content, writers, ...others } = decoded.state.get(document)!
+      const { digest: newer, content: _, writers: __, ...same } = state
+      assert.is(digest === undefined, newer === undefined)
+      if (digest !== undefined) assert.match(digest, /^[0-9a-f]{32}$/)
+      assert.equal([content, writers], [undefined, undefined])
+      assert.equal(Object.keys(others), Object.keys(same))
+    }
+  })
+}
+
+test('golden digest of format 1: is the snapshot digest of that document', () => {
+  const { state } = decodePush(readGolden('format-1/digest-push'), 'kv')
+  assert.ok(small().hasDigest(state.get('kv')!.digest!))
+  assert.not.ok(large().hasDigest(state.get('kv')!.digest!))
+})
+
+test('format 1: is written on request, and says which format is read', () => {
+  const text = encodePush(push({ kv: { digest: small().snapshotDigest } }, { format: 1 }))
+  const { format, reads } = decodePush(text, 'kv')
+  assert.equal([format, reads], [1, 2])
+})
 
 test('golden whole state: makes the document when it is unpacked', () => {
   const { state } = decodePush(readGolden('answer-part'), 'kv')
@@ -405,7 +439,7 @@ test('values that cannot be shown: are rejected all the same, nested too deep or
 
 test('document names: may be any', () => {
   for (const name of ['__proto__', 'constructor', 'prototype']) {
-    const text = `{"type":"gossip_push","version":1,"state":{"${name}":{"digest":"${'0'.repeat(32)}"}},"sender":"a","timestamp":"1","swarm":"kv","format":1}`
+    const text = `{"type":"gossip_push","version":1,"state":{"${name}":{"digest":"${'0'.repeat(22)}"}},"sender":"a","timestamp":"1","swarm":"kv","format":2}`
     const read = decodePush(text, 'kv')
     assert.equal([...read.state.keys()], [name])
     assert.is(encodePush(read).replace(',"members":[]', ''), text)
@@ -428,7 +462,7 @@ test('another swarm’s push: is rejected, as is the seed’s, which names no sw
 })
 
 test('a later format: is rejected as such, whatever else the message says', () => {
-  for (const format of [0, 2, '1', null]) {
+  for (const format of [0, 3, '1', null]) {
     assert.is(
       rejectedAs((message) => Object.assign(message, { format, version: 'x', state: 7 })),
       'wrong_format',

@@ -15,7 +15,6 @@ import {
 import { MIN_DEFLATE_BYTES } from '../../crdt/packed.ts'
 import { MAX_DELETES_BYTES } from '../../crdt/sync-request.ts'
 import { DEFAULTS } from '../../src/gossip/config.ts'
-import { CONTENT_INTERVAL_MS } from '../../src/gossip/content.ts'
 import { PEERS_A_ROUND, SMALL_SWARM_FACTOR } from '../../src/gossip/fanouts.ts'
 import { MIN_TIMEOUT_MS, PATIENCE } from '../../src/gossip/pulls.ts'
 import { MAX_TRIES } from '../../src/gossip/reassembly.ts'
@@ -105,7 +104,6 @@ const PHRASES: Record<string, readonly string[]> = {
     `after ${WORDS[PATIENCE]} times the usual time of an answer (${MIN_TIMEOUT_MS} ms to ${seconds(DEFAULTS.pullTimeoutMs)})`,
   ],
   'after a start': [`after ${DEFAULTS.aloneMs / 1_000} seconds without any peer`],
-  content: [CONTENT_INTERVAL_MS === 60_000 ? 'Once a minute' : `Every ${CONTENT_INTERVAL_MS} ms`],
   fragments: [
     DEFAULTS.pullTimeoutMs / 3 === 500 ? 'Half a second after the last one came' : 'after a while',
     `at most ${WORDS[MAX_TRIES]} times`,

@@ -16,7 +16,7 @@ const test = suite('gossip: rotation and members')
 const names = (count: number, prefix = 'p'): string[] =>
   Array.from({ length: count }, (_, i) => `${prefix}${i}`)
 
-const DIGEST = 'd'.repeat(32)
+const DIGEST = 'd'.repeat(22)
 const hello = (members: readonly string[] = []) =>
   pushText({ [DOC]: { digest: DIGEST } }, { members })
 

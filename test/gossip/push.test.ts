@@ -336,7 +336,7 @@ const receiveLong = (table: Table, to: string, seed: number): void => {
   const source = docOf(900 + seed)
   source.getMap('map').set(`long${seed}`, noise(100_000, seed))
   const update = packedState(source)
-  const state = { update, answer: true, more: true, digest: '0'.repeat(32) }
+  const state = { update, answer: true, more: true, digest: '0'.repeat(22) }
   table.deliver({ from: 'p0', to, text: pushText({ [DOC]: state }) })
 }
 
@@ -350,7 +350,7 @@ test('a short change: is pushed although a long one is fresh, which is announced
   assert.is(sent.length, 3)
   for (const message of sent) {
     assert.equal([...carriedBy(message).structs], ['1:0'])
-    assert.is(stateIn(message).digest, a.replica.digest, 'the long ones are not announced')
+    assert.ok(a.replica.hasDigest(stateIn(message).digest ?? ''), 'the long ones are not announced')
     assert.ok(bytesOf([message]) < 2_000)
   }
 })

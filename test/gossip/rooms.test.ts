@@ -119,10 +119,10 @@ test('a document that is not open: its digest is accepted, an update and a vecto
   const a = table.add('a')
   const say = (state: Parameters<typeof pushText>[0]): void =>
     void table.deliver({ from: 'x', to: 'a', text: pushText(state) })
-  say({ other: { digest: 'd'.repeat(32) } })
+  say({ other: { digest: 'd'.repeat(22) } })
   assert.equal(a.gossip.counters.rejected, {})
   say({ other: { update: packedState(docOf(5)) } })
-  say({ other: { digest: 'd'.repeat(32), vector: new Uint8Array([0]) } })
+  say({ other: { digest: 'd'.repeat(22), vector: new Uint8Array([0]) } })
   say({ other: { awareness: new Uint8Array([0, 0]) } })
   assert.equal(a.gossip.counters.rejected, { unknown_document: 2 })
   assert.equal(reasonsOf(a), [])
@@ -257,7 +257,7 @@ test('an event: names the documents that it concerns', () => {
   }
   assert.equal(concernedBy({ type: 'changed', document: 'one' }), ['one'])
   assert.equal(concernedBy({ type: 'pull', document: 'two' }), ['two'])
-  const about = pushText({ two: { digest: '0'.repeat(32) } }, { sender: 'b' })
+  const about = pushText({ two: { digest: '0'.repeat(22) } }, { sender: 'b' })
   assert.is(concernedBy({ type: 'message', from: 'b', text: about }), undefined, 'b has one now')
   assert.equal(concernedBy({ type: 'message', from: 'b', text: about }), ['two'])
   assert.is(concernedBy({ type: 'message', from: 'new', text: about }), undefined, 'a new peer')

@@ -181,7 +181,7 @@ test('several digests of one peer: only the last one causes a pull', () => {
   const table = small()
   const [x] = table.seat('x', 'a')
   const hello = (digest: string) => ({ from: 'a', text: pushText({ [DOC]: { digest } }) })
-  const messages = [hello('1'.repeat(32)), hello(x.replica.digest)]
+  const messages = [hello('1'.repeat(22)), hello(x.replica.digest)]
   const sent = table.handle(x, { type: 'messages', messages })
   assert.equal(
     sent.filter((message) => stateIn(message).vector),
@@ -250,7 +250,7 @@ test('a time-out of a peer heard meanwhile, or beside late ones: is not its fail
   write(table, a, 'k', 1)
   assert.equal(ways(leaving(table, batchMs)), ['ap0', 'ap1'])
   table.now += 1_000
-  const text = pushText({ [DOC]: { digest: '1'.repeat(32) } })
+  const text = pushText({ [DOC]: { digest: '1'.repeat(22) } })
   table.deliver({ from: 'p0', to: 'a', text })
   table.now += 2_000
   table.handle(a, { type: 'failed', to: 'p0', cause: 'timeout' })
@@ -296,7 +296,7 @@ test('one peer that is reached when none was: all are tried at once', () => {
   }
   write(table, a, 'k', 1)
   assert.equal(leaving(table, backoffMs), [])
-  const text = pushText({ [DOC]: { digest: '1'.repeat(32) } })
+  const text = pushText({ [DOC]: { digest: '1'.repeat(22) } })
   table.deliver({ from: 'p1', to: 'a', text })
   for (const peer of a.gossip.peers) assert.is(peer.failures, 0)
 })

@@ -130,7 +130,7 @@ test('an answer of a peer that is pulling from another: does not acknowledge', (
   // b lacks what a has written, and pulls from c.
   set(table, a, 'k', 1)
   table.advance(100, () => true)
-  table.deliver({ from: 'c', to: 'b', text: pushText({ [DOC]: { digest: 'c'.repeat(32) } }) })
+  table.deliver({ from: 'c', to: 'b', text: pushText({ [DOC]: { digest: 'c'.repeat(22) } }) })
   table.post.length = 0
   table.now++
   const [pull] = table.handle(a, { type: 'pull', document: DOC })
@@ -229,7 +229,7 @@ test('an empty push of a stranger: acknowledges nothing', () => {
   set(table, a, 'k', 1)
   const text = encodePush({
     version: 1,
-    state: new Map([[DOC, { digest: 'd'.repeat(32), answer: true }]]),
+    state: new Map([[DOC, { digest: 'd'.repeat(22), answer: true }]]),
     sender: 'x',
     timestamp: 1,
     swarm: 'table',

@@ -211,9 +211,15 @@ export const stateIn = (message: Pick<Message, 'text'>, document = DOC): DocStat
   return state
 }
 
-/** The kinds of things a message says about the document, sorted: `answer,digest,update`. */
+/**
+ * The kinds of things a message says about the document, sorted: `answer,digest,update`. The digest
+ * of the content goes with that of the state, and is left out here.
+ */
 export const kindOf = (message: Pick<Message, 'text'>): string =>
-  Object.keys(stateIn(message)).sort().join()
+  Object.keys(stateIn(message))
+    .filter((field) => field !== 'content')
+    .sort()
+    .join()
 
 interface Ids {
   readonly structs: ReadonlySet<string>

@@ -1,27 +1,44 @@
 /**
- * The content fingerprint: equal for documents with the same content, however it came and was
- * split, and different for two that have written under one id.
+ * The digests of a document's history: equal for documents with the same clocks, deletes and
+ * content, however these came and were split; and different for two that have written under one id.
  */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { differences, type FingerprintCache, fingerprintOf } from '../../crdt/index.ts'
+import { differences, History, type Replica } from '../../crdt/index.ts'
 import { nodePlatform } from '../../src/platform.ts'
 import { change, docOf, give, replicaOf, settle } from '../helpers/docs.ts'
 import { eachSeed } from '../helpers/random.ts'
 import { suite } from '../helpers/suite.ts'
 
-const test = suite('crdt fingerprint')
+const test = suite('history')
 
-const of = (doc: Y.Doc) => fingerprintOf(doc, nodePlatform)
+const NO_LIMIT = Number.POSITIVE_INFINITY
 
-test('equal content: has one fingerprint, in whatever order it came', () => {
+/** Computed from the whole document. */
+const of = (doc: Y.Doc) => {
+  const history = new History(doc, nodePlatform)
+  return {
+    state: history.state,
+    content: history.content(),
+    writers: history.writers(NO_LIMIT)!,
+    version: history.version,
+    clocks: new Map([...history.clocks].sort(([a], [b]) => a - b)),
+    deletes: [...history.deletes.clients].sort(([a], [b]) => a - b),
+  }
+}
+
+/** As the replica has kept it up to date. */
+const keptBy = ({ digest, content, writers, version, doc }: Replica) => {
+  const { deletes, clocks } = of(doc)
+  return { state: digest, content, writers: writers!, version, clocks, deletes }
+}
+
+test('equal content: has one digest, in whatever order it came', () => {
   eachSeed(100, (random) => {
     const replicas = [1, 2, 3].map((writer) => replicaOf(writer))
-    const cache: FingerprintCache = new Map()
     for (let i = 0; i < 15; i++) {
       change(random.pick(replicas).doc, random)
-      const { doc } = replicas[0]!
-      assert.equal(fingerprintOf(doc, nodePlatform, cache), of(doc), 'what was kept is not what is')
+      assert.equal(keptBy(replicas[0]!), of(replicas[0]!.doc), 'what was kept is not what is')
       if (random.chance(0.3)) give(random.pick(replicas), random.pick(replicas))
     }
     settle(replicas)
@@ -66,15 +83,16 @@ const pairs: Readonly<Record<string, readonly [(doc: Y.Doc) => void, (doc: Y.Doc
 }
 
 for (const [what, writes] of Object.entries(pairs)) {
-  test(`another ${what} under one id: gives equal digests but different fingerprints, and names the writer`, () => {
+  test(`another ${what} under one id: gives equal states but different contents, and names the writer`, () => {
     const [one, other] = twins((doc) => doc.getText('t').insert(0, '-'), ...writes)
     assert.ok(Y.equalSnapshots(Y.snapshot(one!), Y.snapshot(other!)))
+    assert.is(of(one!).state, of(other!).state)
     assert.is.not(of(one!).content, of(other!).content)
     assert.equal(differences(of(one!).writers, of(other!).writers), [7])
   })
 }
 
-test('content written in parts or at once: has the same fingerprint', () => {
+test('content written in parts or at once: has the same digests', () => {
   const whole = docOf(7)
   whole.getText('t').insert(0, 'abcd')
   whole.getArray('l').push([1, 2, 'x'])
@@ -85,7 +103,7 @@ test('content written in parts or at once: has the same fingerprint', () => {
   assert.equal(of(pieces), of(whole))
 })
 
-test('writers without remaining content: have no fingerprint', () => {
+test('writers without remaining content: have no hash', () => {
   const doc = docOf(7)
   doc.getMap('m').set('k', 1)
   doc.getMap('m').delete('k')

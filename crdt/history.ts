@@ -1,0 +1,207 @@
+/**
+ * The digests of a document's history, kept up to date from its transactions. A digest costs what
+ * has changed since the last one, not what the document holds.
+ *
+ * - The *state* says what is known: how far each writer has come, and which of its clocks are
+ *   deleted. Replicas with one state lack nothing of each other.
+ * - The *content* says what that is. It differs if two replicas hold different things under one
+ *   writer and clock, because two copies have written under one id, or a peer has lied.
+ *
+ * Both are roots of one hash tree (`writer-trie.ts`, `writer-tree.ts`) and do not depend on how Yjs
+ * has split or merged its structs, nor on the order in which changes came.
+ *
+ * ```js
+ * const history = new History(doc, platform)
+ * doc.on('afterTransaction', (transaction) => history.absorb(transaction))
+ * history.state        // 'yoG0LxqDsWkyTQc1ZxQpDA'
+ * history.content()    // the same way; undefined while it is being computed
+ * ```
+ */
+import { toBase64 } from 'lib0/buffer'
+import * as encoding from 'lib0/encoding'
+import * as Y from 'yjs'
+import { Canon, rootNames } from './canon.ts'
+import { DeleteIndex } from './delete-index.ts'
+import type { DeleteSet } from './deletes.ts'
+import type { ClockRun, Clocks } from './delta.ts'
+import { hexOf } from './fingerprint.ts'
+import type { Platform } from './platform.ts'
+import { structsOf } from './structs.ts'
+import { EMPTY, HASH_BYTES, WriterTree } from './writer-tree.ts'
+import { WriterTrie } from './writer-trie.ts'
+
+/** 16 bytes as base64 without padding. */
+export const STATE_PATTERN: RegExp = /^[A-Za-z0-9+/]{22}$/
+
+/**
+ * Leaves (of 64 clocks) that one call of `content` hashes: some 10 ms. A document that has just been
+ * loaded needs as many calls as it has thousands of leaves.
+ */
+const LEAVES_PER_CALL = 1_000
+
+const textOf = (hash: Uint8Array): string => toBase64(hash).slice(0, 22)
+
+/** The state digest of a document with these clocks and deletes. */
+export const digestState = (clocks: Clocks, deletes: DeleteSet, platform: Platform): string => {
+  const history = new StateHashes(new DeleteIndex(deletes), clocks, platform)
+  return textOf(history.trie.state())
+}
+
+const hashWith =
+  (platform: Platform) =>
+  (bytes: Uint8Array): Uint8Array =>
+    platform.sha256(bytes).slice(0, HASH_BYTES)
+
+/** A hash tree over clocks and deletes alone. */
+class StateHashes {
+  readonly trie: WriterTrie
+
+  constructor(deletes: DeleteIndex, clocks: Clocks, platform: Platform) {
+    const hash = hashWith(platform)
+    this.trie = new WriterTrie({
+      hash,
+      state: (writer) => {
+        const runs = () => deletes.runsOf(writer)
+        const tree = new WriterTree({ hash, runs, serialize: () => undefined })
+        return stateOf(tree, clocks.get(writer) ?? 0)
+      },
+      content: () => undefined,
+    })
+    for (const writer of clocks.keys()) this.trie.add(writer)
+  }
+}
+
+const stateOf = (tree: WriterTree, clock: number): Uint8Array =>
+  encoding.encode((encoder) => {
+    encoding.writeVarUint(encoder, clock)
+    encoding.writeUint8Array(encoder, tree.state(clock))
+  })
+
+export class History {
+  readonly #doc: Y.Doc
+  readonly #hash: (bytes: Uint8Array) => Uint8Array
+  readonly #trees = new Map<number, WriterTree>()
+  readonly #trie: WriterTrie
+  readonly #deletes: DeleteIndex
+  /** Names of root types; computed anew if a transaction may have added one. */
+  #names: Map<unknown, string> | undefined
+  readonly #clocks = new Map<number, number>()
+  #version = 0
+
+  /** Walks all structs once. */
+  constructor(doc: Y.Doc, platform: Platform) {
+    this.#doc = doc
+    this.#hash = hashWith(platform)
+    this.#deletes = DeleteIndex.of(doc)
+    this.#trie = new WriterTrie({
+      hash: this.#hash,
+      state: (writer) => stateOf(this.#treeOf(writer), this.#clockOf(writer)),
+      content: (writer, budget) => this.#treeOf(writer).content(this.#clockOf(writer), budget),
+    })
+    for (const writer of doc.store.clients.keys()) {
+      const clock = Y.getState(doc.store, writer)
+      this.#trie.add(writer)
+      this.#clocks.set(writer, clock)
+      this.#version += clock
+    }
+  }
+
+  /** All deletes. The set changes with the next transaction, so it must not be kept. */
+  get deletes(): DeleteSet {
+    return this.#deletes.set
+  }
+
+  /** Writer → how far it has come. The map changes with the next transaction. */
+  get clocks(): Clocks {
+    return this.#clocks
+  }
+
+  /** Sum of all clocks. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** The digest of the state: 22 characters. */
+  get state(): string {
+    return textOf(this.#trie.state())
+  }
+
+  /** The digest of the content: 22 characters. Undefined: it takes further calls. */
+  content(maxLeaves = LEAVES_PER_CALL): string | undefined {
+    const hash = this.#trie.content({ leaves: maxLeaves })
+    return hash && textOf(hash)
+  }
+
+  /**
+   * Writer → hash of what is left of it, 16 hex digits, without writers of whom nothing is left.
+   * Undefined: it takes further calls.
+   */
+  writers(maxLeaves = LEAVES_PER_CALL): Map<number, string> | undefined {
+    const budget = { leaves: maxLeaves }
+    const writers = new Map<number, string>()
+    for (const [writer, clock] of this.#clocks) {
+      const hash = this.#treeOf(writer).content(clock, budget)
+      if (!hash) return undefined
+      if (hash !== EMPTY) writers.set(writer, hexOf(hash))
+    }
+    return writers
+  }
+
+  /** Takes in what a transaction has done. Takes time for each struct that it added or deleted. */
+  absorb(transaction: Y.Transaction): void {
+    const { afterState, deleteSet } = transaction
+    for (const [writer, to] of afterState) {
+      const from = this.#clocks.get(writer) ?? 0
+      if (to > from) this.#added(writer, { from, to })
+    }
+    for (const [writer, runs] of deleteSet.clients) {
+      for (const { clock, len } of runs) this.#deleted(writer, { from: clock, to: clock + len })
+    }
+  }
+
+  #added(writer: number, run: ClockRun): void {
+    if (run.from === 0) this.#trie.add(writer)
+    this.#clocks.set(writer, run.to)
+    this.#touch(writer, run)
+    this.#version += run.to - run.from
+    // Structs that arrive deleted are not always in the transaction's delete set.
+    for (const { id, length, deleted } of structsOf(this.#doc, writer, run)) {
+      if (!deleted) continue
+      const from = Math.max(run.from, id.clock)
+      this.#deletes.add(writer, from, Math.min(run.to, id.clock + length) - from)
+    }
+  }
+
+  #deleted(writer: number, run: ClockRun): void {
+    this.#deletes.add(writer, run.from, run.to - run.from)
+    this.#touch(writer, run)
+  }
+
+  #touch(writer: number, run: ClockRun): void {
+    this.#names = undefined
+    this.#treeOf(writer).touch(run)
+    this.#trie.touch(writer)
+  }
+
+  #clockOf(writer: number): number {
+    return this.#clocks.get(writer) ?? 0
+  }
+
+  #treeOf(writer: number): WriterTree {
+    let tree = this.#trees.get(writer)
+    if (!tree) {
+      tree = new WriterTree({
+        hash: this.#hash,
+        runs: () => this.#deletes.runsOf(writer),
+        serialize: (range, longValues) => {
+          this.#names ??= rootNames(this.#doc)
+          const canon = new Canon(this.#names, this.#hash, longValues)
+          for (const struct of structsOf(this.#doc, writer, range)) canon.add(struct, range)
+          return canon.end()
+        },
+      })
+      this.#trees.set(writer, tree)
+    }
+    return tree
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * The hash tree over all writers of a document: a trie over a mix of their ids, so its shape depends
+ * only on who has written. A leaf holds up to 16 writers. The hash of each writer comes from its
+ * `WriterTree`; a change of one writer changes only the nodes above it.
+ *
+ * ```ts
+ * const trie = new WriterTrie(source)
+ * trie.add(writer)
+ * trie.touch(writer)
+ * trie.state()                  // 16 bytes
+ * trie.content({ leaves: 100 }) // 16 bytes; undefined when the budget has run out
+ * ```
+ */
+import * as encoding from 'lib0/encoding'
+import { type Budget, EMPTY } from './writer-tree.ts'
+
+/** Writers of a leaf: all of them are hashed again when one of them changes. */
+const MAX_WRITERS = 16
+
+const BITS = 4
+const CHILDREN = 2 ** BITS
+
+/** Levels of the trie. Writers that share all bits of the mix share one leaf, however many they are. */
+const MAX_DEPTH = 32 / BITS
+
+/** Where the trie gets the hashes of writers. */
+export interface WriterHashes {
+  readonly hash: (bytes: Uint8Array) => Uint8Array
+  /** How far the writer has come, and what of it is deleted. */
+  readonly state: (writer: number) => Uint8Array
+  /** What is left of it; undefined when the budget has run out. */
+  readonly content: (writer: number, budget: Budget) => Uint8Array | undefined
+}
+
+interface Node {
+  count: number
+  /** Of a leaf, sorted. */
+  writers: number[] | undefined
+  children: (Node | undefined)[]
+  state: Uint8Array | undefined
+  content: Uint8Array | undefined
+}
+
+const createLeaf = (): Node => ({
+  count: 0,
+  writers: [],
+  children: [],
+  state: undefined,
+  content: undefined,
+})
+
+/** Spreads ids, which count up, over 32 bits (the finalizer of MurmurHash3, by Austin Appleby). */
+export const mixOf = (writer: number): number => {
+  let mix = (writer % 2 ** 32) ^ Math.imul(Math.floor(writer / 2 ** 32), 0x9e3779b1)
+  mix = Math.imul(mix ^ (mix >>> 16), 0x85ebca6b)
+  mix = Math.imul(mix ^ (mix >>> 13), 0xc2b2ae35)
+  return (mix ^ (mix >>> 16)) >>> 0
+}
+
+const childOf = (writer: number, depth: number): number =>
+  (mixOf(writer) >>> (32 - BITS * (depth + 1))) & (CHILDREN - 1)
+
+/** Index of the first number that is not below `value`. */
+const lowerBound = (sorted: readonly number[], value: number): number => {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (sorted[middle]! < value) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+export class WriterTrie {
+  readonly #hashes: WriterHashes
+  readonly #root = createLeaf()
+
+  constructor(hashes: WriterHashes) {
+    this.#hashes = hashes
+  }
+
+  /** Adds a writer that is not there yet. */
+  add(writer: number): void {
+    let node = this.#root
+    for (let depth = 0; ; depth++) {
+      node.count++
+      node.state = undefined
+      node.content = undefined
+      if (node.writers) {
+        node.writers.splice(lowerBound(node.writers, writer), 0, writer)
+        if (node.count > MAX_WRITERS && depth < MAX_DEPTH) split(node, depth)
+        return
+      }
+      node = childAt(node, childOf(writer, depth))
+    }
+  }
+
+  /** The writer has written or something of it was deleted. */
+  touch(writer: number): void {
+    let node: Node | undefined = this.#root
+    for (let depth = 0; node; depth++) {
+      node.state = undefined
+      node.content = undefined
+      node = node.writers ? undefined : node.children[childOf(writer, depth)]
+    }
+  }
+
+  state(): Uint8Array {
+    return this.#stateOf(this.#root)
+  }
+
+  /** `EMPTY` if nothing is left of any writer. */
+  content(budget: Budget): Uint8Array | undefined {
+    return this.#contentOf(this.#root, budget)
+  }
+
+  #stateOf(node: Node): Uint8Array {
+    if (node.state) return node.state
+    const encoder = encoding.createEncoder()
+    if (node.writers) {
+      for (const writer of node.writers) {
+        encoding.writeVarUint(encoder, writer)
+        encoding.writeVarUint8Array(encoder, this.#hashes.state(writer))
+      }
+    } else {
+      for (const [i, child] of node.children.entries()) {
+        if (!child) continue
+        encoding.writeUint8(encoder, i)
+        encoding.writeUint8Array(encoder, this.#stateOf(child))
+      }
+    }
+    node.state = this.#hashes.hash(encoding.toUint8Array(encoder))
+    return node.state
+  }
+
+  #contentOf(node: Node, budget: Budget): Uint8Array | undefined {
+    if (node.content) return node.content
+    const encoder = encoding.createEncoder()
+    const parts = node.writers ?? node.children
+    for (const [i, part] of parts.entries()) {
+      if (part === undefined) continue
+      const isWriter = typeof part === 'number'
+      const hash = isWriter ? this.#hashes.content(part, budget) : this.#contentOf(part, budget)
+      if (!hash) return undefined
+      if (hash === EMPTY) continue
+      encoding.writeVarUint(encoder, isWriter ? part : i)
+      encoding.writeUint8Array(encoder, hash)
+    }
+    const bytes = encoding.toUint8Array(encoder)
+    node.content = bytes.length === 0 ? EMPTY : this.#hashes.hash(bytes)
+    return node.content
+  }
+}
+
+const childAt = (node: Node, index: number): Node => {
+  let child = node.children[index]
+  if (!child) {
+    child = createLeaf()
+    node.children[index] = child
+  }
+  return child
+}
+
+/** Turns a leaf into an inner node. */
+const split = (node: Node, depth: number): void => {
+  const writers = node.writers ?? []
+  node.writers = undefined
+  node.children = new Array<Node | undefined>(CHILDREN).fill(undefined)
+  for (const writer of writers) {
+    const child = childAt(node, childOf(writer, depth))
+    child.writers!.push(writer)
+    child.count++
+  }
+  for (const child of node.children)
+    if (child && child.count > MAX_WRITERS && depth + 1 < MAX_DEPTH) split(child, depth + 1)
+}
