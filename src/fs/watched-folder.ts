@@ -77,7 +77,7 @@ export class Folder {
   readonly #changed = new Set<string>()
   #closed = false
   /** The last problem that was reported, by its source. */
-  readonly #told = new Map<'watch' | 'look', string>()
+  readonly #reported = new Map<'watch' | 'look', string>()
 
   /** Starts to look soon, never before the constructor has returned. */
   constructor(options: FolderOptions) {
@@ -113,7 +113,7 @@ export class Folder {
     while ((this.#all || this.#changed.size > 0) && !this.#closed) {
       try {
         await this.#lookOnce()
-        this.#told.delete('look')
+        this.#reported.delete('look')
       } catch (error) {
         this.#tell('look', toFailure(error))
       }
@@ -183,7 +183,7 @@ export class Folder {
       this.#watcher = watch(this.#options.dir, (_event, name) => this.#onChange(name))
       this.#watcher.on('error', (error) => this.#onWatchError(error))
       this.#watched = id
-      this.#told.delete('watch')
+      this.#reported.delete('watch')
       old?.close()
     } catch (error) {
       if (isMissing(error)) return false
@@ -217,8 +217,8 @@ export class Folder {
   }
 
   #tell(source: 'watch' | 'look', problem: Failure): void {
-    if (this.#closed || this.#told.get(source) === problem.message) return
-    this.#told.set(source, problem.message)
+    if (this.#closed || this.#reported.get(source) === problem.message) return
+    this.#reported.set(source, problem.message)
     this.#options.onProblem(problem)
   }
 }

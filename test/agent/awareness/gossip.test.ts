@@ -68,8 +68,8 @@ class Clock {
 class Node {
   readonly awareness: Awareness
   readonly gossip: AwarenessGossip
-  /** Since when, and to whom, it wanted to tell. */
-  readonly told: { readonly since: number; readonly to: string | undefined }[] = []
+  /** The sends that it asked for. */
+  readonly sends: { readonly since: number; readonly to: string | undefined }[] = []
   peers: Node[] = []
   readonly name: string
   count: number | undefined
@@ -91,8 +91,8 @@ class Node {
       date([...added!, ...updated!, ...removed!]),
     )
     this.gossip = new AwarenessGossip(this.awareness, {
-      tell: (since, to) => {
-        this.told.push({ since, to })
+      send: (since, to) => {
+        this.sends.push({ since, to })
         for (const peer of this.peers) {
           if (to !== undefined && peer.name !== to) continue
           const bytes = this.gossip.encodeSince(since, 100_000)
@@ -107,7 +107,7 @@ class Node {
     return this.awareness.getStates().get(client)
   }
 
-  hear(...entries: AwarenessEntry[]): void {
+  receive(...entries: AwarenessEntry[]): void {
     this.gossip.receive(encodeAwareness({ isQuery: false, entries }), 'x')
   }
 
@@ -267,9 +267,9 @@ test(
   'a newcomer asks, and is told of all who live and of none who has gone',
   onClock((clock, add) => {
     const a = add('a', 1)
-    a.hear({ client: 8, clock: 1, age: 0, state: { name: 'old' } })
-    a.hear({ client: 8, clock: 2, age: 0, state: null })
-    a.hear({ client: 9, clock: 1, age: 5_000, state: { name: 'live' } })
+    a.receive({ client: 8, clock: 1, age: 0, state: { name: 'old' } })
+    a.receive({ client: 8, clock: 2, age: 0, state: null })
+    a.receive({ client: 9, clock: 1, age: 5_000, state: { name: 'live' } })
     clock.move(5_000)
     const b = add('b', 2)
     link(a, b)
@@ -277,7 +277,7 @@ test(
     assert.equal(b.sees(1), {})
     assert.equal(b.sees(9), { name: 'live' })
     assert.is(b.awareness.meta.has(8), false)
-    assert.ok(a.told.some(({ since, to }) => since === 0 && to === 'b'))
+    assert.ok(a.sends.some(({ since, to }) => since === 0 && to === 'b'))
   }),
 )
 
@@ -291,7 +291,7 @@ test(
     }
     assert.equal([isQuery(), isQuery(), isQuery(), isQuery()], [true, true, true, false])
     const b = add('b', 2)
-    b.hear({ client: 9, clock: 1, age: 0, state: {} })
+    b.receive({ client: 9, clock: 1, age: 0, state: {} })
     const bytes = b.gossip.encodeSince(1, 10_000)
     assert.is(decodeAwareness(bytes!).isQuery, false)
   }),
@@ -304,9 +304,9 @@ test(
     link(a, b)
     a.awareness.setLocalStateField('name', 'Ada')
     clock.move(1_000)
-    a.hear({ client: 1, clock: 2 ** 50, age: 0, state: { name: 'Eve' } })
+    a.receive({ client: 1, clock: 2 ** 50, age: 0, state: { name: 'Eve' } })
     assert.equal(a.awareness.getLocalState(), { name: 'Ada' })
-    a.hear({ client: 1, clock: 2 ** 51, age: 0, state: null })
+    a.receive({ client: 1, clock: 2 ** 51, age: 0, state: null })
     assert.equal(a.awareness.getLocalState(), { name: 'Ada' })
   }),
 )
@@ -319,7 +319,7 @@ test(
     a.awareness.setLocalStateField('name', 'Ada')
     clock.move(1_000)
     for (const node of [b, c])
-      node.hear({ client: 1, clock: 2 ** 50, age: 0, state: { name: 'Eve' } })
+      node.receive({ client: 1, clock: 2 ** 50, age: 0, state: { name: 'Eve' } })
     assert.equal(b.sees(1), { name: 'Eve' })
     clock.move(2_000)
     for (const node of [b, c]) assert.equal(node.sees(1), { name: 'Ada' })
@@ -332,7 +332,7 @@ test(
     const [a, b] = [add('a', 1), add('b', 2)]
     link(a, b)
     clock.move(1_000)
-    b.hear({ client: 1, clock: Number.MAX_SAFE_INTEGER, age: 0, state: { name: 'Eve' } })
+    b.receive({ client: 1, clock: Number.MAX_SAFE_INTEGER, age: 0, state: { name: 'Eve' } })
     clock.move(20_000)
     assert.equal(b.sees(1), { name: 'Eve' })
     clock.move(100_000)
@@ -346,7 +346,10 @@ test(
     const [a, b] = [add('a', 1), add('b', 1)]
     link(a, b)
     clock.move(60_000)
-    assert.ok(a.told.length + b.told.length < 100, `${a.told.length} and ${b.told.length} times`)
+    assert.ok(
+      a.sends.length + b.sends.length < 100,
+      `${a.sends.length} and ${b.sends.length} times`,
+    )
   }),
 )
 
@@ -372,7 +375,7 @@ test(
   'who starts again at clock 0, as others do, is seen too',
   onClock((clock, add) => {
     const b = add('b', 2)
-    b.hear({ client: 1, clock: 500, age: 0, state: { name: 'before' } })
+    b.receive({ client: 1, clock: 500, age: 0, state: { name: 'before' } })
     const again = add('a', 1, (doc) => new Awareness(doc))
     again.awareness.setLocalStateField('name', 'again')
     link(again, b)
@@ -390,12 +393,12 @@ test(
     const [a, b] = [add('a', 1), add('b', 2)]
     link(a, b)
     clock.move(1_000)
-    for (let i = 0; i < 20; i++) a.hear(...bogus(1_000_000 + i * 1_000, 1_000))
+    for (let i = 0; i < 20; i++) a.receive(...bogus(1_000_000 + i * 1_000, 1_000))
     assert.is(a.awareness.meta.size, 10_000)
     assert.equal(a.sees(2), {}, 'those who were there stay')
     clock.move(3 * lifeOf(10_000) + 60_000)
     assert.ok(a.awareness.meta.size < 10, `${a.awareness.meta.size} are kept`)
-    a.hear({ client: 77, clock: 1, age: 0, state: {} })
+    a.receive({ client: 77, clock: 1, age: 0, state: {} })
     assert.equal(a.sees(77), {})
   }),
 )
@@ -406,8 +409,8 @@ test(
     for (const create of [undefined, (doc: Y.Doc) => new Awareness(doc)]) {
       const a = add('a', 1, create)
       for (let i = 0; i < 12; i++) {
-        a.hear(...bogus(1_000_000 * (i + 1), 1_000))
-        a.hear(
+        a.receive(...bogus(1_000_000 * (i + 1), 1_000))
+        a.receive(
           ...bogus(1_000_000 * (i + 1), 1_000).map((entry) => ({
             ...entry,
             clock: 2,
@@ -416,7 +419,7 @@ test(
         )
         clock.move(400_000)
       }
-      a.hear({ client: 77, clock: 1, age: 0, state: {} })
+      a.receive({ client: 77, clock: 1, age: 0, state: {} })
       assert.equal(a.sees(77), {})
     }
   }),
@@ -426,8 +429,8 @@ test(
   'in a room of more than a thousand a message still can be read',
   onClock((_clock, add) => {
     const a = add('a', 1)
-    a.hear(...bogus(10, 1_000))
-    a.hear(...bogus(2_000, 500))
+    a.receive(...bogus(10, 1_000))
+    a.receive(...bogus(2_000, 500))
     const bytes = a.gossip.encodeSince(0, 10_000_000)
     assert.is(decodeAwareness(bytes!).entries.length, 1_000)
   }),
@@ -437,7 +440,7 @@ test(
   'a message holds no more bytes than there is room, the newest first',
   onClock((_clock, add) => {
     const a = add('a', 1)
-    a.hear(...bogus(10, 500))
+    a.receive(...bogus(10, 500))
     const bytes = a.gossip.encodeSince(0, 2_000)!
     assert.ok(bytes.length <= 2_000)
     const { entries } = decodeAwareness(bytes)
@@ -450,7 +453,7 @@ test(
   'a state that nobody would take is not told, and keeps no other back',
   onClock((_clock, add) => {
     const a = add('a', 1)
-    a.hear({ client: 5, clock: 1, age: 0, state: { is: 'told' } })
+    a.receive({ client: 5, clock: 1, age: 0, state: { is: 'told' } })
     a.awareness.setLocalStateField('text', 'x'.repeat(20_000))
     const { entries } = decodeAwareness(a.gossip.encodeSince(0, 100_000)!)
     assert.equal(
@@ -471,14 +474,14 @@ test(
       const a = add('a', 1)
       a.count = peers
       clock.move(6_000)
-      a.told.length = 0
+      a.sends.length = 0
       for (let i = 0; i < 1_000; i++) {
         a.awareness.setLocalStateField('i', i)
         clock.move(10)
       }
       assert.ok(
-        a.told.length <= most && a.told.length >= least,
-        `${a.told.length} for ${peers} peers`,
+        a.sends.length <= most && a.sends.length >= least,
+        `${a.sends.length} for ${peers} peers`,
       )
     }
   }),
@@ -488,10 +491,10 @@ test(
   'a state that is too old is not taken, nor one older than what is known',
   onClock((_clock, add) => {
     const a = add('a', 1)
-    a.hear({ client: 5, clock: 1, age: 30_000, state: {} })
+    a.receive({ client: 5, clock: 1, age: 30_000, state: {} })
     assert.is(a.sees(5), undefined)
-    a.hear({ client: 5, clock: 5, age: 0, state: { is: 'new' } })
-    a.hear({ client: 5, clock: 4, age: 0, state: { is: 'old' } })
+    a.receive({ client: 5, clock: 5, age: 0, state: { is: 'new' } })
+    a.receive({ client: 5, clock: 4, age: 0, state: { is: 'old' } })
     assert.equal(a.sees(5), { is: 'new' })
   }),
 )
@@ -503,7 +506,7 @@ test(
     const before = [...doc._observers.values()].reduce((sum, set) => sum + set.size, 0)
     const awareness = new SwarmAwareness(doc)
     assert.is(awareness.doc, doc)
-    const gossip = new AwarenessGossip(awareness, { tell: () => undefined, countPeers: () => 0 })
+    const gossip = new AwarenessGossip(awareness, { send: () => undefined, countPeers: () => 0 })
     assert.is(clock.timers, 2)
     gossip.destroy()
     awareness.destroy()
