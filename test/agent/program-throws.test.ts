@@ -215,7 +215,7 @@ test('awareness: a listener of its end that throws leaves no timer', () =>
   }))
 
 test(
-  'the bridge: a listener that throws is no fault of a client, and its close ends nothing else',
+  'bridge: a listener that throws does not affect a client, also when the bridge closes',
   withBridge(async () => {
     const { rooms, url, problems, bridge } = await openBridge()
     const { awareness } = rooms.room('r')
