@@ -1,6 +1,11 @@
 /**
- * Keys and values of the store in a LevelDB. Keys are a letter and a number of 8 bytes,
- * big-endian, so that they sort as they came:
+ * Keys and values of the store in LevelDB. A key is a letter and a big-endian number of 8 bytes, so
+ * keys sort in the order in which they were written:
+ * A value is `CRC32 of key and payload (4) | payload`: LevelDB reads its tables without looking
+ * at their checksums.
+=>
+ * A value is `CRC32 of key and payload (4) | payload`, since LevelDB does not check the checksums of
+ * its tables when it reads them.
  *
  * ```
  * u 17 -> update 17 (V1)   s 17 -> the state (V2) with all updates before 17   h 0 -> head (JSON)
@@ -43,7 +48,7 @@ export const encodeValue = (key: Uint8Array, payload: Uint8Array): Uint8Array =>
   return value
 }
 
-/** Undefined for what was not written so. */
+/** Returns undefined for an entry that is damaged or not of the store. */
 export const decodeEntry = (key: Uint8Array, value: Uint8Array): Entry | undefined => {
   const kind = KINDS.get(key[0] ?? 0)
   if (!kind || key.length !== KEY_BYTES || value.length < CRC_BYTES) return undefined
