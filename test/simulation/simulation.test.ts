@@ -1,6 +1,6 @@
 /**
- * The swarm in virtual time: the same seed gives the same run to the byte, things happen in order,
- * and a write reaches every node of a large swarm on a bad network.
+ * The swarm in virtual time: the same seed gives the same run to the byte, events happen in order, and
+ * a write reaches every node of a large swarm on a bad network.
  */
 import { createHash } from 'node:crypto'
 import * as assert from 'uvu/assert'
