@@ -1,6 +1,6 @@
 /**
- * Awareness in a swarm, at a clock the test moves: how it spreads and ends, what it does not
- * believe, and at what pace it talks.
+ * Awareness in a swarm, with a clock that the test moves: how states are passed on and expire, which
+ * states are ignored, and how often messages are sent.
  */
 import * as assert from 'uvu/assert'
 import { Awareness } from 'y-protocols/awareness'
@@ -18,7 +18,7 @@ interface Timer {
   readonly every: number | undefined
 }
 
-/** `Date.now`, `setTimeout` and `setInterval` that stand still until they are moved. */
+/** `Date.now`, `setTimeout` and `setInterval` that only move when the test moves them. */
 class Clock {
   now = 1_700_000_000_000
   readonly #timers = new Set<Timer>()
@@ -79,7 +79,7 @@ class Node {
     const doc = new Y.Doc()
     doc.clientID = client
     this.awareness = create?.(doc) ?? new SwarmAwareness(doc)
-    // y-protocols took the real clock when it was loaded: what it notes is set to ours.
+    // y-protocols has the real clock from its load: its times are set to ours.
     const date = (clients: Iterable<number>): void => {
       for (const client of clients) {
         const known = this.awareness.meta.get(client)
@@ -142,7 +142,7 @@ const link = (...nodes: Node[]): void => {
   for (const node of nodes) node.peers = nodes.filter((other) => other !== node)
 }
 
-/** Each knows the next one alone. */
+/** Each node knows only the next one. */
 const chain = (...nodes: Node[]): void => {
   nodes.forEach((node, i) => {
     node.peers = [nodes[i - 1], nodes[i + 1]].filter((other) => other !== undefined)
@@ -150,7 +150,7 @@ const chain = (...nodes: Node[]): void => {
 }
 
 test(
-  'appears, changes and goes',
+  'a state appears, changes and leaves at peers',
   onClock((clock, add) => {
     const [a, b] = [add('a', 1), add('b', 2)]
     link(a, b)
@@ -168,7 +168,7 @@ test(
 )
 
 test(
-  'passes through those between, with its age',
+  'passes a state on with its age',
   onClock((clock, add) => {
     const all = [add('a', 1), add('b', 2), add('c', 3), add('d', 4)]
     chain(...all)
@@ -182,13 +182,13 @@ test(
 )
 
 test(
-  'one that is not renewed ends everywhere at its time, and goes round no more',
+  'a state that is not renewed expires everywhere, and is not passed on any more',
   onClock((clock, add) => {
     const [a, b, c] = [add('a', 1), add('b', 2), add('c', 3)]
     link(a, b, c)
     clock.move(1_000)
     assert.equal(b.sees(1), {})
-    // It is cut off; the others go on.
+    // The node is cut off; the others go on.
     a.peers = []
     for (const node of [b, c]) node.peers = node.peers.filter((peer) => peer !== a)
     clock.move(25_000)
@@ -204,7 +204,7 @@ test(
 )
 
 test(
-  'those who live are renewed for hours',
+  'renews the states of live clients for hours',
   onClock((clock, add) => {
     const [a, b] = [add('a', 1), add('b', 2)]
     link(a, b)
@@ -219,7 +219,7 @@ test(
 )
 
 test(
-  'a listener that throws: nothing comes out of the timer, and states are renewed and end as ever',
+  'a listener that throws does not throw from a timer, and states are renewed and expire as usual',
   onClock((clock, add) => {
     const thrown: unknown[] = []
     const create = (doc: Y.Doc) => new SwarmAwareness(doc, (error) => thrown.push(error))
@@ -245,7 +245,7 @@ test(
 )
 
 test(
-  'a state that cannot be told: the last one that could is renewed in its place',
+  'renews the last valid state in place of one that cannot be sent',
   onClock((clock, add) => {
     for (const state of [{ at: 1n }, undefined, 0, [], 'x'] as never[]) {
       const [a, b] = [add('a', 1), add('b', 2)]
@@ -264,7 +264,7 @@ test(
 )
 
 test(
-  'a newcomer asks, and is told of all who live and of none who has gone',
+  'a new node queries the states, and receives those of all live clients and no removals',
   onClock((clock, add) => {
     const a = add('a', 1)
     a.receive({ client: 8, clock: 1, age: 0, state: { name: 'old' } })
@@ -282,7 +282,7 @@ test(
 )
 
 test(
-  'asks three times at most, and no more once it knows somebody',
+  'queries three times at most, and not after it has received a state',
   onClock((_clock, add) => {
     const a = add('a', 1)
     const isQuery = (): boolean => {
@@ -298,7 +298,7 @@ test(
 )
 
 test(
-  'nobody else tells who we are',
+  'ignores a state of our own client from a peer',
   onClock((clock, add) => {
     const [a, b] = [add('a', 1), add('b', 2)]
     link(a, b)
@@ -312,7 +312,7 @@ test(
 )
 
 test(
-  'who was hijacked by a higher clock is seen again as soon as it hears of it',
+  'a client whose state was forged with a higher clock raises its clock and is seen again',
   onClock((clock, add) => {
     const [a, b, c] = [add('a', 1), add('b', 2), add('c', 3)]
     link(a, b, c)
@@ -327,7 +327,7 @@ test(
 )
 
 test(
-  'a clock that leaves no room is forgotten with its time',
+  'a clock that cannot be raised further expires with its state',
   onClock((clock, add) => {
     const [a, b] = [add('a', 1), add('b', 2)]
     link(a, b)
@@ -341,7 +341,7 @@ test(
 )
 
 test(
-  'two with one client id do not outdo each other without end',
+  'two nodes with one client id do not raise their clocks without end',
   onClock((clock, add) => {
     const [a, b] = [add('a', 1), add('b', 1)]
     link(a, b)
@@ -354,7 +354,7 @@ test(
 )
 
 test(
-  'who starts again with the same client id is seen at once',
+  'a client that restarts with the same id is seen at once',
   onClock((clock, add) => {
     const [a, b] = [add('a', 1), add('b', 2)]
     link(a, b)
@@ -372,7 +372,7 @@ test(
 )
 
 test(
-  'who starts again at clock 0, as others do, is seen too',
+  'a client that restarts at clock 0, as other libraries do, is seen',
   onClock((clock, add) => {
     const b = add('b', 2)
     b.receive({ client: 1, clock: 500, age: 0, state: { name: 'before' } })
@@ -388,7 +388,7 @@ const bogus = (first: number, count: number): AwarenessEntry[] =>
   Array.from({ length: count }, (_, i) => ({ client: first + i, clock: 1, age: 0, state: { i } }))
 
 test(
-  '20,000 bogus clients cost a bounded place, and give it back',
+  '20,000 invented clients take limited space, and free it',
   onClock((clock, add) => {
     const [a, b] = [add('a', 1), add('b', 2)]
     link(a, b)
@@ -404,7 +404,7 @@ test(
 )
 
 test(
-  'more than 10,000 that came and went, one after another, do not close the door',
+  'accepts new clients after more than 10,000 have come and gone',
   onClock((clock, add) => {
     for (const create of [undefined, (doc: Y.Doc) => new Awareness(doc)]) {
       const a = add('a', 1, create)
@@ -426,7 +426,7 @@ test(
 )
 
 test(
-  'in a room of more than a thousand a message still can be read',
+  'keeps a message readable with more than a thousand clients',
   onClock((_clock, add) => {
     const a = add('a', 1)
     a.receive(...bogus(10, 1_000))
@@ -437,7 +437,7 @@ test(
 )
 
 test(
-  'a message holds no more bytes than there is room, the newest first',
+  'fills a message up to its maximum of bytes, the newest states first',
   onClock((_clock, add) => {
     const a = add('a', 1)
     a.receive(...bogus(10, 500))
@@ -450,7 +450,7 @@ test(
 )
 
 test(
-  'a state that nobody would take is not told, and keeps no other back',
+  'does not send a state that peers would refuse, and sends the others',
   onClock((_clock, add) => {
     const a = add('a', 1)
     a.receive({ client: 5, clock: 1, age: 0, state: { is: 'told' } })
@@ -464,7 +464,7 @@ test(
 )
 
 test(
-  'one that moves all the time is told at a pace that fits the number of peers',
+  'sends a state that changes all the time at a rate that fits the number of peers',
   onClock((clock, add) => {
     for (const [peers, most, least] of [
       [1, 101, 80],
@@ -488,7 +488,7 @@ test(
 )
 
 test(
-  'a state that is too old is not taken, nor one older than what is known',
+  'ignores a state that is too old, or older than the known one',
   onClock((_clock, add) => {
     const a = add('a', 1)
     a.receive({ client: 5, clock: 1, age: 30_000, state: {} })
