@@ -2,13 +2,10 @@
  * The lock of a store on its folder. It is held from before the folder is read until the store is
  * closed, and keeps out other stores of any process and by any path. A folder that can be read but not
  * written is read without the lock, which is then taken before the first write.
- * await lock.take()     // `already_exists` while another store has the folder; says who
-=>
- * await lock.take()     // rejects with `already_exists` and the owner while another store has it
  *
  * ```ts
  * const lock = new FolderLock(dir)
- * await lock.take()     // `already_exists` while another store has the folder; says who
+ * await lock.take()     // rejects with `already_exists` and the owner while another store has it
  * await lock.check()    // before each write
  * await lock.release()
  * ```

@@ -3,21 +3,13 @@
  * holds the process id and the start time of the process. The lock of a process that has ended is
  * taken over, also if its id was reused. Only processes of this host can be checked: the lock does not
  * protect a folder that several hosts or containers share, but shows that one of another host is there.
- * await lock.check() // before a write: rejects when the folder or the lock is not ours any more
-=>
- * await lock.check() // before a write: rejects if the folder or the lock is not ours any more
- * ;(await readOwner(join(dir, 'lock')))?.pid // who has it, where somebody does
- * await isHeld(join(dir, 'lock')) // true, too, where another host has it and none can tell
-=>
- * ;(await readOwner(join(dir, 'lock')))?.pid // the owner, if it is a live process of this host
- * await isHeld(join(dir, 'lock')) // also true for a lock of another host, which cannot be checked
  *
  * ```ts
  * const lock = new Lock(join(dir, 'lock'))
  * await lock.hold() // rejects with `already_exists` while another owner lives
- * await lock.check() // before a write: rejects when the folder or the lock is not ours any more
- * ;(await readOwner(join(dir, 'lock')))?.pid // who has it, where somebody does
- * await isHeld(join(dir, 'lock')) // true, too, where another host has it and none can tell
+ * await lock.check() // before a write: rejects if the folder or the lock is not ours any more
+ * ;(await readOwner(join(dir, 'lock')))?.pid // the owner, if it is a live process of this host
+ * await isHeld(join(dir, 'lock')) // also true for a lock of another host, which cannot be checked
  * await lock.release()
  * ```
  */
@@ -123,11 +115,6 @@ export class Lock {
    * Checks that the folder is the one that was locked, and that the lock is ours. Cheap enough for each
    * write. A lock that was removed by hand is restored. Rejects with `already_exists` if another
    * process has it, and with `not_found` if the folder was removed, moved or replaced.
-   * Rejects with `not_found` when the folder was removed, moved away or replaced by another since
-   * it was locked; with the system's error when that cannot be seen.
-  =>
-   * Rejects with `not_found` if the folder was removed, moved or replaced since it was locked, and with
-   * the error of the system if that cannot be checked.
    */
   async check(): Promise<void> {
     if (isSame(this.#file, await fileIdOf(this.#path))) return
@@ -136,8 +123,8 @@ export class Lock {
   }
 
   /**
-   * Rejects with `not_found` when the folder was removed, moved away or replaced by another since
-   * it was locked; with the system's error when that cannot be seen.
+   * Rejects with `not_found` if the folder was removed, moved or replaced since it was locked, and with
+   * the error of the system if that cannot be checked.
    */
   async checkFolder(): Promise<void> {
     const dir = dirname(this.#path)

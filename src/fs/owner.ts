@@ -1,11 +1,6 @@
 /**
  * The holder of a lock: a process, identified by its id and its start time, since ids are reused. Only
  * processes of this host can be checked.
- * When the process started: in clock ticks since the host did (Linux), or as `ps` prints it in
- * UTC; empty where neither reports it.
-=>
- * When the process started: in clock ticks since the start of the host (Linux), or as `ps` prints it
- * in UTC; empty if neither reports it.
  *
  * ```ts
  * const owner = ownProcess()        // { pid: 123, start: '4711', host: 'box pid:[4026531836]', boot: '…' }
@@ -21,8 +16,8 @@ import { systemCodeOf } from '../errors.ts'
 export interface Owner {
   readonly pid: number
   /**
-   * When the process started: in clock ticks since the host did (Linux), or as `ps` prints it in
-   * UTC; empty where neither reports it.
+   * When the process started: in clock ticks since the start of the host (Linux), or as `ps` prints it
+   * in UTC; empty if neither reports it.
    */
   readonly start: string
   /** The host or container in which the id is valid; absent in locks of older versions. */

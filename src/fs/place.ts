@@ -2,19 +2,14 @@
  * The place of a data folder: its host, and the inodes of the folder and of its `writer.json`. A folder
  * that was copied, or restored from a copy, is not at the place in its `writer.json`; one that was
  * moved on its file system is.
- * What it cannot see: copies of a whole disk or virtual machine, and snapshots of file systems,
- * whose inodes are the same. Of those peers tell (see `gossip/probation.ts`).
-=>
- * It cannot detect copies of a whole disk or virtual machine, or snapshots of file systems, whose
- * inodes are the same. Peers detect those (see `gossip/probation.ts`).
  *
  * ```ts
  * const place = placeOf(await disk.inodeOf(dir), await file.inode(), readHost())
  * isAt(place, await disk.inodeOf(dir), await disk.inodeOf(join(dir, 'writer.json')), readHost())
  * ```
  *
- * What it cannot see: copies of a whole disk or virtual machine, and snapshots of file systems,
- * whose inodes are the same. Of those peers tell (see `gossip/probation.ts`).
+ * It cannot detect copies of a whole disk or virtual machine, or snapshots of file systems, whose
+ * inodes are the same. Peers detect those (see `gossip/probation.ts`).
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'

@@ -1,68 +1,38 @@
 /**
  * Decides when a log is long enough to be replaced by a state: a long one at once, a shorter one when
  * nothing was written for a while (`IDLE_MS`, which the owner of the store measures).
- * Bytes of the folder of a log, at all times and however much was ever written:
-=>
- * Maximum of bytes in the folder of a log at any time, however much was written in all:
- * `late` is what is appended from the group that makes the log due to the end of the compaction;
- * the new state is there only while that runs. Files that are set aside or kept come on top.
-=>
- * `late` is appended from the group that makes the log due until the end of the compaction. The new
- * state exists only while a compaction runs. Files that are moved aside or kept come on top.
- * Bytes of memory beside the document: the updates that wait, and a copy of those of one group
- * (`COMMIT_BYTES`, or one longer update). While a compaction runs: a second document and four
- * times the new state. While a store is loaded: the state and the log.
-=>
- * Memory besides the document: the updates that wait, and a copy of one group (`COMMIT_BYTES`, or one
- * longer update). During a compaction: a second document and four times the new state. During `load`:
- * the state and the log.
- * Bytes. A log below this is left alone: it loads in some 60 ms. Larger: fewer compactions of
- * small documents, a longer start.
-=>
- * Bytes. A shorter log is not compacted: it loads in some 60 ms. A larger limit means fewer
- * compactions of small documents and a longer start.
- * Updates. They take 4 us each to apply at the start, 80 ms for these. Larger: a longer start,
- * and more memory for a moment while they are read.
-=>
- * Updates. At a start each takes 4 us to apply, so these take 80 ms. A larger limit means a longer
- * start, and more memory while they are read.
- * Share of the state. A log of many tiny updates must be this large before a large state is
- * written again for it: at most 4 bytes of state are then written for each byte of log.
-=>
- * Share of the state's bytes that a log of many tiny updates must have before the state is written
- * again: so at most 4 bytes of state are written for each byte of log.
  *
  * ```ts
  * if (isDueForCompaction(sizes, { isIdle: true })) await store.compact(doc)
  * ```
  *
- * Bytes of the folder of a log, at all times and however much was ever written:
+ * Maximum of bytes in the folder of a log at any time, however much was written in all:
  *
  *     state + new state + max(COMPACT_BYTES, state) + late
  *
- * `late` is what is appended from the group that makes the log due to the end of the compaction;
- * the new state is there only while that runs. Files that are set aside or kept come on top.
+ * `late` is appended from the group that makes the log due until the end of the compaction. The new
+ * state exists only while a compaction runs. Files that are moved aside or kept come on top.
  *
- * Bytes of memory beside the document: the updates that wait, and a copy of those of one group
- * (`COMMIT_BYTES`, or one longer update). While a compaction runs: a second document and four
- * times the new state. While a store is loaded: the state and the log.
+ * Memory besides the document: the updates that wait, and a copy of one group (`COMMIT_BYTES`, or one
+ * longer update). During a compaction: a second document and four times the new state. During `load`:
+ * the state and the log.
  */
 
 /**
- * Bytes. A log below this is left alone: it loads in some 60 ms. Larger: fewer compactions of
- * small documents, a longer start.
+ * Bytes. A shorter log is not compacted: it loads in some 60 ms. A larger limit means fewer
+ * compactions of small documents and a longer start.
  */
 export const COMPACT_BYTES: number = 1024 * 1024
 
 /**
- * Updates. They take 4 us each to apply at the start, 80 ms for these. Larger: a longer start,
- * and more memory for a moment while they are read.
+ * Updates. At a start each takes 4 us to apply, so these take 80 ms. A larger limit means a longer
+ * start, and more memory while they are read.
  */
 export const COMPACT_UPDATES = 20_000
 
 /**
- * Share of the state. A log of many tiny updates must be this large before a large state is
- * written again for it: at most 4 bytes of state are then written for each byte of log.
+ * Share of the state's bytes that a log of many tiny updates must have before the state is written
+ * again: so at most 4 bytes of state are written for each byte of log.
  */
 const MIN_SHARE = 1 / 4
 

@@ -122,19 +122,6 @@ export class Identity {
   /**
    * Until `close`, calls `onGone` once if the folder is removed, moved or replaced. Later changes are not
    * stored.
-   * What was read from disk is not all that may ever be read again: a file that is unreadable
-   * today may hold own entries that were never published, and give them back tomorrow. The clock
-   * alone does not show that, so the next `take` gives a new id.
-  =>
-   * Part of the stored data could not be read, but may be readable later, such as own entries that were
-   * never published. The clock does not show that, so the next `take` gives a new id.
-   * The id under which `node` may write now; undefined while it is not known, as no daemon has
-   * said: then the one of before goes on, or one by lot. `clocks` is the state vector of the document as it
-   * was read from disk, before anything came from a peer.
-  =>
-   * Resolves to the id under which the node `known` may write. While no daemon has reported the node it
-   * is undefined, and the previous node, or a random one, is used. `clocks` is the state vector of the
-   * document as it was read from disk, before any change of a peer.
    */
   watch(onGone: (failure: Failure) => void): void {
     this.#checkOpen()
@@ -143,18 +130,17 @@ export class Identity {
   }
 
   /**
-   * What was read from disk is not all that may ever be read again: a file that is unreadable
-   * today may hold own entries that were never published, and give them back tomorrow. The clock
-   * alone does not show that, so the next `take` gives a new id.
+   * Part of the stored data could not be read, but may be readable later, such as own entries that were
+   * never published. The clock does not show that, so the next `take` gives a new id.
    */
   distrust(): void {
     this.#isDistrusted = true
   }
 
   /**
-   * The id under which `node` may write now; undefined while it is not known, as no daemon has
-   * said: then the one of before goes on, or one by lot. `clocks` is the state vector of the document as it
-   * was read from disk, before anything came from a peer.
+   * Resolves to the id under which the node `known` may write. While no daemon has reported the node it
+   * is undefined, and the previous node, or a random one, is used. `clocks` is the state vector of the
+   * document as it was read from disk, before any change of a peer.
    */
   async take(known: number | undefined, clocks: ReadonlyMap<number, number>): Promise<Taken> {
     this.#checkOpen()

@@ -3,15 +3,12 @@
  * peers, when it happens. `flushed` resolves when all changes so far are on disk; nothing is
  * acknowledged or published before that. The store is compacted when it is due: after a write, or when
  * nothing was written for a while.
- * await persistence.flushed()          // now it may be told
-=>
- * await persistence.flushed()          // now it may be acknowledged
  *
  * ```js
  * const persistence = new Persistence(doc, store, onProblem)
  * await persistence.open()
  * doc.getMap('state').set('k', 1)
- * await persistence.flushed()          // now it may be told
+ * await persistence.flushed()          // now it may be acknowledged
  * ```
  */
 import * as Y from 'yjs'
@@ -93,11 +90,6 @@ export class Persistence {
   /**
    * Resolves when all changes made before the call are on disk. Rejects with a Failure if the disk
    * fails. The changes are then in memory, and each further call tries to save them.
-   * Runs what gives structs of the document other ids, and replaces what is stored by the document as
-   * it is then; `flushed` waits for that.
-  =>
-   * Runs `change`, which gives structs of the document other ids, and replaces the stored data by the
-   * document. `flushed` waits for that.
    */
   async flushed(): Promise<void> {
     await transactionEnd()
@@ -107,8 +99,8 @@ export class Persistence {
   }
 
   /**
-   * Runs what gives structs of the document other ids, and replaces what is stored by the document as
-   * it is then; `flushed` waits for that.
+   * Runs `change`, which gives structs of the document other ids, and replaces the stored data by the
+   * document. `flushed` waits for that.
    */
   rewrite(change: () => void): void {
     this.#isRewriting = true

@@ -1,33 +1,21 @@
 /**
  * Records: the format of updates in a file. A checksum shows that each is complete, and reading goes
  * on after a damaged one.
- * Numbers are little-endian. The CRC finds damage, not malice: who may write to the folder may
- * write what he likes.
-=>
- * Numbers are little-endian. The CRC detects damage, not malice: a program that can write to the
- * folder can write any record.
- * What a payload is: a V1 update; a whole state as a V2 update; or several V1 updates that were
- * written together, each behind its length (4). They are one record, since a power cut may keep
- * the end of a flush and lose its middle: then all of it counts as never written.
-=>
- * The kind of a payload: a V1 update, a whole state as a V2 update, or several V1 updates that were
- * written together, each after its length (4). They are one record, since a power failure may keep the
- * end of a flush and lose its middle: then all of it counts as not written.
  *
  * ```
  * marker (8) | CRC32 of all that follows (4) | length of the payload (4) | kind (1) | payload
  * ```
  *
- * Numbers are little-endian. The CRC finds damage, not malice: who may write to the folder may
- * write what he likes.
+ * Numbers are little-endian. The CRC detects damage, not malice: a program that can write to the
+ * folder can write any record.
  */
 import { crc32 } from 'node:zlib'
 import { MARKER_BYTES } from './head.ts'
 
 /**
- * What a payload is: a V1 update; a whole state as a V2 update; or several V1 updates that were
- * written together, each behind its length (4). They are one record, since a power cut may keep
- * the end of a flush and lose its middle: then all of it counts as never written.
+ * The kind of a payload: a V1 update, a whole state as a V2 update, or several V1 updates that were
+ * written together, each after its length (4). They are one record, since a power failure may keep the
+ * end of a flush and lose its middle: then all of it counts as not written.
  */
 export type RecordKind = 1 | 2 | 3
 export const UPDATE_V1: RecordKind = 1

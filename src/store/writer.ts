@@ -1,18 +1,13 @@
 /**
  * Writer ids (Yjs calls them client ids), and how one is chosen. An id is the number of a node and an
  * incarnation, so every entry names its writer. It has 53 bits, the maximum of a JavaScript integer.
- * Two documents that write under one id diverge for ever, without a word from Yjs. So an id is
- * used again only while everything published under it is on disk here.
-=>
- * Two documents that write under one id diverge forever, and Yjs does not report it. So an id is used
- * again only if everything published under it is on disk here.
  *
  * ```ts
  * nodeOf(writerId(51_966, 7)) // 51966
  * ```
  *
- * Two documents that write under one id diverge for ever, without a word from Yjs. So an id is
- * used again only while everything published under it is on disk here.
+ * Two documents that write under one id diverge forever, and Yjs does not report it. So an id is used
+ * again only if everything published under it is on disk here.
  */
 
 /** One more than the largest node number: 32 bits, as in a Pilot address. */

@@ -383,7 +383,7 @@ for (const [name, refused, file] of refusals) {
         writeEntry(a.doc, 'state', `long${key}`, 'x'.repeat(LONG))
         await a.flushed()
       }
-      await until('a told it', () => failures('store', /^cannot .*: ENOSPC/).length > 0)
+      await until('a reports it', () => failures('store', /^cannot .*: ENOSPC/).length > 0)
       writeEntry(a.doc, 'state', 'k', 1)
       await a.flushed()
       await agree(a, b)

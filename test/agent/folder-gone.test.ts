@@ -86,14 +86,14 @@ test('calls onGone once, and does not acknowledge later writes', () =>
     map.set('k', 1)
     await map.flushed()
     rmSync(data, { recursive: true })
-    const told = (): Problem[] =>
+    const reported = (): Problem[] =>
       problems.filter(
         (problem) =>
           problem.type === 'store' &&
           /was removed, moved or replaced/.test(problem.failure.message),
       )
-    await until('it is told', () => told().length > 0)
-    assert.is(told().length, 1)
+    await until('it is reported', () => reported().length > 0)
+    assert.is(reported().length, 1)
     await rejects(() => map.flushed(), /^not_found .*was removed, moved or replaced/)
     map.set('l', 2)
     await rejects(() => map.flushed(), /^not_found/)
@@ -109,7 +109,7 @@ test('creates a removed mailbox folder again, and goes on', () =>
     await a.start()
     await b.start()
     rmSync(join(root, 'mail'), { recursive: true })
-    await until('it is told', () =>
+    await until('it is reported', () =>
       problems.some(
         (problem) =>
           problem.type === 'transport' &&
@@ -140,7 +140,7 @@ test('does not remove a socket that another agent created at the same place', ()
   }))
 
 test('goes on if the system refuses access for a while', async () => {
-  const told: string[] = []
+  const reported: string[] = []
   let looks = 0
   const { Failure } = await import('../../src/errors.ts')
   const check = async (): Promise<void> => {
@@ -148,9 +148,9 @@ test('goes on if the system refuses access for a while', async () => {
     if (looks < 4) throw Object.assign(new Error('EACCES'), { code: 'EACCES' })
     throw new Failure('not_found', 'gone')
   }
-  const watch = new FolderWatch(check, ({ message }) => told.push(message), 5)
-  await until('it is told', () => told.length > 0)
-  assert.equal([told, looks], [['gone'], 4])
+  const watch = new FolderWatch(check, ({ message }) => reported.push(message), 5)
+  await until('it is reported', () => reported.length > 0)
+  assert.equal([reported, looks], [['gone'], 4])
   watch.stop()
 })
 

@@ -80,7 +80,7 @@ test('an onProblem that throws: the agent goes on, and the process warns', async
   for (const agent of agents) await agent.stop()
   await stranger.close()
   warned.end()
-  assert.ok(warned.texts.every((told) => told.includes('of onProblem')))
+  assert.ok(warned.texts.every((text) => text.includes('of onProblem')))
 })
 
 test('an onProblem that throws while the transport cannot be opened: the transport is opened later', async () => {
@@ -124,23 +124,23 @@ test('listeners of a provider that all throw become warnings of the process', ()
   onStage(async (stage) => {
     const [a, b] = [stage.add('a'), stage.add('b')]
     const warned = warnings()
-    const heard = new Set<string>()
+    const called = new Set<string>()
     const names = ['status', 'sync', 'synced', 'update', 'peers', 'sync-status'] as const
     for (const name of [...names, 'connection-close', 'destroy'] as const) {
       a.on(name, fail(name))
       // Other listeners of the event are called nevertheless.
-      a.on(name, () => heard.add(name))
+      a.on(name, () => called.add(name))
     }
     await a.whenSynced
     write(a, 'x')
     write(b, 'y')
     await until('both have both', () => textOf(a).length === 2 && textOf(b).length === 2)
-    await until('all but the last are told', () => names.every((name) => heard.has(name)))
+    await until('all but the last are called', () => names.every((name) => called.has(name)))
     await a.destroy()
     await turns(2)
     warned.end()
-    assert.ok(heard.has('connection-close') && heard.has('destroy'))
-    for (const name of heard)
+    assert.ok(called.has('connection-close') && called.has('destroy'))
+    for (const name of called)
       assert.ok(
         warned.texts.some((text) => text.includes(`of ${name}\n`)),
         `${name}: ${warned.texts}`,
@@ -161,7 +161,7 @@ test('a listener of problems that throws: others are called, and the process war
   }))
 
 for (const event of ['change', 'update'] as const) {
-  for (const kind of ['its own', "somebody else's"] as const) {
+  for (const kind of ['its own', 'given by the program'] as const) {
     test(`awareness, ${kind}: a listener of ${event} that throws does not stop states from being sent`, () =>
       onStage(async (stage) => {
         const doc = new Y.Doc()
@@ -184,7 +184,7 @@ for (const event of ['change', 'update'] as const) {
         assert.ok(problems.every(({ type }) => type === 'observer_failed'))
         assert.ok(calls >= 4, 'other listeners are called')
         enter(c, 'Cleo')
-        await until('a tells on what it hears', () => nameOf(a, c) === 'Cleo')
+        await until('a passes it on', () => nameOf(a, c) === 'Cleo')
         await a.destroy()
         foreign?._observers.clear()
         foreign?.destroy()
@@ -292,7 +292,7 @@ test('a transport of the program that throws is reported, and the agent goes on'
       configurable: true,
     })
     write(a, 'y')
-    await until('told, too', () => typesOf(problems).includes('transport'))
+    await until('that is reported, too', () => typesOf(problems).includes('transport'))
     Reflect.deleteProperty(via, 'maxMessageBytes')
     write(a, 'z')
     await until('b has all', () => textOf(b) === 'xyz')

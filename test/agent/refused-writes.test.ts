@@ -308,7 +308,7 @@ for (const [name, { write, path, reason }] of Object.entries(refusals)) {
         a.doc.getMap('plain').set('after', 1)
         await until('b has the rest', () => b.doc.getMap('plain').has('after') && areEqual(a, b))
         b.doc.getMap('plain').set('back', 1)
-        await until('a hears b', () => a.doc.getMap('plain').has('back'))
+        await until('a receives the change of b', () => a.doc.getMap('plain').has('back'))
         await until('all is with others', () => a.syncStatus.status === 'green')
         await a.forceSync()
         const c = stage.add('c')

@@ -148,7 +148,7 @@ test(
     assert.ok(isShared(agent, 'notes'), 'it has a user')
     two.close()
     await timers.pass(A_WHILE / 2)
-    assert.ok(isShared(agent, 'notes'), 'somebody may come back')
+    assert.ok(isShared(agent, 'notes'), 'a user may come back')
     await closed(kit, 'notes')
     assert.is(one.runtime, undefined)
     const again = await agent.openRoom('notes')
@@ -306,12 +306,12 @@ test(
       write(room, 'kept in memory')
       await rejects(() => room.flushed(), /^disk_full/)
       room.close()
-      const told = (): number => problems.filter(({ type }) => type === 'store').length
+      const reports = (): number => problems.filter(({ type }) => type === 'store').length
       for (let time = 1; time <= 3; time++) {
-        const before = told()
-        await until('it is tried, and told', async () => {
+        const before = reports()
+        await until('it is tried and reported', async () => {
           await timers.pass(A_WHILE)
-          return told() > before
+          return reports() > before
         })
         assert.ok(isShared(agent, 'notes'))
       }

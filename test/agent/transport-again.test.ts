@@ -111,8 +111,8 @@ for (const [name, inWorld] of Object.entries(worlds)) {
             const second = mount()
             write(second, 'second')
             await until('b has it', () => textOf(b).includes('second'))
-            write(b, ' heard')
-            await until('and is heard', () => textOf(second).includes(' heard'))
+            write(b, ' received')
+            await until('and it is received', () => textOf(second).includes(' received'))
             await ending
             if (stage === 'with an unsent change')
               await until('nothing is lost', () => textOf(second).includes('first'))

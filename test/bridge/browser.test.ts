@@ -61,13 +61,13 @@ const serve = async (agent: Agent, token?: string): Promise<string> => {
   const args = ['--import', 'tsx', script, `${url}/${room}`]
   const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
   servers.push(child)
-  let told = ''
+  let output = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    told += text
+    output += text
   })
   return until('the page to be served', () => {
     if (child.exitCode !== null) throw new Error(`serve.ts ended with ${child.exitCode}`)
-    return /^http:\S+(?=\n)/.exec(told)?.[0]
+    return /^http:\S+(?=\n)/.exec(output)?.[0]
   })
 }
 
@@ -114,8 +114,8 @@ const showsNames = async (page: Page, selector: string, ...expected: readonly st
   try {
     await until('the names', async () => `${await named()}` === `${expected}`)
   } catch (error) {
-    const told = `${selector} shows ${await named()}, not ${expected}; ${complaints}`
-    throw new Error(told, { cause: error })
+    const text = `${selector} shows ${await named()}, not ${expected}; ${complaints}`
+    throw new Error(text, { cause: error })
   }
 }
 
@@ -158,7 +158,7 @@ const run = async (): Promise<void> => {
   await anna.screenshot({ path: `${pictures}editor-light.png` })
   await bert.screenshot({ path: `${pictures}editor-dark.png` })
 
-  await bert.keyboard.press('Control+z') // his own words, and nobody else's
+  await bert.keyboard.press('Control+z') // only Bert's own words
   const [first, , last] = all as [string, string, string]
   const left = [first, 'this is typed in a browser.', last]
   for (const page of [anna, bert]) await showsLines(page, ...left)

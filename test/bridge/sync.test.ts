@@ -178,7 +178,7 @@ test(
     for (const step of [1, 2]) raw.send(0, step, sized(Y.encodeStateAsUpdate(a.doc)))
     raw.send(0, 0, 1, 0)
     await until('step 1 is answered', () => raw.of(0, 1).length === 1)
-    assert.is(raw.of(2, 0).length, 1, 'it is told once')
+    assert.is(raw.of(2, 0).length, 1, 'the client is denied once')
     assert.equal(json(server.doc), { k: 2 })
   }),
 )

@@ -114,7 +114,7 @@ test('counts as held by a live process, and by an owner that cannot be checked',
   }))
 
 test('a zombie counts as dead', async () => {
-  if (!existsSync('/proc/self/stat')) return // nobody tells there
+  if (!existsSync('/proc/self/stat')) return // this cannot be seen there
   // The program that replaces the shell does not wait for its child.
   const script = 'sleep 0 & echo $!; exec sleep 60'
   const parent = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] })

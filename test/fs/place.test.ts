@@ -180,7 +180,7 @@ test('a reused inode is detected by its time of birth, if that is recorded', () 
 
 test('a file system without times of birth: ignores 0 and the time of the last change', () => {
   for (const birth of [
-    (_: number) => 0, // not told
+    (_: number) => 0, // not recorded
     (changed: number) => changed,
   ]) {
     const place = placeOf(inode(1, birth(9)), inode(2, birth(9)), undefined)

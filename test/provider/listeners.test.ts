@@ -201,7 +201,7 @@ test('a listener of load, sync or destroy that throws stops nothing', () =>
       writeAll(doc, 'b')
       await until('both have all', () => mapOf(a).size === 4 && mapOf(b).size === 4)
       assert.throws(() => doc.destroy(), /of destroy/)
-      assert.is(isLast, 1, 'others hear of it')
+      assert.is(isLast, 1, 'the other listener is called')
       await b.destroy()
       assert.is(b.status, 'disconnected')
     }),

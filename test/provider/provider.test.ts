@@ -63,7 +63,7 @@ test('connects without a call', () =>
     assert.is(provider.status, 'connecting')
     assert.is(provider.shouldConnect, true)
     await until('connected', () => provider.connected)
-    assert.is(provider.synced, false, 'alone nobody is synced')
+    assert.is(provider.synced, false, 'without a peer it is not synced')
   }))
 
 test('is synced with the first peer, and not synced after it leaves', () =>

@@ -177,7 +177,7 @@ test(
     assert.match(failure?.message ?? '', '2 updates are missing')
     await second.store.close()
 
-    const third = await opened(dir) // the gap is told until a compaction closes it
+    const third = await opened(dir) // the gap is reported until a compaction closes it
     assert.equal([third.types, third.isWhole], [['missing'], false])
     assert.ok(third.store.needsCompaction())
     await third.store.compact(doc)
@@ -446,14 +446,14 @@ test(
     const open = changed((inner) => ({
       batch: async (operations, options) => {
         await inner.batch(operations, options)
-        if (isRefused) throw new Error('nobody knows what is on disk')
+        if (isRefused) throw new Error('the content of the disk is unknown')
       },
     }))
     const { updates } = written(3)
     const { store } = await opened(dir, open)
     await store.append(updates[0]!)
     isRefused = true
-    await rejects(() => store.append(updates[1]!), /^internal .*nobody knows/)
+    await rejects(() => store.append(updates[1]!), /^internal .*the content of the disk/)
     isRefused = false
     await store.append(updates[2]!)
     await store.close()
@@ -501,7 +501,7 @@ test(
 )
 
 test('says what to install if the package is missing', async () => {
-  const missing = 'classic-level-that-nobody-has'
+  const missing = 'classic-level-that-does-not-exist'
   const error = await rejects(
     () => importLevel(() => import(missing)),
     /^not_found the package "classic-level" is not installed/,

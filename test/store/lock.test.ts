@@ -57,12 +57,12 @@ const numbersIn = async (store: Store): Promise<number> => {
 const inChild = async (
   dir: string,
   kind: string,
-): Promise<{ readonly child: ChildProcess; readonly told: string }> => {
+): Promise<{ readonly child: ChildProcess; readonly output: string }> => {
   const child = spawn(process.execPath, ['--import', 'tsx', HOLDER, dir, kind], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
-  return { child, told: line.toString() }
+  return { child, output: line.toString() }
 }
 
 const kill = async (child: ChildProcess): Promise<void> => {
@@ -95,9 +95,9 @@ for (const [kind, open] of Object.entries(KINDS)) {
 
   test(`${kind}: names the process that has the folder, and takes over from a killed one`, () =>
     inFolder(async (dir) => {
-      const { child, told } = await inChild(dir, kind)
+      const { child, output } = await inChild(dir, kind)
       try {
-        assert.is(told, 'open\n')
+        assert.is(output, 'open\n')
         await rejects(
           () => open(dir).load(),
           new RegExp(`^already_exists .*process ${child.pid} has it$`),
@@ -109,7 +109,7 @@ for (const [kind, open] of Object.entries(KINDS)) {
       const { updates } = await store.load()
       assert.is(updates.length, 3)
       const other = await inChild(dir, kind)
-      assert.match(other.told, new RegExp(`^already_exists .*process ${process.pid} has it\n$`))
+      assert.match(other.output, new RegExp(`^already_exists .*process ${process.pid} has it\n$`))
       await store.close()
     }))
 
@@ -186,10 +186,10 @@ test('refuses a second provider on a folder; the first goes on', () =>
       const first = stage.add('a', { store: new LogStore({ dir }) })
       await first.whenLoaded
       const second = stage.add('b', { store: new LogStore({ dir }), connect: false })
-      const told: string[] = []
-      second.on('connection-error', ({ code }) => told.push(code))
+      const codes: string[] = []
+      second.on('connection-error', ({ code }) => codes.push(code))
       await rejects(() => second.whenLoaded, /^already_exists .*\(this process\)/)
-      assert.equal(told, ['already_exists'])
+      assert.equal(codes, ['already_exists'])
       first.doc.getMap('m').set('k', 1)
       await first.flush()
       await first.destroy()

@@ -1,18 +1,13 @@
 /**
  * Keys and values of the store in LevelDB. A key is a letter and a big-endian number of 8 bytes, so
  * keys sort in the order in which they were written:
- * A value is `CRC32 of key and payload (4) | payload`: LevelDB reads its tables without looking
- * at their checksums.
-=>
- * A value is `CRC32 of key and payload (4) | payload`, since LevelDB does not check the checksums of
- * its tables when it reads them.
  *
  * ```
  * u 17 -> update 17 (V1)   s 17 -> the state (V2) with all updates before 17   h 0 -> head (JSON)
  * ```
  *
- * A value is `CRC32 of key and payload (4) | payload`: LevelDB reads its tables without looking
- * at their checksums.
+ * A value is `CRC32 of key and payload (4) | payload`, since LevelDB does not check the checksums of
+ * its tables when it reads them.
  */
 import { crc32 } from 'node:zlib'
 

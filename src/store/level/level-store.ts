@@ -1,66 +1,30 @@
 /**
  * A store in LevelDB, for programs that use LevelDB already. The package `classic-level` must be
  * installed.
- * What was acknowledged outlives a crash of the program and a cut of the power, as in the log.
- * Where the disk damages files it promises less, and so the log is the default: **LevelDB drops
- * the end of a damaged journal without a word, and with a damaged list of its files all it has.
- * A lost end is not noticed.** It comes back from the peers that have it; what none of them has
- * is gone, acknowledged or not. What is noticed:
-=>
- * Acknowledged updates survive a crash and a power failure, as in the log. If the disk damages files,
- * it promises less, so the log is the default: **LevelDB drops the end of a damaged journal without a
- * report, and everything if the list of its files is damaged. A lost end is not detected.** Peers
- * send back what they have of it; the rest is lost, even if it was acknowledged. What is detected:
- * - An entry with a wrong checksum is `damaged`: it is moved to the file `damaged-N.bin`.
- * - A gap between the state and the last update is `missing`.
- * - A database that cannot be opened, or not be read to its end, is `damaged`: its whole folder
- *   becomes `damaged-N`, and a new one is begun. Where the system refuses (no right, no space,
- *   open elsewhere) nothing is touched and `load` rejects.
-=>
- * - An entry with a wrong checksum is `damaged`: it is moved to the file `damaged-N.bin`.
- * - A gap between the state and the last update is `missing`.
- * - A database that cannot be opened, or not read to its end, is `damaged`: its folder is renamed to
- *   `damaged-N`, and a new one is created. If the system refuses (missing rights, no space, open
- *   elsewhere), nothing is changed and `load` rejects.
- * The writer id stays safe (see `../identity.ts`). Of a lost end that was published, `take` finds
- * the clock too low and gives a new id. One that was not published nobody has, and it never comes
- * back, as LevelDB deletes the journal once it is open: its clocks may be used again. What is
- * told, in turn, always gives a new id: entries behind a gap still wait under the old one, and
- * would mix with new ones of the same clocks.
-=>
- * The writer id stays safe (see `../identity.ts`). If a lost end was published, `take` finds that the
- * clock is too low and gives a new id. If it was not published, no peer has it and it never comes
- * back, since LevelDB deletes the journal when it opens: its clocks may be used again. After a
- * detected problem the id is always new: entries behind a gap wait under the old id, and would mix
- * with new ones of the same clocks.
- * What is deleted takes space until LevelDB has rewritten the tables: up to 4 MiB more.
-=>
- * Deleted entries take space until LevelDB has rewritten its tables: up to 4 MiB more.
  *
  * ```ts
  * import { LevelStore } from 'pilot-gossip/level'
  * const store = new LevelStore({ dir: '/var/lib/agent/level' })
  * ```
  *
- * What was acknowledged outlives a crash of the program and a cut of the power, as in the log.
- * Where the disk damages files it promises less, and so the log is the default: **LevelDB drops
- * the end of a damaged journal without a word, and with a damaged list of its files all it has.
- * A lost end is not noticed.** It comes back from the peers that have it; what none of them has
- * is gone, acknowledged or not. What is noticed:
+ * Acknowledged updates survive a crash and a power failure, as in the log. If the disk damages files,
+ * it promises less, so the log is the default: **LevelDB drops the end of a damaged journal without a
+ * report, and everything if the list of its files is damaged. A lost end is not detected.** Peers
+ * send back what they have of it; the rest is lost, even if it was acknowledged. What is detected:
  *
  * - An entry with a wrong checksum is `damaged`: it is moved to the file `damaged-N.bin`.
  * - A gap between the state and the last update is `missing`.
- * - A database that cannot be opened, or not be read to its end, is `damaged`: its whole folder
- *   becomes `damaged-N`, and a new one is begun. Where the system refuses (no right, no space,
- *   open elsewhere) nothing is touched and `load` rejects.
+ * - A database that cannot be opened, or not read to its end, is `damaged`: its folder is renamed to
+ *   `damaged-N`, and a new one is created. If the system refuses (missing rights, no space, open
+ *   elsewhere), nothing is changed and `load` rejects.
  *
- * The writer id stays safe (see `../identity.ts`). Of a lost end that was published, `take` finds
- * the clock too low and gives a new id. One that was not published nobody has, and it never comes
- * back, as LevelDB deletes the journal once it is open: its clocks may be used again. What is
- * told, in turn, always gives a new id: entries behind a gap still wait under the old one, and
- * would mix with new ones of the same clocks.
+ * The writer id stays safe (see `../identity.ts`). If a lost end was published, `take` finds that the
+ * clock is too low and gives a new id. If it was not published, no peer has it and it never comes
+ * back, since LevelDB deletes the journal when it opens: its clocks may be used again. After a
+ * detected problem the id is always new: entries behind a gap wait under the old id, and would mix
+ * with new ones of the same clocks.
  *
- * What is deleted takes space until LevelDB has rewritten the tables: up to 4 MiB more.
+ * Deleted entries take space until LevelDB has rewritten its tables: up to 4 MiB more.
  */
 import { join, resolve } from 'node:path'
 import * as Y from 'yjs'

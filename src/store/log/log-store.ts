@@ -1,40 +1,21 @@
 /**
  * A store in a folder of its own: an append-only log of updates. From time to time the whole state is
  * written to a file, and a new log begins (see `names.ts`, `../head.ts`, `../record.ts`).
- * await store.append(update) // on disk
-=>
+ *
+ * ```ts
+ * const store = new LogStore({ dir: '/home/ann/.pilot-gossip/swarm/kv' })
+ * restore(doc, await store.load())
  * await store.append(update) // now it is on disk
- * What happens when the power is cut in a compaction from generation 3 to 4:
- * 1. `log-000004.bin` is there, empty, and takes what is appended from now on. A start reads
- *    state 3, log 3, log 4.
- * 2. The new state is written under a temporary name, read back and proved. A start ignores it.
- * 3. It is renamed to `state-000004.bin`. A start reads state 4, log 4, and removes 3.
- * 4. Generation 3 is removed.
-=>
+ * ```
+ *
  * The steps of a compaction from generation 3 to 4, and a start after a power failure in each:
  * 1. An empty `log-000004.bin` is created, to which later updates are appended. A start reads state 3,
  *    log 3 and log 4.
  * 2. The new state is written under a temporary name, read back and proved. A start ignores it.
  * 3. It is renamed to `state-000004.bin`. A start reads state 4 and log 4, and removes generation 3.
  * 4. Generation 3 is removed.
- * A file that the system refuses to read goes through all of that unharmed (`kept-…`).
-=>
+ *
  * A file that the system refuses to read is kept through all of that (`kept-…`).
- *
- * ```ts
- * const store = new LogStore({ dir: '/home/ann/.pilot-gossip/swarm/kv' })
- * restore(doc, await store.load())
- * await store.append(update) // on disk
- * ```
- *
- * What happens when the power is cut in a compaction from generation 3 to 4:
- * 1. `log-000004.bin` is there, empty, and takes what is appended from now on. A start reads
- *    state 3, log 3, log 4.
- * 2. The new state is written under a temporary name, read back and proved. A start ignores it.
- * 3. It is renamed to `state-000004.bin`. A start reads state 4, log 4, and removes 3.
- * 4. Generation 3 is removed.
- *
- * A file that the system refuses to read goes through all of that unharmed (`kept-…`).
  */
 import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'

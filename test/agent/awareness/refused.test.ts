@@ -184,7 +184,7 @@ for (const [name, { state, reason, path, message }] of Object.entries(bad)) {
       assert.is(refused?.from, 'a')
       assert.equal(refused?.path, path)
       assert.match(refused?.message ?? '', message)
-      await until('it is told', () => clock() > before)
+      await until('it is reported', () => clock() > before)
       assert.equal(seen(), { good: 1 }, 'the last good one stays')
       const c = stage.add('c')
       void c.awareness
@@ -248,7 +248,7 @@ test('is reported at once before the provider is connected; peers see the previo
     const b = stage.add('b')
     await until('b sees a', () => b.awareness.getStates().has(a.doc.clientID))
     assert.equal(b.awareness.getStates().get(a.doc.clientID), { good: 1 })
-    assert.is(refusedOf(problems).length, 1, 'and not told again')
+    assert.is(refusedOf(problems).length, 1, 'and not reported again')
   }))
 
 test('a state that is invalid from the start in an awareness of the program: is reported when it is shared, and not sent', () =>
