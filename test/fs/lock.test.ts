@@ -130,7 +130,7 @@ const hasPs = startByPs(process.pid) !== ''
 const psTest = (name: string, run: () => unknown): void =>
   hasPs ? test(name, run) : test.skip(name, 'there is no ps')
 
-psTest('where there is no /proc, ps tells a process from one that had its id before', async () => {
+psTest('without /proc, ps distinguishes a process from an earlier one with its id', async () => {
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
   const pid = child.pid as number
   const start = startByPs(pid)
@@ -148,7 +148,7 @@ test('a lock from before the restart of the host has no owner, whatever its proc
     const path = join(dir, 'lock')
     const own = ownProcess()
     assert.ok(isAlive(own))
-    if (own.boot === undefined) return // not told there
+    if (own.boot === undefined) return // not recorded there
     const before = { ...own, boot: 'another' }
     assert.not.ok(isAlive(before))
     writeFileSync(path, JSON.stringify(before))

@@ -216,7 +216,7 @@ test(
     const { folder, looks } = start(dir, NEVER, undefined, true)
     await until('the first look', () => looks.length > 0)
     rmSync(dir)
-    symlinkSync(join(base, 'two'), dir) // which no watcher tells of
+    symlinkSync(join(base, 'two'), dir) // which no watcher reports
     folder.wake(['x'])
     await until('a look at the other', () => looks.at(-1)?.includes('a'))
     const before = looks.length

@@ -453,7 +453,7 @@ test(
   'does not send a state that peers would refuse, and sends the others',
   onClock((_clock, add) => {
     const a = add('a', 1)
-    a.receive({ client: 5, clock: 1, age: 0, state: { is: 'told' } })
+    a.receive({ client: 5, clock: 1, age: 0, state: { is: 'sent' } })
     a.awareness.setLocalStateField('text', 'x'.repeat(20_000))
     const { entries } = decodeAwareness(a.gossip.encodeSince(0, 100_000)!)
     assert.equal(
