@@ -47,7 +47,7 @@ export interface RoomOptions {
   readonly onGone?: (failure: Failure) => void
   /** Does the awareness have no state of this client until the program sets one? Default false. */
   readonly isBystander?: boolean
-  /** Milliseconds after which a peer is asked whether it has a change made here. Absent: never. */
+  /** Milliseconds after which a peer must acknowledge a local change: see `OpenOptions`. Absent: never. */
   readonly confirmMs?: number
   /** Called after each event of gossip that may concern the document. */
   readonly onStep?: () => void

@@ -207,14 +207,14 @@ export class Bridge {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const asked = this.#closing ? CLOSING : this.#access.check(request)
-    const denial = 'room' in asked ? this.#full(asked.room) : asked
+    const checked = this.#closing ? CLOSING : this.#access.check(request)
+    const denial = 'room' in checked ? this.#full(checked.room) : checked
     if (denial) {
       this.#shared.count(this.#shared.refused, String(denial.status))
       deny(socket, denial)
-    } else if ('room' in asked) {
+    } else if ('room' in checked) {
       this.#webSockets.handleUpgrade(request, socket, head, (ws) =>
-        this.#connect(ws, request.socket, asked.room),
+        this.#connect(ws, request.socket, checked.room),
       )
     }
   }

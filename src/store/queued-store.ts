@@ -106,7 +106,7 @@ export class QueuedStore implements Store {
       return loaded
     } catch (error) {
       this.#state = 'new'
-      // The first error is the one that says why.
+      // The first error is the cause.
       await Promise.allSettled([lock?.release()])
       throw this.#medium.describe(error, `read the store in "${this.#medium.dir}"`)
     }

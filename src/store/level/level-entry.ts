@@ -49,8 +49,8 @@ export const decodeEntry = (key: Uint8Array, value: Uint8Array): Entry | undefin
   if (!kind || key.length !== KEY_BYTES || value.length < CRC_BYTES) return undefined
   const { buffer, byteOffset, length } = value
   const payload = new Uint8Array(buffer, byteOffset + CRC_BYTES, length - CRC_BYTES)
-  const told = Buffer.from(buffer, byteOffset, CRC_BYTES).readUInt32LE()
-  if (crc32(payload, crc32(key)) !== told) return undefined
+  const sum = Buffer.from(buffer, byteOffset, CRC_BYTES).readUInt32LE()
+  if (crc32(payload, crc32(key)) !== sum) return undefined
   const number = Number(Buffer.from(key.buffer, key.byteOffset, KEY_BYTES).readBigUInt64BE(1))
   return { kind, number, payload }
 }

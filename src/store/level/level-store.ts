@@ -257,7 +257,7 @@ class LevelMedium implements Medium {
       return await run(await opened)
     } catch (error) {
       if (this.#database === opened) this.#database = undefined
-      // The first error is the one that says why.
+      // The first error is the cause.
       await Promise.allSettled([opened.then((database) => database.close())])
       throw error
     }

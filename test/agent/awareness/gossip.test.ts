@@ -196,7 +196,7 @@ test(
     clock.move(40_000)
     for (const node of [b, c]) {
       assert.is(node.sees(1), undefined)
-      assert.equal(node.sees(node === b ? 3 : 2), {}, 'those who live stay')
+      assert.equal(node.sees(node === b ? 3 : 2), {}, 'live clients stay')
     }
     clock.move(200_000)
     for (const node of [b, c]) assert.is(node.sees(1), undefined)
@@ -395,7 +395,7 @@ test(
     clock.move(1_000)
     for (let i = 0; i < 20; i++) a.receive(...bogus(1_000_000 + i * 1_000, 1_000))
     assert.is(a.awareness.meta.size, 10_000)
-    assert.equal(a.sees(2), {}, 'those who were there stay')
+    assert.equal(a.sees(2), {}, 'earlier clients stay')
     clock.move(3 * lifeOf(10_000) + 60_000)
     assert.ok(a.awareness.meta.size < 10, `${a.awareness.meta.size} are kept`)
     a.receive({ client: 77, clock: 1, age: 0, state: {} })

@@ -269,7 +269,7 @@ test('a state that is invalid from the start in an awareness of the program: is 
     assert.equal(refusedOf(problems)[1]?.path, ['at', 'x'])
     await a.destroy()
     awareness.setLocalState({ at: 2n })
-    assert.is(refusedOf(problems).length, 2, 'who has ended looks no more')
+    assert.is(refusedOf(problems).length, 2, 'no check after the end')
     awareness.destroy()
   }))
 
