@@ -238,7 +238,7 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
   }
 
   #watch(
-    tell: (change: ConnectedMapChange<T>) => void,
+    onChange: (change: ConnectedMapChange<T>) => void,
     key: string | undefined,
     onEnd?: (reason: Failure) => void,
   ): Promise<() => void> {
@@ -247,7 +247,7 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
       ...this.#common,
       ...(key !== undefined && { key }),
     } as const
-    const take = (change: Fields): void => tell(change as unknown as ConnectedMapChange<T>)
+    const take = (change: Fields): void => onChange(change as unknown as ConnectedMapChange<T>)
     return this.#session.watch(request, take, onEnd)
   }
 }

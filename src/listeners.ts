@@ -3,8 +3,8 @@
  * a timer, a socket or an event of a child process, where it would end the process.
  *
  * ```ts
- * const tell = safeListener(options.onProblem)   // never throws
- * attempt(() => listener(event), (error) => tell({ type: 'observer_failed', error }))
+ * const report = safeListener(options.onProblem)   // never throws
+ * attempt(() => listener(event), (error) => report({ type: 'observer_failed', error }))
  * ```
  */
 
@@ -17,8 +17,8 @@ const textOf = (error: unknown): string => {
 }
 
 /**
- * A warning of the process, for what the program should know and does not listen to. Node prints it,
- * and programs get it by `process.on('warning')`.
+ * A warning of the process, for problems that the program has no listener for. Node prints it, and
+ * programs get it by `process.on('warning')`.
  */
 export const warn = (code: string, text: string): void =>
   process.emitWarning(text, { type: 'PilotGossipWarning', code })

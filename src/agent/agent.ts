@@ -206,7 +206,7 @@ export class Agent {
       this.#join(room)
     } catch (error) {
       await room.close()
-      // The disk of this host: a client that asked for the room is not to blame.
+      // The disk of this host fails: a client that opens the room is not to blame.
       const { code, message, hint } = toFailure(error)
       throw new Failure(code, message, { hint, cause: error, isLocal: true })
     }

@@ -20,7 +20,7 @@ export interface Attachable {
   /** Resolves when everything that was received so far is stored. */
   flushed(): Promise<void>
   /**
-   * Resolves when everything that the next message says is stored and may be sent. Undefined: it
+   * Resolves when everything that the next message contains is stored and may be sent. Undefined: it
    * may be sent at once.
    */
   publish(): Promise<void> | undefined

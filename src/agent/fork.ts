@@ -75,7 +75,7 @@ export class Fork {
       await Promise.resolve()
       replica.recover()
       const clock = replica.fork
-      // The first clock that differs is not known yet: a peer is asked for everything that may differ.
+      // The first clock that differs is not known yet: everything that may differ is pulled from a peer.
       if (clock !== undefined) await this.#part(clock)
       else if (!replica.withheld) {
         replica.withhold({ from: this.#safe, fresh: Number.POSITIVE_INFINITY })

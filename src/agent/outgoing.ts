@@ -1,5 +1,5 @@
 /**
- * Sends the messages of gossip. A message leaves once everything it says is stored. Each failure
+ * Sends the messages of gossip. A message leaves once everything it contains is stored. Each failure
  * is reported once: those of a peer for each message, those of our own side until a send works.
  *
  * ```ts
@@ -76,7 +76,7 @@ export class Outgoing {
 
   /**
    * A writer that forgets what it has sent, and goes on under the same id, makes replicas differ
-   * forever. So everything that a message says is stored first.
+   * forever. So everything that a message contains is stored first.
    */
   #publish(to: string, text: string): Promise<void> {
     const stored = this.#options.publish()

@@ -1,12 +1,12 @@
 /**
  * The awareness of a room: created when it is first read, or brought by the program. While the room
- * is shared, its states are gossiped; when the room leaves, peers learn that we have gone.
+ * is shared, its states are gossiped; when the room leaves, peers learn that we have left.
  *
  * ```ts
  * const awareness = new RoomAwareness(options)
  * awareness.join(runtime)
  * awareness.get().setLocalState({ name: 'Ada' })
- * awareness.sayGoodbye()
+ * awareness.announceLeaving()
  * awareness.leave()
  * ```
  */
@@ -40,7 +40,7 @@ export class RoomAwareness {
   #awareness: Awareness | undefined
   #runtime: Runtime | undefined
   #gossip: AwarenessGossip | undefined
-  #hasSaidGoodbye = false
+  #hasAnnounced = false
 
   constructor(options: RoomAwarenessOptions) {
     this.#options = options
@@ -87,19 +87,19 @@ export class RoomAwareness {
     }
   }
 
-  /** Tells peers that we have gone. The message is encoded when it leaves, so `leave` comes later. */
-  sayGoodbye(): void {
-    if (!this.#gossip || this.#hasSaidGoodbye) return
-    this.#hasSaidGoodbye = true
+  /** Announces to peers that we have left. The message is encoded when it leaves, so `leave` comes later. */
+  announceLeaving(): void {
+    if (!this.#gossip || this.#hasAnnounced) return
+    this.#hasAnnounced = true
     // Other providers may still share an awareness that the program brought.
-    if (this.#isOwn) this.#gossip.sayGoodbye()
+    if (this.#isOwn) this.#gossip.announceLeaving()
     else this.#gossip.destroy()
   }
 
   /** Removes the states of peers. The own state stays, since the room may join again. */
   leave(): void {
     this.#runtime = undefined
-    this.#hasSaidGoodbye = false
+    this.#hasAnnounced = false
     if (!this.#gossip) return
     this.#gossip = undefined
     const awareness = this.#awareness
@@ -124,7 +124,7 @@ export class RoomAwareness {
     this.#checkOwnState()
     const { name: document } = this.#options
     this.#gossip = new AwarenessGossip(this.#awareness, {
-      tell: (since, to) =>
+      send: (since, to) =>
         runtime.take({ type: 'awareness', document, since, ...(to !== undefined && { to }) }),
       countPeers: () => runtime.gossip?.peers.size ?? 0,
     })

@@ -47,7 +47,7 @@ export interface RoomOptions {
   readonly onGone?: (failure: Failure) => void
   /** Does the awareness have no state of this client until the program sets one? Default false. */
   readonly isBystander?: boolean
-  /** Milliseconds after which a peer is asked whether it has a change made here. Absent: never. */
+  /** Milliseconds after which a peer must acknowledge a local change: see `OpenOptions`. Absent: never. */
   readonly confirmMs?: number
   /** Called after each event of gossip that may concern the document. */
   readonly onStep?: () => void
@@ -65,7 +65,7 @@ export class Room implements Attachable {
   readonly name: string
   readonly doc: Y.Doc
   readonly #options: RoomOptions
-  readonly #tell: (problem: Problem) => void
+  readonly #report: (problem: Problem) => void
   readonly #persistence: Persistence | undefined
   readonly replica: Replica
   #runtime: Runtime | undefined
@@ -89,7 +89,7 @@ export class Room implements Attachable {
     this.name = name
     this.doc = doc
     this.#options = options
-    this.#tell = reporter(options.onProblem)
+    this.#report = reporter(options.onProblem)
     this.#persistence = data && new Persistence(doc, data.store, (failure) => this.#fail(failure))
     this.#awareness = new RoomAwareness({
       name,
@@ -97,7 +97,7 @@ export class Room implements Attachable {
       given: awareness,
       isBystander: options.isBystander ?? false,
       address: () => this.#address,
-      onProblem: (problem) => this.#tell(problem),
+      onProblem: (problem) => this.#report(problem),
     })
     this.replica = new Replica(doc, nodePlatform, {
       needs: (delta) => hotNeedsOf(doc, delta),
@@ -201,7 +201,7 @@ export class Room implements Attachable {
   leave(): void {
     if (this.#runtime) this.#unsent = this.#ownClock()
     this.#runtime?.take({ type: 'flush' })
-    this.#awareness.sayGoodbye()
+    this.#awareness.announceLeaving()
     this.#runtime?.detach(this)
     this.#runtime = undefined
     this.#awareness.leave()
@@ -272,7 +272,7 @@ export class Room implements Attachable {
   }
 
   onClosing(): void {
-    this.#awareness.sayGoodbye()
+    this.#awareness.announceLeaving()
   }
 
   onClosed(): void {
@@ -281,7 +281,7 @@ export class Room implements Attachable {
   }
 
   onProblem(problem: Problem): void {
-    this.#tell(problem)
+    this.#report(problem)
     if (problem.type === 'refused' && problem.reason === 'own_clock') void this.#fork.meet()
   }
 
@@ -296,7 +296,7 @@ export class Room implements Attachable {
   }
 
   #fail(failure: Failure): void {
-    this.#tell({ type: 'store', failure })
+    this.#report({ type: 'store', failure })
   }
 
   /** Calls a listener of the program. What it throws is a problem. */
@@ -305,7 +305,7 @@ export class Room implements Attachable {
   }
 
   #onThrown(error: unknown): void {
-    this.#tell({ type: 'observer_failed', error })
+    this.#report({ type: 'observer_failed', error })
   }
 
   /** Changes of a room that is not shared need no push: peers see them by the digest. */

@@ -59,7 +59,7 @@ export class Runtime {
   readonly transport: Transport
   readonly #options: RuntimeOptions
   readonly #rooms = new Map<string, Attachable>()
-  readonly #tell: (problem: Problem) => void
+  readonly #report: (problem: Problem) => void
   /** Resolves when the runtime has started. Stays pending if the start fails. */
   readonly ready: Promise<void>
   readonly #ready = deferred<void>()
@@ -87,24 +87,24 @@ export class Runtime {
     this.transport = options.transport
     this.#options = options
     this.#reader = new PushReader(this.swarm)
-    this.#tell = reporter(options.onProblem)
+    this.#report = reporter(options.onProblem)
     this.#search = new PeerDiscovery({
       transport: options.transport,
       peers: options.peers ?? [],
       countKnown: () => this.#gossip?.peers.size ?? 0,
       onPeers: (addresses, source) => this.take({ type: 'peers', addresses, source }),
-      onFailure: (failure) => this.#tell({ type: 'transport', failure }),
+      onFailure: (failure) => this.#report({ type: 'transport', failure }),
     })
     this.#opening = new PatientOpening({
       open: () => this.#openTransport(),
       onOpen: () => this.#onOpen(),
-      onWaiting: (failure) => this.#tell({ type: 'transport', failure }),
+      onWaiting: (failure) => this.#report({ type: 'transport', failure }),
     })
     this.#outgoing = new Outgoing({
       transport: options.transport,
       publish: () => [...this.#rooms.values()].flatMap((room) => room.publish() ?? []),
       wasHere: (address) => this.#gossip?.peers.get(address)?.lastHeard !== undefined,
-      onProblem: (problem) => this.#tell(problem),
+      onProblem: (problem) => this.#report(problem),
       onSent: (to) => this.take({ type: 'sent', to }),
       onFailed: (event) => this.take(event),
     })
@@ -155,7 +155,7 @@ export class Runtime {
       receiveAll: (batch, waiting) => this.#receive(batch, waiting),
       onProblem: (failure) => {
         this.#outgoing.noteReported(failure)
-        this.#tell({ type: 'transport', failure })
+        this.#report({ type: 'transport', failure })
       },
     })
   }
@@ -192,7 +192,7 @@ export class Runtime {
     try {
       this.#begin(await this.#search.resolve())
     } catch (error) {
-      this.#tell({ type: 'transport', failure: toFailure(error) })
+      this.#report({ type: 'transport', failure: toFailure(error) })
       this.#begin([])
     }
   }
@@ -322,7 +322,7 @@ export class Runtime {
     try {
       await this.transport.close()
     } catch (error) {
-      this.#tell({ type: 'transport', failure: toFailure(error) })
+      this.#report({ type: 'transport', failure: toFailure(error) })
     }
   }
 
@@ -338,7 +338,7 @@ export class Runtime {
    */
   take(event: GossipEvent): void {
     const gossip = this.#gossip
-    if (!gossip) return // the first round tells peers about it
+    if (!gossip) return // peers see it by the digest of the first round
     this.#events.push(event)
     if (!this.#isStarted || this.#isHandling) return
     this.#isHandling = true
@@ -368,7 +368,7 @@ export class Runtime {
     } catch (error) {
       // A defect here or in the class of a document. What was due stays due, but not at once.
       this.#minWaitMs = DEFECT_WAIT_MS
-      this.#tell({ type: 'transport', failure: toFailure(error) })
+      this.#report({ type: 'transport', failure: toFailure(error) })
       return []
     }
   }
@@ -378,7 +378,7 @@ export class Runtime {
    * waits for the end of each.
    */
   #attempt(run: () => void): void {
-    attempt(run, (error) => this.#tell({ type: 'observer_failed', error }))
+    attempt(run, (error) => this.#report({ type: 'observer_failed', error }))
   }
 
   /** The transport drops the messages once this resolves, so their changes must be stored by then. */
@@ -400,7 +400,7 @@ export class Runtime {
         const { document } = effect
         const room = document === undefined ? undefined : this.#rooms.get(document)
         if (room) room.onProblem(effect)
-        else this.#tell(effect)
+        else this.#report(effect)
       }
     }
   }

@@ -1,11 +1,11 @@
 /**
- * Who may connect. Every page in a browser of this host can open a WebSocket to it, so the page's
- * origin must be known; and a page whose domain was pointed at this host (DNS rebinding) sends
- * that domain as the host. Programs send no origin; the token keeps them out.
+ * Decides who may connect. Every page in a browser of this host can open a WebSocket to it, so the
+ * origin of the page must be allowed. A page whose domain was pointed at this host (DNS rebinding)
+ * sends that domain as the host. Programs send no origin; a token keeps them out.
  *
  * ```js
  * const access = new Access({ host: '127.0.0.1', origins: ['https://app.example'], token: 's3cret' })
- * access.check(request)      // { status: 403, code: 'permission_denied', message: … } or the room
+ * access.check(request)      // the room, or { status: 403, code: 'permission_denied', message: … }
  * ```
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
@@ -16,7 +16,7 @@ import { Failure, type FailureCode } from '../errors.ts'
 import { quote } from '../quote.ts'
 
 export interface Denial {
-  /** of HTTP */
+  /** The HTTP status. */
   readonly status: 400 | 401 | 403 | 426 | 503
   readonly code: FailureCode
   readonly message: string
@@ -29,7 +29,7 @@ export interface AccessOptions {
   readonly token?: string | undefined
 }
 
-/** A request's parts that are looked at. */
+/** The parts of a request that are checked. */
 export type Request = Pick<IncomingMessage, 'url' | 'headers'>
 
 const LOOPBACK_ORIGIN = /^https?:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i
@@ -45,7 +45,7 @@ const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::
 
 const denied = (message: string): Denial => ({ status: 403, code: 'permission_denied', message })
 
-/** Characters of what a client sent that a message to it repeats. */
+/** Maximum of characters from a request that an answer quotes. */
 const MAX_QUOTED = 100
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
@@ -67,8 +67,8 @@ export class Access {
   readonly #token: Buffer | undefined
 
   /**
-   * Throws a TypeError for an empty token, and a Failure (invalid_argument) for an origin that is
-   * none, or where other hosts could connect and no token is asked for.
+   * Throws a TypeError for an empty token. Throws a Failure (invalid_argument) for an invalid origin,
+   * or if other hosts could connect without a token.
    */
   constructor({ host, origins = [], token }: AccessOptions) {
     if (token === '') throw new TypeError('the token is empty: leave it out, or set one')
@@ -79,13 +79,13 @@ export class Access {
     }
     this.#isWildcard = isWildcard(host)
     this.#origins = new Set(origins.map(checkOrigin))
-    // Behind a proxy that keeps the host, it is that of the page.
+    // A proxy that passes the host on sends that of the page.
     const pages = [...this.#origins].map((origin) => HOST.exec(origin.replace(/^.*:\/\//, '')))
     this.#hosts = new Set([host.toLowerCase(), ...pages.flatMap((match) => match?.[2] ?? [])])
     this.#token = token === undefined ? undefined : digest(token)
   }
 
-  /** The room that the request asks for, or why it gets none. */
+  /** Returns the requested room, or why it is denied. */
   check(request: Request): { readonly room: string } | Denial {
     const { url = '', headers } = request
     const query = url.indexOf('?')
@@ -102,7 +102,7 @@ export class Access {
     const match = HOST.exec(header)
     const host = (match?.[1] ?? match?.[2] ?? '').toLowerCase()
     if (isLoopback(host) || this.#hosts.has(host)) return undefined
-    // No domain leads astray where none is used.
+    // DNS rebinding needs a domain, so any address is safe.
     if (this.#isWildcard && isIP(host) !== 0) return undefined
     return denied(
       `host ${quote(header, MAX_QUOTED)} is not this bridge: use the address it listens on`,
@@ -121,7 +121,7 @@ export class Access {
     if (this.#token === undefined) return undefined
     const bearer = /^bearer +(.*)$/i.exec(authorization ?? '')?.[1]
     const token = bearer ?? new URLSearchParams(query).get('token')
-    // Digests are of one length, so the comparison tells nothing of the token's.
+    // Digests have one length, so the comparison does not leak that of the token.
     if (token !== null && timingSafeEqual(digest(token), this.#token)) return undefined
     return {
       status: 401,

@@ -1,15 +1,15 @@
 /**
- * Which awareness states a connection may set: those of ids it brought itself. By the protocol
- * anyone may set or remove anyone's, and y-websocket clients send back whatever they hear.
+ * Decides which awareness states a connection may set: those of ids that it introduced. The protocol
+ * lets every client set and remove every state, and y-websocket clients send back all they receive.
  *
- * What is let through gets a clock of ours: a connection speaks in order, so what its owner says
- * is always later than what we have. (A client that comes back says its old clock, which others
- * would take for old news until its next renewal, 15 seconds later.)
+ * An accepted state gets a clock of ours: messages of a connection arrive in order, so a state from
+ * its owner is always newer than ours. (A client that reconnects sends its old clock, and others would
+ * ignore that state until its next renewal, 15 seconds later.)
  *
  * ```js
  * const guard = new AwarenessGuard(awareness, owners, limits)
- * const { update, ignored } = guard.check(bytes)   // what of it may be applied
- * guard.release(origin)                            // the connection is gone: so are its states
+ * const { update, ignored } = guard.check(bytes)   // `update` may be applied
+ * guard.release(origin)                            // the connection has ended: removes its states
  * ```
  */
 import * as decoding from 'lib0/decoding'
@@ -20,16 +20,16 @@ import { encodeUpdate, type UpdateEntry } from '../agent/awareness/awareness-upd
 import { BadFrame, reading } from './frames.ts'
 import type { BridgeLimits } from './limits.ts'
 
-/** Clocks up to here are anyone's to begin with: 60 changes a second for 500 years. */
+/** The highest clock of a new id: 60 changes a second for 500 years. */
 const FIRST_CLOCK = 2 ** 40
 
-/** Beyond that, clocks may rise by this much at once: to use up the 2^53 takes 8 billion messages. */
+/** Above that, a clock may rise by this much at once: to use up the 2^53 takes 8 billion messages. */
 const MAX_CLOCK_JUMP = 2 ** 20
 
-/** Ids whose clocks are remembered after they left. y-protocols keeps them for ever, 100 bytes each. */
+/** Maximum of ids that left whose clocks are kept. y-protocols keeps all forever, at 100 bytes each. */
 const MAX_REMEMBERED = 4_096
 
-/** Departed ids, oldest first, by the awareness that remembers them. */
+/** Ids that left, oldest first, by awareness. */
 const departed = new WeakMap<Awareness, Set<number>>()
 
 interface Entry {
@@ -62,7 +62,7 @@ const readEntries = (update: Uint8Array): Entry[] =>
     return entries
   })
 
-/** The state, or undefined where it is none that anybody could show. Throws a BadFrame. */
+/** Returns undefined for a state that is not valid. Throws a BadFrame for bytes that are not JSON. */
 const readState = ({ json }: Entry): State | undefined => {
   const value: unknown = reading('awareness', () => JSON.parse(utf8.decode(json)))
   if (typeof value !== 'object' || Array.isArray(value)) return undefined
@@ -93,9 +93,9 @@ export class AwarenessGuard {
   }
 
   /**
-   * What of an awareness update may be applied; undefined: nothing. `ignored` counts news that
-   * were not let through: of others' ids, of too many ids, too large, too deep, no object.
-   * Echoes are no news. Throws a BadFrame.
+   * Returns the part of an awareness update that may be applied, or undefined. `ignored` counts new
+   * states that were refused: of an id of another client, of too many ids, too large, too deep, or
+   * not an object. States that a client only sends back do not count. Throws a BadFrame.
    */
   check(bytes: Uint8Array): { readonly update: Uint8Array | undefined; readonly ignored: number } {
     const accepted: UpdateEntry[] = []
@@ -109,7 +109,7 @@ export class AwarenessGuard {
     return { update: accepted.length > 0 ? encodeUpdate(accepted) : undefined, ignored }
   }
 
-  /** Removes the states this connection brought, and gives their ids free. Throws what listeners throw, when all is done. */
+  /** Removes the states of this connection and frees their ids. Throws, at the end, what a listener threw. */
   release(origin: unknown): void {
     const ids = [...this.#own]
     this.#own.clear()
@@ -155,19 +155,19 @@ export class AwarenessGuard {
     for (const id of gone) {
       if (gone.size <= MAX_REMEMBERED) break
       gone.delete(id)
-      // One that came back meanwhile leaves again some day.
+      // An id that has come back is kept: it is added again when it leaves.
       if (!states.has(id) && !this.#owners.has(id)) meta.delete(id)
     }
   }
 }
 
-/** The clock under which all take what the owner says; undefined: all have it already. */
+/** A clock at which every client merges the state of its owner; undefined if all have that state. */
 const nextClock = (
-  said: { readonly clock: number; readonly state: State },
+  sent: { readonly clock: number; readonly state: State },
   known: { readonly clock: number; readonly state: State | undefined },
 ): number | undefined => {
-  if (!known.state) return said.state === null ? undefined : Math.max(said.clock, known.clock) + 1
-  // A removal may come with the clock of what it removes.
-  if (said.state === null || said.clock > known.clock) return Math.max(said.clock, known.clock)
-  return equalityDeep(said.state, known.state) ? undefined : known.clock + 1
+  if (!known.state) return sent.state === null ? undefined : Math.max(sent.clock, known.clock) + 1
+  // A removal may have the clock of the state that it removes.
+  if (sent.state === null || sent.clock > known.clock) return Math.max(sent.clock, known.clock)
+  return equalityDeep(sent.state, known.state) ? undefined : known.clock + 1
 }

@@ -1,6 +1,6 @@
 /**
- * A y-websocket server over an agent's rooms: editors that speak y-websocket join the swarm
- * through it. It listens on this host alone, unless it is told otherwise and given a token.
+ * A y-websocket server for the rooms of an agent: editors that use y-websocket join the swarm
+ * through it. It listens on loopback; any other address needs a token.
  *
  * ```js
  * const bridge = new Bridge({ rooms: { open: (name) => agent.openRoom(name) }, port: 1234 })
@@ -22,35 +22,35 @@ import { Hub, type ServedRooms } from './hub.ts'
 import { type BridgeLimits, bridgeLimits } from './limits.ts'
 import { Shared } from './shared.ts'
 
-/** Connections beyond the clients: handshakes under way. Each costs a descriptor and a few KB. */
+/** Maximum of handshakes at a time, besides the clients. Each costs a descriptor and a few KB. */
 const MAX_HANDSHAKES = 512
 
-/** Bytes of a request's headers. */
+/** Maximum of bytes of a request's headers. */
 const HEADER_BYTES = 16 * 1024
 
-/** Milliseconds between two looks for handshakes that take too long. */
+/** Milliseconds between two checks for handshakes that take too long. */
 const LOOK_MS = 1_000
 
-/** Parts of a message; browsers cut long ones into parts of 64 KiB and more. Each costs an object. */
+/** Maximum of fragments of a message. Browsers send at least 64 KiB in each. Each costs an object. */
 const MAX_FRAGMENTS = 4_096
 
-/** Chunks of a message; of a full-size one on a slow network they have some 1,400 bytes. */
+/** Maximum of chunks of a message. On a slow network each has some 1,400 bytes. */
 const MAX_CHUNKS = 64 * 1_024
 
 export interface BridgeOptions {
   readonly rooms: ServedRooms
-  /** 0: any that is free. */
+  /** 0: any free port. */
   readonly port: number
-  /** Where to listen; default 127.0.0.1. Any but a loopback address wants a token. */
+  /** The address to listen on; default 127.0.0.1. Any but a loopback address needs a token. */
   readonly host?: string
-  /** What clients must give as `?token=` or `Authorization: Bearer`. */
+  /** Clients must send it as `?token=` or `Authorization: Bearer`. Default: none. */
   readonly token?: string
-  /** Of pages that may connect, besides those of this host; like `https://app.example`. */
+  /** Origins whose pages may connect, besides those of this host; like `https://app.example`. */
   readonly origins?: readonly string[]
-  /** Clients see what changes and cannot change it; default false. */
+  /** Do clients see changes, but not make any? Default false. */
   readonly readOnly?: boolean
   readonly limits?: Partial<BridgeLimits>
-  /** Told of trouble: refused updates, rooms that cannot be opened. Hostile clients can make it often. */
+  /** Called for problems such as a refused update or a room that cannot be opened. Hostile clients can cause many. */
   readonly onProblem?: (failure: Failure) => void
 }
 
@@ -62,13 +62,13 @@ export interface BridgeStats {
   readonly bytesIn: number
   readonly framesOut: number
   readonly bytesOut: number
-  /** What clients said of others' awareness, or could not say of their own. */
+  /** Awareness states from clients that were refused. */
   readonly ignoredAwareness: number
-  /** Bytes of clients' messages that are not complete or not yet handled. */
+  /** Bytes of clients' messages that are not complete or not handled yet. */
   readonly heldBytes: number
   /** Refused handshakes by HTTP status. */
   readonly refused: Readonly<Record<string, number>>
-  /** Connections that were closed by us, by reason. */
+  /** Connections that the bridge closed, by reason. */
   readonly cut: Readonly<Record<string, number>>
 }
 
@@ -87,13 +87,13 @@ export class Bridge {
   readonly #connections = new Set<Connection>()
   readonly #sockets = new Set<Socket>()
   readonly #rooms = new Map<string, OpenRoom>()
-  /** Rooms that are being given back. */
-  readonly #parting = new Set<Promise<void>>()
+  /** Rooms that are being closed. */
+  readonly #leaving = new Set<Promise<void>>()
   #heartbeat: NodeJS.Timeout | undefined
   #listening: Promise<{ port: number; url: string }> | undefined
   #closing: Promise<void> | undefined
 
-  /** Throws a TypeError for options that cannot be meant; a Failure where a token is missing. */
+  /** Throws a TypeError for invalid options, and a Failure if a token is missing. */
   constructor(options: BridgeOptions) {
     const { host = '127.0.0.1', port, readOnly = false, onProblem = () => undefined } = options
     if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
@@ -127,16 +127,16 @@ export class Bridge {
       maxFragments: MAX_FRAGMENTS,
       maxBufferedChunks: MAX_CHUNKS,
       closeTimeout: limits.closeMs,
-      // A few bytes inflate to a whole frame, each connection would hold its windows, and what is
-      // sent to many would be compressed for each; on this host there is nothing to gain.
+      // A few bytes could inflate to a whole frame, each connection would hold its own windows, and a
+      // frame would be compressed once for each client. On loopback it would save nothing.
       perMessageDeflate: false,
     }
     this.#webSockets = new WebSocketServer(settings)
   }
 
   /**
-   * Begins to listen; the url ends without a slash. Rejects with a Failure: `already_exists` for
-   * a port in use, `permission_denied`, `invalid_argument` for a host that is not ours.
+   * Starts to listen. The url ends without a slash. Rejects with a Failure: `already_exists` if the
+   * port is in use, `permission_denied`, `invalid_argument` for an address of another host.
    */
   listen(): Promise<{ port: number; url: string }> {
     if (this.#closing) throw new TypeError('the bridge is closed: create a new one')
@@ -144,13 +144,13 @@ export class Bridge {
     return this.#listening
   }
 
-  /** Tells all clients, lets them go and stops to listen; nothing of it is left. May be called twice. */
+  /** Closes all connections and stops listening. Resolves when both is done. May be called twice. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
   }
 
-  /** What it has done so far, and for whom it is open. */
+  /** The counters since the start, and the clients and rooms of now. */
   stats(): BridgeStats {
     const { framesIn, bytesIn, framesOut, bytesOut, ignoredAwareness, heldBytes } = this.#shared
     return {
@@ -197,24 +197,24 @@ export class Bridge {
     for (const connection of [...this.#connections]) {
       connection.close(1001, 'the bridge is closing', 'closing')
     }
-    this.#server.closeAllConnections() // those are handshakes; upgraded ones are not among them
+    this.#server.closeAllConnections() // only handshakes: upgraded connections do not count
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy()
     }, this.#shared.limits.closeMs)
     await isClosed
     clearTimeout(timer)
-    await Promise.all(this.#parting)
+    await Promise.all(this.#leaving)
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const asked = this.#closing ? CLOSING : this.#access.check(request)
-    const denial = 'room' in asked ? this.#full(asked.room) : asked
+    const checked = this.#closing ? CLOSING : this.#access.check(request)
+    const denial = 'room' in checked ? this.#full(checked.room) : checked
     if (denial) {
       this.#shared.count(this.#shared.refused, String(denial.status))
       deny(socket, denial)
-    } else if ('room' in asked) {
+    } else if ('room' in checked) {
       this.#webSockets.handleUpgrade(request, socket, head, (ws) =>
-        this.#welcome(ws, request.socket, asked.room),
+        this.#connect(ws, request.socket, checked.room),
       )
     }
   }
@@ -230,16 +230,16 @@ export class Bridge {
     return undefined
   }
 
-  #welcome(ws: WebSocket, socket: Socket, name: string): void {
+  #connect(ws: WebSocket, socket: Socket, name: string): void {
     const room = this.#rooms.get(name) ?? { opening: this.#open(name), clients: 0 }
     this.#rooms.set(name, room)
     room.clients++
     const connection = new Connection(ws, socket, this.#shared, {
       room: name,
-      onOver: () => {
+      onEnd: () => {
         this.#connections.delete(connection)
         room.clients--
-        if (room.clients === 0) this.#giveBack(name, room)
+        if (room.clients === 0) this.#release(name, room)
       },
       onCrowded: () => this.#cutLargest(),
     })
@@ -254,23 +254,23 @@ export class Bridge {
       })
   }
 
-  #giveBack(name: string, { opening }: OpenRoom): void {
+  #release(name: string, { opening }: OpenRoom): void {
     this.#rooms.delete(name)
-    const parting = opening
+    const leaving = opening
       .then(
         (hub) => hub.close(),
-        () => undefined, // its clients were told
+        () => undefined, // reported when its clients were refused
       )
       .catch((error) => this.#shared.onProblem(toFailure(error)))
-      .finally(() => this.#parting.delete(parting))
-    this.#parting.add(parting)
+      .finally(() => this.#leaving.delete(leaving))
+    this.#leaving.add(leaving)
   }
 
   async #open(name: string): Promise<Hub> {
     return new Hub(await this.#options.rooms.open(name))
   }
 
-  /** Whoever holds most pays, not whoever came last. */
+  /** Closes the client that holds the most bytes, not the one that came last. */
   #cutLargest(): void {
     const [first, ...others] = this.#connections
     if (!first) return
@@ -280,7 +280,7 @@ export class Bridge {
   }
 }
 
-/** Another try brings the same. */
+/** Codes for which another try would fail in the same way. */
 const NEVER: ReadonlySet<string> = new Set(['invalid_argument', 'not_found', 'permission_denied'])
 
 const CLOSING: Denial = { status: 503, code: 'closed', message: 'the bridge is closing' }

@@ -1,6 +1,6 @@
 /**
- * So much a second, and some of it saved up: what a client may send before it must wait. It is
- * made to wait, not cut: an honest client with much to say is as fast as it may be.
+ * How much a client may send before it must wait: a rate and a burst (a token bucket). A client over
+ * its budget waits and is not cut, so an honest one with much to send is only as fast as allowed.
  *
  * ```js
  * const frames = new Budget(1_000, 2_000)
@@ -9,7 +9,7 @@
  * ```
  */
 
-/** How much work may be saved up: so that a large document is merged at once. */
+/** Seconds of work that may be saved up, so that a large document is merged at once. */
 export const MAX_SAVED_SECONDS = 4
 
 export class Budget {
@@ -26,13 +26,13 @@ export class Budget {
     this.#at = performance.now()
   }
 
-  /** May lead into debt, so that one large thing passes and what follows it pays. */
+  /** May go into debt: one large message passes, and those after it wait. */
   spend(amount: number): void {
     this.#refill()
     this.#left -= amount
   }
 
-  /** Milliseconds until something may be spent again; 0: now. */
+  /** Milliseconds until more may be spent; 0: now. */
   waitMs(): number {
     this.#refill()
     return this.#left >= 0 ? 0 : Math.ceil((-this.#left / this.#rate) * 1_000)

@@ -1,11 +1,11 @@
 /**
- * One client of the bridge: its messages are handled one by one, as fast as its budgets allow,
- * and what it does not read is bounded.
+ * One client of the bridge. Its messages are handled one by one, as fast as its budgets allow, and
+ * the bytes that wait for it to read them are bounded.
  *
  * ```js
- * const connection = new Connection(ws, socket, shared, { room: 'notes', onOver, onCrowded })
- * connection.start(hub)     // until then what it sends waits
- * connection.beat()         // now and then: cuts who is gone
+ * const connection = new Connection(ws, socket, shared, { room: 'notes', onEnd, onCrowded })
+ * connection.start(hub)     // until then its messages wait
+ * connection.beat()         // called regularly: cuts a client that is gone
  * ```
  */
 import type { Socket } from 'node:net'
@@ -19,27 +19,27 @@ import type { Hub, HubClient } from './hub.ts'
 import { Pace } from './pace.ts'
 import type { Shared } from './shared.ts'
 
-/** Bytes that a chunk of an unfinished message costs besides its own. */
+/** Bytes that a chunk of an incomplete message costs besides its content. */
 const CHUNK_COST = 256
 
-/** Milliseconds for which one client's messages are handled in a row; then others have their turn. */
+/** Milliseconds for which one client's messages are handled in a row, before others have their turn. */
 const SLICE_MS = 20
 
 /** Heartbeats without a sign of life after which a client is cut. */
 const MAX_MISSED = 3
 
-/** Bytes. A close frame has room for 123. */
+/** Bytes of a reason that a close frame can carry. */
 const REASON_BYTES = 123
 
-/** The reason cut to what a close frame carries; a character that is cut in two goes. */
+/** Shortens the reason to what a close frame can carry. Drops a character that would be cut in two. */
 const fitReason = (reason: string): string =>
   new TextDecoder().decode(Buffer.from(reason).subarray(0, REASON_BYTES), { stream: true })
 
 export interface ConnectionOptions {
   readonly room: string
-  /** Called once, when it has ended. */
-  readonly onOver: () => void
-  /** Called when all clients together have sent more than may be held. */
+  /** Called once, when the connection has ended. */
+  readonly onEnd: () => void
+  /** Called if all clients together have sent more than may be held. */
   readonly onCrowded: () => void
 }
 
@@ -51,17 +51,17 @@ export class Connection implements HubClient {
   #hub: Hub | undefined
   #guard: AwarenessGuard | undefined
   #inbox: Uint8Array[] = []
-  /** Bytes of a message that is not complete. */
+  /** Bytes of the message that is not complete. */
   #partial = 0
   /** Bytes in the inbox. */
   #queued = 0
-  /** Bytes of an answer to step 1 that is not flushed. */
+  /** Bytes of an answer to sync step 1 that is not flushed. */
   #answering = 0
   #timer: NodeJS.Timeout | undefined
   #isOver = false
   #isDenied = false
   #hasFlushed = false
-  #isHeard = true
+  #isAlive = true
   #missed = 0
 
   constructor(ws: WebSocket, socket: Socket, shared: Shared, options: ConnectionOptions) {
@@ -69,9 +69,9 @@ export class Connection implements HubClient {
     this.#shared = shared
     this.#options = options
     this.#pace = new Pace(shared.limits, shared.work)
-    // Before ws sees the chunk: a message that it completes is no longer partial.
+    // Called before ws sees the chunk: then a message that it completes is not counted as partial.
     socket.prependListener('data', (chunk: Buffer) => {
-      this.#isHeard = true
+      this.#isAlive = true
       if (!this.#isOver) this.#hold(this.#partial + chunk.length + CHUNK_COST, this.#queued)
     })
     ws.on('message', (data, isBinary) => this.#onMessage(data as Buffer, isBinary))
@@ -80,25 +80,25 @@ export class Connection implements HubClient {
     ws.on('close', () => this.#end())
   }
 
-  /** Bytes that it has sent and that are not handled. */
+  /** Bytes that the client has sent and that are not handled yet. */
   get held(): number {
     return this.#partial + this.#queued
   }
 
-  /** Lets it into its room: asks what it has, shows who is there, and handles what it sent. */
+  /** Joins the room: sends sync step 1 and the awareness states, and handles waiting messages. */
   start(hub: Hub): void {
     if (this.#isOver) return
     this.#hub = hub
     this.#guard = hub.guard(this.#shared.limits)
     hub.join(this)
-    // A client that may not write is not asked for what it has.
-    if (!this.#shared.readOnly) this.send(hub.question())
+    // A client that may not write has nothing for us.
+    if (!this.#shared.readOnly) this.send(hub.step1())
     const states = hub.states()
     if (states) this.send(states)
     this.#drain()
   }
 
-  /** Sends, or cuts the client where too much waits for it already. */
+  /** Sends the frame, or cuts the client if too many bytes wait for it already. */
   send(frame: Uint8Array): void {
     if (this.#isOver) return
     if (this.#ws.bufferedAmount - this.#answering > this.#shared.limits.sendBytes) {
@@ -114,7 +114,7 @@ export class Connection implements HubClient {
     this.close(1001, 'the room was closed', 'room_closed')
   }
 
-  /** Ends it with a close frame; `why` is what is counted. */
+  /** Ends the connection with a close frame. `why` is the reason in the statistics. */
   close(code: number, reason: string, why: string): void {
     if (this.#isOver) return
     this.#shared.count(this.#shared.cut, why)
@@ -123,12 +123,12 @@ export class Connection implements HubClient {
     this.#ws.close(code, fitReason(reason))
   }
 
-  /** Cuts a client that has shown no sign of life for three heartbeats; asks for one. */
+  /** Cuts a client without a sign of life for three heartbeats, and pings the others. */
   beat(): void {
     if (this.#isOver) return
     const isStuck = this.#ws.bufferedAmount > 0 && !this.#hasFlushed
-    // While we do not read, we do not hear.
-    const isSilent = !this.#isHeard && !this.#ws.isPaused
+    // A paused client is not read, so it cannot show a sign of life.
+    const isSilent = !this.#isAlive && !this.#ws.isPaused
     this.#missed = isStuck || isSilent ? this.#missed + 1 : 0
     if (this.#missed >= MAX_MISSED) {
       this.#shared.count(this.#shared.cut, 'silent')
@@ -137,7 +137,7 @@ export class Connection implements HubClient {
       return
     }
     this.#hasFlushed = false
-    this.#isHeard = false
+    this.#isAlive = false
     this.#ws.ping()
     this.send(ALIVE_FRAME)
   }
@@ -159,7 +159,7 @@ export class Connection implements HubClient {
     this.#drain()
   }
 
-  // ws answers by itself, and cuts who does not read the answers; the time it takes is paid here.
+  // ws answers by itself, and cuts a client that does not read the answers. The budget pays for it.
   #onPing(): void {
     if (this.#isOver) return
     this.#pace.frames.spend(1)
@@ -182,7 +182,7 @@ export class Connection implements HubClient {
     if (this.#shared.heldBytes > this.#shared.limits.heldBytes) this.#options.onCrowded()
   }
 
-  /** Handles what has come, and reads on only when all of it is done. */
+  /** Handles the waiting messages, and reads more only when none is left. */
   #drain(): void {
     const began = performance.now()
     let wait = this.#pace.waitMs()
@@ -197,7 +197,7 @@ export class Connection implements HubClient {
       return
     }
     this.#ws.pause()
-    if (wait === 0) return // `start` or the flushed answer goes on
+    if (wait === 0) return // `start` or the flushed answer continues
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
       this.#drain()
@@ -240,7 +240,7 @@ export class Connection implements HubClient {
       this.close(1009, `a state vector of ${vector.length} bytes`, 'too_large')
       return
     }
-    const frame = hub.answer(vector)
+    const frame = hub.step2(vector)
     if (shared.answerBytes > 0 && shared.answerBytes + frame.length > shared.limits.answerBytes) {
       this.close(1013, 'busy with other clients: connect again', 'busy')
       return
@@ -248,7 +248,7 @@ export class Connection implements HubClient {
     this.#pace.bytes.spend(frame.length)
     this.#answering = frame.length
     shared.answerBytes += frame.length
-    // Called with an error too, when the socket is gone.
+    // Also called, with an error, if the socket is gone.
     this.#write(frame, (error) => {
       shared.answerBytes -= frame.length
       this.#answering = 0
@@ -278,8 +278,8 @@ export class Connection implements HubClient {
     if (error instanceof BadFrame) {
       this.close(error.code, error.message, 'malformed')
     } else if (error instanceof Rejection) {
-      const told = `a client's update of room "${this.#options.room}" was refused: ${error.message}`
-      this.#shared.onProblem(new Failure('invalid_argument', told, { cause: error }))
+      const text = `a client's update of room "${this.#options.room}" was refused: ${error.message}`
+      this.#shared.onProblem(new Failure('invalid_argument', text, { cause: error }))
       this.close(PERMANENT, error.reason, 'refused')
     } else {
       this.#shared.onProblem(toFailure(error))
@@ -295,10 +295,10 @@ export class Connection implements HubClient {
     this.#hold(0, 0)
     this.#hub?.leave(this)
     this.#watched(() => this.#guard?.release(this))
-    this.#options.onOver()
+    this.#options.onEnd()
   }
 
-  /** Runs what calls listeners of the program, which may throw: here they would end the process, or cut the client. */
+  /** Calls listeners of the program. An error of theirs must not end the process or cut the client. */
   #watched(run: () => void): void {
     attempt(run, (error) => this.#shared.onThrown(error))
   }

@@ -1,6 +1,6 @@
 /**
- * The messages of the y-websocket protocol: a type, and for most of them bytes that y-protocols
- * defines. Each WebSocket message is one of them.
+ * The messages of the y-websocket protocol. Each is one WebSocket message: a type, and for most types
+ * bytes that y-protocols defines.
  *
  * ```js
  * readFrame(Uint8Array.of(0, 0, 1, 0))   // { type: 'step1', vector: Uint8Array [0] }
@@ -11,8 +11,8 @@ import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 
 /**
- * Closes a connection that would end the same again: clients of y-websocket do not come back after
- * 4400 to 4499. After any other code, 1008 among them, they send what was refused again for ever.
+ * Closes a connection for good: clients of y-websocket do not reconnect after 4400 to 4499. After any
+ * other code, such as 1008, they reconnect and send the refused message again, forever.
  */
 export const PERMANENT = 4400
 
@@ -28,18 +28,18 @@ const UPDATE = 2
 const PERMISSION_DENIED = 0
 
 export type Frame =
-  /** what the sender has, to be answered by what it lacks */
+  /** the state vector of the sender; the answer is what it lacks */
   | { readonly type: 'step1'; readonly vector: Uint8Array }
   /** a V1 update, in answer to our step 1 or on its own */
   | { readonly type: 'update'; readonly update: Uint8Array }
   | { readonly type: 'awareness'; readonly update: Uint8Array }
-  /** wants all awareness states */
+  /** queries all awareness states */
   | { readonly type: 'query' }
 
-/** What a client sent cannot be read. */
+/** A message from a client that cannot be read. */
 export class BadFrame extends Error {
   override readonly name = 'BadFrame'
-  /** The WebSocket's close code: 1002 for a message nobody knows, 1007 for a broken one. */
+  /** The close code of the WebSocket: 1002 for an unknown message, 1007 for a malformed one. */
   readonly code: 1002 | 1007
 
   constructor(code: 1002 | 1007, message: string) {
@@ -48,7 +48,7 @@ export class BadFrame extends Error {
   }
 }
 
-/** Runs `read`; what it throws (lib0 throws at the end of the bytes) becomes a BadFrame. */
+/** Runs `read`. An error that it throws (lib0 throws at the end of the bytes) becomes a BadFrame. */
 export const reading = <T>(what: string, read: () => T): T => {
   try {
     return read()
@@ -58,7 +58,7 @@ export const reading = <T>(what: string, read: () => T): T => {
   }
 }
 
-/** The rest of the bytes, which must be one array with its length before it. */
+/** Reads the rest of the bytes, which must be one array with its length in front. */
 const readLast = (decoder: decoding.Decoder): Uint8Array => {
   const bytes = decoding.readVarUint8Array(decoder)
   if (decoding.hasContent(decoder)) throw new BadFrame(1007, 'bytes follow the message')
@@ -72,7 +72,7 @@ const readSync = (decoder: decoding.Decoder): Frame => {
   throw new BadFrame(1002, `no sync message has number ${step}`)
 }
 
-/** Throws a BadFrame. What it returns are views of `bytes`. */
+/** Throws a BadFrame. The result holds views of `bytes`. */
 export const readFrame = (bytes: Uint8Array): Frame =>
   reading('message', () => {
     const decoder = decoding.createDecoder(bytes)
@@ -84,7 +84,7 @@ export const readFrame = (bytes: Uint8Array): Frame =>
     return { type: 'query' }
   })
 
-/** The payload is copied once: a whole document may be tens of megabytes. */
+/** Copies the payload only once: a whole document may be tens of megabytes. */
 const frame = (head: readonly number[], payload: Uint8Array): Uint8Array => {
   const encoder = encoding.createEncoder()
   for (const number of head) encoding.writeVarUint(encoder, number)
@@ -107,5 +107,5 @@ export const awarenessFrame = (update: Uint8Array): Uint8Array => frame([AWARENE
 export const deniedFrame = (reason: string): Uint8Array =>
   frame([AUTH, PERMISSION_DENIED], new TextEncoder().encode(reason))
 
-/** An awareness update about nobody: nothing to a client, but a sign of life. */
+/** An awareness update without states: clients ignore it, but count it as a sign of life. */
 export const ALIVE_FRAME: Uint8Array = awarenessFrame(Uint8Array.of(0))

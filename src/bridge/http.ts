@@ -1,5 +1,5 @@
 /**
- * What the bridge says in plain HTTP: to requests that are no WebSocket, and to those refused.
+ * The answers in plain HTTP: to requests that are not for a WebSocket, and to denied ones.
  *
  * ```js
  * createServer(answerPlain).on('upgrade', (request, socket) => deny(socket, denial))
@@ -14,7 +14,7 @@ const ABOUT = `This is a bridge of pilot-gossip: a y-websocket server.
 Connect a WebsocketProvider to ws://HOST:PORT with the name of a room.
 `
 
-/** Why it could not listen. */
+/** The Failure for an error of `listen`. */
 export const listenFailure = (
   error: NodeJS.ErrnoException,
   host: string,
@@ -35,7 +35,7 @@ export const listenFailure = (
 const describe = ({ code, message }: Pick<Denial, 'code' | 'message'>): string =>
   `${JSON.stringify({ status: 'error', code, message })}\n`
 
-/** Answers an upgrade with an error and lets the socket go. */
+/** Answers an upgrade with an error and ends the socket. */
 export const deny = (socket: Duplex, denial: Denial): void => {
   const body = describe(denial)
   socket.on('error', () => socket.destroy())
@@ -53,7 +53,7 @@ export const deny = (socket: Duplex, denial: Denial): void => {
   )
 }
 
-/** What is no WebSocket: one page says what this is. */
+/** Answers a request that is not for a WebSocket. The root is a page about the bridge. */
 export const answerPlain = (request: IncomingMessage, response: ServerResponse): void => {
   response.setHeader('Connection', 'close')
   if (request.url === '/' && (request.method === 'GET' || request.method === 'HEAD')) {

@@ -1,11 +1,11 @@
 /**
- * The clients of one room. What changes in its document and its awareness, by whomever, goes to
- * all of them, encoded once. It listens only while it has clients.
+ * The clients of one room. Each change of its document or awareness is encoded once and sent to all
+ * of them. It listens to the room only while it has clients.
  *
  * ```js
  * const hub = new Hub(room)
  * hub.join(client)                    // from now on client.send(frame) is called
- * hub.accept(update, client)          // the others get it
+ * hub.accept(update, client)          // sends it to the others
  * hub.leave(client)
  * ```
  */
@@ -23,30 +23,30 @@ import type { BridgeLimits } from './limits.ts'
 /** A room as the bridge sees it. */
 export interface ServedRoom {
   readonly doc: Y.Doc
-  /** Made when first read. */
+  /** Created when it is first read. */
   readonly awareness: Awareness
   /**
-   * Merges a client's V1 update, checked as one from the network is; throws a Rejection, and then
-   * nothing has changed. `origin` is that of the transaction.
+   * Merges a V1 update of a client after the checks for updates of peers. Throws a Rejection, and
+   * then nothing has changed. `origin` is the origin of the transaction.
    */
   accept(update: Uint8Array, origin: unknown): void
-  /** Called once, when the last client has left; another one makes the bridge open the room again. */
+  /** Called once, when the last client has left. The next client opens the room again. */
   close?(): void | Promise<void>
 }
 
 export interface ServedRooms {
   /**
-   * Rejects with a Failure. Clients are told not to come back where the name cannot be used or
-   * they may not have the room (`invalid_argument`, `not_found`, `permission_denied`), and to try
-   * again after any other, and after trouble of this side (`isLocal`): too many rooms, a disk.
+   * Rejects with a Failure. The close code says whether clients reconnect: not if the name is invalid
+   * or the room is not for them (`invalid_argument`, `not_found`, `permission_denied`), but after any
+   * other code and after a failure of this side (`isLocal`), such as too many rooms or a full disk.
    */
   open(name: string): Promise<ServedRoom>
 }
 
-/** A client as a room sees it. Neither of these throws. */
+/** A client as a room sees it. Its methods must not throw. */
 export interface HubClient {
   send(frame: Uint8Array): void
-  /** The room is gone. */
+  /** Called when the room is gone. */
   dismiss(): void
 }
 
@@ -60,18 +60,18 @@ export class Hub {
   readonly #room: ServedRoom
   readonly #clients = new Set<HubClient>()
   readonly #owners = new Map<number, AwarenessGuard>()
-  /** Ends listening; undefined while it does not. */
+  /** Stops listening to the room; undefined while it does not listen. */
   #unlisten: (() => void) | undefined
-  /** The update being merged, and who sent it. */
+  /** The update that is being merged, and its sender. */
   #accepting: { readonly update: Uint8Array; readonly from: HubClient } | undefined
 
-  /** Throws a Failure (invalid_argument) where its document is of another copy of Yjs. */
+  /** Throws a Failure (invalid_argument) if its document is of another copy of Yjs. */
   constructor(room: ServedRoom) {
     checkDoc(room.doc)
     this.#room = room
   }
 
-  /** From now on `client` gets what changes. */
+  /** From now on changes are sent to `client`. */
   join(client: HubClient): void {
     this.#clients.add(client)
     this.#unlisten ??= this.#listen()
@@ -86,8 +86,8 @@ export class Hub {
 
   #listen(): () => void {
     const { doc, awareness } = this.#room
-    // Whatever other listeners throw, clients get what was changed.
-    const endWhole = emitToAll(awareness)
+    // Clients must get the change even if another listener throws.
+    const restoreEmit = emitToAll(awareness)
     doc.on('update', this.#onUpdate)
     doc.on('destroy', this.#onDestroy)
     awareness.on('update', this.#onAwareness)
@@ -95,23 +95,23 @@ export class Hub {
       doc.off('update', this.#onUpdate)
       doc.off('destroy', this.#onDestroy)
       awareness.off('update', this.#onAwareness)
-      endWhole()
+      restoreEmit()
     }
   }
 
-  /** Gives the room back: nobody is there any more. */
+  /** Closes the room, which has no clients any more. */
   async close(): Promise<void> {
     await this.#room.close?.()
   }
 
-  /** What a client may say of awareness; release it when the client leaves. */
+  /** A guard for the awareness of one client. Release it when the client leaves. */
   guard(limits: BridgeLimits): AwarenessGuard {
     return new AwarenessGuard(this.#room.awareness, this.#owners, limits)
   }
 
   /** Throws a Rejection, and then nothing has changed. */
   accept(update: Uint8Array, from: HubClient): void {
-    // A copy: what waits for its predecessors must not keep the socket's buffer alive.
+    // A copy, since an update that waits for predecessors would keep the socket's buffer alive.
     const copy = new Uint8Array(update)
     this.#accepting = { update: copy, from }
     try {
@@ -121,29 +121,29 @@ export class Hub {
     }
   }
 
-  /** Applies what a guard let through. Throws what listeners throw, when all is done. */
+  /** Applies an update that a guard has checked. Throws, at the end, what a listener threw. */
   acceptAwareness(update: Uint8Array, from: HubClient): void {
     applyAwarenessUpdate(this.#room.awareness, update, from)
   }
 
-  /** Asks for what the document lacks. */
-  question(): Uint8Array {
+  /** Sync step 1: requests what the document lacks. */
+  step1(): Uint8Array {
     return step1Frame(Y.encodeStateVector(this.#room.doc))
   }
 
-  /** What one with this state vector lacks. Throws a BadFrame. */
-  answer(vector: Uint8Array): Uint8Array {
+  /** Sync step 2: what a client with this state vector lacks. Throws a BadFrame. */
+  step2(vector: Uint8Array): Uint8Array {
     const known = reading('state vector', () => Y.decodeStateVector(vector))
-    // Encoded anew, so that what Yjs reads is sound.
+    // Encoded again, so that Yjs reads valid bytes.
     return step2Frame(Y.encodeStateAsUpdate(this.#room.doc, Y.encodeStateVector(known)))
   }
 
-  /** All awareness states; undefined where there are none. */
+  /** All awareness states; undefined if there are none. */
   states(): Uint8Array | undefined {
     return this.#awarenessOf([...this.#room.awareness.getStates().keys()])
   }
 
-  /** States that cannot be told are left out; undefined where none is left. */
+  /** Leaves out states that cannot be sent. Undefined if none is left. */
   #awarenessOf(clients: readonly number[]): Uint8Array | undefined {
     const { awareness } = this.#room
     const entries: UpdateEntry[] = []
@@ -157,7 +157,7 @@ export class Hub {
 
   readonly #onUpdate = (update: Uint8Array): void => {
     const accepting = this.#accepting
-    // What had waited for this one comes with it, and its sender may lack that.
+    // Updates that waited for this one are merged with it, and its sender may lack them.
     const isSame = accepting !== undefined && equalFlat(update, accepting.update)
     const frame = updateFrame(update)
     for (const client of [...this.#clients]) {
@@ -165,7 +165,7 @@ export class Hub {
     }
   }
 
-  // To its sender too: y-websocket clients take silence for a dead connection.
+  // Also to its sender: a y-websocket client that receives nothing reconnects.
   readonly #onAwareness = ({ added, updated, removed }: Changes): void => {
     const frame = this.#awarenessOf([...added, ...updated, ...removed])
     if (frame) for (const client of [...this.#clients]) client.send(frame)

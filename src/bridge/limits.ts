@@ -1,6 +1,6 @@
 /**
- * What clients of the bridge may cost the agent. Nobody who only edits a document meets one of
- * these; who meets one is slowed down, told why and cut, or has what it said ignored.
+ * Limits of what clients of the bridge may cost the agent. A client that only edits a document reaches
+ * none of them. One that does is slowed down, or cut with a reason, or its state is ignored.
  *
  * ```js
  * new Bridge({ rooms, port: 1234, limits: { clients: 8 } })
@@ -15,80 +15,80 @@ export interface BridgeLimits {
   readonly clients: number
   /** Clients at a time in one room. */
   readonly clientsPerRoom: number
-  /** Rooms that have clients, at a time. */
+  /** Rooms with clients at a time. */
   readonly rooms: number
   /** Bytes of one message from a client. */
   readonly frameBytes: number
-  /** Bytes of messages from all clients that are not complete or not yet handled. */
+  /** Bytes of messages from all clients that are not complete or not handled yet. */
   readonly heldBytes: number
   /** Messages and pings a second from one client, on average; twice as many at once. More is read later. */
   readonly framesPerSecond: number
-  /** Bytes a second that one client sends or asks for, on average. More is read later. */
+  /** Bytes a second that one client sends or requests, on average. More is read later. */
   readonly bytesPerSecond: number
-  /** Bytes that it may send or ask for at once. */
+  /** Bytes that it may send or request at once. */
   readonly burstBytes: number
-  /** Milliseconds of our time that one client takes a second, on average; four times as many at once. */
+  /** Milliseconds of processing for one client a second, on average; four times as many at once. */
   readonly workMsPerSecond: number
   /** The same for all clients together. */
   readonly allWorkMsPerSecond: number
-  /** Bytes that wait for one client to read them, without its answer to a sync step 1. */
+  /** Bytes that wait for one client to read them, without the answer to its sync step 1. */
   readonly sendBytes: number
-  /** Bytes of answers to sync step 1 that wait for their readers, of all clients; one alone may be longer. */
+  /** Bytes of answers to sync step 1 that wait for all clients. A single answer may be longer. */
   readonly answerBytes: number
   /** Bytes of a client's state vector. */
   readonly vectorBytes: number
-  /** Awareness ids that one connection may speak for. */
+  /** Awareness ids whose states one connection may set. */
   readonly awarenessIds: number
   /** Bytes of one awareness state, as JSON. */
   readonly awarenessBytes: number
-  /** Milliseconds between two pings; who is silent for three is cut. */
+  /** Milliseconds between two pings. A client that is silent for three is cut. */
   readonly heartbeatMs: number
   /** Milliseconds for the request that opens a connection. */
   readonly handshakeMs: number
-  /** Milliseconds that a client has to answer a close. */
+  /** Milliseconds for a client to answer a close. */
   readonly closeMs: number
 }
 
 export const BRIDGE_LIMITS: BridgeLimits = {
   // Editors on one desk are a handful. Each costs some 50 KB while idle.
   clients: 256,
-  // Each change of a cursor goes to all others, and y-websocket clients send it back: 128 make 16,000 messages of it a round.
+  // Each cursor move is sent to all others, and y-websocket clients send it back: if 128 move once, that is 16,000 messages.
   clientsPerRoom: 128,
-  // Each is a document in memory; how many the agent opens in all it bounds itself.
+  // Each is a document in memory. The agent limits its rooms itself.
   rooms: 64,
-  // A map of 1,000,000 keys is about 60 MB; half of it comes from a client that synced elsewhere before.
+  // A map of 1,000,000 keys is about 60 MB. A client that has synced elsewhere may bring half of it.
   frameBytes: 32 * MiB,
-  // Four of the longest messages; else all clients together could hold 8 GiB of unfinished ones.
+  // Four of the longest messages. Otherwise all clients together could hold 8 GiB of incomplete ones.
   heldBytes: 128 * MiB,
   // Sixty cursor moves a second from 30 others, which y-websocket clients send back. An ignored one takes some 5 microseconds.
   framesPerSecond: 2_000,
-  // A long text typed by a fast writer is 2 KB a second; this is for those who paste.
+  // A fast typist writes 2 KB a second; this is for pasting.
   bytesPerSecond: 8 * MiB,
-  // The longest message and a whole document in answer, at once.
+  // The longest message and a whole document as the answer, at once.
   burstBytes: 64 * MiB,
-  // A quarter of the time: a client that lets us encode a large document again and again gets no more.
+  // A quarter of the time, also for a client that requests a large document again and again.
   workMsPerSecond: 250,
-  // Half of the time is left for gossip, whoever is connected.
+  // Half of the time is left for gossip.
   allWorkMsPerSecond: 500,
-  // Seconds of a busy room; who is behind by more has less to read after a new sync.
+  // Some seconds of a busy room. A client that is further behind has less to read after a new sync.
   sendBytes: 16 * MiB,
-  // Four documents of the largest sort on their way; further askers come back a second later.
+  // Four of the largest documents in transit. Other clients try again a second later.
   answerBytes: 256 * MiB,
   // 110,000 writers of 53 bits. Decoded, an entry takes about 100 bytes.
   vectorBytes: MiB,
-  // A client has one; a few more are there for clients that relay for others.
+  // A client has one. The others are for clients that relay.
   awarenessIds: 32,
-  // A name, a color and a selection take 300 bytes. It is sent to everyone in the room at each change.
+  // A name, a color and a selection take 300 bytes. Each change is sent to all clients of the room.
   awarenessBytes: 16 * KiB,
-  // y-websocket clients reconnect after 30 seconds without a message; the heartbeat brings one.
+  // y-websocket clients reconnect after 30 seconds without a message. A heartbeat is a message.
   heartbeatMs: 15_000,
-  // A handshake takes milliseconds; a connection that only waits costs a descriptor.
+  // A handshake takes milliseconds. An idle connection costs a descriptor.
   handshakeMs: 5_000,
-  // A round trip is milliseconds; who does not read never answers.
+  // A round trip takes milliseconds. A client that does not read never answers.
   closeMs: 2_000,
 }
 
-/** The limits with the defaults where none is given; a TypeError for one that is no positive number. */
+/** Fills in the defaults. Throws a TypeError for a limit that is not a positive number. */
 export const bridgeLimits = (given: Partial<BridgeLimits> = {}): BridgeLimits => {
   const limits = { ...BRIDGE_LIMITS, ...given }
   for (const [name, value] of Object.entries(limits)) {

@@ -1,5 +1,5 @@
 /**
- * How fast one client is heard: by its messages, their bytes, and the time that they take us.
+ * How fast the messages of one client are handled: by their number, their bytes, and the time they take.
  *
  * ```js
  * const pace = new Pace(limits, allWork)
@@ -26,7 +26,7 @@ export class Pace {
     this.#allWork = allWork
   }
 
-  /** Its messages took us so many milliseconds. */
+  /** Spends the milliseconds that its messages took. */
   work(ms: number): void {
     this.#work.spend(ms)
     this.#allWork.spend(ms)

@@ -1,6 +1,6 @@
 /**
- * What all clients of a bridge share: their limits, what they use of them together, and what is
- * counted about them.
+ * What all clients of a bridge share: their limits, what they use of them together, and the
+ * statistics.
  *
  * ```js
  * const shared = new Shared(limits, { readOnly: false, onProblem })
@@ -16,21 +16,21 @@ export class Shared {
   readonly limits: BridgeLimits
   readonly readOnly: boolean
   readonly onProblem: (failure: Failure) => void
-  /** Milliseconds of our time. */
+  /** Milliseconds of processing. */
   readonly work: Budget
-  /** Bytes of messages that are not complete or not yet handled. */
+  /** Bytes of messages that are not complete or not handled yet. */
   heldBytes = 0
-  /** Bytes of answers to sync step 1 that wait for their readers. */
+  /** Bytes of answers to sync step 1 that wait to be read. */
   answerBytes = 0
   framesIn = 0
   bytesIn = 0
   framesOut = 0
   bytesOut = 0
-  /** News of awareness that were not let through. */
+  /** Awareness states from clients that were refused. */
   ignoredAwareness = 0
   /** Handshakes that were refused, by HTTP status. */
   readonly refused = new Map<string, number>()
-  /** Connections that we closed, by reason. */
+  /** Connections that the bridge closed, by reason. */
   readonly cut = new Map<string, number>()
 
   constructor(
@@ -43,11 +43,11 @@ export class Shared {
     this.work = new Budget(limits.allWorkMsPerSecond, limits.allWorkMsPerSecond * MAX_SAVED_SECONDS)
   }
 
-  /** Somebody who watches a room has thrown: no fault of the client whose message was handled. */
+  /** A listener of the room has thrown, which is not the fault of the client that sent the message. */
   onThrown(error: unknown): void {
     const { code, message } = toFailure(error)
-    const told = `somebody who watches a room of the bridge failed: ${message}`
-    this.onProblem(new Failure(code, told, { cause: error }))
+    const text = `a listener of a room of the bridge failed: ${message}`
+    this.onProblem(new Failure(code, text, { cause: error }))
   }
 
   count(counts: Map<string, number>, what: string): void {

@@ -1,8 +1,8 @@
 /**
- * The demo: some agents in one process write, overwrite and delete at the same time, over a
- * network that loses messages and is split for a while. At the end it is proved that all are
- * equal and no write is lost; and the seed's scalar rule gets the same writes over the same
- * network, to be compared with.
+ * The demo: some agents in one process write, overwrite and delete at the same time, over a network
+ * that loses messages and is partitioned for a while. At the end it proves that all agents are equal
+ * and no write is lost. For comparison, the seed's scalar rule gets the same writes over the same
+ * network.
  *
  * ```js
  * const run = runDemo({ ...DEMO_DEFAULTS, seed: 7 })
@@ -19,18 +19,18 @@ import { makeSteps, type Step, type Write } from './workload.ts'
 export interface DemoOptions {
   readonly agents: number
   readonly writes: number
-  /** Share of messages that are lost. */
+  /** The share of messages that are lost. */
   readonly loss: number
   readonly seed: number
 }
 
 export const DEMO_DEFAULTS: DemoOptions = { agents: 8, writes: 300, loss: 0.2, seed: 1 }
 
-/** Virtual milliseconds: the writes, and within them the partition. */
+/** Virtual milliseconds in which agents write, and in which the network is partitioned. */
 const WRITING_MS = 20_000
 const SPLIT_MS: readonly [number, number] = [6_000, 14_000]
 
-/** Virtual milliseconds in which the swarm must have converged after the last write. */
+/** Virtual milliseconds that the swarm has to converge after the last write. */
 const CONVERGENCE_MS = 120_000
 
 /** Virtual milliseconds between two frames. */
@@ -43,7 +43,7 @@ const MAP = 'state'
 export interface AgentFrame {
   readonly name: string
   readonly keys: number
-  /** Share of the writes made so far that it has heard of. */
+  /** The share of the writes so far that the agent has received. */
   readonly share: number
   readonly bytesSent: number
   readonly digest: string
@@ -53,7 +53,7 @@ export interface Frame {
   /** Virtual milliseconds. */
   readonly now: number
   readonly writes: number
-  /** Rounds that each agent has made, about. */
+  /** The approximate number of rounds of each agent. */
   readonly rounds: number
   readonly isSplit: boolean
   readonly isWriting: boolean
@@ -66,9 +66,9 @@ export interface DemoResult {
   readonly keys: number
   /** Are all replicas equal, by digest and by value? */
   readonly converged: boolean
-  /** Virtual milliseconds from the last write to that. */
+  /** Virtual milliseconds from the last write until then. */
   readonly convergedAfter: number
-  /** Keys that do not end with one of their newest writes. */
+  /** The number of keys whose value at the end is not one of their newest writes. */
   readonly lost: number
   readonly digest: string
   readonly bytes: number
@@ -76,7 +76,7 @@ export interface DemoResult {
   readonly loss: number
   readonly scalar: {
     readonly lost: number
-    /** Do its agents agree at the end? */
+    /** Are its agents equal at the end? */
     readonly converged: boolean
     readonly bytes: number
   }
@@ -84,13 +84,13 @@ export interface DemoResult {
 }
 
 export interface DemoRun {
-  /** What there is to see, in order; to be gone through to its end. */
+  /** The states to show, in order. Iterate to the end: it runs the demo. */
   readonly frames: Iterable<Frame>
-  /** The proof; after the last frame. */
+  /** The proof. Call it after the last frame. */
   result(): DemoResult
 }
 
-/** The key a step is about: a new one, or one of those the agent shows; undefined when there is none. */
+/** The key of a step: a new one, or one that the agent has; undefined if it has none. */
 const keyOf = (step: Step, visible: readonly string[]): string | undefined =>
   step.action === 'set'
     ? `key${step.write}`
@@ -174,7 +174,7 @@ export const runDemo = (options: DemoOptions): DemoRun => {
   return { frames: frames(), result }
 }
 
-/** The same writes over the same network, by the seed's rule, for as long. */
+/** Runs the same writes over the same network for as long, by the seed's rule. */
 const runScalar = (
   { loss, seed }: DemoOptions,
   names: readonly string[],
@@ -195,7 +195,7 @@ const runScalar = (
   }
   swarm.at(SPLIT_MS[0], () => network.partition(groups))
   swarm.at(SPLIT_MS[1], () => network.heal())
-  // It pushes in rounds only: give it two minutes, longer than it can make use of.
+  // It pushes only in rounds, so it gets two minutes, which is more than it needs.
   swarm.runUntil(Math.max(duration, WRITING_MS + CONVERGENCE_MS))
   const ends = swarm.replicas.map(({ state }) => state)
   return {

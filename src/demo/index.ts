@@ -1,2 +1,2 @@
-/** The demo: a swarm in one process, and the proof that it loses nothing. */
+/** The demo: a swarm in one process, and the proof that it loses no write. */
 export { DEMO_DEFAULTS, type DemoOptions, type DemoResult, type Frame, runDemo } from './demo.ts'

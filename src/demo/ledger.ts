@@ -1,8 +1,8 @@
 /**
- * The ledger of a run: every write, and which writes to the same key its writer had seen. From
- * it follows what may be under a key at the end: one of its newest writes, those that no other
- * write to the key had seen. A key that ends with anything else, or with different values at
- * different agents, has lost a write. The same measure is put to both rules.
+ * The ledger of a run: every write, and which writes to the same key its writer had seen. At the end a
+ * key must hold one of its newest writes, which are those that no other write to the key had seen. A
+ * key with any other value, or with different values at different agents, has lost a write. Both rules
+ * are measured this way.
  *
  * ```js
  * ledger.note(step, 'key3', seen)          // returns the value to write
@@ -21,21 +21,21 @@ export class Ledger {
   /** Writes that another write to the same key had seen. */
   readonly #seen = new Set<string>()
 
-  /** Writes noted so far. */
+  /** The number of recorded writes. */
   get size(): number {
     return this.#entries.size
   }
 
-  /** Notes a write by somebody who saw the value `visible` under the key; returns the value that names it. */
+  /** Records a write of an agent that saw the value `visible` at the key. Returns the value to write. */
   note(write: number, key: string, visible: unknown, isDelete: boolean): string {
     const value = `write ${write}`
     this.#entries.set(value, { key, isDelete })
-    // What came before `visible` was noted as seen when that was written.
+    // The predecessors of `visible` were recorded as seen when it was written.
     if (typeof visible === 'string') this.#seen.add(visible)
     return value
   }
 
-  /** Keys that have lost a write, when the swarm ends with these values, one object for each agent. */
+  /** The keys that have lost a write if these are the final values of the agents. */
   lost(agents: readonly Values[]): string[] {
     const newest = new Map<string, Set<unknown>>()
     for (const [value, { key, isDelete }] of this.#entries) {

@@ -1,6 +1,6 @@
 /**
- * The seed's loop over the same bad network: each agent pushes its whole state to three
- * random others, every interval, and takes what has a larger number.
+ * The seed's loop over the same network: in each interval an agent pushes its whole state to three
+ * random others, and takes entries with a larger number from theirs.
  */
 import { type ScalarPush, ScalarReplica } from '../../crdt/index.ts'
 import { TimeQueue } from '../simulation/queue.ts'
@@ -28,7 +28,7 @@ export class ScalarSwarm {
     this.#network = network
     this.#random = random
     names.forEach((_, agent) => {
-      // Agents do not start in step.
+      // Agents do not start at the same time.
       this.at(random() * intervalMs, () => this.#loop(agent, names, intervalMs))
     })
   }

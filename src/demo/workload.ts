@@ -1,19 +1,19 @@
 /**
- * What the demo's agents do: who writes, overwrites or deletes, and when. Which key is
- * overwritten or deleted depends on what the agent shows at that moment, so a step chooses it
- * by `pick`, a number in [0, 1). What came of it is a `Write`, and is played to the other rule too.
+ * What the agents of the demo do: which agent writes, overwrites or deletes, and when. The key to
+ * overwrite or delete depends on the keys that the agent has at that moment, so a step chooses it by
+ * `pick`, a number in [0, 1). The result is a `Write`, which the other rule gets too.
  */
 export interface Step {
   /** Virtual milliseconds. */
   readonly at: number
   readonly agent: number
   readonly action: 'set' | 'overwrite' | 'delete'
-  /** Its number; the value that is written names it. */
+  /** The number of the write; the written value contains it. */
   readonly write: number
   readonly pick: number
 }
 
-/** A step that was made. */
+/** A step that was executed. */
 export interface Write {
   readonly at: number
   readonly agent: number
@@ -22,7 +22,7 @@ export interface Write {
   readonly write: number
 }
 
-/** Steps for `agents` agents, evenly spread at random over `duration` virtual milliseconds. */
+/** Random steps for `agents` agents, uniform over `duration` virtual milliseconds. */
 export const makeSteps = (
   random: () => number,
   agents: number,
@@ -34,7 +34,7 @@ export const makeSteps = (
     const roll = random()
     return {
       at,
-      // Everybody has a turn before the dice decide.
+      // Each agent writes once before the choice is random.
       agent: write < agents ? write : Math.floor(random() * agents),
       action: roll < 0.45 ? 'set' : roll < 0.85 ? 'overwrite' : 'delete',
       write,

@@ -1,7 +1,7 @@
 /**
- * Which file or folder a path stands for, whatever its name: a copy is another one, what was
- * moved is the same. An inode's number alone is given out again, so the time of its birth goes
- * with it, where the file system keeps one.
+ * The identity of a file or folder, whatever its name: a copy has another one, a moved file has the
+ * same. File systems reuse the numbers of inodes, so the time of birth belongs to it if the file
+ * system records one.
  *
  * ```ts
  * const before = await fileIdOf(dir)     // { device: '2049', inode: '4711', born: '1795351914000000000' }
@@ -14,10 +14,10 @@ import { stat } from 'node:fs/promises'
 import { systemCodeOf } from '../errors.ts'
 
 export interface FileId {
-  /** Of the file system; may be another one after it was mounted anew. */
+  /** The device of the file system, which may change when it is mounted again. */
   readonly device: string
   readonly inode: string
-  /** Nanoseconds since 1970; absent where the file system does not tell, or may not. */
+  /** The time of birth in nanoseconds since 1970; absent if it is not recorded or not certain. */
   readonly born?: string
 }
 
@@ -29,15 +29,15 @@ interface Stats {
 }
 
 /**
- * Where no time of birth is kept, systems report 0 or the time of the last change. A file that was
- * not changed since its birth cannot be told from that, and is known by its inode alone.
+ * A file system without times of birth reports 0 or the time of the last change. A file that was not
+ * changed since its birth looks the same, so it is identified by its inode alone.
  */
 export const toFileId = ({ dev, ino, birthtimeNs, ctimeNs }: Stats): FileId => {
   const isKept = birthtimeNs > 0n && birthtimeNs < ctimeNs
   return { device: `${dev}`, inode: `${ino}`, ...(isKept && { born: `${birthtimeNs}` }) }
 }
 
-/** Undefined where there is none. Rejects with the system's error for all else. */
+/** Resolves to undefined if the path does not exist. Rejects with any other error of the system. */
 export const fileIdOf = async (path: string): Promise<FileId | undefined> => {
   try {
     return toFileId(await stat(path, { bigint: true }))
@@ -48,10 +48,10 @@ export const fileIdOf = async (path: string): Promise<FileId | undefined> => {
   }
 }
 
-/** Is it the same inode of the same birth, as far as both tell? The device is not looked at. */
+/** Do the inode and, if both have one, the time of birth match? Ignores the device. */
 export const isSameInode = (a: Omit<FileId, 'device'>, b: Omit<FileId, 'device'>): boolean =>
   a.inode === b.inode && (a.born === undefined || b.born === undefined || a.born === b.born)
 
-/** The same while it stays mounted. */
+/** Is it the same file? Valid while the file system stays mounted. */
 export const isSameFile = (a: FileId, b: FileId): boolean =>
   a.device === b.device && isSameInode(a, b)

@@ -1,11 +1,11 @@
 /**
- * The lock of a store on its folder: from before it is read until it is closed no other store
- * works there, in whatever process and by whatever path. A folder that may be read and not be
- * written to is read without it; the lock is then taken before the first write.
+ * The lock of a store on its folder. It is held from before the folder is read until the store is
+ * closed, and keeps out other stores of any process and by any path. A folder that can be read but not
+ * written is read without the lock, which is then taken before the first write.
  *
  * ```ts
  * const lock = new FolderLock(dir)
- * await lock.take()     // `already_exists` while another store has the folder; says who
+ * await lock.take()     // rejects with `already_exists` and the owner while another store has it
  * await lock.check()    // before each write
  * await lock.release()
  * ```
@@ -17,13 +17,13 @@ import { Lock } from './lock.ts'
 
 const NAME = 'store.lock'
 
-/** What the system says where reading may work all the same. */
+/** Errors of writing after which reading may still work. */
 const UNWRITABLE: ReadonlySet<unknown> = new Set(['EROFS', 'EACCES', 'EPERM', 'ENOSPC', 'EDQUOT'])
 
-/** Only the owner, as for all of the store. */
+/** Only the owner, as for all files of the store. */
 const DIR_MODE = 0o700
 
-/** The lock itself. */
+/** The lock file of the store in a folder. */
 export const lockIn = (dir: string): Lock =>
   new Lock(join(dir, NAME), {
     taken: (holder) =>
@@ -37,7 +37,7 @@ export const lockIn = (dir: string): Lock =>
 export class FolderLock {
   readonly #dir: string
   readonly #lock: Pick<Lock, 'hold' | 'check' | 'release'>
-  /** What lay in the folder when it was read without the lock. */
+  /** The content of the folder when it was read without the lock. */
   #unlocked: string | undefined
 
   constructor(dir: string, lock: Pick<Lock, 'hold' | 'check' | 'release'> = lockIn(dir)) {
@@ -45,7 +45,7 @@ export class FolderLock {
     this.#lock = lock
   }
 
-  /** Makes the folder where it is missing. Rejects with the system's error, too. */
+  /** Takes the lock, and creates a missing folder. Rejects with a Failure or an error of the system. */
   async take(): Promise<void> {
     try {
       await this.#lock.hold()
@@ -59,7 +59,7 @@ export class FolderLock {
     }
   }
 
-  /** Rejects where the folder is not ours any more, or was written to before it was locked. */
+  /** Rejects if the folder or the lock is not ours any more, or if the folder changed before it was locked. */
   async check(): Promise<void> {
     if (this.#unlocked === undefined) return this.#lock.check()
     await this.#lock.hold()
@@ -78,7 +78,7 @@ export class FolderLock {
     await this.#lock.release()
   }
 
-  /** Names and sizes of all but locks. */
+  /** The names and sizes of all files except locks. */
   async #look(): Promise<string> {
     const names = (await readdir(this.#dir)).filter((name) => !name.startsWith(NAME)).sort()
     const sizes = await Promise.all(

@@ -1,16 +1,15 @@
 /**
- * A file that says which process owns a folder, so that two do not work in it at once. It
- * holds the process id and the time that process started; the lock of a process that is
- * gone (killed, or its id given to another since) is taken over. Knows only the processes
- * of this host: it guards no folder that several hosts or containers share, and can only
- * tell that another one's lock lies there.
+ * A file that names the process that owns a folder, so that two processes do not use it at once. It
+ * holds the process id and the start time of the process. The lock of a process that has ended is
+ * taken over, also if its id was reused. Only processes of this host can be checked: the lock does not
+ * protect a folder that several hosts or containers share, but shows that one of another host is there.
  *
  * ```ts
  * const lock = new Lock(join(dir, 'lock'))
  * await lock.hold() // rejects with `already_exists` while another owner lives
- * await lock.check() // before a write: rejects when the folder or the lock is not ours any more
- * ;(await readOwner(join(dir, 'lock')))?.pid // who has it, where somebody does
- * await isHeld(join(dir, 'lock')) // true, too, where another host has it and none can tell
+ * await lock.check() // before a write: rejects if the folder or the lock is not ours any more
+ * ;(await readOwner(join(dir, 'lock')))?.pid // the owner, if it is a live process of this host
+ * await isHeld(join(dir, 'lock')) // also true for a lock of another host, which cannot be checked
  * await lock.release()
  * ```
  */
@@ -23,7 +22,7 @@ import { describeOwner, hostOf, isAlive, type Owner, ownProcess, parseOwner } fr
 
 export { describeOwner, isAlive, type Owner } from './owner.ts'
 
-/** Times. Each failed try means that another process took or left the lock in between. */
+/** Maximum of tries. One fails if another process takes or leaves the lock at the same time. */
 const MAX_TRIES = 5
 
 const readLock = async (path: string): Promise<string | undefined> => {
@@ -35,15 +34,15 @@ const readLock = async (path: string): Promise<string | undefined> => {
   }
 }
 
-/** The living process of this host that holds the lock at `path`; undefined where none does. */
+/** The live process of this host that holds the lock at `path`; undefined if there is none. */
 export const readOwner = async (path: string): Promise<Owner | undefined> => {
   const owner = parseOwner((await readLock(path)) ?? '')
   return owner && isAlive(owner) ? owner : undefined
 }
 
 /**
- * May somebody hold the lock at `path`? Where nobody can tell from here, he may: the process is
- * of another host, or the lock is not for us to read.
+ * May a process hold the lock at `path`? True also if that cannot be checked: the process is of
+ * another host, or the lock cannot be read.
  */
 export const isHeld = async (path: string): Promise<boolean> => {
   try {
@@ -51,14 +50,14 @@ export const isHeld = async (path: string): Promise<boolean> => {
     if (owner === undefined) return false
     return (owner.host !== undefined && owner.host !== hostOf()) || isAlive(owner)
   } catch {
-    return true // it is there, and cannot be read
+    return true // it exists, but cannot be read
   }
 }
 
 export interface LockOptions {
-  /** The Failure (`already_exists`) for a lock that another has; `holder` is a sentence. */
+  /** Makes the Failure (`already_exists`) for a lock that another process holds; `holder` is a sentence. */
   readonly taken?: (holder: string, owner?: Owner) => Failure
-  /** Told to whoever finds it taken: see `Owner`. */
+  /** The data folder to write into the lock: see `Owner`. */
   readonly data?: string
 }
 
@@ -69,9 +68,9 @@ export class Lock {
   readonly #path: string
   readonly #taken: (holder: string, owner?: Owner) => Failure
   readonly #data: string | undefined
-  /** Unlike any other lock's, also of this process. */
+  /** The text of the lock, different from that of any other lock, also of this process. */
   #text: string | undefined
-  /** Of the lock and of its folder, as they were when it was taken. */
+  /** The lock and its folder as they were when it was taken. */
   #file: FileId | undefined
   #folder: FileId | undefined
 
@@ -86,9 +85,9 @@ export class Lock {
         }))
   }
 
-  /** Takes the lock, or makes sure that it is still ours; `already_exists` while another owner lives. */
+  /** Takes the lock, or checks that it is still ours. Rejects with `already_exists` while another owner lives. */
   async hold(): Promise<void> {
-    // Made when it is needed: to ask for the own start costs a process on some systems.
+    // Not in the constructor: on some systems the own start time costs a process.
     this.#text ??= JSON.stringify({
       ...ownProcess(),
       lock: randomUUID(),
@@ -113,10 +112,9 @@ export class Lock {
   }
 
   /**
-   * Makes sure that the folder is the one that was locked, and that the lock is ours: cheap, for
-   * use before each write. A lock that was removed by hand is put back. Rejects with
-   * `already_exists` where another has it by now, with `not_found` where the folder was removed,
-   * moved away or replaced by another.
+   * Checks that the folder is the one that was locked, and that the lock is ours. Cheap enough for each
+   * write. A lock that was removed by hand is restored. Rejects with `already_exists` if another
+   * process has it, and with `not_found` if the folder was removed, moved or replaced.
    */
   async check(): Promise<void> {
     if (isSame(this.#file, await fileIdOf(this.#path))) return
@@ -125,8 +123,8 @@ export class Lock {
   }
 
   /**
-   * Rejects with `not_found` when the folder was removed, moved away or replaced by another since
-   * it was locked; with the system's error when that cannot be seen.
+   * Rejects with `not_found` if the folder was removed, moved or replaced since it was locked, and with
+   * the error of the system if that cannot be checked.
    */
   async checkFolder(): Promise<void> {
     const dir = dirname(this.#path)
@@ -136,7 +134,7 @@ export class Lock {
     })
   }
 
-  /** Gives the lock back where it is still ours. */
+  /** Removes the lock if it is still ours. */
   async release(): Promise<void> {
     const text = this.#text
     this.#file = undefined
@@ -144,7 +142,7 @@ export class Lock {
     if (text !== undefined && (await readLock(this.#path)) === text) await this.#remove(text)
   }
 
-  /** Puts our lock there unless one is: `link` does both in one step, and with all its text. */
+  /** Creates the lock unless there is one. `link` is atomic, and the file has its whole text. */
   async #place(text: string): Promise<void> {
     const made = `${this.#path}.${randomUUID()}`
     try {
@@ -158,8 +156,8 @@ export class Lock {
   }
 
   /**
-   * Removes the lock that says `expected`. Another process may do the same and place its
-   * own before our hand is on it: so first move it away, then look, and put back what lives.
+   * Removes the lock with the text `expected`. Another process may do the same and create its own in
+   * between. So the lock is moved away and read, and put back if it is another one.
    */
   async #remove(expected: string): Promise<void> {
     const away = `${this.#path}.${randomUUID()}`

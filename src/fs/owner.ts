@@ -1,6 +1,6 @@
 /**
- * Who holds a lock: a process, known by its id and by the time it started, since ids are given
- * out again. Knows the processes of this host alone.
+ * The holder of a lock: a process, identified by its id and its start time, since ids are reused. Only
+ * processes of this host can be checked.
  *
  * ```ts
  * const owner = ownProcess()        // { pid: 123, start: '4711', host: 'box pid:[4026531836]', boot: '…' }
@@ -16,25 +16,25 @@ import { systemCodeOf } from '../errors.ts'
 export interface Owner {
   readonly pid: number
   /**
-   * When the process started: in clock ticks since the host did (Linux), or as `ps` prints it in
-   * UTC; empty where neither reports it.
+   * When the process started: in clock ticks since the start of the host (Linux), or as `ps` prints it
+   * in UTC; empty if neither reports it.
    */
   readonly start: string
-  /** Among whose processes the id was given out; absent in locks of older versions. */
+  /** The host or container in which the id is valid; absent in locks of older versions. */
   readonly host?: string
-  /** Which start of the host: after another one, id and ticks may be those of another process. */
+  /** The start of the host: after another one, another process may have the same id and ticks. */
   readonly boot?: string
-  /** The data folder of the agent, where it has told one. */
+  /** The data folder of the agent, if it was given. */
   readonly data?: string
 }
 
-/** Milliseconds for `ps`, which takes some ten. */
+/** Milliseconds for `ps`, which takes about ten. */
 const PS_TIMEOUT_MS = 5_000
 
-/** For when a process started that has ended, and whose parent has not asked how. */
+/** The start of a zombie: a process that has ended and that its parent has not waited for. */
 const DEAD = 'dead'
 
-/** This host, or the container: two that share a name still count their processes apart. */
+/** This host or container, with its namespace of processes: two containers may share a name. */
 export const hostOf = (): string => {
   try {
     return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`
@@ -51,7 +51,7 @@ const bootOf = (): string | undefined => {
   }
 }
 
-/** The 22nd field of /proc/PID/stat; empty where there is no such process. */
+/** The 22nd field of /proc/PID/stat; empty if there is no such process. */
 const startByProc = (pid: number): string => {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -63,16 +63,16 @@ const startByProc = (pid: number): string => {
 }
 
 /**
- * The same for systems without /proc, to the second: `Mon Nov 29 09:36:11 2026`. Empty where
- * there is no such process or no `ps`.
+ * The same for systems without /proc, to the second: `Mon Nov 29 09:36:11 2026`. Empty if there is no
+ * such process or no `ps`.
  */
 export const startByPs = (pid: number): string => {
-  // Loaded where it is needed: few commands and few systems do.
+  // Loaded here, since few commands and few systems need it.
   const { execFileSync } = process.getBuiltinModule('node:child_process')
   try {
     const line = execFileSync('ps', ['-o', 'stat=', '-o', 'lstart=', '-p', `${pid}`], {
       encoding: 'utf8',
-      // The time must be the same in whatever language and zone it is asked for.
+      // The time must not depend on the language and zone of the caller.
       env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' },
       stdio: ['ignore', 'pipe', 'ignore'],
       timeout: PS_TIMEOUT_MS,
@@ -80,7 +80,7 @@ export const startByPs = (pid: number): string => {
     const [state = '', ...start] = line.trim().split(/\s+/)
     return state.startsWith('Z') ? DEAD : start.join(' ')
   } catch {
-    return '' // the caller asks by signal too
+    return '' // the caller also checks by signal
   }
 }
 
@@ -106,23 +106,23 @@ export const ownProcess = (): Owner => {
   return own
 }
 
-/** Does that very process live, and not another that was given its id since? */
+/** Is that process alive, and not another one that has its id now? */
 export const isAlive = ({ pid, start, host, boot }: Owner): boolean => {
   try {
     process.kill(pid, 0)
   } catch (error) {
-    // EPERM: it lives, as another user's.
+    // EPERM: it is alive, but belongs to another user.
     if (systemCodeOf(error) === 'ESRCH') return false
   }
   const self = ownProcess()
   if (boot !== undefined && self.boot !== undefined && host === self.host && boot !== self.boot)
     return false
-  // Asked in the words in which the owner was noted.
+  // In the form in which the start of the owner was recorded.
   const now = start === '' || TICKS.test(start) ? startOf(pid) : startByPs(pid)
   return now !== DEAD && (start === '' || now === '' || now === start)
 }
 
-/** `process 123 has it`, and whether that is this process, or one of another host. */
+/** `process 123 has it`, with a note if it is this process or one of another host. */
 export const describeOwner = ({ pid, host }: Owner): string => {
   if (pid === process.pid && (host === undefined || host === hostOf()))
     return `process ${pid} has it (this process)`
@@ -130,7 +130,7 @@ export const describeOwner = ({ pid, host }: Owner): string => {
   return `process ${pid} has it${isElsewhere ? ` (of host "${host.split(' ')[0]}")` : ''}`
 }
 
-/** Undefined for what no lock says: such a file belongs to no process. */
+/** Returns undefined for a text that is not that of a lock: no process owns such a file. */
 export const parseOwner = (text: string): Owner | undefined => {
   try {
     const { pid, start, host, boot, data } = JSON.parse(text) as Partial<

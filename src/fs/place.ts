@@ -1,45 +1,45 @@
 /**
- * Where a data folder lies: on which host, and which inodes the folder and its `writer.json` are.
- * A folder that was copied, or restored from a copy, lies elsewhere than its `writer.json` says;
- * one that was moved on its file system does not.
+ * The place of a data folder: its host, and the inodes of the folder and of its `writer.json`. A folder
+ * that was copied, or restored from a copy, is not at the place in its `writer.json`; one that was
+ * moved on its file system is.
  *
  * ```ts
  * const place = placeOf(await disk.inodeOf(dir), await file.inode(), readHost())
  * isAt(place, await disk.inodeOf(dir), await disk.inodeOf(join(dir, 'writer.json')), readHost())
  * ```
  *
- * What it cannot see: copies of a whole disk or virtual machine, and snapshots of file systems,
- * whose inodes are the same. Of those peers tell (see `gossip/probation.ts`).
+ * It cannot detect copies of a whole disk or virtual machine, or snapshots of file systems, whose
+ * inodes are the same. Peers detect those (see `gossip/probation.ts`).
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
-/** What the system says of a file; of `stat` with big integers. */
+/** Fields of `stat` with big integers. */
 export interface Inode {
   readonly ino: bigint
-  /** 0, or the time of the last change, where the file system keeps no time of birth. */
+  /** 0 or the time of the last change if the file system records no time of birth. */
   readonly birthtimeNs: bigint
   readonly ctimeNs: bigint
 }
 
 interface Known {
   readonly inode: string
-  /** Nanoseconds since 1970. Inodes are given out again; absent where no births are kept. */
+  /** The time of birth in nanoseconds since 1970, since inodes are reused; absent if it is not recorded. */
   readonly born?: string
 }
 
 export interface Place {
-  /** Absent where the host has no id of its own. */
+  /** Absent if the host has no id. */
   readonly host?: string
   readonly folder: Known
-  /** The very file in which this is written: one that is put over it in place keeps the inode of now. */
+  /** The file in which this is written. A copy that is restored into it has the inode of another file. */
   readonly file: Known
 }
 
-/** Where systemd and D-Bus keep it. A host's name is no id: it changes with the network. */
+/** Files of systemd and D-Bus. The name of a host is not an id: it changes with the network. */
 const HOST_FILES = ['/etc/machine-id', '/var/lib/dbus/machine-id']
 
-/** Not the id itself, which is to be kept confidential. */
+/** A hash of the host's id, since the id itself is confidential. Undefined if it has none. */
 export const readHost = (paths: readonly string[] = HOST_FILES): string | undefined => {
   for (const path of paths) {
     try {
@@ -54,8 +54,8 @@ export const readHost = (paths: readonly string[] = HOST_FILES): string | undefi
 }
 
 /**
- * The folder's last change tells whether births are kept: a system that reports the change as
- * birth reports both alike. Of the file that cannot be told: it was made just now.
+ * Does the file system record times of birth? One that does not reports the last change as birth, so
+ * both are equal. The folder shows that; the file does not, since it was just created.
  */
 const keepsBirths = ({ birthtimeNs, ctimeNs }: Inode): boolean =>
   birthtimeNs > 0n && birthtimeNs < ctimeNs
@@ -77,7 +77,7 @@ export const placeOf = (folder: Inode, file: Inode, host: string | undefined): P
 const isSame = ({ inode, born }: Known, now: Inode): boolean =>
   inode === `${now.ino}` && (born === undefined || born === `${now.birthtimeNs}`)
 
-/** Is it still there? What was not noted is not compared. */
+/** Is the folder still at that place? Ignores fields that were not recorded. */
 export const isAt = (place: Place, folder: Inode, file: Inode, host: string | undefined): boolean =>
   isSame(place.folder, folder) &&
   isSame(place.file, file) &&
@@ -89,7 +89,7 @@ const parseKnown = (value: unknown): Known | undefined => {
   return { inode, ...(typeof born === 'string' && { born }) }
 }
 
-/** Undefined for what is no place, as in a former format. */
+/** Returns undefined for a value that is not a place, as in an older format. */
 export const parsePlace = (value: unknown): Place | undefined => {
   const { host, folder, file } = (value ?? {}) as Readonly<Record<string, unknown>>
   const [ofFolder, ofFile] = [parseKnown(folder), parseKnown(file)]

@@ -77,7 +77,7 @@ export class Folder {
   readonly #changed = new Set<string>()
   #closed = false
   /** The last problem that was reported, by its source. */
-  readonly #told = new Map<'watch' | 'look', string>()
+  readonly #reported = new Map<'watch' | 'look', string>()
 
   /** Starts to look soon, never before the constructor has returned. */
   constructor(options: FolderOptions) {
@@ -113,9 +113,9 @@ export class Folder {
     while ((this.#all || this.#changed.size > 0) && !this.#closed) {
       try {
         await this.#lookOnce()
-        this.#told.delete('look')
+        this.#reported.delete('look')
       } catch (error) {
-        this.#tell('look', toFailure(error))
+        this.#report('look', toFailure(error))
       }
     }
     this.#looking = undefined
@@ -142,10 +142,10 @@ export class Folder {
     const mustList = this.#all
     this.#changed.clear()
     this.#all = false
-    let place = await this.#sit()
+    let place = await this.#watchCurrent()
     if (place === 'missing' && onMissing && !this.#closed) {
       await onMissing()
-      place = await this.#sit()
+      place = await this.#watchCurrent()
     }
     if (place === 'missing') return this.#searchSoon()
     if (changed.length > 0 && !this.#closed) await lookAt?.(changed)
@@ -164,7 +164,7 @@ export class Folder {
   }
 
   /** Watches the folder that has the name now, unless it is watched already. */
-  async #sit(): Promise<'missing' | 'new' | 'same'> {
+  async #watchCurrent(): Promise<'missing' | 'new' | 'same'> {
     const found = await unlessMissing(stat(this.#options.dir))
     const id = found && `${found.dev} ${found.ino} ${found.birthtimeMs}`
     if (this.#closed || id === this.#watched) return 'same'
@@ -183,7 +183,7 @@ export class Folder {
       this.#watcher = watch(this.#options.dir, (_event, name) => this.#onChange(name))
       this.#watcher.on('error', (error) => this.#onWatchError(error))
       this.#watched = id
-      this.#told.delete('watch')
+      this.#reported.delete('watch')
       old?.close()
     } catch (error) {
       if (isMissing(error)) return false
@@ -198,7 +198,7 @@ export class Folder {
     const { code, message } = toFailure(error)
     const isOutOfWatches = code === 'disk_full' // the system has one code for both
     const hint = `raise the limit of watches if it is reached; until then the folder is checked every ${this.#options.pollMs} ms`
-    this.#tell(
+    this.#report(
       'watch',
       new Failure(isOutOfWatches ? 'internal' : code, message, { hint, cause: error }),
     )
@@ -216,9 +216,9 @@ export class Folder {
     this.#watched = ''
   }
 
-  #tell(source: 'watch' | 'look', problem: Failure): void {
-    if (this.#closed || this.#told.get(source) === problem.message) return
-    this.#told.set(source, problem.message)
+  #report(source: 'watch' | 'look', problem: Failure): void {
+    if (this.#closed || this.#reported.get(source) === problem.message) return
+    this.#reported.set(source, problem.message)
     this.#options.onProblem(problem)
   }
 }

@@ -114,7 +114,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     this.whenSynced = this.#firstSync.promise
     this.whenLoaded = this.#load()
     // Also an event, so a program need not wait for the promise.
-    this.whenLoaded.catch((error) => this.#tellFailed(error))
+    this.whenLoaded.catch((error) => this.#reportFailed(error))
     this.#connection = new Connection({
       loaded: this.whenLoaded,
       join: async () => {
@@ -122,7 +122,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
         return () => this.#room.join(runtime)
       },
       onStatus: (status) => this.#onStatus(status),
-      onFailed: (failure) => this.#tellFailed(failure),
+      onFailed: (failure) => this.#reportFailed(failure),
     })
     doc.on('update', this.#onUpdate)
     doc.on('destroy', this.#onDestroy)
@@ -130,7 +130,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
       ? new Subdocs(
           doc,
           (sub) => this.#createFor(sub),
-          (error) => this.#tellFailed(error),
+          (error) => this.#reportFailed(error),
         )
       : undefined
     this.#subdocs?.start()
@@ -328,7 +328,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     else warnOfOwn(problem)
   }
 
-  #tellFailed(error: unknown): void {
+  #reportFailed(error: unknown): void {
     this.emit('connection-error', [toFailure(error), this])
   }
 

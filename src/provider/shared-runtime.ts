@@ -16,7 +16,7 @@ import type { Transport } from '../transports/transport.ts'
 
 interface User {
   /** Called for each problem. */
-  readonly tell: (problem: Problem) => void
+  readonly report: (problem: Problem) => void
   /** Settles when the user has left. Absent unless it is about to. */
   leaving?: Promise<unknown>
 }
@@ -53,7 +53,7 @@ const leavingOf = (users: ReadonlySet<User>): Promise<unknown> | undefined => {
 const share = (transport: Transport, options: LeaseOptions): Shared => {
   const users = new Set<User>()
   const onProblem = (problem: Problem): void => {
-    for (const { tell } of [...users]) tell(problem)
+    for (const { report } of [...users]) report(problem)
   }
   const runtime = new Runtime({ ...options, transport, onProblem })
   const hold = new TransportHold(transport, () => leavingOf(users))
@@ -104,7 +104,7 @@ export const leaseRuntime = (transport: Transport, options: LeaseOptions): Lease
     )
   }
   const shared = known ?? share(transport, options)
-  const user: User = { tell: onProblem }
+  const user: User = { report: onProblem }
   shared.users.add(user)
   let isReleased = false
   return {

@@ -1,7 +1,7 @@
 /**
  * Node's platform for thousands of nodes in one process. All nodes pack and unpack the same
  * updates, so results of DEFLATE are kept for the next node. The results are the same but the work
- * is not: a simulation says nothing about processor time.
+ * is not: a simulation does not show processor time.
  *
  * ```ts
  * new Replica(doc, createSharedPlatform())

@@ -39,8 +39,8 @@ export interface SimulationOptions extends Omit<NetworkOptions, 'random'> {
 export interface NodeOptions {
   readonly peers: readonly string[]
   /**
-   * As after hours in the swarm: the node has heard from all its peers and has sent them members.
-   * Default false.
+   * As after hours in the swarm: the node has received pushes of all its peers and has sent them
+   * members. Default false.
    */
   readonly isAcquainted?: boolean
   /** The initial document; default an empty one. */

@@ -1,6 +1,6 @@
 /**
  * The data folder of an agent: the store of its document, the stores of its other rooms, and the
- * file that says which writer the agent is. `store/log` and `store/level` each make one.
+ * file that stores the writer id of the agent. `store/log` and `store/level` each make one.
  *
  * ```js
  * const dataFolder = (dir) => dataFolderWith(dir, 'log', (options) => new LogStore(options))
@@ -31,7 +31,7 @@ const ROOMS = 'rooms'
 /** Characters of a room's name that are repeated in the name of its folder. */
 const MAX_READABLE = 40
 
-/** The hash tells apart names that differ only in characters that a file system refuses. */
+/** The hash distinguishes names that differ only in characters that a file system refuses. */
 const folderOf = (room: string): string => {
   const hash = createHash('sha256').update(room).digest('hex').slice(0, 16)
   return `${room.replaceAll(/[^a-z0-9._-]/g, '_').slice(0, MAX_READABLE)}-${hash}`

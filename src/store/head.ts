@@ -9,23 +9,23 @@
  *              +- `log` or `state`
  * ```
  *
- * Later formats keep this line, so that older programs can tell that they are too old.
+ * Later formats keep this line, so that an older program detects that it is too old.
  */
 import { crc32 } from 'node:zlib'
 import { Failure } from '../errors.ts'
 
 export type FileKind = 'log' | 'state'
 
-/** Of files and records. A change that older programs could not read makes it 2. */
+/** The version of files and records. A change that older programs cannot read makes it 2. */
 export const FORMAT_VERSION = 1
 
 /**
- * Bytes. Random, so that nobody who can write into the document can write something there that
- * looks like a record when the one around it is damaged (odds of 2^-64 a try).
+ * Bytes. They are random, so that a value in the document cannot look like a record if the record
+ * around it is damaged (odds of 2^-64 a try).
  */
 export const MARKER_BYTES = 8
 
-/** Bytes in which the line must end, whatever the version. */
+/** Maximum of bytes of the line, in every version. */
 const MAX_HEAD_BYTES = 128
 
 const LINE = /^pilot-gossip (log|state) (\d+) ([0-9a-f]{16}) ([0-9a-f]{8})\n/
@@ -41,7 +41,7 @@ export const encodeHead = (kind: FileKind, marker: Uint8Array): Uint8Array => {
 export const headBytes = (kind: FileKind): number =>
   encodeHead(kind, new Uint8Array(MARKER_BYTES)).length
 
-/** Why what a newer program wrote is left alone. */
+/** The Failure for a file of a newer program. */
 export const newerFormat = (path: string, format: number, known: number): Failure =>
   new Failure(
     'invalid_argument',
@@ -49,7 +49,7 @@ export const newerFormat = (path: string, format: number, known: number): Failur
     { hint: 'install a newer pilot-gossip, or choose another data folder' },
   )
 
-/** The marker; undefined where the head is damaged. Throws a Failure when the format is newer. */
+/** Returns the marker; undefined if the head is damaged. Throws a Failure for a newer format. */
 export const decodeHead = (bytes: Uint8Array, path: string): Uint8Array | undefined => {
   const text = Buffer.from(bytes.subarray(0, MAX_HEAD_BYTES)).toString('latin1')
   const [line, , version, marker = '', sum = ''] = LINE.exec(text) ?? []
@@ -59,14 +59,14 @@ export const decodeHead = (bytes: Uint8Array, path: string): Uint8Array | undefi
 }
 
 /**
- * What the marker of a file with a damaged head may be: what stands in its place in the head,
- * and what stands where the first record begins.
+ * Possible markers of a file with a damaged head: the bytes at its place in the head, and those at the
+ * start of the first record.
  */
 export const guessMarkers = (bytes: Uint8Array, kind: FileKind): Uint8Array[] => {
   const end = headBytes(kind)
   const hex = Buffer.from(bytes.subarray(end - 26, end - 10)).toString('latin1')
-  const told = new Uint8Array(Buffer.from(hex, 'hex'))
-  return [bytes.slice(end, end + MARKER_BYTES), told].filter(
+  const inHead = new Uint8Array(Buffer.from(hex, 'hex'))
+  return [bytes.slice(end, end + MARKER_BYTES), inHead].filter(
     ({ length }) => length === MARKER_BYTES,
   )
 }

@@ -13,7 +13,7 @@
  * ```
  *
  * - An id is on disk before it is used, and a clock before it is sent to peers. So after a crash `take`
- *   can tell whether the store still has everything that peers may have seen.
+ *   can check whether the store still has everything that peers may have seen.
  * - A folder that was copied, or restored from a copy, is detected by its location (`fs/place.ts`) and
  *   gets a new id. If a whole disk or virtual machine was set back, a peer reports it, and `mustChange`
  *   gives a new id. Changes under the old id stay valid.
@@ -41,7 +41,7 @@ import {
 const FILE = 'writer.json'
 const LOCK = 'lock'
 
-/** Of `writer.json`. */
+/** The format of `writer.json`. */
 const FORMAT = 1
 
 export interface IdentityOptions {
@@ -56,7 +56,7 @@ export interface IdentityOptions {
 /** The content of `writer.json`. */
 interface Kept {
   readonly record: WriterRecord
-  /** Absent in a former format, and on a disk without inodes. */
+  /** Absent in an older format, and on a disk without inodes. */
   readonly place: Place | undefined
 }
 
@@ -71,7 +71,7 @@ const parseKept = (bytes: Uint8Array, path: string): Kept | undefined => {
   try {
     value = JSON.parse(new TextDecoder().decode(bytes)) ?? {}
   } catch {
-    return undefined // not JSON: damaged, which `take` tells
+    return undefined // not JSON: damaged, which `take` reports
   }
   const { format, node, incarnation, published } = value
   if (typeof format === 'number' && format > FORMAT) throw newerFormat(path, format, FORMAT)
@@ -96,9 +96,9 @@ export class Identity {
   #watch: FolderWatch | undefined
   #isDistrusted = false
   #record: WriterRecord | undefined
-  /** The highest clock that `publish` was asked for, for the writer of now. */
+  /** The highest clock that `publish` was called with for the current writer. */
   #reached = 0
-  /** What is being written, after which the next may be. */
+  /** The write in progress. The next one waits for it. */
   #writing: Promise<void> = Promise.resolve()
 
   constructor(options: IdentityOptions) {
@@ -120,8 +120,8 @@ export class Identity {
   }
 
   /**
-   * Calls `onGone` once when the folder is removed, moved or replaced, until `close`: what is
-   * written from then on is kept nowhere.
+   * Until `close`, calls `onGone` once if the folder is removed, moved or replaced. Later changes are not
+   * stored.
    */
   watch(onGone: (failure: Failure) => void): void {
     this.#checkOpen()
@@ -130,18 +130,17 @@ export class Identity {
   }
 
   /**
-   * What was read from disk is not all that may ever be read again: a file that is unreadable
-   * today may hold own entries that were never published, and give them back tomorrow. The clock
-   * alone does not show that, so the next `take` gives a new id.
+   * Part of the stored data could not be read, but may be readable later, such as own entries that were
+   * never published. The clock does not show that, so the next `take` gives a new id.
    */
   distrust(): void {
     this.#isDistrusted = true
   }
 
   /**
-   * The id under which `node` may write now; undefined while it is not known, as no daemon has
-   * said: then the one of before goes on, or one by lot. `clocks` is the state vector of the document as it
-   * was read from disk, before anything came from a peer.
+   * Resolves to the id under which the node `known` may write. While no daemon has reported the node it
+   * is undefined, and the previous node, or a random one, is used. `clocks` is the state vector of the
+   * document as it was read from disk, before any change of a peer.
    */
   async take(known: number | undefined, clocks: ReadonlyMap<number, number>): Promise<Taken> {
     this.#checkOpen()
@@ -151,7 +150,7 @@ export class Identity {
     const { record: before, place } = found
     const reason = await this.#judge(before, place, node, clocks)
     if (reason === 'same') {
-      // A former format: from now on copies of this folder can be told from it.
+      // An older format: from now on copies of this folder are detected.
       if (place === undefined && this.#disk.inodeOf) await this.#inTurn(() => this.#write(before))
       this.#record = before
       return { writer: writerId(node, before.incarnation), reason }
@@ -159,30 +158,30 @@ export class Identity {
     return this.#change(node, clocks, before, reason)
   }
 
-  /** The highest clock of the id in use that others may have seen. */
+  /** The highest clock of the current id that peers may have seen. */
   get published(): number {
     return this.#taken().published
   }
 
   /**
-   * A new id in place of the one in use, of which a peer has more than we do: `writer`, which `next`
-   * gave. `clocks` should hold what the peer has too: ids it has seen are not taken.
+   * Replaces the current id, since a peer has more of it than we do. The new id is `writer`, which `next`
+   * has returned, or is drawn. `clocks` should include those of the peer, whose ids are avoided.
    */
   async mustChange(clocks: ReadonlyMap<number, number>, writer?: number): Promise<Taken> {
     const record = this.#taken()
     return this.#change(record.node, clocks, record, 'taken', writer)
   }
 
-  /** An id for `mustChange`, which may be used at once where nothing of it is published before. */
+  /** An id for `mustChange`. It may be used at once if nothing of it is published before that. */
   next(clocks: ReadonlyMap<number, number>): number {
     const record = this.#taken()
     return writerId(record.node, nextIncarnation(record.node, clocks, record, this.#random))
   }
 
   /**
-   * Notes that the own clock up to `clock` may be seen by others from now on; resolves when
-   * that is on disk. Cheap where it is no news. Calls that wait at once are one write. The clock
-   * of a `writer` that is ours no more is passed over.
+   * Records that peers may see the own clock up to `clock`. Resolves when that is on disk, at once if it
+   * was recorded before. Calls that wait at the same time share one write. Does nothing if `writer` is
+   * not the current one any more.
    */
   async publish(clock: number, writer?: number): Promise<void> {
     if (!Number.isSafeInteger(clock) || clock < 0) throw new TypeError(`${clock} is not a clock`)
@@ -197,7 +196,7 @@ export class Identity {
     })
   }
 
-  /** Gives the folder back. */
+  /** Unlocks the folder. */
   async close(): Promise<void> {
     if (!this.#isOpen) return
     this.#isOpen = false
@@ -270,7 +269,7 @@ export class Identity {
       return new TextEncoder().encode(`${JSON.stringify(kept, null, 2)}\n`)
     }
     try {
-      // Never into a folder that took the place of ours.
+      // Never write into a folder that has replaced ours.
       await this.#lock.check()
       await writeWhole(this.#disk, this.#dir, FILE, encode)
     } catch (error) {
@@ -279,12 +278,12 @@ export class Identity {
     this.#record = record
   }
 
-  /** Runs after all that was begun before, whether or not that went well. */
+  /** Runs after all earlier calls, even if they have failed. */
   #inTurn<T>(run: () => Promise<T>): Promise<T> {
     const result = this.#writing.then(run)
     this.#writing = result.then(
       () => {},
-      () => {}, // told to whoever asked for it
+      () => {}, // `result` rejects, too
     )
     return result
   }

@@ -1,14 +1,14 @@
 /**
- * Keeps a document in a store: what was there is loaded into it, and every change, from here or
- * from peers, is appended as it happens. `flushed` is the moment at which what has been done so
- * far is on disk: nothing is acknowledged or published before it. The store is compacted when it
- * says so: after a write, or when nothing was written for a while.
+ * Keeps a document in a store: loads the stored updates, and appends every change, from here or from
+ * peers, when it happens. `flushed` resolves when all changes so far are on disk; nothing is
+ * acknowledged or published before that. The store is compacted when it is due: after a write, or when
+ * nothing was written for a while.
  *
  * ```js
  * const persistence = new Persistence(doc, store, onProblem)
  * await persistence.open()
  * doc.getMap('state').set('k', 1)
- * await persistence.flushed()          // now it may be told
+ * await persistence.flushed()          // now it may be acknowledged
  * ```
  */
 import * as Y from 'yjs'
@@ -17,16 +17,16 @@ import { nodeTimers, type Timers } from '../timers.ts'
 import { IDLE_MS } from './compaction.ts'
 import { type Restored, restore, type Store } from './store.ts'
 
-/** Milliseconds. Each try encodes the whole state; a full disk is seldom emptied sooner. */
+/** Milliseconds between two tries. Each encodes the whole state; a full disk is seldom freed sooner. */
 const COMPACT_AGAIN_MS = 60_000
 
 /** The origin of the transaction that loads a document. */
 const LOADING = Symbol('loading')
 
 /**
- * Resolves when the transaction in which it is called has ended. Yjs emits the update of a
- * transaction last, after its observers and after gossip was told: a caller among them has made a
- * change that is not appended yet. Transactions are synchronous, so a microtask is enough.
+ * Resolves when the transaction in which it is called has ended. Yjs emits the update of a transaction
+ * last, after its observers and those of gossip: a caller among them has made a change that is not
+ * appended yet. Transactions are synchronous, so a microtask is enough.
  */
 const transactionEnd = (): Promise<void> => Promise.resolve()
 
@@ -35,31 +35,31 @@ export class Persistence {
   readonly #store: Store
   readonly #onProblem: (failure: Failure) => void
   readonly #listener: (update: Uint8Array, origin: unknown) => void
-  /** Appends that have not settled, and the last of them: they settle in their order. */
+  /** The number of appends that have not settled, and the last one: they settle in order. */
   #waiting = 0
   #last: Promise<void> = Promise.resolve()
-  /** Updates that are on disk and not in the document, as they wait for others. */
+  /** Updates that are on disk, but not in the document: they wait for predecessors. */
   #held: readonly Uint8Array[] = []
   /** The state vector up to which everything is on disk. */
   #saved: Uint8Array
-  /** Why something is not on disk; undefined when all is well. */
+  /** Why a change is not on disk; undefined if everything is. */
   #failure: Failure | undefined
   #repairing: Promise<void> | undefined
   #compacting: Promise<void> | undefined
   readonly #timers: Timers
-  /** When the last append ended; of `Timers.now`, like the next. */
+  /** When the last append ended, in milliseconds of `Timers.now`. */
   #lastWrite = 0
-  /** Not compacted before, as the last try failed. */
+  /** The time of the next try after a failed compaction, in milliseconds of `Timers.now`. */
   #compactAt = 0
-  /** Takes back the look at whether all is quiet. */
+  /** Cancels the check for an idle store. */
   #cancel: (() => void) | undefined
   #isClosed = false
-  /** Is what is stored not what the document has become, and no update tells the difference? */
+  /** Does the stored data differ from the document in a way that no update can express? */
   #isStale = false
   #isRewriting = false
   #replacing: Promise<void> | undefined
 
-  /** `onProblem` is told of what no caller waits for. */
+  /** `onProblem` is called for failures that no caller waits for. */
   constructor(
     doc: Y.Doc,
     store: Store,
@@ -76,7 +76,7 @@ export class Persistence {
     }
   }
 
-  /** Loads what is kept, and begins to keep. Tells what of it could not be read or merged. */
+  /** Loads the stored updates, and starts to append. Resolves to problems and to updates that wait. */
   async open(): Promise<Restored> {
     const restored = restore(this.#doc, await this.#store.load(), LOADING)
     this.#held = restored.held
@@ -88,8 +88,8 @@ export class Persistence {
   }
 
   /**
-   * Resolves when all changes made before the call are on disk. Rejects with a Failure when the
-   * disk refuses; the changes are kept in memory, and each further call tries to save them.
+   * Resolves when all changes made before the call are on disk. Rejects with a Failure if the disk
+   * fails. The changes are then in memory, and each further call tries to save them.
    */
   async flushed(): Promise<void> {
     await transactionEnd()
@@ -99,8 +99,8 @@ export class Persistence {
   }
 
   /**
-   * Runs what gives structs of the document other ids, and replaces what is stored by the document as
-   * it is then; `flushed` waits for that.
+   * Runs `change`, which gives structs of the document other ids, and replaces the stored data by the
+   * document. `flushed` waits for that.
    */
   rewrite(change: () => void): void {
     this.#isRewriting = true
@@ -132,7 +132,7 @@ export class Persistence {
     await this.#store.close()
   }
 
-  /** Async: what a program's own store throws is a rejection too. */
+  /** Async, so that a store of the program that throws rejects. */
   async #toStore(update: Uint8Array): Promise<void> {
     await this.#store.append(update)
   }
@@ -157,7 +157,7 @@ export class Persistence {
     this.#lookLater()
   }
 
-  /** Appends again all that is not known to be on disk. One at a time, whoever asks. */
+  /** Appends again everything that may not be on disk. Calls share one attempt. */
   #repair(): Promise<void> {
     this.#repairing ??= this.#saveAgain().finally(() => {
       this.#repairing = undefined
@@ -177,7 +177,7 @@ export class Persistence {
     this.#saved = vector
   }
 
-  /** What waits for updates that could not be read, and that nobody has brought meanwhile. */
+  /** Updates whose predecessors could not be read and that no peer has brought meanwhile. */
   #stillHeld(): readonly Uint8Array[] {
     return this.#held.filter((update) =>
       [...Y.parseUpdateMeta(update).to].some(
@@ -186,7 +186,7 @@ export class Persistence {
     )
   }
 
-  /** One at a time, whoever asks. */
+  /** Calls share one attempt. */
   #replace(): Promise<void> {
     this.#replacing ??= this.#replaceStale().finally(() => {
       this.#replacing = undefined
@@ -205,7 +205,7 @@ export class Persistence {
     }
   }
 
-  /** Asked by timers and by each write: what a program's own store throws is reported. */
+  /** Timers and writes call it, so an error of a program's own store is reported. */
   #needsCompaction(isIdle: boolean): boolean {
     try {
       return this.#store.needsCompaction({ isIdle })
@@ -215,7 +215,7 @@ export class Persistence {
     }
   }
 
-  /** In the background; a failure is told, and nothing is lost by it. */
+  /** Compacts in the background. A failure is reported and loses nothing. */
   #compact(isIdle: boolean): void {
     if (this.#compacting || this.#replacing || !this.#needsCompaction(isIdle)) return
     if (this.#timers.now() < this.#compactAt) return
@@ -231,16 +231,16 @@ export class Persistence {
   }
 
   async #compactNow(): Promise<void> {
-    // What a program's own store throws is a failure like what it rejects with.
+    // Async, so that a store of the program that throws rejects.
     const compact = async (): Promise<void> => this.#store.compact(this.#doc)
     const compacted = compact()
-    // They are not in the document: into the new log with them, before the old one goes.
+    // They are not in the document, so they go to the new log before the old one is removed.
     this.#held = this.#stillHeld()
     const kept = this.#held.map((update) => this.#toStore(update))
     await Promise.all([compacted, ...kept])
   }
 
-  /** One timer for all writes: it looks when the last one was, and waits for the rest. */
+  /** One timer for all writes: when it fires, it waits for the rest of the time since the last write. */
   #lookLater(): void {
     if (this.#cancel || this.#isClosed || !this.#needsCompaction(true)) return
     const at = Math.max(this.#lastWrite + IDLE_MS, this.#compactAt)
@@ -252,7 +252,7 @@ export class Persistence {
     const now = this.#timers.now()
     const isIdle = now - this.#lastWrite >= IDLE_MS
     if (isIdle && this.#waiting === 0 && !this.#failure) this.#compact(true)
-    else if (isIdle) this.#compactAt = now + COMPACT_AGAIN_MS // the disk is in trouble
+    else if (isIdle) this.#compactAt = now + COMPACT_AGAIN_MS // the disk fails or is slow
     if (!this.#compacting) this.#lookLater()
   }
 }

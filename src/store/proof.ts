@@ -1,18 +1,18 @@
 /**
- * The proof that what was read back from disk is the document, on the strength of which the old
- * files of a store are deleted.
+ * Proves that the bytes read back from disk are the document. Only then the old files of a store are
+ * deleted.
  *
  * ```ts
  * const prove = proofOf(doc)
  * const update = Y.encodeStateAsUpdateV2(doc)
  * await write(update)
- * prove(await read()) // throws where it is not the same
+ * prove(await read()) // throws if it is not the same
  * ```
  *
- * It loads a second document. To read the update without building one would take no memory
- * (`Y.encodeStateVectorFromUpdateV2`, `Y.diffUpdateV2`: 100,000 keys take 0.8 s and 0 MB against
- * 1.0 s and 64 MB), but only shows that each struct can be decoded. It cannot tell the structs
- * that would wait for ever, nor the deletes that integrating adds, from what the document has.
+ * It loads a second document. Reading the update without one would take no memory
+ * (`Y.encodeStateVectorFromUpdateV2`, `Y.diffUpdateV2`: 100,000 keys take 0.8 s and 0 MB instead of
+ * 1.0 s and 64 MB), but it only proves that each struct can be decoded. It would miss structs that
+ * wait forever, and deletes that integration adds.
  */
 import * as Y from 'yjs'
 import { digestSnapshot } from '../../crdt/index.ts'
@@ -22,8 +22,8 @@ import { nodePlatform } from '../platform.ts'
 const digestOf = (doc: Y.Doc): string => digestSnapshot(Y.snapshot(doc), nodePlatform)
 
 /**
- * Throws a Failure unless the V2 update gives a document with the state vector and the deletes
- * that `doc` has now; undefined is none. Costs the time and memory of loading it once more.
+ * Returns a function that throws a Failure unless the V2 update gives a document with the state vector
+ * and the deletes that `doc` has now. Costs the time and memory of loading the document once more.
  */
 export const proofOf = (doc: Y.Doc): ((update: Uint8Array | undefined) => void) => {
   const digest = digestOf(doc)

@@ -1,6 +1,6 @@
 /**
- * What every store has in common, above the medium that keeps the bytes: loaded once, written in
- * groups, one compaction at a time, closed once.
+ * The part that all stores share, above the medium that keeps the bytes: one load, writes in groups,
+ * one compaction at a time, one close.
  *
  * ```ts
  * class LogStore extends QueuedStore {
@@ -15,25 +15,25 @@ import { drawShare, isDueForCompaction, type Moment, type Sizes } from './compac
 import { GroupCommit } from './group-commit.ts'
 import type { Loaded, Store, StoreStats } from './store.ts'
 
-/** Where updates are kept. Its calls may reject with anything; `describe` makes a Failure of it. */
+/** Keeps the bytes of updates. Its calls may reject with any error; `describe` makes a Failure of it. */
 export interface Medium {
   /** The folder, for messages. */
   readonly dir: string
-  /** Held from before `load` until after `close`; absent on a disk that no other process sees. */
+  /** Held from before `load` until after `close`. Absent on a disk that no other process can reach. */
   readonly lock?: FolderLock
   load(): Promise<Loaded>
   /** Makes the updates durable, in order. One call at a time. */
   commit(updates: readonly Uint8Array[]): Promise<void>
   /**
-   * Replaces what is kept by the state of `doc`, which is read before the first await. `inTurn`
-   * runs a task after all that waited at the call, and lets nothing be written meanwhile.
+   * Replaces the stored data by the state of `doc`, which is read before the first await. `inTurn` runs
+   * a task after all updates that wait at the call, and nothing is written while it runs.
    */
   compact(doc: Y.Doc, inTurn: (task: () => Promise<void>) => Promise<void>): Promise<void>
   sizes(): Sizes
-  /** Was something found that a compaction should leave behind? */
+  /** Was damage found that a compaction removes? */
   hasDamage(): boolean
   close(): Promise<void>
-  /** `doing` completes the sentence "cannot …". A Failure stays the one it is. */
+  /** `doing` completes the sentence "cannot …". Returns a Failure unchanged. */
   describe(error: unknown, doing: string): Failure
 }
 
@@ -42,7 +42,7 @@ const NOT_LOADED = 'the store was not loaded: call load first, and wait for it'
 export class QueuedStore implements Store {
   readonly #medium: Medium
   readonly #queue: GroupCommit
-  /** Of the state, that the log must have to be compacted. */
+  /** The share of the state's bytes that the log must have to be compacted. */
   readonly #share = drawShare()
   #state: 'new' | 'loading' | 'loaded' = 'new'
   #loading: Promise<Loaded> | undefined
@@ -106,7 +106,7 @@ export class QueuedStore implements Store {
       return loaded
     } catch (error) {
       this.#state = 'new'
-      // The first error is the one that says why.
+      // The first error is the cause.
       await Promise.allSettled([lock?.release()])
       throw this.#medium.describe(error, `read the store in "${this.#medium.dir}"`)
     }
@@ -127,7 +127,7 @@ export class QueuedStore implements Store {
   }
 
   async #close(): Promise<void> {
-    // Who asked for the compaction, or to load, is told of its failure.
+    // Their callers get the failures.
     await Promise.allSettled([this.#loading, this.#compacting])
     await this.#queue.idle()
     try {

@@ -1,21 +1,21 @@
 /**
- * Records: how updates lie in a file one after another, so that each is known to be whole, and
- * reading finds its way again after a damaged one.
+ * Records: the format of updates in a file. A checksum shows that each is complete, and reading goes
+ * on after a damaged one.
  *
  * ```
  * marker (8) | CRC32 of all that follows (4) | length of the payload (4) | kind (1) | payload
  * ```
  *
- * Numbers are little-endian. The CRC finds damage, not malice: who may write to the folder may
- * write what he likes.
+ * Numbers are little-endian. The CRC detects damage, not malice: a program that can write to the
+ * folder can write any record.
  */
 import { crc32 } from 'node:zlib'
 import { MARKER_BYTES } from './head.ts'
 
 /**
- * What a payload is: a V1 update; a whole state as a V2 update; or several V1 updates that were
- * written together, each behind its length (4). They are one record, since a power cut may keep
- * the end of a flush and lose its middle: then all of it counts as never written.
+ * The kind of a payload: a V1 update, a whole state as a V2 update, or several V1 updates that were
+ * written together, each after its length (4). They are one record, since a power failure may keep the
+ * end of a flush and lose its middle: then all of it counts as not written.
  */
 export type RecordKind = 1 | 2 | 3
 export const UPDATE_V1: RecordKind = 1
@@ -31,13 +31,13 @@ const KIND_AT = LENGTH_AT + 4
 /** Bytes of a record besides its payload. */
 export const RECORD_BYTES: number = KIND_AT + 1
 
-/** Bytes. Far above any document that Yjs can hold in memory; the length field could tell 4 GiB. */
+/** Bytes. Far above any document that Yjs can hold in memory; the length field would allow 4 GiB. */
 export const MAX_PAYLOAD_BYTES: number = 2 ** 30
 
 const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 
-/** A record, behind `head`: of a long payload each copy counts. */
+/** A record after `head`, in one buffer: another copy of a long payload would be expensive. */
 export const encodeRecord = (
   marker: Uint8Array,
   kind: RecordKind,
@@ -56,7 +56,7 @@ export const encodeRecord = (
   return whole
 }
 
-/** Updates that are written together, as one record. */
+/** Encodes updates that are written together as one record. */
 export const encodeGroup = (marker: Uint8Array, updates: readonly Uint8Array[]): Uint8Array => {
   const [only] = updates
   if (only && updates.length === 1) return encodeRecord(marker, UPDATE_V1, only)
@@ -72,7 +72,7 @@ export const encodeGroup = (marker: Uint8Array, updates: readonly Uint8Array[]):
   return encodeRecord(marker, GROUP_V1, payload)
 }
 
-/** The updates of a group; views into it. Its checksum was right, so its lengths are. */
+/** The updates of a group, as views of it. Its checksum was right, so its lengths are valid. */
 const itemsOf = (payload: Uint8Array): Uint8Array[] => {
   const view = viewOf(payload)
   const items: Uint8Array[] = []
@@ -90,15 +90,15 @@ interface Span {
 }
 
 export interface Scan {
-  /** The state, or the updates, in order; views into the bytes. */
+  /** The state, or the updates in order, as views of the bytes. */
   readonly payloads: readonly Uint8Array[]
-  /** Bytes before a readable record that belong to none. */
+  /** Bytes before a readable record that do not belong to any record. */
   readonly damage: readonly Span[]
-  /** Where the last readable record ends; what follows is a torn tail. */
+  /** The end of the last readable record. The rest is a torn tail. */
   readonly end: number
 }
 
-/** Reads all records of these kinds from `start`; bounded by the bytes, whatever they say. */
+/** Reads all records of these kinds from `start`. Never reads beyond the bytes, whatever the lengths. */
 export const scanRecords = (
   bytes: Uint8Array,
   start: number,
@@ -108,7 +108,7 @@ export const scanRecords = (
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   const view = viewOf(bytes)
   const kindAt = (at: number): RecordKind => view.getUint8(at + KIND_AT) as RecordKind
-  /** Where the record at `at` ends; undefined where there is none. */
+  /** The end of the record at `at`; undefined if there is none. */
   const endOf = (at: number): number | undefined => {
     if (
       at + RECORD_BYTES > bytes.length ||

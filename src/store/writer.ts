@@ -1,28 +1,28 @@
 /**
- * Writer ids (Yjs calls them client ids) and the choice among them. An id is a node's number and
- * an incarnation, so every entry names its writer; 53 bits, what a JavaScript number can hold.
+ * Writer ids (Yjs calls them client ids), and how one is chosen. An id is the number of a node and an
+ * incarnation, so every entry names its writer. It has 53 bits, the maximum of a JavaScript integer.
  *
  * ```ts
  * nodeOf(writerId(51_966, 7)) // 51966
  * ```
  *
- * Two documents that write under one id diverge for ever, without a word from Yjs. So an id is
- * used again only while everything published under it is on disk here.
+ * Two documents that write under one id diverge forever, and Yjs does not report it. So an id is used
+ * again only if everything published under it is on disk here.
  */
 
 /** One more than the largest node number: 32 bits, as in a Pilot address. */
 export const NODES: number = 2 ** 32
 
-/** One more than the largest incarnation: the 21 bits that are left. 0 is not given out. */
+/** One more than the largest incarnation: the other 21 bits. 0 is never used. */
 export const INCARNATIONS: number = 2 ** 21
 
-/** Writer -> clock. */
+/** Writer → clock. */
 type Clocks = ReadonlyMap<number, number>
 
-/** A whole number from 0 up to, but not including, `end`. */
+/** Returns a whole number from 0 up to, but not including, `end`. */
 export type RandomBelow = (end: number) => number
 
-/** What a data folder remembers of its writer. */
+/** The writer of a data folder, as it is stored. */
 export interface WriterRecord {
   readonly node: number
   readonly incarnation: number
@@ -31,14 +31,15 @@ export interface WriterRecord {
 }
 
 /**
- * `same`: everything published is here. A new incarnation, because: `first`: the folder has none,
- * `unreadable`: what it has is damaged, `moved`: it belonged to another node, `lost`: less can be
- * read than was published, or than may be read one day, `copied`: the folder is a copy, or was
- * restored from one, `taken`: a peer has more of this writer than we do.
+ * `same`: the id is used again, since everything published is here. All others are reasons for a new
+ * incarnation. `first`: the folder has none. `unreadable`: its record is damaged. `moved`: it belonged
+ * to another node. `lost`: some published data, or data that may be readable later, could not be
+ * read. `copied`: the folder is a copy or was restored from one. `taken`: a peer has more of this
+ * writer than we do.
  */
 export type WriterReason = 'same' | 'first' | 'unreadable' | 'moved' | 'lost' | 'copied' | 'taken'
 
-/** Throws a TypeError for a node that is not of 32 bits, or an incarnation not of 1 to 2^21 - 1. */
+/** Throws a TypeError for a node that has not 32 bits, or an incarnation that is not from 1 to 2^21 - 1. */
 export const writerId = (node: number, incarnation: number): number => {
   if (!Number.isInteger(node) || node < 0 || node >= NODES) {
     throw new TypeError(`a node's number has 32 bits, not ${node}`)
@@ -53,7 +54,7 @@ export const nodeOf = (writer: number): number => Math.floor(writer / INCARNATIO
 
 export const incarnationOf = (writer: number): number => writer % INCARNATIONS
 
-/** May the folder's id be used again by `node`, whose document on disk has these clocks? */
+/** May `node`, whose document on disk has these clocks, use the id of the folder again? */
 export const judgeWriter = (
   record: WriterRecord,
   node: number,
@@ -65,9 +66,9 @@ export const judgeWriter = (
 }
 
 /**
- * An incarnation of the node that neither the document nor the folder has seen. It is drawn by
- * lot, not counted: a folder that was deleted or restored from a copy does not know how far it
- * had counted, and would take again what peers have seen (odds by lot: 1 in 2^21).
+ * An incarnation of the node that neither the document nor the folder has seen. It is random rather
+ * than counted: a folder that was deleted or restored from a copy does not know its last count, and
+ * would reuse an incarnation that peers have seen (odds at random: 1 in 2^21).
  */
 export const nextIncarnation = (
   node: number,

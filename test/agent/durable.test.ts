@@ -1,7 +1,7 @@
 /**
- * An agent that keeps its document: what it acknowledged survives its end, however it ends, and
- * it goes on under the same writer id, unless that is in doubt. A disk that refuses is told, and
- * costs nothing but time. (Ends by SIGKILL: see `crash/`.)
+ * An agent with a data folder: acknowledged changes survive its end, however it ends, and it keeps its
+ * writer id unless that may be unsafe. A disk that fails is reported, and loses nothing. (For ends by
+ * SIGKILL see `tools/crash`.)
  */
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -36,7 +36,7 @@ const test = suite('durable agent')
 const agree = (...agents: Agent[]): Promise<unknown> =>
   until('one digest', () => new Set(agents.map((agent) => agent.status().digest)).size === 1)
 
-test('has everything after a restart, under the same writer id', () =>
+test('has its document after a restart, under the same writer id', () =>
   inFolder(async (dir) => {
     const before = agentIn(dir, 'a')
     await before.start()
@@ -53,7 +53,7 @@ test('has everything after a restart, under the same writer id', () =>
     await after.stop()
   }))
 
-test('keeps what it received, too', () =>
+test('stores what it received', () =>
   inFolder(async (dir) => {
     const [a, b] = [agentIn(dir, 'a'), agentIn(dir, 'b')]
     await a.start()
@@ -69,7 +69,7 @@ test('keeps what it received, too', () =>
     await again.stop()
   }))
 
-test('a room whose writes are pushed at once: a write leaves only after it is on disk', () =>
+test('sends a write only after it is on disk, also in a room without batches', () =>
   inFolder(async (dir) => {
     const hub = new MemoryHub()
     const transport = new MemoryTransport(hub, 'a')
@@ -91,14 +91,14 @@ test('a room whose writes are pushed at once: a write leaves only after it is on
       return store
     }
     const data = { ...kept, storeOf }
-    // Nothing waits for a batch: the write itself makes the push.
+    // Without a batch the write itself causes the push.
     const a = new Agent({ swarm: 'kv', transport, data, config: { batchMs: 0 } })
     const b = new Agent({ swarm: 'kv', transport: new MemoryTransport(hub, 'b') })
     try {
       await a.start()
       await b.start()
       const [ours, theirs] = [await a.openRoom('notes'), await b.openRoom('notes')]
-      // A peer that is being sent something would get the write with the next message.
+      // During a send to the peer, the write would go with the next message.
       await until('a may push to b at once', () => {
         const { gossip } = a.runtime
         return gossip && !gossip.isBusy && [...gossip.peersOf('notes')].length === 1
@@ -116,7 +116,7 @@ test('a room whose writes are pushed at once: a write leaves only after it is on
     }
   }))
 
-test('lets no second agent work on its folder', () =>
+test('refuses a second agent on its folder', () =>
   inFolder(async (dir) => {
     const first = agentIn(dir, 'a')
     await first.start()
@@ -129,14 +129,14 @@ test('lets no second agent work on its folder', () =>
     await first.stop()
   }))
 
-/** As of a format that notes no place, or in a virtual machine that is set back: nothing tells that it is a copy. */
+/** Removes the place, as in an older format or in a virtual machine that was set back: the copy cannot be detected. */
 const forgetPlace = (dir: string): void => {
   const path = join(dir, 'writer.json')
   const { place: _, ...record } = JSON.parse(readFileSync(path, 'utf8'))
   writeFileSync(path, JSON.stringify(record))
 }
 
-test('takes a new writer id when its folder turns out to be a copy, and loses nothing', () =>
+test('takes a new writer id when a peer shows that its folder is a copy, and loses nothing', () =>
   inFolder(async (dir) => {
     const problems: Problem[] = []
     const before = agentIn(dir, 'a')
@@ -144,7 +144,7 @@ test('takes a new writer id when its folder turns out to be a copy, and loses no
     writeEntry(before.doc, 'state', 'old', 1)
     await before.stop()
     cpSync(join(dir, 'a'), join(dir, 'backup'), { recursive: true })
-    // It goes on, and its peer learns of it.
+    // It goes on, and its peer receives that.
     const peer = agentIn(dir, 'peer')
     await peer.start()
     const later = agentIn(dir, 'a')
@@ -154,8 +154,8 @@ test('takes a new writer id when its folder turns out to be a copy, and loses no
     const writer = later.doc.clientID
     await later.stop()
     forgetPlace(join(dir, 'backup'))
-    // Then the folder is put back as it was. (What it wrote before it heard of anybody would be
-    // beyond help: nothing tells two writes of one clock apart.)
+    // Then the folder is set back. (Changes before any contact with a peer could not be repaired: two
+    // writes of one clock look the same.)
     const restored = agentIn(dir, 'a', problems, dataFolder(join(dir, 'backup')))
     await restored.start()
     await until('a new writer id', () => restored.doc.clientID !== writer)
@@ -171,7 +171,7 @@ test('takes a new writer id when its folder turns out to be a copy, and loses no
     await peer.stop()
   }))
 
-/** An agent on a disk that can be made to refuse, and what it has sent. */
+/** An agent on a disk that can be made to fail, and what it has sent. */
 const onFaultyDisk = (dir: string, name: string) => {
   const disk = new FaultyDisk(nodeDisk)
   const data = join(dir, name)
@@ -202,7 +202,7 @@ const onFaultyDisk = (dir: string, name: string) => {
   return { agent, disk, folder, data, sent, failures }
 }
 
-/** Whatever grows is refused, after a few bytes. */
+/** Every file that grows is refused after a few bytes. */
 const full = (disk: FaultyDisk): void => {
   disk.space = 10
 }
@@ -238,7 +238,7 @@ const recover = (disk: FaultyDisk): void => {
 }
 
 for (const { name, begin, code, hint } of troubles) {
-  test(`a disk that is ${name}: told, read from, not published, written to again`, () =>
+  test(`a disk that is ${name}: is reported; reads go on, nothing is published, and later writes work`, () =>
     inFolder(async (dir) => {
       const { agent: a, disk, sent, failures } = onFaultyDisk(dir, 'a')
       const b = agentIn(dir, 'b')
@@ -254,7 +254,7 @@ for (const { name, begin, code, hint } of troubles) {
       assert.match(error.hint ?? '', hint)
       const before = sent.length
       assert.equal(readEntries(a.doc, 'state'), { k: 2 })
-      // It reads what others write, too.
+      // It also receives what others write.
       writeEntry(b.doc, 'state', 'theirs', true)
       await until('a has what b wrote', () => a.doc.getMap('state').get('theirs') === true)
       await until('a has tried to send', () => failures('send', /^cannot /).length >= 2)
@@ -281,7 +281,7 @@ for (const { name, begin, code, hint } of troubles) {
     }))
 }
 
-test('what was refused is saved by the end, if the disk does by then', () =>
+test('stop saves what was refused if the disk works by then', () =>
   inFolder(async (dir) => {
     const { agent: a, disk, failures } = onFaultyDisk(dir, 'a')
     await a.start()
@@ -297,7 +297,7 @@ test('what was refused is saved by the end, if the disk does by then', () =>
     await again.stop()
   }))
 
-test('a full disk is told through the control socket, and get goes on', () =>
+test('the control socket reports a full disk, and get goes on', () =>
   inFolder(async (dir) => {
     const { agent: a, disk, data } = onFaultyDisk(dir, 'a')
     await a.start()
@@ -323,7 +323,7 @@ test('a full disk is told through the control socket, and get goes on', () =>
     await again.stop()
   }))
 
-test('where only the published clock cannot be noted, writes are kept and wait to be told', () =>
+test('stores writes, but does not send them, if the published clock cannot be stored', () =>
   inFolder(async (dir) => {
     const { agent: a, disk, failures } = onFaultyDisk(dir, 'a')
     const b = agentIn(dir, 'b')
@@ -343,7 +343,7 @@ test('where only the published clock cannot be noted, writes are kept and wait t
     await b.stop()
   }))
 
-test('a disk that is full at the first start: a clear error, and the next start works', () =>
+test('rejects on a disk that is full at the first start, and the next start works', () =>
   inFolder(async (dir) => {
     const { agent, disk } = onFaultyDisk(dir, 'a')
     full(disk)
@@ -359,7 +359,7 @@ test('a disk that is full at the first start: a clear error, and the next start 
 const LONG = 60_000
 const LONG_VALUES = Math.ceil((COMPACT_BYTES / LONG) * 1.1)
 
-/** Milliseconds. Past the time after which a compaction that failed is tried again. */
+/** Milliseconds, longer than the pause before a failed compaction is tried again. */
 const LATER_MS = 61_000
 
 const refusals: readonly (readonly [name: string, operation: Operation, file: string])[] = [
@@ -383,14 +383,14 @@ for (const [name, refused, file] of refusals) {
         writeEntry(a.doc, 'state', `long${key}`, 'x'.repeat(LONG))
         await a.flushed()
       }
-      await until('a told it', () => failures('store', /^cannot .*: ENOSPC/).length > 0)
+      await until('a reports it', () => failures('store', /^cannot .*: ENOSPC/).length > 0)
       writeEntry(a.doc, 'state', 'k', 1)
       await a.flushed()
       await agree(a, b)
       assert.is(failures('store', /./).length, 1, 'it tried again at once')
       const files = readdirSync(join(data, 'log'))
       assert.not.ok(files.some((found) => found.startsWith('state-')))
-      // A crash now would lose nothing.
+      // A crash at this point would lose nothing.
       cpSync(join(data, 'log'), join(dir, 'copy', 'log'), { recursive: true })
       const loaded = await new LogStore({ dir: join(dir, 'copy', 'log') }).load()
       assert.equal(loaded.problems, [])
@@ -423,15 +423,15 @@ for (const [name, refused, file] of refusals) {
     }))
 }
 
-/** Sets of the short run, and characters of each, so that the log is compacted on the way. */
+/** The sets of the short run and the characters of each, so that the log is compacted meanwhile. */
 const SETS = 3_000
 const PADDING = 500
 
 for (const layout of ['plain', 'hot'] as const) {
-  test(`${SETS} sets of ${KEYS} ${layout} keys: one writer, and no more of the rest than is promised`, async () => {
+  test(`${SETS} sets of ${KEYS} ${layout} keys: need one writer, and stay within the limits`, async () => {
     const report = await runEndurance({ sets: SETS, layout, through: 'library', padding: PADDING })
     assert.is(report.writers, 1)
-    // A plain map keeps a struct for each set; a hot one for what is there, and that together.
+    // A plain map keeps a struct for each set; a hot one only for current entries.
     if (layout === 'plain') assert.is(report.structs, SETS)
     else assert.ok(report.structs <= KEYS, `${report.structs} structs`)
     assert.ok(report.bytes < 3 * KEYS * (PADDING + 50), `${report.bytes} bytes`)
@@ -439,7 +439,7 @@ for (const layout of ['plain', 'hot'] as const) {
   })
 }
 
-test('sets through the control socket take a flush each at most, and grow nothing', async () => {
+test('sets through the control socket take at most one flush each, and do not grow the document', async () => {
   const report = await runEndurance({ sets: 500, layout: 'hot', through: 'socket' })
   assert.ok(report.commits <= 100, `${report.commits} flushes for the last 100 sets`)
   assert.ok(report.structs <= KEYS, `${report.structs} structs`)

@@ -1,6 +1,6 @@
 /**
- * An agent whose data folder was removed, moved or replaced: `run` ends and says so, a program is
- * told, and nothing is written into the folder that took its place.
+ * An agent whose data folder was removed, moved or replaced: `run` ends with an error, `onGone` is
+ * called in a program, and nothing is written into the new folder.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -32,7 +32,7 @@ const GONE =
 const ends: Readonly<Record<string, (dir: string) => void>> = {
   removed: (dir) => rmSync(dir, { recursive: true }),
   moved: (dir) => renameSync(dir, `${dir}-moved`),
-  'replaced by an empty one': (dir) => {
+  'replaced by an empty folder': (dir) => {
     rmSync(dir, { recursive: true })
     mkdirSync(dir)
   },
@@ -48,12 +48,12 @@ for (const [how, end] of Object.entries(ends)) {
     const { code, stderr } = await agent.ended
     assert.is(code, 1)
     assert.match(stderr, GONE)
-    // Whatever lies there now is as it was.
+    // The new content of the place is unchanged.
     if (existsSync(folder(name))) assert.equal(readdirSync(folder(name)), [])
   })
 }
 
-test('the folder of another agent that took the place is left alone, its socket too', async () => {
+test('leaves the folder of another agent at the same place alone, and its socket', async () => {
   const old = start(runArgs('taken'))
   await old.shows(/Ctrl-C stops the agent/)
   await tell('taken', 'set', 'k', '"old"')
@@ -72,7 +72,7 @@ test('the folder of another agent that took the place is left alone, its socket 
   assert.is((await next.ended).code, 0)
 })
 
-test('a program is told once, and what it writes from then on is not acknowledged', () =>
+test('calls onGone once, and does not acknowledge later writes', () =>
   inFolder(async (root) => {
     const problems: Problem[] = []
     const data = join(root, 'data')
@@ -86,14 +86,14 @@ test('a program is told once, and what it writes from then on is not acknowledge
     map.set('k', 1)
     await map.flushed()
     rmSync(data, { recursive: true })
-    const told = (): Problem[] =>
+    const reported = (): Problem[] =>
       problems.filter(
         (problem) =>
           problem.type === 'store' &&
           /was removed, moved or replaced/.test(problem.failure.message),
       )
-    await until('it is told', () => told().length > 0)
-    assert.is(told().length, 1)
+    await until('it is reported', () => reported().length > 0)
+    assert.is(reported().length, 1)
     await rejects(() => map.flushed(), /^not_found .*was removed, moved or replaced/)
     map.set('l', 2)
     await rejects(() => map.flushed(), /^not_found/)
@@ -102,14 +102,14 @@ test('a program is told once, and what it writes from then on is not acknowledge
     assert.not.ok(existsSync(data))
   }))
 
-test('a mailbox folder that is removed is made anew, and the agent goes on', () =>
+test('creates a removed mailbox folder again, and goes on', () =>
   inFolder(async (root) => {
     const problems: Problem[] = []
     const [a, b] = [agentIn(root, 'a', problems), agentIn(root, 'b')]
     await a.start()
     await b.start()
     rmSync(join(root, 'mail'), { recursive: true })
-    await until('it is told', () =>
+    await until('it is reported', () =>
       problems.some(
         (problem) =>
           problem.type === 'transport' &&
@@ -123,7 +123,7 @@ test('a mailbox folder that is removed is made anew, and the agent goes on', () 
     await b.stop()
   }))
 
-test('a socket that another agent made in the same place is not removed', () =>
+test('does not remove a socket that another agent created at the same place', () =>
   inFolder(async (root) => {
     const dir = join(root, 'data')
     const handle = (): { ok: boolean } => ({ ok: true })
@@ -139,8 +139,8 @@ test('a socket that another agent made in the same place is not removed', () =>
     assert.equal(readdirSync(dir), [])
   }))
 
-test('what the system refuses for a while is no end', async () => {
-  const told: string[] = []
+test('goes on if the system refuses access for a while', async () => {
+  const reported: string[] = []
   let looks = 0
   const { Failure } = await import('../../src/errors.ts')
   const check = async (): Promise<void> => {
@@ -148,9 +148,9 @@ test('what the system refuses for a while is no end', async () => {
     if (looks < 4) throw Object.assign(new Error('EACCES'), { code: 'EACCES' })
     throw new Failure('not_found', 'gone')
   }
-  const watch = new FolderWatch(check, ({ message }) => told.push(message), 5)
-  await until('it is told', () => told.length > 0)
-  assert.equal([told, looks], [['gone'], 4])
+  const watch = new FolderWatch(check, ({ message }) => reported.push(message), 5)
+  await until('it is reported', () => reported.length > 0)
+  assert.equal([reported, looks], [['gone'], 4])
   watch.stop()
 })
 

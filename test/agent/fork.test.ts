@@ -1,7 +1,7 @@
 /**
- * A data folder that is set back to a former state while nothing tells so, as in a virtual machine or
- * from a snapshot of the file system: what was written under its writer id meanwhile, and what it
- * writes before it hears of that, are both there in the end, at all.
+ * A data folder that is set back to an earlier state without a trace, as in a virtual machine or from a
+ * snapshot of the file system: changes that were made under its writer id meanwhile, and changes that
+ * it makes before a peer shows those, are both on all agents in the end.
  */
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -25,7 +25,7 @@ const agree = (...agents: Agent[]): Promise<unknown> =>
     return new Set(digests).size === 1 && new Set(entries).size === 1
   })
 
-/** As of a format that notes no place, or in a virtual machine that is set back: nothing tells that it is a copy. */
+/** Removes the place, as in an older format or in a virtual machine that was set back: the copy cannot be detected. */
 const forgetPlace = (dir: string): void => {
   const path = join(dir, 'writer.json')
   const { place: _, ...record } = JSON.parse(readFileSync(path, 'utf8'))
@@ -33,16 +33,16 @@ const forgetPlace = (dir: string): void => {
 }
 
 interface Plot {
-  /** By the agent, before the copy is taken. */
+  /** Writes before the copy is made. */
   readonly before?: (agent: Agent) => void
-  /** By the agent that goes on. */
+  /** Writes of the agent that goes on. */
   readonly original: (agent: Agent) => void
-  /** By the agent of the folder that was put back, in its first milliseconds. */
+  /** Writes of the agent on the restored folder, in its first milliseconds. */
   readonly restored: (agent: Agent) => void
   readonly expected: Record<string, unknown>
 }
 
-/** Stopped, copied, started, written, put back as it was, and written at once. */
+/** Stops the agent, copies its folder, starts it and writes, restores the copy, and writes at once. */
 const play = ({ before, original, restored, expected }: Plot) =>
   inFolder(async (dir) => {
     const [data, backup] = [join(dir, 'a'), join(dir, 'backup')]
@@ -67,7 +67,7 @@ const play = ({ before, original, restored, expected }: Plot) =>
     const problems: Problem[] = []
     const third = agentIn(dir, 'a', problems)
     await third.start()
-    assert.is(third.doc.clientID, writer, 'it was noticed by another sign')
+    assert.is(third.doc.clientID, writer, 'it was detected in another way')
     restored(third)
     await third.flushed()
     await until('all of it', () => {
@@ -79,7 +79,7 @@ const play = ({ before, original, restored, expected }: Plot) =>
     assert.equal(readEntries(peer.doc, 'state'), { old: 0, ...expected })
     assert.is.not(third.doc.clientID, writer)
     assert.ok(problems.some(({ type }) => type === 'refused'))
-    // And it stays so on disk.
+    // It is the same on disk.
     const { digest } = third.status()
     const own = third.doc.clientID
     await third.stop()
@@ -105,7 +105,7 @@ const keys = (name: string, count: number): Record<string, number> =>
 const set = ({ doc }: Agent, name: string, count: number, hot = false): void =>
   each(count, (i) => writeEntry(doc, 'state', `${name}-${i}`, i, { hot }))
 
-test('20 sets and 20 increments against 5 sets', () =>
+test('merges 20 sets and 20 increments with 5 sets', () =>
   play({
     original: (agent) => {
       set(agent, 'theirs', 20)
@@ -115,7 +115,7 @@ test('20 sets and 20 increments against 5 sets', () =>
     expected: { ...keys('theirs', 20), ...keys('ours', 5), n: 20 },
   }))
 
-test('increments on both sides of a counter that both had', () =>
+test('adds up increments on both sides of a shared counter', () =>
   play({
     before: ({ doc }) => each(3, () => incrementEntry(doc, 'state', 'n')),
     original: ({ doc }) => each(20, () => incrementEntry(doc, 'state', 'n')),
@@ -123,7 +123,7 @@ test('increments on both sides of a counter that both had', () =>
     expected: { n: 28 },
   }))
 
-test('increments here alone of a counter that both had, beside sets there', () =>
+test('keeps increments on one side of a shared counter, and sets on the other', () =>
   play({
     before: ({ doc }) => each(3, () => incrementEntry(doc, 'state', 'n')),
     original: (agent) => set(agent, 'theirs', 4),
@@ -131,7 +131,7 @@ test('increments here alone of a counter that both had, beside sets there', () =
     expected: { ...keys('theirs', 4), n: 8 },
   }))
 
-test('a counter that is new to both, and others over plain and hot values', () =>
+test('adds up a counter that is new to both, and counters over plain and hot values', () =>
   play({
     before: ({ doc }) => {
       writeEntry(doc, 'state', 'plain', 100)
@@ -148,7 +148,7 @@ test('a counter that is new to both, and others over plain and hot values', () =
     expected: { n: 24, plain: 124, hot: 1024 },
   }))
 
-test('a counter over a value that was set here since', () =>
+test('keeps a counter over a value that was set meanwhile', () =>
   play({
     original: (agent) => set(agent, 'theirs', 9),
     restored: ({ doc }) => {
@@ -160,7 +160,7 @@ test('a counter over a value that was set here since', () =>
     expected: { ...keys('theirs', 9), 'base false': 8, 'base true': 8 },
   }))
 
-test('hot values, and lists that both go on with', () =>
+test('merges hot values, and lists to which both append', () =>
   play({
     before: ({ doc }) => appendEntry(doc, 'state', 'list', 'old'),
     original: (agent) => {
@@ -174,21 +174,21 @@ test('hot values, and lists that both go on with', () =>
     expected: { ...keys('theirs', 3), ...keys('ours', 3), list: ['old', 'theirs', 'ours'] },
   }))
 
-test('exactly as much on both sides, so that their clocks are the same', () =>
+test('merges as many writes on both sides, so that their clocks are equal', () =>
   play({
     original: (agent) => set(agent, 'theirs', 5),
     restored: (agent) => set(agent, 'ours', 5),
     expected: { ...keys('theirs', 5), ...keys('ours', 5) },
   }))
 
-test('nothing is written before it is known', () =>
+test('detects the fork without a write of its own', () =>
   play({
     original: (agent) => set(agent, 'theirs', 5),
     restored: () => undefined,
     expected: keys('theirs', 5),
   }))
 
-test('a text that a program holds keeps both', () =>
+test('merges both into a text that the program holds', () =>
   inFolder(async (dir) => {
     const [data, backup] = [join(dir, 'a'), join(dir, 'backup')]
     const peer = agentIn(dir, 'peer')
@@ -226,7 +226,7 @@ test('a text that a program holds keeps both', () =>
     await peer.stop()
   }))
 
-test('what is withheld is told in the status, and published alone after a while', () =>
+test('status shows withheld changes, which are published after a while without a peer', () =>
   inFolder(async (dir) => {
     const first = agentIn(dir, 'a')
     await first.start()
@@ -250,7 +250,7 @@ test('what is withheld is told in the status, and published alone after a while'
     await peer.stop()
   }))
 
-test('an agent that stops right after its first write has told a peer that it knows of', () =>
+test('an agent that stops right after its first write sends it to a known peer', () =>
   inFolder(async (dir) => {
     const peer = agentIn(dir, 'peer')
     await peer.start()
@@ -265,7 +265,7 @@ test('an agent that stops right after its first write has told a peer that it kn
     await peer.stop()
   }))
 
-/** Two that bear one writer id. */
+/** Two documents with one writer id. */
 const twins = (count: number): Y.Doc[] =>
   Array.from({ length: count }, () => {
     const doc = new Y.Doc()
@@ -274,7 +274,7 @@ const twins = (count: number): Y.Doc[] =>
   })
 
 for (const [name, counts] of Object.entries({ 'as much': [5, 5], 'more and less': [3, 7] })) {
-  test(`two documents of one id that wrote before they met, ${name}: all is there`, async () => {
+  test(`two documents with one id that wrote before they met, ${name}: loses nothing`, async () => {
     const hub = new MemoryHub()
     const agents = twins(2).map((doc, i) => {
       const agent = new Agent({
@@ -305,7 +305,7 @@ for (const [name, counts] of Object.entries({ 'as much': [5, 5], 'more and less'
   })
 }
 
-test('a document of the same id that comes when others have the first: all is there', async () => {
+test('a document with the same id that joins when peers have the first: loses nothing', async () => {
   const hub = new MemoryHub()
   const [one, late, third] = [...twins(2), new Y.Doc()].map((doc, i) => {
     const agent = new Agent({
@@ -349,7 +349,7 @@ test('a document of the same id that comes when others have the first: all is th
   }
 })
 
-test('what others wrote under one id is seen in status, peers and problems', async () => {
+test('status, peers and problems show that others wrote under one id', async () => {
   const hub = new MemoryHub()
   const problems: Problem[] = []
   const agents = ['one', 'another'].map((value, i) => {
@@ -376,10 +376,10 @@ test('what others wrote under one id is seen in status, peers and problems', asy
     assert.equal(one!.diverged, [{ peer: 'agent-1', writers: [7] }])
     assert.equal(other!.diverged, [{ peer: 'agent-0', writers: [7] }])
     for (const agent of agents) assert.is(agent.peers()[0]?.inSync, false)
-    const told = problems.flatMap((one) => (one.type === 'diverged' ? [one] : []))
-    assert.equal(told.map(({ from }) => from).sort(), ['agent-0', 'agent-1'])
-    for (const { writers, document } of told) assert.equal([document, ...writers], ['kv', 7])
-    // Whoever writes the key anew makes them one.
+    const reported = problems.flatMap((one) => (one.type === 'diverged' ? [one] : []))
+    assert.equal(reported.map(({ from }) => from).sort(), ['agent-0', 'agent-1'])
+    for (const { writers, document } of reported) assert.equal([document, ...writers], ['kv', 7])
+    // A new write of the key makes them equal.
     writeEntry(agents[0]!.doc, 'state', 'k', 'new')
     await until('one value', () => readEntries(agents[1]!.doc, 'state').k === 'new')
   } finally {
@@ -387,7 +387,7 @@ test('what others wrote under one id is seen in status, peers and problems', asy
   }
 })
 
-test('two providers of one id that wrote before they met', () =>
+test('two providers with one id that wrote before they met: loses nothing', () =>
   onStage(async (stage) => {
     const [one, other] = twins(2).map((doc, i) => stage.add(`p${i}`, { doc, connect: false }))
     write(one!, 'one')

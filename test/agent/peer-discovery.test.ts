@@ -1,20 +1,20 @@
-/** Where a member's peers come from; that it is none of them itself. */
+/** How an agent finds its peers, and that it is not one of them. */
 import * as assert from 'uvu/assert'
 import { Agent } from '../../src/agent/agent.ts'
 import { MemoryHub, MemoryTransport } from '../../src/transports/memory/memory.ts'
 import { suite } from '../helpers/suite.ts'
 import { until } from '../helpers/until.ts'
 
-const test = suite('peer search')
+const test = suite('peer discovery')
 
-/** A hub whose members have names besides their addresses. */
+/** A hub whose transports have names besides their addresses. */
 class NamedTransport extends MemoryTransport {
   override async resolve(name: string): Promise<string> {
     return name.replace(/^name-of-/, '')
   }
 }
 
-test('a member that is given itself, by address or by name, is no peer of its own', async () => {
+test('does not count its own address or name among the given peers', async () => {
   const hub = new MemoryHub()
   const peers = ['a', 'name-of-a', 'b', 'name-of-b']
   const problems: unknown[] = []
@@ -38,7 +38,7 @@ test('a member that is given itself, by address or by name, is no peer of its ow
       a.peers().map(({ address }) => address),
       ['b'],
     )
-    // The first one started before the other was there.
+    // The first one started before the other one existed.
     assert.equal(
       problems.filter((problem) => !/connection_failed/.test(JSON.stringify(problem))),
       [],

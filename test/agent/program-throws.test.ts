@@ -1,8 +1,7 @@
 /**
- * Listeners, transports and stores of a program that throw where no caller is there to be thrown
- * at: in timers, sockets and watchers. The process goes on, nothing else is kept from being done,
- * and it is told: as a problem, or by a warning of the process. What did come out of a timer would
- * end the process of this test.
+ * Listeners, transports and stores of a program that throw without a caller: in timers, sockets and
+ * watchers. The process goes on, everything else is done, and the error is reported as a problem or a
+ * warning of the process. An error from a timer would end the process of this test.
  */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,7 +26,7 @@ import { rejects, suite } from '../helpers/suite.ts'
 import { until } from '../helpers/until.ts'
 import { warnings } from '../helpers/warnings.ts'
 
-const test = suite('what a program throws')
+const test = suite('errors of the program')
 
 const fail = (what: string) => (): never => {
   throw new Error(`of ${what}`)
@@ -41,14 +40,14 @@ const problemsOf = (provider: PilotGossipProvider): Problem[] => {
   return problems
 }
 
-/** A state that some listener of awareness throws at. */
+/** Sets an awareness state, which calls the listeners that throw. */
 const enter = ({ awareness }: PilotGossipProvider, name: string): void =>
   awareness.setLocalStateField('name', name)
 
 const nameOf = (at: PilotGossipProvider, of: PilotGossipProvider): unknown =>
   at.awareness.getStates().get(of.doc.clientID)?.name
 
-test("an agent's onProblem that throws: it goes on, and the process warns", async () => {
+test('an onProblem that throws: the agent goes on, and the process warns', async () => {
   const hub = new MemoryHub()
   const warned = warnings()
   const agents = ['a', 'b'].map(
@@ -63,7 +62,7 @@ test("an agent's onProblem that throws: it goes on, and the process warns", asyn
   )
   const [a, b] = agents as [Agent, Agent]
   for (const agent of agents) await agent.start()
-  // Refused by the gossip core, in the transport's own time.
+  // Refused by the gossip core, in a call of the transport.
   const stranger = new MemoryTransport(hub, 'stranger')
   await stranger.open({
     accepts: () => true,
@@ -72,7 +71,7 @@ test("an agent's onProblem that throws: it goes on, and the process warns", asyn
   })
   const text = pushText({ kv: { digest: 'd'.repeat(22) } }, { swarm: 'kv' })
   await stranger.send('a', text.replace('"format":1', '"format":9'))
-  // Refused at its writer, in the program's own call.
+  // Refused at its writer, in a call of the program.
   a.doc.getMap('state').set('deep', [1n])
   a.room.awareness.setLocalState({ at: 1n })
   await until('it warns', () => warned.texts.length > 1)
@@ -81,10 +80,10 @@ test("an agent's onProblem that throws: it goes on, and the process warns", asyn
   for (const agent of agents) await agent.stop()
   await stranger.close()
   warned.end()
-  assert.ok(warned.texts.every((told) => told.includes('of onProblem')))
+  assert.ok(warned.texts.every((text) => text.includes('of onProblem')))
 })
 
-test('an onProblem that throws while the transport cannot be opened: it is opened later', async () => {
+test('an onProblem that throws while the transport cannot be opened: the transport is opened later', async () => {
   const hub = new MemoryHub()
   const transport = new MemoryTransport(hub, 'a')
   const open = transport.open.bind(transport)
@@ -102,7 +101,7 @@ test('an onProblem that throws while the transport cannot be opened: it is opene
   await agent.stop()
 })
 
-test('an onGone that throws', () =>
+test('an onGone that throws is reported as a problem', () =>
   inFolder(async (dir) => {
     const warned = warnings()
     const problems: Problem[] = []
@@ -115,40 +114,40 @@ test('an onGone that throws', () =>
     })
     await agent.start()
     rmSync(join(dir, 'a'), { recursive: true })
-    await until('told', () => typesOf(problems).includes('observer_failed'))
+    await until('reported', () => typesOf(problems).includes('observer_failed'))
     warned.end()
     assert.equal(warned.texts, [])
     await agent.stop()
   }))
 
-test('listeners of a provider that all throw, with nobody to hear of it', () =>
+test('listeners of a provider that all throw become warnings of the process', () =>
   onStage(async (stage) => {
     const [a, b] = [stage.add('a'), stage.add('b')]
     const warned = warnings()
-    const heard = new Set<string>()
+    const called = new Set<string>()
     const names = ['status', 'sync', 'synced', 'update', 'peers', 'sync-status'] as const
     for (const name of [...names, 'connection-close', 'destroy'] as const) {
       a.on(name, fail(name))
-      // Others of the same event are called all the same.
-      a.on(name, () => heard.add(name))
+      // Other listeners of the event are called nevertheless.
+      a.on(name, () => called.add(name))
     }
     await a.whenSynced
     write(a, 'x')
     write(b, 'y')
     await until('both have both', () => textOf(a).length === 2 && textOf(b).length === 2)
-    await until('all but the last are told', () => names.every((name) => heard.has(name)))
+    await until('all but the last are called', () => names.every((name) => called.has(name)))
     await a.destroy()
     await turns(2)
     warned.end()
-    assert.ok(heard.has('connection-close') && heard.has('destroy'))
-    for (const name of heard)
+    assert.ok(called.has('connection-close') && called.has('destroy'))
+    for (const name of called)
       assert.ok(
         warned.texts.some((text) => text.includes(`of ${name}\n`)),
         `${name}: ${warned.texts}`,
       )
   }))
 
-test('a listener of problems that throws: others hear them, and the process warns', () =>
+test('a listener of problems that throws: others are called, and the process warns', () =>
   onStage(async (stage) => {
     const a = stage.add('a')
     const warned = warnings()
@@ -162,8 +161,8 @@ test('a listener of problems that throws: others hear them, and the process warn
   }))
 
 for (const event of ['change', 'update'] as const) {
-  for (const kind of ['its own', "somebody else's"] as const) {
-    test(`awareness, ${kind}: a listener of ${event} that throws keeps nothing from being told`, () =>
+  for (const kind of ['its own', 'given by the program'] as const) {
+    test(`awareness, ${kind}: a listener of ${event} that throws does not stop states from being sent`, () =>
       onStage(async (stage) => {
         const doc = new Y.Doc()
         const foreign = kind === 'its own' ? undefined : new Awareness(doc)
@@ -181,21 +180,21 @@ for (const event of ['change', 'update'] as const) {
           enter(b, name)
           await until('and a sees b', () => nameOf(a, b) === name)
         }
-        await until('told', () => problems.length > 0)
+        await until('reported', () => problems.length > 0)
         assert.ok(problems.every(({ type }) => type === 'observer_failed'))
         assert.ok(calls >= 4, 'other listeners are called')
         enter(c, 'Cleo')
-        await until('a tells on what it hears', () => nameOf(a, c) === 'Cleo')
+        await until('a passes it on', () => nameOf(a, c) === 'Cleo')
         await a.destroy()
         foreign?._observers.clear()
         foreign?.destroy()
-        // Somebody else's is told to others by others.
+        // The awareness of the program is shared by other providers.
         if (!foreign) await until('b sees it go', () => nameOf(b, a) === undefined)
       }))
   }
 }
 
-test('awareness: a listener of its end that throws leaves no timer', () =>
+test('awareness: leaves no timer if a listener of destroy throws', () =>
   onStage(async (stage) => {
     const cleared: unknown[] = []
     const real = globalThis.clearInterval
@@ -215,7 +214,7 @@ test('awareness: a listener of its end that throws leaves no timer', () =>
   }))
 
 test(
-  'the bridge: a listener that throws is no fault of a client, and its close ends nothing else',
+  'bridge: a listener that throws affects no client, also when a client leaves',
   withBridge(async () => {
     const { rooms, url, problems, bridge } = await openBridge()
     const { awareness } = rooms.room('r')
@@ -227,8 +226,8 @@ test(
     for (const event of ['change', 'update'] as const) awareness.on(event, fail(event))
     a.provider.awareness.setLocalState({ name: 'A' })
     await until('b sees the change', () => names().includes('A'))
-    await until('told', () => problems.length > 0)
-    assert.match(problems[0]?.message ?? '', /somebody who watches .*of (change|update)/)
+    await until('reported', () => problems.length > 0)
+    assert.match(problems[0]?.message ?? '', /a listener of a room .*of (change|update)/)
     assert.is(bridge.stats().clients, 2)
     a.provider.destroy()
     await until('b sees it go', () => !names().includes('A'))
@@ -239,7 +238,7 @@ test(
 )
 
 test(
-  'the bridge: an onProblem that throws',
+  'bridge: goes on if onProblem throws',
   withBridge(async () => {
     const warned = warnings()
     const { rooms, url } = await openBridge({ onProblem: fail('onProblem') })
@@ -254,7 +253,7 @@ test(
 )
 
 test(
-  'the bridge: presence of ours that JSON cannot write: clients keep the last good one, and can come',
+  'bridge: clients keep the last valid state of ours if JSON cannot represent the next one',
   withBridge(async () => {
     const { rooms, url } = await openBridge()
     const { awareness } = rooms.room('r')
@@ -273,19 +272,19 @@ test(
   }),
 )
 
-test('a transport of the program that throws: told, and it goes on', () =>
+test('a transport of the program that throws is reported, and the agent goes on', () =>
   onStage(async (stage) => {
     const via = stage.transport('a')
     const send = via.send.bind(via)
     let isBad = true
-    // Not async: it throws at once.
+    // Not async, so it throws at once.
     via.send = (to, text) => (isBad ? fail('send')() : send(to, text))
     const a = stage.add('a', { via })
     const problems = problemsOf(a)
     const b = stage.add('b')
     await until('connected', () => a.connected)
     write(a, 'x')
-    await until('told', () => typesOf(problems).includes('send'))
+    await until('reported', () => typesOf(problems).includes('send'))
     isBad = false
     await until('b has it', () => textOf(b) === 'x')
     Object.defineProperty(via, 'maxMessageBytes', {
@@ -293,7 +292,7 @@ test('a transport of the program that throws: told, and it goes on', () =>
       configurable: true,
     })
     write(a, 'y')
-    await until('told, too', () => typesOf(problems).includes('transport'))
+    await until('that is reported, too', () => typesOf(problems).includes('transport'))
     Reflect.deleteProperty(via, 'maxMessageBytes')
     write(a, 'z')
     await until('b has all', () => textOf(b) === 'xyz')
@@ -308,7 +307,7 @@ test('a transport of the program that throws: told, and it goes on', () =>
     )
   }))
 
-test('a store of the program that throws: told, and nothing of it is acknowledged', () =>
+test('a store of the program that throws is reported, and nothing is acknowledged', () =>
   onStage(async (stage) => {
     let isBad = true
     const kept: Uint8Array[] = []
@@ -331,10 +330,10 @@ test('a store of the program that throws: told, and nothing of it is acknowledge
       close: async () => bad('close'),
     }
     const doc = new Y.Doc()
-    // Its end rejects: not for the stage to wait for.
+    // Its destroy rejects, so the stage must not wait for it.
     const a = new PilotGossipProvider(stage.transport('a'), 'room', doc, { store })
     const problems = problemsOf(a)
-    await until('told', () => typesOf(problems).includes('store'))
+    await until('reported', () => typesOf(problems).includes('store'))
     write(a, 'x')
     await rejects(() => a.flush(), /of append/)
     isBad = false
@@ -343,7 +342,7 @@ test('a store of the program that throws: told, and nothing of it is acknowledge
     for (const update of kept) Y.applyUpdate(copy, update)
     assert.is(textOf({ doc: copy }), 'x')
     isBad = true
-    // Nobody waits for the end.
+    // The end is not awaited.
     doc.destroy()
     await rejects(() => a.destroy(), /of close/)
     assert.is(a.status, 'disconnected')
@@ -351,7 +350,7 @@ test('a store of the program that throws: told, and nothing of it is acknowledge
     isBad = false
   }))
 
-test("a subdocument's store that cannot be closed", () =>
+test('a store of a subdocument that cannot be closed is reported', () =>
   onStage(async (stage) => {
     const store: Store = {
       load: async () => ({ state: undefined, updates: [], problems: [] }),
@@ -368,12 +367,12 @@ test("a subdocument's store that cannot be closed", () =>
     doc.getMap('subs').set('sub', new Y.Doc({ guid: 'sub', autoLoad: true }))
     assert.ok(a.subdocs.get('sub'))
     doc.getMap('subs').delete('sub')
-    await until('told', () => failures.length > 0)
+    await until('reported', () => failures.length > 0)
     assert.match(failures[0]?.message ?? '', /of close/)
     await a.destroy()
   }))
 
-test('a runtime that was closed is not opened again', async () => {
+test('a closed runtime is not opened again', async () => {
   const hub = new MemoryHub()
   const problems: Problem[] = []
   const runtime = new Runtime({

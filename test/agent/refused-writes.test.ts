@@ -1,6 +1,6 @@
 /**
- * What a program writes and peers cannot take: found at its writer, at once, with its place, and
- * nothing else is lost by it. All that Yjs and its readers bear is taken.
+ * Writes of a program that peers would refuse: detected at once at the writer, with their place, and
+ * nothing else is lost. Everything that Yjs and its readers accept is accepted.
  */
 import { randomBytes } from 'node:crypto'
 import * as assert from 'uvu/assert'
@@ -22,13 +22,13 @@ const nested = (depth: number, wrap = (value: unknown): unknown => [value]): unk
   return value
 }
 
-/** Text that hardly deflates. */
+/** A text that hardly compresses. */
 const random = (length: number): string => randomBytes(length).toString('base64').slice(0, length)
 
-/** Longer than a push may be, whole or in fragments. */
+/** Longer than a push, whole or in fragments. */
 const longText = (): string => random(35_000_000)
 
-/** More than any replica takes. */
+/** More than any replica accepts. */
 const TOO_DEEP = nested(LIMITS.depth + 1)
 
 const problemsOf = (provider: PilotGossipProvider): Problem[] => {
@@ -39,12 +39,12 @@ const problemsOf = (provider: PilotGossipProvider): Problem[] => {
 
 const bytesOf = ({ doc }: PilotGossipProvider): string => String(Y.encodeStateVector(doc))
 
-/** Both hold the same structs and deletes. */
+/** Checks that both have the same structs and deletes. */
 const areEqual = (a: PilotGossipProvider, b: PilotGossipProvider): boolean =>
   bytesOf(a) === bytesOf(b) &&
   String(Y.encodeSnapshot(Y.snapshot(a.doc))) === String(Y.encodeSnapshot(Y.snapshot(b.doc)))
 
-/** How much is to be seen of each root that both know, by name. */
+/** The visible length of each root that both know, by name. */
 const sizesOf = (doc: Y.Doc, other: Y.Doc): unknown[] =>
   [...doc.share]
     .filter(([name]) => other.share.has(name))
@@ -57,9 +57,9 @@ const pair = async (stage: Stage, options: AddOptions = {}) => {
   return [a, b] as const
 }
 
-/** What is written before and after arrives, with a newcomer too, and nobody complains. */
+/** Checks that writes before and after arrive, also at a new peer, without a problem. */
 const taken = (name: string, write: (doc: Y.Doc) => void, look: (doc: Y.Doc) => unknown): void =>
-  test(`${name}: peers take it`, () =>
+  test(`${name}: peers accept it`, () =>
     onStage(async (stage) => {
       const [a, b] = await pair(stage)
       const problems = [problemsOf(a), problemsOf(b)]
@@ -120,7 +120,7 @@ for (const key of ['constructor', 'prototype', '__proto__']) {
   )
 }
 
-test('rooms may be called what JavaScript uses, and presence has any keys', () =>
+test('accepts names of rooms, and keys of awareness, that JavaScript uses', () =>
   onStage(async (stage) => {
     for (const room of ['constructor', 'prototype']) {
       const [a, b] = [stage.add('a', { room }), stage.add('b', { room })]
@@ -161,7 +161,7 @@ const depthOf = (doc: Y.Doc): number => {
 for (const depth of [65, 1_000, 20_000]) taken(`maps nested ${depth} deep`, tree(depth), depthOf)
 
 taken(
-  'elements nested 5,000 deep, one a transaction',
+  'elements nested 5,000 deep, one in each transaction',
   (doc) => {
     let at: Y.XmlFragment = doc.getXmlFragment('x')
     for (let i = 0; i < 5_000; i++) {
@@ -190,7 +190,7 @@ for (const [name, wrap] of [
   )
 }
 
-// What is refused
+// Refused
 
 interface Refusing {
   readonly write: (doc: Y.Doc) => void
@@ -212,7 +212,7 @@ const refusals: Readonly<Record<string, Refusing>> = {
     path: ['m', 'k'],
     reason: 'too_deep',
   },
-  'a value so deep that Yjs cannot write it': {
+  'a value too deep for Yjs to encode': {
     write: (doc) => doc.getMap('m').set('k', nested(100_000)),
     path: ['m', 'k'],
     reason: 'too_deep',
@@ -238,7 +238,7 @@ const refusals: Readonly<Record<string, Refusing>> = {
     path: ['t', 0],
     reason: 'too_deep',
   },
-  'an embed that JSON cannot write': {
+  'an embed that JSON cannot represent': {
     write: (doc) => doc.getText('t').insertEmbed(0, { n: 1n }),
     path: ['t', 0],
     reason: 'malformed',
@@ -248,7 +248,7 @@ const refusals: Readonly<Record<string, Refusing>> = {
     path: ['t', 0],
     reason: 'too_deep',
   },
-  'a format that JSON cannot write': {
+  'a format that JSON cannot represent': {
     write: (doc) => {
       doc.getText('t').insert(0, 'text')
       doc.getText('t').format(1, 2, { bold: undefined })
@@ -288,7 +288,7 @@ const refusals: Readonly<Record<string, Refusing>> = {
 }
 
 for (const [name, { write, path, reason }] of Object.entries(refusals)) {
-  test(`${name}: told to its writer, and nothing else is lost`, () =>
+  test(`${name}: is reported to its writer, and nothing else is lost`, () =>
     onStage(
       async (stage) => {
         const [a, b] = await pair(stage)
@@ -308,7 +308,7 @@ for (const [name, { write, path, reason }] of Object.entries(refusals)) {
         a.doc.getMap('plain').set('after', 1)
         await until('b has the rest', () => b.doc.getMap('plain').has('after') && areEqual(a, b))
         b.doc.getMap('plain').set('back', 1)
-        await until('a hears b', () => a.doc.getMap('plain').has('back'))
+        await until('a receives the change of b', () => a.doc.getMap('plain').has('back'))
         await until('all is with others', () => a.syncStatus.status === 'green')
         await a.forceSync()
         const c = stage.add('c')
@@ -322,7 +322,7 @@ for (const [name, { write, path, reason }] of Object.entries(refusals)) {
     ))
 }
 
-test('what was there before is there again: a value, a list, a text, a map in a map', () =>
+test('restores the previous content: a value, a list, a text, a nested map', () =>
   onStage(async (stage) => {
     const [a, b] = await pair(stage)
     const map = a.doc.getMap('m')
@@ -353,7 +353,7 @@ test('what was there before is there again: a value, a list, a text, a map in a 
     assert.is(JSON.stringify(b.doc.getMap('m').toJSON()), JSON.stringify(map.toJSON()))
   }))
 
-test('observers see nothing of it, and a transaction keeps the rest', () =>
+test('observers do not see it, and the transaction keeps its other changes', () =>
   onStage(async (stage) => {
     const [a, b] = await pair(stage)
     const map = a.doc.getMap('m')
@@ -372,7 +372,7 @@ test('observers see nothing of it, and a transaction keeps the rest', () =>
     assert.equal(b.doc.getMap('m').toJSON(), { old: 1, first: 1, last: 2 })
   }))
 
-test('what was written before there was a provider, or by another one, is found when it joins', () =>
+test('detects earlier writes, also of another program, when the provider joins', () =>
   onStage(async (stage) => {
     const doc = new Y.Doc()
     doc.getMap('m').set('first', 1)
@@ -390,7 +390,7 @@ test('what was written before there was a provider, or by another one, is found 
     )
   }))
 
-test('a store that holds such from before is cured when it is loaded', () =>
+test('repairs a stored document with such a write when it is loaded', () =>
   inFolder((dir) =>
     onStage(async (stage) => {
       const doc = new Y.Doc()
@@ -408,7 +408,7 @@ test('a store that holds such from before is cured when it is loaded', () =>
     }),
   ))
 
-test('what is written in the tick in which a provider begins is looked at by the length of its messages', () =>
+test('checks writes of the tick in which the provider starts against the length of its messages', () =>
   onStage(
     async (stage) => {
       const a = stage.add('a')
@@ -425,13 +425,13 @@ test('what is written in the tick in which a provider begins is looked at by the
     new MemoryHub({ maxMessageBytes: 64 * 1024 }),
   ))
 
-test('what is refused all the same, as of another version: no sync, not green, and forceSync says why', () =>
+test('a change that a peer refuses nevertheless: no sync, not green, and forceSync rejects with the reason', () =>
   onStage(async (stage) => {
     const a = stage.add('a')
     await until('a is there', () => a.connected)
     const value: unknown[] = []
     a.doc.getMap('m').set('k', value)
-    // Nobody can see this: Yjs keeps the very object that it was given.
+    // This cannot be detected: Yjs keeps the object that it was given.
     value.push(TOO_DEEP)
     const b = stage.add('b')
     const problems = problemsOf(b)
@@ -448,7 +448,7 @@ test('what is refused all the same, as of another version: no sync, not green, a
     assert.ok(problems.every(({ type }) => type === 'refused'))
   }))
 
-test('a long text is cut, and what deflates is sent, however long', () =>
+test('cuts a long text, and sends what compresses well at any length', () =>
   onStage(
     async (stage) => {
       const [a, b] = await pair(stage)

@@ -1,4 +1,4 @@
-/** Rooms of an agent have users: without any a room is closed after a while, and never loses anything. */
+/** A room without users is closed after a while, and loses nothing. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
@@ -21,7 +21,7 @@ import { until } from '../helpers/until.ts'
 
 const test = suite('agent: rooms without users')
 
-/** Milliseconds; longer than a room without users stays open. */
+/** Milliseconds, longer than a room without users stays open. */
 const A_WHILE = 11_000
 
 const textOf = (room: RoomLease): string => room.doc.getText('text').toString()
@@ -29,22 +29,22 @@ const textOf = (room: RoomLease): string => room.doc.getText('text').toString()
 const write = (room: RoomLease, text: string): void => room.doc.getText('text').insert(0, text)
 
 /**
- * The same promise, which the test awaits later. If the test fails before, the stop of the agent
- * rejects it, and the process would end with that error instead of the test's own.
+ * Returns the promise, which the test awaits later. If the test fails before, the stop of the agent
+ * rejects the promise, and the process would end with that error instead of that of the test.
  */
 const awaitedLater = <T>(promise: Promise<T>): Promise<T> => {
   promise.catch(() => undefined)
   return promise
 }
 
-/** What a test may do to each room's store. */
+/** Lets a test change the store of each room. */
 type Change = (store: Store, room: string) => Partial<Store>
 
 interface Kit {
   readonly agent: Agent
   readonly timers: FakeTimers
   readonly problems: Problem[]
-  /** Of another agent at the same hub. */
+  /** The room at another agent of the same hub. */
   readonly peer: Agent
 }
 
@@ -52,7 +52,7 @@ interface Setup {
   readonly change?: Change
   /** Default true. */
   readonly isKept?: boolean
-  /** Which messages reach the agent; the others are lost. Default all. */
+  /** Which messages reach the agent; the others are lost. Default: all. */
   readonly arrives?: (text: string) => boolean
   /**
    * Settles what the test's store holds back. A test that fails half-way would otherwise hang in
@@ -78,7 +78,7 @@ class LossyTransport extends MemoryTransport {
   }
 }
 
-/** Runs with an agent that keeps its rooms in a folder, unless it is to keep none, and a peer. */
+/** Runs with a peer and an agent, which stores its rooms in a folder by default. */
 const withAgent =
   (run: (kit: Kit) => Promise<void>, setup: Setup = {}) =>
   (): Promise<void> =>
@@ -116,7 +116,7 @@ const withAgent =
       }
     })
 
-/** The methods as they are before they are replaced. */
+/** The original methods of a store, to call them after they are replaced. */
 const bound = (store: Store): Store => ({
   load: store.load.bind(store),
   append: store.append.bind(store),
@@ -128,7 +128,7 @@ const bound = (store: Store): Store => ({
 
 const isShared = (agent: Agent, name: string): boolean => agent.runtime.has(name)
 
-/** Lets the time pass after which rooms without users are closed, and waits until that one is. */
+/** Passes the time after which rooms without users are closed, and waits until this room is. */
 const closed = async ({ agent, timers }: Kit, name: string): Promise<void> => {
   await until(`${name} is closed`, async () => {
     await timers.pass(A_WHILE)
@@ -137,7 +137,7 @@ const closed = async ({ agent, timers }: Kit, name: string): Promise<void> => {
 }
 
 test(
-  'one is closed a while after its last user has gone, and opened again as it was',
+  'closes a room some time after its last user, and opens it again unchanged',
   withAgent(async (kit) => {
     const { agent, timers } = kit
     const [one, two] = [await agent.openRoom('notes'), await agent.openRoom('notes')]
@@ -148,7 +148,7 @@ test(
     assert.ok(isShared(agent, 'notes'), 'it has a user')
     two.close()
     await timers.pass(A_WHILE / 2)
-    assert.ok(isShared(agent, 'notes'), 'somebody may come back')
+    assert.ok(isShared(agent, 'notes'), 'a user may come back')
     await closed(kit, 'notes')
     assert.is(one.runtime, undefined)
     const again = await agent.openRoom('notes')
@@ -159,7 +159,7 @@ test(
 )
 
 test(
-  'a user who comes back in time finds the very document',
+  'gives a user that comes back in time the same document',
   withAgent(async ({ agent, timers }) => {
     const first = await agent.openRoom('notes')
     first.close()
@@ -175,7 +175,7 @@ test(
 )
 
 test(
-  'a lease that is closed twice counts once, and takes nothing any more',
+  'counts a lease that is closed twice once, and refuses updates on it',
   withAgent(async ({ agent, timers }) => {
     const [one, two] = [await agent.openRoom('notes'), await agent.openRoom('notes')]
     one.close()
@@ -216,7 +216,7 @@ for (const [what, isKept] of [
 }
 
 test(
-  'a full house: busy while all are in use, and open to the next when one is given back',
+  'rejects with busy while all rooms are in use, and opens another once one is closed',
   withAgent(async ({ agent }) => {
     const rooms: RoomLease[] = []
     for (let i = 0; i < 100; i++) rooms.push(await agent.openRoom(`room ${i}`))
@@ -229,7 +229,7 @@ test(
 )
 
 test(
-  'what is kept nowhere stays until its place is needed; what is empty goes',
+  'keeps a room without a store until its place is needed, unless it is empty',
   withAgent(
     async (kit) => {
       const { agent, timers } = kit
@@ -249,7 +249,7 @@ const slow = gate()
 let closings = 0
 
 test(
-  'one that is asked for while it closes waits for the end, and has all',
+  'opens a room that is closing after it has closed, with its whole content',
   withAgent(
     async (kit) => {
       const { agent, timers, peer } = kit
@@ -266,7 +266,7 @@ test(
         return lease
       }
       const opening = awaitedLater(Promise.all([open(), open()]))
-      // A peer goes on meanwhile.
+      // Meanwhile a peer goes on.
       const sent = peer.status().counters.pushesSent
       theirs.doc.getText('text').insert(7, 'meanwhile')
       await until('it is tried in vain', () => peer.status().counters.pushesSent > sent)
@@ -297,7 +297,7 @@ test(
 let isFull = false
 
 test(
-  'where the disk refuses it stays open, whatever time passes, until all is kept',
+  'keeps a room open while the disk fails, until everything is stored',
   withAgent(
     async (kit) => {
       const { agent, timers, problems } = kit
@@ -306,12 +306,12 @@ test(
       write(room, 'kept in memory')
       await rejects(() => room.flushed(), /^disk_full/)
       room.close()
-      const told = (): number => problems.filter(({ type }) => type === 'store').length
+      const reports = (): number => problems.filter(({ type }) => type === 'store').length
       for (let time = 1; time <= 3; time++) {
-        const before = told()
-        await until('it is tried, and told', async () => {
+        const before = reports()
+        await until('it is tried and reported', async () => {
           await timers.pass(A_WHILE)
-          return told() > before
+          return reports() > before
         })
         assert.ok(isShared(agent, 'notes'))
       }
@@ -335,14 +335,14 @@ const appends: { readonly update: Uint8Array; readonly settle: (what: Promise<vo
   []
 let disk: 'works' | 'is slow' | 'is full' = 'works'
 
-/** Messages to the agent. */
+/** The number of messages to the agent. */
 let lost = 0
 
 const bringsUpdate = (text: string): boolean =>
   decodePush(text, 'kv').state.get('notes')?.update !== undefined
 
 test(
-  'where the disk refuses what came while it closed, it is shared again with all of it',
+  'shares a room again, with its content, if changes during its closing cannot be stored',
   withAgent(
     async (kit) => {
       const { agent, timers, peer } = kit
@@ -385,8 +385,8 @@ test(
           })
         },
       }),
-      // The agent takes in its next message only after what the last one brought is on disk. While
-      // the disk is slow, a message that brings nothing would keep out the one that does.
+      // The agent handles the next message only after the changes of the last one are on disk. While
+      // the disk is slow, a message without changes would delay the one with them.
       arrives: (text) => {
         if (disk !== 'is slow' || bringsUpdate(text)) return true
         lost++
@@ -403,7 +403,7 @@ test(
 let refusing = false
 
 test(
-  'a full house whose idle rooms the disk does not take is busy, and loses nothing',
+  'rejects with busy if idle rooms cannot be stored, and loses nothing',
   withAgent(
     async ({ agent }) => {
       refusing = true
@@ -428,7 +428,7 @@ test(
 )
 
 test(
-  'a peer that writes without end does not keep it open, and nothing of it is lost',
+  'closes a room to which a peer writes without end, and loses nothing',
   withAgent(async (kit) => {
     const { agent, peer } = kit
     const theirs = await peer.openRoom('notes')
@@ -461,7 +461,7 @@ test(
 )
 
 test(
-  'stop while one closes, and while another is opened in its place',
+  'stop works while a room is closing, and while another is opened in its place',
   withAgent(async ({ agent, timers }) => {
     const room = await agent.openRoom('notes')
     write(room, 'last')
@@ -481,7 +481,7 @@ test(
 )
 
 test(
-  'a provider may have the room that nobody uses, and the agent not while it has',
+  'a provider can take a room without users, and the agent cannot open it meanwhile',
   withAgent(async ({ agent }) => {
     const room = await agent.openRoom('notes')
     write(room, 'of the agent')
@@ -496,7 +496,7 @@ test(
   }),
 )
 
-test('the store of one that is closed is free for others', () =>
+test('frees the store of a closed room', () =>
   inFolder(async (dir) => {
     const timers = new FakeTimers()
     const agent = new Agent({

@@ -1,4 +1,4 @@
-/** Further rooms of an agent: opened once, kept beside its own document, closed with it. */
+/** Further rooms of an agent: opened once, stored beside its own document, closed with it. */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
@@ -27,7 +27,7 @@ const inMemory = (): Agent =>
 
 const textOf = (room: RoomLease): string => room.doc.getText('text').toString()
 
-/** Names that no file could have, or that mean a folder, or differ in case alone. */
+/** Names that are not valid for a file, that mean a folder, or that differ only in case. */
 const NAMES = [
   '..',
   '.',
@@ -48,7 +48,7 @@ const NAMES = [
   '\u00e9',
 ]
 
-test('a room of two agents over mailboxes', () =>
+test('two agents share a room over mailboxes', () =>
   inFolder(async (dir) => {
     const problems: Problem[] = []
     const [a, b] = [agentIn(dir, 'a', problems), agentIn(dir, 'b', problems)]
@@ -67,7 +67,7 @@ test('a room of two agents over mailboxes', () =>
     )
   }))
 
-test('is kept on disk and read again, whatever its name', () =>
+test('stores a room of any name on disk, and reads it again', () =>
   inFolder(async (dir) => {
     const first = agentIn(dir, 'a')
     await running([first], async () => {
@@ -87,7 +87,7 @@ test('is kept on disk and read again, whatever its name', () =>
     })
   }))
 
-test('is opened once, however often and quickly it is asked for', async () => {
+test('opens a room once for concurrent calls', async () => {
   const agent = inMemory()
   await running([agent], async () => {
     const [one, two] = await Promise.all([agent.openRoom('notes'), agent.openRoom('notes')])
@@ -100,7 +100,7 @@ test('is opened once, however often and quickly it is asked for', async () => {
   })
 })
 
-test('of a name that cannot be used, of too many, and of an agent that does not run', async () => {
+test('rejects for an invalid name, for too many rooms, and if the agent does not run', async () => {
   const agent = inMemory()
   await rejects(() => agent.openRoom('notes'), /closed/)
   await running([agent], async () => {
@@ -114,7 +114,7 @@ test('of a name that cannot be used, of too many, and of an agent that does not 
   await rejects(() => agent.openRoom('notes'), /closed/)
 })
 
-test('a room that could not be read can be asked for again', () =>
+test('a room that could not be read can be opened again', () =>
   inFolder(async (dir) => {
     const folder = dataFolder(join(dir, 'a'))
     let isBroken = true
@@ -137,7 +137,7 @@ test('a room that could not be read can be asked for again', () =>
     })
   }))
 
-test('stop closes all, also one that is being opened', () =>
+test('stop closes all rooms, also one that is being opened', () =>
   inFolder(async (dir) => {
     const agent = agentIn(dir, 'a')
     await agent.start()

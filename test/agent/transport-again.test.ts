@@ -1,6 +1,6 @@
 /**
- * One transport, used again and again: by an editor's page that mounts twice, by an agent that is
- * stopped and made anew, by several of them that take turns or get into each other's way.
+ * One transport that is used several times: by an editor page that mounts twice, by an agent that is
+ * stopped and created again, and by several that take turns or conflict.
  */
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
@@ -17,13 +17,13 @@ import { PilotTransport } from '../../src/transports/pilot/transport.ts'
 import type { Transport } from '../../src/transports/transport.ts'
 import { fakeSwarm } from '../fixtures/pilot/fake.ts'
 import { inFolder } from '../helpers/folder.ts'
-import { onStage, QUICK, tellsOf, textOf, turns, write } from '../helpers/provider.ts'
+import { eventsOf, onStage, QUICK, textOf, turns, write } from '../helpers/provider.ts'
 import { rejects, suite } from '../helpers/suite.ts'
 import { until } from '../helpers/until.ts'
 
 const test = suite('a transport that is used again')
 
-/** Makes a swarm of transports by name, and ends what is behind them. */
+/** Creates the transports of a swarm by name, and ends what they use. */
 type World = () => { transport(name: string): Transport; end(): Promise<void> | void }
 
 const inMemory: World = () => {
@@ -66,7 +66,7 @@ const worlds: Readonly<
 
 const OPTIONS = { config: QUICK, swarm: 'kv' }
 
-/** How far the first one has come when it is ended. */
+/** The point at which the first provider is destroyed. */
 const stages: Readonly<
   Record<string, (provider: PilotGossipProvider) => Promise<unknown> | undefined>
 > = {
@@ -74,8 +74,8 @@ const stages: Readonly<
   'in the next turn': () => turns(1),
   'after three turns': () => turns(3),
   connected: (provider) => until('connected', () => provider.connected),
-  'with something unsent': async (provider) => {
-    // Who knows nobody has nobody to leave it with.
+  'with an unsent change': async (provider) => {
+    // Without a peer it could not hand it over.
     await provider.whenSynced
     write(provider, 'first ')
   },
@@ -86,19 +86,21 @@ for (const [name, inWorld] of Object.entries(worlds)) {
   const few = name === 'a fake pilotctl' ? ['at once', 'connected', 'synced'] : Object.keys(stages)
   for (const stage of few) {
     for (const waits of [false, true]) {
-      test(`${name}: a provider ends (${stage}), and the next one begins ${waits ? 'after that' : 'at once'}`, () =>
+      test(`${name}: a provider can be created ${waits ? 'after' : 'while'} another one ends (${stage})`, () =>
         inWorld(async (world) => {
           const b = new PilotGossipProvider(world.transport('b'), 'room', new Y.Doc(), {
             ...OPTIONS,
             peers: name === 'a fake pilotctl' ? ['0:0000.0000.0001'] : ['a'],
           })
           const via = world.transport('a')
-          const told: string[] = []
+          const events: string[] = []
           const made: PilotGossipProvider[] = []
           const mount = (): PilotGossipProvider => {
             const provider = new PilotGossipProvider(via, 'room', new Y.Doc(), OPTIONS)
             made.push(provider)
-            provider.on('connection-error', ({ code, message }) => told.push(`${code} ${message}`))
+            provider.on('connection-error', ({ code, message }) =>
+              events.push(`${code} ${message}`),
+            )
             return provider
           }
           try {
@@ -109,13 +111,13 @@ for (const [name, inWorld] of Object.entries(worlds)) {
             const second = mount()
             write(second, 'second')
             await until('b has it', () => textOf(b).includes('second'))
-            write(b, ' heard')
-            await until('and is heard', () => textOf(second).includes(' heard'))
+            write(b, ' received')
+            await until('and it is received', () => textOf(second).includes(' received'))
             await ending
-            if (stage === 'with something unsent')
+            if (stage === 'with an unsent change')
               await until('nothing is lost', () => textOf(second).includes('first'))
             assert.is(second.status, 'connected')
-            assert.equal(told, [])
+            assert.equal(events, [])
           } finally {
             await Promise.all([...made, b].map((provider) => provider.destroy()))
           }
@@ -124,14 +126,14 @@ for (const [name, inWorld] of Object.entries(worlds)) {
   }
 }
 
-test('ten that are mounted and unmounted without waiting: the last one stays', () =>
+test('the last of ten providers that mount and unmount without waiting stays', () =>
   onStage(async (stage) => {
     const b = stage.add('b')
     const via = stage.transport('a')
-    const told: string[] = []
+    const events: string[] = []
     for (let i = 0; i < 10; i++) {
       const provider = stage.add('a', { via })
-      provider.on('connection-error', ({ code }) => told.push(code))
+      provider.on('connection-error', ({ code }) => events.push(code))
       if (i % 3 === 1) await turns(2)
       if (i % 3 === 2) await until('connected', () => provider.connected)
       void provider.destroy()
@@ -139,12 +141,12 @@ test('ten that are mounted and unmounted without waiting: the last one stays', (
     const last = stage.add('a', { via })
     write(last, 'x')
     await until('b has it', () => textOf(b) === 'x')
-    assert.equal(told, [])
+    assert.equal(events, [])
     await last.destroy()
     assert.equal(stage.hub.addresses, ['b'])
   }))
 
-test('the same document and its presence go on with the next provider', () =>
+test('the next provider goes on with the same document and awareness', () =>
   onStage(async (stage) => {
     const b = stage.add('b')
     const via = stage.transport('a')
@@ -160,11 +162,11 @@ test('the same document and its presence go on with the next provider', () =>
     assert.is(textOf(b), '123')
   }))
 
-test('with subdocuments', () =>
+test('the next provider shares the subdocuments', () =>
   onStage(async (stage) => {
     const b = stage.add('b')
     const via = stage.transport('a')
-    const told: string[] = []
+    const events: string[] = []
     const doc = new Y.Doc()
     const sub = new Y.Doc({ guid: 'sub', autoLoad: true })
     doc.getMap('subs').set('sub', sub)
@@ -173,27 +175,27 @@ test('with subdocuments', () =>
       const below = (): PilotGossipProvider | undefined => a.subdocs.get('sub')
       assert.ok(below())
       for (const provider of [a, below()!])
-        provider.on('connection-error', ({ code }) => told.push(code))
+        provider.on('connection-error', ({ code }) => events.push(code))
       sub.getText('text').insert(0, `${mount}`)
       const other = (): PilotGossipProvider | undefined => b.subdocs.get('sub')
       await until('b has it', () => textOf(other() ?? b).startsWith(`${mount}`))
       if (mount < 3) void a.destroy()
     }
-    assert.equal(told, [])
+    assert.equal(events, [])
   }))
 
 for (const how of ['at once', 'when it is loaded', 'when it is synced'] as const) {
-  test(`with a folder in which the document is kept, ended ${how}`, () =>
+  test(`the next provider uses the same data folder, after one that ended ${how}`, () =>
     inFolder((dir) =>
       onStage(async (stage) => {
         const b = stage.add('b')
         const via = stage.transport('a')
-        const told: string[] = []
+        const events: string[] = []
         for (const mount of [1, 2, 3]) {
           const store = new LogStore({ dir: join(dir, 'log') })
           const a = stage.add('a', { via, store })
-          a.on('connection-error', ({ code, message }) => told.push(`${code} ${message}`))
-          a.on('problem', ({ type }) => told.push(type))
+          a.on('connection-error', ({ code, message }) => events.push(`${code} ${message}`))
+          a.on('problem', ({ type }) => events.push(type))
           if (how === 'when it is loaded') await a.whenLoaded
           if (how === 'when it is synced') await a.whenSynced
           if (mount < 3) {
@@ -206,12 +208,12 @@ for (const how of ['at once', 'when it is loaded', 'when it is synced'] as const
           write(a, '3')
           await until('b has it', () => textOf(b).endsWith('3'))
         }
-        assert.equal(told, [])
+        assert.equal(events, [])
       }),
     ))
 }
 
-test('over an agent, which stays', () =>
+test('providers follow each other over an agent, which stays', () =>
   onStage(async (stage) => {
     const b = stage.add('b')
     const agent = new Agent({
@@ -222,12 +224,12 @@ test('over an agent, which stays', () =>
     await agent.start()
     for (const mount of [1, 2, 3]) {
       const a = stage.keep(new PilotGossipProvider(agent, 'room', new Y.Doc()))
-      const told = tellsOf(a)
+      const events = eventsOf(a)
       await a.whenSynced
       write(a, `${mount}`)
       await until('b has it', () => textOf(b).includes(`${mount}`))
       assert.equal(
-        told.filter((line) => line.startsWith('error')),
+        events.filter((line) => line.startsWith('error')),
         [],
       )
       void a.destroy()
@@ -237,34 +239,34 @@ test('over an agent, which stays', () =>
     await agent.stop()
   }))
 
-test('for another swarm', () =>
+test('the next provider can be of another swarm', () =>
   onStage(async (stage) => {
     const via = stage.transport('a')
     const b = stage.add('b', { swarm: 'other' })
     const first = stage.add('a', { via, swarm: 'kv' })
     await until('connected', () => first.connected)
     const wrong = stage.add('a', { via, swarm: 'other' })
-    const told = tellsOf(wrong)
-    await until('one at a time', () => told.includes('error invalid_argument'))
+    const events = eventsOf(wrong)
+    await until('one at a time', () => events.includes('error invalid_argument'))
     void first.destroy()
     const second = stage.add('a', { via, swarm: 'other' })
-    const tolds = tellsOf(second)
+    const secondEvents = eventsOf(second)
     write(second, 'x')
     await until('b has it', () => textOf(b) === 'x')
     assert.equal(
-      tolds.filter((line) => line.startsWith('error')),
+      secondEvents.filter((line) => line.startsWith('error')),
       [],
     )
   }))
 
-test('two of one room in one tick: the second is told what to do, and has its turn', () =>
+test('two providers of one room in one tick: the second is refused with a hint, and connects after the first', () =>
   onStage(async (stage) => {
     const via = stage.transport('a')
     const [first, second] = [stage.add('a', { via }), stage.add('a', { via })]
     const failures: Failure[] = []
     second.on('connection-error', (failure) => failures.push(failure))
     await until('one is connected', () => first.connected)
-    await until('the other is told', () => failures.length > 0)
+    await until('the other is refused', () => failures.length > 0)
     assert.is(failures[0]?.code, 'already_exists')
     assert.match(failures[0]?.message ?? '', '"room"')
     assert.match(failures[0]?.hint ?? '', 'another name')
@@ -272,7 +274,7 @@ test('two of one room in one tick: the second is told what to do, and has its tu
     await until('it is its turn', () => second.connected)
   }))
 
-test('two of one room of an agent in one tick', () =>
+test('two providers of one room of an agent in one tick: one is refused', () =>
   onStage(async (stage) => {
     const agent = new Agent({ swarm: 'kv', transport: stage.transport('a') })
     const made = [1, 2].map(() => stage.keep(new PilotGossipProvider(agent, 'room', new Y.Doc())))
@@ -280,7 +282,7 @@ test('two of one room of an agent in one tick', () =>
     for (const provider of made)
       provider.on('connection-error', (failure) => failures.push(failure))
     await agent.start()
-    await until('one is told', () => failures.length > 0)
+    await until('one is refused', () => failures.length > 0)
     assert.equal(
       failures.map(({ code }) => code),
       ['already_exists'],
@@ -298,7 +300,7 @@ const agentOver = (transport: Transport, data?: string): Agent =>
   })
 
 for (const waits of [false, true]) {
-  test(`an agent is stopped, and the next one starts ${waits ? 'after that' : 'at once'} on its folder and its transport`, () =>
+  test(`an agent can start on the folder and transport of another ${waits ? 'after it has stopped' : 'while it stops'}`, () =>
     inFolder(async (dir) => {
       const mail = join(dir, 'mail')
       const via = new MailboxTransport({ dir: mail, address: 'a' })
@@ -330,7 +332,7 @@ for (const waits of [false, true]) {
     }))
 }
 
-test('an agent and a provider take turns', () =>
+test('an agent and a provider can use it in turns', () =>
   onStage(async (stage) => {
     const b = stage.add('b')
     const via = stage.transport('a')
@@ -338,11 +340,11 @@ test('an agent and a provider take turns', () =>
     await agent.start()
     void agent.stop()
     const a = stage.add('a', { via })
-    const told = tellsOf(a)
+    const events = eventsOf(a)
     write(a, 'x')
     await until('b has it', () => textOf(b) === 'x')
     assert.equal(
-      told.filter((line) => line.startsWith('error')),
+      events.filter((line) => line.startsWith('error')),
       [],
     )
     void a.destroy()
@@ -353,7 +355,7 @@ test('an agent and a provider take turns', () =>
     await next.stop()
   }))
 
-test('a transport in use is refused, and who was refused closes nothing', () =>
+test('refuses a transport in use, and does not close it for the refused one', () =>
   onStage(async (stage) => {
     const via = stage.transport('a')
     const b = stage.add('b')
@@ -366,8 +368,8 @@ test('a transport in use is refused, and who was refused closes nothing', () =>
     const never = new Agent({ swarm: 'pilot-gossip', transport: via })
     await never.stop()
     const a = stage.add('a', { via })
-    const told = tellsOf(a)
-    await until('the provider is refused', () => told.includes('error already_exists'))
+    const events = eventsOf(a)
+    await until('the provider is refused', () => events.includes('error already_exists'))
     await a.destroy()
     const room = await agent.openRoom('room')
     room.doc.getText('text').insert(0, 'x')
@@ -379,7 +381,7 @@ test('a transport in use is refused, and who was refused closes nothing', () =>
     await next.stop()
   }))
 
-test('who is stopped while it waits for its turn has none, and keeps nobody waiting', () =>
+test('stop ends the wait for a transport, and others do not wait for it', () =>
   onStage(async (stage) => {
     const via = stage.transport('a')
     const first = stage.add('a', { via, room: 'one' })
@@ -391,18 +393,18 @@ test('who is stopped while it waits for its turn has none, and keeps nobody wait
     const second = stage.add('a', { via, room: 'two' })
     void second.destroy()
     const third = stage.add('a', { via, room: 'three' })
-    const told = tellsOf(third)
+    const events = eventsOf(third)
     await starting
     await until('the last one is connected', () => third.connected)
     assert.equal(
-      told.filter((line) => line.startsWith('error')),
+      events.filter((line) => line.startsWith('error')),
       [],
     )
     await Promise.all([first.destroy(), second.destroy(), third.destroy()])
     assert.equal(stage.hub.addresses, [])
   }))
 
-test('an agent that could not start can be started again, and another over its transport', () =>
+test('an agent that could not start can be started again, as can another over its transport', () =>
   onStage(async (stage) => {
     const holder = stage.add('a')
     await until('a is taken', () => holder.connected)
@@ -419,7 +421,7 @@ test('an agent that could not start can be started again, and another over its t
     await other.stop()
   }))
 
-test('stop and destroy resolve at the end, for all who call', () =>
+test('stop and destroy resolve at the end for every caller', () =>
   onStage(async (stage) => {
     const via = stage.transport('a')
     const agent = new Agent({ swarm: 'kv', transport: via })

@@ -1,4 +1,4 @@
-/** Who may connect to the bridge, by host, origin and token; and its plain HTTP. */
+/** Access to the bridge by host, origin and token, and its plain HTTP. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import * as assert from 'uvu/assert'
@@ -14,7 +14,7 @@ import { until } from '../helpers/until.ts'
 
 const test = suite('bridge: access')
 
-/** Sends lines as they are; resolves with all that is answered until the socket is closed. */
+/** Sends the lines. Resolves to everything that is received until the socket is closed. */
 const speak = async (port: number, ...lines: readonly string[]): Promise<string> => {
   const socket = connect(port, '127.0.0.1')
   let answer = ''
@@ -42,7 +42,7 @@ const upgrade = (port: number, path: string, ...headers: readonly string[]): Pro
 const statusOf = (answer: string): number => Number(answer.split(' ')[1])
 
 test(
-  'a token: right, wrong, missing',
+  'accepts the right token, and refuses a wrong or missing one',
   withBridge(async () => {
     const { url, port, bridge } = await openBridge({ token: 'sécret+1' })
     const client = keep(editor(url, 'r', { params: { token: 'sécret+1' } }))
@@ -64,7 +64,7 @@ test(
 )
 
 test(
-  'a token as a header, which goes before the address',
+  'reads the token from a header, which takes precedence over the address',
   withBridge(async () => {
     const { port } = await openBridge({ token: 'abc' })
     assert.is(statusOf(await upgrade(port, '/r', 'Authorization: Bearer abc')), 101)
@@ -76,7 +76,7 @@ test(
 )
 
 test(
-  'hosts: this one alone, whatever the port',
+  'accepts only this host, with any port',
   withBridge(async () => {
     const { port } = await openBridge()
     for (const host of ['localhost', '127.0.0.1:1', 'LOCALHOST:80', '[::1]:9', '127.8.9.1']) {
@@ -92,7 +92,7 @@ test(
 )
 
 test(
-  'origins: pages of this host, and those that are listed',
+  'accepts pages of this host and of listed origins',
   withBridge(async () => {
     const { port } = await openBridge({ origins: ['https://app.example', 'app://x'] })
     const good = [
@@ -120,13 +120,13 @@ test(
     for (const origin of bad) {
       assert.is(statusOf(await upgrade(port, '/r', `Origin: ${origin}`)), 403, origin)
     }
-    // Behind a proxy that keeps the host.
+    // Behind a proxy that passes the host on.
     assert.is(statusOf(await upgrade(port, '/r', 'Host: app.example')), 101)
   }),
 )
 
 test(
-  'paths that name no room',
+  'refuses paths without a valid room name',
   withBridge(async () => {
     const { port, rooms } = await openBridge()
     const bad = ['/', '/?x', '/%', '/%zz', '/%ff', '/%ED%A0%80', `/${'a'.repeat(257)}`, '*', 'x']
@@ -140,7 +140,7 @@ test(
   }),
 )
 
-test('null may be listed; on all interfaces any address is a host, with a token', () => {
+test('accepts the origin null if it is listed, and any address on all interfaces', () => {
   const access = new Access({ host: '0.0.0.0', token: 't', origins: ['null'] })
   const status = (host: string, origin?: string) => {
     const authorization = 'Bearer t'
@@ -156,7 +156,7 @@ test('null may be listed; on all interfaces any address is a host, with a token'
   assert.is(status('10.1.2.3', 'http://10.1.2.3'), 403)
 })
 
-test('options that cannot be meant', () => {
+test('refuses invalid options', () => {
   const rooms = new TestRooms()
   assert.throws(() => new Bridge({ rooms, port: -1 }), /port must be/)
   assert.throws(() => new Bridge({ rooms, port: 1.5 }), /port must be/)
@@ -170,7 +170,7 @@ test('options that cannot be meant', () => {
 })
 
 test(
-  'plain HTTP is told what this is',
+  'answers plain HTTP with a page about the bridge',
   withBridge(async () => {
     const { port } = await openBridge({ token: 'abc' })
     const base = `http://127.0.0.1:${port}`
@@ -201,7 +201,7 @@ test(
 )
 
 test(
-  'a port in use, a host of others',
+  'rejects for a port in use and an address of another host',
   withBridge(async () => {
     const { port, rooms } = await openBridge()
     const second = keep(new Bridge({ rooms, port }))

@@ -1,4 +1,4 @@
-/** Who is there: y-websocket's own clients, and those who speak for others. */
+/** Awareness of unmodified y-websocket clients, and of clients that set states of others. */
 import * as encoding from 'lib0/encoding'
 import * as assert from 'uvu/assert'
 import { Awareness, applyAwarenessUpdate } from 'y-protocols/awareness'
@@ -15,7 +15,7 @@ const test = suite('bridge: awareness')
 
 type Entry = readonly [id: number, clock: number, json: string]
 
-const said = (...entries: readonly Entry[]): Uint8Array => {
+const encoded = (...entries: readonly Entry[]): Uint8Array => {
   const encoder = encoding.createEncoder()
   encoding.writeVarUint(encoder, entries.length)
   for (const [id, clock, json] of entries) {
@@ -26,10 +26,10 @@ const said = (...entries: readonly Entry[]): Uint8Array => {
   return encoding.toUint8Array(encoder)
 }
 
-const say = (client: RawClient, ...entries: readonly Entry[]): void =>
-  client.send(1, sized(said(...entries)))
+const sendStates = (client: RawClient, ...entries: readonly Entry[]): void =>
+  client.send(1, sized(encoded(...entries)))
 
-/** Resolves when all that the client sent has been handled. */
+/** Resolves when everything that the client sent was handled. */
 const handled = async (client: RawClient): Promise<void> => {
   const before = client.of(0, 1).length
   client.send(0, 0, 1, 0)
@@ -37,7 +37,7 @@ const handled = async (client: RawClient): Promise<void> => {
 }
 
 test(
-  'who comes is seen by all, who goes vanishes',
+  'all clients see a client that joins, and see it leave',
   withBridge(async () => {
     const { rooms, url } = await openBridge()
     const room = rooms.room('r')
@@ -65,26 +65,31 @@ test(
 )
 
 test(
-  'a client speaks for itself alone',
+  'a client sets only its own state',
   withBridge(async () => {
     const { rooms, url, bridge } = await openBridge()
     const { awareness } = rooms.room('r')
     awareness.setLocalState({ name: 'agent' })
     const honest = await RawClient.connect(`${url}/r`)
-    say(honest, [7, 3, '{"name":"seven"}'])
+    sendStates(honest, [7, 3, '{"name":"seven"}'])
     await handled(honest)
     const hostile = await RawClient.connect(`${url}/r`)
     const clock = awareness.meta.get(7)!.clock
     const own = awareness.clientID
-    say(hostile, [7, clock, 'null'], [7, clock + 1, 'null'], [7, clock + 1, '{"name":"not"}'])
-    say(hostile, [7, 2 ** 52, '{}'], [own, 2 ** 30, 'null'], [own, 2 ** 30, '{}'])
+    sendStates(
+      hostile,
+      [7, clock, 'null'],
+      [7, clock + 1, 'null'],
+      [7, clock + 1, '{"name":"not"}'],
+    )
+    sendStates(hostile, [7, 2 ** 52, '{}'], [own, 2 ** 30, 'null'], [own, 2 ** 30, '{}'])
     await handled(hostile)
     assert.equal(awareness.getStates().get(7), { name: 'seven' })
     assert.equal(awareness.getLocalState(), { name: 'agent' })
     assert.is(awareness.meta.get(7)?.clock, clock)
     assert.is(bridge.stats().ignoredAwareness, 6)
-    // y-websocket clients send back what they hear: that is nothing.
-    say(hostile, [7, clock, '{"name":"seven"}'])
+    // y-websocket clients send back what they receive, which is not counted.
+    sendStates(hostile, [7, clock, '{"name":"seven"}'])
     await handled(hostile)
     assert.is(bridge.stats().ignoredAwareness, 6)
     hostile.ws.close()
@@ -97,19 +102,19 @@ test(
 )
 
 test(
-  'what no one could show is ignored, what cannot be read ends the connection',
+  'ignores an invalid state, and cuts a client whose message cannot be read',
   withBridge(async () => {
     const { rooms, url, bridge } = await openBridge({ limits: { awarenessIds: 3 } })
     const { awareness } = rooms.room('r')
     const client = await RawClient.connect(`${url}/r`)
-    say(client, [1, 1, '{"a":1}'])
+    sendStates(client, [1, 1, '{"a":1}'])
     const deep = `{"a":${'['.repeat(5_000)}${']'.repeat(5_000)}}`
     const bad = [`"${'x'.repeat(16_384)}"`, deep, '[]', '1', '"x"']
     bad.forEach((json, index) => {
-      say(client, [1, 10 + index, json])
+      sendStates(client, [1, 10 + index, json])
     })
-    say(client, [1, 2 ** 41, '{}'])
-    say(client, [2, 1, '{}'], [3, 1, '{}'], [4, 1, '{}'], [5, 1, '{}'])
+    sendStates(client, [1, 2 ** 41, '{}'])
+    sendStates(client, [2, 1, '{}'], [3, 1, '{}'], [4, 1, '{}'], [5, 1, '{}'])
     await handled(client)
     assert.is(bridge.stats().ignoredAwareness, bad.length + 3)
     assert.equal([...awareness.getStates()].sort(), [
@@ -118,10 +123,10 @@ test(
       [3, {}],
     ])
     const broken = [
-      said([1, 99, '{']),
-      said([1, 99, '']),
-      said([1, 1, '{}']).subarray(0, 3),
-      Buffer.concat([said([1, 1, '{}']), Buffer.of(0)]),
+      encoded([1, 99, '{']),
+      encoded([1, 99, '']),
+      encoded([1, 1, '{}']).subarray(0, 3),
+      Buffer.concat([encoded([1, 1, '{}']), Buffer.of(0)]),
       Uint8Array.of(1, 1, 99, 2, 0xff, 0xff),
       Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0x7f),
       Uint8Array.of(1, ...Array(9).fill(0xff), 0x7f, 0, 2, 123, 125),
@@ -140,51 +145,54 @@ const pair = () => {
   awareness.setLocalState(null)
   const owners = new Map<number, AwarenessGuard>()
   const guard = () => new AwarenessGuard(awareness, owners, BRIDGE_LIMITS)
-  const tell = (from: AwarenessGuard, ...entries: readonly Entry[]) => {
-    const { update } = from.check(said(...entries))
+  const receive = (from: AwarenessGuard, ...entries: readonly Entry[]) => {
+    const { update } = from.check(encoded(...entries))
     if (update) applyAwarenessUpdate(awareness, update, from)
     return update !== undefined
   }
   keep({ close: () => awareness.destroy() })
-  return { awareness, guard, tell }
+  return { awareness, guard, receive }
 }
 
 test(
-  'an owner is always believed; saying it again changes nothing',
+  'merges every new state of its owner, and ignores the same state again',
   withBridge(async () => {
-    const { awareness, guard, tell } = pair()
+    const { awareness, guard, receive } = pair()
     const first = guard()
-    assert.ok(tell(first, [1, 5, '{"x":1}']))
+    assert.ok(receive(first, [1, 5, '{"x":1}']))
     assert.is(awareness.meta.get(1)?.clock, 6, 'others may know clock 5 from before')
-    assert.not(tell(first, [1, 6, '{"x":1}']), 'its echo')
-    assert.not(tell(first, [1, 5, '{"x":1}']))
-    assert.ok(tell(first, [1, 6, '{"x":2}']), 'it did not know that we are at 6')
+    assert.not(receive(first, [1, 6, '{"x":1}']), 'sent back')
+    assert.not(receive(first, [1, 5, '{"x":1}']))
+    assert.ok(receive(first, [1, 6, '{"x":2}']), 'it did not know that we are at 6')
     assert.equal(awareness.getStates().get(1), { x: 2 })
-    assert.ok(tell(first, [1, 9, '{"x":2}']), 'a renewal')
-    assert.ok(tell(first, [1, 9, 'null']))
+    assert.ok(receive(first, [1, 9, '{"x":2}']), 'a renewal')
+    assert.ok(receive(first, [1, 9, 'null']))
     assert.not(awareness.getStates().has(1))
-    assert.not(tell(first, [1, 9, 'null']))
-    assert.ok(tell(first, [1, 9, '{"x":3}']), 'it shows itself again')
+    assert.not(receive(first, [1, 9, 'null']))
+    assert.ok(receive(first, [1, 9, '{"x":3}']), 'it shows itself again')
     first.release('test')
     assert.not(awareness.getStates().has(1))
     const second = guard()
-    assert.ok(tell(second, [1, 9, '{"x":3}']), 'it comes back with its old clock')
-    assert.not(tell(first, [1, 100, '{"x":4}']), 'the old connection has lost it')
+    assert.ok(receive(second, [1, 9, '{"x":3}']), 'it comes back with its old clock')
+    assert.not(receive(first, [1, 100, '{"x":4}']), 'the old connection has lost it')
   }),
 )
 
 test(
-  'clocks cannot be used up, and ids that came and went take no memory for ever',
+  'limits the rise of clocks and the number of remembered ids',
   withBridge(async () => {
-    const { awareness, guard, tell } = pair()
+    const { awareness, guard, receive } = pair()
     const hostile = guard()
-    assert.ok(tell(hostile, [1, 2 ** 40, '{}']))
-    assert.not(tell(hostile, [1, 2 ** 53 - 1, '{"a":1}']))
-    assert.ok(tell(hostile, [1, 2 ** 40 + 2 ** 20, '{"a":1}']), 'those who follow may go on')
+    assert.ok(receive(hostile, [1, 2 ** 40, '{}']))
+    assert.not(receive(hostile, [1, 2 ** 53 - 1, '{"a":1}']))
+    assert.ok(
+      receive(hostile, [1, 2 ** 40 + 2 ** 20, '{"a":1}']),
+      'a later client can still raise it',
+    )
     hostile.release('test')
     for (let round = 0; round < 400; round++) {
       const one = guard()
-      for (let id = 0; id < 32; id++) tell(one, [1_000 + round * 32 + id, 1, '{}'])
+      for (let id = 0; id < 32; id++) receive(one, [1_000 + round * 32 + id, 1, '{}'])
       one.release('test')
     }
     assert.is(awareness.getStates().size, 0)

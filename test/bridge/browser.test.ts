@@ -1,7 +1,7 @@
 /**
- * The example's editor in a real browser: two pages at two agents' bridges, which gossip with each
- * other. What is typed, changed by an agent, undone and reloaded is seen by all; so are names and
- * cursors. Pictures of it are left in `.cache/`.
+ * The editor of the examples in a real browser: two pages at the bridges of two agents, which gossip
+ * with each other. Both pages show what is typed, changed by an agent and undone, also after a reload,
+ * and names and cursors. Screenshots are left in `.cache/`.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
@@ -16,16 +16,16 @@ import { until } from '../helpers/until.ts'
 
 const test = suite('editor in a browser')
 
-/** Where Debian's package puts it. */
+/** The path in Debian's package. */
 const CHROMIUM = '/usr/bin/chromium'
 
-/** Milliseconds to start a browser on a machine that is busy. */
+/** Milliseconds to start a browser on a busy machine. */
 const START_MS = 60_000
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const pictures = fileURLToPath(new URL('../../.cache/', import.meta.url))
 
-/** The room's name is percent-encoded in an address, and shown as it is. */
+/** An address holds the room's name percent-encoded; the page shows it as it is. */
 const ROOM = 'team notes'
 
 const servers: ChildProcess[] = []
@@ -33,7 +33,7 @@ const bridges: Bridge[] = []
 const agents: Agent[] = []
 let browser: Browser
 
-/** What the pages have written to their consoles, and where else they wanted to go. */
+/** What the pages wrote to their consoles, and which other addresses they requested. */
 const complaints: string[] = []
 
 const startAgent = async (hub: MemoryHub, name: string): Promise<Agent> => {
@@ -47,7 +47,7 @@ const startAgent = async (hub: MemoryHub, name: string): Promise<Agent> => {
   return agent
 }
 
-/** The example's server for a bridge at that agent; the address of its page. */
+/** Starts the server of the example with a bridge of that agent. Resolves to the address of its page. */
 const serve = async (agent: Agent, token?: string): Promise<string> => {
   const bridge = new Bridge({
     rooms: { open: (name) => agent.openRoom(name) },
@@ -61,17 +61,17 @@ const serve = async (agent: Agent, token?: string): Promise<string> => {
   const args = ['--import', 'tsx', script, `${url}/${room}`]
   const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
   servers.push(child)
-  let told = ''
+  let output = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    told += text
+    output += text
   })
   return until('the page to be served', () => {
     if (child.exitCode !== null) throw new Error(`serve.ts ended with ${child.exitCode}`)
-    return /^http:\S+(?=\n)/.exec(told)?.[0]
+    return /^http:\S+(?=\n)/.exec(output)?.[0]
   })
 }
 
-/** A page of a person, in a browser profile of its own: all they share comes over the bridge. */
+/** The page of one person, in its own browser profile, so that pages share data only over the bridge. */
 const visit = async (address: string, name: string, scheme: 'light' | 'dark'): Promise<Page> => {
   const url = new URL(address)
   url.searchParams.set('name', name)
@@ -90,7 +90,7 @@ const visit = async (address: string, name: string, scheme: 'light' | 'dark'): P
   return page
 }
 
-/** The text as it is seen, without what cursors of others add to it. */
+/** The visible text, without the labels of other people's cursors. */
 const linesOf = (page: Page): Promise<string[]> =>
   page.locator('.cm-line').evaluateAll((lines) =>
     lines.map((line) =>
@@ -108,14 +108,14 @@ const showsLines = (page: Page, ...expected: readonly string[]) =>
     async () => JSON.stringify(await linesOf(page)) === JSON.stringify(expected),
   )
 
-/** Ends when a page shows just those names: of cursors, or of people. */
+/** Resolves when a page shows exactly these names, of cursors or of people. */
 const showsNames = async (page: Page, selector: string, ...expected: readonly string[]) => {
   const named = async () => (await page.locator(selector).allTextContents()).sort()
   try {
     await until('the names', async () => `${await named()}` === `${expected}`)
   } catch (error) {
-    const told = `${selector} shows ${await named()}, not ${expected}; ${complaints}`
-    throw new Error(told, { cause: error })
+    const text = `${selector} shows ${await named()}, not ${expected}; ${complaints}`
+    throw new Error(text, { cause: error })
   }
 }
 
@@ -158,7 +158,7 @@ const run = async (): Promise<void> => {
   await anna.screenshot({ path: `${pictures}editor-light.png` })
   await bert.screenshot({ path: `${pictures}editor-dark.png` })
 
-  await bert.keyboard.press('Control+z') // his own words, and nobody else's
+  await bert.keyboard.press('Control+z') // only Bert's own words
   const [first, , last] = all as [string, string, string]
   const left = [first, 'this is typed in a browser.', last]
   for (const page of [anna, bert]) await showsLines(page, ...left)

@@ -1,4 +1,4 @@
-/** Clients of the bridge that mean harm: the agent and the other clients must not notice. */
+/** Hostile clients of the bridge: the agent and the other clients must not be disturbed. */
 import { connect, type Socket } from 'node:net'
 import * as encoding from 'lib0/encoding'
 import * as assert from 'uvu/assert'
@@ -12,7 +12,7 @@ import { until } from '../helpers/until.ts'
 
 const test = suite('bridge: hostile clients')
 
-/** The others go on: an editor gets what the agent writes. */
+/** Checks that others are served: an editor receives what the agent writes. */
 const worksStill = async (url: string, doc: Y.Doc, room = 'r'): Promise<void> => {
   const probe = keep(editor(url, room))
   const mark = Math.random()
@@ -31,20 +31,20 @@ const malformed: readonly (readonly [string, readonly number[], number])[] = [
   ['sync without a step', [0], 1007],
   ['an unknown step', [0, 3, 0], 1002],
   ['step 1 without a vector', [0, 0], 1007],
-  ['step 1 with less than it says', [0, 0, 5, 0], 1007],
-  ['step 1 with more than it says', [0, 0, 1, 0, 0], 1007],
+  ['step 1 with fewer bytes than its length', [0, 0, 5, 0], 1007],
+  ['step 1 with more bytes than its length', [0, 0, 1, 0, 0], 1007],
   ['an empty vector', [0, 0, 0], 1007],
-  ['a vector of more than there is', [0, 0, 5, 0xff, 0xff, 0xff, 0xff, 0x0f], 1007],
+  ['a vector with fewer entries than its count', [0, 0, 5, 0xff, 0xff, 0xff, 0xff, 0x0f], 1007],
   ['a length of 2^52', [0, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x07], 1007],
-  ['a query with more', [3, 0], 1007],
+  ['a query with further bytes', [3, 0], 1007],
   ['an empty update', [0, 2, 0], 4400],
-  ['no update', [0, 2, 3, 1, 2, 3], 4400],
-  ['no update as step 2', [0, 1, 3, 0xff, 0xff, 0xff], 4400],
+  ['bytes that are not an update', [0, 2, 3, 1, 2, 3], 4400],
+  ['bytes that are not an update, as step 2', [0, 1, 3, 0xff, 0xff, 0xff], 4400],
 ]
 
 for (const [name, bytes, code] of malformed) {
   test(
-    `cut: ${name}`,
+    `cuts a client that sends ${name}`,
     withBridge(async () => {
       const { rooms, url, bridge } = await openBridge()
       const client = await RawClient.connect(`${url}/r`)
@@ -59,7 +59,7 @@ for (const [name, bytes, code] of malformed) {
 }
 
 test(
-  'text, and frames that break the WebSocket protocol',
+  'cuts a client that sends text or breaks the WebSocket protocol',
   withBridge(async () => {
     const { rooms, url, port, bridge } = await openBridge()
     const text = await RawClient.connect(`${url}/r`)
@@ -81,7 +81,7 @@ test(
   }),
 )
 
-/** A V1 update with one struct, written by hand. */
+/** A handmade V1 update with one struct. */
 const update = (writer: number, clock: number, ...struct: readonly number[]): Uint8Array => {
   const encoder = encoding.createEncoder()
   for (const number of [1, 1, writer, clock]) encoding.writeVarUint(encoder, number)
@@ -91,19 +91,19 @@ const update = (writer: number, clock: number, ...struct: readonly number[]): Ui
 }
 
 test(
-  'updates that gossip would refuse end the connection and change nothing',
+  'cuts a client whose update gossip would refuse, and changes nothing',
   withBridge(async () => {
     const { rooms, url, problems } = await openBridge()
     const { doc } = rooms.room('r')
     doc.getMap('m').set('k', 1)
     const before = Y.encodeStateAsUpdate(doc)
-    // An item (any) below the key `k` of the root `m`: lists in one another.
+    // An item (any) at the key `k` of the root `m`: nested lists.
     const lists = Array.from({ length: 3_000 }, () => [117, 1]).flat()
     const deep = update(9, 0, 0x28, 1, 1, 0x6d, 1, 0x6b, 1, ...lists, 0x7d, 1)
     const hostile: readonly (readonly [Uint8Array, string])[] = [
       [update(doc.clientID, 1, 0, 1), 'own_clock'],
       [deep, 'too_deep'],
-      // A GC of a length that uses up the writer's clocks.
+      // A GC whose length uses up the writer's clocks.
       [update(9, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x07), 'clock_jump'],
       [update(9, 0, 0, 0), 'malformed'],
     ]
@@ -120,7 +120,7 @@ test(
 )
 
 test(
-  'messages that are too long',
+  'cuts a client whose message is too long',
   withBridge(async () => {
     const { rooms, url, bridge } = await openBridge({ limits: { frameBytes: 100_000 } })
     const long = await RawClient.connect(`${url}/r`)
@@ -138,7 +138,7 @@ test(
 )
 
 test(
-  'step 2 of 100 MB, and a vector that would decode to gigabytes',
+  'cuts a client that sends 100 MB, or a vector that would decode to gigabytes',
   withBridge(async () => {
     const { rooms, url } = await openBridge()
     const huge = await RawClient.connect(`${url}/r`)
@@ -152,7 +152,7 @@ test(
 )
 
 test(
-  'unfinished messages of many: whoever holds most is cut',
+  'cuts the client with the most bytes in incomplete messages',
   withBridge(async () => {
     const limits = { heldBytes: 1_000_000, frameBytes: 500_000 }
     const { rooms, url, port, bridge } = await openBridge({ limits })
@@ -172,7 +172,7 @@ test(
 )
 
 test(
-  'a flood is read as fast as it may be, and not faster',
+  'reads a flood of messages no faster than allowed',
   withBridge(async () => {
     const { rooms, url, bridge } = await openBridge({ limits: { framesPerSecond: 100 } })
     const { doc, awareness } = rooms.room('r')
@@ -190,7 +190,7 @@ test(
 )
 
 test(
-  'pings are paid for like messages; who does not read the answers is cut',
+  'limits pings like messages, and cuts a client that does not read the answers',
   withBridge(async () => {
     const { rooms, url, port, bridge } = await openBridge({ limits: { framesPerSecond: 4 } })
     const { doc } = rooms.room('r')
@@ -212,7 +212,7 @@ test(
 )
 
 test(
-  'asking for the whole document again and again',
+  'limits requests for the whole document',
   withBridge(async () => {
     const limits = { bytesPerSecond: 1_000, burstBytes: 2_000_000 }
     const { rooms, url } = await openBridge({ limits })
@@ -227,7 +227,7 @@ test(
 )
 
 test(
-  'too many clients, in a room, in all, too many rooms',
+  'refuses too many clients of a room, clients in all, and rooms',
   withBridge(async () => {
     const limits = { clients: 4, clientsPerRoom: 2, rooms: 2 }
     const { url, bridge } = await openBridge({ limits })
@@ -246,7 +246,7 @@ test(
 )
 
 test(
-  'handshakes that never end are ended',
+  'ends handshakes that take too long',
   withBridge(async () => {
     const { rooms, url, port } = await openBridge({ limits: { handshakeMs: 200 } })
     let closed = 0
@@ -264,7 +264,7 @@ test(
 )
 
 test(
-  'permessage-deflate is not spoken',
+  'does not negotiate permessage-deflate',
   withBridge(async () => {
     const { url } = await openBridge()
     const ws = new WebSocket(`${url}/r`, { perMessageDeflate: true })

@@ -1,4 +1,4 @@
-/** Rooms of the bridge have users: its clients. The last one gone, a room is given back. */
+/** The bridge closes a room when its last client has left. */
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { Agent } from '../../src/agent/agent.ts'
@@ -18,7 +18,7 @@ import { until } from '../helpers/until.ts'
 
 const test = suite('bridge: rooms')
 
-/** Rooms that count who opens and closes them. */
+/** Rooms that count how often they are opened and closed. */
 class CountedRooms extends TestRooms {
   readonly closed: string[] = []
 
@@ -56,7 +56,7 @@ const leave = async (client: RawClient): Promise<void> => {
 }
 
 test(
-  'a room is closed once, when its last client has left, and opened again for the next',
+  'closes a room once, after its last client, and opens it again for the next',
   withBridge(async () => {
     const { rooms, url } = await counted()
     const [one, two] = [await enter(url, 'r'), await enter(url, 'r')]
@@ -75,7 +75,7 @@ test(
 )
 
 test(
-  'a room whose clients leave before it is open is closed when it is',
+  'closes a room whose clients leave while it is being opened',
   withBridge(async () => {
     const { rooms, url, bridge } = await counted()
     const hold = gate()
@@ -96,7 +96,7 @@ test(
 )
 
 test(
-  'a room that cannot be opened is not closed; one that cannot be closed is reported',
+  'does not close a room that cannot be opened, and reports one that cannot be closed',
   withBridge(async () => {
     const { rooms, url, problems } = await counted()
     const full = await RawClient.connect(`${url}/full`)
@@ -109,7 +109,7 @@ test(
 )
 
 test(
-  'the close of the bridge closes its rooms',
+  'closes its rooms when it closes',
   withBridge(async () => {
     const { rooms, url, bridge } = await counted()
     const clients = [await enter(url, 'r'), await enter(url, 's')]
@@ -132,7 +132,7 @@ const codes: readonly (readonly [Failure, number])[] = [
 for (const [failure, code] of codes) {
   const where = failure.isLocal ? ', of this side' : ''
   test(
-    `a client is told by ${code} of ${failure.code}${where}`,
+    `closes a client with ${code} for ${failure.code}${where}`,
     withBridge(async () => {
       const rooms = { open: () => Promise.reject(failure) }
       const bridge = keep(new Bridge({ rooms, port: 0 }))
@@ -168,7 +168,7 @@ const withAgent =
     })
 
 test(
-  'more rooms than an agent may have open, one client each, one after the other',
+  'serves more rooms, one after the other, than an agent may have open',
   withAgent(async ({ agent, timers, url }) => {
     for (let i = 0; i < 130; i++) {
       const client = keep(editor(url, `room ${i}`))
@@ -190,7 +190,7 @@ test(
 )
 
 test(
-  'a full house: an unmodified client tries again, and is in when a room is given back',
+  'an unmodified client that finds all rooms in use retries until one is closed',
   withAgent(async ({ agent, url }) => {
     const leases = await Promise.all(
       Array.from({ length: 100 }, (_, i) => agent.openRoom(`room ${i}`)),
@@ -200,16 +200,16 @@ test(
     client.provider.on('connection-close', (event) => {
       codes.push(event?.code)
     })
-    await until('it is turned away twice', () => codes.length > 1)
+    await until('it is refused twice', () => codes.length > 1)
     assert.is(codes[0], 1013)
     assert.ok(client.provider.shouldConnect)
     leases[7]?.close()
-    await until('it is in', () => client.provider.synced)
+    await until('it is synced', () => client.provider.synced)
   }),
 )
 
 test(
-  'what a program has open stays, whoever comes and goes',
+  'leaves a room open that a program uses',
   withAgent(async ({ agent, timers, url }) => {
     const lease = await agent.openRoom('notes')
     const client = keep(editor(url, 'notes'))
@@ -227,7 +227,7 @@ test(
 )
 
 test(
-  'clients of an agent that was stopped are let go',
+  'closes the clients of an agent that was stopped',
   withAgent(async ({ agent, url }) => {
     const client = await enter(url, 'notes')
     await agent.stop()

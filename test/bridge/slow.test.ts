@@ -1,4 +1,4 @@
-/** Clients of the bridge that do not read, or are gone; and the end of the bridge itself. */
+/** Clients of the bridge that do not read or are gone, and the end of the bridge. */
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -11,12 +11,12 @@ import { until } from '../helpers/until.ts'
 
 const test = suite('bridge: slow clients')
 
-/** How many listen to its updates; both keep them in a field that is not typed. */
+/** The number of its `update` listeners. Documents and awareness keep them in an untyped field. */
 const listeners = (observed: object): number =>
   (observed as { _observers: Map<string, Set<unknown>> })._observers.get('update')?.size ?? 0
 
 test(
-  'who does not read is cut; others get everything',
+  'cuts a client that does not read; others receive everything',
   withBridge(async () => {
     const limits = { sendBytes: 1_000_000, closeMs: 100 }
     const { rooms, url, port, bridge } = await openBridge({ limits })
@@ -30,7 +30,7 @@ test(
       deaf.push(socket)
     }
     await until('all are in', () => bridge.stats().clients === 6)
-    // The system's own buffers take some megabytes of each.
+    // Buffers of the system take some megabytes for each client.
     for (let i = 0; i < 400 && (bridge.stats().cut.slow ?? 0) < 5; i++) {
       doc.getMap('m').set('k', `${i}${'x'.repeat(100_000)}`)
       const at = i
@@ -45,7 +45,7 @@ test(
 )
 
 test(
-  'who takes no answer is given no second one',
+  'sends a client no second answer before it has read the first',
   withBridge(async () => {
     const { rooms, port, bridge } = await openBridge({ limits: { answerBytes: 50_000_000 } })
     rooms.room('r').doc.getText('t').insert(0, 'x'.repeat(30_000_000))
@@ -70,7 +70,7 @@ test(
 )
 
 test(
-  'who is silent is cut, who lives is not',
+  'cuts a silent client, and keeps a live one',
   withBridge(async () => {
     const { rooms, url, port, bridge } = await openBridge({ limits: { heartbeatMs: 40 } })
     const deaf = await deafClient(port, 'r')
@@ -80,14 +80,14 @@ test(
     await until('the silent one is cut', () => bridge.stats().cut.silent === 1)
     deaf.destroy()
     assert.is(alive.closing, undefined)
-    // y-websocket clients take 30 seconds without a message for a dead connection.
+    // y-websocket clients reconnect after 30 seconds without a message.
     await until('it gets a sign of life', () => alive.of(1, 1, 0).length >= 5)
     assert.is(bridge.stats().clients, 1)
   }),
 )
 
 test(
-  'close tells the clients, twice is once, and the port is free again',
+  'closes its clients and frees the port; a second call does nothing',
   withBridge(async () => {
     const { url, port, bridge, rooms } = await openBridge({ limits: { closeMs: 200 } })
     const client = await RawClient.connect(`${url}/r`)
@@ -106,7 +106,7 @@ test(
   }),
 )
 
-test('a program ends by itself after close', async () => {
+test('keeps no program alive after close', async () => {
   const program = fileURLToPath(new URL('../fixtures/bridge/ends.ts', import.meta.url))
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', program], {
     timeout: 40_000,

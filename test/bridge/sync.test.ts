@@ -13,7 +13,7 @@ const test = suite('bridge: sync')
 const json = (doc: Y.Doc) => doc.getMap('m').toJSON()
 
 test(
-  'two clients and the document converge, all ways',
+  'two clients and the document of the room converge',
   withBridge(async () => {
     const { rooms, url, bridge } = await openBridge()
     const server = rooms.room('notes').doc
@@ -31,7 +31,7 @@ test(
     }
     b.doc.getMap('m').delete('a')
     await until('it is deleted', () => !server.getMap('m').has('a') && !a.doc.getMap('m').has('a'))
-    // What waits inside a document, or is applied twice, would differ here.
+    // Updates that wait in a document, or were applied twice, would show here.
     assert.equal(Y.encodeStateVector(a.doc), Y.encodeStateVector(server))
     assert.is(bridge.stats().clients, 2)
     assert.is(bridge.stats().rooms, 1)
@@ -39,7 +39,7 @@ test(
 )
 
 test(
-  'a late client gets all, and text typed by two at once is one',
+  'a late client receives everything; text that two type at once merges',
   withBridge(async () => {
     const { rooms, url } = await openBridge()
     const a = keep(editor(url, 'text'))
@@ -60,7 +60,7 @@ test(
 )
 
 test(
-  'clients come back after the bridge was restarted, with what they did meanwhile',
+  'clients reconnect after a restart, and bring what they changed meanwhile',
   withBridge(async () => {
     const rooms = new TestRooms()
     keep({ close: () => rooms.destroy() })
@@ -83,7 +83,7 @@ test(
 )
 
 test(
-  'rooms have any name, and are apart',
+  'rooms can have any name, and share nothing',
   withBridge(async () => {
     const { rooms, url } = await openBridge()
     const names = ['a/b/c', 'Größe/日本 🐝', '__proto__', 'constructor', 'a%2Fb'] as const
@@ -104,7 +104,7 @@ test(
 )
 
 test(
-  'what comes before the room is open waits',
+  'messages wait until the room is open',
   withBridge(async () => {
     const rooms = new TestRooms()
     keep({ close: () => rooms.destroy() })
@@ -129,7 +129,7 @@ test(
 )
 
 test(
-  'an update is not sent back, but what waited for it is',
+  'sends an update not back to its sender, but updates that waited for it',
   withBridge(async () => {
     const { rooms, url } = await openBridge()
     const doc = new Y.Doc()
@@ -162,7 +162,7 @@ test(
 )
 
 test(
-  'read-only: what changes is seen, nothing is taken, awareness passes',
+  'read-only: sends changes, refuses changes of clients, and relays awareness',
   withBridge(async () => {
     const { rooms, url } = await openBridge({ readOnly: true })
     const server = rooms.room('r')
@@ -178,13 +178,13 @@ test(
     for (const step of [1, 2]) raw.send(0, step, sized(Y.encodeStateAsUpdate(a.doc)))
     raw.send(0, 0, 1, 0)
     await until('step 1 is answered', () => raw.of(0, 1).length === 1)
-    assert.is(raw.of(2, 0).length, 1, 'it is told once')
+    assert.is(raw.of(2, 0).length, 1, 'the client is denied once')
     assert.equal(json(server.doc), { k: 2 })
   }),
 )
 
 test(
-  'a room that is closed, or cannot be opened, lets its clients go',
+  'closes the clients of a room that is closed or cannot be opened',
   withBridge(async () => {
     const { rooms, url, bridge, problems } = await openBridge()
     const client = await RawClient.connect(`${url}/gone`)

@@ -13,7 +13,7 @@ const filesIn = (dir: string): string[] => readdirSync(dir).sort()
 
 const test = suite('lock')
 
-test('takes over what no living process holds', () =>
+test('takes over a lock that no live process holds', () =>
   inFolder(async (dir) => {
     const path = join(dir, 'lock')
     const dead = 2 ** 22 + 1 // above the highest process id that Linux gives
@@ -22,7 +22,7 @@ test('takes over what no living process holds', () =>
       'garbage',
       '{"pid":"1","start":""}',
       JSON.stringify({ pid: dead, start: '' }),
-      // A living id that another process had: given twice.
+      // The id of a live process, which another process had before.
       JSON.stringify({ pid: process.pid, start: '1' }),
     ]) {
       writeFileSync(path, left)
@@ -36,7 +36,7 @@ test('takes over what no living process holds', () =>
     }
   }))
 
-test('is had by one of many that want it at once, also after a dead one', () =>
+test('gives the lock to one of many that want it at once, also after a dead owner', () =>
   inFolder(async (dir) => {
     const path = join(dir, 'lock')
     for (let round = 0; round < 20; round++) {
@@ -44,7 +44,7 @@ test('is had by one of many that want it at once, also after a dead one', () =>
       const all = Array.from({ length: 8 }, () => new Lock(path))
       const tried = await Promise.allSettled(all.map((lock) => lock.hold()))
       const holders = all.filter((_, index) => tried[index]?.status === 'fulfilled')
-      // Whoever lost it between two steps of another finds out when it asks again.
+      // A holder that lost it between two steps of another one detects that in its next call.
       const still = await Promise.allSettled(holders.map((lock) => lock.hold()))
       assert.is(still.filter(({ status }) => status === 'fulfilled').length, 1)
       for (const lock of all) await lock.release()
@@ -52,7 +52,7 @@ test('is had by one of many that want it at once, also after a dead one', () =>
     }
   }))
 
-test('leaves the lock of another alone', () =>
+test('does not remove the lock of another holder', () =>
   inFolder(async (dir) => {
     const first = new Lock(join(dir, 'lock'))
     const second = new Lock(join(dir, 'lock'))
@@ -63,7 +63,7 @@ test('leaves the lock of another alone', () =>
     await rejects(() => second.hold(), /already_exists/)
   }))
 
-test('says who has it, while that process lives', () =>
+test('names the owner while that process lives', () =>
   inFolder(async (dir) => {
     const path = join(dir, 'lock')
     assert.is(await readOwner(path), undefined)
@@ -77,7 +77,7 @@ test('says who has it, while that process lives', () =>
     const other = { pid: child.pid as number, start: '' }
     writeFileSync(path, JSON.stringify(other))
     assert.equal(await readOwner(path), other)
-    // Its id was given to another process since: that one is not the owner.
+    // Another process has its id now, which is not the owner.
     const before = { ...other, start: '1' }
     assert.is(isAlive(before), owner?.start === '')
     child.kill('SIGKILL')
@@ -87,7 +87,7 @@ test('says who has it, while that process lives', () =>
     assert.is(await readOwner(path), undefined)
   }))
 
-test('is held by the living, and by whom nobody can tell of', () =>
+test('counts as held by a live process, and by an owner that cannot be checked', () =>
   inFolder(async (dir) => {
     const path = join(dir, 'lock')
     assert.not.ok(await isHeld(path))
@@ -107,15 +107,15 @@ test('is held by the living, and by whom nobody can tell of', () =>
     ] as const) {
       writeFileSync(path, text)
       assert.is(await isHeld(path), held, text)
-      // To take it over is another thing: a host that was given a new name must find its own folder.
+      // It can be taken over: a host that was renamed must be able to use its folder.
       await lock.hold()
       await lock.release()
     }
   }))
 
-test('a process that has ended and was not asked how is dead', async () => {
-  if (!existsSync('/proc/self/stat')) return // nobody tells there
-  // What the shell becomes does not know that it has a child to wait for.
+test('a zombie counts as dead', async () => {
+  if (!existsSync('/proc/self/stat')) return // this cannot be seen there
+  // The program that replaces the shell does not wait for its child.
   const script = 'sleep 0 & echo $!; exec sleep 60'
   const parent = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] })
   const [text] = (await once(parent.stdout, 'data')) as [Buffer]
@@ -130,7 +130,7 @@ const hasPs = startByPs(process.pid) !== ''
 const psTest = (name: string, run: () => unknown): void =>
   hasPs ? test(name, run) : test.skip(name, 'there is no ps')
 
-psTest('where there is no /proc, ps tells a process from one that had its id before', async () => {
+psTest('without /proc, ps distinguishes a process from an earlier one with its id', async () => {
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
   const pid = child.pid as number
   const start = startByPs(pid)
@@ -143,12 +143,12 @@ psTest('where there is no /proc, ps tells a process from one that had its id bef
   assert.not.ok(isAlive({ pid, start }))
 })
 
-test('a lock of before the host was started anew is of no process, whatever its process id', () =>
+test('a lock from before the restart of the host has no owner, whatever its process id', () =>
   inFolder(async (dir) => {
     const path = join(dir, 'lock')
     const own = ownProcess()
     assert.ok(isAlive(own))
-    if (own.boot === undefined) return // not told there
+    if (own.boot === undefined) return // not recorded there
     const before = { ...own, boot: 'another' }
     assert.not.ok(isAlive(before))
     writeFileSync(path, JSON.stringify(before))
@@ -157,7 +157,7 @@ test('a lock of before the host was started anew is of no process, whatever its 
     await lock.release()
   }))
 
-test('is checked before a write: a lock that was removed comes back, one of another does not', () =>
+test('check restores a lock that was removed, and rejects if another holder has it', () =>
   inFolder(async (root) => {
     const dir = join(root, 'folder')
     mkdirSync(dir)

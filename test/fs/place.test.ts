@@ -1,6 +1,6 @@
 /**
- * A data folder that is a copy, or was restored from one, is noticed before its first write and
- * gets a new writer id; one that was moved keeps its own.
+ * A data folder that is a copy, or was restored from one, is detected before its first write and gets
+ * a new writer id. A folder that was moved keeps its id.
  */
 import { spawnSync } from 'node:child_process'
 import {
@@ -32,7 +32,7 @@ interface Life {
   readonly reason: string
 }
 
-/** Opens the folder, takes the id with that clock on disk, and publishes up to another. */
+/** Opens the folder, takes an id with that clock on disk, and publishes up to another clock. */
 const live = async (
   dir: string,
   {
@@ -53,7 +53,7 @@ const live = async (
   }
 }
 
-/** A folder in which a writer has published twice, with a copy of it from in between. */
+/** A folder in which a writer has published twice, and a copy from between the two. */
 const lived = async (root: string) => {
   const [dir, backup] = [join(root, 'data'), join(root, 'backup')]
   const first = await live(dir, { publish: 5 })
@@ -68,7 +68,7 @@ const isNew = (life: Life, before: Life, reason = 'copied'): void => {
   assert.is.not(life.writer, before.writer)
 }
 
-test('a folder that was moved, or is reached by another path, is the same', () =>
+test('a folder that was moved or is reached by another path keeps its writer', () =>
   inFolder(async (root) => {
     const { dir, first } = await lived(root)
     const moved = join(root, 'moved')
@@ -112,16 +112,16 @@ for (const [how, copy] of Object.entries(copies)) {
 }
 
 const restores: Readonly<Record<string, (backup: string, dir: string) => void>> = {
-  'over it, in place': (backup, dir) => copyFileSync(join(backup, FILE), join(dir, FILE)),
-  'over it, as rsync does: a new file gets the name': (backup, dir) => {
+  'into the existing file': (backup, dir) => copyFileSync(join(backup, FILE), join(dir, FILE)),
+  'as rsync does: a new file gets the name': (backup, dir) => {
     cpSync(join(backup, FILE), join(dir, '.writer.json.Xy12'), { preserveTimestamps: true })
     renameSync(join(dir, '.writer.json.Xy12'), join(dir, FILE))
   },
-  'in its place, removed before': (backup, dir) => {
+  'by a new folder, after the old one was removed': (backup, dir) => {
     rmSync(dir, { recursive: true })
     cpSync(backup, dir, { recursive: true, preserveTimestamps: true })
   },
-  'in its place, by a move of the copy': (backup, dir) => {
+  'by a move of the copy': (backup, dir) => {
     rmSync(dir, { recursive: true })
     renameSync(backup, dir)
   },
@@ -132,12 +132,12 @@ for (const [how, restore] of Object.entries(restores)) {
     inFolder(async (root) => {
       const { dir, backup, first } = await lived(root)
       restore(backup, dir)
-      // Its document is that of the copy, or a newer one.
+      // Its document is that of the copy or a newer one.
       isNew(await live(dir, { before: first, onDisk: 5 }), first)
     }))
 }
 
-test('the first start of a copy settles it: the next one is the same writer', () =>
+test('a copy gets a new writer at its first start only', () =>
   inFolder(async (root) => {
     const { dir, first } = await lived(root)
     const copy = join(root, 'copy')
@@ -147,7 +147,7 @@ test('the first start of a copy settles it: the next one is the same writer', ()
     assert.equal(third, { writer: second.writer, reason: 'same' })
   }))
 
-test('a former format, that notes no place, is taken over, and then copies are noticed', () =>
+test('a folder of an older format, without a place, keeps its writer, and later copies are detected', () =>
   inFolder(async (root) => {
     const { dir, first } = await lived(root)
     const { place, ...former } = JSON.parse(readFileSync(join(dir, FILE), 'utf8'))
@@ -158,7 +158,7 @@ test('a former format, that notes no place, is taken over, and then copies are n
     const copy = join(root, 'copy')
     cpSync(dir, copy, { recursive: true })
     isNew(await live(copy, { before: first, onDisk: 9 }), first)
-    // A place that cannot be read is none.
+    // A place that cannot be read counts as absent.
     for (const broken of [null, 1, {}, { folder: {}, file: {} }, { folder: { inode: 1 } }]) {
       assert.is(parsePlace(broken), undefined)
     }
@@ -170,7 +170,7 @@ const inode = (ino: number, birth = 0, changed = 9): Inode => ({
   ctimeNs: BigInt(changed),
 })
 
-test('an inode that was given out again is told apart by its birth, where births are kept', () => {
+test('a reused inode is detected by its time of birth, if that is recorded', () => {
   const place = placeOf(inode(1, 5), inode(2, 9), undefined)
   assert.ok(isAt(place, inode(1, 5, 20), inode(2, 9, 30), undefined))
   assert.not.ok(isAt(place, inode(1, 6, 20), inode(2, 9, 30), undefined))
@@ -178,9 +178,9 @@ test('an inode that was given out again is told apart by its birth, where births
   assert.not.ok(isAt(place, inode(1, 5, 20), inode(3, 9, 30), undefined))
 })
 
-test('a file system without births: 0, or the time of the last change, is not compared', () => {
+test('a file system without times of birth: ignores 0 and the time of the last change', () => {
   for (const birth of [
-    (_: number) => 0, // not told
+    (_: number) => 0, // not recorded
     (changed: number) => changed,
   ]) {
     const place = placeOf(inode(1, birth(9)), inode(2, birth(9)), undefined)
@@ -190,7 +190,7 @@ test('a file system without births: 0, or the time of the last change, is not co
   }
 })
 
-test('without births a folder keeps its writer over starts, and a copy does not', () =>
+test('without times of birth a folder keeps its writer over starts, and a copy does not', () =>
   inFolder(async (root) => {
     const disk: Disk = {
       ...nodeDisk,
@@ -211,7 +211,7 @@ test('without births a folder keeps its writer over starts, and a copy does not'
 
 const numbersOf = ({ ino, birthtimeNs, ctimeNs }: Inode): Inode => ({ ino, birthtimeNs, ctimeNs })
 
-test('the same inodes on another host are a copy; a host that does not tell is not asked', () => {
+test('the same inodes on another host are a copy; a host without an id is not compared', () => {
   const place = placeOf(inode(1, 5), inode(2, 5), 'here')
   assert.ok(isAt(place, inode(1, 5), inode(2, 5), 'here'))
   assert.not.ok(isAt(place, inode(1, 5), inode(2, 5), 'there'))
@@ -219,7 +219,7 @@ test('the same inodes on another host are a copy; a host that does not tell is n
   assert.ok(isAt(placeOf(inode(1, 5), inode(2, 5), undefined), inode(1, 5), inode(2, 5), 'there'))
 })
 
-test('a host is known by its machine id, which is not told', () =>
+test('a host is identified by a hash of its machine id', () =>
   inFolder((dir) => {
     const id = join(dir, 'machine-id')
     assert.is(readHost([id]), undefined)

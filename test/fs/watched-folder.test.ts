@@ -16,12 +16,12 @@ import { gate } from '../helpers/gate.ts'
 import { suite } from '../helpers/suite.ts'
 import { until } from '../helpers/until.ts'
 
-/** Milliseconds no test waits for: where this is the poll, only the watcher can have seen it. */
+/** A poll in milliseconds that no test waits for: then only the watcher can have seen a change. */
 const NEVER = 1e9
 
 interface Kit {
   readonly base: string
-  /** Looks through `dir`; `looks`, `changes` and `problems` are what it saw and told. */
+  /** Watches `dir`. `looks`, `changes` and `problems` are the calls of its listeners. */
   start(
     dir: string,
     pollMs: number,
@@ -36,7 +36,7 @@ interface Kit {
   }
 }
 
-/** Runs `play` with a folder of its own, and closes what it started, also when it fails. */
+/** Runs `play` with a folder of its own, and closes what it started, also if it fails. */
 const inDir = (play: (kit: Kit) => Promise<void>) => async (): Promise<void> => {
   const base = mkdtempSync(join(tmpdir(), 'pilot-gossip-folder-'))
   const started: Folder[] = []
@@ -69,10 +69,10 @@ const inDir = (play: (kit: Kit) => Promise<void>) => async (): Promise<void> => 
 const watchers = (): number =>
   process.getActiveResourcesInfo().filter((kind) => kind === 'FSEventWrap').length
 
-const test = suite('folder')
+const test = suite('watched folder')
 
 test(
-  'looks when a file changes, and finds a folder that comes late or again',
+  'looks when a file changes, and finds a folder that is created late or again',
   inDir(async ({ base, start }) => {
     const dir = join(base, 'late')
     const { looks, problems } = start(dir, 20)
@@ -87,7 +87,7 @@ test(
 )
 
 test(
-  'watches the folder that has the name now, not the one that had it',
+  'watches the folder that has the name now, not the previous one',
   inDir(async ({ base, start }) => {
     const dir = join(base, 'box')
     mkdirSync(dir)
@@ -105,7 +105,7 @@ test(
 )
 
 test(
-  'tells the same trouble once, and again when it comes back',
+  'reports the same problem once, and again when it comes back',
   inDir(async ({ base, start }) => {
     let bad = true
     let turns = 0
@@ -124,7 +124,7 @@ test(
 )
 
 test(
-  'looks one at a time, and once more for all that changed meanwhile',
+  'runs one look at a time, and one more for all changes meanwhile',
   inDir(async ({ base, start }) => {
     const hold = gate()
     const { folder, looks } = start(base, NEVER, () => hold.promise)
@@ -144,7 +144,7 @@ test(
 )
 
 test(
-  'goes on with the poll where it cannot read, and tells',
+  'reports a folder that it cannot read, and goes on with the poll',
   inDir(async ({ base, start }) => {
     const path = join(base, 'box')
     writeFileSync(path, 'a file')
@@ -157,7 +157,7 @@ test(
 )
 
 test(
-  'looks at changes alone where it is asked to, and at all where the folder is another one',
+  'lookAt gets only the changes; look gets all names if the folder was replaced',
   inDir(async ({ base, start }) => {
     const dir = join(base, 'box')
     mkdirSync(dir)
@@ -180,7 +180,7 @@ test(
 )
 
 test(
-  'forgets no change that is told of while all is to be looked at',
+  'forgets no change that is reported before a look at all names',
   inDir(async ({ base, start }) => {
     const { folder, looks, changes } = start(base, NEVER, undefined, true)
     await until('the first look', () => looks.length > 0)
@@ -194,7 +194,7 @@ test(
 )
 
 test(
-  'looks at all where more has changed than it remembers',
+  'looks at all names if more have changed than it remembers',
   inDir(async ({ base, start }) => {
     const { folder, looks, changes } = start(base, NEVER, undefined, true)
     await until('the first look', () => looks.length > 0)
@@ -207,7 +207,7 @@ test(
 )
 
 test(
-  'looks at all where it finds another folder, or is told of the folder itself',
+  'looks at all names if the folder was replaced or has changed itself',
   inDir(async ({ base, start }) => {
     const dir = join(base, 'box')
     for (const name of ['one', 'two']) mkdirSync(join(base, name))
@@ -216,7 +216,7 @@ test(
     const { folder, looks } = start(dir, NEVER, undefined, true)
     await until('the first look', () => looks.length > 0)
     rmSync(dir)
-    symlinkSync(join(base, 'two'), dir) // which no watcher tells of
+    symlinkSync(join(base, 'two'), dir) // which no watcher reports
     folder.wake(['x'])
     await until('a look at the other', () => looks.at(-1)?.includes('a'))
     const before = looks.length
@@ -226,7 +226,7 @@ test(
 )
 
 test(
-  'finds a folder that comes late before the poll does',
+  'finds a folder that is created late before the next poll',
   inDir(async ({ base, start }) => {
     const dir = join(base, 'late')
     let asked = 0
@@ -241,7 +241,7 @@ test(
 )
 
 test(
-  'looks at all with the poll, however many changes come between',
+  'looks at all names with the poll, however many changes come in between',
   inDir(async ({ base, start }) => {
     const { looks, changes } = start(base, 100, undefined, true)
     await until('several polls', () => {
@@ -253,7 +253,7 @@ test(
 )
 
 test(
-  'leaves nothing that keeps the process, whatever it was at when it closed',
+  'keeps no process alive after close, at whatever point it was closed',
   inDir(async ({ base, start }) => {
     const dir = join(base, 'box')
     const looking = start(base, NEVER)

@@ -1,6 +1,6 @@
 /**
- * Providers over memory: a stage on which documents join and leave a room, and all that was opened
- * is closed when the test ends, however it ends.
+ * Providers over memory: a stage on which documents join and leave a room. Everything that was opened
+ * is closed when the test ends, also if it fails.
  *
  * ```ts
  * await onStage(async (stage) => {
@@ -16,10 +16,10 @@ import { PilotGossipProvider, type ProviderOptions } from '../../src/provider/in
 import { MemoryHub, MemoryTransport } from '../../src/transports/memory/memory.ts'
 import type { Transport } from '../../src/transports/transport.ts'
 
-/** Rounds and second tries come soon, so that a test that loses messages is short. */
+/** Short intervals, so that a test that loses messages is short. */
 export const QUICK: Partial<GossipConfig> = { intervalMs: 200, backoffMs: 50, pullTimeoutMs: 300 }
 
-/** Lets everything run that can run now: for what is to be shown not to happen. */
+/** Lets everything run that can run now, to show that something does not happen. */
 export const turns = async (count = 20): Promise<void> => {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve))
 }
@@ -55,7 +55,7 @@ export class Stage {
   }
 
   async clear(): Promise<void> {
-    // Nobody waits for the others: all of them leave.
+    // All leave, so none must wait for another.
     this.hub.network.loss = 0
     await Promise.all(this.#providers.map((provider) => provider.destroy()))
   }
@@ -78,17 +78,17 @@ export const textOf = ({ doc }: { readonly doc: Y.Doc }): string => doc.getText(
 export const write = ({ doc }: { readonly doc: Y.Doc }, text: string): void =>
   doc.getText('text').insert(doc.getText('text').length, text)
 
-/** Everything that the provider tells, in order, as one line each. */
-export const tellsOf = (provider: PilotGossipProvider): string[] => {
-  const told: string[] = []
-  provider.on('status', ({ status }) => told.push(status))
-  provider.on('synced', (is) => told.push(`synced ${is}`))
-  provider.on('sync', (is) => told.push(`sync ${is}`))
-  provider.on('sync-status', ({ status }) => told.push(status))
-  provider.on('connection-close', () => told.push('close'))
-  provider.on('connection-error', ({ code }) => told.push(`error ${code}`))
-  provider.on('waiting', ({ updates }) => told.push(`waiting ${updates}`))
-  provider.on('problem', ({ type }) => told.push(`problem ${type}`))
-  provider.on('destroy', () => told.push('destroy'))
-  return told
+/** The events of the provider in order, one line each. */
+export const eventsOf = (provider: PilotGossipProvider): string[] => {
+  const events: string[] = []
+  provider.on('status', ({ status }) => events.push(status))
+  provider.on('synced', (is) => events.push(`synced ${is}`))
+  provider.on('sync', (is) => events.push(`sync ${is}`))
+  provider.on('sync-status', ({ status }) => events.push(status))
+  provider.on('connection-close', () => events.push('close'))
+  provider.on('connection-error', ({ code }) => events.push(`error ${code}`))
+  provider.on('waiting', ({ updates }) => events.push(`waiting ${updates}`))
+  provider.on('problem', ({ type }) => events.push(`problem ${type}`))
+  provider.on('destroy', () => events.push('destroy'))
+  return events
 }

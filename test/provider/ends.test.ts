@@ -1,6 +1,6 @@
 /**
- * What is left of a provider when it has ended: nothing. And what it carries: undo, documents
- * without garbage collection, long texts in short messages, an agent's transport.
+ * A provider that has ended leaves nothing behind. It also works with undo, with documents without
+ * garbage collection, with long texts in short messages, and over the transport of an agent.
  */
 
 import { spawn } from 'node:child_process'
@@ -11,7 +11,7 @@ import { Agent } from '../../src/agent/agent.ts'
 import type { GossipConfig } from '../../src/gossip/index.ts'
 import { PilotGossipProvider } from '../../src/provider/index.ts'
 import { MemoryHub } from '../../src/transports/memory/memory.ts'
-import { onStage, QUICK, type Stage, tellsOf, textOf, turns, write } from '../helpers/provider.ts'
+import { eventsOf, onStage, QUICK, type Stage, textOf, turns, write } from '../helpers/provider.ts'
 import { rejects, suite } from '../helpers/suite.ts'
 import { until } from '../helpers/until.ts'
 
@@ -20,7 +20,7 @@ const test = suite('provider: ends and loads')
 const listenersOf = (doc: Y.Doc): number =>
   [...doc._observers.values()].reduce((sum, listeners) => sum + listeners.size, 0)
 
-/** The program of a child process, which must end by itself. */
+/** A program for a child process, which must end by itself. */
 const child = async (program: string): Promise<{ code: number | null; stdout: string }> => {
   const here = fileURLToPath(new URL('.', import.meta.url))
   const started = spawn(
@@ -54,7 +54,7 @@ test('leaves no listener on the document', () =>
     }
   }))
 
-test('leaves no timer, and the process ends by itself', async () => {
+test('leaves no timer, so the process ends by itself', async () => {
   const { code, stdout } = await child(`
     import * as Y from 'yjs'
     const { PilotGossipProvider } = await import('../../src/provider/index.ts')
@@ -79,7 +79,7 @@ test('leaves no timer, and the process ends by itself', async () => {
   assert.is(code, 0)
 })
 
-test('a provider that waits for a daemon ends at once when it is destroyed', async () => {
+test('destroy ends a provider at once that waits for a daemon', async () => {
   const { code, stdout } = await child(`
     import * as Y from 'yjs'
     const { PilotGossipProvider } = await import('../../src/provider/index.ts')
@@ -96,7 +96,7 @@ test('a provider that waits for a daemon ends at once when it is destroyed', asy
   assert.is(code, 0)
 })
 
-test('a delete reaches a document that keeps what was deleted, and one that does not', () =>
+test('a delete reaches documents with and without garbage collection', () =>
   onStage(async (stage) => {
     const a = stage.add('a', { doc: new Y.Doc({ gc: false }) })
     const b = stage.add('b')
@@ -111,7 +111,7 @@ test('a delete reaches a document that keeps what was deleted, and one that does
     await until('c too', () => textOf(c) === 'bye')
   }))
 
-test('undo takes back what was done here, for all, and nothing of others', () =>
+test('undo reverts local changes for all peers, and no changes of others', () =>
   onStage(async (stage) => {
     const [a, b] = [stage.add('a'), stage.add('b')]
     const undo = new Y.UndoManager(a.doc.getText('text'))
@@ -128,11 +128,11 @@ test('undo takes back what was done here, for all, and nothing of others', () =>
     undo.destroy()
   }))
 
-test('a text of a million characters passes in messages of 120,000 bytes', () =>
+test('sends a text of a million characters in messages of 120,000 bytes', () =>
   onStage(
     async (stage) => {
       const a = stage.add('a')
-      // Typed in pieces at many places, as a text is: one run of characters could not be cut.
+      // Typed at many places, as usual: one run of characters could not be cut.
       const words = Array.from({ length: 20_000 }, (_, i) =>
         `${i.toString(36)} `.repeat(12).slice(0, 50),
       )
@@ -157,7 +157,7 @@ const agentOn = (stage: Stage, name: string, config: Partial<GossipConfig> = {})
     config: { ...QUICK, ...config },
   })
 
-test('pushes a long burst before it has been gathered for its time', () =>
+test('pushes a long burst before the time of its batch is over', () =>
   onStage(async (stage) => {
     const agent = agentOn(stage, 'a', { batchMs: 60_000, intervalMs: 60_000 })
     await agent.start()
@@ -175,7 +175,7 @@ test('pushes a long burst before it has been gathered for its time', () =>
     await agent.stop()
   }))
 
-test('shares a room over an agent that is not started yet, and leaves with it', () =>
+test('shares a room over an agent that starts later, and leaves when the agent stops', () =>
   onStage(async (stage) => {
     const agent = agentOn(stage, 'a')
     const a = stage.keep(new PilotGossipProvider(agent, 'room', new Y.Doc()))
@@ -185,19 +185,19 @@ test('shares a room over an agent that is not started yet, and leaves with it', 
     await agent.start()
     write(a, 'x')
     await until('b has it', () => textOf(b) === 'x')
-    const told = tellsOf(a)
+    const events = eventsOf(a)
     await agent.stop()
     assert.is(a.status, 'disconnected')
-    assert.ok(told.includes('close'))
+    assert.ok(events.includes('close'))
     assert.is(a.shouldConnect, false)
     a.connect()
-    await until('it says why not', () => told.includes('error closed'))
+    await until('it says why not', () => events.includes('error closed'))
     assert.is(a.shouldConnect, false)
     write(a, 'y')
     await a.destroy()
   }))
 
-test('an agent outlives the providers over it', () =>
+test('an agent goes on after its providers have ended', () =>
   onStage(async (stage) => {
     const agent = agentOn(stage, 'a')
     await agent.start()
@@ -207,15 +207,15 @@ test('an agent outlives the providers over it', () =>
     assert.is(agent.runtime.isStarted, true)
     assert.is(agent.runtime.has('room'), false)
     const taken = stage.keep(new PilotGossipProvider(agent, 'pilot-gossip', new Y.Doc()))
-    const told = tellsOf(taken)
-    await until("the agent's own name is taken", () => told.includes('error already_exists'))
+    const events = eventsOf(taken)
+    await until("the agent's own name is taken", () => events.includes('error already_exists'))
     await taken.destroy()
     const never = new PilotGossipProvider(agentOn(stage, 'never'), 'room', new Y.Doc())
     await never.destroy()
     await agent.stop()
   }))
 
-test('forceSync over an agent that was stopped', () =>
+test('forceSync rejects over an agent that was stopped', () =>
   onStage(async (stage) => {
     const agent = agentOn(stage, 'a')
     await agent.start()

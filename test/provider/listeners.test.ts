@@ -1,6 +1,6 @@
 /**
- * Listeners that throw: whichever event of the document they listen to, and whoever made the
- * change, nothing is lost of it, here or at peers, on the disk or on the way.
+ * Listeners that throw, for every event of the document and for local and remote changes: no change is
+ * lost, here, at peers, on disk or in transit.
  */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
@@ -60,7 +60,7 @@ const throwing = (isOnce: boolean) => {
 
 const WRITES = [0, 1, 2, 3]
 
-/** Writes as a program that goes on whatever a write throws; returns what they threw. */
+/** Writes, and goes on after a write that throws. Returns the messages of the errors. */
 const writeAll = (doc: Y.Doc, name: string): string[] => {
   const thrown: string[] = []
   for (const i of WRITES) {
@@ -84,7 +84,7 @@ for (const [name, add] of Object.entries(adds)) {
   for (const isOnce of [true, false]) {
     for (const isFirst of [true, false]) {
       const how = `${isOnce ? 'once' : 'always'}, added ${isFirst ? 'before' : 'after'} the provider`
-      test(`${name}, ${how}`, () =>
+      test(`${name}, ${how}: loses no change`, () =>
         inFolder((dir) =>
           onStage(async (stage) => {
             const doc = new Y.Doc()
@@ -100,7 +100,7 @@ for (const [name, add] of Object.entries(adds)) {
 
             writeAll(a.doc, 'a')
             await until('b has all of a', () => sorted(b) && mapOf(b).size === 2)
-            await until('it is told', () => problems.length > 0)
+            await until('it is reported', () => problems.length > 0)
             assert.ok(problems.every(({ type }) => type === 'observer_failed'))
             const calls = listener.calls
             assert.ok(calls > 0)
@@ -109,7 +109,7 @@ for (const [name, add] of Object.entries(adds)) {
             assert.equal(
               thrown,
               isOnce ? [] : WRITES.map(() => 'of a listener'),
-              'as with Yjs: out of the call that made the change',
+              'thrown by the call that made the change, as with Yjs',
             )
             assert.ok(listener.calls >= calls + WRITES.length, 'it goes on being called')
             await until('a has all of b', () => mapOf(a).size === 4)
@@ -118,7 +118,7 @@ for (const [name, add] of Object.entries(adds)) {
             await until('both are green', () =>
               [a, b].every(({ syncStatus }) => syncStatus.status === 'green'),
             )
-            assert.ok(updates >= WRITES.length + 1, 'others hear all updates')
+            assert.ok(updates >= WRITES.length + 1, 'other listeners get all updates')
 
             const c = stage.add('c')
             await c.whenSynced
@@ -139,7 +139,7 @@ for (const [name, add] of Object.entries(adds)) {
   }
 }
 
-test('raw Yjs, in the same script, loses only events', () => {
+test('Yjs alone, with the same writes, loses only events', () => {
   for (const [name, add] of Object.entries(adds)) {
     const [a, b] = [new Y.Doc(), new Y.Doc()]
     const updates: Uint8Array[] = []
@@ -157,7 +157,7 @@ test('raw Yjs, in the same script, loses only events', () => {
   }
 })
 
-test('the first transaction of all is one that a listener keeps from beginning, before there is a provider', () =>
+test('shares writes of a transaction that a listener interrupted before the provider was created', () =>
   onStage(async (stage) => {
     for (const name of ['beforeTransaction', 'update', 'afterAllTransactions'] as const) {
       const doc = new Y.Doc()
@@ -177,7 +177,7 @@ test('the first transaction of all is one that a listener keeps from beginning, 
     }
   }))
 
-test("the document's events that providers emit: a listener that throws keeps nothing back", () =>
+test('a listener of load, sync or destroy that throws stops nothing', () =>
   inFolder((dir) =>
     onStage(async (stage) => {
       const doc = new Y.Doc()
@@ -201,13 +201,13 @@ test("the document's events that providers emit: a listener that throws keeps no
       writeAll(doc, 'b')
       await until('both have all', () => mapOf(a).size === 4 && mapOf(b).size === 4)
       assert.throws(() => doc.destroy(), /of destroy/)
-      assert.is(isLast, 1, 'others hear of it')
+      assert.is(isLast, 1, 'the other listener is called')
       await b.destroy()
       assert.is(b.status, 'disconnected')
     }),
   ))
 
-test('a subdocument whose listener throws when it is replaced keeps nothing back', () =>
+test('a listener that throws when a subdocument is replaced stops nothing', () =>
   onStage(async (stage) => {
     const [a, b] = [stage.add('a', { subdocs: false }), stage.add('b', { subdocs: false })]
     await Promise.all([a.whenSynced, b.whenSynced])
@@ -227,7 +227,7 @@ test('a subdocument whose listener throws when it is replaced keeps nothing back
     await until('and go on', () => mapOf(a).size === 6)
   }))
 
-test('a listener of subdocuments that throws', () =>
+test('a listener of subdocs that throws stops nothing', () =>
   onStage(async (stage) => {
     const [a, b] = [stage.add('a', { subdocs: false }), stage.add('b', { subdocs: false })]
     await Promise.all([a.whenSynced, b.whenSynced])
@@ -246,10 +246,10 @@ test('a listener of subdocuments that throws', () =>
     assert.ok(listener.calls >= 2)
   }))
 
-test('what is tidied up later has no caller, and is told', () =>
+test('reports what listeners throw during a later cleanup, which has no caller', () =>
   onStage(async (stage) => {
     const [a, b] = [stage.add('a', { connect: false }), stage.add('b', { connect: false })]
-    // Of two that did not know of each other one lost, and its writer takes it out by and by.
+    // One of two concurrent entries loses, and its writer removes it later.
     for (const { doc } of [a, b]) writeEntry(doc, 'state', 'hot', doc.clientID, { hot: true })
     const problems = [problemsOf(a), problemsOf(b)]
     for (const { doc } of [a, b]) doc.on('update', throwing(false))
@@ -264,7 +264,7 @@ test('what is tidied up later has no caller, and is told', () =>
     assert.ok(problems.flat().every(({ type }) => type === 'observer_failed'))
   }))
 
-test('what Yjs itself calls and fails is mended: a filter of what is collected', () =>
+test('a gcFilter that throws loses no change', () =>
   onStage(async (stage) => {
     const doc = new Y.Doc()
     const [a, b] = [stage.add('a'), stage.add('b', { doc })]

@@ -1,6 +1,6 @@
 /**
- * A provider with a store: what was kept is there before anybody is told anything, and a disk that
- * refuses costs no change.
+ * A provider with a store: the stored document is loaded before anything is sent, and a disk that fails
+ * loses no change.
  */
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
@@ -11,7 +11,7 @@ import { LogStore } from '../../src/store/log/log-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { FaultyDisk } from '../fixtures/store/faulty-disk.ts'
 import { temporaryFolder } from '../helpers/cli.ts'
-import { onStage, type Stage, tellsOf, textOf, turns, write } from '../helpers/provider.ts'
+import { eventsOf, onStage, type Stage, textOf, turns, write } from '../helpers/provider.ts'
 import { rejects, suite } from '../helpers/suite.ts'
 import { until } from '../helpers/until.ts'
 
@@ -40,7 +40,7 @@ class SlowStore extends LogStore {
 }
 
 test(
-  'has after a restart what it had before, without anybody',
+  'has the document after a restart, without a peer',
   inFolder(async (stage, dir) => {
     const before = stage.add('a', { store: new LogStore({ dir }) })
     await before.whenLoaded
@@ -59,7 +59,7 @@ test(
 )
 
 test(
-  'is loaded before anything is told, and what it brings is told then',
+  'sends nothing before the store is loaded, and sends the loaded document then',
   inFolder(async (stage, dir) => {
     const first = stage.add('a', { store: new LogStore({ dir }) })
     await first.whenLoaded
@@ -80,7 +80,7 @@ test(
 )
 
 test(
-  'leaves nothing open when it ends while it is loaded',
+  'leaves nothing open if it ends while the store is being loaded',
   inFolder(async (stage, dir) => {
     for (const end of ['destroy', 'disconnect'] as const) {
       const store = new SlowStore({ dir: join(dir, end) })
@@ -98,18 +98,18 @@ test(
 )
 
 test(
-  'a store that cannot be read is told once, and nothing is shared',
+  'reports a store that cannot be read once, and shares nothing',
   inFolder(async (stage, dir) => {
     const store = new LogStore({ dir })
     store.load = async () => {
       throw new Failure('permission_denied', 'no')
     }
     const a = stage.add('a', { store })
-    const told = tellsOf(a)
+    const events = eventsOf(a)
     await rejects(() => a.whenLoaded, /permission_denied/)
-    await until('told', () => told.length > 1)
+    await until('reported', () => events.length > 1)
     await turns()
-    assert.equal(told.sort(), ['disconnected', 'error permission_denied'])
+    assert.equal(events.sort(), ['disconnected', 'error permission_denied'])
     assert.is(a.shouldConnect, false)
     assert.equal(stage.hub.addresses, [])
     await rejects(() => a.flush(), /permission_denied/)
@@ -117,7 +117,7 @@ test(
 )
 
 test(
-  'goes on over a full disk, says so, and has everything when there is room again',
+  'reports a full disk, goes on, and stores everything once there is space',
   inFolder(async (stage, dir) => {
     const disk = new FaultyDisk(nodeDisk)
     const a = stage.add('a', { store: new LogStore({ dir, disk }) })
@@ -126,13 +126,13 @@ test(
     write(a, 'one')
     await a.flush()
     await until('b has it', () => textOf(b) === 'one')
-    const told = tellsOf(a)
+    const events = eventsOf(a)
     disk.space = 0
     write(b, 'two')
     await until('a shows it all the same', () => textOf(a) === 'onetwo')
     write(a, 'three')
     await rejects(() => a.flush(), /disk_full/)
-    await until('it is told', () => told.some((line) => line.startsWith('problem')))
+    await until('it is reported', () => events.some((line) => line.startsWith('problem')))
     disk.space = Number.POSITIVE_INFINITY
     await a.flush()
     await until('b has it', () => textOf(b) === 'onetwothree')
@@ -144,7 +144,7 @@ test(
 )
 
 test(
-  'subdocuments are kept in stores of their own',
+  'keeps subdocuments in stores of their own',
   inFolder(async (stage, dir) => {
     const stores = new Map<string, Store>()
     const options = {

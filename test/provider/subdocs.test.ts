@@ -1,8 +1,8 @@
-/** Subdocuments: rooms of their own as soon as they are to be loaded, and no longer. */
+/** Subdocuments have a room of their own while they are loaded. */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import type { PilotGossipProvider } from '../../src/provider/index.ts'
-import { onStage, tellsOf, textOf, turns } from '../helpers/provider.ts'
+import { eventsOf, onStage, textOf, turns } from '../helpers/provider.ts'
 import { suite } from '../helpers/suite.ts'
 import { until } from '../helpers/until.ts'
 
@@ -16,26 +16,26 @@ const put = (provider: PilotGossipProvider, guid: string, autoload: boolean): Y.
   return doc
 }
 
-test('one that loads itself is shared by all at once', () =>
+test('shares a subdocument with autoLoad at once', () =>
   onStage(async (stage) => {
     const [a, b] = [stage.add('a'), stage.add('b')]
-    const told: string[] = []
+    const events: string[] = []
     b.on('subdoc', ({ guid, doc, provider }) => {
       assert.is(provider.doc, doc)
-      told.push(`${guid} in ${provider.room}`)
+      events.push(`${guid} in ${provider.room}`)
     })
     const sub = put(a, 'one', true)
     sub.getText('text').insert(0, 'sub')
     await until('b has the subdocument', () => b.subdocs.has('one'))
     await until('and its text', () => textOf(b.subdocs.get('one')!) === 'sub')
-    assert.equal(told, ['one in room/one'])
+    assert.equal(events, ['one in room/one'])
     assert.is(subsOf(b).get('one'), b.subdocs.get('one')?.doc)
     b.subdocs.get('one')?.doc.getText('text').insert(3, '!')
     await until('a has it', () => sub.getText('text').toString() === 'sub!')
     await until('it is synced', () => subsOf(b).get('one')?.isSynced === true)
   }))
 
-test('one that is not to be loaded costs nothing until it is', () =>
+test('shares a subdocument only once it is loaded', () =>
   onStage(async (stage) => {
     const [a, b] = [stage.add('a'), stage.add('b')]
     const sub = put(a, 'one', false)
@@ -47,7 +47,7 @@ test('one that is not to be loaded costs nothing until it is', () =>
     await until('its text', () => subsOf(b).get('one')?.getText('text').toString() === 'sub')
   }))
 
-test('those that are there when the provider is made', () =>
+test('shares subdocuments that exist when the provider is created', () =>
   onStage(async (stage) => {
     const doc = new Y.Doc()
     const sub = new Y.Doc({ guid: 'one', autoLoad: true })
@@ -59,16 +59,16 @@ test('those that are there when the provider is made', () =>
     assert.is(a.subdocs.get('one')?.shouldConnect, false, 'as the one above')
   }))
 
-test('one that is removed or unloaded ends, and comes back when it is loaded anew', () =>
+test('ends with a subdocument that is removed or unloaded, and shares it again once it is loaded', () =>
   onStage(async (stage) => {
     const a = stage.add('a')
     const sub = put(a, 'one', true)
     const provider = a.subdocs.get('one')!
     await until('connected', () => provider.connected)
-    const told = tellsOf(provider)
+    const events = eventsOf(provider)
     sub.destroy() // unloads it: Yjs puts another object in its place
     assert.is(a.subdocs.size, 0)
-    await until('it has ended', () => told.includes('destroy'))
+    await until('it has ended', () => events.includes('destroy'))
     const again = subsOf(a).get('one')!
     assert.is.not(again, sub)
     again.load()
@@ -77,7 +77,7 @@ test('one that is removed or unloaded ends, and comes back when it is loaded ane
     assert.is(a.subdocs.size, 0)
   }))
 
-test('nested ones have the guids of those above in their names', () =>
+test('names the room of a nested subdocument by all guids above it', () =>
   onStage(async (stage) => {
     const [a, b] = [stage.add('a'), stage.add('b')]
     const sub = put(a, 'one', true)
@@ -92,7 +92,7 @@ test('nested ones have the guids of those above in their names', () =>
     assert.equal(stage.hub.addresses, ['b'])
   }))
 
-test('connect and disconnect with the one above', () =>
+test('connects and disconnects with the parent document', () =>
   onStage(async (stage) => {
     const a = stage.add('a', { connect: false })
     put(a, 'one', true)
@@ -106,20 +106,20 @@ test('connect and disconnect with the one above', () =>
     assert.is(sub.status, 'disconnected')
   }))
 
-test('a name that no room can have is told, and stops nothing', () =>
+test('reports an invalid name, and goes on', () =>
   onStage(async (stage) => {
     const [a, b] = [stage.add('a'), stage.add('b')]
     await b.whenSynced
-    const told = tellsOf(b)
+    const events = eventsOf(b)
     put(a, 'x'.repeat(300), true)
     put(a, 'good', true)
-    await until('told', () => told.includes('error invalid_argument'))
+    await until('reported', () => events.includes('error invalid_argument'))
     await until('the other is there', () => b.subdocs.has('good'))
-    assert.is(told.filter((line) => line.startsWith('problem')).length, 0)
+    assert.is(events.filter((line) => line.startsWith('problem')).length, 0)
     assert.is(b.connected, true)
   }))
 
-test('can be left to the program', () =>
+test('opens no rooms with subdocs: false', () =>
   onStage(async (stage) => {
     const a = stage.add('a', { subdocs: false })
     put(a, 'one', true)
@@ -127,7 +127,7 @@ test('can be left to the program', () =>
     assert.is(a.subdocs.size, 0)
   }))
 
-test("awareness: false is theirs too, somebody else's is not", () =>
+test('inherits awareness: false, but not an awareness of the program', () =>
   onStage(async (stage) => {
     const a = stage.add('a', { awareness: false })
     put(a, 'one', true)

@@ -1,6 +1,6 @@
 /**
- * The swarm in virtual time: the same seed gives the same run to the byte, things happen in order,
- * and a write reaches every node of a large swarm on a bad network.
+ * The swarm in virtual time: the same seed gives the same run to the byte, events happen in order, and
+ * a write reaches every node of a large swarm on a bad network.
  */
 import { createHash } from 'node:crypto'
 import * as assert from 'uvu/assert'
@@ -16,7 +16,7 @@ const names = (count: number): string[] => Array.from({ length: count }, (_, i) 
 
 const BAD: Partial<SimulationOptions> = { loss: 0.2, doubling: 0.1, latency: [5, 80] }
 
-test('the queue: returns items by time, and those of one time in the order in which they came', () => {
+test('the queue returns items by time, and those of one time in the order in which they were added', () => {
   eachSeed(200, (random) => {
     const queue = new TimeQueue<number>()
     const waiting: { at: number; item: number }[] = []
@@ -36,7 +36,7 @@ test('the queue: returns items by time, and those of one time in the order in wh
   })
 })
 
-test('an empty queue: returns nothing', () => {
+test('an empty queue returns nothing', () => {
   const queue = new TimeQueue<string>()
   assert.is(queue.pop(), undefined)
   assert.is(queue.nextAt, Number.POSITIVE_INFINITY)
@@ -73,12 +73,12 @@ const runHash = (seed: number): string => {
   return hash.digest('hex')
 }
 
-test('the same seed: gives the same messages at the same times, another seed gives others', () => {
+test('the same seed gives the same messages at the same times; another seed gives others', () => {
   assert.is(runHash(1), runHash(1))
   assert.is.not(runHash(1), runHash(2))
 })
 
-test('time: moves on to the end of a run, and stops when the condition holds', () => {
+test('run moves time to its end, or until the condition holds', () => {
   const swarm = new Simulation({ seed: 1 })
   const times: number[] = []
   for (const at of [50, 10, 30]) swarm.at(at, () => times.push(swarm.now))
@@ -93,7 +93,7 @@ test('time: moves on to the end of a run, and stops when the condition holds', (
   assert.is(swarm.now, 130)
 })
 
-test('a write: crosses 300 nodes with 20 % loss, and is everywhere after a few rounds', () => {
+test('a write reaches 300 nodes in a few rounds with 20 % loss', () => {
   const swarm = new Simulation({ seed: 4, loss: 0.2, latency: [10, 50] })
   const all = names(300)
   for (const name of all) swarm.add(name, { peers: all })
@@ -112,7 +112,7 @@ test('a write: crosses 300 nodes with 20 % loss, and is everywhere after a few r
   assert.ok(swarm.now - start <= 30_000)
 })
 
-test('a node that crashes: is gone, and comes back with what the caller kept', () => {
+test('a node that crashes comes back with the document that the caller kept', () => {
   const swarm = new Simulation({ seed: 6, latency: [5, 20] })
   const a = swarm.add('a', { peers: ['b'] })
   swarm.add('b', { peers: ['a'] })
@@ -128,7 +128,7 @@ test('a node that crashes: is gone, and comes back with what the caller kept', (
   assert.equal(back.doc.getMap('map').toJSON(), { one: 1, two: 2 })
 })
 
-test('a message to a crashed node: is lost, unless the node is back before', () => {
+test('a message to a crashed node is lost, unless the node returns before it arrives', () => {
   for (const isBack of [true, false]) {
     const swarm = new Simulation({
       seed: 6,
@@ -148,7 +148,7 @@ test('a message to a crashed node: is lost, unless the node is back before', () 
   }
 })
 
-test('50 % loss and two halves for a minute: the swarm converges', () => {
+test('converges with 50 % loss and a partition of a minute', () => {
   const swarm = new Simulation({ seed: 8, loss: 0.5, latency: [10, 50] })
   const all = names(40)
   for (const name of all) swarm.add(name, { peers: ['n0', 'n1'] })

@@ -1,4 +1,4 @@
-/** What a folder and a process grow to in a long life: the formulas of `src/store/compaction.ts`. */
+/** The maximum size of a folder and a process over many writes: the formulas of `src/store/compaction.ts`. */
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
@@ -18,7 +18,7 @@ const test = suite('store bounds')
 
 const APPENDS = 100_000
 
-/** Writes that wait at once. */
+/** Writes that wait at the same time. */
 const GROUP = 200
 
 setFlagsFromString('--expose-gc')
@@ -31,12 +31,12 @@ const heapBytes = (): number => {
 
 const sum = (numbers: Iterable<number>): number => [...numbers].reduce((a, b) => a + b, 0)
 
-/** Overwrites keys of a map: Yjs keeps a mark for each in memory. */
+/** Overwrites keys of a map: Yjs keeps a struct for each in memory. */
 const overwrite = (doc: Y.Doc, index: number): void => {
   doc.getMap('map').set(`k${index % 100}`, index)
 }
 
-/** Appends to an array and deletes the entry before: Yjs makes one of all that was deleted. */
+/** Appends to an array and deletes the previous entry: Yjs merges all deleted ones into one struct. */
 const replaceLast = (doc: Y.Doc, index: number): void => {
   const array = doc.getArray<string>('array')
   doc.transact(() => {
@@ -47,11 +47,11 @@ const replaceLast = (doc: Y.Doc, index: number): void => {
 
 for (const [name, write] of Object.entries({ overwrite, replaceLast })) {
   test(
-    `100,000 appends (${name}): folder and memory within the formulas, one entry in the state vector`,
+    `100,000 appends (${name}): keep folder and memory within the formulas, and one entry in the state vector`,
     async () => {
       const { dir, remove } = temporaryFolder()
       const highest = { state: 0, late: 0, folder: 0 }
-      /** Bytes that were ever written to logs, and those of them that were before it was due. */
+      /** All bytes that were written to logs, and those of them before a compaction was due. */
       let logged = 0
       let calm = 0
       const sizes = new Map<string, number>()
@@ -105,7 +105,7 @@ for (const [name, write] of Object.entries({ overwrite, replaceLast })) {
         assert.equal(copy.getMap('map').toJSON(), doc.getMap('map').toJSON())
         assert.equal(copy.getArray('array').toJSON(), doc.getArray('array').toJSON())
         assert.is(Y.decodeStateVector(Y.encodeStateVector(copy)).size, 1)
-        // Where the document does not grow, nothing else does.
+        // If the document does not grow, nothing else grows.
         if (write === replaceLast) assert.ok(grown < 4e6, `${grown} bytes of heap`)
       } finally {
         remove()

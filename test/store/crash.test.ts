@@ -1,4 +1,4 @@
-/** What was acknowledged is there after a crash: of the power, at each operation, and of the process. */
+/** Acknowledged updates survive a power failure at each operation, and a killed process. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
@@ -20,8 +20,8 @@ const test = suite('store crash')
 const DIR = '/store'
 
 /**
- * Loads, writes three times three numbers and compacts, as far as it gets. Adds to `acknowledged`
- * each number that is on disk; tells what was wrong with the folder.
+ * Loads, writes three numbers three times and compacts, as far as it gets. Adds each number that is on
+ * disk to `acknowledged`. Resolves to the problems of the folder.
  */
 const live = async (disk: Disk, acknowledged: Set<number>): Promise<readonly string[]> => {
   const store = new LogStore({ dir: DIR, disk })
@@ -53,7 +53,7 @@ const live = async (disk: Disk, acknowledged: Set<number>): Promise<readonly str
   return problems.map(({ type }) => type)
 }
 
-/** Checks that all acknowledged numbers are on the disk, and that no more than a tail is torn. */
+/** Checks that all acknowledged numbers are on the disk, and that at most a tail is torn. */
 const check = async (disk: Disk, acknowledged: Set<number>, what: string): Promise<void> => {
   const store = new LogStore({ dir: DIR, disk })
   const loaded = await store.load()
@@ -70,7 +70,7 @@ const check = async (disk: Disk, acknowledged: Set<number>, what: string): Promi
   await store.close()
 }
 
-test('the power is cut at each operation, and again in the life after it', async () => {
+test('loses nothing in a power failure at each operation, and in another one in the run after it', async () => {
   const whole = new CrashDisk()
   const all = new Set<number>()
   assert.equal(await live(whole, all), [])
@@ -96,7 +96,7 @@ test('the power is cut at each operation, and again in the life after it', async
   }
 })
 
-/** Kills in all; the issue's own test of the whole agent makes 200. */
+/** The number of kills. The crash test of the whole agent makes 200. */
 const KILLS = 20
 
 const WRITER = fileURLToPath(new URL('../fixtures/store/writer.ts', import.meta.url))
@@ -111,7 +111,7 @@ const KINDS: Readonly<Record<string, (dir: string) => Store>> = {
 
 for (const [kind, open] of Object.entries(KINDS)) {
   test(
-    `the process is killed while it writes to the ${kind}: all it acknowledged is there, under one writer`,
+    `keeps everything that a killed process has acknowledged in the ${kind}, under one writer`,
     async () => {
       const seed = Number(process.env.SEED ?? Date.now() % 1e6)
       console.log(`store crash, ${kind}: SEED=${seed}`)
@@ -132,7 +132,7 @@ for (const [kind, open] of Object.entries(KINDS)) {
           child.stdout.on('data', (chunk: Buffer) => {
             text += `${chunk}`
             lines += `${chunk}`.split('\n').length - 1
-            // At once, in the middle of whatever it is doing then.
+            // At once, at an arbitrary moment.
             if (lines > enough && !isDone) isDone = child.kill('SIGKILL')
           })
           const closed = new Promise((resolve) => child.stdout.on('close', resolve))

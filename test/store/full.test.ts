@@ -1,4 +1,4 @@
-/** A real limit of the system, below both stores: clear errors, nothing lost, and on it goes. */
+/** Both stores at a real limit of the system: a clear error, no loss, and writes work again later. */
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -22,7 +22,7 @@ const KINDS: Readonly<Record<string, (dir: string) => Store>> = {
 const run = promisify(execFile)
 
 for (const [kind, open] of Object.entries(KINDS)) {
-  const name = `a file of the ${kind} may grow no more`
+  const name = `the ${kind}: rejects at the maximum of a file's size, and goes on later`
   if (process.platform !== 'linux') {
     test.skip(name, 'prlimit is a program of Linux')
     continue
@@ -37,7 +37,7 @@ for (const [kind, open] of Object.entries(KINDS)) {
       const loaded = await store.load()
       await store.close()
       assert.equal(loaded.problems, [])
-      // Each is there; those that were refused and came through all the same are there twice.
+      // All are there. Those that were rejected and written nevertheless are there twice.
       const numbers = new Set(loaded.updates.map((update) => Buffer.from(update).toString('hex')))
       assert.is(numbers.size, written(3000).updates.length)
     }),

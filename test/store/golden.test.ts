@@ -1,4 +1,4 @@
-/** Folders that earlier versions left (see `fixtures/store/README.md`) are opened and written on. */
+/** Folders of earlier versions (see `fixtures/store/README.md`) are opened and written to. */
 import { cpSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -22,7 +22,7 @@ interface Golden {
   readonly open: (dir: string) => Store
   readonly updates: number
   readonly problems?: readonly StoreProblem['type'][]
-  /** Entries of the map `hot`. */
+  /** The entries of the map `hot`. */
   readonly hot?: unknown
 }
 
@@ -42,14 +42,14 @@ const GOLDEN: Readonly<Record<string, Golden>> = {
   'level-1': { open: (dir) => new LevelStore({ dir: join(dir, 'level') }), updates: 3 },
 }
 
-test('every golden folder is in the table', () => {
+test('the table lists every golden folder', () => {
   const entries = readdirSync(FIXTURES, { withFileTypes: true })
   const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
   assert.equal(folders.sort(), Object.keys(GOLDEN).sort())
 })
 
 for (const [name, { open, updates, problems = [], hot = {} }] of Object.entries(GOLDEN)) {
-  test(name, () =>
+  test(`opens ${name} and writes to it`, () =>
     inFolder(async (dir) => {
       cpSync(join(FIXTURES, name), dir, { recursive: true })
       const identity = new Identity({ dir })
@@ -73,7 +73,7 @@ for (const [name, { open, updates, problems = [], hot = {} }] of Object.entries(
       assert.is(clocks.get(writer), record.published)
       assert.equal(await identity.take(0xcafe, clocks), { writer, reason: 'same' })
 
-      // It goes on, through a compaction, as if it had made the folder itself.
+      // It goes on, through a compaction, as with a folder of its own.
       await store.append(written(1, 1, doc).updates[0]!)
       await store.compact(doc)
       await store.append(written(1, 1, doc).updates[0]!)
@@ -85,8 +85,7 @@ for (const [name, { open, updates, problems = [], hot = {} }] of Object.entries(
       assert.equal([after.problems, after.updates.length], [[], 1])
       assert.equal(docOf(after).getMap('map').toJSON(), content)
       assert.equal(docOf(after).getMap('numbers').toJSON(), { k0: 0 })
-    }),
-  )
+    }))
 }
 
 test.run()

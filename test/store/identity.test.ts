@@ -34,7 +34,7 @@ const NO_CLOCKS: ReadonlyMap<number, number> = new Map()
 const inDir = (play: (dir: string, disk: FaultyDisk) => Promise<void>) => () =>
   inFolder((dir) => play(dir, new FaultyDisk(nodeDisk)))
 
-/** Opens the folder, asks, and gives it back. */
+/** Opens the folder, takes an id, and closes the folder. */
 const once = async <T>(
   dir: string,
   ask: (identity: Identity) => Promise<T>,
@@ -52,7 +52,7 @@ const once = async <T>(
 const take = (dir: string, clocks = NO_CLOCKS, node = NODE) =>
   once(dir, (identity) => identity.take(node, clocks))
 
-test('an id is a node and an incarnation, in 53 bits', () => {
+test('an id consists of a node and an incarnation, in 53 bits', () => {
   for (const node of [0, 1, NODE, 2 ** 32 - 1]) {
     for (const incarnation of [1, 7, INCARNATIONS - 1]) {
       const writer = writerId(node, incarnation)
@@ -68,7 +68,7 @@ test('an id is a node and an incarnation, in 53 bits', () => {
   }
 })
 
-test('judges by node and clock', () => {
+test('allows an id again if node and clock match', () => {
   const record = { node: NODE, incarnation: 3, published: 10 }
   const at = (clock: number) => new Map([[writerId(NODE, 3), clock]])
   assert.is(judgeWriter(record, NODE, at(10)), 'same')
@@ -78,7 +78,7 @@ test('judges by node and clock', () => {
   assert.is(judgeWriter(record, NODE + 1, at(10)), 'moved')
 })
 
-test('the next incarnation is none that was ever seen, nor 0', () => {
+test('the next incarnation is neither a known one nor 0', () => {
   const seen = new Map([[writerId(NODE, 1), 5]])
   const before = { node: NODE, incarnation: 2, published: 0 }
   assert.is(
@@ -101,7 +101,7 @@ test('the next incarnation is none that was ever seen, nor 0', () => {
 })
 
 test(
-  'keeps the id over restarts while all that was published is there',
+  'keeps the id over restarts while everything published is on disk',
   inDir(async (dir) => {
     const first = await once(dir, async (identity) => {
       const taken = await identity.take(NODE, NO_CLOCKS)
@@ -122,7 +122,7 @@ test(
 )
 
 test(
-  'takes a new id where what it wrote may come back: a log that is unreadable for once',
+  'takes a new id if unreadable entries may become readable later',
   inDir(async (dir) => {
     const live = async () => {
       const { store, identity } = dataFolder(dir)
@@ -145,7 +145,7 @@ test(
     const first = await live()
     await write(first, 'acknowledged, not published')
     await end(first)
-    // A folder stands in the place of the log: it is there, and cannot be read.
+    // A folder has the name of the log: it exists, but cannot be read.
     const log = join(dir, 'log', 'log-000001.bin')
     renameSync(log, join(dir, 'away'))
     mkdirSync(log)
@@ -167,7 +167,7 @@ test(
 )
 
 test(
-  'publishing is on disk when it resolves; many at once are few writes, no news is none',
+  'publish resolves when the clock is on disk; many calls share few writes, and a known clock needs none',
   inDir(async (dir, disk) => {
     await once(
       dir,
@@ -190,7 +190,7 @@ test(
 )
 
 test(
-  'changes when a peer has more of this writer: ids the document knows are not taken',
+  'changes its id if a peer has more of this writer, and avoids ids that the document knows',
   inDir(async (dir) => {
     const seen = new Map([[writerId(NODE, 9), 1]])
     await once(
@@ -210,7 +210,7 @@ test(
 )
 
 test(
-  'another node has another id; a copied folder parts from its original when it is told',
+  'gives another node another id, and a copied folder a new one if a peer reports it',
   inDir(async (dir) => {
     const { writer } = await take(dir)
     const moved = await take(dir, NO_CLOCKS, NODE + 1)
@@ -237,7 +237,7 @@ test(
 )
 
 test(
-  'a damaged file means a new id, a newer one is refused',
+  'takes a new id for a damaged file, and refuses a file of a newer format',
   inDir(async (dir) => {
     const { writer } = await take(dir)
     const path = join(dir, 'writer.json')
@@ -268,7 +268,7 @@ test(
 )
 
 test(
-  'two agents on one folder: the second gets a clear error',
+  'refuses a second agent on the folder',
   inDir(async (dir) => {
     const other = new Identity({ dir })
     await other.open()
@@ -279,7 +279,7 @@ test(
 )
 
 test(
-  'a folder that cannot be written: no id is given out that is not on disk',
+  'returns no id that cannot be written to disk',
   inDir(async (dir, disk) => {
     await once(
       dir,
@@ -302,7 +302,7 @@ test(
 )
 
 test(
-  'is used wrongly: before open, after close',
+  'throws before open and after close',
   inDir(async (dir) => {
     const identity = new Identity({ dir })
     await rejects(() => identity.take(NODE, NO_CLOCKS), /^closed/)
@@ -316,7 +316,7 @@ test(
 )
 
 test(
-  'an id may be used before it is on disk, and is the one that lies there then',
+  'an id from next can be used before mustChange writes it',
   inDir(async (dir) => {
     const clocks = new Map([[writerId(NODE, 5), 3]])
     const next = await once(dir, async (identity) => {
@@ -326,7 +326,7 @@ test(
       const chosen = identity.next(clocks)
       assert.is.not(chosen, writer)
       assert.is.not(chosen, writerId(NODE, 5))
-      // What is published of it before is not that of the other.
+      // A clock that is published of it before is not recorded for the old id.
       await identity.publish(9, chosen)
       assert.is(identity.published, 4)
       assert.equal(await identity.mustChange(clocks, chosen), { writer: chosen, reason: 'taken' })

@@ -1,4 +1,4 @@
-/** The store in a LevelDB: the contract, what damage does and what goes unnoticed, what it needs. */
+/** The store in LevelDB: the contract, damage that it detects or not, and its requirements. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
@@ -20,13 +20,13 @@ import { digestOf, docOf, written } from '../fixtures/store/updates.ts'
 import { temporaryFolder } from '../helpers/folder.ts'
 import { rejects, suite } from '../helpers/suite.ts'
 
-/** What LevelDB says; `full.test.ts` shows the same from a real disk. */
+/** Errors of LevelDB; `full.test.ts` gets the same from a real disk. */
 const TEXTS: Readonly<Record<string, string>> = {
   ENOSPC: 'No space left on device',
   EROFS: 'Read-only file system',
 }
 
-/** Databases of which some operations are changed. */
+/** Opens databases with some operations replaced. */
 const changed =
   (change: (inner: LevelDatabase) => Partial<LevelDatabase>): OpenLevel =>
   async (dir) => {
@@ -42,7 +42,7 @@ const changed =
     }
   }
 
-/** Writes fail as long as `refusal` gives a system error. */
+/** Writes fail while `refusal` returns an error of the system. */
 const refusing = (refusal: () => string | undefined): OpenLevel => {
   const check = (): void => {
     const text = TEXTS[refusal() ?? '']
@@ -100,7 +100,7 @@ const appendAll = async (store: Store, updates: readonly Uint8Array[]): Promise<
 }
 
 test(
-  'loads 100,000 small updates, and gives their space back',
+  'loads 100,000 small updates, and frees their space in a compaction',
   inDir(async (dir) => {
     const { doc, updates } = written(100_000, 100)
     const { store } = await opened(dir)
@@ -122,21 +122,21 @@ test(
   }),
 )
 
-/** Brings all that is in the journal into a table. */
+/** Moves everything from the journal to a table. */
 const toTable = async (dir: string): Promise<void> => {
   const database = await openLevel(join(dir, 'db'))
   await database.compactRange(Uint8Array.of(0), Uint8Array.of(0xff))
   await database.close()
 }
 
-/** The one file in the folder with that ending. */
+/** The only file in the folder with that suffix. */
 const fileIn = (folder: string, ending: string): string => {
   const names = readdirSync(folder).filter((name) => name.endsWith(ending))
   assert.is(names.length, 1, `${names}`)
   return join(folder, names[0]!)
 }
 
-/** Flips a bit of the file where those bytes are. */
+/** Flips a bit of these bytes in the file. */
 const flip = (path: string, bytes: Uint8Array): void => {
   const content = readFileSync(path)
   const at = content.indexOf(bytes)
@@ -152,7 +152,7 @@ const flipped = (update: Uint8Array): Uint8Array => {
 }
 
 test(
-  'an entry with a wrong checksum is told and moved to a file, the rest is used',
+  'reports an entry with a wrong checksum, moves it to a file, and uses the others',
   inDir(async (dir) => {
     const { doc, updates } = written(20)
     const first = await opened(dir)
@@ -177,7 +177,7 @@ test(
     assert.match(failure?.message ?? '', '2 updates are missing')
     await second.store.close()
 
-    const third = await opened(dir) // the gap is told until a compaction closes it
+    const third = await opened(dir) // the gap is reported until a compaction closes it
     assert.equal([third.types, third.isWhole], [['missing'], false])
     assert.ok(third.store.needsCompaction())
     await third.store.compact(doc)
@@ -192,7 +192,7 @@ test(
 )
 
 test(
-  'a damaged state is told, and what came after it is used',
+  'reports a damaged state, and uses the updates after it',
   inDir(async (dir) => {
     const { doc, updates } = written(20)
     const first = await opened(dir)
@@ -210,7 +210,7 @@ test(
 )
 
 test(
-  'a damaged head costs nothing: the number of the next update is known without it',
+  'finds the number of the next update without a damaged head',
   inDir(async (dir) => {
     const { updates } = written(4)
     const first = await opened(dir)
@@ -229,7 +229,7 @@ test(
 )
 
 test(
-  'a gap that LevelDB leaves without a word is told',
+  'reports a gap that LevelDB does not report',
   inDir(async (dir) => {
     const { updates } = written(3000)
     const { store } = await opened(dir)
@@ -247,7 +247,7 @@ test(
   }),
 )
 
-/** What makes a database that no LevelDB opens, or reads to its end. */
+/** Damage after which LevelDB cannot open a database, or not read it to its end. */
 const RUINS: readonly (readonly [string, (folder: string) => void])[] = [
   ['CURRENT is gone', (folder) => rmSync(join(folder, 'CURRENT'))],
   ['CURRENT is nonsense', (folder) => writeFileSync(join(folder, 'CURRENT'), 'nonsense')],
@@ -274,7 +274,7 @@ const RUINS: readonly (readonly [string, (folder: string) => void])[] = [
 const manifestIn = (folder: string): string =>
   readdirSync(folder).find((name) => name.startsWith('MANIFEST')) ?? ''
 
-/** The tables: LevelDB writes its other files anew where it can open them. */
+/** The tables. LevelDB writes its other files again if it can open them. */
 const tablesIn = (folder: string): Record<string, string> =>
   Object.fromEntries(
     readdirSync(folder)
@@ -284,7 +284,7 @@ const tablesIn = (folder: string): Record<string, string> =>
 
 for (const [name, ruin] of RUINS) {
   test(
-    `a database that cannot be read is set aside, and a new one begun: ${name}`,
+    `moves a database that cannot be read aside, and creates a new one: ${name}`,
     inDir(async (dir) => {
       const { updates } = written(400)
       mkdirSync(join(dir, 'damaged-1')) // of an earlier time
@@ -312,7 +312,7 @@ for (const [name, ruin] of RUINS) {
 }
 
 test(
-  'where the system refuses, nothing is set aside',
+  'moves nothing aside if the system refuses access',
   inDir(async (dir) => {
     const { updates } = written(3)
     const first = await opened(dir)
@@ -338,7 +338,7 @@ test(
 
 const NODE = 7
 
-/** What an agent does on its folder: loads, takes an id, writes, and publishes up to a clock. */
+/** Uses the folder as an agent does: loads, takes an id, writes, and publishes up to a clock. */
 const live = async (dir: string, numbers: readonly number[], published?: number) => {
   const { identity, store } = levelDataFolder(dir)
   await identity.open()
@@ -362,7 +362,7 @@ const live = async (dir: string, numbers: readonly number[], published?: number)
 }
 
 test(
-  'a lost end goes unnoticed, and does not come back; the id is kept where nobody has seen it',
+  'does not detect a lost end that was not published, and keeps the id',
   inDir(async (dir) => {
     const first = await live(dir, [0, 1, 2, 3, 4], 3)
     const path = fileIn(join(dir, 'level', 'db'), '.log')
@@ -371,7 +371,7 @@ test(
     const second = await live(dir, [5, 6], 5)
     assert.equal([second.types, second.reason, second.writer], [[], 'same', first.writer])
     assert.equal(second.numbers, ['0', '1', '2', '5', '6'])
-    // Not even if the disk reads well again.
+    // Not even if the disk can be read again.
     assert.not(readdirSync(join(dir, 'level', 'db')).includes(path.slice(-10)))
     assert.not(readFileSync(fileIn(join(dir, 'level', 'db'), '.log')).equals(sound))
     const third = await live(dir, [])
@@ -381,7 +381,7 @@ test(
 )
 
 test(
-  'a lost end that was published gives a new writer id',
+  'takes a new writer id after a lost end that was published',
   inDir(async (dir) => {
     const first = await live(dir, [0, 1, 2, 3, 4], 4)
     flip(fileIn(join(dir, 'level', 'db'), '.log'), first.updates[3]!)
@@ -392,7 +392,7 @@ test(
 )
 
 test(
-  'so does a gap, whatever was published: what is behind it still waits under the old id',
+  'takes a new writer id after a gap: updates behind it wait under the old one',
   inDir(async (dir) => {
     const first = await live(dir, [0, 1, 2, 3, 4], 1)
     const database = await openLevel(join(dir, 'level', 'db'))
@@ -406,7 +406,7 @@ test(
 )
 
 test(
-  'a crash within a compaction leaves both states, which do no harm; the next one removes all',
+  'loads both states that a crash in a compaction leaves; the next compaction removes them',
   inDir(async (dir) => {
     const { doc, updates } = written(30, 3)
     let batches = 0
@@ -440,20 +440,20 @@ test(
 )
 
 test(
-  'an update that was refused and came through all the same keeps its place',
+  'keeps the number of an update that was rejected and written nevertheless',
   inDir(async (dir) => {
     let isRefused = false
     const open = changed((inner) => ({
       batch: async (operations, options) => {
         await inner.batch(operations, options)
-        if (isRefused) throw new Error('nobody knows what is on disk')
+        if (isRefused) throw new Error('the content of the disk is unknown')
       },
     }))
     const { updates } = written(3)
     const { store } = await opened(dir, open)
     await store.append(updates[0]!)
     isRefused = true
-    await rejects(() => store.append(updates[1]!), /^internal .*nobody knows/)
+    await rejects(() => store.append(updates[1]!), /^internal .*the content of the disk/)
     isRefused = false
     await store.append(updates[2]!)
     await store.close()
@@ -464,7 +464,7 @@ test(
 )
 
 test(
-  'what was read back and is not the document changes nothing',
+  'a compaction changes nothing if the state that is read back is not the document',
   inDir(async (dir) => {
     const { doc, updates } = written(30, 3)
     const open = changed((inner) => ({
@@ -485,7 +485,7 @@ test(
 )
 
 test(
-  'a database of a newer format is refused, and one that is open elsewhere',
+  'refuses a database of a newer format, and one that is open elsewhere',
   inDir(async (dir) => {
     const { store } = await opened(dir)
     await store.append(written(1).updates[0]!)
@@ -500,8 +500,8 @@ test(
   }),
 )
 
-test('without the package: what to install', async () => {
-  const missing = 'classic-level-that-nobody-has'
+test('says what to install if the package is missing', async () => {
+  const missing = 'classic-level-that-does-not-exist'
   const error = await rejects(
     () => importLevel(() => import(missing)),
     /^not_found the package "classic-level" is not installed/,
@@ -513,7 +513,7 @@ test('without the package: what to install', async () => {
   )
 })
 
-test('what LevelDB says has a code and a hint', () => {
+test('errors of LevelDB get a code and a hint', () => {
   const codes = [
     ['LEVEL_IO_ERROR', 'IO error: x: No space left on device', 'disk_full'],
     ['LEVEL_IO_ERROR', 'IO error: x: Disk quota exceeded', 'disk_full'],

@@ -1,6 +1,6 @@
 /**
- * One store object has a folder at a time: a second one, of this process or another and by
- * whatever path, is refused before it can destroy what the first acknowledged.
+ * One store has a folder at a time: a second one, of this process or another and by any path, is
+ * refused before it can destroy updates that the first has acknowledged.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -57,12 +57,12 @@ const numbersIn = async (store: Store): Promise<number> => {
 const inChild = async (
   dir: string,
   kind: string,
-): Promise<{ readonly child: ChildProcess; readonly told: string }> => {
+): Promise<{ readonly child: ChildProcess; readonly output: string }> => {
   const child = spawn(process.execPath, ['--import', 'tsx', HOLDER, dir, kind], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
-  return { child, told: line.toString() }
+  return { child, output: line.toString() }
 }
 
 const kill = async (child: ChildProcess): Promise<void> => {
@@ -72,7 +72,7 @@ const kill = async (child: ChildProcess): Promise<void> => {
 }
 
 for (const [kind, open] of Object.entries(KINDS)) {
-  test(`${kind}: two stores of one process on one folder: the second is refused, nothing is lost`, () =>
+  test(`${kind}: refuses a second store of the process on the folder, and loses nothing`, () =>
     inFolder(async (dir) => {
       const first = open(dir)
       const a = await live(first)
@@ -84,7 +84,7 @@ for (const [kind, open] of Object.entries(KINDS)) {
       for (let i = 0; i < 20; i++) a.doc.getMap('numbers').set(`a${i}`, i)
       await a.flushed()
       await first.close()
-      // It may try again, when the first has closed.
+      // It can be opened once the first has closed.
       const b = await live(second)
       assert.is(b.doc.getMap('numbers').size, 20)
       for (let i = 0; i < 20; i++) b.doc.getMap('numbers').set(`b${i}`, i)
@@ -93,11 +93,11 @@ for (const [kind, open] of Object.entries(KINDS)) {
       assert.is(await numbersIn(open(dir)), 40)
     }))
 
-  test(`${kind}: another process that has the folder is named; of one that was killed it is taken over`, () =>
+  test(`${kind}: names the process that has the folder, and takes over from a killed one`, () =>
     inFolder(async (dir) => {
-      const { child, told } = await inChild(dir, kind)
+      const { child, output } = await inChild(dir, kind)
       try {
-        assert.is(told, 'open\n')
+        assert.is(output, 'open\n')
         await rejects(
           () => open(dir).load(),
           new RegExp(`^already_exists .*process ${child.pid} has it$`),
@@ -109,11 +109,11 @@ for (const [kind, open] of Object.entries(KINDS)) {
       const { updates } = await store.load()
       assert.is(updates.length, 3)
       const other = await inChild(dir, kind)
-      assert.match(other.told, new RegExp(`^already_exists .*process ${process.pid} has it\n$`))
+      assert.match(other.output, new RegExp(`^already_exists .*process ${process.pid} has it\n$`))
       await store.close()
     }))
 
-  test(`${kind}: closed while it loads, the folder is free again`, () =>
+  test(`${kind}: frees the folder if it is closed while it loads`, () =>
     inFolder(async (dir) => {
       const store = open(dir)
       const loading = store.load()
@@ -124,7 +124,7 @@ for (const [kind, open] of Object.entries(KINDS)) {
     }))
 }
 
-test('a folder is the same by whatever path', () =>
+test('recognizes a folder by any path', () =>
   inFolder(async (root) => {
     const dir = join(root, 'real')
     mkdirSync(dir)
@@ -139,7 +139,7 @@ test('a folder is the same by whatever path', () =>
     await first.close()
   }))
 
-test('a relative path is that of the start, wherever the program goes', () =>
+test('resolves a relative path at the start, even if the working folder changes', () =>
   inFolder(async (root) => {
     const store = new LogStore({ dir: relative(process.cwd(), join(root, 'log')) })
     const before = process.cwd()
@@ -154,7 +154,7 @@ test('a relative path is that of the start, wherever the program goes', () =>
     assert.ok(readdirSync(join(root, 'log')).includes('log-000001.bin'))
   }))
 
-test('a load that fails gives the folder back', () =>
+test('frees the folder if load fails', () =>
   inFolder(async (dir) => {
     const newer = join(dir, 'log-000001.bin')
     writeFileSync(newer, 'pilot-gossip log 2 0000000000000000 ')
@@ -168,7 +168,7 @@ test('a load that fails gives the folder back', () =>
     await store.close()
   }))
 
-test('the store of a room, and the folder of one subdocument, are had once', () =>
+test('refuses a second store of a room and of a subdocument', () =>
   inFolder(async (dir) => {
     const [one, two] = [dataFolder(dir), dataFolder(dir)]
     const first = one.storeOf!('notes')
@@ -180,16 +180,16 @@ test('the store of a room, and the folder of one subdocument, are had once', () 
     await first.close()
   }))
 
-test('a second provider on a folder is told, and the first goes on', () =>
+test('refuses a second provider on a folder; the first goes on', () =>
   inFolder((dir) =>
     onStage(async (stage) => {
       const first = stage.add('a', { store: new LogStore({ dir }) })
       await first.whenLoaded
       const second = stage.add('b', { store: new LogStore({ dir }), connect: false })
-      const told: string[] = []
-      second.on('connection-error', ({ code }) => told.push(code))
+      const codes: string[] = []
+      second.on('connection-error', ({ code }) => codes.push(code))
       await rejects(() => second.whenLoaded, /^already_exists .*\(this process\)/)
-      assert.equal(told, ['already_exists'])
+      assert.equal(codes, ['already_exists'])
       first.doc.getMap('m').set('k', 1)
       await first.flush()
       await first.destroy()
@@ -199,7 +199,7 @@ test('a second provider on a folder is told, and the first goes on', () =>
     }),
   ))
 
-/** A lock that the system refuses to write for once. */
+/** A lock whose first write the system refuses. */
 const unwritable = (dir: string) => {
   const lock = lockIn(dir)
   const state = { isReadOnly: true }
@@ -214,7 +214,7 @@ const unwritable = (dir: string) => {
   return { state, disk: { ...nodeDisk, lock: () => new FolderLock(dir, refusing) } }
 }
 
-test('a folder that cannot be written is read; it is locked before the first write', () =>
+test('reads a folder that cannot be written, and locks it before the first write', () =>
   inFolder(async (dir) => {
     const { updates } = written(3)
     const before = new LogStore({ dir })
@@ -232,7 +232,7 @@ test('a folder that cannot be written is read; it is locked before the first wri
     assert.is(await numbersIn(new LogStore({ dir })), 3)
   }))
 
-test('a folder that was read without the lock and written to by another is not written to', () =>
+test('does not write to a folder that changed after it was read without the lock', () =>
   inFolder(async (dir) => {
     const { updates } = written(3)
     const { state, disk } = unwritable(dir)
@@ -252,7 +252,7 @@ test('a folder that was read without the lock and written to by another is not w
     assert.is(await numbersIn(new LogStore({ dir })), 1)
   }))
 
-test('a folder that is removed, moved or replaced while in use is not written to', () =>
+test('does not write to a folder that was removed, moved or replaced while in use', () =>
   inFolder(async (root) => {
     const { updates, doc } = written(2)
     const ends: Readonly<Record<string, (dir: string) => void>> = {
@@ -280,7 +280,7 @@ test('a folder that is removed, moved or replaced while in use is not written to
     assert.equal(readdirSync(join(root, 'replaced-by-an-empty-one')), [])
   }))
 
-test('a lock that was removed by hand is put back', () =>
+test('restores a lock that was removed by hand', () =>
   inFolder(async (dir) => {
     const { updates } = written(2)
     const store = new LogStore({ dir })
@@ -289,7 +289,7 @@ test('a lock that was removed by hand is put back', () =>
     rmSync(join(dir, 'store.lock'))
     await store.append(updates[1]!)
     await rejects(() => new LogStore({ dir }).load(), /^already_exists/)
-    // One that came in between has it.
+    // Another process has taken it in between.
     rmSync(join(dir, 'store.lock'))
     const other = new LogStore({ dir })
     await other.load()

@@ -1,4 +1,4 @@
-/** What the log store does beyond the contract: flushes, files, failures halfway, old formats. */
+/** The log store beyond the contract: flushes, files, failures in the middle, old formats. */
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -38,7 +38,7 @@ const test = suite('log store')
 interface Kit {
   readonly dir: string
   readonly disk: FaultyDisk
-  /** A loaded store; the one before must be closed. */
+  /** A loaded store. The previous one must be closed. */
   readonly open: () => Promise<LogStore>
   readonly reload: () => ReturnType<LogStore['load']>
 }
@@ -65,11 +65,11 @@ const inDir = (play: (kit: Kit) => Promise<void>) => async (): Promise<void> => 
 }
 
 test(
-  '10,000 appends take few flushes',
+  'writes 10,000 appends with few flushes',
   inDir(async ({ disk, open }) => {
     const store = await open()
     const { updates } = written(10_000, 100)
-    // A hundred callers that each write again as soon as they may, as agents do.
+    // A hundred callers. Each writes again once its last write is acknowledged, as agents do.
     const work = async (caller: number): Promise<void> => {
       for (let index = caller; index < updates.length; index += 100) {
         await store.append(updates[index]!)
@@ -83,7 +83,7 @@ test(
 )
 
 test(
-  'one append alone is one flush, and none is acknowledged before it',
+  'writes a single append with one flush, and acknowledges it after that',
   inDir(async ({ disk, open }) => {
     const store = await open()
     const { updates } = written(3)
@@ -98,7 +98,7 @@ test(
 )
 
 test(
-  'an append that waits behind one that fails is rejected too',
+  'rejects an append that waits behind one that fails',
   inDir(async ({ disk, open, reload }) => {
     const store = await open()
     const { updates } = written(3)
@@ -123,7 +123,7 @@ test(
 )
 
 test(
-  'a disk that is full at any byte: a clear error, nothing corrupt, and on it goes',
+  'a disk that is full at any byte: rejects, corrupts nothing, and goes on later',
   inDir(async ({ disk, open, reload, dir }) => {
     const { doc, updates } = written(3)
     for (let space = 0; space < 400; space += 7) {
@@ -156,7 +156,7 @@ test(
 )
 
 test(
-  'what a failed write has left is cut off, also where less is written after it',
+  'cuts off the rest of a failed write, also before a shorter one',
   inDir(async ({ disk, open, reload }) => {
     const store = await open()
     const { updates } = written(2)
@@ -173,7 +173,7 @@ test(
 )
 
 test(
-  'damaged bytes that could not be set aside stay where they are until they can',
+  'keeps damaged bytes in place until they can be copied',
   inDir(async ({ dir, disk, open }) => {
     const { doc, updates } = written(2)
     const first = await open()
@@ -200,7 +200,7 @@ test(
 )
 
 test(
-  'a read-only folder can be read, damage and leftovers included',
+  'reads a read-only folder, also with damage and leftovers',
   inDir(async ({ dir, disk, open, reload }) => {
     const store = await open()
     const { updates } = written(3)
@@ -228,7 +228,7 @@ test(
 )
 
 test(
-  'a compaction leaves one generation, and an unproved state changes nothing',
+  'a compaction leaves one generation; a state that fails its proof changes nothing',
   inDir(async ({ dir, disk, open, reload }) => {
     const { doc, updates } = written(50, 5)
     const store = await open()
@@ -236,7 +236,7 @@ test(
     await store.compact(doc)
     await store.compact(doc)
     assert.equal(readdirSync(dir).sort(), ['log-000003.bin', 'state-000003.bin'])
-    // The disk gives back something else than was written.
+    // The disk returns other bytes than those that were written.
     const read = disk.read.bind(disk)
     disk.read = async (path) => {
       const bytes = await read(path)
@@ -256,7 +256,7 @@ test(
 )
 
 test(
-  'after a compaction memory holds what the document holds, not what was overwritten',
+  'a compaction frees the memory of overwritten values',
   inDir(async ({ open, reload }) => {
     const { doc, updates } = written(20_000, 10)
     const store = await open()
@@ -288,7 +288,7 @@ test(
   }),
 )
 
-test('stores whose logs grow alike are not all due at one moment, and none later than others were', () => {
+test('stores whose logs grow alike are due at different moments, none of them late', () => {
   const shares = [0, 0.5, 0.999].map((random) => drawShare(() => random))
   const due = shares.map((share) => {
     for (let logBytes = COMPACT_BYTES; ; logBytes += COMPACT_BYTES) {
@@ -299,7 +299,7 @@ test('stores whose logs grow alike are not all due at one moment, and none later
   assert.equal(due, [100, 88, 76])
 })
 
-test('compaction is due by bytes or by count, not for a log that is small beside the state', () => {
+test('compaction is due by bytes or by count, unless the log is small compared to the state', () => {
   const sizes = { stateBytes: 0, logBytes: 0, logUpdates: 0 }
   assert.not(isDueForCompaction(sizes))
   assert.ok(isDueForCompaction({ ...sizes, logBytes: COMPACT_BYTES }))
@@ -314,7 +314,7 @@ test('compaction is due by bytes or by count, not for a log that is small beside
   )
 })
 
-test('an update that Yjs cannot read is told, and the rest is used', () => {
+test('reports an update that Yjs cannot read, and uses the others', () => {
   const { doc, updates } = written(3)
   const copy = new Y.Doc()
   const nonsense = new Uint8Array([255, 255, 255])
@@ -332,7 +332,7 @@ test('an update that Yjs cannot read is told, and the rest is used', () => {
 
 for (const kind of ['log', 'state']) {
   test(
-    `refuses a ${kind} of a newer format, and touches nothing`,
+    `refuses a ${kind} of a newer format, and changes nothing`,
     inDir(async ({ dir, open }) => {
       const golden = fileURLToPath(new URL('../fixtures/store/format-1', import.meta.url))
       cpSync(golden, dir, { recursive: true })

@@ -1,4 +1,4 @@
-/** When a document is compacted: after a write, or when nobody has written for a while. */
+/** When a document is compacted: after a write, or if nothing was written for a while. */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { renameStructs } from '../../crdt/rename.ts'
@@ -18,7 +18,7 @@ import { rejects, suite } from '../helpers/suite.ts'
 
 const test = suite('store persistence')
 
-/** Keeps nothing, and does as it is told. */
+/** A store that keeps nothing and fails when the test says so. */
 class FakeStore implements Store {
   isDue = (_moment?: Moment): boolean => false
   failure: Failure | undefined
@@ -66,7 +66,7 @@ const kit = async (isDue: (moment?: Moment) => boolean) => {
   return { store, timers, problems, persistence, write }
 }
 
-test('compacts at once where the log is long', async () => {
+test('compacts a long log at once', async () => {
   const { store, write, persistence } = await kit(() => true)
   assert.is(store.compactions, 0)
   await write()
@@ -74,7 +74,7 @@ test('compacts at once where the log is long', async () => {
   await persistence.close()
 })
 
-test('compacts a shorter log when nobody has written for a while', async () => {
+test('compacts a shorter log if nothing was written for a while', async () => {
   const { store, timers, write, persistence } = await kit(whenIdle)
   for (let count = 0; count < 10; count++) {
     await write()
@@ -88,14 +88,14 @@ test('compacts a shorter log when nobody has written for a while', async () => {
   await persistence.close()
 })
 
-test('what an earlier life left is compacted too, without a write', async () => {
+test('compacts the log of an earlier run, without a write', async () => {
   const { store, timers, persistence } = await kit(whenIdle)
   await timers.pass(IDLE_MS)
   assert.is(store.compactions, 1)
   await persistence.close()
 })
 
-test('no timer where there is nothing to compact, none after close', async () => {
+test('has no timer if there is nothing to compact, nor after close', async () => {
   const { store, timers, write, persistence } = await kit(() => false)
   await write()
   assert.not(timers.isWaiting)
@@ -108,7 +108,7 @@ test('no timer where there is nothing to compact, none after close', async () =>
   assert.is(store.compactions, 0)
 })
 
-test('a compaction that fails is tried again after a minute, not at each write', async () => {
+test('retries a failed compaction after a minute, not at each write', async () => {
   const { store, timers, problems, write, persistence } = await kit(whenIdle)
   store.failure = new Failure('disk_full', 'no space')
   await timers.pass(IDLE_MS)
@@ -123,7 +123,7 @@ test('a compaction that fails is tried again after a minute, not at each write',
   await persistence.close()
 })
 
-test('while the disk refuses writes there is no compaction, and no timer runs wild', async () => {
+test('does not compact while the disk fails, and does not repeat its timer', async () => {
   const { store, timers, write, persistence } = await kit(whenIdle)
   store.failure = new Failure('disk_full', 'no space')
   await write()
@@ -138,7 +138,7 @@ test('while the disk refuses writes there is no compaction, and no timer runs wi
   await persistence.close()
 })
 
-test('the real timer keeps no process alive', async () => {
+test('does not keep the process alive with its timer', async () => {
   const store = new FakeStore()
   store.isDue = whenIdle
   const persistence = new Persistence(new Y.Doc(), store, () => {})
@@ -150,7 +150,7 @@ test('the real timer keeps no process alive', async () => {
   await persistence.close()
 })
 
-test('idle compaction is due by bytes or by count, not for a log that is small beside the state', () => {
+test('idle compaction is due by bytes or by count, unless the log is small compared to the state', () => {
   const idle = { isIdle: true }
   const sizes = { stateBytes: 0, logBytes: 0, logUpdates: 0 }
   assert.not(isDueForCompaction(sizes, idle))
@@ -164,7 +164,7 @@ test('idle compaction is due by bytes or by count, not for a log that is small b
   assert.ok(isDueForCompaction({ ...large, logBytes: IDLE_BYTES + 1 }, idle))
 })
 
-test('what gives structs other ids is stored as a whole, and flushed waits for that', async () => {
+test('rewrite stores the whole document, and flushed waits for that', async () => {
   const store = new FakeStore()
   const doc = new Y.Doc()
   const problems: Failure[] = []
@@ -219,7 +219,7 @@ const moments: readonly (readonly [string, (doc: Y.Doc, run: () => void) => void
 ]
 
 for (const [when, change] of moments) {
-  test(`flushed: called ${when}, it waits for that change`, async () => {
+  test(`flushed: waits for the change if it is called ${when}`, async () => {
     const doc = new Y.Doc()
     const { promise, open } = gate()
     const store = new FakeStore()
@@ -248,7 +248,7 @@ for (const [when, change] of moments) {
 }
 
 for (const [when, change] of moments) {
-  test(`close: called ${when}, it keeps that change`, async () => {
+  test(`close: stores the change if it is called ${when}`, async () => {
     const doc = new Y.Doc()
     const store = new FakeStore()
     const kept = new Y.Doc()

@@ -1,4 +1,4 @@
-/** Folders of the log store that were damaged: all that can be read is read, and all is told. */
+/** Damaged folders of the log store: everything readable is read, and every problem is reported. */
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
@@ -37,7 +37,7 @@ const load = async (dir: string, disk: Disk = nodeDisk) => {
   return { ...loaded, store, types, isWhole }
 }
 
-/** The log with these updates, and where each record ends; the first entry is the head's end. */
+/** The log with these updates, and the ends of the head and of each record. */
 const logOf = async (updates: readonly Uint8Array[]) => {
   const dir = folder()
   const { store } = await load(dir)
@@ -53,7 +53,7 @@ const logOf = async (updates: readonly Uint8Array[]) => {
   }
 }
 
-/** The store takes one more update, which is there afterwards behind `before`. */
+/** Checks that the store takes one more update, which is loaded after those of `before`. */
 const goesOn = async (dir: string, store: LogStore, before: readonly Uint8Array[]) => {
   const [update] = written(1).updates
   await store.append(update!)
@@ -64,7 +64,7 @@ const goesOn = async (dir: string, store: LogStore, before: readonly Uint8Array[
   return loaded
 }
 
-test('a log cut at every byte: all whole records, the rest told and cut off', async () => {
+test('a log cut at every byte: reads all whole records, and reports and cuts off the rest', async () => {
   const { updates } = written(5)
   const { bytes, ends } = await logOf(updates)
   for (let length = ends[2]!; length < bytes.length; length++) {
@@ -81,7 +81,7 @@ test('a log cut at every byte: all whole records, the rest told and cut off', as
   }
 })
 
-test('a log cut within its head: told, set aside, and a new log is begun', async () => {
+test('a log cut within its head: reports it, copies it, and begins a new log', async () => {
   const { bytes, ends } = await logOf(written(1).updates)
   for (let length = 0; length < ends[0]!; length++) {
     const dir = folder({ [LOG]: bytes.subarray(0, length) })
@@ -94,7 +94,7 @@ test('a log cut within its head: told, set aside, and a new log is begun', async
   }
 })
 
-test('one flipped bit anywhere: every other record is read, and the damage told', async () => {
+test('one flipped bit anywhere: reads every other record, and reports the damage', async () => {
   const { updates } = written(4)
   const { bytes, ends } = await logOf(updates)
   for (let at = 0; at < bytes.length; at++) {
@@ -123,7 +123,7 @@ test('one flipped bit anywhere: every other record is read, and the damage told'
   }
 })
 
-test('a tail of zeros, of noise, and a record in the middle overwritten with zeros', async () => {
+test('reads the other records before a tail of zeros or noise, and around a record of zeros', async () => {
   const { updates } = written(3)
   const { bytes, ends } = await logOf(updates)
   for (const tail of [Buffer.alloc(5000), Buffer.from('noise'.repeat(100))]) {
@@ -144,10 +144,10 @@ test('a tail of zeros, of noise, and a record in the middle overwritten with zer
   await store.close()
 })
 
-test('what looks like a record inside a damaged one is not taken for one', async () => {
+test('does not read bytes inside a damaged record as a record', async () => {
   const { bytes: inner } = await logOf(written(1).updates)
   const { updates } = written(2)
-  // A value that holds the bytes of a log; whoever writes it cannot know the marker of ours.
+  // A value with the bytes of a log. Its writer cannot know the marker of this log.
   const { bytes, ends } = await logOf([updates[0]!, inner, updates[1]!])
   bytes[ends[1]! + 3]! ^= 1
   const { store, ...loaded } = await load(folder({ [LOG]: bytes }))
@@ -155,7 +155,7 @@ test('what looks like a record inside a damaged one is not taken for one', async
   await store.close()
 })
 
-test('leftover temporary files are removed, other files are left alone', async () => {
+test('removes leftover temporary files, and no other files', async () => {
   const { updates } = written(2)
   const { bytes } = await logOf(updates)
   const dir = folder({
@@ -190,7 +190,7 @@ const compacted = async () => {
   return { doc, old, state, log, later }
 }
 
-test('a crash at each step of a compaction loses nothing', async () => {
+test('loses nothing in a crash at each step of a compaction', async () => {
   const { doc, old, state, log } = await compacted()
   const steps: Record<string, Uint8Array>[] = [
     { [LOG]: old, 'log-000002.bin': log },
@@ -216,7 +216,7 @@ test('a crash at each step of a compaction loses nothing', async () => {
   }
 })
 
-test('a state half written or flipped at any byte: the old generation is used while it is there', async () => {
+test('a state that is cut or flipped at any byte: uses the old generation while it exists', async () => {
   const { doc, old, state, log, later } = await compacted()
   for (let at = 0; at < state.length; at++) {
     const flipped = Buffer.from(state)
@@ -233,7 +233,7 @@ test('a state half written or flipped at any byte: the old generation is used wh
       assert.equal(alone.types, ['damaged'], `byte ${at}`)
       assert.equal(alone.updates, later)
       assert.is(alone.state !== undefined, bad === flipped && isHead, `byte ${at}`)
-      // What is left behind by a compaction is still there for a human.
+      // The damaged bytes are kept for a person after the compaction.
       await alone.store.compact(docOf(alone))
       await alone.store.close()
       const aside = readdirSync(dir).filter((name) => name.startsWith('damaged-state-000002'))
@@ -242,7 +242,7 @@ test('a state half written or flipped at any byte: the old generation is used wh
   }
 })
 
-test('files that are missing are told', async () => {
+test('reports missing files', async () => {
   const { old, state, log, later } = await compacted()
   const alone = await load(folder({ 'log-000002.bin': log }))
   assert.equal(alone.updates, later)
@@ -278,7 +278,7 @@ const blind = (code: string, ...names: readonly string[]): FaultyDisk => {
   return disk
 }
 
-test('a log that the system refuses to read is told, and all else is used', async () => {
+test('reports a log that the system refuses to read, and uses all other files', async () => {
   const { doc, old, state, log, later } = await compacted()
   for (const code of ['EIO', 'EACCES', 'EISDIR']) {
     const dir = folder({ 'log-000002.bin': log, 'state-000002.bin': state })
@@ -292,12 +292,12 @@ test('a log that the system refuses to read is told, and all else is used', asyn
     await first.store.append(update!)
     await first.store.close()
     assert.ok(readFileSync(join(dir, 'log-000002.bin')).equals(log), 'not written on')
-    // As soon as it can be read, it is.
+    // It is used as soon as it can be read.
     const second = await load(dir)
     assert.equal([second.updates, second.types], [[...later, update], []])
     await second.store.close()
   }
-  // With the state gone too, the old generation is used while it is there.
+  // If the state is missing, too, the old generation is used while it exists.
   const dir = folder({ [LOG]: old, 'log-000002.bin': log, 'state-000002.bin': state })
   const { store, ...loaded } = await load(dir, blind('EIO', 'state-000002.bin'))
   assert.is(digestOf(docOf(loaded)), digestOf(doc))
@@ -305,7 +305,7 @@ test('a log that the system refuses to read is told, and all else is used', asyn
   await store.close()
 })
 
-test('an unreadable file outlives every compaction, and is used when it can be read', async () => {
+test('keeps an unreadable file through compactions, and uses it once it can be read', async () => {
   const { doc, state, log } = await compacted()
   for (const name of ['log-000002.bin', 'state-000002.bin']) {
     const dir = folder({ 'log-000002.bin': log, 'state-000002.bin': state })
@@ -316,19 +316,19 @@ test('an unreadable file outlives every compaction, and is used when it can be r
     const compactTwice = async ({ store }: typeof first): Promise<void> => {
       await store.compact(partial)
       await store.compact(partial)
-      // As Persistence does: they are not in the document.
+      // As Persistence does, since they are not in the document.
       for (const update of held) await store.append(update)
       await store.close()
     }
     await compactTwice(first)
     assert.equal(readdirSync(dir).sort(), [kept, 'log-000004.bin', 'state-000004.bin'])
-    // Still unreadable: told again, but the writer of now is not in it.
+    // Still unreadable: reported again, but the current writer is not in it.
     const second = await load(dir, disk)
     assert.equal([second.types, second.isWhole], [['unreadable'], true])
     assert.is(digestOf(docOf(second)), digestOf(partial))
     await compactTwice(second)
     assert.equal(readdirSync(dir).sort(), [kept, 'log-000006.bin', 'state-000006.bin'])
-    // Readable: used, and gone with the next compaction.
+    // Readable: used, and removed by the next compaction.
     const third = await load(dir)
     assert.equal(third.problems, [])
     assert.is(digestOf(docOf(third)), digestOf(doc))
@@ -341,7 +341,7 @@ test('an unreadable file outlives every compaction, and is used when it can be r
   }
 })
 
-test('a crash while an unreadable file gets its new name loses nothing', async () => {
+test('loses nothing in a crash while an unreadable file is renamed', async () => {
   const { doc, state, log } = await compacted()
   const { bytes: empty } = await logOf(written(1).updates)
   for (const name of ['log-000002.bin', 'state-000002.bin']) {
@@ -358,7 +358,7 @@ test('a crash while an unreadable file gets its new name loses nothing', async (
   }
 })
 
-test('a file with a folder of its name', async () => {
+test('treats a folder with the name of a file as an unreadable file', async () => {
   const { doc, state, log } = await compacted()
   const dir = folder({ 'log-000002.bin': log, 'state-000002.bin': state })
   mkdirSync(join(dir, 'log-000003.bin'))
@@ -374,21 +374,21 @@ test('a file with a folder of its name', async () => {
   ])
 })
 
-test('without the right to read anything it does not start as if it were new', async () => {
+test('rejects if no file can be read for missing rights', async () => {
   const { state, log } = await compacted()
   const dir = folder({ 'log-000002.bin': log, 'state-000002.bin': state })
   const names = readdirSync(dir)
   await rejects(() => load(dir, blind('EACCES', ...names)), /^permission_denied cannot read/)
-  // What says nothing of the file itself is no reason to go on without it.
+  // An error that does not concern the file is not a reason to go on without it.
   await rejects(() => load(dir, blind('EMFILE', 'log-000002.bin')), /^internal .*EMFILE/)
-  // A broken disk is: its owner may be far away.
+  // A broken disk is, since its owner may be away.
   const broken = await load(dir, blind('EIO', ...names))
   assert.equal([broken.types, broken.isWhole], [['unreadable', 'unreadable'], false])
   await broken.store.close()
   assert.equal(readdirSync(dir), names)
 })
 
-test('what may come back is told apart from what never will', async () => {
+test('distinguishes files that may become readable from those that cannot', async () => {
   const { updates } = written(3)
   const { bytes, ends } = await logOf(updates)
   const whole = await load(folder({ [LOG]: bytes }))
@@ -404,7 +404,7 @@ test('what may come back is told apart from what never will', async () => {
   for (const { store } of [whole, torn, damaged, older]) await store.close()
 })
 
-test('updates whose predecessor was damaged are held back whole, and kept', async () => {
+test('holds back and keeps updates whose predecessor was damaged', async () => {
   const { doc, updates } = written(3)
   const { bytes, ends } = await logOf(updates)
   bytes[ends[2]! - 1]! ^= 1

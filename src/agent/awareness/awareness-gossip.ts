@@ -1,10 +1,10 @@
 /**
- * Awareness over gossip: what changes here or is heard is passed on to some peers, who pass it
- * on, at a pace that fits the swarm's size. What is lost on the way is not repaired: each state is
- * renewed, or ends with its time.
+ * Awareness over gossip: states that change here or arrive are passed on to some peers, which do the
+ * same, at a rate that fits the size of the swarm. A lost message is not repaired: each state is
+ * renewed or expires.
  *
  * ```ts
- * const gossiped = new AwarenessGossip(awareness, { tell, countPeers })
+ * const gossiped = new AwarenessGossip(awareness, { send, countPeers })
  * gossip.open('notes', replica, { awareness: gossiped })
  * gossiped.receive(bytes, from)
  * ```
@@ -26,36 +26,36 @@ import { GONE, stateJson } from './own-state.ts'
 import { emitToAll } from './safe-events.ts'
 import { forgetGone, lifeOf } from './swarm-awareness.ts'
 
-/** Milliseconds between two tellings at least: people do not see a cursor jump that often. */
+/** Minimum of milliseconds between two sends: people do not see a cursor jump that often. */
 const MIN_PAUSE_MS = 100
 
-/** Milliseconds for each peer: so the messages of all are 3 times 100 a second, however many they are. */
+/** Milliseconds for each peer: so a swarm of any size sends 3 times 100 messages a second. */
 const PAUSE_PER_PEER_MS = 10
 
-/** Milliseconds; a sixth of the least life of a state. */
+/** Milliseconds: a sixth of the shortest life of a state. */
 const MAX_PAUSE_MS = 5_000
 
 /** Bytes of an entry besides its state. */
 const ENTRY_BYTES = 32
 
-/** Tellings in which a newcomer asks who is there: as many as the peers it then tells at once. */
-const ASKS = 3
+/** Messages in which a new agent queries all states: one for each peer of its first send. */
+const QUERIES = 3
 
 /**
- * Milliseconds between two times that our clock is raised over what others tell of us. Two programs
- * with one client id would else outdo each other without end.
+ * Minimum of milliseconds between two raises of our clock over that which peers know. Otherwise two
+ * programs with one client id would raise it against each other without end.
  */
 const RAISE_MS = 3_000
 
-/** States known at a time. A runtime can name bogus ones: each costs memory and a place in messages. */
+/** Maximum of known states. A peer can invent clients: each costs memory and space in messages. */
 const MAX_STATES = 10_000
 
-/** One from which a clock can still be raised for some centuries. */
+/** From this clock it can still be raised for some centuries. */
 const MAX_CLOCK = 2 ** 52
 
 export interface AwarenessHooks {
-  /** Some peers are to be told the states from that number on; `to`: that one alone. */
-  tell(since: number, to?: string): void
+  /** Sends the states from that number on to some peers, or only to `to`. */
+  send(since: number, to?: string): void
   countPeers(): number
 }
 
@@ -73,78 +73,78 @@ export class AwarenessGossip implements AwarenessSource {
   /** Client → number of its last change. */
   readonly #numbers = new Map<number, number>()
   #next = 1
-  /** The first that nobody has been told. */
-  #untold: number | undefined
+  /** The number of the first change that was not sent yet. */
+  #unsent: number | undefined
   #timer: NodeJS.Timeout | undefined
-  /** Milliseconds, of Date. */
-  #toldAt = 0
-  #asks = ASKS
-  /** The clock under which others learn that our own client has gone; undefined: it has not. */
+  /** In milliseconds of Date. */
+  #sentAt = 0
+  #queriesLeft = QUERIES
+  /** The clock under which peers learn that our own client has left; undefined: it has not. */
   #goneAt: number | undefined
-  /** Milliseconds, of Date. */
+  /** In milliseconds of Date. */
   #raisedAt = Number.NEGATIVE_INFINITY
   #forgotAt = Number.NEGATIVE_INFINITY
-  readonly #endWhole: () => void
+  readonly #restoreEmit: () => void
 
   constructor(awareness: Awareness, hooks: AwarenessHooks) {
     this.#awareness = awareness
     this.#hooks = hooks
     for (const client of awareness.states.keys()) this.#numbers.set(client, this.#next++)
-    this.#endWhole = emitToAll(awareness)
+    this.#restoreEmit = emitToAll(awareness)
     awareness.on('update', this.#onUpdate)
-    this.#untold = 1
-    this.#tellSoon()
+    this.#unsent = 1
+    this.#sendSoon()
   }
 
   /**
-   * Stops, and has others learn that our own client has gone. For ourselves it stays: whoever
-   * watches the awareness here sees no change that the program did not make.
+   * Stops, and announces to peers that our own client has left. Its state stays here: observers of this
+   * awareness see no change that the program did not make.
    */
-  sayGoodbye(): void {
+  announceLeaving(): void {
     const { clientID, meta, states } = this.#awareness
     const own = meta.get(clientID)
     if (own && states.has(clientID)) {
       this.#goneAt = own.clock + 1
-      // When it comes back it is later than its own end.
+      // If it comes back, its clock is above that of its removal.
       meta.set(clientID, { ...own, clock: own.clock + 2 })
       this.#note([clientID])
     }
     this.destroy()
   }
 
-  /** Stops; what was changed last is told at once. */
+  /** Stops. Changes that were not sent yet are sent at once. */
   destroy(): void {
     this.#awareness.off('update', this.#onUpdate)
-    this.#endWhole()
+    this.#restoreEmit()
     clearTimeout(this.#timer)
-    if (this.#untold !== undefined) this.#hooks.tell(this.#untold)
-    this.#untold = undefined
+    if (this.#unsent !== undefined) this.#hooks.send(this.#unsent)
+    this.#unsent = undefined
   }
 
   encodeSince(number: number, bytes: number): Uint8Array | undefined {
     const now = Date.now()
     const entries: WrittenEntry[] = []
     let room = bytes
-    // The newest first: what does not fit is told when it is renewed.
+    // The newest first: a state that does not fit is sent when it is renewed.
     for (const [client, last] of [...this.#numbers].reverse()) {
       if (last < number || entries.length >= MAX_AWARENESS_ENTRIES) break
       const entry = this.#entryOf(client, now)
       if (!entry) this.#numbers.delete(client)
-      // Who has just come is not told of those who are gone.
+      // A new peer needs no removals.
       if (!entry || (number === 0 && entry.json === GONE)) continue
-      // Written anew it may be longer than it came.
+      // Our JSON may be longer than the JSON that was received.
       if (entry.json.length > MAX_AWARENESS_STATE_LENGTH) continue
       room -= utf8.encode(entry.json).length + ENTRY_BYTES
       if (room < 0) break
       entries.push(entry)
     }
-    const isQuery = this.#asks > 0
+    const isQuery = this.#queriesLeft > 0
     if (entries.length === 0 && !isQuery) return undefined
-    if (isQuery) this.#asks--
+    if (isQuery) this.#queriesLeft--
     return encodeAwareness({ isQuery, entries })
   }
 
-  /** Takes what a peer tells; throws a Rejection, and when all is done what a listener threw. */
+  /** Merges states from a peer. Throws a Rejection or, after the merge, what a listener threw. */
   receive(bytes: Uint8Array, from: string): void {
     const { isQuery, entries } = decodeAwareness(bytes)
     const { clientID, meta, states } = this.#awareness
@@ -156,10 +156,10 @@ export class AwarenessGossip implements AwarenessSource {
     let places = MAX_STATES - meta.size
     const taken = entries.filter(
       ({ client, age }) =>
-        // Of ourselves nobody else can tell.
+        // Only this program sets its own state.
         client !== clientID && age < life && (meta.has(client) || places-- > 0),
     )
-    if (taken.length > 0) this.#asks = 0
+    if (taken.length > 0) this.#queriesLeft = 0
     const before = new Map(taken.map(({ client }) => [client, meta.get(client)]))
     const update = encodeUpdate(
       taken.map(({ client, clock, state }) => ({ client, clock, json: JSON.stringify(state) })),
@@ -168,17 +168,17 @@ export class AwarenessGossip implements AwarenessSource {
     const now = Date.now()
     for (const { client, age } of taken) {
       const applied = meta.get(client)
-      // It is as old as it was on its way, so that what goes round and round ends.
+      // The age on arrival counts, so that a state which circulates among peers expires.
       if (applied && applied !== before.get(client))
         meta.set(client, { clock: applied.clock, lastUpdated: now - age })
     }
-    if (isQuery) this.#hooks.tell(0, from)
+    if (isQuery) this.#hooks.send(0, from)
     if (thrown.length > 0) throw thrown[0]
   }
 
   /**
-   * Others know a higher clock of ours, of an earlier life or by a lie: they would not take what we
-   * tell. So we tell it with one that is higher.
+   * Peers may know a higher clock of ours, of an earlier run or a forged one, and would ignore our
+   * states. So our clock is raised above it.
    */
   #raiseOver(entries: readonly AwarenessEntry[]): void {
     const { clientID, meta } = this.#awareness
@@ -194,7 +194,7 @@ export class AwarenessGossip implements AwarenessSource {
     this.#awareness.setLocalState(this.#awareness.getLocalState())
   }
 
-  /** Makes place, where somebody else's awareness does not do so itself. */
+  /** Frees places in an awareness of the program, which may not do so itself. */
   #forget(): void {
     const now = Date.now()
     if (now < this.#forgotAt + RAISE_MS) return
@@ -216,39 +216,40 @@ export class AwarenessGossip implements AwarenessSource {
   }
 
   readonly #onUpdate = ({ added, updated, removed }: Change, origin: unknown): void => {
-    // One that we do not hear any more may be heard by others: they decide for themselves.
-    const told = origin === 'timeout' ? [...added, ...updated] : [...added, ...updated, ...removed]
+    // A client that timed out here may still be renewed at peers: each decides for itself.
+    const changed =
+      origin === 'timeout' ? [...added, ...updated] : [...added, ...updated, ...removed]
     if (origin === 'timeout') for (const client of removed) this.#numbers.delete(client)
-    if (told.length === 0) return
-    this.#note(told)
-    this.#tellSoon()
+    if (changed.length === 0) return
+    this.#note(changed)
+    this.#sendSoon()
   }
 
-  /** Others are to be told of them. */
+  /** Marks these clients as changed and not sent yet. */
   #note(clients: readonly number[]): void {
-    this.#untold ??= this.#next
+    this.#unsent ??= this.#next
     for (const client of clients) {
-      // In order of its number: the newest is the last.
+      // Removed first, so that the map stays in order of the numbers.
       this.#numbers.delete(client)
       this.#numbers.set(client, this.#next++)
     }
   }
 
-  #tellSoon(): void {
+  #sendSoon(): void {
     if (this.#timer) return
     const pause = Math.min(
       MAX_PAUSE_MS,
       Math.max(MIN_PAUSE_MS, this.#hooks.countPeers() * PAUSE_PER_PEER_MS),
     )
-    const wait = Math.max(0, this.#toldAt + pause - Date.now())
-    this.#timer = setTimeout(() => this.#tell(), wait).unref()
+    const wait = Math.max(0, this.#sentAt + pause - Date.now())
+    this.#timer = setTimeout(() => this.#send(), wait).unref()
   }
 
-  #tell(): void {
+  #send(): void {
     this.#timer = undefined
-    this.#toldAt = Date.now()
-    const since = this.#untold
-    this.#untold = undefined
-    if (since !== undefined) this.#hooks.tell(since)
+    this.#sentAt = Date.now()
+    const since = this.#unsent
+    this.#unsent = undefined
+    if (since !== undefined) this.#hooks.send(since)
   }
 }

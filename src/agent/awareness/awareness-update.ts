@@ -1,5 +1,5 @@
 /**
- * An update of awareness as y-protocols reads it, of states that are JSON already.
+ * Encodes an awareness update of y-protocols from states that are JSON already.
  *
  * ```ts
  * applyAwarenessUpdate(awareness, encodeUpdate([{ client: 7, clock: 3, json: '{"name":"Ada"}' }]), origin)

@@ -1,18 +1,18 @@
 /**
- * Our own awareness state as it can be told. A program may set what JSON cannot write, or what no
- * peer would take: peers and clients then keep the last state that could be told, until the next
- * good one, and the program is told why. One for each awareness, whoever tells it to others.
+ * Our own awareness state as it can be sent. A program may set a state that JSON cannot represent or
+ * that peers would refuse. Peers and clients then keep the last valid state, and the reason is
+ * reported to the program. There is one instance for each awareness.
  *
  * ```ts
  * const own = ownStateOf(awareness)
- * own.look()      // after each update of our own client: why its state cannot be told, or undefined
+ * own.look()      // after each update of our own client: why its state cannot be sent, or undefined
  * own.json        // '{"name":"Ada"}'
  * ```
  */
 import type { Awareness } from 'y-protocols/awareness'
 import { type WrittenState, writeState } from '../../../crdt/index.ts'
 
-/** The state of a client that has gone, as JSON. */
+/** The state of a client that has left, as JSON. */
 export const GONE = 'null'
 
 type Refused = NonNullable<WrittenState['rejected']>
@@ -20,25 +20,25 @@ type Refused = NonNullable<WrittenState['rejected']>
 export class OwnState {
   readonly #awareness: Awareness
   #json: string | undefined
-  /** Of the state that was written last. */
+  /** The clock of the state that was written last. */
   #clock: number | undefined
-  /** The last one, where it cannot be told: it is renewed now and then, and is no news then. */
+  /** The last state if it was refused. Its renewals are not reported again. */
   #refused: { readonly state: unknown } | undefined
 
   constructor(awareness: Awareness) {
     this.#awareness = awareness
   }
 
-  /** Of the last state that can be told; undefined where there never was one. */
+  /** The JSON of the last valid state; undefined if there never was one. */
   get json(): string | undefined {
     const clock = this.#awareness.meta.get(this.#awareness.clientID)?.clock
-    // Once for each clock: it is told to many.
+    // Written once for each clock, since it is sent many times.
     if (clock !== this.#clock) this.#write()
     this.#clock = clock
     return this.#json
   }
 
-  /** Why the state that is set now cannot be told; undefined where it can, and where it was asked of the same before. */
+  /** Why the current state cannot be sent. Undefined if it can, or if the same state was reported before. */
   look(): Refused | undefined {
     const before = this.#refused
     const refused = this.#write()
@@ -67,8 +67,8 @@ export const ownStateOf = (awareness: Awareness): OwnState => {
 }
 
 /**
- * The state of a client as JSON; undefined where it cannot be told. All but our own came as JSON,
- * unless a program has put something in their place.
+ * The state of a client as JSON; undefined if it cannot be sent. The states of other clients were
+ * received as JSON, but the program may have replaced them.
  */
 export const stateJson = (awareness: Awareness, client: number): string | undefined => {
   if (client === awareness.clientID) return ownStateOf(awareness).json

@@ -1,8 +1,8 @@
 /**
- * Awareness events that reach every listener. y-protocols stops at the first that throws: those
- * after it hear nothing, and where it listened to `change` no `update` follows, so that what was
- * set is told to no peer. Here all are called, and what they threw is thrown at the end, out of the
- * call that made the change.
+ * Awareness events that reach every listener. y-protocols stops at the first listener that throws:
+ * later ones are not called, and after a `change` no `update` follows, so the change is sent to no
+ * peer. Here all listeners are called, and the first error is thrown at the end, from the call that
+ * made the change.
  *
  * ```ts
  * const end = emitToAll(awareness)
@@ -15,10 +15,10 @@ import type { Awareness } from 'y-protocols/awareness'
 type Listener = (...args: readonly unknown[]) => void
 type Emit = (name: string, args: readonly unknown[]) => void
 
-/** Events after which y-protocols always emits an `update`: only then may anything be thrown. */
+/** y-protocols always emits an `update` after these events, so an error is thrown only after that. */
 const UNFINISHED: ReadonlySet<string> = new Set(['change', 'destroy'])
 
-/** Who wants it, by awareness. */
+/** The number of callers that need it, by awareness. */
 const users = new WeakMap<Awareness, number>()
 
 const emitOf = (awareness: Awareness): Emit => {
@@ -39,7 +39,7 @@ const emitOf = (awareness: Awareness): Emit => {
   }
 }
 
-/** From now on, until the function that is returned is called by all who called this. */
+/** Starts it for this awareness. It ends when every caller has called the function it got. */
 export const emitToAll = (awareness: Awareness): (() => void) => {
   const before = users.get(awareness) ?? 0
   users.set(awareness, before + 1)

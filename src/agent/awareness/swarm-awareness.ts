@@ -1,8 +1,7 @@
 /**
- * An Awareness that fits a swarm. y-protocols renews a state each 15 seconds and drops it after
- * 30, which a swarm of thousands cannot carry; here both grow with the number of those who are
- * there. Its timer keeps no process alive, and its clock goes on where an earlier life of the same
- * client stopped.
+ * An Awareness for a swarm. y-protocols renews a state every 15 seconds and drops it after 30, which
+ * is too often for a swarm of thousands: here both times grow with the number of states. Its timer
+ * does not keep the process alive, and its clock starts above that of an earlier run of the client.
  *
  * ```ts
  * const awareness = new SwarmAwareness(doc)
@@ -14,25 +13,25 @@ import type * as Y from 'yjs'
 import { attempt, warnOfThrown } from '../../listeners.ts'
 import { emitToAll } from './safe-events.ts'
 
-/** Milliseconds after which a state that was not renewed is gone: y-protocols' own. */
+/** Milliseconds after which a state that was not renewed expires, as in y-protocols. */
 const MIN_LIFE_MS = 30_000
 
-/** Milliseconds of life for each that is there: each node then passes on 13 states a second at most. */
+/** Milliseconds of life for each state: then an agent passes on at most 13 states a second. */
 const LIFE_PER_STATE_MS = 150
 
-/** Milliseconds between two looks. A state lives longer by as much at most. */
+/** Milliseconds between two checks. A state expires late by this much at most. */
 const LOOK_MS = 3_000
 
 /**
- * Times its life after which a client that has gone is forgotten. Until then its clock is known,
- * so that a state of it that is still on its way does not bring it back.
+ * A client that has left is forgotten after this many lives of a state. Until then its clock is
+ * kept, so that a state of it which is still in transit does not bring it back.
  */
 const LIVES_KEPT = 2
 
-/** Milliseconds for which a state of so many lives without being renewed. */
+/** Milliseconds after which one of so many states expires unless it is renewed. */
 export const lifeOf = (states: number): number => Math.max(MIN_LIFE_MS, states * LIFE_PER_STATE_MS)
 
-/** Forgets the clocks of those that went long ago: clients come anew with each start of a program. */
+/** Forgets the clocks of clients that left long ago: each start of a program makes a new client. */
 export const forgetGone = ({ clientID, meta, states }: Awareness): void => {
   const until = Date.now() - LIVES_KEPT * lifeOf(states.size)
   for (const [client, { lastUpdated }] of meta)
@@ -42,9 +41,9 @@ export const forgetGone = ({ clientID, meta, states }: Awareness): void => {
 export class SwarmAwareness extends Awareness {
   readonly #stopListening: () => void
 
-  /** `onThrown` is told of what listeners throw where no caller is there to be thrown at. */
+  /** `onThrown` is called with what a listener throws during a timer, which has no caller. */
   constructor(doc: Y.Doc, onThrown: (error: unknown) => void = warnOfThrown) {
-    // y-protocols listens to the document and never stops: here its listener can be taken back.
+    // y-protocols never removes its listener from the document: here it can be removed.
     let stop = (): void => undefined
     const on = (...[event, listener]: Parameters<Y.Doc['on']>): void => {
       doc.on(event, listener)
@@ -54,7 +53,7 @@ export class SwarmAwareness extends Awareness {
     this.doc = doc
     this.#stopListening = stop
     emitToAll(this)
-    // Peers take a state only where its clock is higher than the last they saw, of an earlier life too.
+    // Peers merge a state only if its clock is above the last one, also of an earlier run.
     const now = Date.now()
     this.meta.set(this.clientID, { clock: now, lastUpdated: now })
     clearInterval(this._checkInterval)
@@ -66,7 +65,7 @@ export class SwarmAwareness extends Awareness {
     try {
       super.destroy()
     } finally {
-      // A listener that throws keeps y-protocols from coming so far.
+      // If a listener throws, y-protocols does not get this far.
       this._observers.clear()
       clearInterval(this._checkInterval)
       this.#stopListening()

@@ -1,6 +1,6 @@
 /**
- * The little that the store asks of LevelDB, the package that provides it (loaded when it is
- * needed: it is an optional one, of native code), and what its errors mean.
+ * The part of LevelDB that the store uses, the package that provides it (optional, native code, and
+ * loaded when it is needed), and the meaning of its errors.
  *
  * ```ts
  * const database = await openLevel(dir)
@@ -16,24 +16,24 @@ export type LevelOperation =
   | { readonly type: 'del'; readonly key: Uint8Array }
 
 export interface LevelDatabase {
-  /** Writes all of it or nothing; with `sync` it is on disk when it resolves. */
+  /** Writes all operations or none. With `sync` they are on disk when it resolves. */
   batch(operations: LevelOperation[], options: { readonly sync: boolean }): Promise<void>
   get(key: Uint8Array): Promise<Uint8Array | undefined>
-  /** All pairs, by key. */
+  /** All pairs in order of their keys. */
   iterator(): AsyncIterable<[key: Uint8Array, value: Uint8Array]>
-  /** The keys between these two. */
+  /** The keys between these two, without them. */
   keys(range: { readonly gt: Uint8Array; readonly lt: Uint8Array }): AsyncIterable<Uint8Array>
-  /** Writes the keys of the range into tables, without what was deleted. */
+  /** Writes the keys of the range into tables, and drops deleted ones. */
   compactRange(start: Uint8Array, end: Uint8Array): Promise<void>
   close(): Promise<void>
 }
 
-/** Opens the database in the folder, which is there; makes one in an empty folder. */
+/** Opens the database in an existing folder. Creates one if the folder is empty. */
 export type OpenLevel = (dir: string) => Promise<LevelDatabase>
 
 type LevelPackage = Pick<typeof import('classic-level'), 'ClassicLevel'>
 
-/** Rejects with a Failure that says what to install. */
+/** Imports the package. Rejects with a Failure that says what to install. */
 export const importLevel = async (
   load: () => Promise<LevelPackage> = () => import('classic-level'),
 ): Promise<LevelPackage['ClassicLevel']> => {
@@ -55,7 +55,7 @@ export const importLevel = async (
   }
 }
 
-/** What LevelDB keeps its data in. */
+/** The files in which LevelDB keeps data. */
 const DATA = /\.(?:ldb|log)$/
 
 export const openLevel: OpenLevel = async (dir) => {
@@ -64,16 +64,16 @@ export const openLevel: OpenLevel = async (dir) => {
   const database = new Level<Uint8Array, Uint8Array>(dir, {
     keyEncoding: 'view',
     valueEncoding: 'view',
-    // Compressed blocks would lose 4 KiB for one flipped bit, and updates hardly shrink.
+    // One flipped bit would damage a compressed block of 4 KiB, and updates hardly shrink.
     compression: false,
-    // Where the file that names its list of files is gone, LevelDB would remove all tables.
+    // If `CURRENT` is missing, which names the list of its files, LevelDB would remove all tables.
     createIfMissing: !names.some((name) => DATA.test(name)),
   })
   await database.open()
   return database
 }
 
-/** LevelDB tells what the system said by its text alone. */
+/** LevelDB reports an error of the system only by its text. */
 const SYSTEM: readonly (readonly [RegExp, string])[] = [
   [/: no space left on device$/i, 'ENOSPC'],
   [/: disk quota exceeded$/i, 'EDQUOT'],
@@ -85,7 +85,7 @@ const SYSTEM: readonly (readonly [RegExp, string])[] = [
   [/: too many open files$/i, 'EMFILE'],
 ]
 
-/** And so what is wrong with its files; the last two are said of one that is gone or cut short. */
+/** Damage is only in the text, too. The last two are the texts for a missing or truncated file. */
 const DAMAGE =
   /^(?:corruption|invalid argument): |: (?:no such file or directory|invalid argument)$/i
 
@@ -94,22 +94,22 @@ interface LevelError {
   readonly cause?: unknown
 }
 
-/** What LevelDB itself said, below what the package made of it; undefined for other errors. */
-const saidBy = (error: unknown): Error | undefined => {
+/** The error of LevelDB itself, which the package may have wrapped; undefined for other errors. */
+const levelErrorOf = (error: unknown): Error | undefined => {
   const { code, cause } = (error ?? {}) as LevelError
   if (!(error instanceof Error) || !`${code}`.startsWith('LEVEL_')) return undefined
   return code === 'LEVEL_DATABASE_NOT_OPEN' && cause instanceof Error ? cause : error
 }
 
 /**
- * `doing` completes the sentence "cannot …". A Failure stays the one it is. `damaged` is what
- * LevelDB calls so, and never what may be well again at the next try.
+ * `doing` completes the sentence "cannot …". Returns a Failure unchanged. The code is `damaged` only
+ * if LevelDB says so, never for an error that may pass.
  */
 export const toLevelFailure = (error: unknown, doing: string): Failure => {
-  const said = saidBy(error)
-  if (!said) return toDiskFailure(error, doing)
-  const { message } = said
-  if ((said as LevelError).code === 'LEVEL_LOCKED') {
+  const cause = levelErrorOf(error)
+  if (!cause) return toDiskFailure(error, doing)
+  const { message } = cause
+  if ((cause as LevelError).code === 'LEVEL_LOCKED') {
     return new Failure('already_exists', `cannot ${doing}: it is open already: ${message}`, {
       hint: 'stop the program that has it open',
       cause: error,

@@ -1,13 +1,13 @@
 /**
- * Keys and values of the store in a LevelDB. Keys are a letter and a number of 8 bytes,
- * big-endian, so that they sort as they came:
+ * Keys and values of the store in LevelDB. A key is a letter and a big-endian number of 8 bytes, so
+ * keys sort in the order in which they were written:
  *
  * ```
  * u 17 -> update 17 (V1)   s 17 -> the state (V2) with all updates before 17   h 0 -> head (JSON)
  * ```
  *
- * A value is `CRC32 of key and payload (4) | payload`: LevelDB reads its tables without looking
- * at their checksums.
+ * A value is `CRC32 of key and payload (4) | payload`, since LevelDB does not check the checksums of
+ * its tables when it reads them.
  */
 import { crc32 } from 'node:zlib'
 
@@ -43,14 +43,14 @@ export const encodeValue = (key: Uint8Array, payload: Uint8Array): Uint8Array =>
   return value
 }
 
-/** Undefined for what was not written so. */
+/** Returns undefined for an entry that is damaged or not of the store. */
 export const decodeEntry = (key: Uint8Array, value: Uint8Array): Entry | undefined => {
   const kind = KINDS.get(key[0] ?? 0)
   if (!kind || key.length !== KEY_BYTES || value.length < CRC_BYTES) return undefined
   const { buffer, byteOffset, length } = value
   const payload = new Uint8Array(buffer, byteOffset + CRC_BYTES, length - CRC_BYTES)
-  const told = Buffer.from(buffer, byteOffset, CRC_BYTES).readUInt32LE()
-  if (crc32(payload, crc32(key)) !== told) return undefined
+  const sum = Buffer.from(buffer, byteOffset, CRC_BYTES).readUInt32LE()
+  if (crc32(payload, crc32(key)) !== sum) return undefined
   const number = Number(Buffer.from(key.buffer, key.byteOffset, KEY_BYTES).readBigUInt64BE(1))
   return { kind, number, payload }
 }

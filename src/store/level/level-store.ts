@@ -1,31 +1,30 @@
 /**
- * The store in a LevelDB, for those who have one for everything else. The package
- * `classic-level` must be installed.
+ * A store in LevelDB, for programs that use LevelDB already. The package `classic-level` must be
+ * installed.
  *
  * ```ts
  * import { LevelStore } from 'pilot-gossip/level'
  * const store = new LevelStore({ dir: '/var/lib/agent/level' })
  * ```
  *
- * What was acknowledged outlives a crash of the program and a cut of the power, as in the log.
- * Where the disk damages files it promises less, and so the log is the default: **LevelDB drops
- * the end of a damaged journal without a word, and with a damaged list of its files all it has.
- * A lost end is not noticed.** It comes back from the peers that have it; what none of them has
- * is gone, acknowledged or not. What is noticed:
+ * Acknowledged updates survive a crash and a power failure, as in the log. If the disk damages files,
+ * it promises less, so the log is the default: **LevelDB drops the end of a damaged journal without a
+ * report, and everything if the list of its files is damaged. A lost end is not detected.** Peers
+ * send back what they have of it; the rest is lost, even if it was acknowledged. What is detected:
  *
  * - An entry with a wrong checksum is `damaged`: it is moved to the file `damaged-N.bin`.
  * - A gap between the state and the last update is `missing`.
- * - A database that cannot be opened, or not be read to its end, is `damaged`: its whole folder
- *   becomes `damaged-N`, and a new one is begun. Where the system refuses (no right, no space,
- *   open elsewhere) nothing is touched and `load` rejects.
+ * - A database that cannot be opened, or not read to its end, is `damaged`: its folder is renamed to
+ *   `damaged-N`, and a new one is created. If the system refuses (missing rights, no space, open
+ *   elsewhere), nothing is changed and `load` rejects.
  *
- * The writer id stays safe (see `../identity.ts`). Of a lost end that was published, `take` finds
- * the clock too low and gives a new id. One that was not published nobody has, and it never comes
- * back, as LevelDB deletes the journal once it is open: its clocks may be used again. What is
- * told, in turn, always gives a new id: entries behind a gap still wait under the old one, and
- * would mix with new ones of the same clocks.
+ * The writer id stays safe (see `../identity.ts`). If a lost end was published, `take` finds that the
+ * clock is too low and gives a new id. If it was not published, no peer has it and it never comes
+ * back, since LevelDB deletes the journal when it opens: its clocks may be used again. After a
+ * detected problem the id is always new: entries behind a gap wait under the old id, and would mix
+ * with new ones of the same clocks.
  *
- * What is deleted takes space until LevelDB has rewritten the tables: up to 4 MiB more.
+ * Deleted entries take space until LevelDB has rewritten its tables: up to 4 MiB more.
  */
 import { join, resolve } from 'node:path'
 import * as Y from 'yjs'
@@ -53,7 +52,7 @@ import {
   encodeValue,
 } from './level-entry.ts'
 
-/** Of keys, values and head. A change that older programs could not read makes it 2. */
+/** The format of keys, values and head. A change that older programs cannot read makes it 2. */
 const FORMAT = 1
 
 const HEAD_KEY = encodeKey('head', 0)
@@ -63,11 +62,11 @@ const FIRST_KEY = Uint8Array.of(0)
 const LAST_KEY = Uint8Array.of(0xff)
 
 export interface LevelStoreOptions {
-  /** A folder for this document alone; made where it does not exist. */
+  /** A folder for this document alone. Created if it does not exist. */
   readonly dir: string
-  /** Default: with the package `classic-level`. */
+  /** Default: opens it with the package `classic-level`. */
   readonly open?: OpenLevel
-  /** Called by `load` when it tells a problem: whoever wrote goes on under a new writer id. */
+  /** Called by `load` if it reports a problem: the agent must go on under a new writer id. */
   readonly onIncomplete?: () => void
 }
 
@@ -82,7 +81,7 @@ const put = (kind: EntryKind, number: number, payload: Uint8Array): LevelOperati
   return { type: 'put', key, value: encodeValue(key, payload) }
 }
 
-/** `next`: the number of the next update. */
+/** `next` is the number of the next update. */
 const putHead = (next: number): LevelOperation =>
   put('head', 0, Buffer.from(JSON.stringify({ format: FORMAT, next })))
 
@@ -103,7 +102,7 @@ class LevelMedium implements Medium {
   readonly #open: OpenLevel
   readonly #onIncomplete: (() => void) | undefined
 
-  /** None after a failure: LevelDB takes nothing more until it is opened anew. */
+  /** Absent after a failure: LevelDB accepts nothing more until it is opened again. */
   #database: Promise<LevelDatabase> | undefined
   /** The number of the next update. */
   #next = 0
@@ -112,9 +111,9 @@ class LevelMedium implements Medium {
   #hasDamage = false
 
   constructor(options: LevelStoreOptions) {
-    // Whole: the program may change its working folder meanwhile.
+    // Absolute, since the program may change its working folder.
     this.dir = resolve(options.dir)
-    // LevelDB has a lock of its own, which is free for a moment after each failure.
+    // The lock of LevelDB is released for a moment after each failure.
     this.lock = new FolderLock(this.dir)
     this.#folder = join(this.dir, 'db')
     this.#open = options.open ?? openLevel
@@ -124,7 +123,7 @@ class LevelMedium implements Medium {
   async load(): Promise<Loaded> {
     const problems: StoreProblem[] = []
     const entries = await this.#read(problems)
-    // The oldest: while it is there, a newer one was not proved.
+    // The oldest: it is deleted once a newer one was proved.
     const state = entries.find(({ kind }) => kind === 'state')
     const found = entries.filter(({ kind }) => kind === 'update')
     const first = state?.number ?? 0
@@ -154,9 +153,9 @@ class LevelMedium implements Medium {
   }
 
   /**
-   * The new state is put beside the old one, written into a table, read back from there and
-   * proved; then all that it replaces goes in one batch. After a crash between the two the old
-   * state and all updates are there.
+   * Adds the new state beside the old one, writes it into a table, reads it back and proves it. Then one
+   * batch deletes everything that it replaces. After a crash before that batch, the old state and all
+   * updates are there.
    */
   async compact(doc: Y.Doc, inTurn: (task: () => Promise<void>) => Promise<void>): Promise<void> {
     const update = Y.encodeStateAsUpdateV2(doc)
@@ -204,7 +203,7 @@ class LevelMedium implements Medium {
     return toLevelFailure(error, doing)
   }
 
-  /** All entries by key. None where LevelDB cannot read them: then the folder is set aside. */
+  /** All entries in order of their keys. None if LevelDB cannot read them: then the folder is moved aside. */
   async #read(problems: StoreProblem[]): Promise<Entry[]> {
     try {
       return await this.#using((database) => this.#readEntries(database, problems))
@@ -241,7 +240,7 @@ class LevelMedium implements Medium {
     return entries
   }
 
-  /** For what is set aside: no file or folder of that name is there, with or without an ending. */
+  /** A name for damaged data that no file or folder has, with or without a suffix. */
   async #freeName(): Promise<string> {
     const names = await nodeDisk.list(this.dir)
     for (let number = 1; ; number++) {
@@ -250,7 +249,7 @@ class LevelMedium implements Medium {
     }
   }
 
-  /** Runs over the database, opened anew if need be; after a failure it is closed. */
+  /** Runs with the database, which is opened if necessary and closed after a failure. */
   async #using<T>(run: (database: LevelDatabase) => Promise<T>): Promise<T> {
     this.#database ??= this.#reopen()
     const opened = this.#database
@@ -258,7 +257,7 @@ class LevelMedium implements Medium {
       return await run(await opened)
     } catch (error) {
       if (this.#database === opened) this.#database = undefined
-      // The first error is the one that says why.
+      // The first error is the cause.
       await Promise.allSettled([opened.then((database) => database.close())])
       throw error
     }
@@ -270,7 +269,7 @@ class LevelMedium implements Medium {
     try {
       const value = await database.get(HEAD_KEY)
       const head = value && decodeEntry(HEAD_KEY, value)
-      // What was not acknowledged may have been written all the same.
+      // An update that was not acknowledged may have been written.
       this.#next = Math.max(this.#next, head ? nextOf(head.payload, this.dir) : 0)
       return database
     } catch (error) {

@@ -1,21 +1,21 @@
 /**
- * The store in a folder of its own: an append-only log of updates, and now and then the whole
- * state in a file, after which a new log begins (see `names.ts`, `../head.ts`, `../record.ts`).
+ * A store in a folder of its own: an append-only log of updates. From time to time the whole state is
+ * written to a file, and a new log begins (see `names.ts`, `../head.ts`, `../record.ts`).
  *
  * ```ts
  * const store = new LogStore({ dir: '/home/ann/.pilot-gossip/swarm/kv' })
  * restore(doc, await store.load())
- * await store.append(update) // on disk
+ * await store.append(update) // now it is on disk
  * ```
  *
- * What happens when the power is cut in a compaction from generation 3 to 4:
- * 1. `log-000004.bin` is there, empty, and takes what is appended from now on. A start reads
- *    state 3, log 3, log 4.
+ * The steps of a compaction from generation 3 to 4, and a start after a power failure in each:
+ * 1. An empty `log-000004.bin` is created, to which later updates are appended. A start reads state 3,
+ *    log 3 and log 4.
  * 2. The new state is written under a temporary name, read back and proved. A start ignores it.
- * 3. It is renamed to `state-000004.bin`. A start reads state 4, log 4, and removes 3.
+ * 3. It is renamed to `state-000004.bin`. A start reads state 4 and log 4, and removes generation 3.
  * 4. Generation 3 is removed.
  *
- * A file that the system refuses to read goes through all of that unharmed (`kept-…`).
+ * A file that the system refuses to read is kept through all of that (`kept-…`).
  */
 import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
@@ -33,17 +33,17 @@ import { type FileName, fileName, parseName } from './names.ts'
 import { type Aside, type OpenLog, recover } from './recovery.ts'
 import { encodeState } from './state-file.ts'
 
-/** The first generation that a compaction makes, so that generation 1 never has a state to miss. */
+/** The first generation that a compaction creates, so that generation 1 never has a state. */
 const FIRST_COMPACTED = 2
 
 export interface LogStoreOptions {
-  /** A folder for this document alone; made where it does not exist. */
+  /** A folder for this document alone. Created if it does not exist. */
   readonly dir: string
-  /** Default the real one. */
+  /** Default: the real disk. */
   readonly disk?: Disk
   /**
-   * Called by `load` when something that was kept could not be read and may be readable later.
-   * Whoever wrote it must not go on under the same writer id (see `Identity.distrust`).
+   * Called by `load` if stored data could not be read and may be readable later. The agent must not go
+   * on under the same writer id (see `Identity.distrust`).
    */
   readonly onIncomplete?: () => void
 }
@@ -61,20 +61,20 @@ class LogMedium implements Medium {
   readonly #onIncomplete: (() => void) | undefined
 
   #log: OpenLog | undefined
-  /** The log's handle; none after a failure, and then what is behind `log.length` is cut off. */
+  /** The handle of the log. Absent after a failure: then the bytes after `log.length` are cut off. */
   #file: DiskFile | undefined
   #newest = 0
   #stateBytes = 0
-  /** Logs before the one that is written now. */
+  /** The logs before the current one. */
   #older = { bytes: 0, updates: 0 }
   #hasDamage = false
-  /** Damaged bytes of which there is no copy yet. */
+  /** Damaged bytes that are not copied yet. */
   #asides: readonly Aside[] = []
-  /** Files that must outlive compactions, for nobody knows what is in them. */
+  /** Files that compactions must keep, since their content is unknown. */
   #unreadable: FileName[] = []
 
   constructor(options: LogStoreOptions) {
-    // Whole: the program may change its working folder meanwhile.
+    // Absolute, since the program may change its working folder.
     this.dir = resolve(options.dir)
     this.#disk = options.disk ?? nodeDisk
     const lock = this.#disk.lock?.(this.dir)
@@ -111,14 +111,14 @@ class LogMedium implements Medium {
       log.length += bytes.length
       log.updates += updates.length
     } catch (error) {
-      // After a failed flush nobody knows what is on disk: begin anew from the last good record.
+      // After a failed flush the content is unknown: go on from the last valid record.
       await this.#dropFile(error)
       throw error
     }
   }
 
   async compact(doc: Y.Doc, inTurn: (task: () => Promise<void>) => Promise<void>): Promise<void> {
-    // Both before the first await: what is appended later lands in the new log.
+    // Both before the first await: later updates go to the new log.
     const { bytes, prove } = encodeState(doc)
     await inTurn(async () => {
       await this.#beginLog(FIRST_COMPACTED)
@@ -171,7 +171,7 @@ class LogMedium implements Medium {
     }
   }
 
-  /** Sets damaged bytes aside and removes what is of no more use; tells what it could not do. */
+  /** Copies damaged bytes and removes useless files. Returns a problem for each step that failed. */
   async #tidy(useless: readonly string[]): Promise<StoreProblem[]> {
     const untidy: StoreProblem[] = []
     const attempt = async (file: string, doing: string, run: () => Promise<void>) => {
@@ -189,7 +189,7 @@ class LogMedium implements Medium {
     return untidy
   }
 
-  /** Copies damaged bytes; those that were copied at an earlier start have their file. */
+  /** Copies damaged bytes, unless an earlier start has copied them. */
   async #setAside(): Promise<void> {
     if (this.#asides.length === 0) return
     const names = await this.#disk.list(this.dir)
@@ -199,7 +199,7 @@ class LogMedium implements Medium {
     this.#asides = []
   }
 
-  /** Gives unreadable files the names under which they outlive the compaction that follows. */
+  /** Renames unreadable files, so that the following compaction keeps them. */
   async #keepUnreadable(): Promise<void> {
     for (const [index, file] of this.#unreadable.entries()) {
       if (file.isKept) continue
@@ -215,7 +215,7 @@ class LogMedium implements Medium {
     const file = await this.#disk.open(join(this.dir, fileName('log', log.generation)))
     try {
       await file.truncate(log.length)
-      // What an earlier life wrote and never flushed, its name too: from now on we build on it.
+      // An earlier run may not have flushed its last bytes and the name, on which we now build.
       await file.sync()
       await this.#disk.syncDir(this.dir)
     } catch (error) {
@@ -225,7 +225,7 @@ class LogMedium implements Medium {
     return file
   }
 
-  /** Closes the log's handle; when that fails too, both errors are told. */
+  /** Closes the handle of the log. If that fails, too, it throws both errors. */
   async #dropFile(cause?: unknown): Promise<void> {
     const file = this.#file
     this.#file = undefined

@@ -1,7 +1,7 @@
 /**
- * The files of a store. Each compaction begins a generation: `state-000004.bin` holds all that
- * came before `log-000004.bin`. A `kept-…` file could not be read when a compaction left it
- * behind: each start tries again. `damaged-…` files are copies for a human; nothing reads them.
+ * The files of a store. Each compaction begins a generation: `state-000004.bin` holds everything
+ * before `log-000004.bin`. A `kept-…` file could not be read during a compaction, so each start tries
+ * again. `damaged-…` files are copies for a person; no program reads them.
  *
  * ```ts
  * parseName('log-000004.bin') // { kind: 'log', generation: 4, isKept: false }
@@ -18,7 +18,7 @@ export interface FileName {
 
 const KEPT = 'kept-'
 
-/** Digits. A million compactions sort by name; later ones are longer and still found. */
+/** Digits. A million generations sort by name; later names are longer and are found, too. */
 const DIGITS = 6
 
 const pad = (generation: number): string => String(generation).padStart(DIGITS, '0')
@@ -26,7 +26,7 @@ const pad = (generation: number): string => String(generation).padStart(DIGITS, 
 export const fileName = (kind: FileKind, generation: number, isKept = false): string =>
   `${isKept ? KEPT : ''}${kind}-${pad(generation)}.bin`
 
-/** One name for one place: what is found damaged at each start is set aside once. */
+/** The name depends on the place, so that damage which each start finds is copied once. */
 export const damagedName = ({ kind, generation }: Omit<FileName, 'isKept'>, from: number): string =>
   `damaged-${kind}-${pad(generation)}-${from}.bin`
 
@@ -36,6 +36,6 @@ export const parseName = (name: string): FileName | undefined => {
   return { kind, generation: Number(digits), isKept: kept !== undefined }
 }
 
-/** Is it a file of the store that a crash kept from getting its name? */
+/** Is it a file that was being written during a crash? */
 export const isLeftover = (name: string): boolean =>
   /^(log|state|damaged)-/.test(name) && name.endsWith(`.bin${TEMPORARY}`)

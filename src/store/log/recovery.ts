@@ -1,8 +1,7 @@
 /**
- * Reads a folder of the store after whatever has happened to it, and changes nothing. It takes
- * the newest state that can be read and all logs from that generation on, goes on after damage
- * at the next readable record and after files that the system refuses to read, and tells what
- * was wrong.
+ * Reads a folder of the store, in whatever condition it is, and changes nothing. It reads the newest
+ * readable state and all logs from that generation on. After damage it goes on at the next readable
+ * record, and after a file that the system refuses to read at the next file. It reports all problems.
  *
  * ```ts
  * const { state, updates, problems, asides } = await recover(disk, dir)
@@ -18,17 +17,17 @@ import { GROUP_V1, type Scan, STATE_V2, scanRecords, UPDATE_V1 } from '../record
 import type { StoreProblem } from '../store.ts'
 import { damagedName, type FileName, fileName, isLeftover, parseName } from './names.ts'
 
-/** Damaged bytes, and the name under which a copy of them is kept. */
+/** Damaged bytes, and the name of the file for their copy. */
 export interface Aside {
   readonly name: string
   readonly bytes: Uint8Array
 }
 
-/** A log that can be written on. */
+/** A log to which updates can be appended. */
 export interface OpenLog {
   readonly generation: number
   readonly marker: Uint8Array
-  /** Bytes up to the end of the last good record: what follows is cut off before writing. */
+  /** Bytes up to the end of the last valid record. The rest is cut off before a write. */
   length: number
   updates: number
 }
@@ -38,17 +37,17 @@ export interface Recovered {
   readonly updates: readonly Uint8Array[]
   readonly problems: readonly StoreProblem[]
   readonly asides: readonly Aside[]
-  /** Files that the system refuses to read: nobody knows what is in them. */
+  /** Files that the system refuses to read, so their content is unknown. */
   readonly unreadable: readonly FileName[]
-  /** Is there no doubt that all was read that can ever be read? */
+  /** Is it certain that no stored data will become readable later? */
   readonly isWhole: boolean
-  /** The newest log; undefined where there is none, or its head is damaged. */
+  /** The newest log; undefined if there is none or its head is damaged. */
   readonly log: OpenLog | undefined
-  /** Bytes of the logs that were used, without torn tails. */
+  /** Bytes of the logs that were read, without torn tails. */
   readonly logBytes: number
-  /** The highest generation that any file bears; 0 in an empty folder. */
+  /** The highest generation of any file; 0 in an empty folder. */
   readonly newest: number
-  /** Names of files that are of no more use: older than a readable state, or left half written. */
+  /** Names of useless files: older than a readable state, or not completely written. */
   readonly useless: readonly string[]
 }
 
@@ -59,15 +58,15 @@ interface FileScan extends Scan {
 const KINDS = { log: [UPDATE_V1, GROUP_V1], state: [STATE_V2] } as const
 
 /**
- * What the system says of one file alone. Anything else (no more files may be open, no memory)
- * says nothing of the file: then reading is given up, to be tried again.
+ * Errors that concern one file alone. Any other (too many open files, no memory) is not about the
+ * file: then the recovery fails, and may be tried again.
  */
 const OF_ONE_FILE: ReadonlySet<unknown> = new Set(['EIO', 'EISDIR', 'EACCES', 'EPERM'])
 
-/** The file is sound; who started the program has no right to it. */
+/** Errors of missing rights: the file is valid, but the user may not read it. */
 const OF_RIGHTS: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM'])
 
-/** Looks for records behind a head that says nothing; none at all is one damage. */
+/** Looks for records after a damaged head. If there are none, the whole file is damaged. */
 const scanWithoutHead = (bytes: Uint8Array, kind: FileKind): Scan => {
   const start = headBytes(kind)
   for (const marker of guessMarkers(bytes, kind)) {
@@ -77,7 +76,7 @@ const scanWithoutHead = (bytes: Uint8Array, kind: FileKind): Scan => {
   return { payloads: [], damage: [{ from: 0, to: bytes.length }], end: bytes.length }
 }
 
-/** A state is one record: without it nothing of the file is of use, and nothing may follow it. */
+/** A state file has exactly one record: without it the file is damaged, and so are bytes after it. */
 const judgeState = (scan: Scan, length: number): Scan => {
   if (scan.payloads.length === 0)
     return { payloads: [], damage: [{ from: 0, to: length }], end: length }
@@ -99,7 +98,7 @@ class Recovery {
     this.#dir = dir
   }
 
-  /** Reads a file and tells what is wrong with it. Undefined where the system refuses. */
+  /** Reads a file and reports its problems. Resolves to undefined if the system refuses. */
   async scan(file: FileName): Promise<FileScan | undefined> {
     const { kind, generation, isKept } = file
     const name = fileName(kind, generation, isKept)
@@ -116,22 +115,22 @@ class Recovery {
       if (to > from) this.asides.push({ name: aside, bytes: bytes.subarray(from, to) })
       const where =
         to > from ? `${to - from} bytes at ${from}, copied to "${aside}"` : 'it is empty'
-      this.#tell('damaged', name, to - from, `"${path}" is damaged: ${where}`)
+      this.#report('damaged', name, to - from, `"${path}" is damaged: ${where}`)
     }
     const torn = bytes.length - judged.end
     if (torn > 0)
-      this.#tell('torn', name, torn, `"${path}" ends with ${torn} bytes that are not a record`)
+      this.#report('torn', name, torn, `"${path}" ends with ${torn} bytes that are not a record`)
     return { ...judged, marker }
   }
 
-  tellMissing(kind: FileKind, generation: number): void {
+  reportMissing(kind: FileKind, generation: number): void {
     const name = fileName(kind, generation)
-    this.#tell('missing', name, 0, `"${join(this.#dir, name)}" is missing`)
+    this.#report('missing', name, 0, `"${join(this.#dir, name)}" is missing`)
   }
 
   /**
-   * Throws what the system said where it allows to read nothing at all: whoever started the
-   * program as another user is better told than given an empty document.
+   * Throws the error of the system if no file could be read for missing rights: a program that runs as
+   * another user must fail, rather than get an empty document.
    */
   checkRights(): void {
     const [error] = this.#errors
@@ -139,7 +138,7 @@ class Recovery {
     if (this.#errors.every((each) => OF_RIGHTS.has(systemCodeOf(each)))) throw error
   }
 
-  /** The payloads of a file that an earlier compaction could not read, as V1 updates. */
+  /** Reads a file that an earlier compaction could not read. Resolves to its V1 updates. */
   async readKept(file: FileName): Promise<readonly Uint8Array[]> {
     const payloads = (await this.scan(file))?.payloads ?? []
     if (file.kind === 'log') return payloads
@@ -148,7 +147,7 @@ class Recovery {
     } catch (error) {
       const name = fileName(file.kind, file.generation, true)
       const bytes = payloads[0]?.length ?? 0
-      this.#tell('damaged', name, bytes, `"${name}" is not a state that Yjs can read: ${error}`)
+      this.#report('damaged', name, bytes, `"${name}" is not a state that Yjs can read: ${error}`)
       return []
     }
   }
@@ -170,7 +169,7 @@ class Recovery {
     }
   }
 
-  #tell(type: StoreProblem['type'], file: string, bytes: number, message: string): void {
+  #report(type: StoreProblem['type'], file: string, bytes: number, message: string): void {
     const failure = new Failure('damaged', message, {
       hint: 'keep the agent running: peers send back what was lost, if they have it',
     })
@@ -178,7 +177,7 @@ class Recovery {
   }
 }
 
-/** Rejects with a Failure for a newer format, and with what the system said where nothing can be read. */
+/** Rejects with a Failure for a newer format, and with the error of the system if nothing can be read. */
 export const recover = async (disk: Disk, dir: string): Promise<Recovered> => {
   const names = await disk.list(dir)
   const files = names.map(parseName).filter((file) => file !== undefined)
@@ -206,12 +205,12 @@ export const recover = async (disk: Disk, dir: string): Promise<Recovered> => {
 
   const logs = current.filter(({ kind, generation }) => kind === 'log' && generation >= base)
   const first = state ? base : (logs[0]?.generation ?? newest + 1)
-  // Generation 1 has no state before it; any other has one, or the log of the one before.
+  // Generation 1 has no state. Any other has one, or the log of the previous generation.
   if (!state && first > 1 && logs.length > 0 && !has('state', first)) {
-    recovery.tellMissing('state', first)
+    recovery.reportMissing('state', first)
   }
   for (let generation = first; generation <= newest; generation++) {
-    if (!has('log', generation)) recovery.tellMissing('log', generation)
+    if (!has('log', generation)) recovery.reportMissing('log', generation)
   }
 
   let log: OpenLog | undefined
@@ -232,7 +231,7 @@ export const recover = async (disk: Disk, dir: string): Promise<Recovered> => {
     return file ? !file.isKept && file.generation < base : isLeftover(name)
   })
   const { problems, asides, unreadable } = recovery
-  // Cut off by the next append; or met by an earlier start, whose writer id is used no more.
+  // The next append cuts it off, or an earlier start has found it and changed the writer id.
   const isSettled = ({ type, file }: StoreProblem): boolean =>
     (type === 'torn' && log !== undefined && file === fileName('log', log.generation)) ||
     parseName(file)?.isKept === true

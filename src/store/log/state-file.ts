@@ -1,6 +1,6 @@
 /**
- * The file that holds the whole state of a document: one V2 update made through a `Y.Doc`, which
- * drops what was overwritten (100 keys overwritten 100,000 times: 1 KB; merged updates keep 984).
+ * The file with the whole state of a document: one V2 update of the `Y.Doc`, which omits overwritten
+ * values. (100 keys that were overwritten 100,000 times take 1 KB; merged updates take 984 KB.)
  *
  * ```ts
  * const { bytes, prove } = encodeState(doc)
@@ -16,7 +16,7 @@ import { encodeRecord, STATE_V2, scanRecords } from '../record.ts'
 export interface EncodedState {
   /** The whole file. */
   readonly bytes: Uint8Array
-  /** Throws a Failure unless `readBack` is that file and holds the document (see `../proof.ts`). */
+  /** Throws a Failure unless `readBack` is that file and contains the document (see `../proof.ts`). */
   readonly prove: (readBack: Uint8Array) => void
 }
 

@@ -1,6 +1,6 @@
 /**
- * Awareness in a swarm, at a clock the test moves: how it spreads and ends, what it does not
- * believe, and at what pace it talks.
+ * Awareness in a swarm, with a clock that the test moves: how states are passed on and expire, which
+ * states are ignored, and how often messages are sent.
  */
 import * as assert from 'uvu/assert'
 import { Awareness } from 'y-protocols/awareness'
@@ -18,7 +18,7 @@ interface Timer {
   readonly every: number | undefined
 }
 
-/** `Date.now`, `setTimeout` and `setInterval` that stand still until they are moved. */
+/** `Date.now`, `setTimeout` and `setInterval` that only move when the test moves them. */
 class Clock {
   now = 1_700_000_000_000
   readonly #timers = new Set<Timer>()
@@ -68,8 +68,8 @@ class Clock {
 class Node {
   readonly awareness: Awareness
   readonly gossip: AwarenessGossip
-  /** Since when, and to whom, it wanted to tell. */
-  readonly told: { readonly since: number; readonly to: string | undefined }[] = []
+  /** The sends that it asked for. */
+  readonly sends: { readonly since: number; readonly to: string | undefined }[] = []
   peers: Node[] = []
   readonly name: string
   count: number | undefined
@@ -79,7 +79,7 @@ class Node {
     const doc = new Y.Doc()
     doc.clientID = client
     this.awareness = create?.(doc) ?? new SwarmAwareness(doc)
-    // y-protocols took the real clock when it was loaded: what it notes is set to ours.
+    // y-protocols has the real clock from its load: its times are set to ours.
     const date = (clients: Iterable<number>): void => {
       for (const client of clients) {
         const known = this.awareness.meta.get(client)
@@ -91,8 +91,8 @@ class Node {
       date([...added!, ...updated!, ...removed!]),
     )
     this.gossip = new AwarenessGossip(this.awareness, {
-      tell: (since, to) => {
-        this.told.push({ since, to })
+      send: (since, to) => {
+        this.sends.push({ since, to })
         for (const peer of this.peers) {
           if (to !== undefined && peer.name !== to) continue
           const bytes = this.gossip.encodeSince(since, 100_000)
@@ -107,7 +107,7 @@ class Node {
     return this.awareness.getStates().get(client)
   }
 
-  hear(...entries: AwarenessEntry[]): void {
+  receive(...entries: AwarenessEntry[]): void {
     this.gossip.receive(encodeAwareness({ isQuery: false, entries }), 'x')
   }
 
@@ -142,7 +142,7 @@ const link = (...nodes: Node[]): void => {
   for (const node of nodes) node.peers = nodes.filter((other) => other !== node)
 }
 
-/** Each knows the next one alone. */
+/** Each node knows only the next one. */
 const chain = (...nodes: Node[]): void => {
   nodes.forEach((node, i) => {
     node.peers = [nodes[i - 1], nodes[i + 1]].filter((other) => other !== undefined)
@@ -150,7 +150,7 @@ const chain = (...nodes: Node[]): void => {
 }
 
 test(
-  'appears, changes and goes',
+  'a state appears, changes and leaves at peers',
   onClock((clock, add) => {
     const [a, b] = [add('a', 1), add('b', 2)]
     link(a, b)
@@ -168,7 +168,7 @@ test(
 )
 
 test(
-  'passes through those between, with its age',
+  'passes a state on with its age',
   onClock((clock, add) => {
     const all = [add('a', 1), add('b', 2), add('c', 3), add('d', 4)]
     chain(...all)
@@ -182,13 +182,13 @@ test(
 )
 
 test(
-  'one that is not renewed ends everywhere at its time, and goes round no more',
+  'a state that is not renewed expires everywhere, and is not passed on any more',
   onClock((clock, add) => {
     const [a, b, c] = [add('a', 1), add('b', 2), add('c', 3)]
     link(a, b, c)
     clock.move(1_000)
     assert.equal(b.sees(1), {})
-    // It is cut off; the others go on.
+    // The node is cut off; the others go on.
     a.peers = []
     for (const node of [b, c]) node.peers = node.peers.filter((peer) => peer !== a)
     clock.move(25_000)
@@ -196,7 +196,7 @@ test(
     clock.move(40_000)
     for (const node of [b, c]) {
       assert.is(node.sees(1), undefined)
-      assert.equal(node.sees(node === b ? 3 : 2), {}, 'those who live stay')
+      assert.equal(node.sees(node === b ? 3 : 2), {}, 'live clients stay')
     }
     clock.move(200_000)
     for (const node of [b, c]) assert.is(node.sees(1), undefined)
@@ -204,7 +204,7 @@ test(
 )
 
 test(
-  'those who live are renewed for hours',
+  'renews the states of live clients for hours',
   onClock((clock, add) => {
     const [a, b] = [add('a', 1), add('b', 2)]
     link(a, b)
@@ -219,7 +219,7 @@ test(
 )
 
 test(
-  'a listener that throws: nothing comes out of the timer, and states are renewed and end as ever',
+  'a listener that throws does not throw from a timer, and states are renewed and expire as usual',
   onClock((clock, add) => {
     const thrown: unknown[] = []
     const create = (doc: Y.Doc) => new SwarmAwareness(doc, (error) => thrown.push(error))
@@ -245,7 +245,7 @@ test(
 )
 
 test(
-  'a state that cannot be told: the last one that could is renewed in its place',
+  'renews the last valid state in place of one that cannot be sent',
   onClock((clock, add) => {
     for (const state of [{ at: 1n }, undefined, 0, [], 'x'] as never[]) {
       const [a, b] = [add('a', 1), add('b', 2)]
@@ -264,12 +264,12 @@ test(
 )
 
 test(
-  'a newcomer asks, and is told of all who live and of none who has gone',
+  'a new node queries the states, and receives those of all live clients and no removals',
   onClock((clock, add) => {
     const a = add('a', 1)
-    a.hear({ client: 8, clock: 1, age: 0, state: { name: 'old' } })
-    a.hear({ client: 8, clock: 2, age: 0, state: null })
-    a.hear({ client: 9, clock: 1, age: 5_000, state: { name: 'live' } })
+    a.receive({ client: 8, clock: 1, age: 0, state: { name: 'old' } })
+    a.receive({ client: 8, clock: 2, age: 0, state: null })
+    a.receive({ client: 9, clock: 1, age: 5_000, state: { name: 'live' } })
     clock.move(5_000)
     const b = add('b', 2)
     link(a, b)
@@ -277,12 +277,12 @@ test(
     assert.equal(b.sees(1), {})
     assert.equal(b.sees(9), { name: 'live' })
     assert.is(b.awareness.meta.has(8), false)
-    assert.ok(a.told.some(({ since, to }) => since === 0 && to === 'b'))
+    assert.ok(a.sends.some(({ since, to }) => since === 0 && to === 'b'))
   }),
 )
 
 test(
-  'asks three times at most, and no more once it knows somebody',
+  'queries three times at most, and not after it has received a state',
   onClock((_clock, add) => {
     const a = add('a', 1)
     const isQuery = (): boolean => {
@@ -291,35 +291,35 @@ test(
     }
     assert.equal([isQuery(), isQuery(), isQuery(), isQuery()], [true, true, true, false])
     const b = add('b', 2)
-    b.hear({ client: 9, clock: 1, age: 0, state: {} })
+    b.receive({ client: 9, clock: 1, age: 0, state: {} })
     const bytes = b.gossip.encodeSince(1, 10_000)
     assert.is(decodeAwareness(bytes!).isQuery, false)
   }),
 )
 
 test(
-  'nobody else tells who we are',
+  'ignores a state of our own client from a peer',
   onClock((clock, add) => {
     const [a, b] = [add('a', 1), add('b', 2)]
     link(a, b)
     a.awareness.setLocalStateField('name', 'Ada')
     clock.move(1_000)
-    a.hear({ client: 1, clock: 2 ** 50, age: 0, state: { name: 'Eve' } })
+    a.receive({ client: 1, clock: 2 ** 50, age: 0, state: { name: 'Eve' } })
     assert.equal(a.awareness.getLocalState(), { name: 'Ada' })
-    a.hear({ client: 1, clock: 2 ** 51, age: 0, state: null })
+    a.receive({ client: 1, clock: 2 ** 51, age: 0, state: null })
     assert.equal(a.awareness.getLocalState(), { name: 'Ada' })
   }),
 )
 
 test(
-  'who was hijacked by a higher clock is seen again as soon as it hears of it',
+  'a client whose state was forged with a higher clock raises its clock and is seen again',
   onClock((clock, add) => {
     const [a, b, c] = [add('a', 1), add('b', 2), add('c', 3)]
     link(a, b, c)
     a.awareness.setLocalStateField('name', 'Ada')
     clock.move(1_000)
     for (const node of [b, c])
-      node.hear({ client: 1, clock: 2 ** 50, age: 0, state: { name: 'Eve' } })
+      node.receive({ client: 1, clock: 2 ** 50, age: 0, state: { name: 'Eve' } })
     assert.equal(b.sees(1), { name: 'Eve' })
     clock.move(2_000)
     for (const node of [b, c]) assert.equal(node.sees(1), { name: 'Ada' })
@@ -327,12 +327,12 @@ test(
 )
 
 test(
-  'a clock that leaves no room is forgotten with its time',
+  'a clock that cannot be raised further expires with its state',
   onClock((clock, add) => {
     const [a, b] = [add('a', 1), add('b', 2)]
     link(a, b)
     clock.move(1_000)
-    b.hear({ client: 1, clock: Number.MAX_SAFE_INTEGER, age: 0, state: { name: 'Eve' } })
+    b.receive({ client: 1, clock: Number.MAX_SAFE_INTEGER, age: 0, state: { name: 'Eve' } })
     clock.move(20_000)
     assert.equal(b.sees(1), { name: 'Eve' })
     clock.move(100_000)
@@ -341,17 +341,20 @@ test(
 )
 
 test(
-  'two with one client id do not outdo each other without end',
+  'two nodes with one client id do not raise their clocks without end',
   onClock((clock, add) => {
     const [a, b] = [add('a', 1), add('b', 1)]
     link(a, b)
     clock.move(60_000)
-    assert.ok(a.told.length + b.told.length < 100, `${a.told.length} and ${b.told.length} times`)
+    assert.ok(
+      a.sends.length + b.sends.length < 100,
+      `${a.sends.length} and ${b.sends.length} times`,
+    )
   }),
 )
 
 test(
-  'who starts again with the same client id is seen at once',
+  'a client that restarts with the same id is seen at once',
   onClock((clock, add) => {
     const [a, b] = [add('a', 1), add('b', 2)]
     link(a, b)
@@ -369,10 +372,10 @@ test(
 )
 
 test(
-  'who starts again at clock 0, as others do, is seen too',
+  'a client that restarts at clock 0, as other libraries do, is seen',
   onClock((clock, add) => {
     const b = add('b', 2)
-    b.hear({ client: 1, clock: 500, age: 0, state: { name: 'before' } })
+    b.receive({ client: 1, clock: 500, age: 0, state: { name: 'before' } })
     const again = add('a', 1, (doc) => new Awareness(doc))
     again.awareness.setLocalStateField('name', 'again')
     link(again, b)
@@ -385,29 +388,29 @@ const bogus = (first: number, count: number): AwarenessEntry[] =>
   Array.from({ length: count }, (_, i) => ({ client: first + i, clock: 1, age: 0, state: { i } }))
 
 test(
-  '20,000 bogus clients cost a bounded place, and give it back',
+  '20,000 invented clients take limited space, and free it',
   onClock((clock, add) => {
     const [a, b] = [add('a', 1), add('b', 2)]
     link(a, b)
     clock.move(1_000)
-    for (let i = 0; i < 20; i++) a.hear(...bogus(1_000_000 + i * 1_000, 1_000))
+    for (let i = 0; i < 20; i++) a.receive(...bogus(1_000_000 + i * 1_000, 1_000))
     assert.is(a.awareness.meta.size, 10_000)
-    assert.equal(a.sees(2), {}, 'those who were there stay')
+    assert.equal(a.sees(2), {}, 'earlier clients stay')
     clock.move(3 * lifeOf(10_000) + 60_000)
     assert.ok(a.awareness.meta.size < 10, `${a.awareness.meta.size} are kept`)
-    a.hear({ client: 77, clock: 1, age: 0, state: {} })
+    a.receive({ client: 77, clock: 1, age: 0, state: {} })
     assert.equal(a.sees(77), {})
   }),
 )
 
 test(
-  'more than 10,000 that came and went, one after another, do not close the door',
+  'accepts new clients after more than 10,000 have come and gone',
   onClock((clock, add) => {
     for (const create of [undefined, (doc: Y.Doc) => new Awareness(doc)]) {
       const a = add('a', 1, create)
       for (let i = 0; i < 12; i++) {
-        a.hear(...bogus(1_000_000 * (i + 1), 1_000))
-        a.hear(
+        a.receive(...bogus(1_000_000 * (i + 1), 1_000))
+        a.receive(
           ...bogus(1_000_000 * (i + 1), 1_000).map((entry) => ({
             ...entry,
             clock: 2,
@@ -416,28 +419,28 @@ test(
         )
         clock.move(400_000)
       }
-      a.hear({ client: 77, clock: 1, age: 0, state: {} })
+      a.receive({ client: 77, clock: 1, age: 0, state: {} })
       assert.equal(a.sees(77), {})
     }
   }),
 )
 
 test(
-  'in a room of more than a thousand a message still can be read',
+  'keeps a message readable with more than a thousand clients',
   onClock((_clock, add) => {
     const a = add('a', 1)
-    a.hear(...bogus(10, 1_000))
-    a.hear(...bogus(2_000, 500))
+    a.receive(...bogus(10, 1_000))
+    a.receive(...bogus(2_000, 500))
     const bytes = a.gossip.encodeSince(0, 10_000_000)
     assert.is(decodeAwareness(bytes!).entries.length, 1_000)
   }),
 )
 
 test(
-  'a message holds no more bytes than there is room, the newest first',
+  'fills a message up to its maximum of bytes, the newest states first',
   onClock((_clock, add) => {
     const a = add('a', 1)
-    a.hear(...bogus(10, 500))
+    a.receive(...bogus(10, 500))
     const bytes = a.gossip.encodeSince(0, 2_000)!
     assert.ok(bytes.length <= 2_000)
     const { entries } = decodeAwareness(bytes)
@@ -447,10 +450,10 @@ test(
 )
 
 test(
-  'a state that nobody would take is not told, and keeps no other back',
+  'does not send a state that peers would refuse, and sends the others',
   onClock((_clock, add) => {
     const a = add('a', 1)
-    a.hear({ client: 5, clock: 1, age: 0, state: { is: 'told' } })
+    a.receive({ client: 5, clock: 1, age: 0, state: { is: 'sent' } })
     a.awareness.setLocalStateField('text', 'x'.repeat(20_000))
     const { entries } = decodeAwareness(a.gossip.encodeSince(0, 100_000)!)
     assert.equal(
@@ -461,7 +464,7 @@ test(
 )
 
 test(
-  'one that moves all the time is told at a pace that fits the number of peers',
+  'sends a state that changes all the time at a rate that fits the number of peers',
   onClock((clock, add) => {
     for (const [peers, most, least] of [
       [1, 101, 80],
@@ -471,27 +474,27 @@ test(
       const a = add('a', 1)
       a.count = peers
       clock.move(6_000)
-      a.told.length = 0
+      a.sends.length = 0
       for (let i = 0; i < 1_000; i++) {
         a.awareness.setLocalStateField('i', i)
         clock.move(10)
       }
       assert.ok(
-        a.told.length <= most && a.told.length >= least,
-        `${a.told.length} for ${peers} peers`,
+        a.sends.length <= most && a.sends.length >= least,
+        `${a.sends.length} for ${peers} peers`,
       )
     }
   }),
 )
 
 test(
-  'a state that is too old is not taken, nor one older than what is known',
+  'ignores a state that is too old, or older than the known one',
   onClock((_clock, add) => {
     const a = add('a', 1)
-    a.hear({ client: 5, clock: 1, age: 30_000, state: {} })
+    a.receive({ client: 5, clock: 1, age: 30_000, state: {} })
     assert.is(a.sees(5), undefined)
-    a.hear({ client: 5, clock: 5, age: 0, state: { is: 'new' } })
-    a.hear({ client: 5, clock: 4, age: 0, state: { is: 'old' } })
+    a.receive({ client: 5, clock: 5, age: 0, state: { is: 'new' } })
+    a.receive({ client: 5, clock: 4, age: 0, state: { is: 'old' } })
     assert.equal(a.sees(5), { is: 'new' })
   }),
 )
@@ -503,7 +506,7 @@ test(
     const before = [...doc._observers.values()].reduce((sum, set) => sum + set.size, 0)
     const awareness = new SwarmAwareness(doc)
     assert.is(awareness.doc, doc)
-    const gossip = new AwarenessGossip(awareness, { tell: () => undefined, countPeers: () => 0 })
+    const gossip = new AwarenessGossip(awareness, { send: () => undefined, countPeers: () => 0 })
     assert.is(clock.timers, 2)
     gossip.destroy()
     awareness.destroy()

@@ -1,11 +1,11 @@
-/** Awareness as the user of a provider sees it: who is there, and who has left. */
+/** Awareness of a provider as its user sees it: which clients are there, and which have left. */
 import * as assert from 'uvu/assert'
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import type { PilotGossipProvider } from '../../../src/provider/index.ts'
 import { MemoryHub } from '../../../src/transports/memory/memory.ts'
 import { Network, seeded } from '../../../src/transports/memory/network.ts'
-import { onStage, tellsOf, turns, write } from '../../helpers/provider.ts'
+import { eventsOf, onStage, turns, write } from '../../helpers/provider.ts'
 import { suite } from '../../helpers/suite.ts'
 import { until } from '../../helpers/until.ts'
 
@@ -17,7 +17,7 @@ const seenBy = (provider: PilotGossipProvider, other: PilotGossipProvider): unkn
 const enter = (provider: PilotGossipProvider, name: string): void =>
   provider.awareness.setLocalStateField('name', name)
 
-test('all see who is there, and what they do now', () =>
+test('all providers see the states of all, and their changes', () =>
   onStage(async (stage) => {
     const all = ['a', 'b', 'c', 'd', 'e'].map((name) => stage.add(name))
     for (const [index, provider] of all.entries()) enter(provider, `${index}`)
@@ -28,7 +28,7 @@ test('all see who is there, and what they do now', () =>
     await until('all see it', () => all.every((provider) => seenBy(provider, all[0]!) === 'new'))
   }))
 
-test('who comes later sees who is there', () =>
+test('a provider that joins later sees the states of all', () =>
   onStage(async (stage) => {
     const a = stage.add('a')
     enter(a, 'Ada')
@@ -38,7 +38,7 @@ test('who comes later sees who is there', () =>
     await until('b sees a', () => seenBy(b, a) === 'Ada')
   }))
 
-test('is read late and works from then on', () =>
+test('works from when it is first read', () =>
   onStage(async (stage) => {
     const [a, b] = [stage.add('a'), stage.add('b')]
     enter(a, 'Ada')
@@ -48,7 +48,7 @@ test('is read late and works from then on', () =>
   }))
 
 for (const end of ['disconnect', 'destroy'] as const) {
-  test(`${end}: gone for the others at once, though something was being pushed`, () =>
+  test(`${end}: removes the state at peers at once, also during a push`, () =>
     onStage(async (stage) => {
       const [a, b, c] = [stage.add('a'), stage.add('b'), stage.add('c')]
       for (const [index, provider] of [a, b, c].entries()) enter(provider, `${index}`)
@@ -68,32 +68,32 @@ for (const end of ['disconnect', 'destroy'] as const) {
     }))
 }
 
-test('its own state: no event by leaving, one by its end', () =>
+test('disconnect emits no event for the own state, and destroy emits one', () =>
   onStage(async (stage) => {
     const [a, b] = [stage.add('a'), stage.add('b')]
     enter(a, 'Ada')
     enter(b, 'Bob')
     await until('they see each other', () => seenBy(b, a) === 'Ada' && seenBy(a, b) === 'Bob')
-    const told: string[] = []
+    const events: string[] = []
     const own = a.doc.clientID
     for (const event of ['change', 'update'] as const) {
       a.awareness.on(event, (changes: Record<'added' | 'updated' | 'removed', number[]>) => {
         for (const [what, clients] of Object.entries(changes))
           for (const client of clients)
-            told.push(`${event} ${what} ${client === own ? 'own' : 'b'}`)
+            events.push(`${event} ${what} ${client === own ? 'own' : 'b'}`)
       })
     }
     for (const round of [1, 2]) {
       a.disconnect()
-      assert.equal(told.splice(0), ['change removed b', 'update removed b'], `${round}`)
+      assert.equal(events.splice(0), ['change removed b', 'update removed b'], `${round}`)
       await until('b sees it go', () => seenBy(b, a) === undefined)
       a.connect()
       await until('they see each other', () => seenBy(b, a) === 'Ada' && seenBy(a, b) === 'Bob')
-      told.length = 0
+      events.length = 0
     }
     await a.destroy()
     await until('b sees it go', () => seenBy(b, a) === undefined)
-    assert.equal(told, [
+    assert.equal(events, [
       'change removed b',
       'update removed b',
       'change removed own',
@@ -101,13 +101,13 @@ test('its own state: no event by leaving, one by its end', () =>
     ])
   }))
 
-test('listeners that throw when it leaves keep nothing from ending', () =>
+test('destroy completes although listeners throw', () =>
   onStage(async (stage) => {
     const [a, b] = [stage.add('a'), stage.add('b')]
     enter(a, 'Ada')
     enter(b, 'Bob')
     await until('they see each other', () => seenBy(b, a) === 'Ada' && seenBy(a, b) === 'Bob')
-    const told = tellsOf(a)
+    const events = eventsOf(a)
     let thrown = 0
     a.awareness.on('update', () => {
       thrown++
@@ -115,12 +115,12 @@ test('listeners that throw when it leaves keep nothing from ending', () =>
     })
     await a.destroy()
     assert.ok(thrown >= 2)
-    assert.is(told.filter((line) => line === 'problem observer_failed').length, thrown)
+    assert.is(events.filter((line) => line === 'problem observer_failed').length, thrown)
     assert.equal(stage.hub.addresses, ['b'])
     await until('b sees it go', () => seenBy(b, a) === undefined)
   }))
 
-test('is seen over a network that loses a third', () =>
+test('is seen over a network that loses a third of the messages', () =>
   onStage(
     async (stage) => {
       const [a, b] = [stage.add('a'), stage.add('b')]
@@ -133,7 +133,7 @@ test('is seen over a network that loses a third', () =>
     new MemoryHub({ network: new Network({ random: seeded(3), latency: [1, 20], loss: 0.3 }) }),
   ))
 
-test("somebody else's awareness is used as it is, and not ended", () =>
+test('uses an awareness of the program, and does not destroy it', () =>
   onStage(async (stage) => {
     const doc = new Y.Doc()
     const awareness = new Awareness(doc)
@@ -153,7 +153,7 @@ test("somebody else's awareness is used as it is, and not ended", () =>
     awareness.destroy()
   }))
 
-test('none at all where the options say so, and none is told', () =>
+test('has none with awareness: false, and sends none', () =>
   onStage(async (stage) => {
     const via = stage.transport('a')
     const sent: string[] = []
@@ -170,21 +170,21 @@ test('none at all where the options say so, and none is told', () =>
     write(a, 'x')
     await a.flush()
     assert.is(sent.filter((text) => text.includes('awareness')).length, 0)
-    const told = tellsOf(a)
+    const events = eventsOf(a)
     enter(b, 'again')
     await turns()
-    assert.is(told.filter((line) => line.startsWith('problem')).length, 0)
+    assert.is(events.filter((line) => line.startsWith('problem')).length, 0)
   }))
 
-test('a listener of awareness that throws is told, and others go on', () =>
+test('reports a listener that throws, and calls the others', () =>
   onStage(async (stage) => {
     const [a, b] = [stage.add('a'), stage.add('b')]
-    const told = tellsOf(a)
+    const events = eventsOf(a)
     a.awareness.on('change', ({ added }: { added: number[] }) => {
       if (added.includes(b.doc.clientID)) throw new Error('of a listener')
     })
     enter(b, 'Bob')
-    await until('told', () => told.includes('problem observer_failed'))
+    await until('reported', () => events.includes('problem observer_failed'))
     write(b, 'x')
     await until('it goes on', () => a.doc.getText('text').toString() === 'x')
     write(a, 'y')

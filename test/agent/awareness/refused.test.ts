@@ -1,6 +1,6 @@
 /**
- * Presence that no peer would take: whoever set it is told at once, with the place; peers keep the
- * last state they could take, and later good ones go out as before. Nothing comes out of a timer.
+ * Awareness states that peers would refuse: reported to the program at once, with the place. Peers keep
+ * the last valid state, and later valid ones are sent as usual. No timer throws.
  */
 import * as assert from 'uvu/assert'
 import { Awareness, encodeAwarenessUpdate } from 'y-protocols/awareness'
@@ -82,7 +82,7 @@ const bad: Readonly<Record<string, Bad>> = {
   },
   'a getter that throws': {
     state: () => ({
-      // Further up y-protocols would meet it, in the call that sets the state.
+      // At the top level y-protocols itself would throw in the call that sets the state.
       where: Object.defineProperty({}, 'at', {
         enumerable: true,
         get: () => {
@@ -166,7 +166,7 @@ const problemsOf = (provider: PilotGossipProvider): Problem[] => {
 }
 
 for (const [name, { state, reason, path, message }] of Object.entries(bad)) {
-  test(`${name}: the setter is told where, peers keep the last good state, later ones go out`, () =>
+  test(`${name}: is reported with its place; peers keep the last valid state and get later ones`, () =>
     onStage(async (stage) => {
       const [a, b] = [stage.add('a'), stage.add('b')]
       const [problems, others] = [problemsOf(a), problemsOf(b)]
@@ -184,7 +184,7 @@ for (const [name, { state, reason, path, message }] of Object.entries(bad)) {
       assert.is(refused?.from, 'a')
       assert.equal(refused?.path, path)
       assert.match(refused?.message ?? '', message)
-      await until('it is told', () => clock() > before)
+      await until('it is reported', () => clock() > before)
       assert.equal(seen(), { good: 1 }, 'the last good one stays')
       const c = stage.add('c')
       void c.awareness
@@ -200,7 +200,7 @@ for (const [name, { state, reason, path, message }] of Object.entries(bad)) {
       assert.equal(others, [])
     }))
 
-  test(`${name}: is refused as it is written`, () => {
+  test(`${name}: is refused when it is written`, () => {
     assert.equal(writeState(state()).rejected?.path, path)
     assert.is(writeState(state()).rejected?.reason, reason)
     assert.match(writeState(state()).rejected?.message ?? '', message)
@@ -220,7 +220,7 @@ const good: Readonly<Record<string, unknown>> = {
 }
 
 for (const [name, state] of Object.entries(good)) {
-  test(`${name}: is told as JSON writes it`, () =>
+  test(`${name}: is sent as its JSON`, () =>
     onStage(async (stage) => {
       const [a, b] = [stage.add('a'), stage.add('b')]
       const problems = [problemsOf(a), problemsOf(b)]
@@ -237,7 +237,7 @@ for (const [name, state] of Object.entries(good)) {
     }))
 }
 
-test('before it is connected: told at once; peers see the state before', () =>
+test('is reported at once before the provider is connected; peers see the previous state', () =>
   onStage(async (stage) => {
     const a = stage.add('a', { connect: false })
     const problems = problemsOf(a)
@@ -248,10 +248,10 @@ test('before it is connected: told at once; peers see the state before', () =>
     const b = stage.add('b')
     await until('b sees a', () => b.awareness.getStates().has(a.doc.clientID))
     assert.equal(b.awareness.getStates().get(a.doc.clientID), { good: 1 })
-    assert.is(refusedOf(problems).length, 1, 'and not told again')
+    assert.is(refusedOf(problems).length, 1, 'and not reported again')
   }))
 
-test("somebody else's awareness, bad from the start: told when it is shared, and nothing of it", () =>
+test('a state that is invalid from the start in an awareness of the program: is reported when it is shared, and not sent', () =>
   onStage(async (stage) => {
     const doc = new Y.Doc()
     const awareness = new Awareness(doc)
@@ -260,7 +260,7 @@ test("somebody else's awareness, bad from the start: told when it is shared, and
     const problems = problemsOf(a)
     const b = stage.add('b')
     b.awareness.setLocalState({ name: 'Bob' })
-    await until('told', () => refusedOf(problems).length === 1)
+    await until('reported', () => refusedOf(problems).length === 1)
     await until('a sees b', () => awareness.getStates().has(b.doc.clientID))
     assert.not.ok(b.awareness.getStates().has(doc.clientID))
     awareness.setLocalState({ name: 'Ada' })
@@ -269,11 +269,11 @@ test("somebody else's awareness, bad from the start: told when it is shared, and
     assert.equal(refusedOf(problems)[1]?.path, ['at', 'x'])
     await a.destroy()
     awareness.setLocalState({ at: 2n })
-    assert.is(refusedOf(problems).length, 2, 'who has ended looks no more')
+    assert.is(refusedOf(problems).length, 2, 'no check after the end')
     awareness.destroy()
   }))
 
-test('what a program has put in the place of others keeps nobody from being told', () =>
+test('a state of another client that the program replaced does not stop the others from being sent', () =>
   onStage(async (stage) => {
     const [a, b] = [stage.add('a'), stage.add('b')]
     a.awareness.setLocalState({ name: 'Ada' })
@@ -286,7 +286,7 @@ test('what a program has put in the place of others keeps nobody from being told
     assert.throws(() => encodeAwarenessUpdate(a.awareness, [77]), TypeError)
   }))
 
-test('an agent: the problem comes to its own', () =>
+test('an agent reports it to its own onProblem', () =>
   onStage(async (stage) => {
     const problems: Problem[] = []
     const agent = new Agent({
@@ -308,7 +308,7 @@ test('an agent: the problem comes to its own', () =>
     await agent.stop()
   }))
 
-test('where nobody listens to problems, the process warns', () =>
+test('becomes a warning of the process without a listener', () =>
   onStage(async (stage) => {
     const warned = warnings()
     const a = stage.add('a')

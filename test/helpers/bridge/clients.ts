@@ -1,6 +1,6 @@
 /**
- * Clients of the bridge: y-websocket's own, one that speaks raw frames, and one that speaks HTTP
- * and then reads only when told to.
+ * Clients of the bridge: that of y-websocket, one that sends raw frames, and one over plain TCP that
+ * does not read after the handshake.
  *
  * ```ts
  * const { provider, doc } = editor(url, 'notes')
@@ -74,12 +74,12 @@ export class RawClient {
     this.ws.send(Buffer.concat(parts.map((p) => (typeof p === 'number' ? Buffer.of(p) : p))))
   }
 
-  /** Frames that begin so. */
+  /** Received frames that start with these bytes. */
   of(...start: readonly number[]): Uint8Array[] {
     return this.frames.filter((frame) => start.every((byte, index) => frame[index] === byte))
   }
 
-  /** What it got as updates and answers, as a document. */
+  /** The received updates and answers as a document. */
   document(): Y.Doc {
     const doc = new Y.Doc()
     for (const frame of this.frames) {
@@ -91,7 +91,7 @@ export class RawClient {
   }
 }
 
-/** A length and the bytes. */
+/** The bytes with their length in front. */
 export const sized = (bytes: Uint8Array): Uint8Array => {
   const head: number[] = []
   let left = bytes.length
@@ -99,10 +99,10 @@ export const sized = (bytes: Uint8Array): Uint8Array => {
   return Buffer.concat([Buffer.from([...head, left]), bytes])
 }
 
-/** An upgrade by hand over plain TCP; afterwards nothing is read until `resume`. */
+/** Upgrades over plain TCP. After the handshake nothing is read until `resume`. */
 export const deafClient = async (port: number, room: string): Promise<Socket> => {
   const socket = connect(port, '127.0.0.1')
-  socket.on('error', () => undefined) // it is to be cut
+  socket.on('error', () => undefined) // the bridge is to cut it
   socket.write(
     [
       `GET /${room} HTTP/1.1`,

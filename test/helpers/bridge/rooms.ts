@@ -1,5 +1,5 @@
 /**
- * Rooms for the bridge without an agent: a document, a replica that checks what comes, awareness.
+ * Rooms for the bridge without an agent: a document, a replica that checks updates, and awareness.
  *
  * ```ts
  * const rooms = new TestRooms()
@@ -35,7 +35,7 @@ class TestRoom implements ServedRoom {
 export class TestRooms implements ServedRooms {
   readonly #rooms = new Map<string, TestRoom>()
   readonly opened: string[] = []
-  /** What `open` waits for. */
+  /** `open` waits for it. */
   gate: Promise<void> = Promise.resolve()
 
   room(name: string): TestRoom {

@@ -1,5 +1,5 @@
 /**
- * A bridge that listens, over rooms of its own; `closeAll` after each test takes all away.
+ * A bridge that listens, with rooms of its own. Call `closeAll` after each test.
  *
  * ```ts
  * const { url, rooms } = await openBridge({ readOnly: true })

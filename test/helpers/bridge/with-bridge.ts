@@ -1,5 +1,5 @@
 /**
- * A test with a bridge: what it opened is closed at its end, however it ends.
+ * A test with a bridge. Everything that it opened is closed at its end, also if it fails.
  *
  * ```ts
  * test('says hello', withBridge(async () => { const { url } = await openBridge() }))
@@ -7,7 +7,7 @@
  */
 import { closeAll } from './setup.ts'
 
-/** The body as a test's handler. */
+/** Makes a test handler of the body. */
 export const withBridge = (body: () => Promise<void>) => async (): Promise<void> => {
   try {
     await body()
