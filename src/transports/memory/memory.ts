@@ -108,7 +108,7 @@ class Inbox {
   }
 }
 
-/** The network, and who is on it. */
+/** The network, and the transports that are on it. */
 export class MemoryHub {
   readonly network: Network
   readonly maxMessageBytes: number
