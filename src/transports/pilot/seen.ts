@@ -5,7 +5,7 @@
  * ```ts
  * const seen = new Seen()
  * if (!seen.leaveAgain(name, stamp)) seen.leave(name, stamp, isPartial(await read(name)))
- * those worth a visit
+ * const names = seen.only(await readdir(dir)) // those worth a visit
  * ```
  */
 import { isSame, type Stamp } from './file.ts'
