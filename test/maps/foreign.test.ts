@@ -1,4 +1,4 @@
-/** What JSON cannot write: shown in one form, whatever reads it. */
+/** Values that JSON cannot hold read the same everywhere. */
 import * as encoding from 'lib0/encoding'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
@@ -31,7 +31,7 @@ const sorted = (values: Readonly<Record<string, unknown>>): Record<string, unkno
   )
 
 for (const gc of [true, false]) {
-  test(`each is shown, at its writer and at a peer, ${gc ? 'with' : 'without'} garbage collection`, () => {
+  test(`each kind reads the same at its writer and at a peer, ${gc ? 'with' : 'without'} garbage collection`, () => {
     const [a, b] = [docOf(1, undefined, gc), docOf(2, undefined, gc)]
     const told: [Y.Doc, EntryChange][] = []
     for (const doc of [a, b]) observeEntries(doc, 'state', (change) => told.push([doc, change]))
@@ -57,7 +57,7 @@ for (const gc of [true, false]) {
         )
       }
     }
-    // Overwritten and deleted, what was there is told.
+    // After an overwrite and a delete, the previous value is reported.
     told.length = 0
     const keys = keysOf(a, 'state')
     for (const key of keys) writeEntry(a, 'state', key, 'plain')
@@ -72,10 +72,10 @@ for (const gc of [true, false]) {
   })
 }
 
-test('shared types in one another to any depth', () => {
+test('nested shared types read as JSON at any depth', () => {
   const [a, b] = [docOf(1), docOf(2)]
   const map = a.getMap<unknown>('state')
-  // Yjs itself goes down them by recursion when they are made in one transaction.
+  // Yjs visits them by recursion when they are made in one transaction.
   const json = deepMap(map, 'deep', 5_000)
   give(a, b)
   for (const doc of [a, b]) {
@@ -93,7 +93,7 @@ test('shared types in one another to any depth', () => {
   assert.equal(told.sort(), ['deep', 'other'])
 })
 
-test('XML elements in one another to any depth', () => {
+test('nested XML elements read as text at any depth', () => {
   const doc = docOf(1)
   let holder: Y.XmlFragment = new Y.XmlFragment()
   doc.getMap('state').set('page', holder)
@@ -106,7 +106,7 @@ test('XML elements in one another to any depth', () => {
   assert.ok(shown === `${'<p>'.repeat(6_000)}${'</p>'.repeat(6_000)}`)
 })
 
-test('XML whose attributes and formats cannot become text', () => {
+test('XML whose attributes and formats cannot become text is readable', () => {
   const doc = docOf(1)
   const odd = { toString: 1, valueOf: 2 }
   const element = new Y.XmlElement<{ [key: string]: never }>('p')
@@ -119,7 +119,7 @@ test('XML whose attributes and formats cannot become text', () => {
   assert.is(readEntry(doc, 'state', 'page'), '<p n="1" odd="[object Object]">hello</p>')
 })
 
-test('formatted text, as Yjs writes it', () => {
+test('formatted text reads as Yjs writes it', () => {
   const doc = docOf(1)
   const element = new Y.XmlElement('P')
   const text = new Y.XmlText()
@@ -133,7 +133,7 @@ test('formatted text, as Yjs writes it', () => {
   assert.match(element.toString(), '<p a="first" z="last">')
 })
 
-test('what only its writer has: functions, dates, holes, values inside themselves', () => {
+test('values that only their writer has are readable: functions, dates, holes, cycles', () => {
   const doc = docOf(1)
   const circle: Record<string, unknown> = { a: 1 }
   circle.b = [circle, { c: circle }]
@@ -141,7 +141,7 @@ test('what only its writer has: functions, dates, holes, values inside themselve
   map.set('date', { at: new Date(0), run: () => 1 })
   map.set('circle', circle)
   map.set('twice', [[1n], [1n]])
-  // biome-ignore lint/suspicious/noSparseArray: that is what is shown
+  // biome-ignore lint/suspicious/noSparseArray: that is the test
   map.set('holes', [1, , 2])
   assert.equal(readEntries(doc, 'state'), {
     circle: { a: 1, b: [null, { c: null }] },
@@ -151,7 +151,7 @@ test('what only its writer has: functions, dates, holes, values inside themselve
   })
 })
 
-test('a key whose name changes prototypes is an entry like others', () => {
+test('a key that names a prototype is an entry like others', () => {
   const doc = docOf(1)
   doc.getMap('state').set('map', new Y.Map<unknown>([['__proto__', 1n]]))
   const shown = new SharedMap(doc, 'state').get('map') as object
@@ -160,7 +160,7 @@ test('a key whose name changes prototypes is an entry like others', () => {
   assert.is(Object.getPrototypeOf(shown), Object.prototype)
 })
 
-test('hot elements that no writer of ours makes', () => {
+test('hot elements that no writer of this package makes are readable', () => {
   const [a, b] = [docOf(1), docOf(2)]
   const array = new Y.Array<unknown>()
   a.getMap('pilot-gossip:hot').set('1', array)
@@ -183,7 +183,7 @@ test('hot elements that no writer of ours makes', () => {
   assert.equal(told[0]?.old, { n: '1', bytes: 'AQ==' })
 })
 
-test('a counter cannot begin with one', async () => {
+test('a counter cannot start from a foreign value', async () => {
   const doc = docOf(1)
   const map = doc.getMap('state')
   for (const value of [1n, Number.NaN, Infinity, Uint8Array.of(1), undefined]) {
@@ -194,7 +194,7 @@ test('a counter cannot begin with one', async () => {
   assert.is(incrementEntry(doc, 'state', 'n'), 1)
 })
 
-test('an update that would keep what is shown of one is refused, another is not', async () => {
+test('an update that would keep the JSON form of a foreign value is refused, others are not', async () => {
   const doc = docOf(1)
   const map = new SharedMap<{ n?: string; done: boolean }>(doc, 'state')
   doc.getMap('state').set('k', { n: 1n, done: false, gone: undefined })
@@ -206,7 +206,7 @@ test('an update that would keep what is shown of one is refused, another is not'
   assert.equal(map.get('k'), { n: '2', done: true })
 })
 
-test('values that are restored with their types are as they were', () => {
+test('values restored with their types equal the originals', () => {
   const doc = docOf(1)
   const types = {
     '/big': 'bigint',
@@ -279,8 +279,8 @@ for (const [value, types, told] of wrong) {
   })
 }
 
-test('an update of a peer with a value of each kind that Yjs can encode', () => {
-  // By hand, so that also what no `set` would write is there: an embed, a format, old JSON.
+test("a peer's update with each kind of value that Yjs can encode is readable", () => {
+  // Encoded by hand, to include what no `set` would write: an embed, a format, old JSON.
   const doc = docOf(1)
   const add = (key: string, content: Y.Item['content']): void => {
     const encoder = new Y.UpdateEncoderV1()

@@ -1,4 +1,4 @@
-/** Observing maps: one change for what a transaction did to a key, whichever way it is kept. */
+/** Observing maps: a transaction makes one change of each key, in either layout. */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { Replica } from '../../crdt/index.ts'
@@ -26,7 +26,7 @@ const watch = (doc: Y.Doc): (() => EntryChange[]) => {
 
 for (const options of [{}, HOT]) {
   const layout = 'hot' in options ? 'hot' : 'plain'
-  test(`${layout}: what was, what is, who wrote it, and where`, () => {
+  test(`${layout}: a change has the previous value, the new one, its writer and whether it is local`, () => {
     const [a, b] = [docOf(1), docOf(2)]
     const [ofA, ofB] = [watch(a), watch(b)]
     const common = { map: 'state', key: 'k' }
@@ -45,7 +45,7 @@ for (const options of [{}, HOT]) {
   })
 }
 
-test('counters and lists tell the sum and the whole list', () => {
+test('counters report their sum, lists all their items', () => {
   const [a, b] = [docOf(1), docOf(2)]
   writeEntry(a, 'state', 'n', 10)
   const ofA = watch(a)
@@ -66,7 +66,7 @@ test('counters and lists tell the sum and the whole list', () => {
   )
 })
 
-test('several changes of a key in one transaction are one, and none is none', () => {
+test('several changes of a key in one transaction are one change, and no change is none', () => {
   const doc = docOf(1)
   writeEntry(doc, 'state', 'k', 1)
   const told = watch(doc)
@@ -84,7 +84,7 @@ test('several changes of a key in one transaction are one, and none is none', ()
   )
 })
 
-test('what nobody sees is not told: a loser that comes, or is taken out', async () => {
+test('invisible changes are not reported: a losing value that arrives, or is deleted', async () => {
   const [a, b] = [docOf(1), docOf(2)]
   writeEntry(a, 'state', 'k', 'loser', HOT)
   writeEntry(b, 'state', 'k', 'winner', HOT)
@@ -102,7 +102,7 @@ test('what nobody sees is not told: a loser that comes, or is taken out', async 
   assert.equal(ofB(), [])
 })
 
-test('what a plain program does is told, and what it does inside a value', () => {
+test('changes of a plain program are reported, nested ones too', () => {
   const doc = docOf(1)
   const told = watch(doc)
   const root = doc.getMap<unknown>('state')
@@ -125,7 +125,7 @@ test('what a plain program does is told, and what it does inside a value', () =>
   )
 })
 
-test('a map that begins to exist later, and one that was there untyped', () => {
+test('a map is observed before it exists, and one that existed without a type', () => {
   const a = docOf(1)
   writeEntry(a, 'state', 'p', 1)
   writeEntry(a, 'state', 'h', 1, HOT)
@@ -147,13 +147,13 @@ test('a map that begins to exist later, and one that was there untyped', () => {
   }
 })
 
-test('observing makes nothing', () => {
+test('observing creates nothing', () => {
   const doc = docOf(1)
   watch(doc)
   assert.equal([...doc.share.keys()], [])
 })
 
-test('an observer that writes', () => {
+test('an observer may write', () => {
   const doc = docOf(1)
   const told: string[] = []
   observeEntries(doc, 'state', ({ key, value }) => {
@@ -166,7 +166,7 @@ test('an observer that writes', () => {
   assert.is(told.filter((text) => text.startsWith('k=')).join(), 'k=1,k=2,k=3')
 })
 
-test('an observer that throws keeps nobody else from being told', () => {
+test('an observer that throws does not stop the others', () => {
   const [a, b] = [docOf(1), docOf(2)]
   observeEntries(b, 'state', () => {
     throw new Error('on purpose')
@@ -186,7 +186,7 @@ test('an observer that throws keeps nobody else from being told', () => {
 
 for (const options of [{}, HOT]) {
   const layout = 'hot' in options ? 'hot' : 'plain'
-  test(`${layout}: one key alone, whatever becomes of the others`, () => {
+  test(`${layout}: an observer of one key gets changes of that key only`, () => {
     const [a, b] = [docOf(1), docOf(2)]
     writeEntry(a, 'state', 'k', 1, options)
     writeEntry(a, 'state', 'other', 1, options)
@@ -225,7 +225,7 @@ for (const options of [{}, HOT]) {
   })
 }
 
-test('observing one key looks at no other', () => {
+test('an observer of one key reads no other', () => {
   const doc = docOf(1)
   let looks = 0
   class Counted extends Y.Text {
@@ -263,7 +263,7 @@ test('each observer ends by itself', () => {
   writeEntry(doc, 'state', 'k', 4)
 })
 
-test('who begins to observe within a transaction is told of what comes after', () => {
+test('an observer that begins within a transaction gets only later changes', () => {
   const doc = docOf(1)
   const told: unknown[] = []
   doc.transact(() => {

@@ -1,5 +1,5 @@
 /**
- * The way of an editor's change for real: a stock y-websocket client, `run --ws` over one pilot
+ * The path of an editor's change for real: a stock y-websocket client, `run --ws` over one pilot
  * daemon, the real pilotctl, another daemon and its agent, `get`; and back. Each is a process of
  * its own.
  */
@@ -16,10 +16,10 @@ const test = suite('the bridge over real daemons')
 
 const VERSION = '1.18.0'
 
-/** Milliseconds; it takes about ten seconds, most of it the start of processes. */
+/** Milliseconds; it takes about ten seconds, most of it for starting processes. */
 const LONG = { timeout: 180_000 }
 
-/** Milliseconds for a change to arrive; a busy machine takes longer than the second it needs. */
+/** Milliseconds for a change to arrive, which takes a second, or longer on a busy machine. */
 const ARRIVAL = 60_000
 
 const root = fileURLToPath(new URL('../../', import.meta.url))

@@ -25,7 +25,7 @@ interface Captured {
   readonly inbox: Readonly<Record<string, string>>
 }
 
-/** What the six versions answered, word for word. */
+/** The answers of the six versions, word for word. */
 const captured: Readonly<Record<string, Captured>> = JSON.parse(
   readFileSync(new URL('../../fixtures/pilot/answers.json', import.meta.url), 'utf8'),
 )
@@ -94,7 +94,7 @@ for (const [version, told] of Object.entries(captured)) {
   })
 }
 
-test('reads what each version can', () => {
+test('reads the abilities of each version', () => {
   const can = Object.values(captured).map(({ version }) => readAbilities(version))
   assert.equal(
     can.map(({ stdin }) => stdin),
@@ -137,7 +137,7 @@ test('maps every code, and gives each a hint', async () => {
   }
 })
 
-test('takes a node that the registry does not know for not found', async () => {
+test('reads an unknown node as not_found', async () => {
   const lookup = {
     status: 'error',
     code: 'connection_failed',
@@ -169,7 +169,7 @@ test('finds the failure among other lines, on either stream', async () => {
   assert.is(out.code, 'timeout')
 })
 
-test('rejects what is no answer, quoting it shortly', async () => {
+test('rejects other output, with a short quote', async () => {
   for (const stdout of ['', 'nonsense', 'null', '[]', '7', '{}', '{"status":"ok"', '{"data":{}}']) {
     const error = await failure(rejects(() => ok(stdout)))
     assert.is(error.code, 'internal', stdout)
@@ -181,7 +181,7 @@ test('rejects what is no answer, quoting it shortly', async () => {
   assert.equal(ok('{"status":"ok"}'), {})
 })
 
-test('reads lists of any shape without believing them', async () => {
+test('reads lists of any shape, and checks every entry', async () => {
   for (const entries of [
     null,
     undefined,
@@ -210,7 +210,7 @@ test('reads lists of any shape without believing them', async () => {
   assert.equal(answers.readNode({ node_id: 1, tags: ['#a', 7, ''] }).tags, ['a'])
 })
 
-test('reads TEXT and JSON alike, and leaves everything else alone', () => {
+test('reads TEXT like JSON, and ignores everything else', () => {
   const file = (fields: object) =>
     answers.readInboxFile(
       JSON.stringify({ type: 'JSON', from: '0:0000.0000.0001', data: 'x', ...fields }),
@@ -239,7 +239,7 @@ test('reads TEXT and JSON alike, and leaves everything else alone', () => {
     assert.equal(answers.readInboxFile(content), { kind: 'partial' })
 })
 
-test('knows an address in every network as the same node', async () => {
+test('reads an address of any network as the same node', async () => {
   assert.is(formatAddress(10), '0:0000.0000.000A')
   assert.is(formatAddress(0xffffffff), '0:0000.FFFF.FFFF')
   assert.is(parseAddress('0:0000.0001.000a'), 0x1000a)
