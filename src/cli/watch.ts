@@ -1,5 +1,6 @@
 /**
- * The commands that stay: `watch` prints changes as they come, `wait` ends when a key is there.
+ * The commands that keep running: `watch` prints changes as they come, `wait` ends when a key is
+ * there.
  *
  * ```ts
  * await wait(context, ['build', '"done"'], { timeout: '5m' }) // rejects with `timeout` after 5 minutes

@@ -72,13 +72,13 @@ export interface Help {
   readonly paragraphs?: readonly string[]
   /** Whole lines to try. */
   readonly examples?: readonly string[]
-  /** Words that people try for it. They are refused, with this command as the hint. */
+  /** Words that people try instead. They are refused, with this command as the hint. */
   readonly synonyms?: readonly string[]
 }
 
 export interface CommandSpec {
   readonly fields: FieldTable
-  /** Arguments and options that the command line keeps to itself. */
+  /** Arguments and options that only the command line uses. */
   readonly local?: { readonly args?: readonly Argument[]; readonly options?: Options }
   /** A command without help is not on the command line. */
   readonly help?: Help
@@ -96,13 +96,13 @@ type Optional<Fields extends FieldTable> = {
     : Name]?: KindValues[Fields[Name]['kind']]
 }
 
-/** The request of a command that is described so. */
+/** The request of a command with this description. */
 export type RequestFrom<Name extends string, Spec extends CommandSpec> = {
   readonly command: Name
 } & Needed<Spec['fields']> &
   Optional<Spec['fields']>
 
-/** What a command receives for its options. */
+/** The values of a command's options. */
 export type Given<O extends Options> = {
   readonly [Name in keyof O]?: O[Name] extends { readonly isList: true }
     ? readonly string[]

@@ -1,4 +1,4 @@
-/** The control socket: its lines, its folder, one agent a folder, and clients of every kind. */
+/** The control socket: its lines, its folder, one agent per folder, and clients of every kind. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -34,7 +34,7 @@ let folders = 0
 
 const newFolder = (): string => join(temporary.dir, `d${folders++}`)
 
-/** Echoes; `get` of "bad" fails, of "bug" throws what is no Failure. */
+/** Echoes the request; `get` of "bad" throws a Failure, `get` of "bug" another error. */
 const echo: Handle = (request) => {
   if ('key' in request && request.key === 'bad') {
     throw new Failure('not_found', 'no such key', { hint: 'choose another' })
@@ -50,14 +50,14 @@ const start = async (handle: Handle = echo, dir = newFolder()) => {
   return { dir, server, client: new ControlClient(dir), path: await socketPath(dir) }
 }
 
-/** A raw connection, and all that it has been sent so far. */
+/** A raw connection, and everything that it has received so far. */
 const dial = async (path: string): Promise<{ socket: Socket; told: () => string }> => {
   const socket = connect(path)
   let told = ''
   socket.setEncoding('utf8').on('data', (text: string) => {
     told += text
   })
-  socket.on('error', () => undefined) // what tests look at is what was told, and who still lives
+  socket.on('error', () => undefined) // the tests check what was received, and which process still lives
   await once(socket, 'connect')
   return { socket, told: () => told }
 }
@@ -444,7 +444,7 @@ test('server: fifty clients at once each get their own answer', async () => {
   )
 })
 
-/** A server whose watchers are told what the test tells. */
+/** A server whose watchers receive what the test emits. */
 const startWatched = async () => {
   const tells = new Set<(data: Record<string, unknown>) => void>()
   const handle: Handle = (request) =>
@@ -530,7 +530,7 @@ test('watch: a client that does not read is disconnected, one that does is not',
   socket.destroy()
 })
 
-/** A thousand rows of some kilobytes; `drawn` tells how many were asked for. */
+/** A thousand rows of some kilobytes; `drawn` counts those that were drawn. */
 const startRows = async () => {
   const drawn = { rows: 0, isOver: false }
   const text = 'x'.repeat(8_000)
@@ -572,7 +572,7 @@ test('rows: wait for a client that does not read, and others are served meanwhil
   const { client, drawn } = await startRows()
   const rows = client.rows({ command: 'export' })
   await rows.next()
-  // What was drawn lies in buffers of bounded size: it comes to rest long before the end.
+  // Drawn rows lie in buffers of bounded size, so drawing stops long before the end.
   const seen = { rows: -1, times: 0 }
   await until('the server to wait', async () => {
     await client.ask({ command: 'list' })

@@ -1,6 +1,6 @@
 /**
- * What JSON cannot write, put into a `Y.Doc` by a peer and by an editor: every command shows it,
- * nobody is cut, and an import of what was exported makes the same again.
+ * Values that JSON cannot hold, written into a `Y.Doc` by a peer and by an editor: every command
+ * shows them, no client is disconnected, and an import of an export restores them.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,9 +23,9 @@ const test = suite('control: foreign values')
 const home = createHome()
 const { dir: homeDir, env, folder } = home
 let a: Served
-/** A peer of `a`, whose document its program writes as it likes. */
+/** A peer of `a`, whose program writes into the document directly. */
 let b: Served
-/** Knows neither of them. */
+/** An agent that knows neither of them. */
 let target: Served
 let files = 0
 
@@ -166,7 +166,7 @@ test('export and import: restore the same, and report what they cannot restore',
   const kind =
     '{"key":"bigint in a list","kind":"raw","types":{"/a/0":"bigint"},"value":{"a":["1"]}}'
   assert.ok(lines.includes(kind))
-  // The same file again of what was imported: nothing was lost on the way.
+  // The import exports to the same file: nothing was lost on the way.
   const second = newFile('out.ndjson')
   await print(target, 'export', second, '--map', 'exported')
   const plain = (text: string): string[] =>

@@ -224,7 +224,7 @@ test('service: a value that cannot be stored is an invalid argument everywhere',
   assert.equal(stops, [])
 })
 
-/** All changes that the agent tells while `act` runs, until there are `count` of them. */
+/** All changes that the agent reports while `act` runs, until there are `count` of them. */
 const changesOf = async (
   from: ControlClient,
   map: string,
@@ -269,7 +269,7 @@ test('service: watch reports old and new value and the node, here and at a peer'
     { ...of, action: 'set', value: 3, old: { x: 2 }, writer, node: 'a' },
     { ...of, action: 'delete', old: 3, writer, node: 'a' },
   ])
-  // Written before it has seen the delete, it might lose against what was deleted.
+  // Before the delete has arrived, a write might lose against the deleted value.
   await until('b to have all', async () => {
     const all = await Promise.all([a, b].map((one) => one.client.ask({ command: 'status' })))
     return all[0]?.digest === all[1]?.digest
@@ -362,7 +362,7 @@ test('service: peers, status and stop', async () => {
   assert.equal(stops, ['a'])
 })
 
-/** A store whose appends end when the test lets them, or fail. */
+/** A store whose appends resolve when the test lets them, or fail. */
 const slowFolder = (dir: string) => {
   const folder = dataFolder(dir)
   const waiting: { resolve: () => void; reject: (error: Error) => void }[] = []
@@ -399,7 +399,7 @@ test('service: acknowledges writes when they are on disk, many at a time', async
     acknowledged++
     return answer
   })
-  // All of them lie in one group: none waits for the disk before it is even written.
+  // All are in one group: none waits for the disk before it is applied.
   await until('all to be written', () => waiting.length >= asks.length)
   assert.is((await slow.client.ask({ command: 'get', key: 'k39' })).value, 39, 'reading goes on')
   assert.is(acknowledged, 0)
