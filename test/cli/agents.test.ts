@@ -137,9 +137,9 @@ test('watch: prints local and remote changes as they come', async () => {
   await shows('b', 'w2', String(n - 1))
   await tell('b', 'delete', 'w2')
   const deleted = await all.shows(/.*"w2","action":"delete".*\n/)
-  const { writer, ...told } = JSON.parse(deleted).data
+  const { writer, ...fields } = JSON.parse(deleted).data
   const of = { map: 'state', key: 'w2', action: 'delete', old: String(n - 1) }
-  assert.equal(told, { ...of, node: mailboxName(folder('b')) })
+  assert.equal(fields, { ...of, node: mailboxName(folder('b')) })
   assert.ok(Number.isSafeInteger(writer), deleted)
   const change = await all.shows(/.*"w1","action":"set","value":\d+,"old".*\n/)
   const { value, old, node } = JSON.parse(change).data
@@ -236,13 +236,13 @@ for (const [args, code, reason, message] of refused) {
     assert.equal([people.code, people.stdout], [code, ''])
     const json = await tell('a', ...args, '--json')
     assert.equal([json.code, json.stdout], [code, ''])
-    const told = JSON.parse(json.stderr)
-    assert.equal([told.status, told.code], ['error', reason])
-    if (typeof message === 'string') assert.is(told.message, message)
-    else assert.match(told.message, message)
+    const failure = JSON.parse(json.stderr)
+    assert.equal([failure.status, failure.code], ['error', reason])
+    if (typeof message === 'string') assert.is(failure.message, message)
+    else assert.match(failure.message, message)
     const [first, hint] = people.stderr.split('\n')
-    assert.is(first, `pilot-gossip: ${told.message}`)
-    assert.is(hint, told.hint === undefined ? '' : `hint: ${told.hint}`)
+    assert.is(first, `pilot-gossip: ${failure.message}`)
+    assert.is(hint, failure.hint === undefined ? '' : `hint: ${failure.hint}`)
   })
 }
 
@@ -427,11 +427,11 @@ test('pilotctl: agents find each other by trust and tag', async () => {
       (name) => `${name} true`,
     ),
   )
-  const told = Object.fromEntries(checks.map(({ name, detail }) => [name, detail]))
-  assert.is(told.pilotctl, `${FAKE} 1.18.0, messages of 4194304 bytes`)
-  assert.is(told.daemon, 'up, 0:0000.0000.0001 (n1)')
-  assert.is(told.tag, 'this node is tagged for "kv"')
-  assert.is(told.peers, '1 trusted node, of the swarm "kv": 0:0000.0000.0002')
+  const details = Object.fromEntries(checks.map(({ name, detail }) => [name, detail]))
+  assert.is(details.pilotctl, `${FAKE} 1.18.0, messages of 4194304 bytes`)
+  assert.is(details.daemon, 'up, 0:0000.0000.0001 (n1)')
+  assert.is(details.tag, 'this node is tagged for "kv"')
+  assert.is(details.peers, '1 trusted node, of the swarm "kv": 0:0000.0000.0002')
   for (const { child } of agents) child.kill('SIGTERM')
   for (const { ended } of agents) assert.is((await ended).code, 0)
 })
@@ -461,7 +461,7 @@ test('doctor: with agents on a mailbox, checks their peers and not Pilot', async
 test('doctor: pings peers over Pilot unless its agent receives from them', async () => {
   const examine = async ({ args, env }: ReturnType<typeof pilot>): Promise<string> =>
     (await inProcess(['doctor', ...args], { env })).stdout
-  const peersOf = (told: string): string => /^\w+ +peers .*$/m.exec(told)?.[0] ?? told
+  const peersOf = (output: string): string => /^\w+ +peers .*$/m.exec(output)?.[0] ?? output
   const six = pilot(6, { trusted: [7] })
   const seven = pilot(7, { trusted: [], tags: ['swarm:kv'] })
   const node = '0:0000.0000.0007'
@@ -469,8 +469,8 @@ test('doctor: pings peers over Pilot unless its agent receives from them', async
   assert.match(peersOf(await examine(six)), new RegExp(`^ok +peers +${trusted}$`))
   fake.set('down-7', true)
   for (const version of ['1.7.2', '1.18.0']) {
-    const told = await examine({ ...six, env: { ...six.env, FAKE_VERSION: version } })
-    assert.match(peersOf(told), new RegExp(`^warning +peers +${trusted}; none answers: .*0*7`))
+    const output = await examine({ ...six, env: { ...six.env, FAKE_VERSION: version } })
+    assert.match(peersOf(output), new RegExp(`^warning +peers +${trusted}; none answers: .*0*7`))
   }
   fake.set('down-7', false)
   // Seven trusts no node; six sends to it.

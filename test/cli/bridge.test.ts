@@ -96,7 +96,11 @@ test('bridge: two agents serve one room and its presence', async () => {
   await until('the other sees who is there', sees)
   one.close()
   await until('and that she has left', () => !sees())
-  assert.is((await tell('b', 'list')).stdout.includes('hello'), false, 'it is no map of the swarm')
+  assert.is(
+    (await tell('b', 'list')).stdout.includes('hello'),
+    false,
+    'it is not a map of the swarm',
+  )
   leave()
 })
 

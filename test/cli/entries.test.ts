@@ -186,8 +186,8 @@ test('peers: equal peers never differ, even right after a write; status agrees',
   for (const n of [1, 2, 3]) {
     await tell('set', 'fresh', String(n))
     await until('b to have it', () => readEntry(b.agent.doc, 'state', 'fresh') === n)
-    const told = await tables()
-    for (const table of told) {
+    const printed = await tables()
+    for (const table of printed) {
       assert.match(table, /^PEER {2}STATE +HEARD +KNOWN +FAILURES\n[ab] +(in sync|pending) +\d/)
     }
     const { peers } = dataOf(await tell('peers', '--json'))

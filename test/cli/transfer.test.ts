@@ -412,31 +412,31 @@ test('import: what was reported as imported survives a kill of the agent', async
 
 test('Progress: reports long work now and then, and clears its line', () => {
   let time = 0
-  let told: string[] = []
+  let printed: string[] = []
   const start = (isShown: boolean): Progress =>
-    new Progress('lines', { isShown, print: (text) => told.push(text), now: () => time })
+    new Progress('lines', { isShown, print: (text) => printed.push(text), now: () => time })
   const progress = start(true)
   for (; time < 1_000; time += 10) progress.at(time)
   progress.end()
-  assert.equal(told, [])
+  assert.equal(printed, [])
   for (; time <= 2_000; time += 10) progress.at(time * 1_000)
-  assert.equal(told, [
+  assert.equal(printed, [
     '\r\x1b[K1,000,000 lines, 1,000,000 a second',
     '\r\x1b[K1,250,000 lines, 1,000,000 a second',
     '\r\x1b[K1,500,000 lines, 1,000,000 a second',
     '\r\x1b[K1,750,000 lines, 1,000,000 a second',
     '\r\x1b[K2,000,000 lines, 1,000,000 a second',
   ])
-  told = []
+  printed = []
   progress.end()
   progress.end()
-  assert.equal(told, ['\r\x1b[K'])
-  told = []
+  assert.equal(printed, ['\r\x1b[K'])
+  printed = []
   const silent = start(false)
   time += 10_000
   silent.at(5)
   silent.end()
-  assert.equal(told, [])
+  assert.equal(printed, [])
 })
 
 test.run()

@@ -77,7 +77,7 @@ test('guest: exchanges writes with the peers of the agent', async () => {
   other.set('from', 'b')
   await until('the write of the peer', () => guest.get('from') === 'b')
   const known = other.agent.status().peers.map(({ address }) => address)
-  assert.equal(known, ['a'], 'peers were told of somebody whom they cannot reach')
+  assert.equal(known, ['a'], 'peers were given an address that they cannot reach')
 })
 
 test('guest: its last write is forwarded at once, even after it has left', async () => {

@@ -49,17 +49,17 @@ if (python) {
     await run('python3', args, { timeout: PIP_TIMEOUT })
     assert.ok(existsSync(join(installed, 'pilot_gossip', 'py.typed')), 'its types are not shipped')
     const { dir } = await serve(temporary.dir, { name: 'a' })
-    const told = await runTests(installed, dir)
-    assert.match(told, /Ran 1\d tests/)
-    assert.match(told, /\nOK\n/)
+    const output = await runTests(installed, dir)
+    assert.match(output, /Ran 1\d tests/)
+    assert.match(output, /\nOK\n/)
   })
 
   test('python client: finds an agent whose folder has too long a path for a socket', async () => {
     const deep = join(temporary.dir, ...Array.from({ length: 6 }, (_, i) => `${i}`.repeat(30)))
     mkdirSync(deep, { recursive: true })
     const { dir } = await serve(deep, { name: 'b' })
-    const told = await runTests(join(SOURCE, 'src'), dir, { TMPDIR: temporary.dir })
-    assert.match(told, /\nOK\n/)
+    const output = await runTests(join(SOURCE, 'src'), dir, { TMPDIR: temporary.dir })
+    assert.match(output, /\nOK\n/)
   })
 
   test('python client: finds the agent of a swarm by its name alone', async () => {

@@ -74,7 +74,7 @@ test('service: set, get, has, keys, list and delete', async () => {
   assert.equal(
     (maps as { name: string }[]).filter(({ name }) => name === 'none'),
     [],
-    'to look at a map must not make it',
+    'reading a map must not create it',
   )
 })
 
@@ -297,10 +297,10 @@ test('service: history merges the document and the log, newest first', async () 
   })
   await client.ask({ command: 'set', ...of, value: 3 })
   const { changes, left } = await client.ask({ command: 'history', ...of })
-  const told = changes as Fields[]
+  const shown = changes as Fields[]
   assert.is(left, 0)
   assert.equal(
-    told.map(({ action, value, node, isCurrent }) => ({ action, value, node, isCurrent })),
+    shown.map(({ action, value, node, isCurrent }) => ({ action, value, node, isCurrent })),
     [
       { action: 'set', value: 3, node: 'a', isCurrent: true },
       { action: 'delete', value: undefined, node: undefined, isCurrent: false },
@@ -308,7 +308,7 @@ test('service: history merges the document and the log, newest first', async () 
       { action: 'set', value: 1, node: 'a', isCurrent: false },
     ],
   )
-  for (const { seen } of told) assert.ok(Math.abs(Date.parse(String(seen)) - Date.now()) < 60_000)
+  for (const { seen } of shown) assert.ok(Math.abs(Date.parse(String(seen)) - Date.now()) < 60_000)
   const sum = { map: 'past', key: 'n' } as const
   for (const served of [a, b]) await served.client.ask({ command: 'increment', ...sum })
   const counted = await until('both parts', async () => {
@@ -401,7 +401,7 @@ test('service: acknowledges writes when they are on disk, many at a time', async
   })
   // All are in one group: none waits for the disk before it is applied.
   await until('all to be written', () => waiting.length >= asks.length)
-  assert.is((await slow.client.ask({ command: 'get', key: 'k39' })).value, 39, 'reading goes on')
+  assert.is((await slow.client.ask({ command: 'get', key: 'k39' })).value, 39, 'reads continue')
   assert.is(acknowledged, 0)
   for (const { resolve } of waiting) resolve()
   await Promise.all(asks)

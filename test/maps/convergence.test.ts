@@ -172,7 +172,7 @@ const oracle = (doc: Y.Doc): Record<string, unknown> => {
 const follow = (doc: Y.Doc): Map<string, unknown> => {
   const seen = new Map<string, unknown>()
   observeEntries(doc, 'state', ({ key, action, value, old }) => {
-    assert.equal(seen.get(key), old, 'old is not what was told before')
+    assert.equal(seen.get(key), old, 'old is not the value that was reported before')
     if (action === 'delete') seen.delete(key)
     else seen.set(key, value)
   })

@@ -33,8 +33,8 @@ const sorted = (values: Readonly<Record<string, unknown>>): Record<string, unkno
 for (const gc of [true, false]) {
   test(`each kind reads the same at its writer and at a peer, ${gc ? 'with' : 'without'} garbage collection`, () => {
     const [a, b] = [docOf(1, undefined, gc), docOf(2, undefined, gc)]
-    const told: [Y.Doc, EntryChange][] = []
-    for (const doc of [a, b]) observeEntries(doc, 'state', (change) => told.push([doc, change]))
+    const reported: [Y.Doc, EntryChange][] = []
+    for (const doc of [a, b]) observeEntries(doc, 'state', (change) => reported.push([doc, change]))
     writeForeign(a.getMap('state'))
     give(a, b)
     for (const doc of [a, b]) {
@@ -49,7 +49,7 @@ for (const gc of [true, false]) {
         assert.is(hasEntry(doc, 'state', key), true, key)
         assert.equal(describeEntry(doc, 'state', key)?.value, shown, key)
         assert.equal(historyOf(doc, 'state', key)[0]?.value, shown, key)
-        const changes = told.filter(([at, change]) => at === doc && change.key === key)
+        const changes = reported.filter(([at, change]) => at === doc && change.key === key)
         assert.equal(
           changes.map(([, { action, value }]) => [action, value]),
           [['set', shown]],
@@ -58,14 +58,14 @@ for (const gc of [true, false]) {
       }
     }
     // After an overwrite and a delete, the previous value is reported.
-    told.length = 0
+    reported.length = 0
     const keys = keysOf(a, 'state')
     for (const key of keys) writeEntry(a, 'state', key, 'plain')
     give(a, b)
     for (const key of keys) a.getMap('state').delete(key)
     give(a, b)
     for (const doc of [a, b]) {
-      const olds = told.filter(([at, { action }]) => at === doc && action === 'set')
+      const olds = reported.filter(([at, { action }]) => at === doc && action === 'set')
       assert.equal(Object.fromEntries(olds.map(([, { key, old }]) => [key, old])), FOREIGN)
     }
     assert.equal(keysOf(b, 'state'), [])
@@ -83,14 +83,14 @@ test('nested shared types read as JSON at any depth', () => {
     assert.ok(stringify(new SharedMap(doc, 'state').get('deep')) === json)
     assert.ok(stringify(historyOf(doc, 'state', 'deep')[0]?.value) === json)
   }
-  const told: unknown[] = []
-  new SharedMap(b, 'state').observe(({ key }) => told.push(key))
+  const reported: unknown[] = []
+  new SharedMap(b, 'state').observe(({ key }) => reported.push(key))
   deepMap(map, 'other', 4_000)
   let inner = map
   for (let level = 0; level < 2_500; level++) inner = inner.get(level ? 'in' : 'deep') as typeof map
   inner.set('more', true)
   give(a, b)
-  assert.equal(told.sort(), ['deep', 'other'])
+  assert.equal(reported.sort(), ['deep', 'other'])
 })
 
 test('nested XML elements read as text at any depth', () => {
@@ -170,8 +170,8 @@ test('hot elements that no writer of this package makes are readable', () => {
     ['state', 'list', stamp, '>', [undefined, Number.NaN]],
   ])
   give(a, b)
-  const told: EntryChange[] = []
-  observeEntries(b, 'state', (change) => told.push(change))
+  const reported: EntryChange[] = []
+  observeEntries(b, 'state', (change) => reported.push(change))
   for (const doc of [a, b]) {
     assert.equal(readEntries(doc, 'state'), {
       list: [[null, null]],
@@ -180,7 +180,7 @@ test('hot elements that no writer of this package makes are readable', () => {
     assert.equal(historyOf(doc, 'state', 'v')[0]?.value, { n: '1', bytes: 'AQ==' })
   }
   writeEntry(b, 'state', 'v', 1)
-  assert.equal(told[0]?.old, { n: '1', bytes: 'AQ==' })
+  assert.equal(reported[0]?.old, { n: '1', bytes: 'AQ==' })
 })
 
 test('a counter cannot start from a foreign value', async () => {
@@ -247,25 +247,26 @@ test('values restored with their types equal the originals', () => {
   assert.equal(value.list, [null, null, null, 0], 'what was given is as it was')
 })
 
-const wrong: readonly (readonly [value: unknown, types: Record<string, string>, told: RegExp])[] = [
+const wrong: readonly (readonly [value: unknown, types: Record<string, string>, error: RegExp])[] =
   [
-    { a: 1 },
-    { '/b': 'bigint' },
-    /"\/b" in the value of "k" is "undefined", which is not of type bigint/,
-  ],
-  [
-    { a: 'x' },
-    { '/a': 'bigint' },
-    /"\/a" in the value of "k" is "\\"x\\"", which is not of type bigint/,
-  ],
-  [{ a: '?' }, { '/a': 'bytes' }, /which is not of type bytes/],
-  [[1], { '/0': 'NaN' }, /which is not of type NaN/],
-  [[1], { '/0/1/2': 'undefined' }, /which is not of type undefined/],
-  [[1], { '/0': 'Date' }, /which is not of type Date/],
-  [1, { a: 'bigint' }, /path "a" is not a JSON Pointer/],
-]
+    [
+      { a: 1 },
+      { '/b': 'bigint' },
+      /"\/b" in the value of "k" is "undefined", which is not of type bigint/,
+    ],
+    [
+      { a: 'x' },
+      { '/a': 'bigint' },
+      /"\/a" in the value of "k" is "\\"x\\"", which is not of type bigint/,
+    ],
+    [{ a: '?' }, { '/a': 'bytes' }, /which is not of type bytes/],
+    [[1], { '/0': 'NaN' }, /which is not of type NaN/],
+    [[1], { '/0/1/2': 'undefined' }, /which is not of type undefined/],
+    [[1], { '/0': 'Date' }, /which is not of type Date/],
+    [1, { a: 'bigint' }, /path "a" is not a JSON Pointer/],
+  ]
 
-for (const [value, types, told] of wrong) {
+for (const [value, types, error] of wrong) {
   test(`types that do not fit are refused: ${JSON.stringify([value, types])}`, async () => {
     const doc = docOf(1)
     const entry = {
@@ -274,7 +275,7 @@ for (const [value, types, told] of wrong) {
       value,
       types: types as Record<string, 'bigint'>,
     } as const
-    await rejects(() => restoreEntries(doc, 'state', [entry]), told)
+    await rejects(() => restoreEntries(doc, 'state', [entry]), error)
     assert.equal(keysOf(doc, 'state'), [])
   })
 }

@@ -19,9 +19,9 @@ const test = suite('maps: observe')
 
 /** The changes of the map `state` since the last call. */
 const watch = (doc: Y.Doc): (() => EntryChange[]) => {
-  const told: EntryChange[] = []
-  observeEntries(doc, 'state', (change) => told.push(change))
-  return () => told.splice(0)
+  const reported: EntryChange[] = []
+  observeEntries(doc, 'state', (change) => reported.push(change))
+  return () => reported.splice(0)
 }
 
 for (const options of [{}, HOT]) {
@@ -69,7 +69,7 @@ test('counters report their sum, lists all their items', () => {
 test('several changes of a key in one transaction are one change, and no change is none', () => {
   const doc = docOf(1)
   writeEntry(doc, 'state', 'k', 1)
-  const told = watch(doc)
+  const reported = watch(doc)
   doc.transact(() => {
     writeEntry(doc, 'state', 'k', 2)
     writeEntry(doc, 'state', 'k', 3, HOT)
@@ -79,7 +79,7 @@ test('several changes of a key in one transaction are one change, and no change 
     writeEntry(doc, 'other', 'k', 1)
   })
   assert.equal(
-    told().map(({ key, value, old }) => [key, value, old]),
+    reported().map(({ key, value, old }) => [key, value, old]),
     [['k', 4, 1]],
   )
 })
@@ -104,7 +104,7 @@ test('invisible changes are not reported: a losing value that arrives, or is del
 
 test('changes of a plain program are reported, nested ones too', () => {
   const doc = docOf(1)
-  const told = watch(doc)
+  const reported = watch(doc)
   const root = doc.getMap<unknown>('state')
   root.set('k', new Y.Map([['x', 1]]))
   const inner = root.get('k') as Y.Map<unknown>
@@ -114,7 +114,7 @@ test('changes of a plain program are reported, nested ones too', () => {
   inner.set('x', 1)
   root.delete('k')
   assert.equal(
-    told().map(({ action, value, old }) => [action, value, old]),
+    reported().map(({ action, value, old }) => [action, value, old]),
     [
       ['set', { x: 1 }, undefined],
       ['set', { x: 1, y: [] }, { x: 1 }],
@@ -132,13 +132,13 @@ test('a map is observed before it exists, and one that existed without a type', 
   for (const before of [true, false]) {
     const b = docOf(2)
     if (!before) give(a, b)
-    const told = watch(b)
+    const reported = watch(b)
     if (before) give(a, b)
-    assert.is(told().length, before ? 2 : 0)
+    assert.is(reported().length, before ? 2 : 0)
     b.getMap('state').set('p', 2)
     writeEntry(b, 'state', 'h', 2)
     assert.equal(
-      told().map(({ key, value, old }) => [key, value, old]),
+      reported().map(({ key, value, old }) => [key, value, old]),
       [
         ['p', 2, 1],
         ['h', 2, 1],
@@ -155,15 +155,15 @@ test('observing creates nothing', () => {
 
 test('an observer may write', () => {
   const doc = docOf(1)
-  const told: string[] = []
+  const reported: string[] = []
   observeEntries(doc, 'state', ({ key, value }) => {
-    told.push(`${key}=${value}`)
+    reported.push(`${key}=${value}`)
     if (key === 'k' && Number(value) < 3) writeEntry(doc, 'state', 'k', Number(value) + 1)
     if (key === 'k') incrementEntry(doc, 'state', 'seen')
   })
   writeEntry(doc, 'state', 'k', 1, HOT)
   assert.equal(readEntries(doc, 'state'), { k: 3, seen: 3 })
-  assert.is(told.filter((text) => text.startsWith('k=')).join(), 'k=1,k=2,k=3')
+  assert.is(reported.filter((text) => text.startsWith('k=')).join(), 'k=1,k=2,k=3')
 })
 
 test('an observer that throws does not stop the others', () => {
@@ -171,7 +171,7 @@ test('an observer that throws does not stop the others', () => {
   observeEntries(b, 'state', () => {
     throw new Error('on purpose')
   })
-  const told = watch(b)
+  const reported = watch(b)
   const replica = new Replica(b, nodePlatform)
   let locals = 0
   replica.onLocal = () => locals++
@@ -181,7 +181,7 @@ test('an observer that throws does not stop the others', () => {
   const { status, thrown } = replica.apply(Y.encodeStateAsUpdate(a))
   assert.is(status, 'new')
   assert.is(thrown.length, 1)
-  assert.is(told().length, 2)
+  assert.is(reported().length, 2)
 })
 
 for (const options of [{}, HOT]) {
@@ -191,18 +191,18 @@ for (const options of [{}, HOT]) {
     writeEntry(a, 'state', 'k', 1, options)
     writeEntry(a, 'state', 'other', 1, options)
     give(a, b)
-    const told: unknown[] = []
-    const tell = ({ key, value, old }: EntryChange) => told.push([key, value, old])
+    const reported: unknown[] = []
+    const listener = ({ key, value, old }: EntryChange) => reported.push([key, value, old])
     const ends = [
-      observeEntries(b, 'state', tell, { key: 'k' }),
-      observeEntries(b, 'state', tell, { key: 'k' }),
-      observeEntries(b, 'state', tell, { key: 'none' }),
+      observeEntries(b, 'state', listener, { key: 'k' }),
+      observeEntries(b, 'state', listener, { key: 'k' }),
+      observeEntries(b, 'state', listener, { key: 'none' }),
     ]
     const all = watch(b)
     writeEntry(a, 'state', 'other', 2)
     incrementEntry(a, 'state', 'k')
     give(a, b)
-    assert.equal(told.splice(0), [
+    assert.equal(reported.splice(0), [
       ['k', 2, 1],
       ['k', 2, 1],
     ])
@@ -215,13 +215,13 @@ for (const options of [{}, HOT]) {
     ends[0]?.()
     deleteEntry(b, 'state', 'k')
     writeEntry(b, 'state', 'none', 0, options)
-    assert.equal(told, [
+    assert.equal(reported, [
       ['k', undefined, 2],
       ['none', 0, undefined],
     ])
     for (const end of ends) end()
     writeEntry(b, 'state', 'k', 9)
-    assert.is(told.length, 2)
+    assert.is(reported.length, 2)
   })
 }
 
@@ -247,9 +247,9 @@ test('an observer of one key reads no other', () => {
 test('each observer ends by itself', () => {
   const doc = docOf(1)
   let count = 0
-  const tell = () => count++
-  const first = observeEntries(doc, 'state', tell)
-  const second = observeEntries(doc, 'state', tell)
+  const listener = () => count++
+  const first = observeEntries(doc, 'state', listener)
+  const second = observeEntries(doc, 'state', listener)
   writeEntry(doc, 'state', 'k', 1)
   assert.is(count, 2)
   first()
@@ -265,13 +265,13 @@ test('each observer ends by itself', () => {
 
 test('an observer that begins within a transaction gets only later changes', () => {
   const doc = docOf(1)
-  const told: unknown[] = []
+  const reported: unknown[] = []
   doc.transact(() => {
     writeEntry(doc, 'state', 'k', 1, HOT)
-    observeEntries(doc, 'state', ({ value, old }) => told.push([value, old]))
+    observeEntries(doc, 'state', ({ value, old }) => reported.push([value, old]))
     writeEntry(doc, 'state', 'l', 1, HOT)
   })
-  assert.equal(told, [[1, undefined]])
+  assert.equal(reported, [[1, undefined]])
 })
 
 test.run()

@@ -97,20 +97,20 @@ test('increments and appends; the compiler refuses other types', () => {
 
 test('a transaction is one change to observers; its result and its errors pass through', () => {
   const map = new SharedMap<number>(new Y.Doc(), 'm', { hot: true })
-  const told: SharedMapChange<number>[] = []
-  const end = map.observe((change) => told.push(change))
+  const reported: SharedMapChange<number>[] = []
+  const end = map.observe((change) => reported.push(change))
   const result = map.transact(() => {
     map.set('k', 1)
     map.set('k', 2)
     return map.increment('k', 3)
   })
   assert.is(result, 5)
-  assert.equal(told, [
+  assert.equal(reported, [
     { key: 'k', action: 'set', value: 5, writer: map.doc.clientID, isLocal: true },
   ])
   end()
   map.set('k', 9)
-  assert.is(told.length, 1)
+  assert.is(reported.length, 1)
   assert.not.ok(map.doc.share.has('m'), 'a hot map makes no Y.Map')
 })
 
@@ -129,25 +129,25 @@ test('close ends the observers, then the agent that it was opened with', async (
     flushed: async () => void did.push('flushed'),
     close: async () => void did.push('closed'),
   })
-  map.observe(() => did.push('told'))
+  map.observe(() => did.push('reported'))
   map.set('k', 1)
   await map.flushed()
   await map.close()
   map.set('k', 2)
-  assert.equal(did, ['told', 'flushed', 'closed'])
+  assert.equal(did, ['reported', 'flushed', 'closed'])
   await new SharedMap(doc, 'm').flushed()
 })
 
 test('observes one key', () => {
   const map = new SharedMap<number[]>(new Y.Doc(), 'm')
   map.set('k', [1])
-  const told: unknown[] = []
-  const end = map.observe(({ key, old, value }) => told.push([key, old, value]), { key: 'k' })
+  const reported: unknown[] = []
+  const end = map.observe(({ key, old, value }) => reported.push([key, old, value]), { key: 'k' })
   map.set('other', [0])
   map.append('k', 2)
   end()
   map.append('k', 3)
-  assert.equal(told, [['k', [1], [1, 2]]])
+  assert.equal(reported, [['k', [1], [1, 2]]])
 })
 
 /** The listeners of waits that are still registered. */

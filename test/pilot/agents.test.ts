@@ -215,7 +215,7 @@ const tests: [string, () => Promise<void>][] = [
             (problem) =>
               problem.type === 'send' && [first.address, last.address].includes(problem.to),
           )
-          assert.ok(refused.length > 0, 'nobody was refused: the daemons could talk after all')
+          assert.ok(refused.length > 0, 'no daemon was refused: they could connect after all')
         },
         'all',
       )

@@ -49,10 +49,10 @@ const run = async (): Promise<void> => {
     const script = join(root, 'test', 'examples', 'ws-client.ts')
     const args = ['--import', 'tsx', script, ws, 'kv', 'from:client', 'hello']
     client = spawn(process.execPath, args, { cwd: root })
-    let told = ''
+    let output = ''
     for (const stream of [client.stdout, client.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
-        told += text
+        output += text
       })
     }
     const ended = new Promise<number | null>((resolve) => client?.once('close', resolve))
@@ -63,12 +63,12 @@ const run = async (): Promise<void> => {
 
     const set = ['set', 'from:agent', '{"n":1}', '--data', dataOf(there)]
     assert.is((await runCli(set, there.env)).code, 0)
-    const isTold = () => (told.includes('from:agent = {"n":1}\n') ? true : undefined)
-    await until(`the other agent's write at the client`, isTold, ARRIVAL)
+    const isPrinted = () => (output.includes('from:agent = {"n":1}\n') ? true : undefined)
+    await until(`the other agent's write at the client`, isPrinted, ARRIVAL)
 
     client.kill('SIGINT')
-    assert.is(await ended, 0, told)
-    assert.is(told, 'from:client = "hello"\nfrom:agent = {"n":1}\n')
+    assert.is(await ended, 0, output)
+    assert.is(output, 'from:client = "hello"\nfrom:agent = {"n":1}\n')
     for (const { child } of agents) child.kill('SIGTERM')
     for (const agent of agents) {
       const { code, stderr } = await agent.ended

@@ -54,9 +54,9 @@ const call = (node: Caller, args: readonly string[], timeout: number): Promise<A
       try {
         resolve(JSON.parse(error ? stderr : stdout) as Answer)
       } catch {
-        const told = `${stdout}${stderr}`.slice(0, 1000)
+        const output = `${stdout}${stderr}`.slice(0, 1000)
         const cause = error ?? undefined
-        reject(new Error(`pilotctl ${args.join(' ').slice(0, 200)}: no JSON: ${told}`, { cause }))
+        reject(new Error(`pilotctl ${args.join(' ').slice(0, 200)}: no JSON: ${output}`, { cause }))
       }
     })
   })

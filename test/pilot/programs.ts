@@ -61,10 +61,10 @@ const run = (command: string, args: readonly string[], timeout: number, home?: s
 /** They get a home of their own: they must neither read nor write the user's `~/.pilot`. */
 const check = (found: Programs): void => {
   const home = dirname(found.pilotctl)
-  const told = run(found.pilotctl, ['--json', 'version'], CHECK_TIMEOUT, home).trim()
+  const reported = run(found.pilotctl, ['--json', 'version'], CHECK_TIMEOUT, home).trim()
   // Versions before 1.13 report "dev".
-  if (told !== found.version && told !== 'dev')
-    throw new Error(`${found.pilotctl} says it is version "${told}"`)
+  if (reported !== found.version && reported !== 'dev')
+    throw new Error(`${found.pilotctl} reports version "${reported}"`)
   run(found.daemon, ['-version'], CHECK_TIMEOUT, home)
 }
 

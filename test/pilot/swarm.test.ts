@@ -177,10 +177,10 @@ live('tags can be set and looked up', async () => {
     const tag = `swarm-${each.nodeId}`
     await ask(each, ...tagCommand(each.version), tag)
     for (const other of swarm.nodes) {
-      const told = await ask(other, 'lookup', String(each.nodeId))
-      assert.equal(told.tags, [tag])
-      assert.is(told.hostname, each.name)
-      assert.is(told.address, each.address)
+      const found = await ask(other, 'lookup', String(each.nodeId))
+      assert.equal(found.tags, [tag])
+      assert.is(found.hostname, each.name)
+      assert.is(found.address, each.address)
     }
   }
 })
@@ -258,13 +258,13 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     const script = fileURLToPath(new URL('./play.ts', import.meta.url))
     const args = ['--import', 'tsx', script, '--versions', '1.18.0,1.7.2']
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-    let told = ''
+    let output = ''
     child.stdout.on('data', (chunk: Buffer) => {
-      told += chunk.toString()
+      output += chunk.toString()
     })
     const ended = new Promise((resolve) => child.once('exit', resolve))
-    const folder = await until('the folder', () => /HOME=(\S+)\/n1/.exec(told)?.[1])
-    await until('the end of what it says', () => told.includes('Ctrl-C') || undefined)
+    const folder = await until('the folder', () => /HOME=(\S+)\/n1/.exec(output)?.[1])
+    await until('the end of its output', () => output.includes('Ctrl-C') || undefined)
     assert.is(processesOf(folder).length, 2)
     child.kill(signal)
     await ended

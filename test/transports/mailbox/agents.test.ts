@@ -88,7 +88,7 @@ test('an agent that ends stores the last messages, and passes them on', () =>
     const script = new Agent({ swarm: 'kv', transport: kept, peers: ['b'], config })
     await script.start()
     script.doc.getMap('state').set('last', 1)
-    await until('it is told', () => kept.kept.length > 2)
+    await until('the write to be sent', () => kept.kept.length > 2)
     await script.stop()
     const sender = new MailboxTransport({ dir, address: 'script' })
     await sender.open({ accepts: () => true, receive: () => {}, onProblem: () => {} })

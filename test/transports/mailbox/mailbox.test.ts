@@ -403,17 +403,17 @@ test(
       return lines.length >= 20 && filesIn(tmp).length > 0
     })
     await kill(child)
-    const told = lines.filter((line) => line === 'sent').length
+    const sent = lines.filter((line) => line === 'sent').length
     const seen = new Recorder()
     await open('reader', seen)
-    await until('all that was told to be sent', () => seen.received.length >= told)
+    await until('all messages reported as sent', () => seen.received.length >= sent)
     await until('an empty mailbox', () => filesIn(dir, 'reader', 'new').length === 0)
     assert.equal(seen.problems, [])
     for (const { from, text } of seen.received) {
       assert.is(from, 'writer')
       assert.is(text.length, 1_000_000)
     }
-    assert.ok(seen.received.length <= told + 4)
+    assert.ok(seen.received.length <= sent + 4)
     await open('writer') // takes over the lock of the dead writer
   }),
 )

@@ -50,45 +50,45 @@ const NODES: Readonly<Record<string, number>> = {
   '1.18.0': 10,
 }
 
-for (const [version, told] of Object.entries(captured)) {
+for (const [version, texts] of Object.entries(captured)) {
   const nodeId = NODES[version] ?? -1
 
   test(`reads the answers of ${version}`, () => {
-    const node = answers.readNode(ok(told.info))
+    const node = answers.readNode(ok(texts.info))
     assert.equal(node, {
       nodeId,
       address: formatAddress(nodeId),
       hostname: `v${version.replaceAll('.', '-')}-1`,
       tags: [],
     })
-    const looked = answers.readNode(ok(told.lookup))
+    const looked = answers.readNode(ok(texts.lookup))
     assert.equal(looked, {
       nodeId: 1,
       address: '0:0000.0000.0001',
       hostname: 'agent1',
       tags: ['swarm:kv'],
     })
-    assert.equal(answers.readTrusted(ok(told.trust)), [nodeId])
-    assert.equal(answers.readPeerAddresses(ok(told.search)), [])
-    assert.ok(answers.isAcknowledged(ok(told.sent)))
-    assert.not.ok(answers.isAcknowledged(ok(told.info)))
+    assert.equal(answers.readTrusted(ok(texts.trust)), [nodeId])
+    assert.equal(answers.readPeerAddresses(ok(texts.search)), [])
+    assert.ok(answers.isAcknowledged(ok(texts.sent)))
+    assert.not.ok(answers.isAcknowledged(ok(texts.info)))
   })
 
   test(`reads the failures of ${version}`, async () => {
-    const down = await failure(failed(told.down))
+    const down = await failure(failed(texts.down))
     assert.is(down.code, 'not_running')
     assert.match(down.message, 'daemon is not running')
     assert.match(down.hint ?? '', 'pilotctl daemon start')
-    const unknown = await failure(failed(told.unknown))
+    const unknown = await failure(failed(texts.unknown))
     assert.is(unknown.code, 'not_found')
     assert.match(unknown.message, '"nosuch"')
     assert.ok(unknown.hint)
-    const wrong = version === '1.7.2' ? told.extrasSetTags : told.setTags
+    const wrong = version === '1.7.2' ? texts.extrasSetTags : texts.setTags
     assert.is((await failure(failed(wrong))).code, 'invalid_argument')
   })
 
   test(`reads the inbox files of ${version}`, () => {
-    const [first] = Object.values(told.inbox)
+    const [first] = Object.values(texts.inbox)
     const from = formatAddress(nodeId)
     assert.equal(answers.readInboxFile(first ?? ''), { kind: 'message', from, text: PUSH })
   })
