@@ -70,7 +70,7 @@ export const detach = async (
 const launch = async (plan: RunPlan, env: NodeJS.ProcessEnv): Promise<ChildProcess> => {
   const log = await openLog(plan.dir)
   try {
-    // The options are for people who look at a list of processes: the agent acts on the plan.
+    // The options are only for people who read a list of processes: the agent acts on the plan.
     const shown = ['run', `--swarm=${plan.swarm}`, `--data=${plan.dir}`]
     return spawn(process.execPath, [...process.execArgv, PROGRAM, ...shown], {
       detached: true, // a session of its own: no signal of this terminal reaches it

@@ -101,7 +101,7 @@ type Show<Name extends OneAnswer['command']> = (
   answered: Answered<Name>,
 ) => string | Promise<string>
 
-/** A command that prints the answer to one request, and exits with what `codeOf` says. */
+/** A command that prints the answer to one request, and exits with the code that `codeOf` returns. */
 export const asking = <Name extends OneAnswer['command']>(
   name: Name,
   spec: CommandSpec & { readonly help: Help },

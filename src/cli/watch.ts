@@ -87,14 +87,14 @@ const awaitEntry = async (
   const { signal } = controller
   let found: Fields | undefined
   let failure: unknown
-  const look = (answer: Fields): void => {
+  const check = (answer: Fields): void => {
     if (found !== undefined || !isWanted(answer.value)) return
     found = answer
     controller.abort()
   }
   const ask = async (): Promise<void> => {
     try {
-      look(await client.ask(request))
+      check(await client.ask(request))
     } catch (error) {
       if (isFailure(error, 'not_found')) return
       failure = error
@@ -111,7 +111,7 @@ const awaitEntry = async (
       asked = ask()
     }
     if (!signal.aborted) {
-      await client.watch({ ...request, command: 'watch' }, look, { onReady, signal })
+      await client.watch({ ...request, command: 'watch' }, check, { onReady, signal })
     }
     await asked
   } finally {

@@ -1,5 +1,5 @@
 /**
- * The form in which a command is described: its fields and their kinds, and what help says of it.
+ * The form in which a command is described: its fields and their kinds, and its help text.
  * Types only. The table of all commands is `commands.ts`.
  *
  * ```ts
@@ -62,7 +62,7 @@ export interface Field {
 
 export type FieldTable = Readonly<Record<string, Field>>
 
-/** What help says of a command. */
+/** The help text of a command. */
 export interface Help {
   readonly group: Group
   /** One line of less than 50 characters. */

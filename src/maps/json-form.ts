@@ -47,7 +47,7 @@ export interface Form {
 }
 
 /** Characters of all pointers of one value. 10,000 bigints are listed; a value with more counts as flattened. */
-const POINTER_CHARACTERS = 128 * 1024
+const MAX_POINTER_CHARACTERS = 128 * 1024
 
 /** Levels that are checked by recursion, which is faster; a deeper value is copied. */
 const MAX_FAST_LEVELS = 100
@@ -219,7 +219,7 @@ export const describeForm = (content: unknown): Form => {
   let isFlattened = false
   const value = new Former({
     foreign: (type, pathOf) => {
-      if (characters > POINTER_CHARACTERS) return
+      if (characters > MAX_POINTER_CHARACTERS) return
       const pointer = pointerOf(pathOf())
       characters += pointer.length
       types.set(pointer, type)
@@ -229,6 +229,6 @@ export const describeForm = (content: unknown): Form => {
     },
   }).form(content)
   // A partial list would be useless.
-  if (characters > POINTER_CHARACTERS) return { value, types: NO_TYPES, isFlattened: true }
+  if (characters > MAX_POINTER_CHARACTERS) return { value, types: NO_TYPES, isFlattened: true }
   return { value, types, isFlattened }
 }

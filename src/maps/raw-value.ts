@@ -31,9 +31,9 @@ export interface RawValue {
 }
 
 /** JSON bytes around an item, or of a scalar, at most. */
-const SCALAR_BYTES = 24
+const MAX_SCALAR_BYTES = 24
 /** JSON writes a control character as six bytes; no UTF-16 unit takes more. */
-const UNIT_BYTES = 6
+const MAX_UNIT_BYTES = 6
 
 const isHolder = (value: unknown): value is Record<string | number, unknown> =>
   typeof value === 'object' && value !== null && !(value instanceof Uint8Array)
@@ -55,11 +55,11 @@ export const normalizeRaw = (parsed: unknown): RawValue => {
   if (typeof parsed === 'string') {
     return {
       value: toWellFormed(parsed),
-      bytes: parsed.length * UNIT_BYTES + SCALAR_BYTES,
+      bytes: parsed.length * MAX_UNIT_BYTES + MAX_SCALAR_BYTES,
       depth: 0,
     }
   }
-  let bytes = SCALAR_BYTES
+  let bytes = MAX_SCALAR_BYTES
   let depth = 0
   const left: [holder: Record<string | number, unknown>, depth: number][] = []
   if (isHolder(parsed)) left.push([parsed, 1])
@@ -68,9 +68,9 @@ export const normalizeRaw = (parsed: unknown): RawValue => {
     depth = Math.max(depth, level)
     for (const [name, item] of Object.entries(holder)) {
       const key = wellNamed(holder, name)
-      bytes += SCALAR_BYTES + key.length * UNIT_BYTES
+      bytes += MAX_SCALAR_BYTES + key.length * MAX_UNIT_BYTES
       if (typeof item === 'string') {
-        bytes += item.length * UNIT_BYTES
+        bytes += item.length * MAX_UNIT_BYTES
         if (isBroken(item)) holder[key] = toWellFormed(item)
       } else if (isHolder(item)) left.push([item, level + 1])
     }

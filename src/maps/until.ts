@@ -65,13 +65,13 @@ export const waitUntil = (
     const end = (): void => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', abort)
-      doc.off('afterTransaction', lookAgain)
+      doc.off('afterTransaction', checkIfChanged)
     }
     const fail = (reason: unknown): void => {
       end()
       reject(reason)
     }
-    const look = (): void => {
+    const check = (): void => {
       try {
         if (!isSo()) return
         end()
@@ -80,16 +80,16 @@ export const waitUntil = (
         fail(error)
       }
     }
-    const lookAgain = ({ changed }: Y.Transaction): void => {
-      if (changed.size > 0) look()
+    const checkIfChanged = ({ changed }: Y.Transaction): void => {
+      if (changed.size > 0) check()
     }
     const abort = (): void => fail(signal?.reason)
     close = () => fail(closed())
     if (timeout !== undefined) timer = setTimeout(() => fail(late(timeout)), timeout)
     signal?.addEventListener('abort', abort)
-    doc.on('afterTransaction', lookAgain)
+    doc.on('afterTransaction', checkIfChanged)
     if (signal?.aborted) abort()
-    else look()
+    else check()
   })
   return { over, close }
 }

@@ -121,8 +121,8 @@ const failureOf = (error: Fields): Failure => {
     /^(connection_failed|trust_required)$/.test(name) && /\bnot found\b/.test(message)
   const meaning: Meaning = (isUnknown ? CODES.not_found : known) ?? { code: 'internal' }
   const { code, isLocal = false } = meaning
-  const theirs = excerpt(textOf(error.hint))
-  const hint = theirs === '' ? meaning.hint : theirs
+  const reportedHint = excerpt(textOf(error.hint))
+  const hint = reportedHint === '' ? meaning.hint : reportedHint
   return new Failure(code, `pilotctl: ${message}`, { hint, isLocal })
 }
 
