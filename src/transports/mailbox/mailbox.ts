@@ -24,7 +24,7 @@ import { inFolder, takeBox } from './mailbox-folder.ts'
 import { MailReader } from './mailbox-reader.ts'
 import { FileNames, MAX_MESSAGE_BYTES } from './message-file.ts'
 
-/** Messages. Each send lists the folder of the receiver: 1,000 names take half a millisecond. */
+/** Messages in a mailbox. Each send lists the folder of the receiver: 1,000 names take half a millisecond. */
 const MAX_WAITING = 1_000
 
 /** Milliseconds. The watcher reports messages at once; the poll is for file systems on which it fails. */
@@ -66,7 +66,7 @@ export class MailboxTransport implements Transport {
   readonly #names: FileNames
   readonly #lifecycle: Lifecycle
   #address = ''
-  /** While it is open. */
+  /** Undefined while it is closed. */
   #open: Open | undefined
 
   constructor(options: MailboxOptions) {

@@ -21,7 +21,7 @@ import { Network } from './network.ts'
 /** Bytes, far above any push. A larger limit costs a receiver that much memory for each message. */
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
-/** Messages: the default of a Pilot daemon. Each takes its own size in memory. */
+/** Unread messages: the default of a Pilot daemon. Each takes its own size in memory. */
 const MAX_WAITING = 10_000
 
 /** Calls `run` after `ms` milliseconds, never during this call. Returns a function that cancels it. */

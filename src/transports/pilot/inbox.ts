@@ -22,8 +22,8 @@ import { isSameFile, readSnapshot, readStamp, type Snapshot, type Stamp } from '
 import { Seen } from './seen.ts'
 
 /**
- * Milliseconds between two reads of files that do not parse yet: a daemon took 90 ms to write 10
- * MB. Each costs one lstat, and a read if the file has changed.
+ * Milliseconds between two reads of files that do not parse yet: a daemon took 90 ms to write
+ * 10 MB. Each costs one lstat, and a read if the file has changed.
  */
 const PARTIAL_DELAY_MS = 50
 
