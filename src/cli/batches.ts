@@ -60,7 +60,7 @@ export class Batches {
   #sentAt = performance.now()
   #failure: Failure | undefined
   #written = 0
-  /** Its name in the agent's answers. */
+  /** The map's name in the agent's answers. */
   #map: unknown
 
   /** `onFailure` is called at once: a caller that waits for more input must stop waiting. */

@@ -42,7 +42,7 @@ const tryFolder = async (dir: string): Promise<'there' | 'missing'> => {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
   const parent = dirname(dir)
-  // A folder that is there but takes no files, as below /proc, fails with ENOENT too.
+  // An existing folder that accepts no files, as below /proc, fails with ENOENT too.
   if (existsSync(dir) || parent === dir) throw new Failure('permission_denied', 'it takes no files')
   await tryFolder(parent)
   return 'missing'

@@ -13,7 +13,7 @@ import { findRunning, namedFolder, optionOr, type TargetOptions } from './target
 import type { AnyTransportKind } from './transport-kind.ts'
 import { type CheckOptions, DEFAULT_TRANSPORT, TRANSPORTS } from './transports.ts'
 
-/** The oldest Node.js this runs on, as package.json says. */
+/** The oldest supported Node.js, as in package.json. */
 const MIN_NODE = [20, 19] as const
 
 export type DoctorOptions = TargetOptions & CheckOptions

@@ -24,7 +24,7 @@ export type Completion =
   | { readonly kind: 'words'; readonly words: readonly Word[] }
   | { readonly kind: 'files' | 'folders' }
 
-/** Resolves to the keys of the agent that these options mean. */
+/** Resolves to the keys of the agent that these options select. */
 export type FindKeys = (options: Readonly<Record<string, string>>) => Promise<readonly string[]>
 
 const NOTHING: Completion = { kind: 'words', words: [] }

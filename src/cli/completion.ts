@@ -81,7 +81,7 @@ complete -c pilot-gossip -f -a '(__pilot_gossip_complete)'
 
 const SCRIPTS: Readonly<Record<string, string>> = { bash, zsh, fish }
 
-/** Throws a TypeError for another shell, which the parser does not let through. */
+/** Throws a TypeError for another shell, which the parser has already refused. */
 export const completion = async (context: Context, shell = ''): Promise<void> => {
   const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined
   if (script === undefined) throw new TypeError(`no script for the shell "${shell}"`)

@@ -70,7 +70,7 @@ export const detach = async (
 const launch = async (plan: RunPlan, env: NodeJS.ProcessEnv): Promise<ChildProcess> => {
   const log = await openLog(plan.dir)
   try {
-    // The options are for people who look at a list of processes: the agent acts on the plan.
+    // The options are only for people who read a list of processes: the agent acts on the plan.
     const shown = ['run', `--swarm=${plan.swarm}`, `--data=${plan.dir}`]
     return spawn(process.execPath, [...process.execArgv, PROGRAM, ...shown], {
       detached: true, // a session of its own: no signal of this terminal reaches it
@@ -128,9 +128,9 @@ const end = async (child: ChildProcess): Promise<void> => {
 
 /** The command that waits for this agent's start. */
 export interface Starter {
-  /** What this agent is to do; undefined if the command has ended before it said so. */
+  /** The agent's plan; undefined if the command has ended before sending it. */
   plan(): Promise<RunPlan | undefined>
-  /** Hands over one line; resolves when it is on its way. */
+  /** Sends one line; resolves when it has left. */
   report(line: string): Promise<void>
   /** Resolves when the command is gone, also if it has its report. */
   readonly lost: Promise<void>

@@ -26,7 +26,7 @@ export type Run<O> = (
 export interface Shape<O extends Options> extends Help {
   readonly name: string
   readonly args: readonly Argument[]
-  /** By name, without dashes; `json` and `help` are everywhere. */
+  /** By name, without dashes; every command also has `json` and `help`. */
   readonly options: O
   /** Does it continue after the reader of its output is gone? */
   readonly isService?: true
@@ -37,7 +37,7 @@ export interface Command extends Shape<Options> {
   readonly load: () => Promise<Run<Readonly<Record<string, Value>>>>
 }
 
-/** What was asked, and what the agent has answered. */
+/** A request, and the answer of the agent. */
 export interface Answered<Name extends OneAnswer['command'] = OneAnswer['command']> {
   readonly context: Context
   /** The data folder of the agent. */

@@ -87,7 +87,7 @@ const showAll = (commands: readonly Command[], style: Style): string[] => {
   ]
 }
 
-/** What it is, with its choices unless the text already names them. */
+/** The description, with the choices unless it already names them. */
 const aboutOf = (one: Option | Argument): string => {
   const choices = 'choices' in one && one.choices !== undefined ? one.choices : []
   const isSaid = choices.every((choice) => one.about.includes(choice))

@@ -34,7 +34,7 @@ export interface LifeOptions {
   readonly abandoned?: Promise<void>
   /** Called once, when the socket answers and the transport receives. */
   readonly onStarted: (report: StartReport) => void | Promise<void>
-  /** Each kind of trouble at most once a minute. */
+  /** Called at most once a minute for each kind of problem. */
   readonly onProblem: (notice: Notice) => void
 }
 
@@ -124,7 +124,7 @@ const liveOnce = async (
   /** The reason if it ends by itself. */
   let gone: Failure | undefined
   const problems = new ProblemLog((notice) => {
-    // Whoever cancels a start needs no report of that.
+    // A cancelled start needs no report.
     if (hasStarted || !isStopping) onProblem(notice)
   })
   /** A failure of a file that only people read does not stop the agent. */

@@ -13,8 +13,8 @@ import { join } from 'node:path'
 import { folderFailure } from '../control/folder.ts'
 
 /**
- * Bytes; the file before it may be as long. Weeks of a peer that is down: that is a line of
- * 150 bytes a minute at most. Twice this is what a log costs on disk.
+ * Bytes; the file before it may be as long. Some days of a peer that is down, which is a line of
+ * 150 bytes a minute at most. A log takes twice this on disk.
  */
 export const MAX_LOG_BYTES = 1024 * 1024
 

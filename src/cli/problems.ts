@@ -1,5 +1,5 @@
 /**
- * Reports an agent's troubles to a person: each kind at most once a minute, with the number of
+ * Reports an agent's problems to a person: each kind at most once a minute, with the number of
  * those that were left out.
  *
  * ```ts

@@ -12,7 +12,7 @@
 /** Milliseconds until the first report: work that ends before needs none. */
 const FIRST_MS = 1_000
 
-/** Milliseconds between two reports: nobody can read faster. */
+/** Milliseconds between two reports: people cannot read faster. */
 const BETWEEN_MS = 250
 
 export interface ProgressOptions {

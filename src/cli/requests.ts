@@ -1,8 +1,7 @@
 /**
- * The commands that ask the running agent. The table of commands says how arguments and options
- * make a request; here stands how each answer is printed. Loads nothing heavy: scripts call these
- * commands all day.
- *
+ * The commands that ask the running agent. The table of commands defines how arguments and options
+ * make a request; this file prints the answers. It loads nothing heavy: scripts call these commands
+ * all day.
  * ```ts
  * const request = await requestOf(context, 'set', ['k', '[1]'], { hot: true })
  * // { command: 'set', key: 'k', value: [1], hot: true }
@@ -22,7 +21,7 @@ const DATA_OPTION = {
   data: { value: 'DIR', about: 'the agent with that data folder' },
 } as const satisfies Options
 
-/** What a command that asks an agent receives: its own options, and those that say which agent. */
+/** What a command that asks an agent receives: its own options, and those that select the agent. */
 type Asked<Spec extends CommandSpec> = Given<
   OptionsOf<Spec['fields']> &
     (Spec['local'] extends { readonly options: infer O extends Options } ? O : unknown) &
@@ -102,7 +101,7 @@ type Show<Name extends OneAnswer['command']> = (
   answered: Answered<Name>,
 ) => string | Promise<string>
 
-/** A command that prints the answer to one request, and exits with what `codeOf` says. */
+/** A command that prints the answer to one request, and exits with the code that `codeOf` returns. */
 export const asking = <Name extends OneAnswer['command']>(
   name: Name,
   spec: CommandSpec & { readonly help: Help },

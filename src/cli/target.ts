@@ -1,5 +1,6 @@
 /**
- * Finds the agent that a command means: the one on a data folder, that of a swarm, or the only one.
+ * Finds the agent that a command refers to: the one on a data folder, that of a swarm, or the only
+ * one.
  *
  * ```ts
  * await findTarget({ swarm: 'kv' }, process.env) // { dir: '~/.local/state/pilot-gossip/kv', swarm: 'kv' }
@@ -83,7 +84,7 @@ export const findTarget = async (
   )
 }
 
-/** A client of the agent that is meant. */
+/** A client of the selected agent. */
 export const reach = async ({ io }: Context, options: TargetOptions) => {
   const { dir } = await findTarget(options, io.env)
   return { client: new ControlClient(dir), dir }

@@ -25,7 +25,7 @@ export interface Owner {
   readonly env: NodeJS.ProcessEnv
 }
 
-/** What the report of a start says of the transport. */
+/** What the report of a start says about the transport. */
 export interface Description {
   /** Further fields of the report in JSON. */
   readonly fields: { readonly mailbox?: string }

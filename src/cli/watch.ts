@@ -1,5 +1,6 @@
 /**
- * The commands that stay: `watch` prints changes as they come, `wait` ends when a key is there.
+ * The commands that keep running: `watch` prints changes as they come, `wait` ends when a key is
+ * there.
  *
  * ```ts
  * await wait(context, ['build', '"done"'], { timeout: '5m' }) // rejects with `timeout` after 5 minutes
@@ -86,14 +87,14 @@ const awaitEntry = async (
   const { signal } = controller
   let found: Fields | undefined
   let failure: unknown
-  const look = (answer: Fields): void => {
+  const check = (answer: Fields): void => {
     if (found !== undefined || !isWanted(answer.value)) return
     found = answer
     controller.abort()
   }
   const ask = async (): Promise<void> => {
     try {
-      look(await client.ask(request))
+      check(await client.ask(request))
     } catch (error) {
       if (isFailure(error, 'not_found')) return
       failure = error
@@ -110,7 +111,7 @@ const awaitEntry = async (
       asked = ask()
     }
     if (!signal.aborted) {
-      await client.watch({ ...request, command: 'watch' }, look, { onReady, signal })
+      await client.watch({ ...request, command: 'watch' }, check, { onReady, signal })
     }
     await asked
   } finally {

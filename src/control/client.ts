@@ -33,7 +33,7 @@ export interface WatchOptions {
   readonly signal?: AbortSignal
 }
 
-/** Codes if no agent listens: no socket, one that a dead agent left, or one that closes at that moment. */
+/** Error codes that mean that no agent listens: no socket, one that a dead agent left, or one that is closing. */
 const NOT_LISTENING: ReadonlySet<string> = new Set([
   'ENOENT',
   'ECONNREFUSED',

@@ -1,5 +1,5 @@
 /**
- * The form in which a command is described: its fields and their kinds, and what help says of it.
+ * The form in which a command is described: its fields and their kinds, and its help text.
  * Types only. The table of all commands is `commands.ts`.
  *
  * ```ts
@@ -62,7 +62,7 @@ export interface Field {
 
 export type FieldTable = Readonly<Record<string, Field>>
 
-/** What help says of a command. */
+/** The help text of a command. */
 export interface Help {
   readonly group: Group
   /** One line of less than 50 characters. */
@@ -72,13 +72,13 @@ export interface Help {
   readonly paragraphs?: readonly string[]
   /** Whole lines to try. */
   readonly examples?: readonly string[]
-  /** Words that people try for it. They are refused, with this command as the hint. */
+  /** Words that people try instead. They are refused, with this command as the hint. */
   readonly synonyms?: readonly string[]
 }
 
 export interface CommandSpec {
   readonly fields: FieldTable
-  /** Arguments and options that the command line keeps to itself. */
+  /** Arguments and options that only the command line uses. */
   readonly local?: { readonly args?: readonly Argument[]; readonly options?: Options }
   /** A command without help is not on the command line. */
   readonly help?: Help
@@ -96,13 +96,13 @@ type Optional<Fields extends FieldTable> = {
     : Name]?: KindValues[Fields[Name]['kind']]
 }
 
-/** The request of a command that is described so. */
+/** The request of a command with this description. */
 export type RequestFrom<Name extends string, Spec extends CommandSpec> = {
   readonly command: Name
 } & Needed<Spec['fields']> &
   Optional<Spec['fields']>
 
-/** What a command receives for its options. */
+/** The values of a command's options. */
 export type Given<O extends Options> = {
   readonly [Name in keyof O]?: O[Name] extends { readonly isList: true }
     ? readonly string[]

@@ -207,7 +207,7 @@ export const COMMANDS = {
     },
   },
   peers: {
-    // `ask`: the agent pulls from a peer first, and waits some seconds until it hears from one.
+    // `ask`: the agent pulls from a peer first, and waits some seconds until one answers.
     fields: { ask: { kind: 'flag' }, ...TARGET_FIELDS },
     help: {
       group: 'Swarm',

@@ -40,7 +40,7 @@ export const isLate = (dir: string): Failure =>
     hint: 'it is busy or hangs: check what it prints, and start it again',
   })
 
-/** Codes if the agent is gone: it was killed, or ended during a send. The `close` that follows reports it. */
+/** Error codes that mean that the agent is gone: killed, or ended during a send. The `close` that follows reports it. */
 const GONE: ReadonlySet<string | undefined> = new Set([
   'ECONNRESET',
   'EPIPE',

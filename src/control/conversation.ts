@@ -22,7 +22,10 @@ import {
 } from './protocol.ts'
 import { decodeRequest } from './requests.ts'
 
-/** Milliseconds until a client that neither asks nor reads is disconnected. One that watches, exports or has joined may be idle. */
+/**
+ * Milliseconds until a client that neither sends nor reads is disconnected. One that watches,
+ * exports or has joined may be idle.
+ */
 const IDLE_MS = 30_000
 
 /** Bytes that may wait for a client that watches without reading. At the next change beyond these it is disconnected. */

@@ -43,7 +43,7 @@ export const folderFailure = (what: string, dir: string, error: unknown): Failur
   })
 }
 
-/** Is the folder there now? False if its parent is missing. */
+/** Makes the folder unless it exists. Returns false if its parent is missing. */
 const makeOne = async (dir: string, mode: number): Promise<boolean> => {
   try {
     await mkdir(dir, { mode })
@@ -156,7 +156,7 @@ const NOTE = `${SOCKET}.path`
 export const noteSocket = async (dir: string, path: string): Promise<void> => {
   const note = join(dir, NOTE)
   if (path === join(await realFolder(dir), SOCKET)) {
-    await rm(note, { force: true }) // a former agent's
+    await rm(note, { force: true }) // left by an earlier agent
     return
   }
   await writeFile(`${note}.tmp`, `${path}\n`, { mode: 0o600 })

@@ -75,18 +75,18 @@ export class Guest {
     const { agent } = this
     if (isSo()) return
     const { promise, resolve, reject } = deferred<void>()
-    const look = (): void => {
+    const check = (): void => {
       if (isSo()) resolve()
       else if (!agent.runtime.isStarted) reject(new Failure('closed', 'the agent was stopped'))
     }
-    this.#waiting.add(look)
+    this.#waiting.add(check)
     const asking = setInterval(() => agent.ask(), ASK_MS)
     const late = setTimeout(() => reject(this.#late(what)), TIMEOUT_MS)
     try {
       agent.ask()
       await promise
     } finally {
-      this.#waiting.delete(look)
+      this.#waiting.delete(check)
       clearInterval(asking)
       clearTimeout(late)
     }

@@ -1,6 +1,6 @@
 /**
  * Writes the entries of one `put` in one step: those that are complete, and those whose last part
- * it brings.
+ * it contains.
  *
  * ```ts
  * putEntries(doc, 'state', [['k', 1], ['n', 8, { kind: 'counter' }]], { hot: false, parts: new Parts() })

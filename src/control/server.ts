@@ -33,7 +33,7 @@ const REFUSED_MS = 5_000
 export interface ControlServerOptions {
   readonly dir: string
   readonly handle: Handle
-  /** Called for trouble that no client waits for, such as too many open files. */
+  /** Called for errors that no client waits for, such as too many open files. */
   readonly onProblem?: (problem: Failure) => void
 }
 

@@ -43,10 +43,10 @@ import { Writers } from './writers.ts'
 /** The number of changes in an answer to `history`, the newest ones: a key may have been overwritten a million times. */
 const MAX_HISTORY = 1_000
 
-/** Commands with an effect. */
+/** Commands that change something. */
 type Changing = 'set' | 'delete' | 'increment' | 'append' | 'put' | 'stop'
 
-/** Commands without an effect, answered at once. */
+/** Commands that only read, answered at once. */
 type Reading = Exclude<Command, Changing | 'peers' | 'join'>
 
 export interface ServiceOptions {

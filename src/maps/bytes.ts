@@ -7,7 +7,7 @@
  * toBase64(Uint8Array.of(1, 2)) // 'AQI='
  * ```
  */
-/** Bytes of one UTF-16 unit in UTF-8. Each half of a pair counts 2; a half alone becomes U+FFFD. */
+/** UTF-8 bytes of one UTF-16 unit. Each half of a surrogate pair counts 2; a lone half becomes U+FFFD. */
 const bytesOf = (text: string, index: number): number => {
   const unit = text.charCodeAt(index)
   if (unit < 0x80) return 1
@@ -45,7 +45,7 @@ export const encodeBase64 = (bytes: Uint8Array): string => {
 /** `fromBase64` without `Buffer`. */
 export const decodeBase64 = (text: string): Uint8Array => {
   const digits = text.replace(/=+$/, '')
-  // A single last digit holds no whole byte: `atob` throws for it, and Node ignores it.
+  // A single last digit does not hold a whole byte: `atob` throws for it, and Node ignores it.
   const whole = digits.length % 4 === 1 ? digits.slice(0, -1) : digits
   return Uint8Array.from(atob(whole), (character) => character.charCodeAt(0))
 }
@@ -55,7 +55,7 @@ export const toBase64: (bytes: Uint8Array) => string = hasBuffer
       Buffer.from(buffer, byteOffset, byteLength).toString('base64')
   : encodeBase64
 
-/** A plain Uint8Array: Yjs has no kind of content for a Buffer. */
+/** A plain Uint8Array, because Yjs cannot encode a Buffer. */
 export const fromBase64: (text: string) => Uint8Array = hasBuffer
   ? (text) => new Uint8Array(Buffer.from(text, 'base64'))
   : decodeBase64

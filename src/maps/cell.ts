@@ -1,6 +1,6 @@
 /**
- * All hot elements of one key, and what is seen of them: which value won, and which parts or
- * items add to it.
+ * All hot elements of one key, and the view of them: which value won, and which parts or items add
+ * to it.
  *
  * ```js
  * const { value, parts, items } = cell.view(plain)
@@ -15,21 +15,21 @@ import {
 } from './hot-element.ts'
 import { type PlainEntry, valueOfPlain } from './plain.ts'
 
-/** What is seen under a key. Without a value, parts and items there is nothing. */
+/** The visible content of a key. Without a value, parts and items there is no entry. */
 export interface View {
   readonly plain: PlainEntry | undefined
-  /** The value that won; it goes before the plain one. */
+  /** The value that won; it takes precedence over the plain one. */
   readonly hot: HotValue | undefined
-  /** What adds to a number (or to nothing), by writer. Empty where there are items. */
+  /** The amounts that add to a number (or to nothing), one per writer. Empty if there are items. */
   readonly parts: readonly HotPart[]
-  /** What follows an array (or nothing), in order. Grows while the view is the same. */
+  /** The items that follow an array (or nothing), in order. The array grows while the rest of the view is unchanged. */
   readonly items: readonly HotItem[]
 }
 
-/** One time that a counter was added to, as far as it came to be known by itself. */
+/** One increment of a counter, or several that arrived as one. */
 export interface Step {
   readonly part: HotPart
-  /** All that the same writer had added to the same value before; undefined: nothing. */
+  /** Everything that the same writer had added to the same value before; undefined: nothing. */
   readonly before: number | undefined
 }
 
@@ -39,11 +39,11 @@ export class Cell {
   readonly map: string
   readonly key: string
   readonly elements = new Set<HotElement>()
-  /** Made when it is asked for, of that plain entry's id. */
+  /** Cached for one plain entry. */
   #view: View | undefined
-  /** Values and parts that came, and parts that went, since `settle`; of most keys there are none. */
-  #came: (HotValue | HotPart)[] | undefined
-  #went: HotPart[] | undefined
+  /** Values and parts added, and parts removed, since `settle`; most keys have none. */
+  #added: (HotValue | HotPart)[] | undefined
+  #removed: HotPart[] | undefined
 
   constructor(map: string, key: string) {
     this.map = map
@@ -53,41 +53,41 @@ export class Cell {
   add(element: HotElement): void {
     this.elements.add(element)
     if (element.kind !== '>') {
-      this.#came ??= []
-      this.#came.push(element)
+      this.#added ??= []
+      this.#added.push(element)
     }
     if (!this.#view || !isNextItem(element, this.#view)) this.#view = undefined
-    // A list grows at its end nearly always: to sort it all again would cost its length each time.
+    // A list nearly always grows at its end: sorting it again would cost its whole length each time.
     else (this.#view.items as HotItem[]).push(element)
   }
 
   remove(element: HotElement): void {
     this.elements.delete(element)
     if (element.kind === '+') {
-      this.#went ??= []
-      this.#went.push(element)
+      this.#removed ??= []
+      this.#removed.push(element)
     }
     this.#view = undefined
   }
 
-  /** Is the value that is seen one that came since `settle`? */
+  /** Has the visible value been added since `settle`? */
   get hasNewValue(): boolean {
     const hot = this.#view?.hot
-    return hot !== undefined && (this.#came?.includes(hot) ?? false)
+    return hot !== undefined && (this.#added?.includes(hot) ?? false)
   }
 
   /**
-   * What was added, since `settle`, to the value that is seen now; in the order of the stamps. A
-   * writer's steps that came as one are one.
+   * The increments of the visible value since `settle`, in the order of their stamps. Increments of
+   * one writer that arrived as one are one step.
    */
   steps(view: View): Step[] {
     const { hot, plain, parts } = view
-    if (parts.length === 0 || this.#came === undefined) return []
+    if (parts.length === 0 || this.#added === undefined) return []
     const isHere = (element: HotElement): element is HotPart =>
       element.kind === '+' && addsTo(element, hot ?? plain)
-    const came = this.#came.filter(isHere).sort(compareElements)
-    const all = [...this.elements, ...(this.#went ?? [])].filter(isHere)
-    return came.map((part) => {
+    const added = this.#added.filter(isHere).sort(compareElements)
+    const all = [...this.elements, ...(this.#removed ?? [])].filter(isHere)
+    return added.map((part) => {
       let before: HotPart | undefined
       for (const other of all) {
         if (other.client !== part.client || other.clock >= part.clock) continue
@@ -97,13 +97,13 @@ export class Cell {
     })
   }
 
-  /** What came and went is known by now. */
+  /** Ends a transaction: its additions and removals are no longer new. */
   settle(): void {
-    this.#came = undefined
-    this.#went = undefined
+    this.#added = undefined
+    this.#removed = undefined
   }
 
-  /** What is seen where `plain` is the plain entry of that key. */
+  /** The visible content, given the plain entry of the same key. */
   view(plain: PlainEntry | undefined): View {
     const known = this.#view
     if (known && known.plain?.clock === plain?.clock && known.plain?.client === plain?.client) {
@@ -114,7 +114,7 @@ export class Cell {
   }
 }
 
-/** Does it add to the value that is seen? */
+/** Does it add to the visible value? */
 const addsTo = (
   { base: of }: HotPart | HotItem,
   base: HotValue | PlainEntry | undefined,
@@ -145,7 +145,7 @@ const viewOf = (elements: ReadonlySet<HotElement>, plain: PlainEntry | undefined
     if (element.kind === 'v' || !addsTo(element, base)) continue
     if (element.kind === '>') items.push(element)
     else {
-      // Its writer replaces a part by a later one. Where both are here the older is on its way out.
+      // A writer replaces its part by a later one. If both are present, the older is about to be deleted.
       const other = parts.get(element.client)
       if (!other || other.clock < element.clock) parts.set(element.client, element)
     }
@@ -162,7 +162,7 @@ const viewOf = (elements: ReadonlySet<HotElement>, plain: PlainEntry | undefined
   }
 }
 
-/** The value with all that adds to it; undefined where there is nothing. */
+/** The value with everything that adds to it; undefined if there is no entry. */
 export const valueOfView = ({ plain, hot, parts, items }: View): unknown => {
   const value = hot ? hot.value : valueOfPlain(plain)
   if (items.length > 0) {
@@ -171,10 +171,10 @@ export const valueOfView = ({ plain, hot, parts, items }: View): unknown => {
     return list
   }
   if (parts.length === 0) return value
-  // In the same order everywhere: sums of fractions depend on it.
+  // In the same order everywhere, since sums of fractions depend on it.
   return parts.reduce((sum, part) => sum + part.value, typeof value === 'number' ? value : 0)
 }
 
-/** Whether there is a value, without making it. */
+/** Is there an entry? Cheaper than `valueOfView`. */
 export const isSeen = ({ plain, hot, parts, items }: View): boolean =>
   hot !== undefined || plain !== undefined || parts.length > 0 || items.length > 0

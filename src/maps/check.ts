@@ -1,7 +1,6 @@
 /**
- * Values: what is written must be read by every replica exactly as it was given, so it is looked
- * at first, and copied, as the document would otherwise keep an object that its owner goes on
- * changing.
+ * Checks and copies values before they are written. Every replica must read a value exactly as it
+ * was given, and a copy protects the document from later changes of the caller's object.
  *
  * ```js
  * checkEntry('state', 'k', { at: new Date() })    // TypeError: value.at is a Date, which JSON cannot keep
@@ -16,20 +15,23 @@ import { byteLength } from './bytes.ts'
 import { checkNames, invalid, isBroken } from './names.ts'
 import { DEFAULT_VALUE_BYTES } from './value-limit.ts'
 
-/** Levels of nesting. Agents of former versions take 64, and a hot entry is an array around its value. */
+/** Levels of nesting. Agents of earlier versions accept 64, and a hot entry is an array around its value. */
 const MAX_DEPTH = 63
 
-/** Bytes of JSON that a number, true, false or null takes at most, and those around an item. */
+/** JSON bytes of a number, true, false or null at most, and those around an item. */
 const MAX_SCALAR_BYTES = 24
-/** JSON writes a control character with six bytes; no UTF-16 unit takes more. */
+/** JSON writes a control character as six bytes; no UTF-16 unit takes more. */
 const MAX_UNIT_BYTES = 6
 
-/** A value that JSON cannot keep. The message says where in it, as `value.items[3].at`. */
+/** A value that JSON cannot keep. The message names the place in it, as in `value.items[3].at`. */
 export class UnkeepableError extends TypeError {
   override readonly name = 'UnkeepableError'
 }
 
-/** What was thrown, as a Failure (invalid_argument) where it is an UnkeepableError: for those who pass on the values of others. */
+/**
+ * Turns an UnkeepableError into a Failure (invalid_argument), for code that passes on values of
+ * others. Other errors stay as they are.
+ */
 export const toArgumentFailure = (error: unknown): unknown =>
   error instanceof UnkeepableError
     ? invalid(error.message, 'write a value that JSON can keep', error)
@@ -54,7 +56,7 @@ const kindOf = (value: unknown): string => {
   return typeof name === 'string' && name !== '' ? `an instance of ${name}` : 'no plain object'
 }
 
-/** Copies one value. `bytes` is how much JSON it takes at most, counted without making it. */
+/** Copies one value. `bytes` is an upper bound of its JSON, counted without creating it. */
 class Copier {
   readonly #path: (string | number)[] = []
   readonly #around: object[] = []
@@ -76,7 +78,7 @@ class Copier {
       case 'number':
         if (!Number.isFinite(value)) throw this.#cannot(`is ${value}`)
         this.bytes += MAX_SCALAR_BYTES
-        return value === 0 ? 0 : value // JSON has no -0
+        return value === 0 ? 0 : value // JSON does not have -0
       case 'boolean':
         this.bytes += MAX_SCALAR_BYTES
         return value
@@ -138,7 +140,7 @@ class Copier {
 
 /**
  * A copy of `value` as the document keeps it. Throws an UnkeepableError (a TypeError) that names
- * the place of what JSON cannot keep, and a Failure (invalid_argument) for what is too deep or
+ * the part that JSON cannot keep, and a Failure (invalid_argument) for a value that is too deep or
  * too long.
  */
 export const keepable = (
@@ -165,9 +167,9 @@ export const keepable = (
 }
 
 /**
- * Throws a TypeError that names the place of what JSON cannot keep (`value.items[3].at is a Date,
- * which JSON cannot keep`), and a Failure (invalid_argument) for a name that cannot be used or a
- * value that is too long or too deep.
+ * Throws a TypeError that names the part that JSON cannot keep (`value.items[3].at is a Date, which
+ * JSON cannot keep`), and a Failure (invalid_argument) for an unusable name or a value that is too
+ * long or too deep.
  */
 export const checkEntry = (map: string, key: string, value: unknown, maxBytes?: number): void => {
   checkNames(map, key)

@@ -1,10 +1,10 @@
 /**
- * Reading a map: plain and hot entries are seen as one. Nothing is made by looking, and a map
- * that is not there is empty. A Failure (invalid_argument) where the name is reserved, or that
- * of a shared type that is no map.
+ * Reads a map: plain and hot entries appear as one. Reading creates nothing, and a missing map is
+ * empty. Throws a Failure (invalid_argument) if the name is reserved, or names a shared type that
+ * is not a map.
  *
- * Values are JSON, also where another program wrote what is none (see `json-form.ts`), and often the
- * document's own: who wants to change one makes a copy.
+ * Values are JSON, even if another program wrote something else (see `json-form.ts`). They often
+ * belong to the document: copy a value before you change it.
  *
  * ```js
  * readEntries(doc, 'state')            // { 'task:7': { owner: 'a' } }
@@ -22,22 +22,22 @@ import { invalid, isMapName } from './names.ts'
 import { readPath } from './path.ts'
 import { entryOfItem, isMap, plainEntry, plainRoot, valueOfPlain } from './plain.ts'
 
-/** How an entry is kept: in a `Y.Map`, as one hot value, or as a value with what was added to it. */
+/** How an entry is stored: in a `Y.Map`, as one hot value, or as a value with increments or items. */
 export type EntryLayout = 'plain' | 'hot' | 'counter' | 'list'
 
 export interface EntryInfo {
   readonly value: unknown
-  /** Who wrote it last, and under which clock. Of a counter or list: who added last. */
+  /** The writer of the last write, and its clock. For a counter or list: of the last addition. */
   readonly writer: number
   readonly clock: number
   readonly layout: EntryLayout
-  /** When, in Unix milliseconds of the writer's clock. A plain entry does not say. */
+  /** When it was written, in Unix milliseconds of the writer's clock. Absent for a plain entry. */
   readonly stampMs?: number
 }
 
 const NAMES: { readonly [type: string]: string } = { bigint: 'a bigint', bytes: 'bytes' }
 
-/** What is seen under a key; undefined where there is nothing. */
+/** The visible content of a key; undefined if there is none. */
 export const viewEntry = (doc: Y.Doc, map: string, key: string): View | undefined => {
   plainRoot(doc, map)
   const plain = plainEntry(doc, map, key)
@@ -53,7 +53,7 @@ export const layoutOf = ({ hot, parts, items }: View): EntryLayout => {
   return hot ? 'hot' : 'plain'
 }
 
-/** The hot element that was written last, of those that are seen. */
+/** The visible hot element that was written last. */
 export const latestOf = ({ hot, parts, items }: View): HotElement | undefined => {
   let latest: HotElement | undefined = items.at(-1) ?? hot
   for (const part of parts) {
@@ -62,7 +62,7 @@ export const latestOf = ({ hot, parts, items }: View): HotElement | undefined =>
   return latest
 }
 
-/** The value; undefined where there is none. */
+/** The value; undefined if there is none. */
 export const readEntry = (doc: Y.Doc, map: string, key: string): unknown => {
   const cell = hotOf(doc).cellOf(map, key)
   if (!cell) return valueOfPlain(entryOfItem(plainRoot(doc, map)?._map.get(key)))
@@ -73,7 +73,7 @@ export const readEntry = (doc: Y.Doc, map: string, key: string): unknown => {
 export const hasEntry = (doc: Y.Doc, map: string, key: string): boolean =>
   viewEntry(doc, map, key) !== undefined
 
-/** The value and where it comes from; undefined where there is none. */
+/** The value and its origin; undefined if there is none. */
 export const describeEntry = (doc: Y.Doc, map: string, key: string): EntryInfo | undefined => {
   const view = viewEntry(doc, map, key)
   if (!view) return undefined
@@ -89,8 +89,8 @@ export const describeEntry = (doc: Y.Doc, map: string, key: string): EntryInfo |
 }
 
 /**
- * The value of a plain entry with what JSON does not tell of it; undefined where what is seen is no
- * plain entry: what is hot is JSON.
+ * The value of a plain entry, with the types that JSON lacks. Undefined if the visible entry is not
+ * plain: hot entries are JSON.
  */
 export const formOf = (doc: Y.Doc, map: string, key: string): Form | undefined => {
   const view = viewEntry(doc, map, key)
@@ -98,8 +98,8 @@ export const formOf = (doc: Y.Doc, map: string, key: string): Form | undefined =
 }
 
 /**
- * Throws a Failure (invalid_argument) where `next`, which is to replace the value, still has what is
- * shown of something that JSON has no word for: written back it would be text, or null.
+ * Throws a Failure (invalid_argument) if `next` still contains the JSON form of something that JSON
+ * cannot hold: writing it back would turn that into text, or null.
  */
 export const checkUnlost = (doc: Y.Doc, map: string, key: string, next: unknown): void => {
   const form = formOf(doc, map, key)
@@ -114,7 +114,7 @@ export const checkUnlost = (doc: Y.Doc, map: string, key: string, next: unknown)
   }
 }
 
-/** The keys, in no order. */
+/** The keys, unsorted. */
 const seenKeys = (doc: Y.Doc, map: string): string[] => {
   const keys: string[] = []
   const root = plainRoot(doc, map)
@@ -131,18 +131,18 @@ const seenKeys = (doc: Y.Doc, map: string): string[] => {
 /** The keys, sorted by UTF-16 units as JavaScript sorts strings. */
 export const keysOf = (doc: Y.Doc, map: string): string[] => seenKeys(doc, map).sort()
 
-/** How many keys there are. */
+/** The number of keys. */
 export const sizeOf = (doc: Y.Doc, map: string): number => seenKeys(doc, map).length
 
-/** All entries, sorted by key; safe against any key. */
+/** All entries, sorted by key. Any key is safe, `__proto__` too. */
 export const readEntries = (doc: Y.Doc, map: string): Record<string, unknown> =>
   Object.fromEntries(keysOf(doc, map).map((key) => [key, readEntry(doc, map, key)]))
 
-/** The maps there are, with their number of keys, sorted by name. */
+/** All maps with their number of keys, sorted by name. */
 export const listMaps = (doc: Y.Doc): { name: string; keys: number }[] => {
   const names = new Set(hotOf(doc).maps)
   for (const [name, root] of doc.share) {
-    // A root that only peers have used has no kind yet; one with keys is a map.
+    // A root that only peers have used has no type yet; one with keys is a map.
     if (root.constructor === Y.Map || root._map.size > 0) names.add(name)
     if (!isMap(root) || !isMapName(name)) names.delete(name)
   }

@@ -1,6 +1,6 @@
 /**
- * Puts back what JSON has no word for: a value as it is shown, and a list of what some places of it
- * really hold (see `json-form.ts`), make the value that was there.
+ * Restores values that JSON cannot hold: the JSON form of a value, with a list of the types at some
+ * places (see `json-form.ts`), becomes the original value.
  *
  * ```ts
  * restoreForeign('k', { n: '1' }, { '/n': 'bigint' })     // { n: 1n }
@@ -15,10 +15,10 @@ import { copyJson } from './json-value.ts'
 import { invalid, textOf } from './names.ts'
 import { childOf, stepsOf } from './path.ts'
 
-/** What the places hold that these JSON Pointers name. */
+/** The types of places, by JSON Pointer. */
 export type ForeignTypes = Readonly<Record<string, ForeignType>>
 
-/** Yjs writes bigints with 64 bits and drops the others: a longer one stays the text that it is. */
+/** Yjs writes bigints with 64 bits and drops the rest: a longer one stays text. */
 const BIGINT_BITS = 64
 
 const isType = (type: unknown): type is ForeignType =>
@@ -35,7 +35,7 @@ const bytesOf = (text: unknown): Uint8Array | undefined => {
   return fromBase64(text)
 }
 
-/** What the place holds where `shown` is what is shown of it; `wrong` where it cannot be of that type. */
+/** The original value of a place whose JSON form is `shown`; `wrong` if it cannot be of that type. */
 const restoredOf = (type: ForeignType, shown: unknown): { readonly value: unknown } | 'wrong' => {
   switch (type) {
     case 'bigint':
@@ -53,11 +53,11 @@ const restoredOf = (type: ForeignType, shown: unknown): { readonly value: unknow
 }
 
 /**
- * A copy of the value with these places as they were. Throws a Failure (invalid_argument) for a
- * place that is not there, or that shows what is not of its type.
+ * A copy of the value with the original values at these places. Throws a Failure (invalid_argument)
+ * for a place that is missing, or whose JSON form does not fit its type.
  */
 export const restoreForeign = (key: string, shown: unknown, types: ForeignTypes): unknown => {
-  // Around it, so that the value itself is a place like others.
+  // The wrapper makes the value itself a place like any other.
   const whole = { value: copyJson(shown) }
   for (const [pointer, type] of Object.entries(types)) {
     const steps = ['value', ...stepsOf(pointer)]

@@ -1,6 +1,6 @@
 /**
- * Hot elements that were deleted lately, and whose they were: the document itself forgets that.
- * Only those matter that peers may not have heard of yet.
+ * The keys of hot elements that were deleted lately: the document itself forgets them. Only those
+ * matter whose deletion may not have reached all peers yet.
  *
  * ```js
  * gone.add(element)
@@ -11,22 +11,22 @@ import type { ClockRun } from '../../crdt/index.ts'
 import type { HotElement } from './hot-element.ts'
 
 /**
- * Elements. A peer is told of a change within seconds, and of as many as these at a time by a
- * few pushes; some 150 bytes each, so 2.5 MB at most. Of older ones a key may vanish for a moment
- * at a peer that had not got them.
+ * Elements, of some 150 bytes each, so 2.5 MB at most. A change reaches a peer within seconds, and
+ * a few pushes carry this many. After an older deletion, a key may vanish for a moment at a peer
+ * that still lacked it.
  */
 const MAX_GONE = 16_384
 
 export interface Gone {
   readonly map: string
   readonly key: string
-  /** The writer of a part of a counter, which is replaced by a later one of the same. */
+  /** For a part of a counter, its writer, who replaces it by a later one. */
   readonly part: number | undefined
 }
 
 export class GoneElements {
   readonly #byId = new Map<number, Map<number, Gone>>()
-  /** Ids, oldest first from `#first` on, round and round. */
+  /** A ring buffer of ids; `#first` is the oldest. */
   readonly #queue: (readonly [client: number, clock: number])[] = []
   #first = 0
 
@@ -45,7 +45,7 @@ export class GoneElements {
     if (oldest) this.#forget(...oldest)
   }
 
-  /** Those of that writer within these clocks. */
+  /** The deleted elements of a writer within these clocks. */
   *within(client: number, { from, to }: ClockRun): Generator<Gone> {
     const ids = this.#byId.get(client)
     if (!ids) return

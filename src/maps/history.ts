@@ -1,7 +1,7 @@
 /**
- * What the document still knows of how an entry came about. A `Y.Map` remembers that a value was
- * overwritten and by whom, but not the value; of a hot key only what counts now is left. A
- * document that collects no garbage (`gc: false`) knows all of it.
+ * What the document still knows about the history of an entry. A `Y.Map` keeps who overwrote a
+ * value, but not the value; a hot key keeps only what still counts. A document without garbage
+ * collection (`gc: false`) keeps everything.
  *
  * ```js
  * historyOf(doc, 'state', 'k')   // [{ writer: 7, clock: 12, current: true, kind: 'set', value: 1 }, …]
@@ -20,16 +20,16 @@ import { plainRoot } from './plain.ts'
 export interface Version {
   readonly writer: number
   readonly clock: number
-  /** Is it part of what is seen now? */
+  /** Is it part of the visible value? */
   readonly current: boolean
   readonly kind: 'set' | 'increment' | 'append'
-  /** What was set, all that this writer has added, or the item; absent where it is forgotten. */
+  /** The value that was set, the sum of this writer's increments, or the item; absent if it is forgotten. */
   readonly value?: unknown
-  /** Of an increment: what this writer had added before it; absent where that was nothing, or is forgotten. */
+  /** For an increment: this writer's sum before it. Absent if that was nothing, or is forgotten. */
   readonly before?: number
-  /** Unix milliseconds of the writer's clock; a plain entry does not say. */
+  /** Unix milliseconds of the writer's clock; absent for a plain entry. */
   readonly at?: number
-  /** Versions of one writer, one after another, that are known only as that many; absent: one. */
+  /** Consecutive versions of one writer of which only the number is known; absent: one. */
   readonly count?: number
 }
 
@@ -38,7 +38,7 @@ const KINDS = { v: 'set', '+': 'increment', '>': 'append' } as const
 const isCurrent = ({ hot, parts, items }: View, { client, clock }: HotElement): boolean =>
   [hot, ...parts, ...items].some((used) => used?.client === client && used.clock === clock)
 
-/** The elements of a key, deleted ones too where their content is still there. */
+/** The elements of a key, including deleted ones whose content is still there. */
 function* elementsOf(index: HotIndex, map: string, key: string): Generator<HotElement> {
   for (const array of index.arrays()) {
     for (let item = array._start; item !== null; item = item.right) {
@@ -52,10 +52,10 @@ function* elementsOf(index: HotIndex, map: string, key: string): Generator<HotEl
   }
 }
 
-/** What each part has replaced, where the document still has that. */
+/** The part that each part has replaced, if the document still has it. */
 const partsBefore = (elements: readonly HotElement[]): ReadonlyMap<HotElement, HotPart> => {
   const before = new Map<HotElement, HotPart>()
-  /** By writer and value that is added to. */
+  /** By writer and base. */
   const last = new Map<string, HotPart>()
   for (const element of elements.toSorted((a, b) => a.clock - b.clock)) {
     if (element.kind !== '+') continue
@@ -81,7 +81,7 @@ const hotVersion = (
   at: msOfStamp(element.stamp),
 })
 
-/** Deleted shared types are empty, and what was collected is gone. */
+/** Deleted shared types are empty, and collected content is gone. */
 const valueOfItem = ({ content, deleted, length }: Y.Item): { value?: unknown } => {
   if (content instanceof Y.ContentDeleted || (deleted && content instanceof Y.ContentType))
     return {}
@@ -89,8 +89,8 @@ const valueOfItem = ({ content, deleted, length }: Y.Item): { value?: unknown } 
 }
 
 /**
- * The versions of an entry, as far as the document knows them: hot ones by stamp, then plain
- * ones in the order in which they replaced each other; newest first. Looks at all hot elements.
+ * The versions of an entry, as far as the document knows them, newest first: hot ones by stamp,
+ * then plain ones in the order in which they replaced each other. Visits all hot elements.
  */
 export const historyOf = (doc: Y.Doc, map: string, key: string): Version[] => {
   const view = viewEntry(doc, map, key)

@@ -1,12 +1,12 @@
 /**
- * An element of the hot layout: what one writer wrote about one key, as it lies in an array of
- * the document. It is one of
+ * An element of the hot layout: one write to one key, stored in an array of the document. It is one
+ * of
  *
  *     [map, key, stamp, 'v', value]           a value
- *     [map, key, stamp, '+', amount, base?]   all that this writer has added to a counter
+ *     [map, key, stamp, '+', amount, base?]   everything that this writer has added to a counter
  *     [map, key, stamp, '>', item, base?]     an item of a list
  *
- * `base` is the Yjs id `[client, clock]` of the value that is added to; absent where there was none.
+ * `base` is the Yjs id `[client, clock]` of the value that is added to; absent if there was none.
  *
  * ```js
  * decodeElement(client, clock, ['state', 'n', 1810000000000000, '+', 5])
@@ -19,7 +19,7 @@ import { isKeyName, isMapName } from './names.ts'
 export type Id = readonly [client: number, clock: number]
 
 interface Common {
-  /** Of the Yjs item: its writer, whatever array it lies in. */
+  /** The writer of the Yjs item, whatever array contains it. */
   readonly client: number
   readonly clock: number
   readonly map: string
@@ -46,7 +46,7 @@ export interface HotItem extends Common {
 
 export type HotElement = HotValue | HotPart | HotItem
 
-/** The element without its id: what is written. */
+/** An element without its id, before it is written. */
 export type NewElement = Pick<HotElement, 'map' | 'key' | 'stamp' | 'kind' | 'value'> & {
   readonly base?: Id | undefined
 }
@@ -61,8 +61,8 @@ export const encodeElement = ({ map, key, stamp, kind, value, base }: NewElement
   base === undefined ? [map, key, stamp, kind, value] : [map, key, stamp, kind, value, base]
 
 /**
- * Undefined for what no writer of ours makes; anybody may write into the document, so all that
- * is in `content` is looked at. Its value is JSON, whatever the content holds.
+ * Undefined for content that no writer of this package makes. Any program may write into the
+ * document, so every field is checked. The value is JSON, whatever the content holds.
  */
 export const decodeElement = (
   client: number,
@@ -89,8 +89,8 @@ export const decodeElement = (
 }
 
 /**
- * Which of two is later: by stamp, then writer, then clock; negative where `a` is earlier. This
- * is the rule that decides among values that were written without knowing of each other.
+ * Which of two is later: by stamp, then writer, then clock; negative if `a` is earlier. This rule
+ * decides between concurrent values.
  */
 export const compareElements = (a: HotElement, b: HotElement): number =>
   a.stamp - b.stamp || a.client - b.client || a.clock - b.clock

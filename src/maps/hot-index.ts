@@ -1,7 +1,7 @@
 /**
- * Where the hot elements of a document are, by map and key. It is built from the document when
- * it is first asked for, and from then on follows each transaction. Elements are known by their
- * Yjs ids, as Yjs merges neighbours and their items vanish.
+ * Finds the hot elements of a document by map and key. Built from the document at its first use, it
+ * then follows each transaction. Elements are identified by their Yjs ids, because Yjs merges
+ * neighbouring items.
  *
  * ```js
  * const index = new HotIndex(doc, Date.now)
@@ -41,7 +41,7 @@ export class HotIndex {
     this.rebuild()
   }
 
-  /** Looks for all elements anew: they have other ids now. */
+  /** Reads all elements again, after their ids have changed. */
   rebuild(): void {
     this.#maps.clear()
     this.#byId.clear()
@@ -72,7 +72,7 @@ export class HotIndex {
     return this.#maps.get(map)?.get(key)
   }
 
-  /** The arrays that hold the elements, one a writer. */
+  /** The arrays that hold the elements, one per writer. */
   *arrays(): Generator<Y.Array<unknown>> {
     for (const item of this.#root?._map.values() ?? []) {
       if (item.deleted || !(item.content instanceof Y.ContentType)) continue
@@ -80,7 +80,7 @@ export class HotIndex {
     }
   }
 
-  /** Does the item lie where hot elements do? */
+  /** Is the item a hot element? */
   holds(item: Y.Item): boolean {
     const root = this.#root
     return root !== undefined && isElementOf(item, root)
@@ -95,7 +95,7 @@ export class HotIndex {
     }
   }
 
-  /** Does nothing where it is known already. */
+  /** Ignores a known element. */
   add(element: HotElement): void {
     const { client, clock, map, key } = element
     const ids = setIfMissing(this.#byId, client, () => new Map<number, HotElement>())
@@ -124,7 +124,7 @@ export class HotIndex {
     if (cells.size === 0) this.#maps.delete(map)
   }
 
-  /** The cells that changed since it was asked last; one that is empty by now is not in the index any more. */
+  /** The cells that changed since the last call. One that has become empty is no longer in the index. */
   takeTouched(): ReadonlySet<Cell> {
     const touched = this.#touched
     if (touched.size > 0) this.#touched = new Set()
@@ -132,8 +132,8 @@ export class HotIndex {
   }
 
   /**
-   * Takes in what a transaction did, finished or not. What is known already is passed over, so
-   * it may be called again. Costs nothing where the transaction changed no hot element.
+   * Applies a transaction, finished or not. Ignores known elements, so it may be called again.
+   * Costs nothing if the transaction changed no hot element.
    */
   absorb(transaction: Y.Transaction): void {
     const root = this.#root
@@ -166,7 +166,7 @@ export class HotIndex {
     })
   }
 
-  /** A run may be far longer than there are elements of its writer. */
+  /** A run may be much longer than the number of the writer's elements. */
   #removeRun(client: number, from: number, to: number): void {
     const ids = this.#byId.get(client)
     if (!ids) return
@@ -183,11 +183,11 @@ export class HotIndex {
   }
 }
 
-/** Is it in an array that lies right below the root? */
+/** Is it in an array directly below the root? */
 const isElementOf = ({ parent }: Y.Item, root: Root): boolean =>
   parent instanceof Y.Array && parent._item?.parent === root
 
-/** A root that had no kind is replaced when it gets one; both have one `_map`. */
+/** Yjs replaces a root without a type when it gets one; both share one `_map`. */
 const isTouching = ({ changed }: Y.Transaction, root: Root): boolean => {
   for (const type of changed.keys()) {
     if (type._map === root._map || type._item?.parent === root) return true

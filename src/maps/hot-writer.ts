@@ -1,10 +1,10 @@
 /**
- * Writes hot elements and takes them out again, so that Yjs can forget them: each writer appends
- * to one array of its own, where what was deleted are neighbours both in the array and in the
- * writer's clock, and Yjs merges such into one. In a `Y.Map` it cannot.
+ * Writes and deletes hot elements in a way that lets Yjs forget them. Each writer appends to an
+ * array of its own. There, deleted elements are neighbours both in the array and in the writer's
+ * clock, so Yjs merges them; in a `Y.Map` it cannot.
  *
- * A write that is no append (a plain entry) in between takes a clock, and what lies before and
- * behind it stays apart for good.
+ * Any other write (a plain entry) takes a clock in between: Yjs never merges the elements before it
+ * with those after it.
  *
  * ```js
  * doc.transact((transaction) => appendElements(index, transaction, [element]))
@@ -15,7 +15,7 @@ import { decodeElement, encodeElement, type HotElement, type NewElement } from '
 import type { HotIndex } from './hot-index.ts'
 import { HOT_ROOT, invalid } from './names.ts'
 
-/** Where the own array ended when we wrote to it last; looked for anew where that does not fit. */
+/** The end of the own array after the last write. It is searched again if this is outdated. */
 interface Tail {
   readonly array: Y.Array<unknown>
   readonly id: Y.ID
@@ -23,7 +23,7 @@ interface Tail {
 
 const tails = new WeakMap<HotIndex, Tail>()
 
-/** The array of this writer, made where it has none. */
+/** The array of this writer, created if it is missing. */
 const ownArray = (doc: Y.Doc): Y.Array<unknown> => {
   let root: Y.Map<unknown>
   try {
@@ -39,7 +39,7 @@ const ownArray = (doc: Y.Doc): Y.Array<unknown> => {
   return made
 }
 
-/** The array has become another's. */
+/** Call it when the array has become that of another writer. */
 export const forgetTail = (index: HotIndex): void => void tails.delete(index)
 
 /** The last item of the array, deleted or not. */
@@ -62,7 +62,7 @@ export const appendElements = (
   const left = lastItem(index, array)
   const clock = Y.getState(store, client)
   const content = new Y.ContentAny(elements.map(encodeElement))
-  // As `push` does, which looks for the end from the array's start on each time.
+  // What `push` does, but that searches for the end from the start of the array each time.
   const item = new Y.Item(
     Y.createID(client, clock),
     left,
@@ -84,7 +84,7 @@ export const appendElements = (
 
 type Run = [client: number, from: number, to: number]
 
-/** Neighbours in a writer's clock together. */
+/** Joins neighbours in a writer's clock. */
 const runsOf = (elements: Iterable<HotElement>): Run[] => {
   const runs: Run[] = []
   const sorted = [...elements].sort((a, b) => a.client - b.client || a.clock - b.clock)
@@ -96,7 +96,7 @@ const runsOf = (elements: Iterable<HotElement>): Run[] => {
   return runs
 }
 
-/** Deletes elements, anybody's, in the transaction. By their ids: their places would cost a search. */
+/** Deletes elements of any writer, in the transaction. By id, because finding their positions would cost a search. */
 export const deleteElements = (
   index: HotIndex,
   transaction: Y.Transaction,
@@ -111,7 +111,7 @@ export const deleteElements = (
       const item = structs[i]
       if (!(item instanceof Y.Item) || item.id.clock >= to) break
       item.delete(transaction)
-      // Yjs's memory of places in the array, which is wrong from now on.
+      // Yjs caches positions in the array, which are now wrong.
       if (item.parent instanceof Y.Array) item.parent._searchMarker.length = 0
     }
   }

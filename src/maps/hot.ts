@@ -1,5 +1,5 @@
 /**
- * The index of hot elements that belongs to a document, one for all who use it.
+ * The index of hot elements of a document, shared by everything that uses it.
  *
  * ```js
  * hotOf(doc).cellOf('state', 'k')
@@ -23,7 +23,7 @@ interface Hot {
 
 const hots = new WeakMap<Y.Doc, Hot>()
 
-/** The cells of keys whose plain entry changed, which parts and items may add to. */
+/** The cells of keys whose plain entry changed: parts and items may add to it. */
 function* cellsOver(index: HotIndex, { changed }: Y.Transaction): Generator<Cell> {
   for (const map of index.maps) {
     const root = index.doc.share.get(map)
@@ -43,7 +43,7 @@ const attach = (doc: Y.Doc): Hot => {
     const cells = [...losing]
     losing.clear()
     if (doc.isDestroyed) return
-    // No caller is there for what listeners throw.
+    // No caller is there to catch what listeners throw.
     const guard = guardTransactions(doc)
     guard.run(() => sweep(index, cells))
     guard.end()
@@ -51,7 +51,7 @@ const attach = (doc: Y.Doc): Hot => {
   doc.on('beforeObserverCalls', (transaction: Y.Transaction) => {
     index.absorb(transaction)
     const touched = index.takeTouched()
-    // What one throws keeps neither the others from their work nor this index.
+    // A watcher that throws must stop neither the others nor this index.
     const thrown: unknown[] = []
     for (const watcher of hot.watchers) {
       try {
@@ -68,22 +68,22 @@ const attach = (doc: Y.Doc): Hot => {
     }
     if (thrown.length > 0) throw thrown[0]
   })
-  // Yjs forgets all listeners then, though the document can still be used.
+  // Yjs then drops all listeners, though the document can still be used.
   doc.on('destroy', () => hots.delete(doc))
   hots.set(doc, hot)
   return hot
 }
 
-/** The index, up to date also within a transaction that takes in updates of peers. */
+/** The index, up to date even within a transaction that applies updates of peers. */
 export const hotOf = (doc: Y.Doc): HotIndex => {
   const { index } = hots.get(doc) ?? attach(doc)
   const transaction = doc._transaction
-  // What is written here the index knows at once.
+  // Local writes update the index themselves.
   if (transaction !== null && !transaction.local) index.absorb(transaction)
   return index
 }
 
-/** Watches the transactions of a document; returns the end of it. */
+/** Watches the transactions of a document. Returns a function that ends it. */
 export const watchTransactions = (doc: Y.Doc, watcher: Watcher): (() => void) => {
   const { watchers } = hots.get(doc) ?? attach(doc)
   watchers.add(watcher)

@@ -1,7 +1,7 @@
 /**
- * A hybrid logical clock (Kulkarni et al., 2014), as one number: milliseconds of the wall clock
- * times 1,024, and what is counted within the millisecond. A stamp is higher than each that its
- * writer had seen, and close to the time of day where clocks are right.
+ * A hybrid logical clock (Kulkarni et al., 2014) in one number: milliseconds of the wall clock
+ * times 1,024, plus a counter within the millisecond. A stamp is higher than all that its writer
+ * had seen, and close to the time of day if clocks are right.
  *
  * ```js
  * const clock = new HybridClock(Date.now)
@@ -11,13 +11,13 @@
  * ```
  */
 
-/** Stamps in a millisecond before it borrows from the next. 2^53 / 1,024 ms last until the year 2248. */
+/** Stamps in a millisecond before the counter reaches the next. 2^53 / 1,024 ms last until the year 2248. */
 const PER_MS = 1024
 
 /**
- * Milliseconds that a stamp may be ahead of the own clock and still be followed: more than clocks
- * differ that are set by a network. What is further ahead comes of a broken clock or a hostile
- * writer, who would otherwise drag all others along, or use up all numbers.
+ * Milliseconds that a stamp may be ahead of this clock and still be followed: clocks set over a
+ * network differ by less. A stamp further ahead comes from a broken clock or a hostile writer,
+ * which would otherwise push all other clocks forward, or use up all numbers.
  */
 const MAX_AHEAD_MS = 5 * 60 * 1000
 
@@ -30,17 +30,17 @@ export class HybridClock {
   readonly #now: () => number
   #last = 0
 
-  /** `now` tells Unix milliseconds. */
+  /** `now` returns Unix milliseconds. */
   constructor(now: () => number) {
     this.#now = now
   }
 
-  /** Takes note of a peer's stamp, unless it is too far ahead. */
+  /** Follows a peer's stamp, unless it is too far ahead. */
   see(stamp: number): void {
     if (stamp > this.#last && stamp <= (this.#now() + MAX_AHEAD_MS) * PER_MS) this.#last = stamp
   }
 
-  /** A stamp above all that were seen and given out. */
+  /** A stamp higher than all seen and issued ones. */
   next(): number {
     this.#last = capped(Math.max(this.#last + 1, Math.floor(this.#now() * PER_MS)))
     return this.#last

@@ -1,9 +1,9 @@
 /**
- * The shared maps of a document: what the command line, the control socket, the demo and
- * `SharedMap` do with entries, whichever way these are kept.
+ * The shared maps of a document: reading, writing and observing entries, in either layout, for the
+ * command line, the control socket, the demo and `SharedMap`.
  *
- * An entry is *plain*, in the root `Y.Map` that is named as the map and that any Yjs program
- * reads, or *hot*, for keys that are overwritten all day. Both are seen as one map.
+ * An entry is *plain*, in the root `Y.Map` with the name of the map, which any Yjs program reads,
+ * or *hot*, for keys that are overwritten all day. Both appear as one map.
  *
  * ```js
  * writeEntry(doc, 'state', 'task:7', { owner: 'a' })

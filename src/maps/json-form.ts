@@ -1,17 +1,17 @@
 /**
- * What a document holds, as JSON. Yjs takes values that JSON has no word for, and shared types in
- * the place of values; they are shown in one form wherever a map is read:
+ * The JSON form of the content of a document. Yjs accepts values that JSON cannot hold, and shared
+ * types in place of values. Every reader of a map sees them in one form:
  *
  *     bigint                        its decimal digits, a string
  *     bytes (Uint8Array)            base64, a string
  *     NaN, Infinity, -Infinity      null
  *     -0                            0
- *     undefined                     null; in an object the key is left out
+ *     undefined                     null; in an object the key is omitted
  *     Y.Map, Y.Array                an object, an array
- *     Y.Text, Y.XmlText, Y.Xml…     what their `toString` gives, a string
+ *     Y.Text, Y.XmlText, Y.Xml…     the result of their `toString`, a string
  *     Y.Doc (a subdocument)         {"guid": …}
  *
- * It never throws, and takes values of any depth. What is JSON already is not copied.
+ * It never throws, and accepts values of any depth. A value that is already JSON is not copied.
  *
  * ```js
  * jsonForm({ n: 1n, list: [undefined] })               // { n: '1', list: [null] }
@@ -25,7 +25,7 @@ import { toBase64 } from './bytes.ts'
 import { pointerOf } from './path.ts'
 import { xmlText } from './xml-text.ts'
 
-/** What a place holds where JSON has no word for it. */
+/** The type of a value that JSON cannot hold. */
 export const FOREIGN_TYPES = [
   'bigint',
   'bytes',
@@ -40,19 +40,19 @@ export type ForeignType = (typeof FOREIGN_TYPES)[number]
 
 export interface Form {
   readonly value: unknown
-  /** By JSON Pointer what JSON has no word for. */
+  /** The types that JSON lacks, by JSON Pointer. */
   readonly types: ReadonlyMap<string, ForeignType>
-  /** Are there shared types in it, or more foreign values than are listed in `types`? */
+  /** Does it contain shared types, or more foreign values than `types` can list? */
   readonly isFlattened: boolean
 }
 
-/** Characters of all pointers of one value. A value of 10,000 bigints is listed; a larger one is told to be flattened. */
-const POINTER_CHARACTERS = 128 * 1024
+/** Characters of all pointers of one value. 10,000 bigints are listed; a value with more counts as flattened. */
+const MAX_POINTER_CHARACTERS = 128 * 1024
 
-/** Levels that are looked at by recursion, which is faster; a deeper value is copied. */
+/** Levels that are checked by recursion, which is faster; a deeper value is copied. */
 const MAX_FAST_LEVELS = 100
 
-/** What is told of a value on the way. */
+/** Receives what JSON cannot hold during the walk. */
 interface Notes {
   /** `pathOf` costs as much as the value is deep. */
   foreign(type: ForeignType, pathOf: () => readonly (string | number)[]): void
@@ -80,7 +80,7 @@ const isJson = (value: unknown, levels = MAX_FAST_LEVELS): boolean => {
 }
 
 const isJsonArray = (value: readonly unknown[], levels: number): boolean => {
-  // By index: a hole is undefined, and no method would call back for it.
+  // By index, because array methods skip holes, which read as undefined.
   for (let i = 0; i < value.length; i++) if (!isJson(value[i], levels - 1)) return false
   return true
 }
@@ -97,7 +97,7 @@ interface Open {
   readonly source: object
   readonly target: unknown[] | Record<string, unknown>
   readonly items: readonly (readonly [key: string | number, item: unknown])[]
-  /** Where it lies in the one around it. */
+  /** Its key in the surrounding value. */
   readonly key: string | number
   next: number
 }
@@ -123,7 +123,7 @@ const openOf = (source: object, key: string | number): Open => {
 const foreignNumber = (value: number): ForeignType =>
   Object.is(value, -0) ? '-0' : (String(value) as ForeignType)
 
-/** One value at a time: those that hold others are put onto a stack. */
+/** Converts values one at a time, with a stack for those that contain others. */
 class Former {
   readonly #open: Open[] = []
   readonly #around = new Set<object>()
@@ -152,7 +152,7 @@ class Former {
     else if (value !== undefined) setOwn(target, String(key), value)
   }
 
-  /** The value where it is a single one, or what is to be filled; undefined where the document has undefined. */
+  /** The value if it is a scalar, else the container to fill; undefined if the document has undefined. */
   #begin(value: unknown, key: string | number): unknown {
     switch (typeof value) {
       case 'string':
@@ -189,7 +189,7 @@ class Former {
       if (value instanceof Y.Text) return value.toString()
       if (!(value instanceof Y.Map || value instanceof Y.Array)) return null
     }
-    // Only a value that was written here and is with nobody else can be inside itself.
+    // Only a value that was written here, and that no peer has, can contain itself.
     if (this.#around.has(value)) return null
     const open = openOf(value, key)
     this.#around.add(value)
@@ -205,13 +205,13 @@ class Former {
   }
 }
 
-/** What a document holds, as JSON. */
+/** The JSON form of the content of a document. */
 export const jsonForm = (content: unknown): unknown =>
   isJson(content) ? content : new Former(undefined).form(content)
 
 const NO_TYPES: ReadonlyMap<string, ForeignType> = new Map()
 
-/** The same, with what JSON does not tell of it. */
+/** The same, with the types that JSON lacks. */
 export const describeForm = (content: unknown): Form => {
   if (isJson(content)) return { value: content, types: NO_TYPES, isFlattened: false }
   const types = new Map<string, ForeignType>()
@@ -219,7 +219,7 @@ export const describeForm = (content: unknown): Form => {
   let isFlattened = false
   const value = new Former({
     foreign: (type, pathOf) => {
-      if (characters > POINTER_CHARACTERS) return
+      if (characters > MAX_POINTER_CHARACTERS) return
       const pointer = pointerOf(pathOf())
       characters += pointer.length
       types.set(pointer, type)
@@ -228,7 +228,7 @@ export const describeForm = (content: unknown): Form => {
       isFlattened = true
     },
   }).form(content)
-  // A part of them would be worth nothing.
-  if (characters > POINTER_CHARACTERS) return { value, types: NO_TYPES, isFlattened: true }
+  // A partial list would be useless.
+  if (characters > MAX_POINTER_CHARACTERS) return { value, types: NO_TYPES, isFlattened: true }
   return { value, types, isFlattened }
 }

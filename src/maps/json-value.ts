@@ -1,10 +1,10 @@
 /**
- * JSON values of any depth: copied and compared with a stack of their own, as recursion would
- * exhaust the program's on what a document may hold.
+ * Copies and compares JSON values of any depth, with a stack of their own: recursion would overflow
+ * on what a document may hold.
  *
  * ```ts
  * const mine = copyJson(value)     // changing it changes nothing else
- * isSameJson({ a: [1] }, mine)     // in whatever order the keys are
+ * isSameJson({ a: [1] }, mine)     // the order of the keys does not matter
  * ```
  */
 import { setOwn } from '../../crdt/index.ts'
@@ -13,7 +13,7 @@ type Holder = readonly unknown[] | Readonly<Record<string, unknown>>
 
 const isHolder = (value: unknown): value is Holder => typeof value === 'object' && value !== null
 
-/** A copy of a JSON value; anything else is returned as it is. */
+/** A copy of a JSON value; anything else is returned unchanged. */
 export const copyJson = <T>(value: T): T => {
   if (!isHolder(value)) return value
   const left: [from: Holder, to: unknown[] | Record<string, unknown>][] = []
@@ -32,7 +32,7 @@ export const copyJson = <T>(value: T): T => {
   return copied as T
 }
 
-/** Are these two JSON values the same? */
+/** Are the two JSON values equal? */
 export const isSameJson = (a: unknown, b: unknown): boolean => {
   const left: [a: unknown, b: unknown][] = [[a, b]]
   for (let next = left.pop(); next; next = left.pop()) {

@@ -1,6 +1,7 @@
 /**
- * The types of values that a map can keep, as far as TypeScript can tell: what JSON can write.
- * An `interface` is none of the JSON types, as others may add fields to it; here it is looked into.
+ * The types of values that a map can keep, as far as TypeScript can check: what JSON can hold. An
+ * `interface` is not assignable to a JSON type, since others may add fields to it; here its fields
+ * are checked.
  *
  * ```ts
  * interface Task { owner: string; tags?: readonly string[] }
@@ -10,7 +11,7 @@
  * ```
  */
 
-/** JSON that nobody changes. */
+/** Deeply read-only JSON. */
 export type ReadonlyJson =
   | null
   | boolean
@@ -19,7 +20,7 @@ export type ReadonlyJson =
   | readonly ReadonlyJson[]
   | { readonly [key: string]: ReadonlyJson }
 
-/** `T` where a part of a value may be of that type, else never. */
+/** `T` if a part of a value may be of that type, else never. */
 type Part<T> = T extends ReadonlyJson
   ? T
   : T extends (...args: never) => unknown
@@ -34,6 +35,6 @@ export type Keepable<T> =
   | (object & {
       readonly [Key in keyof T]: Part<T[Key]>
     } & {
-      // Functions have it, and would else pass as objects without fields.
+      // Functions have it, and would otherwise pass as objects without fields.
       readonly [Symbol.hasInstance]?: never
     })

@@ -1,6 +1,6 @@
 /**
- * Names of maps and of keys: which may be used, and how they are quoted in messages. Messages
- * are cut, since a name may be as long as whoever sent it liked.
+ * Names of maps and keys: which are valid, and how messages quote them. Messages shorten them,
+ * since a peer may send names of any length.
  *
  * ```js
  * checkNames('state', 'task:7')
@@ -13,36 +13,36 @@ import { Failure } from '../errors.ts'
 import { quote } from '../quote.ts'
 import { byteLength } from './bytes.ts'
 
-/** The map that commands use unless they name another. Short, as V1 repeats it in every entry. */
+/** The default map of commands. Short, because version 1 of the update format repeats it in every entry. */
 export const DEFAULT_MAP = 'state'
 
-/** Roots of ours that are no maps begin with this; so no map's name may. */
+/** The prefix of roots of this package that are not maps; no map's name may begin with it. */
 const RESERVED = 'pilot-gossip:'
 
 /** The root that holds the hot entries of all maps. */
 export const HOT_ROOT = `${RESERVED}hot`
 
-/** UTF-8 bytes. Keys are repeated with every write of them. */
+/** UTF-8 bytes. Each write of a key repeats it. */
 const MAX_NAME_BYTES = 1024
 
 const LONE_SURROGATE = /\p{Surrogate}/u
 
-/** Has `text` half a character, which UTF-8 cannot carry? */
+/** Does `text` contain half a surrogate pair, which UTF-8 cannot carry? */
 export const isBroken = (text: string): boolean => LONE_SURROGATE.test(text)
 
-/** The text as Yjs writes it: half a character becomes U+FFFD. */
+/** The text as Yjs writes it: half a surrogate pair becomes U+FFFD. */
 export const toWellFormed = (text: string): string =>
   isBroken(text) ? text.replace(/\p{Surrogate}/gu, '\ufffd') : text
 
 export const invalid = (message: string, hint?: string, cause?: unknown): Failure =>
   new Failure('invalid_argument', message, { hint, cause })
 
-/** JSON for a message, which shows its beginning. */
+/** JSON for a message, which shows only its beginning. */
 export const textOf = (value: unknown): string => {
   try {
     return JSON.stringify(value) ?? 'undefined'
   } catch {
-    // No JSON, or nested deeper than the stack is.
+    // Not JSON, or nested deeper than the stack allows.
     if (typeof value !== 'object') return String(value)
     return Array.isArray(value) ? '[…]' : '{…}'
   }
@@ -56,7 +56,7 @@ export const isMapName = (name: unknown): name is string =>
 export const isKeyName = (name: unknown): name is string =>
   typeof name === 'string' && isPlainKey(name)
 
-/** Throws a Failure (invalid_argument) for the names of roots that are no maps. */
+/** Throws a Failure (invalid_argument) for the name of a root that is not a map. */
 export const checkNotReserved = (map: string): void => {
   if (map.startsWith(RESERVED)) {
     throw invalid(`map name ${quote(map)} is reserved`, `choose one without ${RESERVED}`)
@@ -77,7 +77,7 @@ const checkName = (what: string, name: string): void => {
   }
 }
 
-/** Throws a Failure (invalid_argument) unless both can be used for writing. */
+/** Throws a Failure (invalid_argument) unless both names may be written. */
 export const checkNames = (map: string, key: string): void => {
   checkName('map name', map)
   checkNotReserved(map)

@@ -1,11 +1,11 @@
 /**
- * What an update needs besides itself so that no hot key vanishes where it is merged, and no
- * counter falls back: an element that was deleted was nearly always replaced by another, of any
- * writer, and whoever learns of the delete first shows nothing meanwhile. (`crdt` says the same
- * of the entries of a `Y.Map`; Yjs knows of no such dependency.)
+ * The dependencies of an update on hot elements. A deleted element was nearly always replaced by
+ * another, of any writer. A replica that merges the delete before the replacement would lose the
+ * key, or a part of a counter, for a moment. (`crdt` does the same for the entries of a `Y.Map`;
+ * Yjs does not know these dependencies.)
  *
  * ```js
- * const needs = hotNeedsOf(doc, delta)      // writer → clock; empty where no hot element went
+ * const needs = hotNeedsOf(doc, delta)      // writer → clock; empty if no hot element was deleted
  * ```
  */
 import * as Y from 'yjs'
@@ -23,7 +23,7 @@ interface At {
   readonly clock: number
 }
 
-/** What is seen in the place of an element that went; undefined where nothing is, or where it never was seen. */
+/** What is visible in place of a deleted element; undefined if nothing is, or if it never was visible. */
 const successorOf = (index: HotIndex, { map, key, part }: Gone): At | undefined => {
   const plain = plainEntry(index.doc, map, key)
   const view = index.cellOf(map, key)?.view(plain)
@@ -31,13 +31,13 @@ const successorOf = (index: HotIndex, { map, key, part }: Gone): At | undefined 
   return own ?? view?.hot ?? plain ?? view?.parts.at(-1) ?? view?.items.at(-1)
 }
 
-/** The plain entry of a root that the item was, which a hot one may have replaced. */
+/** The plain entry of a root that the item was; a hot element may have replaced it. */
 const plainGone = ({ parent, parentSub: key }: Y.Item): Gone | undefined =>
   key !== null && parent instanceof Y.AbstractType && parent._item === null
     ? { map: Y.findRootTypeKey(parent), key, part: undefined }
     : undefined
 
-/** What is needed for what is deleted in `delta`. */
+/** Collects the dependencies of the deletes in `delta`. */
 class Needs {
   readonly clocks = new Map<number, number>()
   readonly #index: HotIndex
@@ -49,7 +49,7 @@ class Needs {
     this.#delta = delta
   }
 
-  look(writer: number, run: ClockRun): void {
+  visit(writer: number, run: ClockRun): void {
     for (const struct of structsOf(this.#index.doc, writer, run)) {
       if (!(struct instanceof Y.Item) || !struct.deleted) continue
       const plain = plainGone(struct)
@@ -63,12 +63,12 @@ class Needs {
         this.#need(successorOf(this.#index, gone))
         known++
       }
-      // It came without content, or went long ago: nobody can tell which of all replaced it.
+      // It arrived without content, or was deleted long ago: the element that replaced it is unknown.
       if (known < to - from) this.#needAll()
     }
   }
 
-  /** Once is enough: it goes through all elements. */
+  /** Runs once, since it visits all elements. */
   #needAll(): void {
     if (this.#needsAll) return
     this.#needsAll = true
@@ -83,14 +83,14 @@ class Needs {
   }
 }
 
-/** The clocks of what replaced the hot elements that are deleted in `delta`, but for those in the delta itself. */
+/** The clocks of the elements that replaced the hot elements deleted in `delta`, except those in the delta itself. */
 export const hotNeedsOf = (doc: Y.Doc, delta: Delta): Clocks => {
   const index = hotOf(doc)
   if (!doc.share.has(HOT_ROOT)) return NONE
   const needs = new Needs(index, delta)
-  for (const [writer, run] of delta.structs) needs.look(writer, run)
+  for (const [writer, run] of delta.structs) needs.visit(writer, run)
   for (const [writer, runs] of delta.deletes.clients) {
-    for (const { clock, len } of runs) needs.look(writer, { from: clock, to: clock + len })
+    for (const { clock, len } of runs) needs.visit(writer, { from: clock, to: clock + len })
   }
   return needs.clocks
 }

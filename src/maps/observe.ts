@@ -1,7 +1,7 @@
 /**
- * Observing a map: after each transaction, what is seen under the keys that it touched is
- * compared with what was seen before. So a change is told once however it came about, and what
- * nobody sees (a value that lost is taken out) is not told.
+ * Observes a map: after each transaction, the visible entries of the touched keys are compared with
+ * the previous ones. So each change is reported once, whatever caused it, and invisible changes
+ * (the removal of a value that lost) are not.
  *
  * ```js
  * const end = observeEntries(doc, 'state', ({ key, value, old, writer }) => {})
@@ -23,20 +23,20 @@ export interface EntryChange {
   readonly action: 'set' | 'delete'
   /** The new value; absent for `delete`. */
   readonly value?: unknown
-  /** The value before; absent where there was none. */
+  /** The previous value; absent if there was none. */
   readonly old?: unknown
-  /** Who wrote what is seen now. Nothing says who deleted an entry elsewhere: absent then. */
+  /** The writer of the visible value. Absent if another agent deleted the entry: the document does not record who. */
   readonly writer?: number
   /** Was it changed through this document, and not by an update of a peer? */
   readonly isLocal: boolean
 }
 
 export interface ObserveOptions {
-  /** Look at this key alone: what it costs does not depend on how large the map is. Default all keys. */
+  /** Observe only this key, at a cost that does not depend on the size of the map. Default: all keys. */
   readonly key?: string | undefined
 }
 
-type Tell = (change: EntryChange) => void
+type Listener = (change: EntryChange) => void
 
 interface Seen {
   readonly value: unknown
@@ -51,14 +51,14 @@ const see = (view: View): Seen => {
   return { value: valueOfView(view), writer, base: hot ?? plain, added: [...parts, ...items] }
 }
 
-/** Is it made of the same entries? */
+/** Does it consist of the same elements? */
 const isSame = (a: Seen | undefined, b: Seen | undefined): boolean =>
   a?.base?.client === b?.base?.client &&
   a?.base?.clock === b?.base?.clock &&
   a?.added.length === b?.added.length &&
   (a?.added.every((element, i) => element === b?.added[i]) ?? true)
 
-/** The key under which a nested type of that root lies. */
+/** The key in that root under which a nested type lies. */
 const keyAbove = (type: Root, root: Root): string | undefined => {
   for (let item = type._item; item !== null; ) {
     const parent = item.parent
@@ -69,12 +69,12 @@ const keyAbove = (type: Root, root: Root): string | undefined => {
   return undefined
 }
 
-/** What is seen of one map, or of one key of it, for all who observe that. */
+/** The visible entries of one map, or of one key of it, shared by its observers. */
 class ObservedMap {
-  readonly #tells = new Set<Tell>()
+  readonly #listeners = new Set<Listener>()
   readonly #doc: Y.Doc
   readonly #map: string
-  /** Undefined: all of them. */
+  /** Undefined: all keys. */
   readonly #key: string | undefined
   readonly #seen = new Map<string, Seen>()
   readonly #unwatch: () => void
@@ -90,33 +90,33 @@ class ObservedMap {
     this.#unwatch = watchTransactions(doc, this.#watch)
   }
 
-  begin(tell: Tell): void {
-    this.#tells.add(tell)
+  begin(listener: Listener): void {
+    this.#listeners.add(listener)
   }
 
-  /** Returns how many are left; after the last the map is watched no more. */
-  end(tell: Tell): number {
-    this.#tells.delete(tell)
-    if (this.#tells.size === 0) this.#unwatch()
-    return this.#tells.size
+  /** Returns the number of remaining observers; without any, the map is no longer watched. */
+  end(listener: Listener): number {
+    this.#listeners.delete(listener)
+    if (this.#listeners.size === 0) this.#unwatch()
+    return this.#listeners.size
   }
 
-  /** Notes what the transaction changed, and has it told when it is over. */
+  /** Collects the changes of the transaction, and reports them after it. */
   readonly #watch = (transaction: Y.Transaction, touched: ReadonlySet<Cell>): void => {
     const changes = this.#changes(transaction, touched)
     if (changes.length === 0) return
-    const tells = [...this.#tells]
-    // Last of all listeners: when an observer throws, nobody else may miss the transaction.
-    this.#doc.once('afterTransaction', () => this.#tell(tells, changes))
+    const listeners = [...this.#listeners]
+    // Last of all listeners: an observer that throws must not hide the transaction from another listener.
+    this.#doc.once('afterTransaction', () => this.#report(listeners, changes))
   }
 
-  #tell(tells: readonly Tell[], changes: readonly EntryChange[]): void {
+  #report(listeners: readonly Listener[], changes: readonly EntryChange[]): void {
     const thrown: unknown[] = []
     for (const change of changes) {
-      for (const tell of tells) {
-        if (!this.#tells.has(tell)) continue
+      for (const listener of listeners) {
+        if (!this.#listeners.has(listener)) continue
         try {
-          tell(change)
+          listener(change)
         } catch (error) {
           thrown.push(error)
         }
@@ -176,15 +176,15 @@ const isOther = (a: Seen | undefined, b: Seen | undefined): boolean =>
 const observedMaps = new WeakMap<Y.Doc, Map<string, ObservedMap>>()
 
 /**
- * Calls `tell` for each change of what is seen under the map's keys, from here or elsewhere, when
- * the transaction is over; several changes of a key in it are one. Returns the end of it. What
- * `tell` throws comes out of the transaction, after all others were told. To tell what was before,
- * what is seen now is remembered: of all keys, unless one is named.
+ * Calls `listener` after each transaction, for each change of a visible entry, local or not;
+ * several changes of one key are one. Returns a function that ends the observer. An error of a
+ * listener is thrown by the transaction, after all other listeners were called. To report previous
+ * values, it keeps the values of all keys, or of the one that is named.
  */
 export const observeEntries = (
   doc: Y.Doc,
   map: string,
-  tell: (change: EntryChange) => void,
+  listener: (change: EntryChange) => void,
   { key }: ObserveOptions = {},
 ): (() => void) => {
   checkDoc(doc)
@@ -193,8 +193,8 @@ export const observeEntries = (
   observedMaps.set(doc, maps)
   const observed = maps.get(id) ?? new ObservedMap(doc, map, key)
   maps.set(id, observed)
-  // One function may observe twice, and end each by itself.
-  const own = (change: EntryChange): void => tell(change)
+  // One function may be registered twice, and each registration ends by itself.
+  const own = (change: EntryChange): void => listener(change)
   observed.begin(own)
   return () => {
     if (observed.end(own) === 0 && maps.get(id) === observed) maps.delete(id)

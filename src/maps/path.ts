@@ -1,6 +1,6 @@
 /**
- * Places inside a value, by JSON Pointer (RFC 6901): `/items/0/name`, where `~1` is a slash and
- * `~0` a tilde in a name, and the empty pointer is the value itself.
+ * Places inside a value, by JSON Pointer (RFC 6901): `/items/0/name`. In a name, `~1` is a slash
+ * and `~0` a tilde. The empty pointer is the value itself.
  *
  * ```js
  * readPath({ a: [1, 2] }, '/a/1')          // 2
@@ -16,7 +16,7 @@ import { invalid, textOf } from './names.ts'
 export const pointerOf = (path: readonly (string | number)[]): string =>
   path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 
-/** The steps of a pointer; a Failure (invalid_argument) for what is none. */
+/** The steps of a pointer. Throws a Failure (invalid_argument) for text that is not one. */
 export const stepsOf = (pointer: string): string[] => {
   if (pointer === '') return []
   if (!pointer.startsWith('/') || /~(?![01])/.test(pointer)) {
@@ -34,11 +34,11 @@ export const stepsOf = (pointer: string): string[] => {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** The index that a step names in an array; undefined where it names none. */
+/** The index that a step names in an array; undefined if it is not an index. */
 const indexOf = (step: string): number | undefined =>
   /^(?:0|[1-9]\d{0,14})$/.test(step) ? Number(step) : undefined
 
-/** What is there; undefined where nothing is. */
+/** The child at that step; undefined if there is none. */
 export const childOf = (value: unknown, step: string): unknown => {
   if (Array.isArray(value)) {
     const index = indexOf(step)
@@ -47,7 +47,7 @@ export const childOf = (value: unknown, step: string): unknown => {
   return isObject(value) && Object.hasOwn(value, step) ? value[step] : undefined
 }
 
-/** What is at that place of `value`; undefined where nothing is. Throws a Failure for what is no pointer. */
+/** The part at that place of `value`; undefined if there is none. Throws a Failure for an invalid pointer. */
 export const readPath = (value: unknown, pointer: string): unknown =>
   stepsOf(pointer).reduce(childOf, value)
 
@@ -70,10 +70,10 @@ const putInObject = (object: Record<string, unknown>, step: string, part: unknow
 }
 
 /**
- * A copy of `value` with `part` at that place, and all else as it was. `undefined` takes the
- * place out, where there is one. Objects that the way lacks are made; `-` is the place after an array's last item.
- * Throws a Failure (invalid_argument) for what is no pointer, and where the way leads through
- * what is neither object nor array.
+ * A copy of `value` with `part` at that place. `undefined` removes the place, if it exists. Missing
+ * objects on the path are created; `-` is the place after an array's last item. Throws a Failure
+ * (invalid_argument) for an invalid pointer, and if the path leads through a value that is neither
+ * object nor array.
  */
 export const writePath = (value: unknown, pointer: string, part: unknown): unknown => {
   const write = (at: unknown, [step, ...rest]: readonly string[]): unknown => {

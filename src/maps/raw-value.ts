@@ -1,22 +1,22 @@
 /**
- * Values that another program wrote, as JSON tells them: a document takes more than `set` does, and
+ * Values of other programs, as JSON describes them: a document accepts more than `set` does, and
  * what one document holds another can hold.
  *
  * ```ts
  * normalizeRaw(JSON.parse(text))     // { value, bytes: 12, depth: 1 }
- * setShared(root, 'k', raw)          // a Y.Map of Y.Maps, which may lie in one another to any depth
+ * setShared(root, 'k', raw)          // a Y.Map of Y.Maps, nested to any depth
  * ```
  */
 import * as Y from 'yjs'
 import { LIMITS } from '../../crdt/index.ts'
 import { isBroken, toWellFormed } from './names.ts'
 
-/** Levels of nesting that peers take in one value; a hot entry is an array around its value. */
+/** Levels of nesting that peers accept in one value; a hot entry is an array around its value. */
 const MAX_DEPTH = LIMITS.depth - 1
 
 /**
- * Levels of shared types around such a value. Yjs reads and deletes twice as many maps in one
- * another, and some more arrays; beyond that they could be neither read nor deleted.
+ * Levels of shared types around such a value. Yjs reads and deletes twice as many nested maps, and
+ * some more arrays; deeper ones could be neither read nor deleted.
  */
 const MAX_SHARED_LEVELS = 1_500
 
@@ -25,20 +25,20 @@ export const MAX_RAW_DEPTH: number = MAX_DEPTH + MAX_SHARED_LEVELS
 
 export interface RawValue {
   readonly value: unknown
-  /** UTF-8 bytes of its JSON at most. */
+  /** An upper bound of its JSON in UTF-8 bytes. */
   readonly bytes: number
   readonly depth: number
 }
 
-/** Bytes of JSON around an item, or of a scalar, at most. */
-const SCALAR_BYTES = 24
-/** JSON writes a control character with six bytes; no UTF-16 unit takes more. */
-const UNIT_BYTES = 6
+/** JSON bytes around an item, or of a scalar, at most. */
+const MAX_SCALAR_BYTES = 24
+/** JSON writes a control character as six bytes; no UTF-16 unit takes more. */
+const MAX_UNIT_BYTES = 6
 
 const isHolder = (value: unknown): value is Record<string | number, unknown> =>
   typeof value === 'object' && value !== null && !(value instanceof Uint8Array)
 
-/** The name that the entry has from now on. */
+/** Gives the entry a well-formed name; returns it. */
 const wellNamed = (holder: Record<string | number, unknown>, name: string): string => {
   if (!isBroken(name)) return name
   const whole = toWellFormed(name)
@@ -48,18 +48,18 @@ const wellNamed = (holder: Record<string | number, unknown>, name: string): stri
 }
 
 /**
- * Makes what JSON.parse gave what a document can hold: half characters, which UTF-8 cannot carry,
- * become U+FFFD, as Yjs writes them. It changes the value itself, with a stack of its own.
+ * Turns a result of JSON.parse into what a document can hold: half a surrogate pair, which UTF-8
+ * cannot carry, becomes U+FFFD, as Yjs writes it. Changes the value itself, without recursion.
  */
 export const normalizeRaw = (parsed: unknown): RawValue => {
   if (typeof parsed === 'string') {
     return {
       value: toWellFormed(parsed),
-      bytes: parsed.length * UNIT_BYTES + SCALAR_BYTES,
+      bytes: parsed.length * MAX_UNIT_BYTES + MAX_SCALAR_BYTES,
       depth: 0,
     }
   }
-  let bytes = SCALAR_BYTES
+  let bytes = MAX_SCALAR_BYTES
   let depth = 0
   const left: [holder: Record<string | number, unknown>, depth: number][] = []
   if (isHolder(parsed)) left.push([parsed, 1])
@@ -68,9 +68,9 @@ export const normalizeRaw = (parsed: unknown): RawValue => {
     depth = Math.max(depth, level)
     for (const [name, item] of Object.entries(holder)) {
       const key = wellNamed(holder, name)
-      bytes += SCALAR_BYTES + key.length * UNIT_BYTES
+      bytes += MAX_SCALAR_BYTES + key.length * MAX_UNIT_BYTES
       if (typeof item === 'string') {
-        bytes += item.length * UNIT_BYTES
+        bytes += item.length * MAX_UNIT_BYTES
         if (isBroken(item)) holder[key] = toWellFormed(item)
       } else if (isHolder(item)) left.push([item, level + 1])
     }
@@ -81,19 +81,19 @@ export const normalizeRaw = (parsed: unknown): RawValue => {
 /** Is it deeper than a value may be? */
 export const isDeep = ({ depth }: RawValue): boolean => depth > MAX_DEPTH
 
-/** A shared type that is to be filled, and its level. */
+/** A shared type to fill, its value and its level. */
 type Place = readonly [holder: Y.Map<unknown> | Y.Array<unknown>, value: object, level: number]
 
 const emptyFor = (value: object): Y.Map<unknown> | Y.Array<unknown> =>
   Array.isArray(value) ? new Y.Array() : new Y.Map()
 
-/** A `Y.Array` takes neither of these as an item. */
+/** A `Y.Array` accepts neither of these as an item. */
 const asItem = (value: unknown): unknown => {
   if (typeof value === 'bigint') return String(value)
   return value === undefined ? null : value
 }
 
-/** Sets the key to shared types that read as the value does, down to where the rest is flat enough. */
+/** Sets the key to shared types that read as the value does, down to the level at which the rest is shallow enough. */
 export const setShared = (root: Y.Map<unknown>, key: string, { value, depth }: RawValue): void => {
   const places: Place[] = []
   const held = (item: unknown, level: number): unknown => {

@@ -1,10 +1,10 @@
 /**
- * What hot entries must follow when a writer's elements are given to another id (see
- * `crdt/rename.ts`): elements name values by the ids that these had, each writer has an array of its
- * own name, and each part of a counter holds all that its writer has added.
+ * Adapts hot entries when some of a writer's structs move to another id (see `crdt/rename.ts`):
+ * elements refer to values by the old ids, each writer has an array named after it, and each part
+ * of a counter holds the whole sum of its writer.
  *
  * ```ts
- * const shared = partsOf(doc, writer)          // before the two went apart
+ * const shared = partsOf(doc, writer)          // before the two writers diverged
  * replica.rename(clock, to, () => followRename(doc, writer, clock, to))
  * mergeCounts(doc, shared, writer)
  * ```
@@ -18,10 +18,10 @@ import { deleteElements, forgetTail } from './hot-writer.ts'
 import { HOT_ROOT } from './names.ts'
 import { incrementEntry } from './write.ts'
 
-/** The place of an element's base in its content. */
+/** The index of an element's base in its content. */
 const BASE = 5
 
-/** Two of one name would be one key, and one of the arrays lost with all that is in it. */
+/** Two arrays of one name would be one key, and one of them would be lost with its content. */
 const renameArray = (doc: Y.Doc, writer: number, to: number): void => {
   const map = doc.share.get(HOT_ROOT)?._map
   const item = map?.get(String(writer))
@@ -31,7 +31,7 @@ const renameArray = (doc: Y.Doc, writer: number, to: number): void => {
   map.set(item.parentSub, item)
 }
 
-/** To be called while the structs of `writer` from `clock` on become those of `to`. */
+/** Call it while the structs of `writer` from `clock` on become those of `to`. */
 export const followRename = (doc: Y.Doc, writer: number, clock: number, to: number): void => {
   if (!doc.share.has(HOT_ROOT)) return
   const index = hotOf(doc)
@@ -50,9 +50,9 @@ export const followRename = (doc: Y.Doc, writer: number, clock: number, to: numb
   index.rebuild()
 }
 
-/** The parts of counters that are the writer's. */
+/** The parts of counters that this writer has written. */
 export const partsOf = (doc: Y.Doc, writer: number): HotPart[] => {
-  // To look at it is to listen to the document from then on.
+  // Reading it would attach listeners to the document.
   if (!doc.share.has(HOT_ROOT)) return []
   const index = hotOf(doc)
   const parts: HotPart[] = []
@@ -68,18 +68,18 @@ export const partsOf = (doc: Y.Doc, writer: number): HotPart[] => {
 const isSameBase = (a: Id | undefined, b: Id | undefined): boolean =>
   a?.[0] === b?.[0] && a?.[1] === b?.[1]
 
-/** A counter of which another's part may hold what ours holds. */
+/** A counter of which another writer's part may include what ours includes. */
 interface Shared {
   readonly map: string
   readonly key: string
   readonly base: Id | undefined
-  /** What the two had added when they were one. */
+  /** The sum from before the two writers diverged. */
   readonly before: number
-  /** Our part as it was renamed: another may bring it back under the old id. */
+  /** Our part as it was renamed: a peer may bring it back under the old id. */
   readonly renamed: HotPart | undefined
 }
 
-/** Takes off ours what the other's part holds, too. Returns whether it was there. */
+/** Subtracts from our part what the other writer's includes as well. Returns whether that was there. */
 const subtract = (doc: Y.Doc, shared: Shared, writer: number): boolean => {
   const { map, key, base, before, renamed } = shared
   const parts = viewEntry(doc, map, key)?.parts ?? []
@@ -92,22 +92,23 @@ const subtract = (doc: Y.Doc, shared: Shared, writer: number): boolean => {
   return true
 }
 
-/** Items of lists that come back under the old id: ours are taken out. */
-const removeEchoes = (doc: Y.Doc, cells: readonly Cell[], writer: number): void => {
+/** Deletes our copies of list items that come back under the old id. */
+const removeDuplicates = (doc: Y.Doc, cells: readonly Cell[], writer: number): void => {
   const index = hotOf(doc)
-  const echoes = cells.flatMap(({ elements }) => {
+  const duplicates = cells.flatMap(({ elements }) => {
     const items = [...elements].filter(({ kind }) => kind === '>')
     const theirs = new Set(items.filter((one) => one.client === writer).map(({ stamp }) => stamp))
     return items.filter(({ client, stamp }) => client === doc.clientID && theirs.has(stamp))
   })
-  if (echoes.length === 0) return
-  doc.transact((transaction) => deleteElements(index, transaction, echoes))
+  if (duplicates.length === 0) return
+  doc.transact((transaction) => deleteElements(index, transaction, duplicates))
 }
 
 /**
- * What was written here as `writer` is the document's own writer's now, and `writer` is another.
- * `before` are the parts of counters from when they were one. As soon as the other's are seen, what
- * both hold is counted once; and so is what comes back of ours, where peers have been shown it.
+ * Call it after a rename: what was written here as `writer` now belongs to the document's own id,
+ * and `writer` is another program. `before` are the counter parts from before the two diverged. As
+ * soon as the other's parts are visible, the shared amount is counted once; so is what comes back
+ * of our own, if it had reached peers.
  */
 export const mergeCounts = (doc: Y.Doc, before: readonly HotPart[], writer: number): void => {
   const renamed = partsOf(doc, doc.clientID)
@@ -118,16 +119,16 @@ export const mergeCounts = (doc: Y.Doc, before: readonly HotPart[], writer: numb
     )
     return { map, key, base, before: old?.value ?? 0, renamed: renamed[i] }
   })
-  const look = (cells: readonly Cell[]): void => {
+  const update = (cells: readonly Cell[]): void => {
     if (doc.isDestroyed) return
     left = left.filter((shared) => !subtract(doc, shared, writer))
-    removeEchoes(doc, cells, writer)
+    removeDuplicates(doc, cells, writer)
   }
   watchTransactions(doc, (_, touched) => {
     const theirs = [...touched].filter(({ elements }) =>
       [...elements].some(({ client }) => client === writer),
     )
-    if (theirs.length > 0) queueMicrotask(() => look(theirs))
+    if (theirs.length > 0) queueMicrotask(() => update(theirs))
   })
-  look([])
+  update([])
 }

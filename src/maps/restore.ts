@@ -1,13 +1,13 @@
 /**
- * Entries as an export has them: those that `set` takes, and with a kind those that it does not:
- * counters and lists, which came about in steps, and what other programs wrote.
+ * Restores the entries of an export: those that `set` accepts and, with a kind, those that it does
+ * not: counters and lists, which grew in steps, and values of other programs.
  *
  * ```ts
  * restoreEntries(doc, 'state', [
  *   { key: 'task:7', value: { owner: 'a' } },
  *   { key: 'n', kind: 'counter', value: 8 },
  *   { key: 'log', kind: 'list', value: ['started'] },
- *   { key: 'log', kind: 'list', from: 1, value: ['done'] },      // the list goes on
+ *   { key: 'log', kind: 'list', from: 1, value: ['done'] },      // the list continues
  * ])
  * ```
  */
@@ -25,8 +25,8 @@ import { Restoring } from './restoring.ts'
 import { DEFAULT_VALUE_BYTES, valueLimitOf } from './value-limit.ts'
 
 /**
- * How an entry came about, where `set` would not do: `raw` is what another program wrote, with a
- * key or a value that `set` refuses.
+ * The kind of an entry that `set` alone cannot restore: `raw` has a key or a value of another
+ * program that `set` refuses.
  */
 export type EntryKind = 'hot' | 'counter' | 'list' | 'raw'
 
@@ -34,13 +34,13 @@ export interface RestoredEntry {
   readonly key: string
   readonly value: unknown
   readonly kind?: EntryKind | undefined
-  /** Of a list: these items follow that many others, which came before. Absent: it begins anew. */
+  /** For a list: the number of items before these. Absent: the list starts anew. */
   readonly from?: number | undefined
-  /** Of `raw`, which it then is without a word: the places of which the value shows what JSON has a word for, and something else was there. */
+  /** For `raw`, which these imply: the original types of the places that JSON cannot hold. */
   readonly types?: ForeignTypes | undefined
 }
 
-/** What is to be done for an entry. */
+/** How an entry is written. */
 type Step =
   | { readonly type: 'set'; readonly key: string; readonly value: unknown; readonly hot: boolean }
   | { readonly type: 'deep'; readonly key: string; readonly raw: RawValue }
@@ -57,7 +57,7 @@ const wrongValue = ({ key, kind, value }: RestoredEntry, what: string) => {
   return invalid(`value of ${quote(key)} is ${shown(value)}, but a ${kind} is ${what}`)
 }
 
-/** Throws what `set` throws; but a list that grew longer than any value becomes a list again. */
+/** Throws what `set` throws, except that a list that is longer than any value becomes a list again. */
 const planPlain = ({ key, value }: RestoredEntry, hot: boolean, maxBytes: number): Step => {
   try {
     return { type: 'set', key, value: keepable(key, value, maxBytes), hot }
@@ -88,7 +88,7 @@ const planRaw = ({ key: given, value: parsed, types }: RestoredEntry, hot: boole
   return { type: 'set', key, value, hot }
 }
 
-/** Of kinds that are kept as hot elements; anybody may write these, so all that is one can be one again. */
+/** Plans kinds that are stored as hot elements. Any program may write these, so every value that was one can be restored. */
 const planKind = (entry: RestoredEntry): Step => {
   const { key, kind, from = 0 } = entry
   if (!isKeyName(key)) throw invalid(`key ${quote(key)} is reserved by JavaScript`)
@@ -106,7 +106,7 @@ const planKind = (entry: RestoredEntry): Step => {
 }
 
 const plan = (map: string, entry: RestoredEntry, hot: boolean, maxBytes: number): Step => {
-  checkEntry(map, 'k', null) // for the map's sake
+  checkEntry(map, 'k', null) // checks the map's name
   const { key, kind, types } = entry
   if (kind === 'raw' || (kind === undefined && types)) return planRaw(entry, hot)
   if (types) {
@@ -120,7 +120,7 @@ const plan = (map: string, entry: RestoredEntry, hot: boolean, maxBytes: number)
   return planPlain(entry, hot, maxBytes)
 }
 
-/** Throws as `restoreEntries` does where one of them is no list, but is to go on. */
+/** Throws as `restoreEntries` does, if one of them continues a key that is not a list. */
 const checkAppends = (doc: Y.Doc, map: string, steps: readonly Step[]): void => {
   const types = new Map<string, Step['type']>()
   for (const { type, key } of steps) {
@@ -138,15 +138,15 @@ const checkAppends = (doc: Y.Doc, map: string, steps: readonly Step[]): void => 
   }
 }
 
-/** Throws what `restoreEntries` would throw for this entry by itself. */
+/** Throws what `restoreEntries` would throw for this entry alone. */
 export const checkRestored = (doc: Y.Doc, map: string, entry: RestoredEntry): void => {
   plan(map, entry, false, valueLimitOf(doc))
 }
 
 /**
- * Puts entries in the place of those that are seen under their keys, in one transaction, all of
- * them or none. Throws as `writeEntries` does, and a Failure (invalid_argument) for a value that is
- * not of the kind that is told, or a list that is to go on and is none.
+ * Replaces the visible entries of these keys, in one transaction, all of them or none. Throws as
+ * `writeEntries` does, and a Failure (invalid_argument) for a value that does not fit its kind, or
+ * a continued key that is not a list.
  */
 export const restoreEntries = (
   doc: Y.Doc,
@@ -154,7 +154,7 @@ export const restoreEntries = (
   entries: readonly RestoredEntry[],
   { hot = false }: { readonly hot?: boolean } = {},
 ): void => {
-  plainRoot(doc, map) // throws where it can be no map
+  plainRoot(doc, map) // throws if it cannot be a map
   const maxBytes = valueLimitOf(doc)
   const steps = entries.map((entry) => plan(map, entry, hot, maxBytes))
   checkAppends(doc, map, steps)

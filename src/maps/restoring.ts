@@ -1,6 +1,6 @@
 /**
- * The writing side of `restoreEntries`: puts values, counters and lists under keys, in one
- * transaction, and neighbours of one layout together.
+ * The writing side of `restoreEntries`: writes values, counters and lists in one transaction, with
+ * neighbours of one layout together.
  *
  * ```ts
  * const restoring = new Restoring(doc, 'state', transaction)
@@ -24,7 +24,7 @@ export class Restoring {
   readonly #map: string
   readonly #transaction: Y.Transaction
   readonly #index: HotIndex
-  /** Values that wait for others, to be written with them. */
+  /** Values that are collected, to be written together. */
   readonly #plain = new Map<string, unknown>()
   readonly #hot = new Map<string, unknown>()
 
@@ -35,7 +35,7 @@ export class Restoring {
     this.#index = hotOf(doc)
   }
 
-  /** Is what is seen a list, to whose end items may be added? */
+  /** Is the visible value a list to which items can be appended? */
   static canAppend(view: View | undefined): boolean {
     return view !== undefined && (view.items.length > 0 || Array.isArray(baseOf(view).value))
   }
@@ -45,14 +45,14 @@ export class Restoring {
     ;(isHot ? this.#hot : this.#plain).set(key, value)
   }
 
-  /** A value that is too deep for one becomes shared types. */
+  /** A value that is too deep becomes shared types. */
   setDeep(key: string, raw: RawValue): void {
     this.flush()
     deleteElements(this.#index, this.#transaction, elementsOf(this.#index.cellOf(this.#map, key)))
     setShared(makePlainRoot(this.#doc, this.#map), key, raw)
   }
 
-  /** From 0 on, so that of two that restore it at once one counts, and not their sum. */
+  /** Starts at 0, so that of two concurrent restores one counts, and not their sum. */
   setCounter(key: string, value: number): void {
     this.#begin(key, 0)
     const { id: base } = baseOf(viewEntry(this.#doc, this.#map, key))
@@ -66,7 +66,7 @@ export class Restoring {
     this.append(key, items)
   }
 
-  /** To the end of what is seen, which `canAppend`. */
+  /** Appends to the visible list; check `canAppend` first. */
   append(key: string, items: readonly unknown[]): void {
     this.flush()
     if (items.length === 0) return
@@ -80,7 +80,7 @@ export class Restoring {
     appendElements(this.#index, this.#transaction, elements)
   }
 
-  /** Writes what waits. */
+  /** Writes the collected values. */
   flush(): void {
     if (this.#hot.size > 0) replaceHot(this.#index, this.#transaction, this.#map, this.#hot)
     for (const [key, value] of this.#plain) makePlainRoot(this.#doc, this.#map).set(key, value)
@@ -88,13 +88,13 @@ export class Restoring {
     this.#plain.clear()
   }
 
-  /** A value that is then added to. */
+  /** Writes the value that parts or items then add to. */
   #begin(key: string, value: unknown): void {
     this.flush()
     replaceHot(this.#index, this.#transaction, this.#map, new Map([[key, value]]))
   }
 
-  /** What waits for that key comes before what is written of it next. */
+  /** A collected value of that key must be written before its next one. */
   #settle(key: string): void {
     if (this.#hot.has(key) || this.#plain.has(key)) this.flush()
   }

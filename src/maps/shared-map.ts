@@ -41,7 +41,7 @@ import {
 import type { Keepable } from './keepable.ts'
 import { type UntilOptions, waitUntil } from './until.ts'
 
-/** The items of those of the types that are arrays. */
+/** The item types of those of the types that are arrays. */
 type ItemOf<T> = T extends readonly (infer Item)[] ? Item : never
 
 export interface SharedMapChange<T> {
@@ -74,7 +74,7 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
   readonly #options: SharedMapOptions
   /** Functions that end the observers and waits of this map and its siblings. */
   readonly #ends = new Set<() => void>()
-  /** Those of the map that this one was opened from. */
+  /** Those of the map from which this one was opened. */
   #endsAbove: Set<() => void> | undefined
 
   /**
@@ -184,9 +184,12 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
    *
    * The observer keeps the values of the whole map, or of one `key`, to report the previous ones.
    */
-  observe(tell: (change: SharedMapChange<T>) => void, options: ObserveOptions = {}): () => void {
+  observe(
+    listener: (change: SharedMapChange<T>) => void,
+    options: ObserveOptions = {},
+  ): () => void {
     const observer = ({ map: _, ...change }: EntryChange): void =>
-      tell(copyJson(change) as SharedMapChange<T>)
+      listener(copyJson(change) as SharedMapChange<T>)
     const stop = observeEntries(this.doc, this.name, observer, options)
     const end = (): void => {
       this.#forget(end)
@@ -212,8 +215,8 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
   }
 
   /**
-   * Another map of the same document and agent, with the same `flushed`. Its `close` ends only its own
-   * observers and waits. They also end with the map that it was opened from.
+   * Another map of the same document and agent, with the same `flushed`. Its `close` ends only its
+   * own observers and waits. They also end with the map from which it was opened.
    */
   sibling<U extends Keepable<U> = Json>(
     name: string,

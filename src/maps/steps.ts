@@ -1,6 +1,6 @@
 /**
- * A counter in steps: a document keeps the sum of what each writer has added, and a transaction
- * shows by how much that grew.
+ * The steps of a counter: a document keeps the sum of each writer, and a transaction shows by how
+ * much it grew.
  *
  * ```ts
  * watchTransactions(doc, (_, touched) => {
@@ -14,7 +14,7 @@ import { type Cell, valueOfView } from './cell.ts'
 import { viewEntry } from './entries.ts'
 import { valueOfPlain } from './plain.ts'
 
-/** What a writer has added to a counter in all, and before the last step; `before` is absent where that was nothing. */
+/** A writer's sum in a counter, after and before the last step; `before` is absent if that was nothing. */
 export interface Added {
   readonly total: number
   readonly before?: number | undefined
@@ -23,12 +23,12 @@ export interface Added {
 export interface CounterStep extends Added {
   readonly writer: number
   readonly clock: number
-  /** The sum of all writers after it. */
+  /** The sum of all writers after this step. */
   readonly value: number
 }
 
 export interface CounterChange {
-  /** The value that is added to, where it is new. */
+  /** The value that is added to, if it is new. */
   readonly base:
     | { readonly writer: number; readonly clock: number; readonly value: unknown }
     | undefined
@@ -36,18 +36,18 @@ export interface CounterChange {
   readonly steps: readonly CounterStep[]
 }
 
-/** Digits that a number keeps in any case: a difference of sums has others behind them. */
+/** Digits that a number keeps reliably: a difference of sums has noise beyond them. */
 const DIGITS = 15
 
 const tidy = (number: number): number => Number(number.toPrecision(DIGITS))
 
-/** By how much the last step changed the counter; 0.2 where 0.1 became 0.30000000000000004. */
+/** By how much the last step changed the counter; 0.2 if 0.1 became 0.30000000000000004. */
 export const addedBy = ({ total, before = 0 }: Added): number => {
   const step = tidy(total - before)
   return before + step === total ? step : total - before
 }
 
-/** What a transaction changed of a counter: its cell where that was touched; undefined: its plain value alone. */
+/** How a transaction changed a counter. Pass its cell if the cell was touched; without it only the plain value was. */
 export const stepsOf = (
   doc: Y.Doc,
   map: string,

@@ -1,7 +1,7 @@
 /**
- * Each writer takes its own elements out when it sees that they count no more: a value that lost
- * against one written at the same time, and parts and items of a value that is gone. Those of
- * others stay until somebody writes the key.
+ * Each writer deletes its own elements once they no longer count: a value that lost against a
+ * concurrent one, and parts and items of a value that is gone. Those of other writers stay until
+ * the key is written again.
  */
 import * as Y from 'yjs'
 import type { Cell } from './cell.ts'
@@ -10,16 +10,16 @@ import type { HotIndex } from './hot-index.ts'
 import { deleteElements } from './hot-writer.ts'
 import { plainEntry } from './plain.ts'
 
-/** The origin of transactions that take out what counts no more; nothing that is seen changes. */
+/** The origin of transactions that delete elements which no longer count; they change nothing visible. */
 export const SWEEP = Symbol('pilot-gossip sweep')
 
-/** A part may have come before the value that it adds to, and waits for it. */
+/** A part may arrive before the value that it adds to. */
 const isWaiting = (doc: Y.Doc, element: HotElement): boolean =>
   element.kind !== 'v' &&
   element.base !== undefined &&
   element.base[1] >= Y.getState(doc.store, element.base[0])
 
-/** Own elements of that key that count for nothing. Costs little where all of them do. */
+/** Own elements of that key that no longer count. Cheap if all of them count. */
 export const losersOf = (index: HotIndex, cell: Cell): HotElement[] => {
   const { doc } = index
   const { hot, parts, items } = cell.view(plainEntry(doc, cell.map, cell.key))
@@ -31,7 +31,7 @@ export const losersOf = (index: HotIndex, cell: Cell): HotElement[] => {
   )
 }
 
-/** Takes out the own losers of these cells, in one transaction. */
+/** Deletes the own losers of these cells, in one transaction. */
 export const sweep = (index: HotIndex, cells: Iterable<Cell>): void => {
   const losers = [...cells].flatMap((cell) => losersOf(index, cell))
   if (losers.length === 0) return

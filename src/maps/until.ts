@@ -1,6 +1,6 @@
 /**
- * Waiting for what a document says: looked at now, and again after each transaction that changed
- * something. Whatever ends the wait takes its listeners and its timer away.
+ * Waits for a condition on a document, which is checked now and after each transaction that changed
+ * something. However the wait ends, its listeners and its timer are removed.
  *
  * ```ts
  * const { over, close } = waitUntil(doc, () => hasEntry(doc, 'state', 'k'), { timeout: 5_000 })
@@ -10,21 +10,21 @@
 import type * as Y from 'yjs'
 import { Failure } from '../errors.ts'
 
-/** Milliseconds. Node's timers end at once when they are given more. */
+/** Milliseconds. Node's timers fire at once for longer times. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1
 
-/** What is used of an `AbortSignal`, whose own type is the DOM's or Node's: a program may have neither. */
+/** The used part of an `AbortSignal`, whose own type is the DOM's or Node's: a program may have neither. */
 export interface Signal {
   readonly aborted: boolean
   readonly reason: unknown
   /** Calls the listener when it is aborted. */
   addEventListener(type: 'abort', listener: () => void): void
-  /** Calls it no more. */
+  /** Removes that listener. */
   removeEventListener(type: 'abort', listener: () => void): void
 }
 
 export interface UntilOptions {
-  /** Milliseconds, 0 to 2^31 - 1; default without end. */
+  /** Milliseconds, 0 to 2^31 - 1; default: no limit. */
   readonly timeout?: number | undefined
   /** Aborting it ends the wait. */
   readonly signal?: Signal | undefined
@@ -32,8 +32,8 @@ export interface UntilOptions {
 
 export interface Wait {
   /**
-   * Resolves when it is so. Rejects with a Failure (`timeout`; `closed` after `close`), with the
-   * reason of the signal, and with what `isSo` throws.
+   * Resolves when the condition is true. Rejects with a Failure (`timeout`; `closed` after
+   * `close`), with the reason of the signal, and with what `isSo` throws.
    */
   readonly over: Promise<void>
   readonly close: () => void
@@ -44,13 +44,13 @@ const closed = (): Failure =>
     hint: 'close the map after the wait',
   })
 
-/** The Failure of a wait that was too short. */
+/** The Failure of a wait that timed out. */
 export const late = (timeout: number): Failure =>
   new Failure('timeout', `what was waited for did not come within ${Math.ceil(timeout)} ms`, {
     hint: 'wait longer, or check which peers the agent knows and when they last sent something',
   })
 
-/** A TypeError for a timeout that is none. */
+/** Throws a TypeError for an invalid timeout. */
 export const waitUntil = (
   doc: Y.Doc,
   isSo: () => boolean,
@@ -65,13 +65,13 @@ export const waitUntil = (
     const end = (): void => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', abort)
-      doc.off('afterTransaction', lookAgain)
+      doc.off('afterTransaction', checkIfChanged)
     }
     const fail = (reason: unknown): void => {
       end()
       reject(reason)
     }
-    const look = (): void => {
+    const check = (): void => {
       try {
         if (!isSo()) return
         end()
@@ -80,16 +80,16 @@ export const waitUntil = (
         fail(error)
       }
     }
-    const lookAgain = ({ changed }: Y.Transaction): void => {
-      if (changed.size > 0) look()
+    const checkIfChanged = ({ changed }: Y.Transaction): void => {
+      if (changed.size > 0) check()
     }
     const abort = (): void => fail(signal?.reason)
     close = () => fail(closed())
     if (timeout !== undefined) timer = setTimeout(() => fail(late(timeout)), timeout)
     signal?.addEventListener('abort', abort)
-    doc.on('afterTransaction', lookAgain)
+    doc.on('afterTransaction', checkIfChanged)
     if (signal?.aborted) abort()
-    else look()
+    else check()
   })
   return { over, close }
 }

@@ -1,6 +1,7 @@
 /**
- * How long a value may be. The limit belongs to a document: whoever shares it says what its
- * programs may write. It binds writers alone; what others wrote is read whatever its length.
+ * The maximum length of a value. The limit belongs to a document: the program that shares it
+ * decides what may be written there. It applies only to writers; values of others are read whatever
+ * their length.
  *
  * ```js
  * limitValues(doc, 1_048_576)
@@ -10,17 +11,17 @@
 import type * as Y from 'yjs'
 
 /**
- * UTF-8 bytes of a value's JSON, unless the document says otherwise. A value travels whole: each
- * peer holds it a few times while it comes, and to a pilotctl before 1.17 it takes 100 messages.
+ * UTF-8 bytes of a value's JSON, unless the document has another limit. A value travels whole: each
+ * receiver holds it several times, and for a pilotctl before 1.17 it takes 100 messages.
  */
 export const DEFAULT_VALUE_BYTES: number = 8 * 1024 * 1024
 
-/** The most that can be allowed: a message holds 32 MiB, and base64 of what does not deflate takes a third more. */
+/** The highest limit: a message holds 32 MiB, and base64 of incompressible data takes a third more. */
 export const MAX_VALUE_BYTES: number = 15 * 1024 * 1024
 
 const limits = new WeakMap<Y.Doc, number>()
 
-/** Sets the limit in bytes. Throws a TypeError for what is not a whole number from 1 to 15 MiB. */
+/** Sets the limit in bytes. Throws a TypeError unless it is a whole number from 1 to 15 MiB. */
 export const limitValues = (doc: Y.Doc, bytes: number): void => {
   if (!Number.isSafeInteger(bytes) || bytes < 1 || bytes > MAX_VALUE_BYTES) {
     throw new TypeError(

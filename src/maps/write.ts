@@ -1,12 +1,12 @@
 /**
- * Writing a map. An entry is plain, in the `Y.Map` named as the map, unless it is asked to be
- * hot; it then stays hot until it is deleted. What counters and lists gain is hot as well: each
- * writer adds elements of its own, so nothing that is added elsewhere at the same time is lost.
+ * Writes a map. An entry is plain, in the `Y.Map` with the name of the map, unless it is written as
+ * hot; it then stays hot until it is deleted. Additions to counters and lists are hot as well: each
+ * writer adds elements of its own, so no concurrent addition is lost.
  *
- * A write takes out all that its writer sees under the key, anybody's, so whoever knows of a
- * value and writes replaces it, whatever the clocks say. Values written without knowing of each
- * other are told apart by stamp, then by writer. A hot value goes before a plain one, which a
- * Yjs program that knows nothing of hot entries may have written meanwhile.
+ * A write deletes everything that its writer sees under the key, from any writer. So a write that
+ * follows another replaces it, whatever the clocks say; of concurrent values the one with the
+ * higher stamp, then writer, wins. A hot value takes precedence over a plain one, which a program
+ * that does not know hot entries may have written concurrently.
  *
  * ```js
  * writeEntry(doc, 'state', 'beat:7', 1810000000000, { hot: true })
@@ -28,13 +28,13 @@ import { makePlainRoot, plainEntry, plainRoot, valueOfPlain } from './plain.ts'
 import { valueLimitOf } from './value-limit.ts'
 
 export interface WriteOptions {
-  /** For keys that are overwritten all day: what was overwritten leaves nothing behind. Other Yjs programs cannot read it. */
+  /** For keys that are overwritten all day: overwritten values leave nothing behind. Other Yjs programs cannot read them. */
   readonly hot?: boolean
 }
 
 export const elementsOf = (cell: Cell | undefined): HotElement[] => (cell ? [...cell.elements] : [])
 
-/** Puts these hot values in the place of all that is seen under their keys. */
+/** Replaces everything visible under these keys by hot values. */
 export const replaceHot = (
   index: HotIndex,
   transaction: Y.Transaction,
@@ -60,8 +60,8 @@ export const deletePlain = (doc: Y.Doc, map: string, key: string): void => {
 }
 
 /**
- * Writes entries in one transaction, all of them or none; of two of one key the later one counts.
- * Throws as `checkEntry` does.
+ * Writes entries in one transaction, all of them or none; a later entry replaces an earlier one of
+ * the same key. Throws as `checkEntry` does.
  */
 export const writeEntries = (
   doc: Y.Doc,
@@ -97,7 +97,7 @@ export const writeEntry = (
   options?: WriteOptions,
 ): void => writeEntries(doc, map, [[key, value]], options)
 
-/** Deletes what is seen here under the key; what others write meanwhile stays. Returns whether there was such a key. */
+/** Deletes everything visible under the key; concurrent writes of others stay. Returns whether the key existed. */
 export const deleteEntry = (doc: Y.Doc, map: string, key: string): boolean => {
   if (!viewEntry(doc, map, key)) return false
   const index = hotOf(doc)
@@ -108,7 +108,7 @@ export const deleteEntry = (doc: Y.Doc, map: string, key: string): boolean => {
   return true
 }
 
-/** The value that is added to, without what was added. */
+/** The value that is added to, without the additions. */
 export const baseOf = (
   view: View | undefined,
 ): { readonly value: unknown; readonly id: Id | undefined } => {
@@ -127,21 +127,21 @@ const wrongKind = (key: string, view: View | undefined, does: string, kind: stri
   )
 }
 
-/** Fails when the sum cannot be told from the one before, as beyond 2^53. */
+/** Throws if the sum is infinite, or equals the one before, as beyond 2^53. */
 const checkSum = (key: string, sum: number, by: number, before: number): void => {
   if (Number.isFinite(sum) && (sum !== before || by === 0)) return
   throw invalid(`${quote(key)} is ${before}, and ${by} more is not a number that JSON can hold`)
 }
 
 /**
- * Adds to a counter, which is 0 where there is none; returns the new sum. All that is added at
- * the same time elsewhere counts too. What is added while another sets the key is replaced by
- * what it set; while another deletes it, the counter stays, with all that this writer has added.
+ * Adds to a counter, which starts at 0; returns the new sum. All concurrent increments count. A
+ * concurrent `set` replaces the increment; after a concurrent delete the counter stays, with
+ * everything that this writer has added.
  *
- * A plain number stays where it is, and other Yjs programs go on seeing it without what was added.
+ * A plain number stays in place, and other Yjs programs still see it without the increments.
  *
- * A Failure (invalid_argument) where the value is no number, or the sum would be none that can
- * be told from the one before. A TypeError where `by` is no finite number.
+ * Throws a Failure (invalid_argument) if the value is not a number, or if the sum would equal the
+ * one before. Throws a TypeError if `by` is not finite.
  */
 export const incrementEntry = (doc: Y.Doc, map: string, key: string, by = 1): number => {
   checkNames(map, key)
@@ -172,13 +172,13 @@ const readSum = (doc: Y.Doc, map: string, key: string): number => {
 }
 
 /**
- * Adds an item to the end of a list, which is empty where there is none; returns the new length.
- * All that is added at the same time elsewhere is there too, in order of the stamps. What is
- * added while another sets the key is replaced by what it set.
+ * Appends an item to a list, which starts empty; returns the new length. All concurrent items are
+ * kept, in the order of their stamps. A concurrent `set` replaces the item.
  *
- * A plain array stays where it is, and other Yjs programs go on seeing it without what was added.
+ * A plain array stays in place, and other Yjs programs still see it without the items.
  *
- * A Failure (invalid_argument) where the value is no array; otherwise throws as `checkEntry` does.
+ * Throws a Failure (invalid_argument) if the value is not an array, and otherwise as `checkEntry`
+ * does.
  */
 export const appendEntry = (doc: Y.Doc, map: string, key: string, item: unknown): number => {
   checkNames(map, key)
@@ -188,7 +188,7 @@ export const appendEntry = (doc: Y.Doc, map: string, key: string, item: unknown)
   const isList = view === undefined || Array.isArray(list) || view.items.length > 0
   if (!isList) throw wrongKind(key, view, 'nothing can be appended', 'list')
   const index = hotOf(doc)
-  // After what is seen, also where that comes of a clock too far ahead to be followed.
+  // After all visible items, even if their stamps come from a clock too far ahead to be followed.
   const after = (view && latestOf(view)?.stamp) ?? 0
   const stamp = Math.min(Math.max(index.clock.next(), after + 1), Number.MAX_SAFE_INTEGER)
   doc.transact((transaction) => {

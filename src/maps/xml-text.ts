@@ -1,6 +1,6 @@
 /**
- * XML types as text, as their `toString` writes it, but to any depth and whatever a peer has put
- * into them: an attribute may hold a value that cannot become text.
+ * Writes XML types as text like their `toString`, but to any depth, and even if a peer has stored
+ * an attribute that cannot become text.
  *
  * ```js
  * xmlText(fragment)     // '<p align="left">hello <b>you</b></p>'
@@ -8,14 +8,14 @@
  */
 import * as Y from 'yjs'
 
-/** What is left to write: text, or something in a fragment. */
+/** The next thing to write: text, or a node of a fragment. */
 type Step = { readonly text: string } | { readonly node: unknown }
 
 const textIn = (value: unknown): string => {
   try {
     return String(value)
   } catch {
-    return '[object Object]' // as other objects are written; this one has a `toString` of a peer's
+    return '[object Object]' // as other objects are written; this one has a `toString` from a peer
   }
 }
 
@@ -23,7 +23,7 @@ const formattedText = (text: Y.XmlText): string => {
   try {
     return text.toString()
   } catch {
-    return Y.Text.prototype.toString.call(text) // a format that cannot be written is left out
+    return Y.Text.prototype.toString.call(text) // omits formats that cannot be written
   }
 }
 

@@ -121,7 +121,7 @@ export const deliveryCases = (kit: TransportKit): readonly ContractCase[] => [
       const all = () => batches.flat()
       const first = senders[0]!
       await kit.deliver(first, b.address, kit.wrap('first'), () => batches.length > 0)
-      // More messages come during the first batch: none may get lost, and they come in batches.
+      // More messages arrive during the first batch: none may get lost, and they arrive in batches.
       const count = kit.slow ? 4 : 40
       for (let index = 0; index < count; index++) {
         for (const sender of senders) await sender.send(b.address, kit.wrap(`${index}`))

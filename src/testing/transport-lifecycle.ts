@@ -98,7 +98,7 @@ export const lifecycleCases = (kit: TransportKit): readonly ContractCase[] => [
       const closing = b.close()
       await b.open(seen)
       await closing
-      // One that opens at once was open before it was closed.
+      // If the transport opens at once, it was open before `close`, and its open resolves.
       const failure = await opening
       assert.ok(failure === undefined || isFailure(failure, 'closed'))
       await kit.deliver(a, b.address, kit.wrap('x'), () => seen.has(kit.wrap('x')))
@@ -129,7 +129,7 @@ export const lifecycleCases = (kit: TransportKit): readonly ContractCase[] => [
     hold.resolve()
     await closing
     const received = seen.texts
-    // May succeed or not: what counts is that nobody receives it.
+    // It may succeed or fail: the message must not be received.
     await a.send(b.address, kit.wrap('fourth')).catch((error) => assert.ok(isFailure(error)))
     await kit.deliver(a, c.address, kit.wrap('after'), () => other.has(kit.wrap('after')))
     assert.deepEqual(seen.texts, received)
@@ -138,7 +138,7 @@ export const lifecycleCases = (kit: TransportKit): readonly ContractCase[] => [
   }),
 
   kit.case(
-    'discover and resolve: leave out the own address, and resolve an address to itself',
+    'discover and resolve: omit its own address, and resolve an address to itself',
     async (open) => {
       const a = await open('a')
       const b = await open('b')

@@ -10,13 +10,10 @@ import { type Failure, toFailure } from '../errors.ts'
 import { safeListener } from '../listeners.ts'
 import type { Incoming, TransportHooks } from './transport.ts'
 
-/**
- * Maximum of messages in a batch. A thousand cost one merge and one flush; more would only take more
- * memory at once.
- */
+/** Messages in a batch at most. A thousand cost one merge and one flush; more would only take more memory at once. */
 export const MAX_BATCH = 1_000
 
-/** Maximum bytes of a batch, unless a single message is longer: the receiver holds them in memory. */
+/** Bytes of a batch at most, unless a single message is longer: the receiver holds them in memory. */
 export const MAX_BATCH_BYTES = 16 * 1024 * 1024
 
 /** The hooks with an `onProblem` that never throws, since timers and watchers call it. */
@@ -29,7 +26,7 @@ export const safeHooks = (hooks: TransportHooks): TransportHooks => ({
   onProblem: safeListener((problem: Failure) => hooks.onProblem(problem)),
 })
 
-/** Is the message for the receiver? If `accepts` throws, that is reported and the answer is no. */
+/** Is the message for the receiver? If `accepts` throws, the error is reported and the message refused. */
 export const accepted = (hooks: TransportHooks, text: string): boolean => {
   try {
     return hooks.accepts(text)
@@ -40,8 +37,8 @@ export const accepted = (hooks: TransportHooks, text: string): boolean => {
 }
 
 /**
- * Resolves once the receiver has handled the messages, to how many of them, in order: these may be
- * removed. What the receiver throws goes to `onProblem`. `waiting` is the number of further messages,
+ * Resolves once the receiver has handled the messages, to the number of them, in order, that may be
+ * removed. Errors of the receiver go to `onProblem`. `waiting` is the number of further messages,
  * as far as it is known. `isOver` stops the delivery between two messages.
  */
 export const deliver = async (

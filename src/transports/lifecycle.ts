@@ -41,7 +41,7 @@ export class Lifecycle {
         hint: 'close it first, or create another one',
       })
     }
-    const previous = this.#closed // not the end of this opening: the next one waits for that
+    const previous = this.#closed // read now: a `close` of this opening replaces it
     const run = async (): Promise<void> => {
       await previous
       if (opening.isOver) throw this.closed()

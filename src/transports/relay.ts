@@ -14,7 +14,7 @@
 import { Failure } from '../errors.ts'
 import type { Transport, TransportHooks } from './transport.ts'
 
-/** Maximum of guests. Each is a peer, and costs a message for each change. */
+/** Guests at a time. Each is a peer, and costs a message for each change. */
 const MAX_GUESTS = 32
 
 export interface Guest {

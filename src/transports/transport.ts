@@ -63,7 +63,7 @@ export interface TransportHooks {
 export interface Transport {
   /** `memory`, `mailbox`, `pilot` */
   readonly kind: string
-  /** The own address, as peers see it in `from`; empty before `open`. */
+  /** This agent's address, as peers see it in `from`; empty before `open`. */
   readonly address: string
   /** The swarm that it is bound to. Absent: it is bound to none. */
   readonly swarm?: string
@@ -73,11 +73,11 @@ export interface Transport {
   open(hooks: TransportHooks): Promise<void>
   /** Sends `text` to the peer at `to`. */
   send(to: string, text: string): Promise<void>
-  /** Addresses that may be of the swarm, without the own one. Bounded in time; one bad peer does not make it reject. */
+  /** Addresses that may be of the swarm, without its own. Bounded in time; one bad peer does not make it reject. */
   discover(): Promise<readonly string[]>
   /** The address from which messages of `name` (a hostname, a node id, an address) come. */
   resolve(name: string): Promise<string>
-  /** Can only this transport reach that address? Then peers are not told about it. Absent: no address is private. */
+  /** Can only this transport reach that address? Then it is not shared with peers. Absent: no address is private. */
   isPrivate?(address: string): boolean
   /** Can this transport reach that address? Absent: it may reach any. */
   canReach?(address: string): boolean

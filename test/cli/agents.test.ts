@@ -1,4 +1,4 @@
-/** The command line with agents that run: child processes over a mailbox folder, and over a pretended pilotctl. */
+/** The command line with running agents: child processes over a mailbox folder, and over a fake pilotctl. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, statSync, symlinkSync } from 'node:fs'
@@ -20,7 +20,7 @@ const { env, folder, start, startAgent: startHere, tell, close } = createHome()
 const mailbox = folder('mailbox')
 let fake: FakeSwarm
 
-/** An agent of the swarm "kv" on the data folder of that name, when it is ready. */
+/** Starts an agent of the swarm "kv" on the data folder of that name; resolves when it is ready. */
 const startAgent = (name: string): Promise<Started> =>
   startHere([
     ...['run', '--swarm', 'kv', '--mailbox', mailbox, '--data', folder(name)],
@@ -127,7 +127,7 @@ test('list: prints a table for people, an object for programs, one map each', as
 test('watch: prints local and remote changes as they come', async () => {
   const all = start(['watch', '--json', '--data', folder('b')])
   const one = start(['watch', 'w2', '--data', folder('b')])
-  // Nobody tells when a watch has begun, so writes go on until both have seen one.
+  // No command reports when a watch has begun, so writes continue until both have printed one.
   let n = 0
   await until('both watchers', async () => {
     await tell('a', 'set', 'w1', String(n))
@@ -137,14 +137,14 @@ test('watch: prints local and remote changes as they come', async () => {
   await shows('b', 'w2', String(n - 1))
   await tell('b', 'delete', 'w2')
   const deleted = await all.shows(/.*"w2","action":"delete".*\n/)
-  const { writer, ...told } = JSON.parse(deleted).data
+  const { writer, ...fields } = JSON.parse(deleted).data
   const of = { map: 'state', key: 'w2', action: 'delete', old: String(n - 1) }
-  assert.equal(told, { ...of, node: mailboxName(folder('b')) })
+  assert.equal(fields, { ...of, node: mailboxName(folder('b')) })
   assert.ok(Number.isSafeInteger(writer), deleted)
   const change = await all.shows(/.*"w1","action":"set","value":\d+,"old".*\n/)
   const { value, old, node } = JSON.parse(change).data
   assert.is(node, mailboxName(folder('a')), 'who wrote it is another agent')
-  // Writes that are gathered into one push are one change.
+  // Writes that are batched into one push are one change.
   assert.ok(value > old, change)
   await one.shows(/^delete w2 /m)
   const line =
@@ -236,13 +236,13 @@ for (const [args, code, reason, message] of refused) {
     assert.equal([people.code, people.stdout], [code, ''])
     const json = await tell('a', ...args, '--json')
     assert.equal([json.code, json.stdout], [code, ''])
-    const told = JSON.parse(json.stderr)
-    assert.equal([told.status, told.code], ['error', reason])
-    if (typeof message === 'string') assert.is(told.message, message)
-    else assert.match(told.message, message)
+    const failure = JSON.parse(json.stderr)
+    assert.equal([failure.status, failure.code], ['error', reason])
+    if (typeof message === 'string') assert.is(failure.message, message)
+    else assert.match(failure.message, message)
     const [first, hint] = people.stderr.split('\n')
-    assert.is(first, `pilot-gossip: ${told.message}`)
-    assert.is(hint, told.hint === undefined ? '' : `hint: ${told.hint}`)
+    assert.is(first, `pilot-gossip: ${failure.message}`)
+    assert.is(hint, failure.hint === undefined ? '' : `hint: ${failure.hint}`)
   })
 }
 
@@ -394,7 +394,7 @@ test('output: a closed standard output is not an error, for list or a running ag
   assert.equal([agentCode, agent.stderr()], [0, ''])
 })
 
-/** Options and environment of an agent over the pretended pilotctl. */
+/** Options and environment of an agent over the fake pilotctl. */
 const pilot = (id: number, fields = {}) => {
   const node = fake.node(id, fields)
   const data = folder(`pilot${id}`)
@@ -427,11 +427,11 @@ test('pilotctl: agents find each other by trust and tag', async () => {
       (name) => `${name} true`,
     ),
   )
-  const told = Object.fromEntries(checks.map(({ name, detail }) => [name, detail]))
-  assert.is(told.pilotctl, `${FAKE} 1.18.0, messages of 4194304 bytes`)
-  assert.is(told.daemon, 'up, 0:0000.0000.0001 (n1)')
-  assert.is(told.tag, 'this node is tagged for "kv"')
-  assert.is(told.peers, '1 trusted node, of the swarm "kv": 0:0000.0000.0002')
+  const details = Object.fromEntries(checks.map(({ name, detail }) => [name, detail]))
+  assert.is(details.pilotctl, `${FAKE} 1.18.0, messages of 4194304 bytes`)
+  assert.is(details.daemon, 'up, 0:0000.0000.0001 (n1)')
+  assert.is(details.tag, 'this node is tagged for "kv"')
+  assert.is(details.peers, '1 trusted node, of the swarm "kv": 0:0000.0000.0002')
   for (const { child } of agents) child.kill('SIGTERM')
   for (const { ended } of agents) assert.is((await ended).code, 0)
 })
@@ -444,7 +444,7 @@ test('doctor: with agents on a mailbox, checks their peers and not Pilot', async
     ['node ok', 'data ok', 'agent ok', 'peers ok'],
   )
   assert.match(checks[3]?.detail ?? '', /^\d+ peers, [1-9] heard: agent-/)
-  // Nothing is named: it is about those that run below the user's own folder.
+  // No agent is named: it checks those below the user's own folder.
   const home = homeEnv(folder('home2'))
   mkdirSync(folder('home2'))
   const alone = start(['run', '--swarm', 'alone', '--mailbox', folder('m7')], home)
@@ -461,7 +461,7 @@ test('doctor: with agents on a mailbox, checks their peers and not Pilot', async
 test('doctor: pings peers over Pilot unless its agent receives from them', async () => {
   const examine = async ({ args, env }: ReturnType<typeof pilot>): Promise<string> =>
     (await inProcess(['doctor', ...args], { env })).stdout
-  const peersOf = (told: string): string => /^\w+ +peers .*$/m.exec(told)?.[0] ?? told
+  const peersOf = (output: string): string => /^\w+ +peers .*$/m.exec(output)?.[0] ?? output
   const six = pilot(6, { trusted: [7] })
   const seven = pilot(7, { trusted: [], tags: ['swarm:kv'] })
   const node = '0:0000.0000.0007'
@@ -469,11 +469,11 @@ test('doctor: pings peers over Pilot unless its agent receives from them', async
   assert.match(peersOf(await examine(six)), new RegExp(`^ok +peers +${trusted}$`))
   fake.set('down-7', true)
   for (const version of ['1.7.2', '1.18.0']) {
-    const told = await examine({ ...six, env: { ...six.env, FAKE_VERSION: version } })
-    assert.match(peersOf(told), new RegExp(`^warning +peers +${trusted}; none answers: .*0*7`))
+    const output = await examine({ ...six, env: { ...six.env, FAKE_VERSION: version } })
+    assert.match(peersOf(output), new RegExp(`^warning +peers +${trusted}; none answers: .*0*7`))
   }
   fake.set('down-7', false)
-  // Seven trusts nobody, and is called by six.
+  // Seven trusts no node; six sends to it.
   assert.match(peersOf(await examine(seven)), /^warning +peers +0 trusted nodes, none of the swarm/)
   const agents = [
     start(['run', ...seven.args, '--json'], seven.env),
@@ -493,7 +493,7 @@ test('doctor: pings peers over Pilot unless its agent receives from them', async
   for (const { ended } of agents) assert.is((await ended).code, 0)
 })
 
-/** What a script prints that opens the map of the swarm at that daemon, with these options. */
+/** The output of a script that opens the map of the swarm at that daemon, with these options. */
 const script = async (node: ReturnType<typeof pilot>, code: string): Promise<string> => {
   const bin = folder('bin')
   mkdirSync(bin, { recursive: true })
@@ -530,7 +530,7 @@ test('openMap: a script at the daemon of an agent joins through that agent', asy
   assert.is(printed, 'guest 0:0000.0000.0008/1\n')
   await shows('pilot8', 'script', 1)
   await shows('pilot9', 'script', 1)
-  // A second `run` there has a folder of its own to keep: it is refused, and told who is there.
+  // A second `run` there needs its own folder, so it cannot join: it is refused, with the owner's process and folder.
   const second = start(
     ['run', '--swarm', 'kv', '--pilotctl', FAKE, '--data', folder('second'), '--json'],
     eight.env,
@@ -557,7 +557,7 @@ test('pilotctl: without a daemon an agent serves its map, and joins when the dae
   const four = pilot(4, { trusted: [5] })
   const five = pilot(5, { trusted: [4] })
   fake.set('down-4', true)
-  // The one peer it is given is not known yet either; five, whom it trusts, is found.
+  // Its only peer is not known yet; five, which it trusts, is discovered.
   const waiting = start(['run', ...four.args, '--peer', 'nobody'], four.env)
   await waiting.shows(/Ctrl-C/)
   const shown = waiting.stdout()

@@ -24,7 +24,7 @@ const runArgs = (name: string, ...more: string[]): string[] => [
 ]
 
 interface Running {
-  /** What it told when it had started. */
+  /** The report of its start. */
   readonly report: Record<string, unknown>
   /** Where clients connect. */
   readonly url: string
@@ -63,7 +63,7 @@ test.before(async () => {
 
 test.after(async () => {
   leave()
-  // Whatever has gone wrong: one that was detached is nobody's child.
+  // Even after a failure: a detached agent is not a child of this process.
   if (existsSync(folder('d'))) await tell('d', 'stop')
   await close()
 })
@@ -96,7 +96,11 @@ test('bridge: two agents serve one room and its presence', async () => {
   await until('the other sees who is there', sees)
   one.close()
   await until('and that she has left', () => !sees())
-  assert.is((await tell('b', 'list')).stdout.includes('hello'), false, 'it is no map of the swarm')
+  assert.is(
+    (await tell('b', 'list')).stdout.includes('hello'),
+    false,
+    'it is not a map of the swarm',
+  )
   leave()
 })
 
@@ -195,7 +199,7 @@ test('bridge: a detached agent takes its token, and keeps a room without clients
   a.process.child.kill('SIGTERM')
   b.process.child.kill('SIGTERM')
   for (const { process } of [a, b]) assert.is((await process.ended).code, 0)
-  // Of those who run nobody else has it.
+  // No other running agent has it.
   const reader = connect(url, 'plans', { token: 's3cret' })
   await until('it is read where no client was', () => textOf(reader) === 'tomorrow')
   leave()

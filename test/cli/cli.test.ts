@@ -347,8 +347,8 @@ test('table: aligns any script, and cuts no character in two', () => {
 test('showAge: picks the unit that fits', () => {
   const now = Date.parse('2026-01-02T00:00:00Z')
   const before = (seconds: number) => new Date(now - seconds * 1000).toISOString()
-  const told = [0, 59, 60, 3599, 3600, 86_399, 86_400, 200_000].map((s) => showAge(before(s), now))
-  assert.equal(told, [
+  const ages = [0, 59, 60, 3599, 3600, 86_399, 86_400, 200_000].map((s) => showAge(before(s), now))
+  assert.equal(ages, [
     '0 s ago',
     '59 s ago',
     '1 min ago',
@@ -364,9 +364,9 @@ test('showAge: picks the unit that fits', () => {
 
 test('ProblemLog: reports each kind once a minute, with a count', () => {
   let now = 1000
-  const told: Notice[] = []
+  const notices: Notice[] = []
   const log = new ProblemLog(
-    (one) => told.push(one),
+    (one) => notices.push(one),
     () => now,
   )
   const send = (to: string) =>
@@ -382,7 +382,7 @@ test('ProblemLog: reports each kind once a minute, with a count', () => {
   now += 1
   send('next')
   assert.equal(
-    told.map(({ code, message, count }) => `${code}: ${message} (${count})`),
+    notices.map(({ code, message, count }) => `${code}: ${message} (${count})`),
     [
       'timeout: could not send to peer0: no answer (1)',
       'too_deep: refused a message from x: deep (1)',
@@ -393,7 +393,7 @@ test('ProblemLog: reports each kind once a minute, with a count', () => {
       'timeout: could not send to next: no answer (6)',
     ],
   )
-  assert.is(told[0]?.hint, 'wait')
+  assert.is(notices[0]?.hint, 'wait')
 })
 
 test('asksForJson: finds --json before and after the command, but not as a value', () => {

@@ -1,4 +1,4 @@
-/** Completion: what a line may become, and the scripts that ask for it. */
+/** Completion: the candidates for a line, and the scripts that request them. */
 import { execFile, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ const test = suite('cli completion')
 const temporary = temporaryFolder()
 test.after(() => temporary.remove())
 
-/** Words of a line, and what the last of them may become: words, or files or folders. */
+/** The words of a line, and the candidates for the last one: words, files or folders. */
 const cases: readonly (readonly [words: string[], expected: readonly string[] | string])[] = [
   [['he'], ['help']],
   [['h'], ['has', 'history', 'help']],
@@ -85,7 +85,7 @@ test('complete: every command and every option is offered, with its help', async
   }
 })
 
-test('complete: passes on the options that say whose keys are meant', async () => {
+test('complete: passes on the options that select the agent', async () => {
   const asked: unknown[] = []
   const ask = async (options: object) => {
     asked.push(options)
@@ -110,7 +110,7 @@ test('complete: is a command for scripts, not in help', async () => {
   assert.not((await inProcess(['help'])).stdout.includes('\n  complete '))
 })
 
-test('complete: asks the running agent for its keys, and leaves out what needs quotes', async () => {
+test('complete: asks the running agent for its keys, and omits those that need quotes', async () => {
   const dir = join(temporary.dir, 'keys')
   const server = new ControlServer({
     dir,
@@ -150,7 +150,7 @@ for COMP_LINE; do
 done
 `
 
-/** What bash makes of these lines, the cursor at their end. */
+/** What bash completes these lines to, with the cursor at their end. */
 const completeInBash = async (
   lines: readonly string[],
   env: NodeJS.ProcessEnv,
@@ -165,7 +165,7 @@ const completeInBash = async (
     .map((line) => line.split(' ').filter((word) => word !== ''))
 }
 
-/** A folder with a program pilot-gossip in it, to be put before PATH. */
+/** A folder with a program pilot-gossip, to put first in PATH. */
 const programFolder = (name: string, script: string): NodeJS.ProcessEnv => {
   const dir = join(temporary.dir, name)
   mkdirSync(dir)
@@ -200,7 +200,7 @@ if (isInstalled('bash')) {
       assert.equal(found[index], expected, line)
   })
 
-  test('bash: takes no key that could mean something to it', async () => {
+  test('bash: completes no key with a special meaning to the shell', async () => {
     const keys = ['plain', 'task:7', 'task:8', '$(touch hurt)', '`x`', 'a;b', 'a\\x']
     const script = `printf '%s\\n' "$*" >>asked; cat <<'END'\nwords\n${keys.join('\t\n')}\t\nEND`
     const env = programFolder('keys-of-peers', script)

@@ -1,4 +1,4 @@
-/** The everyday commands with an agent of this process: what they print, and how they end. */
+/** The everyday commands with an agent in this process: what they print, and how they exit. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { stringify } from '../../src/control/protocol.ts'
@@ -30,7 +30,7 @@ test.after(async () => {
 
 const tell = (...args: string[]): Promise<Ended> => home.tell('a', ...args)
 
-/** Runs it, and expects that it prints this and ends well. */
+/** Runs the command, and expects this output and exit code 0. */
 const prints = async (args: readonly string[], stdout: string): Promise<void> =>
   assert.equal(await tell(...args), { code: 0, stdout, stderr: '' })
 
@@ -186,8 +186,8 @@ test('peers: equal peers never differ, even right after a write; status agrees',
   for (const n of [1, 2, 3]) {
     await tell('set', 'fresh', String(n))
     await until('b to have it', () => readEntry(b.agent.doc, 'state', 'fresh') === n)
-    const told = await tables()
-    for (const table of told) {
+    const printed = await tables()
+    for (const table of printed) {
       assert.match(table, /^PEER {2}STATE +HEARD +KNOWN +FAILURES\n[ab] +(in sync|pending) +\d/)
     }
     const { peers } = dataOf(await tell('peers', '--json'))
@@ -267,7 +267,7 @@ test('wait: for a key that is there, one that comes, and a value', async () => {
 test('wait: misses no write, however close', async () => {
   const rounds = Array.from({ length: 60 }, async (_, index) => {
     const waiting = tell('wait', `moment${index}`, '--timeout', '30s')
-    // At another moment of the wait's beginning each time.
+    // Each time at another moment of the start of the wait.
     for (let turn = 0; turn < index; turn++) await new Promise((resolve) => setImmediate(resolve))
     await a.client.ask({ command: 'set', key: `moment${index}`, value: index })
     assert.equal(await waiting, { code: 0, stdout: `${index}\n`, stderr: '' })

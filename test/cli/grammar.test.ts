@@ -117,7 +117,7 @@ test('COMMANDS: names are unique, optional arguments come last, an option has on
   }
   const alike = COMMANDS.flatMap((command) => command.synonyms ?? [])
   assert.is(new Set(alike).size, alike.length, 'a synonym leads to two commands')
-  // An option may stand before the command, when nobody knows yet whose it is.
+  // An option may stand before the command, when its command is not known yet.
   const kinds = new Map<string, string>()
   for (const { options } of COMMANDS) {
     for (const [name, option] of Object.entries(options)) {
@@ -212,10 +212,10 @@ test('help --json: prints the commands as data', async () => {
 
 const run = promisify(execFile)
 
-/** Our own files that `get` may load. Each costs it a millisecond: look for another way before this grows. */
+/** Our own files that `get` may load. Each costs a millisecond: look for another way before this list grows. */
 const MAX_FILES = 16
 
-/** What `get` takes of node itself; others, as `node:crypto`, cost more than all the rest of it. */
+/** Node's modules that `get` may load; others, such as `node:crypto`, cost more than everything else together. */
 const BUILTINS = ['node:fs/promises', 'node:net', 'node:os', 'node:path', 'node:util']
 
 /** Folders of the command line; all others belong to the agent. */

@@ -1,4 +1,4 @@
-/** What `peers` and `status` say of peers: in one vocabulary, with the reason where one fails. */
+/** What `peers` and `status` print about peers: one vocabulary, with the reason if a peer fails. */
 import * as assert from 'uvu/assert'
 import type { PeerStatus } from '../../src/agent/status.ts'
 import type { Io } from '../../src/cli/io.ts'

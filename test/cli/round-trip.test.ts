@@ -1,4 +1,4 @@
-/** What `export` writes `import` takes: counters and lists as such, and what other programs wrote. */
+/** `import` accepts what `export` writes: counters and lists as such, and values of other programs. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
@@ -29,7 +29,7 @@ let target: Served
 let files = 0
 
 test.before(async () => {
-  // They never meet: what the one has the other can have by the file alone.
+  // They never connect: everything moves through the file.
   source = await serve(homeDir, { name: 'source' })
   target = await serve(homeDir, { name: 'target' })
 })
@@ -54,7 +54,7 @@ const fileOf = (text: string, name = 'in.ndjson'): string => {
   return file
 }
 
-/** From the source to the target, twice; the file's lines. */
+/** From the source to the target, twice; returns the file's lines. */
 const carry = async (map: string, name: string): Promise<string[]> => {
   const file = newFile(name)
   const exported = await run(source, 'export', file, '--map', map)
@@ -72,7 +72,7 @@ const carry = async (map: string, name: string): Promise<string[]> => {
 const layoutAt = ({ agent }: Served, map: string, key: string) =>
   describeEntry(agent.doc, map, key)?.layout
 
-/** What a command prints of an entry: values are compared as it shows them. */
+/** What a command prints for an entry: values are compared in that form. */
 const jsonAt = ({ agent }: Served, map: string, key: string): string =>
   stringify(readEntry(agent.doc, map, key))
 
@@ -202,7 +202,7 @@ test('round trip: entries of other Yjs programs', async () => {
   }
   assert.is(readEntry(target.agent.doc, 'others', 'half'), 'a\ufffdb')
   assert.equal(readEntry(target.agent.doc, 'others', 'a \ufffd key'), ['\\ud800 in words'])
-  // The same by one JSON object, which cannot say what an entry is.
+  // The same as one JSON object, which cannot hold the kind of an entry.
   const file = newFile('others.json')
   await run(source, 'export', file, '--map', 'others')
   const imported = await run(target, 'import', file, '--map', 'by object')

@@ -1,6 +1,6 @@
 /**
- * The life of an agent's process: to the background and to its end, by `stop`, by signals and by
- * force; on a folder that is taken, on a full disk, and where nothing may be written any more.
+ * The life of an agent's process: into the background and to its end, by `stop`, by signals and by
+ * force; on a folder that is taken, on a full disk, and without permission to write.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -36,7 +36,7 @@ import { until } from '../helpers/until.ts'
 const test = suite('cli run')
 
 const { env, folder, signsOf, start, startAgent, tell, close } = createHome()
-/** Detached agents, which are nobody's children. */
+/** Detached agents, which are not children of this process. */
 const detached: number[] = []
 let fake: FakeSwarm
 
@@ -61,7 +61,7 @@ const logOf = (name: string): string => readFileSync(join(folder(name), 'agent.l
 
 const SIGNS = ['agent.lock', 'agent.pid', 'agent.sock', 'lock']
 
-/** Options and environment of an agent over the pretended pilotctl. */
+/** Options and environment of an agent over the fake pilotctl. */
 const pilot = (id: number, fields = {}) => {
   const data = folder(`pilot${id}`)
   return {
@@ -70,7 +70,7 @@ const pilot = (id: number, fields = {}) => {
   }
 }
 
-/** Options of an agent on the data folder of that name whose start takes long: its pilotctl says nothing. */
+/** Options of an agent on the data folder of that name whose start takes long: its pilotctl does not answer. */
 const endless = (name: string) => {
   const pilotctl = folder('silent-pilotctl')
   writeFileSync(pilotctl, '#!/bin/sh\nexec sleep 600\n', { mode: 0o755 })
@@ -82,7 +82,7 @@ const endlessArgs = (name: string): string[] => [
   ...Object.entries(endless(name)).map(([option, value]) => `--${option}=${value}`),
 ]
 
-/** The process that has the agent's folder. */
+/** The process that holds the agent's folder. */
 const ownerOf = (name: string): number =>
   JSON.parse(readFileSync(join(folder(name), 'agent.lock'), 'utf8')).pid
 
@@ -99,7 +99,7 @@ test.after(async () => {
   fake.close()
 })
 
-/** A detached agent has a session, a folder and streams of its own. Where /proc tells nothing, nothing is told. */
+/** A detached agent has a session, a folder and streams of its own. Not checked on systems without /proc. */
 const checkDetached = (name: string, pid: number): void => {
   if (!existsSync('/proc/self/stat')) return
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -259,12 +259,12 @@ test('stop: gives up on an agent that hangs, and names its process', async () =>
     message,
     `the agent on "${folder('hung')}" (process ${agent.child.pid}) did not stop within 0.2 s`,
   )
-  // It was asked, and does it as soon as it can.
+  // It has the request, and stops as soon as it can.
   assert.is((await agent.ended).code, 0)
   assert.is((await tell('hung', 'stop', '--timeout', 'soon')).code, 2)
 })
 
-/** Two agents that know each other, and whose rounds are too far apart to be of use. */
+/** Two agents that know each other, with rounds too far apart to matter. */
 const startPair = async (mailbox: string, one: string, two: string) => {
   const agents: Started[] = []
   for (const name of [one, two]) {
@@ -299,7 +299,7 @@ test('SIGTERM: the last acknowledged write is at the peer, and on disk', async (
 
 test('run: a second signal ends it at once', async () => {
   const agent = await startAgent(agentArgs('twice'))
-  // Both are waiting when it goes on, so the second comes in the middle of the stop.
+  // Both signals wait until it continues, so the second arrives in the middle of the stop.
   for (const signal of ['SIGSTOP', 'SIGINT', 'SIGTERM', 'SIGCONT'] as const) {
     agent.child.kill(signal)
   }
@@ -352,7 +352,7 @@ hint: stop it with: pilot-gossip stop --data ${dir}; or give this one another fo
   assert.is((await tell('mine', 'stop')).code, 0)
 })
 
-test("a folder that a program's agent has, without a socket: told, too", async () => {
+test("run: a folder in use by a program's agent, without a socket, is refused", async () => {
   const dir = folder('program')
   const transport = new MailboxTransport({ dir: folder('mail-program'), address: 'program' })
   const agent = new Agent({ swarm: 'kv', transport, data: dataFolder(dir) })
@@ -409,7 +409,7 @@ const hasProgram = (name: string): boolean => {
   }
 }
 
-/** A program that may write no byte to any file, until there is room. */
+/** A program that cannot write to any file until there is space. */
 const onFullDisk = (args: readonly string[]) => {
   const child = spawn('prlimit', ['--fsize=0:', ...args], { cwd: ROOT, env })
   const printed = { stdout: '', stderr: '' }
@@ -424,8 +424,8 @@ const onFullDisk = (args: readonly string[]) => {
   return { child, printed, makeRoom }
 }
 
-const FULL_SCRIPT = 'openMap on a disk that is full: told, and waited for'
-const FULL_START = 'a disk that is full at the start: reported, and waited for'
+const FULL_SCRIPT = 'openMap: reports a full disk, and waits for space'
+const FULL_START = 'run: reports a full disk at the start, and waits for space'
 if (hasProgram('prlimit')) {
   test(FULL_START, async () => {
     const dir = folder('full-start')
@@ -463,9 +463,9 @@ if (hasProgram('prlimit')) {
   test.skip(FULL_SCRIPT, 'prlimit (util-linux) is not installed')
 }
 
-const FULL = 'a disk that is full: told, reading goes on, and writing when there is space again'
+const FULL = 'run: a full disk is reported; reads continue, and writes once there is space'
 if (hasProgram('prlimit')) {
-  // A limit to the size of files refuses what a full disk does, after a part of it is written.
+  // A limit on the size of files refuses what a full disk refuses, after writing a part of it.
   test(FULL, async () => {
     const [agent, peer] = await startPair('mail-full', 'full', 'full-peer')
     const limit = (bytes: string): void => {
@@ -513,7 +513,7 @@ if (hasProgram('prlimit')) {
   test.skip(FULL, 'prlimit (util-linux) is not installed')
 }
 
-/** A process to which file modes mean something: to root they do not, unless it gives that up. */
+/** How to start a process to which file modes apply: root ignores them unless it gives that up. */
 const withoutRoot = (): readonly string[] | undefined => {
   if (process.getuid?.() !== 0) return []
   return hasProgram('setpriv')
@@ -521,7 +521,8 @@ const withoutRoot = (): readonly string[] | undefined => {
     : undefined
 }
 
-const READ_ONLY = 'a folder that turns read-only: told, reading goes on, and writing when it may'
+const READ_ONLY =
+  'run: a read-only folder is reported; reads continue, and writes once it is writable'
 const prefix = withoutRoot()
 if (prefix) {
   test(READ_ONLY, async () => {
@@ -563,7 +564,7 @@ if (prefix) {
 } else {
   test.skip(
     READ_ONLY,
-    'run by root, to whom file modes mean nothing, and without setpriv (util-linux)',
+    'runs as root, to which file modes do not apply, and setpriv (util-linux) is missing',
   )
 }
 

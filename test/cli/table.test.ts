@@ -121,7 +121,7 @@ test('an option in the table: is shown by help and completed', async () => {
   assert.equal(found, { kind: 'words', words: [['--ttl', 'delete it after that']] })
 })
 
-/** Stands for an object; notes the names that are read of it. */
+/** Stands for an object; records the names that are read from it. */
 const noting = <T extends object>(object: T): { proxy: T; read: Set<string> } => {
   const read = new Set<string>()
   const note = (name: string | symbol): void => void read.add(String(name))
@@ -174,14 +174,14 @@ test('the service: reads every field of every command', async () => {
   }
 })
 
-test('the service: a field that it does not know is noticed', async () => {
+test('the service: an unknown field is detected', async () => {
   const { agent } = await serve(temporary.dir, { name: 'blind' })
   const { proxy, read } = noting({ ...sampleOf('set'), key: 'k', ttl: 1 })
   await serveAgent(agent)(proxy as Request)
   assert.equal(unread(Object.keys(withTtl.fields), read), ['ttl'])
 })
 
-/** Values of options that not every text can be: a bad one would end the command too early. */
+/** Values for options that do not accept any text: a bad one would end the command too early. */
 const VALUES: Readonly<Record<string, string>> = {
   swarm: 'kv',
   format: 'json',

@@ -152,7 +152,7 @@ test('import: many lines are a few requests, each one transaction', async () => 
   assert.ok(transactions >= 3 && transactions <= 20, `${transactions} transactions`)
 })
 
-/** Bad lines, each behind 5,000 good ones and before one more; all in a batch behind the first. */
+/** Bad lines, each after 5,000 good ones and before one more; all in a batch after the first. */
 const badLines: readonly (readonly [string | Buffer, RegExp])[] = [
   ['nonsense', /^line 5001 is not an entry: nonsense;/],
   ['{"key":"k"}', /^line 5001 is not an entry: \{"key":"k"\};/],
@@ -346,7 +346,7 @@ test('export: a slow reader gets everything, one that closes early is not a fail
   const lines = Array.from({ length: 3_000 }, (_, n) => `{"key":"k${n}","value":"${text}"}\n`)
   await tell('import', fileOf(lines.join('')), '--map', 'wide')
   const { child, stderr } = spawnCli(['export', '--map', 'wide', '--data', a.dir])
-  // Nothing is read until the agent has answered others for a while: 6 MB lie in no pipe.
+  // Nothing is read until the agent has answered others for a while: no pipe holds 6 MB.
   await once(child.stdout!, 'readable')
   for (let turn = 0; turn < 20; turn++) await tell('has', 'k1', '--map', 'wide')
   assert.is(child.exitCode, null)
@@ -361,7 +361,7 @@ test('export: a slow reader gets everything, one that closes early is not a fail
   assert.equal([code, head.stderr()], [0, ''])
 })
 
-/** Unlike `once`, it does not mind an error: the test looks at who still lives. */
+/** Unlike `once`, it ignores errors: the test checks which process still lives. */
 const drained = ({ stdin }: ChildProcess): Promise<void> =>
   new Promise((resolve) => {
     stdin?.once('drain', resolve)
@@ -412,31 +412,31 @@ test('import: what was reported as imported survives a kill of the agent', async
 
 test('Progress: reports long work now and then, and clears its line', () => {
   let time = 0
-  let told: string[] = []
+  let printed: string[] = []
   const start = (isShown: boolean): Progress =>
-    new Progress('lines', { isShown, print: (text) => told.push(text), now: () => time })
+    new Progress('lines', { isShown, print: (text) => printed.push(text), now: () => time })
   const progress = start(true)
   for (; time < 1_000; time += 10) progress.at(time)
   progress.end()
-  assert.equal(told, [])
+  assert.equal(printed, [])
   for (; time <= 2_000; time += 10) progress.at(time * 1_000)
-  assert.equal(told, [
+  assert.equal(printed, [
     '\r\x1b[K1,000,000 lines, 1,000,000 a second',
     '\r\x1b[K1,250,000 lines, 1,000,000 a second',
     '\r\x1b[K1,500,000 lines, 1,000,000 a second',
     '\r\x1b[K1,750,000 lines, 1,000,000 a second',
     '\r\x1b[K2,000,000 lines, 1,000,000 a second',
   ])
-  told = []
+  printed = []
   progress.end()
   progress.end()
-  assert.equal(told, ['\r\x1b[K'])
-  told = []
+  assert.equal(printed, ['\r\x1b[K'])
+  printed = []
   const silent = start(false)
   time += 10_000
   silent.at(5)
   silent.end()
-  assert.equal(told, [])
+  assert.equal(printed, [])
 })
 
 test.run()

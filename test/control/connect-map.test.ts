@@ -102,7 +102,7 @@ test('connectMap: observe reports changes until it ends, until waits for them', 
   for (const value of [1, 2, 3]) await map.set('late', value)
   await wait
   await map.until((seen) => seen.has('late'))
-  assert.is(changes.length, 3, 'told after its end')
+  assert.is(changes.length, 3, 'called after its end')
   const late = await fails(map.until(() => false, { timeout: 20 }))
   assert.is(late.code, 'timeout')
   const reason = new Error('enough')

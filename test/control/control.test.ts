@@ -1,4 +1,4 @@
-/** The control socket: its lines, its folder, one agent a folder, and clients of every kind. */
+/** The control socket: its lines, its folder, one agent per folder, and clients of every kind. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -34,7 +34,7 @@ let folders = 0
 
 const newFolder = (): string => join(temporary.dir, `d${folders++}`)
 
-/** Echoes; `get` of "bad" fails, of "bug" throws what is no Failure. */
+/** Echoes the request; `get` of "bad" throws a Failure, `get` of "bug" another error. */
 const echo: Handle = (request) => {
   if ('key' in request && request.key === 'bad') {
     throw new Failure('not_found', 'no such key', { hint: 'choose another' })
@@ -50,20 +50,20 @@ const start = async (handle: Handle = echo, dir = newFolder()) => {
   return { dir, server, client: new ControlClient(dir), path: await socketPath(dir) }
 }
 
-/** A raw connection, and all that it has been sent so far. */
-const dial = async (path: string): Promise<{ socket: Socket; told: () => string }> => {
+/** A raw connection, and everything that it has received so far. */
+const dial = async (path: string): Promise<{ socket: Socket; received: () => string }> => {
   const socket = connect(path)
-  let told = ''
+  let received = ''
   socket.setEncoding('utf8').on('data', (text: string) => {
-    told += text
+    received += text
   })
-  socket.on('error', () => undefined) // what tests look at is what was told, and who still lives
+  socket.on('error', () => undefined) // the tests check what was received, and which process still lives
   await once(socket, 'connect')
-  return { socket, told: () => told }
+  return { socket, received: () => received }
 }
 
-const answersOf = (told: string): Record<string, unknown>[] =>
-  told
+const answersOf = (received: string): Record<string, unknown>[] =>
+  received
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Record<string, unknown>)
@@ -330,12 +330,12 @@ test('server: the failure names a folder that cannot be made or used', async () 
 
 test('server: answers each line of garbage with an error, and the client may continue', async () => {
   const { path } = await start()
-  const { socket, told } = await dial(path)
+  const { socket, received } = await dial(path)
   socket.write(Buffer.from('nonsense\n\n{"command":"status"}\n'))
   socket.write(Buffer.from([0xff, 0xfe, 0x0a]))
   socket.write('{"command":"list"}\n')
   const answers = await until('five answers', () => {
-    const all = answersOf(told())
+    const all = answersOf(received())
     return all.length === 5 && all
   })
   assert.equal(
@@ -353,7 +353,7 @@ test('server: answers each line of garbage with an error, and the client may con
 
 test('server: refuses a line of 100 MB without storing it, and serves others meanwhile', async () => {
   const { path, client } = await start()
-  const { socket, told } = await dial(path)
+  const { socket, received } = await dial(path)
   const chunk = Buffer.alloc(MEGABYTE, 'x')
   let sent = 0
   const flood = (async () => {
@@ -364,11 +364,11 @@ test('server: refuses a line of 100 MB without storing it, and serves others mea
     }
     socket.end()
   })()
-  await until('the refusal', () => told() !== '')
+  await until('the refusal', () => received() !== '')
   assert.equal(await client.ask({ command: 'list' }), { request: { command: 'list' } })
   await flood
   await until('the end', () => socket.destroyed)
-  const [answer] = answersOf(told())
+  const [answer] = answersOf(received())
   assert.is(answer?.code, 'too_large')
   assert.is(answer?.message, 'the line is longer than 16777216 bytes')
   assert.ok(sent > 1, 'nothing was sent')
@@ -396,7 +396,7 @@ test('server: a client that leaves in the middle disturbs no other', async () =>
   gone.socket.destroy()
   release()
   await until('the end', () => half.socket.destroyed)
-  assert.is(half.told(), '')
+  assert.is(half.received(), '')
   assert.equal(await client.ask({ command: 'list' }), { request: { command: 'list' } })
 })
 
@@ -405,10 +405,10 @@ test('server: a client that has closed its side still gets its answers', async (
     await new Promise((resolve) => setImmediate(resolve))
     return { request }
   })
-  const { socket, told } = await dial(path)
+  const { socket, received } = await dial(path)
   socket.end('{"command":"list"}\n{"command":"status"}\n')
   await once(socket, 'close')
-  assert.is(answersOf(told()).length, 2)
+  assert.is(answersOf(received()).length, 2)
 })
 
 test('server: answers the requests of one client in order', async () => {
@@ -420,11 +420,11 @@ test('server: answers the requests of one client in order', async () => {
     running--
     return { request }
   })
-  const { socket, told } = await dial(path)
+  const { socket, received } = await dial(path)
   const lines = Array.from({ length: 200 }, (_, index) => `{"command":"get","key":"${index}"}\n`)
   socket.end(lines.join(''))
   await once(socket, 'close')
-  const keys = answersOf(told()).map(
+  const keys = answersOf(received()).map(
     ({ data }) => (data as { request: { key: string } }).request.key,
   )
   assert.equal(
@@ -444,52 +444,52 @@ test('server: fifty clients at once each get their own answer', async () => {
   )
 })
 
-/** A server whose watchers are told what the test tells. */
+/** A server whose watchers receive what the test emits. */
 const startWatched = async () => {
-  const tells = new Set<(data: Record<string, unknown>) => void>()
+  const watchers = new Set<(data: Record<string, unknown>) => void>()
   const handle: Handle = (request) =>
     request.command === 'watch'
-      ? new Subscription({ watching: true }, (tell) => {
-          tells.add(tell)
-          return () => tells.delete(tell)
+      ? new Subscription({ watching: true }, (emit) => {
+          watchers.add(emit)
+          return () => watchers.delete(emit)
         })
       : { request }
   const started = await start(handle)
-  const tellAll = (data: Record<string, unknown>) => {
-    for (const tell of tells) tell(data)
+  const emitToAll = (data: Record<string, unknown>) => {
+    for (const emit of watchers) emit(data)
   }
-  return { ...started, tells, tellAll }
+  return { ...started, watchers, emitToAll }
 }
 
 test('watch: reports every change until the client leaves', async () => {
-  const { client, tells, tellAll } = await startWatched()
+  const { client, watchers, emitToAll } = await startWatched()
   const got: unknown[] = []
   const controller = new AbortController()
   const done = client.watch({ command: 'watch' }, (change) => got.push(change), {
-    onReady: () => tellAll({ n: 1 }),
+    onReady: () => emitToAll({ n: 1 }),
     signal: controller.signal,
   })
   await until('the first change', () => got.length === 1)
-  tellAll({ n: 2 })
-  tellAll({ n: 3 })
+  emitToAll({ n: 2 })
+  emitToAll({ n: 3 })
   await until('three changes', () => got.length === 3)
   assert.equal(got, [{ n: 1 }, { n: 2 }, { n: 3 }])
   controller.abort()
   await done
-  await until('the watcher to be forgotten', () => tells.size === 0)
+  await until('the watcher to be forgotten', () => watchers.size === 0)
 })
 
 test('watch: rejects when the agent ends', async () => {
-  const { client, server, tells, dir } = await startWatched()
+  const { client, server, watchers, dir } = await startWatched()
   const watching = rejects(
     () => client.watch({ command: 'watch' }, () => undefined),
     /not_running the agent on .* has stopped/,
   )
-  await until('the watcher', () => tells.size === 1)
+  await until('the watcher', () => watchers.size === 1)
   await server.close()
   const failure = (await watching) as Failure
   assert.is(failure.message, `the agent on "${dir}" has stopped`)
-  assert.is(tells.size, 0)
+  assert.is(watchers.size, 0)
 })
 
 test('watch: one that fails to begin is an error, and disturbs no other', async () => {
@@ -507,30 +507,30 @@ test('watch: one that fails to begin is an error, and disturbs no other', async 
 })
 
 test('watch: a client that does not read is disconnected, one that does is not', async () => {
-  const { path, client, tells, tellAll } = await startWatched()
+  const { path, client, watchers, emitToAll } = await startWatched()
   const { socket } = await dial(path)
   socket.pause()
   socket.write('{"command":"watch"}\n')
   let read = 0
   const controller = new AbortController()
   const done = client.watch({ command: 'watch' }, () => read++, { signal: controller.signal })
-  await until('both watchers', () => tells.size === 2)
+  await until('both watchers', () => watchers.size === 2)
   const text = 'x'.repeat(MEGABYTE)
-  let told = 0
+  let emitted = 0
   await until('one to be let go', () => {
-    if (told - read < 4) {
-      told++
-      tellAll({ text })
+    if (emitted - read < 4) {
+      emitted++
+      emitToAll({ text })
     }
-    return tells.size === 1
+    return watchers.size === 1
   })
-  await until('the other to have all', () => read === told)
+  await until('the other to have all', () => read === emitted)
   controller.abort()
   await done
   socket.destroy()
 })
 
-/** A thousand rows of some kilobytes; `drawn` tells how many were asked for. */
+/** A thousand rows of some kilobytes; `drawn` counts those that were drawn. */
 const startRows = async () => {
   const drawn = { rows: 0, isOver: false }
   const text = 'x'.repeat(8_000)
@@ -572,7 +572,7 @@ test('rows: wait for a client that does not read, and others are served meanwhil
   const { client, drawn } = await startRows()
   const rows = client.rows({ command: 'export' })
   await rows.next()
-  // What was drawn lies in buffers of bounded size: it comes to rest long before the end.
+  // Drawn rows lie in buffers of bounded size, so drawing stops long before the end.
   const seen = { rows: -1, times: 0 }
   await until('the server to wait', async () => {
     await client.ask({ command: 'list' })
@@ -580,7 +580,10 @@ test('rows: wait for a client that does not read, and others are served meanwhil
     seen.rows = drawn.rows
     return seen.times === 5
   })
-  assert.ok(drawn.rows < 500, `${drawn.rows} of 1000 rows were drawn for nobody`)
+  assert.ok(
+    drawn.rows < 500,
+    `${drawn.rows} of 1000 rows were drawn for a client that does not read`,
+  )
   assert.not(drawn.isOver)
   await rows.return({})
   await until('the rows to be given up', () => drawn.isOver)

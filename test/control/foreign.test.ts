@@ -1,6 +1,6 @@
 /**
- * What JSON cannot write, put into a `Y.Doc` by a peer and by an editor: every command shows it,
- * nobody is cut, and an import of what was exported makes the same again.
+ * Values that JSON cannot hold, written into a `Y.Doc` by a peer and by an editor: every command
+ * shows them, no client is disconnected, and an import of an export restores them.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,9 +23,9 @@ const test = suite('control: foreign values')
 const home = createHome()
 const { dir: homeDir, env, folder } = home
 let a: Served
-/** A peer of `a`, whose document its program writes as it likes. */
+/** A peer of `a`, whose program writes into the document directly. */
 let b: Served
-/** Knows neither of them. */
+/** An agent that knows neither of them. */
 let target: Served
 let files = 0
 
@@ -60,40 +60,40 @@ const newFile = (name: string): string => {
 const watched = async (
   map: string,
   act: () => void,
-  isDone: (told: readonly Fields[]) => boolean,
+  isDone: (changes: readonly Fields[]) => boolean,
 ): Promise<Fields[]> => {
-  const told: Fields[] = []
+  const changes: Fields[] = []
   const end = new AbortController()
   let onReady = (): void => undefined
   const ready = new Promise<void>((resolve) => {
     onReady = resolve
   })
   const { signal } = end
-  const tell = (change: Fields): void => void told.push(change)
-  const watching = a.client.watch({ command: 'watch', map }, tell, { onReady, signal })
+  const onChange = (change: Fields): void => void changes.push(change)
+  const watching = a.client.watch({ command: 'watch', map }, onChange, { onReady, signal })
   let failure: unknown
   watching.catch((error) => {
     failure = error
   })
   await ready
   act()
-  await until('all changes to be told', () => {
+  await until('all changes to be reported', () => {
     if (failure) throw failure
-    return isDone(told)
+    return isDone(changes)
   })
   end.abort()
   await watching
-  return told
+  return changes
 }
 
 test('foreign values: every command shows what a peer has written, as JSON and for people', async () => {
   const count = Object.keys(FOREIGN).length
-  const told = await watched(
+  const changes = await watched(
     'state',
     () => writeForeign(b.agent.doc.getMap('state')),
     (changes) => changes.length === count,
   )
-  assert.equal(Object.fromEntries(told.map(({ key, value }) => [key, value])), FOREIGN)
+  assert.equal(Object.fromEntries(changes.map(({ key, value }) => [key, value])), FOREIGN)
   assert.equal(dataOf(await run(a, 'list', '--json')).entries, FOREIGN)
   assert.equal(dataOf(await run(a, 'keys', '--json')).keys, Object.keys(FOREIGN).sort())
   const list = await print(a, 'list')
@@ -122,7 +122,7 @@ test('foreign values: what an editor writes is shown, and the editor stays conne
     provider.on('connection-close', () => closed++)
     await until('the editor is synced', () => provider.synced)
     const map = doc.getMap('edited')
-    const told = await watched(
+    const changes = await watched(
       'edited',
       () => {
         map.set('first', { a: [1n] })
@@ -132,7 +132,7 @@ test('foreign values: what an editor writes is shown, and the editor stays conne
       (changes) => changes.some(({ key }) => key === 'last'),
     )
     const all = { first: { a: ['1'] }, ...FOREIGN, last: 'x' }
-    assert.equal(Object.fromEntries(told.map(({ key, value }) => [key, value])), all)
+    assert.equal(Object.fromEntries(changes.map(({ key, value }) => [key, value])), all)
     assert.equal(readEntries(a.agent.doc, 'edited'), all)
     await until('the peer has it', () => readEntry(b.agent.doc, 'edited', 'last') === 'x')
     a.agent.doc.getMap('edited').set('answer', 1)
@@ -166,7 +166,7 @@ test('export and import: restore the same, and report what they cannot restore',
   const kind =
     '{"key":"bigint in a list","kind":"raw","types":{"/a/0":"bigint"},"value":{"a":["1"]}}'
   assert.ok(lines.includes(kind))
-  // The same file again of what was imported: nothing was lost on the way.
+  // The import exports to the same file: nothing was lost on the way.
   const second = newFile('out.ndjson')
   await print(target, 'export', second, '--map', 'exported')
   const plain = (text: string): string[] =>
@@ -243,7 +243,7 @@ test('foreign values: shared types nest to any depth', async () => {
   const { doc } = b.agent
   const map = doc.getMap<unknown>('deep')
   let json = ''
-  const told = await watched(
+  const changes = await watched(
     'deep',
     () => {
       json = deepMap(map, 'k', 5_000)
@@ -251,7 +251,7 @@ test('foreign values: shared types nest to any depth', async () => {
     },
     (changes) => changes.some(({ key }) => key === 'end'),
   )
-  assert.ok(told.length > 1)
+  assert.ok(changes.length > 1)
   for (const args of [['get', 'k'], ['wait', 'k', json], ['history', 'k'], ['list'], ['export']]) {
     for (const mode of [[], ['--json']]) {
       const text = await run(a, ...args, ...mode, '--map', 'deep')
@@ -263,7 +263,7 @@ test('foreign values: shared types nest to any depth', async () => {
 
 test('watch: continues with values longer than the limit for unread bytes', async () => {
   const map = b.agent.doc.getMap('big')
-  const told = await watched(
+  const changes = await watched(
     'big',
     () => {
       for (const letter of 'xyz') map.set('k', letter.repeat(12_000_000))
@@ -271,7 +271,7 @@ test('watch: continues with values longer than the limit for unread bytes', asyn
     },
     (changes) => changes.some(({ key }) => key === 'end'),
   )
-  assert.is(String(told.at(-2)?.value).length, 12_000_000)
+  assert.is(String(changes.at(-2)?.value).length, 12_000_000)
 })
 
 test.run()

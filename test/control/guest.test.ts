@@ -1,4 +1,4 @@
-/** Programs that take part by way of an agent of this host, as they cannot have its folder or daemon. */
+/** Programs that join through an agent of this host, because they cannot have its folder or daemon. */
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { ControlClient } from '../../src/control/client.ts'
@@ -21,7 +21,7 @@ const folder = (): string => join(temporary.dir, `f${folders++}`)
 
 const config = { intervalMs: 200 }
 
-/** An agent of its own at the mailbox, as `run` or a first script has it. */
+/** An agent on the mailbox, as `run` or a first script starts it. */
 const openAt = async (mailbox: string, name: string, data: string): Promise<OpenedMap> => {
   const map = await openMap({ swarm: 'kv', mailbox, name, data, config })
   opened.push(map)
@@ -54,7 +54,7 @@ test("guest: after flushed, the write is on the agent's disk", async () => {
   const [mailbox, data] = [folder(), folder()]
   const first = await openAt(mailbox, 'a', data)
   const second = await openAt(mailbox, 'a', data)
-  // Longer than what is pushed: it is fetched, in parts.
+  // Longer than an inline update: it is pulled, in chunks.
   const long = 'x'.repeat(3_000_000)
   second.set('long', long)
   second.set('short', 1)
@@ -77,7 +77,7 @@ test('guest: exchanges writes with the peers of the agent', async () => {
   other.set('from', 'b')
   await until('the write of the peer', () => guest.get('from') === 'b')
   const known = other.agent.status().peers.map(({ address }) => address)
-  assert.equal(known, ['a'], 'peers were told of somebody whom they cannot reach')
+  assert.equal(known, ['a'], 'peers were given an address that they cannot reach')
 })
 
 test('guest: its last write is forwarded at once, even after it has left', async () => {
@@ -90,7 +90,7 @@ test('guest: its last write is forwarded at once, even after it has left', async
   agent.set('both', 1)
   await until('a meeting', () => other.has('both'))
   const guest = await openMap({ swarm: 'kv', mailbox, name: 'a', data, config: slow })
-  // Its agent names its peers, as to any newcomer.
+  // Its agent names its peers, as for any newcomer.
   guest.agent.ask()
   assert.equal(
     guest.agent.status().peers.map(({ address }) => address),
@@ -175,7 +175,7 @@ test('guest: one that hangs or sends garbage disturbs no other', async () => {
   rude.send({ command: 'join' })
   const first = await rude.receive()
   assert.is(first?.address, 'a/1')
-  /** The agent's own messages come between. */
+  /** Skips messages that the agent sends in between. */
   const answer = async () => {
     for (;;) {
       const data = await rude.receive()

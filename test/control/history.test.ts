@@ -1,4 +1,4 @@
-/** What an agent remembers of changes, its bounds, and how it is told with what the document knows. */
+/** What an agent remembers of changes, its limits, and how that is merged with the document. */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { mergeHistory } from '../../src/control/history.ts'
@@ -21,7 +21,7 @@ import { suite } from '../helpers/suite.ts'
 
 const test = suite('control history')
 
-/** A log whose clock goes on by one with each look at it. */
+/** A log whose clock advances by one at each read. */
 const startLog = () => {
   const doc = new Y.Doc()
   let time = 0
@@ -191,7 +191,7 @@ test('mergeHistory: places forgotten changes where they happened', () => {
   assert.equal(shown([], []), [])
 })
 
-test('history: tells the time of a write from the time when it was seen', () => {
+test('history: distinguishes when a change was written from when it was seen', () => {
   const versions: Version[] = [
     { writer: 7, clock: 4, current: true, kind: 'increment', value: 3, at: 1_000 },
   ]

@@ -1,4 +1,4 @@
-/** The Python client: its own tests, over an agent that runs, as installed by pip. */
+/** The Python client: its own tests, against a running agent, as pip installs it. */
 import { execFile, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ const run = promisify(execFile)
 const test = suite('python client')
 
 const SOURCE = fileURLToPath(new URL('../../clients/python/', import.meta.url))
-/** Milliseconds: pip fetches its build tool, over a slow line. */
+/** Milliseconds: pip downloads its build tool, perhaps over a slow line. */
 const PIP_TIMEOUT = 120_000
 
 const python = spawnSync('python3', ['-m', 'pip', '--version']).status === 0
@@ -25,7 +25,7 @@ test.after(async () => {
   temporary.remove()
 })
 
-/** Its tests, with the package found there. */
+/** Runs its tests with the package from that folder. */
 const runTests = async (packages: string, data: string, env: NodeJS.ProcessEnv = {}) => {
   const { stderr } = await run('python3', ['-m', 'unittest', '-v', 'test_client'], {
     cwd: join(SOURCE, 'tests'),
@@ -42,24 +42,24 @@ const runTests = async (packages: string, data: string, env: NodeJS.ProcessEnv =
 
 if (python) {
   test('python client: passes its own tests when pip has installed it', async () => {
-    // A copy: pip leaves build files where it builds.
+    // A copy, because pip leaves build files in the source folder.
     const source = join(temporary.dir, 'source')
     cpSync(SOURCE, source, { recursive: true })
     const args = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', installed, source]
     await run('python3', args, { timeout: PIP_TIMEOUT })
     assert.ok(existsSync(join(installed, 'pilot_gossip', 'py.typed')), 'its types are not shipped')
     const { dir } = await serve(temporary.dir, { name: 'a' })
-    const told = await runTests(installed, dir)
-    assert.match(told, /Ran 1\d tests/)
-    assert.match(told, /\nOK\n/)
+    const output = await runTests(installed, dir)
+    assert.match(output, /Ran 1\d tests/)
+    assert.match(output, /\nOK\n/)
   })
 
   test('python client: finds an agent whose folder has too long a path for a socket', async () => {
     const deep = join(temporary.dir, ...Array.from({ length: 6 }, (_, i) => `${i}`.repeat(30)))
     mkdirSync(deep, { recursive: true })
     const { dir } = await serve(deep, { name: 'b' })
-    const told = await runTests(join(SOURCE, 'src'), dir, { TMPDIR: temporary.dir })
-    assert.match(told, /\nOK\n/)
+    const output = await runTests(join(SOURCE, 'src'), dir, { TMPDIR: temporary.dir })
+    assert.match(output, /\nOK\n/)
   })
 
   test('python client: finds the agent of a swarm by its name alone', async () => {
@@ -73,7 +73,7 @@ if (python) {
     assert.is(stdout, '1')
   })
 } else {
-  test('python3 with pip is not here: skipped', () => {
+  test('python client: skipped without python3 and pip', () => {
     process.stdout.write('no python3 with pip: the Python client was not tested\n')
   })
 }

@@ -74,7 +74,7 @@ test('service: set, get, has, keys, list and delete', async () => {
   assert.equal(
     (maps as { name: string }[]).filter(({ name }) => name === 'none'),
     [],
-    'to look at a map must not make it',
+    'reading a map must not create it',
   )
 })
 
@@ -224,7 +224,7 @@ test('service: a value that cannot be stored is an invalid argument everywhere',
   assert.equal(stops, [])
 })
 
-/** All changes that the agent tells while `act` runs, until there are `count` of them. */
+/** All changes that the agent reports while `act` runs, until there are `count` of them. */
 const changesOf = async (
   from: ControlClient,
   map: string,
@@ -269,7 +269,7 @@ test('service: watch reports old and new value and the node, here and at a peer'
     { ...of, action: 'set', value: 3, old: { x: 2 }, writer, node: 'a' },
     { ...of, action: 'delete', old: 3, writer, node: 'a' },
   ])
-  // Written before it has seen the delete, it might lose against what was deleted.
+  // Before the delete has arrived, a write might lose against the deleted value.
   await until('b to have all', async () => {
     const all = await Promise.all([a, b].map((one) => one.client.ask({ command: 'status' })))
     return all[0]?.digest === all[1]?.digest
@@ -297,10 +297,10 @@ test('service: history merges the document and the log, newest first', async () 
   })
   await client.ask({ command: 'set', ...of, value: 3 })
   const { changes, left } = await client.ask({ command: 'history', ...of })
-  const told = changes as Fields[]
+  const shown = changes as Fields[]
   assert.is(left, 0)
   assert.equal(
-    told.map(({ action, value, node, isCurrent }) => ({ action, value, node, isCurrent })),
+    shown.map(({ action, value, node, isCurrent }) => ({ action, value, node, isCurrent })),
     [
       { action: 'set', value: 3, node: 'a', isCurrent: true },
       { action: 'delete', value: undefined, node: undefined, isCurrent: false },
@@ -308,7 +308,7 @@ test('service: history merges the document and the log, newest first', async () 
       { action: 'set', value: 1, node: 'a', isCurrent: false },
     ],
   )
-  for (const { seen } of told) assert.ok(Math.abs(Date.parse(String(seen)) - Date.now()) < 60_000)
+  for (const { seen } of shown) assert.ok(Math.abs(Date.parse(String(seen)) - Date.now()) < 60_000)
   const sum = { map: 'past', key: 'n' } as const
   for (const served of [a, b]) await served.client.ask({ command: 'increment', ...sum })
   const counted = await until('both parts', async () => {
@@ -362,7 +362,7 @@ test('service: peers, status and stop', async () => {
   assert.equal(stops, ['a'])
 })
 
-/** A store whose appends end when the test lets them, or fail. */
+/** A store whose appends resolve when the test lets them, or fail. */
 const slowFolder = (dir: string) => {
   const folder = dataFolder(dir)
   const waiting: { resolve: () => void; reject: (error: Error) => void }[] = []
@@ -399,9 +399,9 @@ test('service: acknowledges writes when they are on disk, many at a time', async
     acknowledged++
     return answer
   })
-  // All of them lie in one group: none waits for the disk before it is even written.
+  // All are in one group: none waits for the disk before it is applied.
   await until('all to be written', () => waiting.length >= asks.length)
-  assert.is((await slow.client.ask({ command: 'get', key: 'k39' })).value, 39, 'reading goes on')
+  assert.is((await slow.client.ask({ command: 'get', key: 'k39' })).value, 39, 'reads continue')
   assert.is(acknowledged, 0)
   for (const { resolve } of waiting) resolve()
   await Promise.all(asks)

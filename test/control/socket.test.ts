@@ -1,6 +1,6 @@
 /**
- * Where the socket of an agent lies whose data folder has a long path: commands find it whatever
- * their TMPDIR is, and a TMPDIR that is itself too long is passed over.
+ * The socket of an agent whose data folder has a long path: commands find it whatever their TMPDIR
+ * is, and skip a TMPDIR that is itself too long.
  */
 import {
   chmodSync,
@@ -24,7 +24,7 @@ const test = suite('control socket')
 
 const NOTE = 'agent.sock.path'
 
-/** Runs with these in the environment. */
+/** Runs with these variables in the environment. */
 const withEnv = async <T>(env: NodeJS.ProcessEnv, run: () => Promise<T>): Promise<T> => {
   const before = { ...process.env }
   Object.assign(process.env, env)
@@ -99,7 +99,7 @@ test('socket: a stale, torn or garbled note is ignored', () =>
         const server = new ControlServer({ dir, handle })
         await server.open()
         assert.ok(await isFound(dir), text.slice(0, 40))
-        // One that another agent wrote meanwhile stays.
+        // A note that another agent has written meanwhile stays.
         await server.close()
       }
     })

@@ -1,6 +1,6 @@
 /**
  * What hot maps cost after 100 keys were overwritten 1,000 times each at random: structs and bytes
- * (V1) stay within 3 times what is alive, whoever wrote and however they synchronised.
+ * (V1) stay within 3 times the live content, whoever wrote and however they synchronised.
  */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
@@ -23,7 +23,7 @@ const test = suite('maps: bounds')
 const KEYS = 100
 const WRITES = 100_000
 
-/** Writer ids as agents have them, of 53 bits: they are repeated in the bytes. */
+/** Writer ids of 53 bits, like those of agents: the bytes repeat them. */
 const writerOf = (i: number): number => 3_000_000_000_000_000 + i * 7919
 
 const docsOf = (count: number): Y.Doc[] =>
@@ -46,7 +46,7 @@ const sync = (docs: readonly Y.Doc[]): void => {
   }
 }
 
-/** Synchronises until nothing is left to take out. */
+/** Synchronises until nothing is left to delete. */
 const settle = async (docs: readonly Y.Doc[]): Promise<void> => {
   for (let i = 0; i < 3; i++) {
     sync(docs)
@@ -68,7 +68,7 @@ type Operation = (doc: Y.Doc, key: string, i: number) => void
 const value = (i: number) => ({ status: 'working on it', progress: i, note: 'abcdefghij' })
 const set: Operation = (doc, key, i) => writeEntry(doc, 'state', key, value(i), { hot: true })
 
-/** Random writers write random keys, and synchronise after every so many writes. */
+/** Random writers write random keys, and synchronise after every few writes. */
 const run = async (
   writers: number,
   writes: number,
@@ -106,26 +106,24 @@ const assertBound = (doc: Y.Doc): void => {
 
 test('one writer', async () => assertBound(await run(1, WRITES, 1, set)), { timeout: 300_000 })
 
-test(
-  'five writers that write without knowing of each other',
-  async () => assertBound(await run(5, WRITES, 1000, set)),
-  { timeout: 300_000 },
-)
+test('five concurrent writers', async () => assertBound(await run(5, WRITES, 1000, set)), {
+  timeout: 300_000,
+})
 
 test(
   'five writers in lock step',
   async () => {
-    // Every write is known to all before the next; the cost lies in the synchronising.
+    // Every write reaches all before the next; the cost is in the synchronising.
     assertBound(await run(5, WRITES / 20, 1, set))
   },
   { timeout: 300_000 },
 )
 
-/** Bytes of a part of a counter, or an item of a list, without the key and the item itself. */
+/** Bytes of a part of a counter, or of an item of a list, without the key and the item itself. */
 const PART_BYTES = 64
 
 test(
-  'counters: as many structs as parts, three times, however often they are incremented',
+  'counters keep at most three times as many structs as parts, however often they are incremented',
   async () => {
     const add: Operation = (doc, key) => void incrementEntry(doc, 'state', key)
     for (const writers of [1, 5]) {
@@ -137,7 +135,7 @@ test(
       )
       assert.is(sum, WRITES / 10)
       assert.ok(structsOf(doc) <= 3 * parts, `${structsOf(doc)} structs for ${parts} parts`)
-      // A number is shorter than all that says whose it is: there is a fixed sum for each part.
+      // A number is shorter than the id of its writer, so each part has a fixed size.
       assert.ok(bytesOf(doc) <= parts * PART_BYTES, `${bytesOf(doc)} bytes for ${parts} parts`)
     }
   },
@@ -176,11 +174,11 @@ test('each plain write in between costs two structs at most, besides its own', a
     `${structsOf(doc)} structs for ${KEYS} keys and ${plain} plain writes`,
   )
   const live = liveBytesOf(doc)
-  // A tombstone, and what was one run is two, each with an id of its own.
+  // A tombstone, and one run becomes two, each with an id of its own.
   assert.ok(bytesOf(doc) <= 3 * live + 64 * plain, `${bytesOf(doc)} bytes for ${live} alive`)
 })
 
-test('a Y.Map keeps one struct for each overwrite: what this is for', async () => {
+test('a Y.Map keeps one struct for each overwrite, which a hot map avoids', async () => {
   const doc = await run(1, WRITES / 20, 1, (to, key, i) => writeEntry(to, 'state', key, value(i)))
   assert.ok(structsOf(doc) > (WRITES / 20) * 0.9)
 })

@@ -6,7 +6,7 @@ import { suite } from '../helpers/suite.ts'
 
 const test = suite('maps: bytes')
 
-test('countBytes: equal to Buffer.byteLength, halves of characters too', () => {
+test('countBytes: agrees with Buffer.byteLength, lone surrogates included', () => {
   const units = ['a', 'é', '€', '\ud83d', '\udc1d', '\u{1f41d}', '\uffff']
   const random = new Random(1)
   for (let run = 0; run < 2_000; run++) {
@@ -15,7 +15,7 @@ test('countBytes: equal to Buffer.byteLength, halves of characters too', () => {
   }
 })
 
-test('base64: equal to that of Buffer, both ways', () => {
+test('base64: agrees with Buffer in both directions', () => {
   const random = new Random(2)
   for (const length of [0, 1, 2, 3, 4, 100, 8_191, 8_192, 8_193, 30_000]) {
     const bytes = Uint8Array.from({ length }, () => random.int(0, 255))

@@ -1,4 +1,4 @@
-/** What may be written, what is told of what may not, and places inside values. */
+/** The values that may be written, the errors for all others, and places inside values. */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { Replica } from '../../crdt/index.ts'
@@ -21,7 +21,7 @@ import { SharedMap } from '../../src/maps/shared-map.ts'
 import { nodePlatform } from '../../src/platform.ts'
 import { suite } from '../helpers/suite.ts'
 
-const test = suite('maps: what may be written')
+const test = suite('maps: check')
 
 const thrownBy = (run: () => unknown): unknown => {
   try {
@@ -71,7 +71,7 @@ const unkeepable: readonly (readonly [value: unknown, message: string])[] = [
 ]
 
 for (const [value, message] of unkeepable) {
-  test(`a TypeError: ${message}`, () => {
+  test(`throws a TypeError: ${message}`, () => {
     const error = thrownBy(() => checkEntry('state', 'k', value))
     assert.instance(error, TypeError)
     assert.instance(error, UnkeepableError)
@@ -82,12 +82,12 @@ for (const [value, message] of unkeepable) {
   })
 }
 
-test('other errors pass toArgumentFailure as they are', () => {
+test('toArgumentFailure passes other errors through unchanged', () => {
   const error = new TypeError('a mistake of ours')
   assert.is(toArgumentFailure(error), error)
 })
 
-test('what is kept is what JSON makes of it', () => {
+test('a value is kept as JSON would keep it', () => {
   const doc = new Y.Doc()
   for (const value of [
     null,
@@ -115,7 +115,7 @@ test('what is kept is what JSON makes of it', () => {
   }
 })
 
-test('what is written is a copy', () => {
+test('a value is copied when it is written', () => {
   const doc = new Y.Doc()
   const mine = { list: [1] }
   writeEntry(doc, 'state', 'plain', mine)
@@ -159,14 +159,14 @@ const refused: readonly (readonly [what: string, run: () => unknown, message: Re
 ]
 
 for (const [what, run, message] of refused) {
-  test(`a Failure (invalid_argument): ${what}`, () => {
+  test(`throws a Failure (invalid_argument): ${what}`, () => {
     const error = thrownBy(run)
     assert.ok(isFailure(error, 'invalid_argument'), String(error))
     assert.match((error as Failure).message, message)
   })
 }
 
-test('the longest and deepest values are taken by a peer in both layouts', () => {
+test('a peer accepts the longest and deepest values in both layouts', () => {
   for (const value of [nested(63), 'x'.repeat(8 * 1024 * 1024 - 2)]) {
     const doc = new Y.Doc()
     writeEntry(doc, 'state', 'plain', value)
@@ -191,7 +191,7 @@ test('a document may allow longer values, or only shorter ones', () => {
   }
 })
 
-test('of many entries one that cannot be kept keeps all out', () => {
+test('one entry that cannot be kept prevents the whole write', () => {
   const doc = new Y.Doc()
   assert.throws(() =>
     writeEntries(doc, 'state', [
@@ -208,11 +208,11 @@ test('of many entries one that cannot be kept keeps all out', () => {
   assert.equal(readEntries(doc, 'state'), { a: 2, b: 3 })
 })
 
-test('only finite numbers are added', () => {
+test('only finite numbers can be added', () => {
   assert.throws(() => incrementEntry(new Y.Doc(), 'state', 'n', Number.NaN), /by is NaN/)
 })
 
-test('reads places by JSON Pointer', () => {
+test('readPath reads places by JSON Pointer', () => {
   const value = { a: [1, { 'x/y': { '~': true } }], '': 7, n: null }
   assert.is(readPath(value, ''), value)
   assert.is(readPath(value, '/a/0'), 1)
@@ -234,7 +234,7 @@ test('reads places by JSON Pointer', () => {
     assert.throws(() => readPath(value, none), /is not a JSON Pointer/)
 })
 
-test('writes places by JSON Pointer, and leaves the value itself as it is', () => {
+test('writePath writes places by JSON Pointer, and does not change the value itself', () => {
   const value = Object.freeze({ a: Object.freeze([1, 2]), b: 1 })
   assert.equal(writePath(value, '', 5), 5)
   assert.equal(writePath(value, '/a/0', 9), { a: [9, 2], b: 1 })
@@ -252,7 +252,7 @@ test('writes places by JSON Pointer, and leaves the value itself as it is', () =
   assert.throws(() => checkEntry('state', 'k', evil), /reserved/)
 })
 
-test('what is not there is not made on the way to nothing', () => {
+test('deleting a missing place creates nothing on the path', () => {
   assert.equal(writePath({ b: 1 }, '/x/y', undefined), { b: 1 })
   assert.is(writePath(undefined, '/x/y', undefined), undefined)
   assert.equal(writePath({ a: [1] }, '/a/-', undefined), { a: [1] })

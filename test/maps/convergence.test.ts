@@ -1,7 +1,7 @@
 /**
- * Seeded histories of five documents that change few keys in all ways, while updates come late,
- * twice and in any order: at the end all see the same, nothing that was added is lost, and a rule
- * written down anew here says who won.
+ * Seeded histories of five documents that change few keys in all ways, while updates arrive late,
+ * twice and in any order. At the end all documents are equal, no addition is lost, and an
+ * independent copy of the rules names the winner.
  */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
@@ -85,7 +85,7 @@ class Post {
     }
   }
 
-  /** Delivers all, also what is sent for it. */
+  /** Delivers all updates, including those sent in response. */
   async deliverAll(): Promise<void> {
     while (this.#waiting.length > 0) {
       this.deliver(this.#waiting.length)
@@ -98,7 +98,7 @@ const attempt = (run: () => unknown): void => {
   try {
     run()
   } catch (error) {
-    // What is there may be no number and no list.
+    // The value may be neither number nor list.
     if (!/which is not a (?:number|list)/.test((error as Error).message)) throw error
   }
 }
@@ -128,7 +128,7 @@ const change = (docs: readonly Y.Doc[], random: Random, step: number): void => {
 
 type Raw = readonly [string, string, number, string, unknown, (readonly [number, number])?]
 
-/** What is to be seen by the rules, from the elements alone as they lie in the document. */
+/** The visible entries by the rules, computed from the elements in the document alone. */
 const oracle = (doc: Y.Doc): Record<string, unknown> => {
   const elements: { raw: Raw; client: number; clock: number }[] = []
   for (const array of doc.getMap<Y.Array<unknown>>(ROOT).values()) {
@@ -154,7 +154,7 @@ const oracle = (doc: Y.Doc): Record<string, unknown> => {
         kind !== 'v' && of?.[0] === base?.client && of?.[1] === base?.clock,
     )
     const items = adds.filter(({ raw }) => raw[3] === '>').map(({ raw }) => raw[4])
-    // Of a writer that replaced its part only the later one counts, until the other is deleted.
+    // If a writer has replaced its part, only the later one counts until the other is deleted.
     const latest = new Map(
       adds.filter(({ raw }) => raw[3] === '+').map((part) => [part.client, part]),
     )
@@ -168,11 +168,11 @@ const oracle = (doc: Y.Doc): Record<string, unknown> => {
   return seen
 }
 
-/** What an observer has been told, put together. */
+/** The changes that an observer has received, put together. */
 const follow = (doc: Y.Doc): Map<string, unknown> => {
   const seen = new Map<string, unknown>()
   observeEntries(doc, 'state', ({ key, action, value, old }) => {
-    assert.equal(seen.get(key), old, 'old is not what was told before')
+    assert.equal(seen.get(key), old, 'old is not the value that was reported before')
     if (action === 'delete') seen.delete(key)
     else seen.set(key, value)
   })
@@ -195,7 +195,7 @@ const eachSeedAsync = async (
   for (const next of runs) await next()
 }
 
-test('all see the same at the end, by the rules, and observers were told of it', () =>
+test('all documents agree at the end, by the rules, and observers saw it', () =>
   eachSeedAsync(60, async (random) => {
     const docs = docsOf(random)
     const post = new Post(docs, random)
@@ -250,7 +250,7 @@ test('no increment and no appended item is lost', () =>
     }
   }))
 
-test('the later of two concurrent writes wins, whatever the order of arrival', () =>
+test('the later of two concurrent writes wins, in any order of arrival', () =>
   eachSeedAsync(30, async (random) => {
     const docs = docsOf(random)
     const post = new Post(docs, random)
@@ -269,7 +269,7 @@ test('the later of two concurrent writes wins, whatever the order of arrival', (
     }
   }))
 
-test('no key vanishes where whole updates come in causal order', () =>
+test('no key vanishes if whole updates arrive in causal order', () =>
   eachSeedAsync(30, async (random) => {
     const docs = docsOf(random)
     for (const key of KEYS) writeEntry(docs[0]!, 'state', key, 0, { hot: true })
@@ -285,7 +285,7 @@ test('no key vanishes where whole updates come in causal order', () =>
       writeEntry(random.pick(docs), 'state', random.pick(KEYS), step)
       if (random.chance(0.5)) await swept()
       const [from, to] = [random.pick(docs), random.pick(docs)]
-      // All that one knows, and so nothing without what came before it.
+      // Everything that one knows, so nothing without its predecessors.
       give(from, to)
     }
     assert.is(vanished, 0)
@@ -298,8 +298,8 @@ interface Message {
 }
 
 /**
- * Replicas push what is new to some, who push it on, in pieces and in any order, and much is
- * lost. Returns how often a key was not seen that nobody deleted.
+ * Replicas push what is new to some others, which push it on, in chunks and in any order; many
+ * messages are lost. Returns how often a key was missing that no one had deleted.
  */
 const gossip = async (random: Random, pieceBytes: number, careful: boolean): Promise<number> => {
   const replicas = docsOf(random, 4).map((doc) =>
@@ -346,13 +346,13 @@ const gossip = async (random: Random, pieceBytes: number, careful: boolean): Pro
 }
 
 for (const pieceBytes of [1e9, 60]) {
-  test(`no hot key vanishes in gossip that waits for what is needed; pieces of ${pieceBytes} bytes`, () =>
+  test(`no hot key vanishes if gossip waits for dependencies; pieces of ${pieceBytes} bytes`, () =>
     eachSeedAsync(25, async (random) => {
       assert.is(await gossip(random, pieceBytes, true), 0)
     }))
 }
 
-test('keys do vanish for a moment where nobody waits for it: the watcher is awake', async () => {
+test('keys vanish for a moment if gossip does not wait: the check can fail', async () => {
   let vanished = 0
   await eachSeedAsync(10, async (random) => {
     vanished += await gossip(random, 1e9, false)

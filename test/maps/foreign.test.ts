@@ -1,4 +1,4 @@
-/** What JSON cannot write: shown in one form, whatever reads it. */
+/** Values that JSON cannot hold read the same everywhere. */
 import * as encoding from 'lib0/encoding'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
@@ -31,10 +31,10 @@ const sorted = (values: Readonly<Record<string, unknown>>): Record<string, unkno
   )
 
 for (const gc of [true, false]) {
-  test(`each is shown, at its writer and at a peer, ${gc ? 'with' : 'without'} garbage collection`, () => {
+  test(`each kind reads the same at its writer and at a peer, ${gc ? 'with' : 'without'} garbage collection`, () => {
     const [a, b] = [docOf(1, undefined, gc), docOf(2, undefined, gc)]
-    const told: [Y.Doc, EntryChange][] = []
-    for (const doc of [a, b]) observeEntries(doc, 'state', (change) => told.push([doc, change]))
+    const reported: [Y.Doc, EntryChange][] = []
+    for (const doc of [a, b]) observeEntries(doc, 'state', (change) => reported.push([doc, change]))
     writeForeign(a.getMap('state'))
     give(a, b)
     for (const doc of [a, b]) {
@@ -49,7 +49,7 @@ for (const gc of [true, false]) {
         assert.is(hasEntry(doc, 'state', key), true, key)
         assert.equal(describeEntry(doc, 'state', key)?.value, shown, key)
         assert.equal(historyOf(doc, 'state', key)[0]?.value, shown, key)
-        const changes = told.filter(([at, change]) => at === doc && change.key === key)
+        const changes = reported.filter(([at, change]) => at === doc && change.key === key)
         assert.equal(
           changes.map(([, { action, value }]) => [action, value]),
           [['set', shown]],
@@ -57,25 +57,25 @@ for (const gc of [true, false]) {
         )
       }
     }
-    // Overwritten and deleted, what was there is told.
-    told.length = 0
+    // After an overwrite and a delete, the previous value is reported.
+    reported.length = 0
     const keys = keysOf(a, 'state')
     for (const key of keys) writeEntry(a, 'state', key, 'plain')
     give(a, b)
     for (const key of keys) a.getMap('state').delete(key)
     give(a, b)
     for (const doc of [a, b]) {
-      const olds = told.filter(([at, { action }]) => at === doc && action === 'set')
+      const olds = reported.filter(([at, { action }]) => at === doc && action === 'set')
       assert.equal(Object.fromEntries(olds.map(([, { key, old }]) => [key, old])), FOREIGN)
     }
     assert.equal(keysOf(b, 'state'), [])
   })
 }
 
-test('shared types in one another to any depth', () => {
+test('nested shared types read as JSON at any depth', () => {
   const [a, b] = [docOf(1), docOf(2)]
   const map = a.getMap<unknown>('state')
-  // Yjs itself goes down them by recursion when they are made in one transaction.
+  // Yjs visits them by recursion when they are made in one transaction.
   const json = deepMap(map, 'deep', 5_000)
   give(a, b)
   for (const doc of [a, b]) {
@@ -83,17 +83,17 @@ test('shared types in one another to any depth', () => {
     assert.ok(stringify(new SharedMap(doc, 'state').get('deep')) === json)
     assert.ok(stringify(historyOf(doc, 'state', 'deep')[0]?.value) === json)
   }
-  const told: unknown[] = []
-  new SharedMap(b, 'state').observe(({ key }) => told.push(key))
+  const reported: unknown[] = []
+  new SharedMap(b, 'state').observe(({ key }) => reported.push(key))
   deepMap(map, 'other', 4_000)
   let inner = map
   for (let level = 0; level < 2_500; level++) inner = inner.get(level ? 'in' : 'deep') as typeof map
   inner.set('more', true)
   give(a, b)
-  assert.equal(told.sort(), ['deep', 'other'])
+  assert.equal(reported.sort(), ['deep', 'other'])
 })
 
-test('XML elements in one another to any depth', () => {
+test('nested XML elements read as text at any depth', () => {
   const doc = docOf(1)
   let holder: Y.XmlFragment = new Y.XmlFragment()
   doc.getMap('state').set('page', holder)
@@ -106,7 +106,7 @@ test('XML elements in one another to any depth', () => {
   assert.ok(shown === `${'<p>'.repeat(6_000)}${'</p>'.repeat(6_000)}`)
 })
 
-test('XML whose attributes and formats cannot become text', () => {
+test('XML whose attributes and formats cannot become text is readable', () => {
   const doc = docOf(1)
   const odd = { toString: 1, valueOf: 2 }
   const element = new Y.XmlElement<{ [key: string]: never }>('p')
@@ -119,7 +119,7 @@ test('XML whose attributes and formats cannot become text', () => {
   assert.is(readEntry(doc, 'state', 'page'), '<p n="1" odd="[object Object]">hello</p>')
 })
 
-test('formatted text, as Yjs writes it', () => {
+test('formatted text reads as Yjs writes it', () => {
   const doc = docOf(1)
   const element = new Y.XmlElement('P')
   const text = new Y.XmlText()
@@ -133,7 +133,7 @@ test('formatted text, as Yjs writes it', () => {
   assert.match(element.toString(), '<p a="first" z="last">')
 })
 
-test('what only its writer has: functions, dates, holes, values inside themselves', () => {
+test('values that only their writer has are readable: functions, dates, holes, cycles', () => {
   const doc = docOf(1)
   const circle: Record<string, unknown> = { a: 1 }
   circle.b = [circle, { c: circle }]
@@ -141,7 +141,7 @@ test('what only its writer has: functions, dates, holes, values inside themselve
   map.set('date', { at: new Date(0), run: () => 1 })
   map.set('circle', circle)
   map.set('twice', [[1n], [1n]])
-  // biome-ignore lint/suspicious/noSparseArray: that is what is shown
+  // biome-ignore lint/suspicious/noSparseArray: that is the test
   map.set('holes', [1, , 2])
   assert.equal(readEntries(doc, 'state'), {
     circle: { a: 1, b: [null, { c: null }] },
@@ -151,7 +151,7 @@ test('what only its writer has: functions, dates, holes, values inside themselve
   })
 })
 
-test('a key whose name changes prototypes is an entry like others', () => {
+test('a key that names a prototype is an entry like others', () => {
   const doc = docOf(1)
   doc.getMap('state').set('map', new Y.Map<unknown>([['__proto__', 1n]]))
   const shown = new SharedMap(doc, 'state').get('map') as object
@@ -160,7 +160,7 @@ test('a key whose name changes prototypes is an entry like others', () => {
   assert.is(Object.getPrototypeOf(shown), Object.prototype)
 })
 
-test('hot elements that no writer of ours makes', () => {
+test('hot elements that no writer of this package makes are readable', () => {
   const [a, b] = [docOf(1), docOf(2)]
   const array = new Y.Array<unknown>()
   a.getMap('pilot-gossip:hot').set('1', array)
@@ -170,8 +170,8 @@ test('hot elements that no writer of ours makes', () => {
     ['state', 'list', stamp, '>', [undefined, Number.NaN]],
   ])
   give(a, b)
-  const told: EntryChange[] = []
-  observeEntries(b, 'state', (change) => told.push(change))
+  const reported: EntryChange[] = []
+  observeEntries(b, 'state', (change) => reported.push(change))
   for (const doc of [a, b]) {
     assert.equal(readEntries(doc, 'state'), {
       list: [[null, null]],
@@ -180,10 +180,10 @@ test('hot elements that no writer of ours makes', () => {
     assert.equal(historyOf(doc, 'state', 'v')[0]?.value, { n: '1', bytes: 'AQ==' })
   }
   writeEntry(b, 'state', 'v', 1)
-  assert.equal(told[0]?.old, { n: '1', bytes: 'AQ==' })
+  assert.equal(reported[0]?.old, { n: '1', bytes: 'AQ==' })
 })
 
-test('a counter cannot begin with one', async () => {
+test('a counter cannot start from a foreign value', async () => {
   const doc = docOf(1)
   const map = doc.getMap('state')
   for (const value of [1n, Number.NaN, Infinity, Uint8Array.of(1), undefined]) {
@@ -194,7 +194,7 @@ test('a counter cannot begin with one', async () => {
   assert.is(incrementEntry(doc, 'state', 'n'), 1)
 })
 
-test('an update that would keep what is shown of one is refused, another is not', async () => {
+test('an update that would keep the JSON form of a foreign value is refused, others are not', async () => {
   const doc = docOf(1)
   const map = new SharedMap<{ n?: string; done: boolean }>(doc, 'state')
   doc.getMap('state').set('k', { n: 1n, done: false, gone: undefined })
@@ -206,7 +206,7 @@ test('an update that would keep what is shown of one is refused, another is not'
   assert.equal(map.get('k'), { n: '2', done: true })
 })
 
-test('values that are restored with their types are as they were', () => {
+test('values restored with their types equal the originals', () => {
   const doc = docOf(1)
   const types = {
     '/big': 'bigint',
@@ -247,25 +247,26 @@ test('values that are restored with their types are as they were', () => {
   assert.equal(value.list, [null, null, null, 0], 'what was given is as it was')
 })
 
-const wrong: readonly (readonly [value: unknown, types: Record<string, string>, told: RegExp])[] = [
+const wrong: readonly (readonly [value: unknown, types: Record<string, string>, error: RegExp])[] =
   [
-    { a: 1 },
-    { '/b': 'bigint' },
-    /"\/b" in the value of "k" is "undefined", which is not of type bigint/,
-  ],
-  [
-    { a: 'x' },
-    { '/a': 'bigint' },
-    /"\/a" in the value of "k" is "\\"x\\"", which is not of type bigint/,
-  ],
-  [{ a: '?' }, { '/a': 'bytes' }, /which is not of type bytes/],
-  [[1], { '/0': 'NaN' }, /which is not of type NaN/],
-  [[1], { '/0/1/2': 'undefined' }, /which is not of type undefined/],
-  [[1], { '/0': 'Date' }, /which is not of type Date/],
-  [1, { a: 'bigint' }, /path "a" is not a JSON Pointer/],
-]
+    [
+      { a: 1 },
+      { '/b': 'bigint' },
+      /"\/b" in the value of "k" is "undefined", which is not of type bigint/,
+    ],
+    [
+      { a: 'x' },
+      { '/a': 'bigint' },
+      /"\/a" in the value of "k" is "\\"x\\"", which is not of type bigint/,
+    ],
+    [{ a: '?' }, { '/a': 'bytes' }, /which is not of type bytes/],
+    [[1], { '/0': 'NaN' }, /which is not of type NaN/],
+    [[1], { '/0/1/2': 'undefined' }, /which is not of type undefined/],
+    [[1], { '/0': 'Date' }, /which is not of type Date/],
+    [1, { a: 'bigint' }, /path "a" is not a JSON Pointer/],
+  ]
 
-for (const [value, types, told] of wrong) {
+for (const [value, types, error] of wrong) {
   test(`types that do not fit are refused: ${JSON.stringify([value, types])}`, async () => {
     const doc = docOf(1)
     const entry = {
@@ -274,13 +275,13 @@ for (const [value, types, told] of wrong) {
       value,
       types: types as Record<string, 'bigint'>,
     } as const
-    await rejects(() => restoreEntries(doc, 'state', [entry]), told)
+    await rejects(() => restoreEntries(doc, 'state', [entry]), error)
     assert.equal(keysOf(doc, 'state'), [])
   })
 }
 
-test('an update of a peer with a value of each kind that Yjs can encode', () => {
-  // By hand, so that also what no `set` would write is there: an embed, a format, old JSON.
+test("a peer's update with each kind of value that Yjs can encode is readable", () => {
+  // Encoded by hand, to include what no `set` would write: an embed, a format, old JSON.
   const doc = docOf(1)
   const add = (key: string, content: Y.Item['content']): void => {
     const encoder = new Y.UpdateEncoderV1()

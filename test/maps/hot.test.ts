@@ -1,4 +1,4 @@
-/** The hot layout: what is seen, who wins, what is taken out, and what hostile elements do. */
+/** The hot layout: what is visible, which write wins, what is deleted, and the effect of hostile elements. */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import {
@@ -30,7 +30,7 @@ const exchange = (a: Y.Doc, b: Y.Doc): void => {
   give(b, a)
 }
 
-/** All elements that are in the document, deleted ones not. */
+/** All elements in the document that are not deleted. */
 const elementsOf = (doc: Y.Doc): unknown[] =>
   [...doc.getMap<Y.Array<unknown>>(ROOT).values()].flatMap((array) => array.toArray())
 
@@ -41,7 +41,7 @@ const forge = (doc: Y.Doc, name: string, ...elements: unknown[]): void => {
   root.get(name)!.push(elements)
 }
 
-test('plain and hot entries are one map', () => {
+test('plain and hot entries appear as one map', () => {
   const doc = docOf(1)
   writeEntry(doc, 'state', 'b', 1)
   writeEntry(doc, 'state', 'a', { x: 1 }, HOT)
@@ -66,7 +66,7 @@ test('plain and hot entries are one map', () => {
   assert.is(describeEntry(doc, 'state', 'none'), undefined)
 })
 
-test('looking makes nothing', () => {
+test('reading creates nothing', () => {
   const doc = docOf(1)
   readEntry(doc, 'state', 'k')
   readEntries(doc, 'state')
@@ -79,7 +79,7 @@ test('looking makes nothing', () => {
   assert.equal(listMaps(doc), [])
 })
 
-test('a hot write takes the plain entry out; the key stays hot until it is deleted', () => {
+test('a hot write deletes the plain entry; the key stays hot until it is deleted', () => {
   const doc = docOf(1)
   writeEntry(doc, 'state', 'k', 1)
   writeEntry(doc, 'state', 'k', 2, HOT)
@@ -94,7 +94,7 @@ test('a hot write takes the plain entry out; the key stays hot until it is delet
   assert.is(describeEntry(doc, 'state', 'k')?.layout, 'plain')
 })
 
-test('of values written at the same time the later stamp wins, then the higher writer', async () => {
+test('of concurrent values the later stamp wins, then the higher writer', async () => {
   for (const [times, winner] of [
     [[5, 3], 'a'],
     [[3, 5], 'b'],
@@ -115,7 +115,7 @@ test('of values written at the same time the later stamp wins, then the higher w
   }
 })
 
-test('who has seen a value and writes replaces it, whatever the clocks say', () => {
+test('a write replaces each value that its writer has seen, whatever the clocks say', () => {
   const a = docOf(1, () => T0 + 60 * MINUTE)
   const b = docOf(2, () => T0)
   writeEntry(a, 'state', 'k', 'ahead', HOT)
@@ -128,7 +128,7 @@ test('who has seen a value and writes replaces it, whatever the clocks say', () 
   assert.is(elementsOf(a).length, 1)
 })
 
-test('stamps follow those that were seen, and never repeat', () => {
+test('stamps follow those of peers, and never repeat', () => {
   const a = docOf(1, () => T0 + MINUTE)
   const b = docOf(2, () => T0)
   writeEntry(a, 'state', 'k', 1, HOT)
@@ -137,7 +137,7 @@ test('stamps follow those that were seen, and never repeat', () => {
   assert.equal(elementsOf(b)[1], ['state', 'other', (T0 + MINUTE) * 1024 + 1, 'v', 1])
 })
 
-test('a delete takes out what its writer saw; what is written meanwhile stays', () => {
+test('a delete removes what its writer saw; concurrent writes stay', () => {
   const [a, b] = [docOf(1), docOf(2)]
   writeEntry(a, 'state', 'k', 1, HOT)
   exchange(a, b)
@@ -148,7 +148,7 @@ test('a delete takes out what its writer saw; what is written meanwhile stays', 
   assert.is(readEntry(b, 'state', 'k'), 2)
 })
 
-test('a plain program sees, writes and deletes plain entries; a hot value goes before them', () => {
+test('a plain program reads, writes and deletes plain entries; a hot value takes precedence', () => {
   const [a, b] = [docOf(1), docOf(2)]
   writeEntry(a, 'state', 'k', 'hot', HOT)
   b.getMap('state').set('k', 'plain')
@@ -169,7 +169,7 @@ test('a plain program sees, writes and deletes plain entries; a hot value goes b
   assert.not.ok(hasEntry(a, 'state', 'k'))
 })
 
-test('a counter begins at nothing or at a number of either layout, and nothing added is lost', () => {
+test('a counter starts at nothing or at a number of either layout, and loses no increment', () => {
   for (const begin of [undefined, { hot: false }, { hot: true }]) {
     const [a, b, c] = [docOf(1), docOf(2), docOf(3)]
     if (begin) writeEntry(a, 'state', 'n', 10, begin)
@@ -192,7 +192,7 @@ test('a counter begins at nothing or at a number of either layout, and nothing a
   }
 })
 
-test('what is set replaces what was added, also at the same time', async () => {
+test('a set value replaces increments, concurrent ones too', async () => {
   const [a, b] = [docOf(1), docOf(2)]
   incrementEntry(a, 'state', 'n', 5)
   exchange(a, b)
@@ -207,7 +207,7 @@ test('what is set replaces what was added, also at the same time', async () => {
   assert.is(incrementEntry(a, 'state', 'n'), 101)
 })
 
-test('when a plain program sets or deletes the number below a counter, it starts anew', async () => {
+test('a counter restarts when a plain program sets or deletes the number below it', async () => {
   const [a, b] = [docOf(1), docOf(2)]
   writeEntry(a, 'state', 'n', 10)
   incrementEntry(a, 'state', 'n', 5)
@@ -224,7 +224,7 @@ test('when a plain program sets or deletes the number below a counter, it starts
   assert.not.ok(hasEntry(a, 'state', 'n'))
 })
 
-test('a part that comes before what it adds to waits for it', async () => {
+test('a part that arrives before its base waits for it', async () => {
   const [a, b, c] = [docOf(1), docOf(2), docOf(3)]
   writeEntry(a, 'state', 'n', 10, HOT)
   give(a, b)
@@ -237,7 +237,7 @@ test('a part that comes before what it adds to waits for it', async () => {
   assert.is(readEntry(c, 'state', 'n'), 15)
 })
 
-test('a list keeps all that is appended, in order of the stamps', () => {
+test('a list keeps all appended items, in the order of their stamps', () => {
   let now = T0
   const [a, b] = [docOf(1, () => now), docOf(2, () => now)]
   writeEntry(a, 'state', 'l', ['begin'])
@@ -259,7 +259,7 @@ test('a list keeps all that is appended, in order of the stamps', () => {
   assert.is(appendEntry(a, 'state', 'l', 1), 1)
 })
 
-test('what is appended goes behind what its writer sees, also with a clock that was put back', () => {
+test('an item is appended after those that its writer sees, even if the clock was set back', () => {
   let now = T0
   const doc = docOf(1, () => now)
   appendEntry(doc, 'state', 'l', 1)
@@ -270,7 +270,7 @@ test('what is appended goes behind what its writer sees, also with a clock that 
   assert.equal(readEntry(doc, 'state', 'l'), [1, 2, 3])
 })
 
-test('items and parts at the same time: the list wins', () => {
+test('of concurrent items and parts the list wins', () => {
   const [a, b] = [docOf(1), docOf(2)]
   incrementEntry(a, 'state', 'k', 5)
   appendEntry(b, 'state', 'k', 'x')
@@ -278,7 +278,7 @@ test('items and parts at the same time: the list wins', () => {
   for (const doc of [a, b]) assert.equal(readEntry(doc, 'state', 'k'), ['x'])
 })
 
-test('nothing is added to what is no number, nor appended to what is no array', () => {
+test('only a number can be incremented, only an array appended to', () => {
   const doc = docOf(1)
   writeEntry(doc, 'state', 's', 'text')
   writeEntry(doc, 'state', 'n', 1)
@@ -293,7 +293,7 @@ test('nothing is added to what is no number, nor appended to what is no array', 
   assert.throws(() => appendEntry(doc, 'state', 'c', 1), /which is not a list/)
 })
 
-test('an increment that would be lost in a sum too large is refused', () => {
+test('an increment that would be lost in a large sum is refused', () => {
   const doc = docOf(1)
   writeEntry(doc, 'state', 'n', 2 ** 53)
   assert.throws(
@@ -308,7 +308,7 @@ test('an increment that would be lost in a sum too large is refused', () => {
   assert.is(readEntry(doc, 'state', 'n'), 1e308)
 })
 
-test('within a transaction what was written is read', () => {
+test('a transaction reads its own writes', () => {
   const doc = docOf(1)
   doc.transact(() => {
     writeEntry(doc, 'state', 'k', 1, HOT)
@@ -327,7 +327,7 @@ test('within a transaction what was written is read', () => {
   assert.equal(readEntries(doc, 'state'), { l: ['x'], p: 1 })
 })
 
-test('within a transaction what came of a peer is read', () => {
+test('a transaction reads the updates of a peer', () => {
   const [a, b] = [docOf(1), docOf(2)]
   writeEntry(a, 'state', 'k', 1, HOT)
   b.transact(() => {
@@ -342,7 +342,7 @@ test('within a transaction what came of a peer is read', () => {
   assert.is(elementsOf(a).length, 1)
 })
 
-test('a transaction that throws keeps what it wrote, and the index knows it', () => {
+test('a transaction that throws keeps its writes, and the index knows them', () => {
   const doc = docOf(1)
   assert.throws(() =>
     doc.transact(() => {
@@ -353,7 +353,7 @@ test('a transaction that throws keeps what it wrote, and the index knows it', ()
   assert.is(readEntry(doc, 'state', 'k'), 1)
 })
 
-test('a document that has content before it is first looked at', () => {
+test('a document may have content before it is first read', () => {
   const a = docOf(1)
   writeEntry(a, 'state', 'hot', { x: 1 }, HOT)
   writeEntry(a, 'state', 'plain', 2)
@@ -364,7 +364,7 @@ test('a document that has content before it is first looked at', () => {
   const whole = { hot: { x: 1 }, n: 3, plain: 2 }
   assert.equal(readEntries(untyped, 'state'), whole)
   assert.equal(listMaps(untyped), [{ name: 'state', keys: 3 }])
-  // Read without making them maps, they can still be got as such.
+  // Reading did not give the root a type, so it can still be opened as a map.
   assert.is(untyped.getMap('state').get('plain'), 2)
   assert.equal(readEntries(untyped, 'state'), whole)
   const inside = new Y.Doc()
@@ -379,7 +379,7 @@ test('a document that has content before it is first looked at', () => {
   assert.is(readEntry(untyped, 'state', 'n'), 6)
 })
 
-test('a root that only peers used, and as a text, is no map', () => {
+test('a root that only peers used, and as a text, is not a map', () => {
   const a = new Y.Doc()
   a.getText('notes').insert(0, 'hello')
   const b = new Y.Doc()
@@ -389,7 +389,7 @@ test('a root that only peers used, and as a text, is no map', () => {
   assert.equal(listMaps(b), [])
 })
 
-test('a new writer id has an array of its own; the old elements are overwritten as anybody’s', async () => {
+test('a new writer id gets an array of its own, and overwrites the old elements like any others', async () => {
   const doc = docOf(1)
   writeEntry(doc, 'state', 'k', 1, HOT)
   incrementEntry(doc, 'state', 'n', 2)
@@ -409,7 +409,7 @@ test('a new writer id has an array of its own; the old elements are overwritten 
   assert.equal(readEntries(doc, 'state'), { k: 3, n: 6 })
 })
 
-test('a writer goes on when another deleted its array', () => {
+test('a writer continues after another has deleted its array', () => {
   const [a, b] = [docOf(1), docOf(2)]
   writeEntry(a, 'state', 'k', 1, HOT)
   exchange(a, b)
@@ -425,7 +425,7 @@ test('a writer goes on when another deleted its array', () => {
   assert.is(readEntry(b, 'state', 'k'), 3)
 })
 
-test('elements of no known shape are passed over, in any array and of any writer', () => {
+test('elements of unknown shape are ignored, in any array and from any writer', () => {
   const [a, b] = [docOf(1), docOf(2)]
   writeEntry(a, 'state', 'k', 1, HOT)
   exchange(a, b)
@@ -470,7 +470,7 @@ test('elements of no known shape are passed over, in any array and of any writer
   }
 })
 
-test('the writer of an element is who wrote it, whatever array it lies in', () => {
+test('the writer of an element is the writer of its item, whatever array contains it', () => {
   const [a, b] = [docOf(1), docOf(2)]
   writeEntry(a, 'state', 'k', 1, HOT)
   exchange(a, b)
@@ -487,7 +487,7 @@ test('the writer of an element is who wrote it, whatever array it lies in', () =
   assert.is(readEntry(b, 'state', 'k'), 2)
 })
 
-test('the highest stamp of all does not stop anybody', async () => {
+test('the highest possible stamp blocks no writer', async () => {
   const [a, b] = [docOf(1), docOf(2)]
   forge(b, '2', ['state', 'k', Number.MAX_SAFE_INTEGER, 'v', 'for ever'])
   forge(b, '2', ['state', 'l', Number.MAX_SAFE_INTEGER, '>', 'last'])
@@ -502,7 +502,7 @@ test('the highest stamp of all does not stop anybody', async () => {
   await swept()
 })
 
-test('values of a hostile writer that are no JSON break nothing', () => {
+test('values of a hostile writer that are not JSON break nothing', () => {
   const [a, b] = [docOf(1), docOf(2)]
   forge(b, '2', ['state', 'n', 1, 'v', 5n], ['state', 'u', 1, 'v', new Uint8Array(2)])
   exchange(a, b)
@@ -513,7 +513,7 @@ test('values of a hostile writer that are no JSON break nothing', () => {
   assert.is(readEntry(b, 'state', 'n'), 1)
 })
 
-test('a map that is a text here does not stop what a peer writes into it', async () => {
+test('a peer can write a map that is a text here', async () => {
   const [a, b] = [docOf(1), docOf(2)]
   b.getText('notes').insert(0, 'mine')
   writeEntry(a, 'notes', 'k', 1, HOT)
@@ -524,7 +524,7 @@ test('a map that is a text here does not stop what a peer writes into it', async
   assert.throws(() => readEntry(b, 'notes', 'k'), /is a shared type, but not a map/)
 })
 
-test('a document that collects no garbage: the same is seen, and all of it remembered', () => {
+test('a document without garbage collection shows the same, and remembers everything', () => {
   const doc = docOf(1, () => T0, false)
   writeEntry(doc, 'state', 'k', 'first')
   for (let i = 0; i < 3; i++) writeEntry(doc, 'state', 'k', i, HOT)
@@ -540,7 +540,7 @@ test('a document that collects no garbage: the same is seen, and all of it remem
   )
 })
 
-test('the history of a plain entry, and of a hot one', () => {
+test('history lists the versions of a plain and of a hot entry', () => {
   const [a, b] = [docOf(1), docOf(2)]
   for (let i = 0; i < 3; i++) writeEntry(a, 'state', 'k', i)
   exchange(a, b)
@@ -561,7 +561,7 @@ test('the history of a plain entry, and of a hot one', () => {
   assert.equal(historyOf(a, 'state', 'none'), [])
 })
 
-test('many at once: both layouts, and a key that is there twice', () => {
+test('one write may mix both layouts and repeat a key', () => {
   const doc = docOf(1)
   writeEntry(doc, 'state', 'k1', 'plain')
   writeEntries(
@@ -585,7 +585,7 @@ test('many at once: both layouts, and a key that is there twice', () => {
   assert.is(sizeOf(doc, 'state'), 3)
 })
 
-test('a document goes on after it was destroyed', () => {
+test('a document can be used after it was destroyed', () => {
   const doc = docOf(1)
   writeEntry(doc, 'state', 'k', 1, HOT)
   doc.destroy()

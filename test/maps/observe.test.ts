@@ -1,4 +1,4 @@
-/** Observing maps: one change for what a transaction did to a key, whichever way it is kept. */
+/** Observing maps: a transaction makes one change of each key, in either layout. */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { Replica } from '../../crdt/index.ts'
@@ -19,14 +19,14 @@ const test = suite('maps: observe')
 
 /** The changes of the map `state` since the last call. */
 const watch = (doc: Y.Doc): (() => EntryChange[]) => {
-  const told: EntryChange[] = []
-  observeEntries(doc, 'state', (change) => told.push(change))
-  return () => told.splice(0)
+  const reported: EntryChange[] = []
+  observeEntries(doc, 'state', (change) => reported.push(change))
+  return () => reported.splice(0)
 }
 
 for (const options of [{}, HOT]) {
   const layout = 'hot' in options ? 'hot' : 'plain'
-  test(`${layout}: what was, what is, who wrote it, and where`, () => {
+  test(`${layout}: a change has the previous value, the new one, its writer and whether it is local`, () => {
     const [a, b] = [docOf(1), docOf(2)]
     const [ofA, ofB] = [watch(a), watch(b)]
     const common = { map: 'state', key: 'k' }
@@ -45,7 +45,7 @@ for (const options of [{}, HOT]) {
   })
 }
 
-test('counters and lists tell the sum and the whole list', () => {
+test('counters report their sum, lists all their items', () => {
   const [a, b] = [docOf(1), docOf(2)]
   writeEntry(a, 'state', 'n', 10)
   const ofA = watch(a)
@@ -66,10 +66,10 @@ test('counters and lists tell the sum and the whole list', () => {
   )
 })
 
-test('several changes of a key in one transaction are one, and none is none', () => {
+test('several changes of a key in one transaction are one change, and no change is none', () => {
   const doc = docOf(1)
   writeEntry(doc, 'state', 'k', 1)
-  const told = watch(doc)
+  const reported = watch(doc)
   doc.transact(() => {
     writeEntry(doc, 'state', 'k', 2)
     writeEntry(doc, 'state', 'k', 3, HOT)
@@ -79,12 +79,12 @@ test('several changes of a key in one transaction are one, and none is none', ()
     writeEntry(doc, 'other', 'k', 1)
   })
   assert.equal(
-    told().map(({ key, value, old }) => [key, value, old]),
+    reported().map(({ key, value, old }) => [key, value, old]),
     [['k', 4, 1]],
   )
 })
 
-test('what nobody sees is not told: a loser that comes, or is taken out', async () => {
+test('invisible changes are not reported: a losing value that arrives, or is deleted', async () => {
   const [a, b] = [docOf(1), docOf(2)]
   writeEntry(a, 'state', 'k', 'loser', HOT)
   writeEntry(b, 'state', 'k', 'winner', HOT)
@@ -102,9 +102,9 @@ test('what nobody sees is not told: a loser that comes, or is taken out', async 
   assert.equal(ofB(), [])
 })
 
-test('what a plain program does is told, and what it does inside a value', () => {
+test('changes of a plain program are reported, nested ones too', () => {
   const doc = docOf(1)
-  const told = watch(doc)
+  const reported = watch(doc)
   const root = doc.getMap<unknown>('state')
   root.set('k', new Y.Map([['x', 1]]))
   const inner = root.get('k') as Y.Map<unknown>
@@ -114,7 +114,7 @@ test('what a plain program does is told, and what it does inside a value', () =>
   inner.set('x', 1)
   root.delete('k')
   assert.equal(
-    told().map(({ action, value, old }) => [action, value, old]),
+    reported().map(({ action, value, old }) => [action, value, old]),
     [
       ['set', { x: 1 }, undefined],
       ['set', { x: 1, y: [] }, { x: 1 }],
@@ -125,20 +125,20 @@ test('what a plain program does is told, and what it does inside a value', () =>
   )
 })
 
-test('a map that begins to exist later, and one that was there untyped', () => {
+test('a map is observed before it exists, and one that existed without a type', () => {
   const a = docOf(1)
   writeEntry(a, 'state', 'p', 1)
   writeEntry(a, 'state', 'h', 1, HOT)
   for (const before of [true, false]) {
     const b = docOf(2)
     if (!before) give(a, b)
-    const told = watch(b)
+    const reported = watch(b)
     if (before) give(a, b)
-    assert.is(told().length, before ? 2 : 0)
+    assert.is(reported().length, before ? 2 : 0)
     b.getMap('state').set('p', 2)
     writeEntry(b, 'state', 'h', 2)
     assert.equal(
-      told().map(({ key, value, old }) => [key, value, old]),
+      reported().map(({ key, value, old }) => [key, value, old]),
       [
         ['p', 2, 1],
         ['h', 2, 1],
@@ -147,31 +147,31 @@ test('a map that begins to exist later, and one that was there untyped', () => {
   }
 })
 
-test('observing makes nothing', () => {
+test('observing creates nothing', () => {
   const doc = docOf(1)
   watch(doc)
   assert.equal([...doc.share.keys()], [])
 })
 
-test('an observer that writes', () => {
+test('an observer may write', () => {
   const doc = docOf(1)
-  const told: string[] = []
+  const reported: string[] = []
   observeEntries(doc, 'state', ({ key, value }) => {
-    told.push(`${key}=${value}`)
+    reported.push(`${key}=${value}`)
     if (key === 'k' && Number(value) < 3) writeEntry(doc, 'state', 'k', Number(value) + 1)
     if (key === 'k') incrementEntry(doc, 'state', 'seen')
   })
   writeEntry(doc, 'state', 'k', 1, HOT)
   assert.equal(readEntries(doc, 'state'), { k: 3, seen: 3 })
-  assert.is(told.filter((text) => text.startsWith('k=')).join(), 'k=1,k=2,k=3')
+  assert.is(reported.filter((text) => text.startsWith('k=')).join(), 'k=1,k=2,k=3')
 })
 
-test('an observer that throws keeps nobody else from being told', () => {
+test('an observer that throws does not stop the others', () => {
   const [a, b] = [docOf(1), docOf(2)]
   observeEntries(b, 'state', () => {
     throw new Error('on purpose')
   })
-  const told = watch(b)
+  const reported = watch(b)
   const replica = new Replica(b, nodePlatform)
   let locals = 0
   replica.onLocal = () => locals++
@@ -181,28 +181,28 @@ test('an observer that throws keeps nobody else from being told', () => {
   const { status, thrown } = replica.apply(Y.encodeStateAsUpdate(a))
   assert.is(status, 'new')
   assert.is(thrown.length, 1)
-  assert.is(told().length, 2)
+  assert.is(reported().length, 2)
 })
 
 for (const options of [{}, HOT]) {
   const layout = 'hot' in options ? 'hot' : 'plain'
-  test(`${layout}: one key alone, whatever becomes of the others`, () => {
+  test(`${layout}: an observer of one key gets changes of that key only`, () => {
     const [a, b] = [docOf(1), docOf(2)]
     writeEntry(a, 'state', 'k', 1, options)
     writeEntry(a, 'state', 'other', 1, options)
     give(a, b)
-    const told: unknown[] = []
-    const tell = ({ key, value, old }: EntryChange) => told.push([key, value, old])
+    const reported: unknown[] = []
+    const listener = ({ key, value, old }: EntryChange) => reported.push([key, value, old])
     const ends = [
-      observeEntries(b, 'state', tell, { key: 'k' }),
-      observeEntries(b, 'state', tell, { key: 'k' }),
-      observeEntries(b, 'state', tell, { key: 'none' }),
+      observeEntries(b, 'state', listener, { key: 'k' }),
+      observeEntries(b, 'state', listener, { key: 'k' }),
+      observeEntries(b, 'state', listener, { key: 'none' }),
     ]
     const all = watch(b)
     writeEntry(a, 'state', 'other', 2)
     incrementEntry(a, 'state', 'k')
     give(a, b)
-    assert.equal(told.splice(0), [
+    assert.equal(reported.splice(0), [
       ['k', 2, 1],
       ['k', 2, 1],
     ])
@@ -215,17 +215,17 @@ for (const options of [{}, HOT]) {
     ends[0]?.()
     deleteEntry(b, 'state', 'k')
     writeEntry(b, 'state', 'none', 0, options)
-    assert.equal(told, [
+    assert.equal(reported, [
       ['k', undefined, 2],
       ['none', 0, undefined],
     ])
     for (const end of ends) end()
     writeEntry(b, 'state', 'k', 9)
-    assert.is(told.length, 2)
+    assert.is(reported.length, 2)
   })
 }
 
-test('observing one key looks at no other', () => {
+test('an observer of one key reads no other', () => {
   const doc = docOf(1)
   let looks = 0
   class Counted extends Y.Text {
@@ -247,9 +247,9 @@ test('observing one key looks at no other', () => {
 test('each observer ends by itself', () => {
   const doc = docOf(1)
   let count = 0
-  const tell = () => count++
-  const first = observeEntries(doc, 'state', tell)
-  const second = observeEntries(doc, 'state', tell)
+  const listener = () => count++
+  const first = observeEntries(doc, 'state', listener)
+  const second = observeEntries(doc, 'state', listener)
   writeEntry(doc, 'state', 'k', 1)
   assert.is(count, 2)
   first()
@@ -263,15 +263,15 @@ test('each observer ends by itself', () => {
   writeEntry(doc, 'state', 'k', 4)
 })
 
-test('who begins to observe within a transaction is told of what comes after', () => {
+test('an observer that begins within a transaction gets only later changes', () => {
   const doc = docOf(1)
-  const told: unknown[] = []
+  const reported: unknown[] = []
   doc.transact(() => {
     writeEntry(doc, 'state', 'k', 1, HOT)
-    observeEntries(doc, 'state', ({ value, old }) => told.push([value, old]))
+    observeEntries(doc, 'state', ({ value, old }) => reported.push([value, old]))
     writeEntry(doc, 'state', 'l', 1, HOT)
   })
-  assert.equal(told, [[1, undefined]])
+  assert.equal(reported, [[1, undefined]])
 })
 
 test.run()

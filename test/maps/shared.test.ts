@@ -1,4 +1,4 @@
-/** `SharedMap` and `openMap`: what a script sees. */
+/** `SharedMap` and `openMap`, as a script uses them. */
 import { getEventListeners } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ const test = suite('shared map')
 
 type Task = { owner: string; done: boolean; tags?: string[] }
 
-test('reads and writes as a Map does, sorted', () => {
+test('reads and writes like a Map, sorted', () => {
   const map = new SharedMap<Task>(new Y.Doc(), 'tasks')
   assert.is(map.set('b', { owner: 'x', done: false }), map)
   map.set('a', { owner: 'y', done: true })
@@ -39,7 +39,7 @@ test('reads and writes as a Map does, sorted', () => {
   assert.not.ok(map.delete('a'))
 })
 
-test('values are copies, in and out', () => {
+test('copies values, in and out', () => {
   const map = new SharedMap<string[]>(new Y.Doc(), 'm')
   const mine = ['a']
   map.set('k', mine)
@@ -57,7 +57,7 @@ test('values are copies, in and out', () => {
   assert.equal(map.get('k'), ['a', 'g'])
 })
 
-test('update makes, changes and deletes', () => {
+test('update creates, changes and deletes', () => {
   const map = new SharedMap<number>(new Y.Doc(), 'm')
   assert.is(
     map.update('k', (n) => (n ?? 0) + 1),
@@ -74,7 +74,7 @@ test('update makes, changes and deletes', () => {
   assert.not.ok(map.has('k'))
 })
 
-test('counts and appends; who may not is told by the compiler', () => {
+test('increments and appends; the compiler refuses other types', () => {
   const doc = new Y.Doc()
   const counts = new SharedMap<number>(doc, 'counts')
   assert.is(counts.increment('n'), 1)
@@ -87,34 +87,34 @@ test('counts and appends; who may not is told by the compiler', () => {
   assert.is(any.append('l', { x: 1 }), 1)
   const tasks = new SharedMap<Task>(doc, 'tasks')
   tasks.set('t', { owner: 'a', done: false })
-  // @ts-expect-error: no number
+  // @ts-expect-error: not a number
   assert.throws(() => tasks.increment('t'), /which is not a number/)
-  // @ts-expect-error: no array
+  // @ts-expect-error: not an array
   assert.throws(() => tasks.append('t', 1), /which is not a list/)
-  // @ts-expect-error: no JSON value
+  // @ts-expect-error: not a JSON value
   assert.throws(() => any.set('at', { at: new Date(0) }), /^value\.at is a Date/)
 })
 
-test('a transaction is one change to observers, and update and its errors pass through it', () => {
+test('a transaction is one change to observers; its result and its errors pass through', () => {
   const map = new SharedMap<number>(new Y.Doc(), 'm', { hot: true })
-  const told: SharedMapChange<number>[] = []
-  const end = map.observe((change) => told.push(change))
+  const reported: SharedMapChange<number>[] = []
+  const end = map.observe((change) => reported.push(change))
   const result = map.transact(() => {
     map.set('k', 1)
     map.set('k', 2)
     return map.increment('k', 3)
   })
   assert.is(result, 5)
-  assert.equal(told, [
+  assert.equal(reported, [
     { key: 'k', action: 'set', value: 5, writer: map.doc.clientID, isLocal: true },
   ])
   end()
   map.set('k', 9)
-  assert.is(told.length, 1)
+  assert.is(reported.length, 1)
   assert.not.ok(map.doc.share.has('m'), 'a hot map makes no Y.Map')
 })
 
-test('is safe against a key of a hostile peer', () => {
+test("is safe against a hostile peer's key", () => {
   const doc = new Y.Doc()
   doc.getMap('m').set('__proto__', { evil: true })
   const object = new SharedMap(doc, 'm').toJSON()
@@ -122,42 +122,42 @@ test('is safe against a key of a hostile peer', () => {
   assert.is((object as { evil?: unknown }).evil, undefined)
 })
 
-test('close ends the observers, then what it was opened with', async () => {
+test('close ends the observers, then the agent that it was opened with', async () => {
   const doc = new Y.Doc()
   const did: string[] = []
   const map = new SharedMap(doc, 'm', {
     flushed: async () => void did.push('flushed'),
     close: async () => void did.push('closed'),
   })
-  map.observe(() => did.push('told'))
+  map.observe(() => did.push('reported'))
   map.set('k', 1)
   await map.flushed()
   await map.close()
   map.set('k', 2)
-  assert.equal(did, ['told', 'flushed', 'closed'])
+  assert.equal(did, ['reported', 'flushed', 'closed'])
   await new SharedMap(doc, 'm').flushed()
 })
 
 test('observes one key', () => {
   const map = new SharedMap<number[]>(new Y.Doc(), 'm')
   map.set('k', [1])
-  const told: unknown[] = []
-  const end = map.observe(({ key, old, value }) => told.push([key, old, value]), { key: 'k' })
+  const reported: unknown[] = []
+  const end = map.observe(({ key, old, value }) => reported.push([key, old, value]), { key: 'k' })
   map.set('other', [0])
   map.append('k', 2)
   end()
   map.append('k', 3)
-  assert.equal(told, [['k', [1], [1, 2]]])
+  assert.equal(reported, [['k', [1], [1, 2]]])
 })
 
-/** Listeners that waits have left behind. */
+/** The listeners of waits that are still registered. */
 const left = ({ doc }: { readonly doc: Y.Doc }, signal: AbortSignal): number =>
   (doc._observers.get('afterTransaction')?.size ?? 0) + getEventListeners(signal, 'abort').length
 
 const timers = (): number =>
   process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
 
-test('until looks at once, and after each change, and leaves nothing behind', async () => {
+test('until checks at once and after each change, and removes its listeners', async () => {
   const map = new SharedMap<number>(new Y.Doc(), 'm')
   const sibling = map.sibling<number>('other')
   const { signal } = new AbortController()
@@ -185,7 +185,7 @@ test('until looks at once, and after each change, and leaves nothing behind', as
   assert.is(timers(), before)
 })
 
-test('until rejects in time, when aborted, when closed, and with what was thrown', async () => {
+test('until rejects on timeout, abort and close, and with what was thrown', async () => {
   const map = new SharedMap<number>(new Y.Doc(), 'm')
   const stop = new AbortController()
   const { signal } = stop
@@ -240,7 +240,7 @@ test('siblings are maps of one document, and close by themselves or with the fir
   assert.throws(() => map.sibling('pilot-gossip:hot'), /is reserved/)
 })
 
-test('two scripts share a map over a mailbox, and it is there again after both ended', () =>
+test('two scripts share a map over a mailbox, and find it again after both have ended', () =>
   inFolder(async (dir) => {
     const open = (name: string) =>
       openMap<number>({
@@ -264,7 +264,7 @@ test('two scripts share a map over a mailbox, and it is there again after both e
     await again.close()
   }))
 
-test('openMap takes a transport; what contradicts itself is a TypeError', async () => {
+test('openMap accepts a transport, and throws a TypeError for contradictory options', async () => {
   const transport = new MemoryTransport(new MemoryHub(), 'a')
   const map = await openMap({ swarm: 'kv', transport })
   map.set('k', 1)
@@ -277,7 +277,7 @@ test('openMap takes a transport; what contradicts itself is a TypeError', async 
   await rejects(() => openMap({ swarm: 'kv', mailbox: '/nowhere', transport }), /not both/)
 })
 
-test('openMap refuses a map that cannot be used, and starts nothing', () =>
+test('openMap refuses an unusable map, and starts nothing', () =>
   inFolder(async (dir) => {
     const mailbox = join(dir, 'mail')
     for (const map of ['', 'pilot-gossip:hot', '__proto__', 'x'.repeat(1025)]) {

@@ -1,6 +1,6 @@
 /**
- * The whole path for real: agents over pilot daemons of their own, on loopback. What one
- * agent writes or deletes must arrive at every other through the real pilotctl.
+ * The whole path for real: agents over pilot daemons of their own, on loopback. Each write and
+ * delete must reach every other agent through the real pilotctl.
  */
 import { readdir, readFile } from 'node:fs/promises'
 import * as assert from 'uvu/assert'
@@ -61,18 +61,18 @@ const within = async (
 const digests = (agents: readonly Agent[]): Set<string> =>
   new Set(agents.map((agent) => agent.status().digest))
 
-/** Waits until it is so. */
+/** Waits until the condition is true. */
 const untilTrue = (what: string, look: () => boolean | Promise<boolean>): Promise<unknown> =>
   until(what, async () => ((await look()) ? true : undefined), AGREEMENT)
 
-/** Waits until all agents have one digest, and this many keys. */
+/** Waits until all agents have the same digest, and this many keys. */
 const agree = (agents: readonly Agent[], keys: number): Promise<unknown> =>
   untilTrue(
     `${agents.length} agents with ${keys} keys each`,
     () => digests(agents).size === 1 && agents.every(({ doc }) => doc.getMap(MAP).size === keys),
   )
 
-/** Each agent writes keys of its own and one that all write; then each deletes a key of the next. */
+/** Each agent writes keys of its own and one shared key; then each deletes a key of the next. */
 const writeAndDelete = async (agents: readonly Agent[]): Promise<void> => {
   const count = agents.length
   agents.forEach(({ doc }, i) => {
@@ -102,8 +102,8 @@ const tests: [string, () => Promise<void>][] = [
     () =>
       within({ versions: Array(5).fill('1.18.0') }, async ({ agents }) => {
         await writeAndDelete(agents)
-        // Everybody was given one peer only, and knows all four others by now or soon.
-        await untilTrue('everybody knows everybody', () =>
+        // Each agent was given only one peer, and soon knows all four others.
+        await untilTrue('each knows all others', () =>
           agents.every((agent) => agent.status().peers.length === 4),
         )
       }),
@@ -123,7 +123,7 @@ const tests: [string, () => Promise<void>][] = [
         await swarm.nodes[2]!.stop()
         deleteEntry(a.doc, MAP, 'doomed')
         writeEntry(b.doc, MAP, 'new', 2)
-        // Written while it can reach nobody: it must not be lost either.
+        // Written while it can reach no peer: it must not be lost either.
         writeEntry(c.doc, MAP, 'alone', 3)
         await agree([a, b], 2)
         assert.is(readEntry(c.doc, MAP, 'doomed'), 1)
@@ -152,21 +152,21 @@ const tests: [string, () => Promise<void>][] = [
         }
         const waiting = async () => {
           const names = await readdir(receiver.inbox)
-          // One of ours may be taken away just then.
+          // One of our files may be removed just then.
           const files = names.map((name) =>
             readFile(`${receiver.inbox}/${name}`, 'utf8').catch(() => undefined),
           )
           const found = (await Promise.all(files)).filter((file) => file !== undefined)
           return found.map((file) => JSON.parse(file).data as string)
         }
-        // Our own are taken away, a moment after they were merged.
+        // Our own files are removed, a moment after they were merged.
         const expected = JSON.stringify([...foreign].sort())
         const isClean = async () => JSON.stringify((await waiting()).sort()) === expected
         await untilTrue('only the foreign are left', isClean)
       }),
   ],
   [
-    'a map of 2 MB reaches a 1.7.2 node, and goes on from there',
+    'a map of 2 MB reaches a 1.7.2 node, and others from there',
     () =>
       within({ versions: ['1.18.0', '1.7.2'] }, async ({ swarm, agents, problems }) => {
         const [a, b] = agents as [Agent, Agent]
@@ -176,7 +176,7 @@ const tests: [string, () => Promise<void>][] = [
           }
         })
         await agree([a, b], 2_000)
-        // The source goes. Who comes now gets it from the 1.7.2 alone, as arguments, in parts.
+        // The source leaves. A newcomer gets the map from 1.7.2 alone, as arguments, in chunks.
         await swarm.nodes[0]!.kill()
         const node = await swarm.add('1.7.2')
         const c = agentOf(node, [swarm.nodes[1]!.address], problems)
@@ -203,7 +203,7 @@ const tests: [string, () => Promise<void>][] = [
   [
     'two agents whose daemons may not talk to each other converge through a third',
     async () => {
-      // The first and the last trust the one between them, which is public, and not each other.
+      // The first and the last trust the middle one, which is public, but not each other.
       const isPublic = (index: number): boolean => index === 1
       await within(
         { versions: Array(3).fill('1.18.0'), isPublic },
@@ -215,7 +215,7 @@ const tests: [string, () => Promise<void>][] = [
             (problem) =>
               problem.type === 'send' && [first.address, last.address].includes(problem.to),
           )
-          assert.ok(refused.length > 0, 'nobody was refused: the daemons could talk after all')
+          assert.ok(refused.length > 0, 'no daemon was refused: they could connect after all')
         },
         'all',
       )

@@ -1,11 +1,11 @@
 /**
- * A stand-in for the beacon: relays packets between daemons that have given up talking
- * directly. A real swarm always has one. Without it, a pair of which one daemon was called
- * while it was down cannot talk again for minutes (seen with every version).
+ * A stand-in for the beacon: relays packets between daemons that have given up on a direct
+ * connection. A real swarm always has one. Without it, if one of two daemons was called while it
+ * was down, the two cannot connect again for minutes (seen with every version).
  *
  * Seen on the wire: a daemon that wants a packet relayed sends the byte 5, its own node id, the
- * receiver's (both 32 bits, big-endian) and the packet. The receiver takes it as the byte 6, the
- * sender's node id and the packet. Everything else a daemon asks of a beacon may go unanswered.
+ * receiver's (both 32 bits, big-endian) and the packet. The receiver gets the byte 6, the sender's
+ * node id and the packet. All other requests to a beacon may go unanswered.
  *
  * ```ts
  * const beacon = await startBeacon({ host, port, endpointOf: (id) => '127.1.2.3:29418' })
@@ -27,7 +27,7 @@ export interface Beacon {
 export interface BeaconOptions {
   readonly host: string
   readonly port: number
-  /** Where that node listens, `ip:port`; undefined when nobody knows. */
+  /** Where that node listens, `ip:port`; undefined if it is unknown. */
   readonly endpointOf: (nodeId: number) => string | undefined
 }
 

@@ -14,10 +14,10 @@ import { available } from './programs.ts'
 
 const test = suite('bench: real agents')
 
-/** Milliseconds for one test: agents start from sources on a machine that may be busy. */
+/** Milliseconds for one test: agents start from sources, perhaps on a busy machine. */
 const LONG = { timeout: 300_000 }
 
-/** One write at a time with hardly a round between them, so that each is counted by itself. */
+/** One write at a time with hardly a round in between, so that each is counted separately. */
 const CALM: Settings = {
   ...STANDARD,
   agents: 3,

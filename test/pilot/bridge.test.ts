@@ -1,5 +1,5 @@
 /**
- * The way of an editor's change for real: a stock y-websocket client, `run --ws` over one pilot
+ * The path of an editor's change for real: a stock y-websocket client, `run --ws` over one pilot
  * daemon, the real pilotctl, another daemon and its agent, `get`; and back. Each is a process of
  * its own.
  */
@@ -16,10 +16,10 @@ const test = suite('the bridge over real daemons')
 
 const VERSION = '1.18.0'
 
-/** Milliseconds; it takes about ten seconds, most of it the start of processes. */
+/** Milliseconds; it takes about ten seconds, most of it for starting processes. */
 const LONG = { timeout: 180_000 }
 
-/** Milliseconds for a change to arrive; a busy machine takes longer than the second it needs. */
+/** Milliseconds for a change to arrive, which takes a second, or longer on a busy machine. */
 const ARRIVAL = 60_000
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -49,10 +49,10 @@ const run = async (): Promise<void> => {
     const script = join(root, 'test', 'examples', 'ws-client.ts')
     const args = ['--import', 'tsx', script, ws, 'kv', 'from:client', 'hello']
     client = spawn(process.execPath, args, { cwd: root })
-    let told = ''
+    let output = ''
     for (const stream of [client.stdout, client.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
-        told += text
+        output += text
       })
     }
     const ended = new Promise<number | null>((resolve) => client?.once('close', resolve))
@@ -63,12 +63,12 @@ const run = async (): Promise<void> => {
 
     const set = ['set', 'from:agent', '{"n":1}', '--data', dataOf(there)]
     assert.is((await runCli(set, there.env)).code, 0)
-    const isTold = () => (told.includes('from:agent = {"n":1}\n') ? true : undefined)
-    await until(`the other agent's write at the client`, isTold, ARRIVAL)
+    const isPrinted = () => (output.includes('from:agent = {"n":1}\n') ? true : undefined)
+    await until(`the other agent's write at the client`, isPrinted, ARRIVAL)
 
     client.kill('SIGINT')
-    assert.is(await ended, 0, told)
-    assert.is(told, 'from:client = "hello"\nfrom:agent = {"n":1}\n')
+    assert.is(await ended, 0, output)
+    assert.is(output, 'from:client = "hello"\nfrom:agent = {"n":1}\n')
     for (const { child } of agents) child.kill('SIGTERM')
     for (const agent of agents) {
       const { code, stderr } = await agent.ended

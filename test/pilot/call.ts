@@ -1,5 +1,5 @@
 /**
- * One call of the real `pilotctl` as a test makes it, and waiting for what it changes.
+ * One call of the real `pilotctl` as a test makes it, and waiting for its effect.
  *
  * ```ts
  * await ask(node, 'send-message', other.address, '--data', 'hello')
@@ -10,19 +10,19 @@ import { execFile } from 'node:child_process'
 
 export { until } from '../helpers/until.ts'
 
-/** Milliseconds for one call: a dead peer holds that of 1.10.0 for 64 s. */
+/** Milliseconds for one call: 1.10.0 waits 64 s for a dead peer. */
 const CALL_TIMEOUT = 70_000
 /** Bytes of an answer: an inbox with the largest message and its escapes. */
 const MAX_ANSWER = 256 * 1024 * 1024
 /**
- * Milliseconds for one try of `deliver`, which takes 20. After a restart of 1.18.0 on a busy
- * machine the first call may hang for over a minute, and the next is answered at once.
+ * Milliseconds for one attempt of `deliver`, which takes 20. After a restart of 1.18.0 on a busy
+ * machine the first call may hang for over a minute, while the next is answered at once.
  */
 const TRY_TIMEOUT = 10_000
-/** Tries of `deliver`. */
+/** Attempts of `deliver`. */
 const TRIES = 5
 
-/** Its shape differs by command and version. */
+/** Its shape depends on command and version. */
 export type Data = Readonly<Record<string, unknown>>
 
 export interface Answer {
@@ -34,15 +34,15 @@ export interface Answer {
 }
 
 export interface Caller {
-  /** path of the program */
+  /** the path of the program */
   readonly pilotctl: string
   /** its whole environment: which daemon, whose inbox */
   readonly env: Readonly<Record<string, string>>
 }
 
 /**
- * What `pilotctl --json ARGS…` of this node answers, success or failure. Rejects only when
- * it gave no answer at all: no program, no JSON, or more than 70 s.
+ * The answer of `pilotctl --json ARGS…` for this node, success or failure. Rejects only if there is
+ * no answer: no program, no JSON, or more than 70 s.
  */
 export const pilotctl = (node: Caller, ...args: string[]): Promise<Answer> =>
   call(node, args, CALL_TIMEOUT)
@@ -54,14 +54,14 @@ const call = (node: Caller, args: readonly string[], timeout: number): Promise<A
       try {
         resolve(JSON.parse(error ? stderr : stdout) as Answer)
       } catch {
-        const told = `${stdout}${stderr}`.slice(0, 1000)
+        const output = `${stdout}${stderr}`.slice(0, 1000)
         const cause = error ?? undefined
-        reject(new Error(`pilotctl ${args.join(' ').slice(0, 200)}: no JSON: ${told}`, { cause }))
+        reject(new Error(`pilotctl ${args.join(' ').slice(0, 200)}: no JSON: ${output}`, { cause }))
       }
     })
   })
 
-/** The `data` of a call that must succeed; throws an Error with the code when it fails. */
+/** The `data` of a call that must succeed; throws an Error with the code if it fails. */
 export const ask = async <T = Data>(node: Caller, ...args: string[]): Promise<T> => {
   const answer = await pilotctl(node, ...args)
   if (answer.status === 'ok') return answer.data as T
@@ -69,8 +69,8 @@ export const ask = async <T = Data>(node: Caller, ...args: string[]): Promise<T>
 }
 
 /**
- * `send-message ADDRESS OPTIONS…`, again where the daemons do not manage at once, so it may arrive
- * twice; resolves to what it answers. Throws what the last try said.
+ * `send-message ADDRESS OPTIONS…`, repeated if the daemons do not connect at once, so the message
+ * may arrive twice. Resolves to the answer; throws the error of the last attempt.
  */
 export const deliver = async (
   node: Caller,

@@ -29,8 +29,8 @@ runTransportContract(
 )
 
 /**
- * Each name is a daemon of another version, so that each test crosses them. Most messages
- * go to `b`: not 1.7.2, which loses those that come within one millisecond.
+ * Each name is a daemon of another version, so that each test crosses versions. Most messages go to
+ * `b`, which is not 1.7.2: that loses messages that arrive within one millisecond.
  */
 const VERSIONS = { a: '1.18.0', b: '1.10.0', c: '1.7.2', d: '1.17.0', dead: '1.13.11' } as const
 
@@ -45,7 +45,7 @@ if (reason !== undefined) {
   runTransportContract(
     'pilot over real daemons',
     async () => {
-      // Two at once, which every test needs, the others when they are asked for.
+      // Two at once, which every test needs; the others on demand.
       const swarm = await startSwarm({ versions: [VERSIONS.a, VERSIONS.b] })
       const nodes = new Map<string, Node>()
       const node = async (name: Name): Promise<Node> => {
@@ -62,7 +62,7 @@ if (reason !== undefined) {
         dead: async () => {
           const dead = await node('dead')
           await dead.kill()
-          // The system's handle of an ended process is gone after two turns of the event loop.
+          // Node releases the handle of an ended process after two turns of the event loop.
           await setImmediate()
           await setImmediate()
           return dead.address

@@ -1,6 +1,6 @@
 /**
- * One real `pilot-daemon` with a home of its own, on loopback, with everything switched off
- * that would talk to the internet. swarm.ts decides where it lives.
+ * One real `pilot-daemon` with a home of its own, on loopback, with everything switched off that
+ * would use the internet. swarm.ts decides where it runs.
  *
  * ```ts
  * const node = new Daemon('1.18.0', place)
@@ -14,12 +14,12 @@ import { type Caller, pilotctl, until } from './call.ts'
 import { type Programs, programs } from './programs.ts'
 import type { Registry } from './registry.ts'
 
-/** Milliseconds a daemon has to end by itself before it is killed; some take 3,000. */
+/** Milliseconds that a daemon has to exit by itself before it is killed; some take 3,000. */
 const STOP_TIMEOUT = 5_000
-/** Bytes of a Unix socket's path that Linux takes. */
+/** Bytes of a Unix socket's path that Linux accepts. */
 const MAX_SOCKET_PATH = 107
 
-/** `env` is meant to be passed instead of `process.env`, not beside it. */
+/** Pass `env` instead of `process.env`, not in addition to it. */
 export interface Node extends Caller {
   readonly version: string
   /** its hostname in the swarm: `n1-1-18-0` */
@@ -30,26 +30,26 @@ export interface Node extends Caller {
   readonly nodeId: number
   /** `0:0000.0000.000A` */
   readonly address: string
-  /** where the daemon lays received messages */
+  /** the folder into which the daemon writes received messages */
   readonly inbox: string
   readonly running: boolean
-  /** of the daemon's process while it runs */
+  /** the id of the daemon's process while it runs */
   readonly pid: number | undefined
-  /** Ends the daemon in an orderly way. May be called when it is down. */
+  /** Stops the daemon cleanly. May be called when it is down. */
   stop(): Promise<void>
-  /** Starts it again, with the identity it had. */
+  /** Starts it again, with the same identity. */
   start(): Promise<void>
-  /** Ends the daemon as a crash would. */
+  /** Kills the daemon, as a crash would. */
   kill(): Promise<void>
-  /** what the daemon has written so far */
+  /** everything that the daemon has printed so far */
   log(): string
 }
 
 const children = new Set<ChildProcess>()
-/** Folders to remove when the process ends before their swarm is closed. */
+/** Folders to remove if the process ends before their swarm is closed. */
 export const folders = new Set<string>()
 
-/** The last resort, when the process ends without `close`: nothing is left behind. */
+/** The last resort if the process ends without `close`: removes everything. */
 const sweep = (): void => {
   for (const child of children) child.kill('SIGKILL')
   for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
@@ -57,11 +57,11 @@ const sweep = (): void => {
 const onSignal = (signal: NodeJS.Signals): void => {
   sweep()
   process.off(signal, onSignal)
-  // Others may wait for the signal too (play.ts does); with none left it ends the process.
+  // Others may wait for the signal too (play.ts does); without any, it ends the process.
   if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
 }
 let armed = false
-/** From here on no end of the process but SIGKILL leaves a daemon or a folder behind. */
+/** From here on, no end of the process except SIGKILL leaves a daemon or a folder behind. */
 export const arm = (): void => {
   if (armed) return
   armed = true
@@ -84,7 +84,7 @@ export interface Place {
   readonly endpoint: string
   /** `ip:port` of the beacon */
   readonly beacon: string
-  /** `ip:port` where nothing answers */
+  /** `ip:port` at which nothing answers */
   readonly closed: string
   readonly isPublic: boolean
 }
@@ -191,7 +191,7 @@ export class Daemon implements Node {
     })
   }
 
-  /** `true` once the daemon answers and the registry knows how it wants to be found. */
+  /** `true` once the daemon answers and the registry knows how the node wants to be found. */
   async #look(): Promise<true | undefined> {
     if (!this.running) throw new Error(`daemon ${this.name} ended`)
     const answer = await pilotctl(this, 'info')

@@ -1,8 +1,8 @@
 /**
- * What a registry knows (nodes, networks, who trusts whom) and its answer to each request;
- * no socket in here. It refuses what the public registry refuses, so that a test cannot
- * pass on a kindness that agents will not meet: the backbone's members are not listed, and a
- * private node is found only by nodes it trusts or shares a network with.
+ * What a registry knows (nodes, networks, who trusts whom) and its answer to each request; without
+ * sockets. It refuses what the public registry refuses, so that no test relies on something that
+ * agents will not get: the members of the backbone are not listed, and a private node is found only
+ * by nodes that it trusts or shares a network with.
  *
  * ```ts
  * const directory = new Directory()
@@ -19,7 +19,7 @@ const NETWORKS: ReadonlyMap<number, string> = new Map([
   [SWARM_NETWORK, 'swarm'],
 ])
 
-/** Handshakes waiting for one node; a node that never polls must not fill the memory. */
+/** Handshakes that wait for one node: a node that never polls must not fill the memory. */
 const MAX_HANDSHAKES = 100
 
 export type Message = Record<string, unknown>
@@ -34,7 +34,7 @@ export interface RegistryNode {
   hostname: string
   tags: readonly string[]
   isPublic: boolean
-  /** ids of the networks it is in, the backbone (0) first */
+  /** ids of its networks, the backbone (0) first */
   networks: readonly number[]
 }
 
@@ -54,11 +54,11 @@ const pairOf = (a: number, b: number): string => `${Math.min(a, b)}-${Math.max(a
 
 export class Directory {
   readonly nodes = new Map<number, RegistryNode>()
-  /** how often each message type was asked for that has no answer here */
+  /** how often each message type without an answer here was requested */
   readonly unknown = new Map<string, number>()
   readonly #ids = new Map<string, number>()
   readonly #trusted = new Set<string>()
-  /** by the node they wait for */
+  /** by the node for which they wait */
   readonly #requests = new Map<number, Message[]>()
   readonly #responses = new Map<number, Message[]>()
 
@@ -278,7 +278,7 @@ export class Directory {
     return [...this.nodes.values()].filter((node) => node.networks.includes(network))
   }
 
-  /** What is empty is left out, as the public registry does. */
+  /** Omits empty fields, as the public registry does. */
   #described(node: RegistryNode, network = 0): Message {
     return {
       node_id: node.nodeId,

@@ -1,6 +1,6 @@
 /**
- * A swarm of real daemons to play with: starts it, prints what to type into other
- * terminals, and runs until Ctrl-C.
+ * A swarm of real daemons to try out: starts it, prints commands for other terminals, and runs
+ * until Ctrl-C.
  *
  * npm run swarm -- 5
  * npm run swarm -- --versions 1.7.2,1.18.0
@@ -14,9 +14,9 @@ import { available, VERSIONS } from './programs.ts'
 import { ask, type Node, startSwarm } from './swarm.ts'
 
 const USAGE = 'usage: npm run swarm -- [COUNT] [--versions 1.7.2,1.18.0]'
-/** Daemons without an argument: enough that gossip takes more than one step. */
+/** Daemons without an argument: enough that gossip takes more than one hop. */
 const DEFAULT_COUNT = 3
-/** 14 MB of memory each. */
+/** Each takes 14 MB of memory. */
 const MAX_COUNT = 50
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -24,7 +24,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 const quoted = (value: string): string =>
   /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`
 
-/** The version of each daemon: as many as asked for, the named versions in turn. */
+/** The version of each daemon: as many as requested, the named versions in turn. */
 const wanted = (): string[] => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -37,7 +37,7 @@ const wanted = (): string[] => {
   return Array.from({ length: count }, (_, index) => named[index % named.length] as string)
 }
 
-/** To paste in front of a command: which daemon, which inbox, which registry. */
+/** To paste before a command: which daemon, which inbox, which registry. */
 const setting = ({ env }: Node): string =>
   ['HOME', 'PILOT_SOCKET', 'PILOT_REGISTRY', 'PILOT_APPSTORE_CATALOG_URL']
     .map((name) => `${name}=${quoted(env[name] ?? '')}`)

@@ -1,6 +1,6 @@
 /**
- * The real `pilotctl` and `pilot-daemon` of a version, out of the Python package that
- * ships them. They are kept in `.cache/pilot/VERSION/`, so only the first run downloads.
+ * The real `pilotctl` and `pilot-daemon` of a version, from the Python package that contains them.
+ * They are kept in `.cache/pilot/VERSION/`, so only the first run downloads.
  *
  * ```ts
  * const reason = available(['1.18.0'])
@@ -21,17 +21,17 @@ import {
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** What the project is tested with: each differs from the one before in a way that matters to us. */
+/** The versions that the project is tested with: each differs from the one before in a relevant way. */
 export const VERSIONS = ['1.7.2', '1.10.0', '1.13.8', '1.13.11', '1.17.0', '1.18.0'] as const
 
-/** Milliseconds for one run of pip: 25 MB over a slow line; a dead line must still end. */
+/** Milliseconds for one run of pip: 25 MB over a slow line; with a dead line it must still end. */
 const DOWNLOAD_TIMEOUT = 120_000
-/** Milliseconds for a program to tell its version. It takes 15 ms; a cold disk takes longer. */
+/** Milliseconds for a program to print its version. It takes 15 ms; a cold disk takes longer. */
 const CHECK_TIMEOUT = 10_000
 
 const CACHE = fileURLToPath(new URL('../../.cache/pilot/', import.meta.url))
 
-/** The wheels hold static programs; their tags name a Python and a libc that need not be the host's. */
+/** The wheels contain static programs; their tags name a Python and a libc that the host need not have. */
 const PIP_TARGET = [
   '--only-binary=:all:',
   '--python-version=3.11',
@@ -48,7 +48,7 @@ export interface Programs {
   readonly daemon: string
 }
 
-/** Runs to the end; throws an Error with the last line of stderr when it fails. */
+/** Runs to the end; throws an Error with the last line of stderr if it fails. */
 const run = (command: string, args: readonly string[], timeout: number, home?: string): string => {
   const env = { ...process.env, PIP_DISABLE_PIP_VERSION_CHECK: '1', ...(home && { HOME: home }) }
   const done = spawnSync(command, args, { encoding: 'utf8', timeout, env })
@@ -58,13 +58,13 @@ const run = (command: string, args: readonly string[], timeout: number, home?: s
   throw new Error(`${command} ${args.slice(0, 3).join(' ')} failed: ${lastLine}`)
 }
 
-/** With a home of their own: they must neither read nor write the user's `~/.pilot`. */
+/** They get a home of their own: they must neither read nor write the user's `~/.pilot`. */
 const check = (found: Programs): void => {
   const home = dirname(found.pilotctl)
-  const told = run(found.pilotctl, ['--json', 'version'], CHECK_TIMEOUT, home).trim()
-  // Versions before 1.13 call themselves "dev".
-  if (told !== found.version && told !== 'dev')
-    throw new Error(`${found.pilotctl} says it is version "${told}"`)
+  const reported = run(found.pilotctl, ['--json', 'version'], CHECK_TIMEOUT, home).trim()
+  // Versions before 1.13 report "dev".
+  if (reported !== found.version && reported !== 'dev')
+    throw new Error(`${found.pilotctl} reports version "${reported}"`)
   run(found.daemon, ['-version'], CHECK_TIMEOUT, home)
 }
 
@@ -89,7 +89,7 @@ const download = (version: string): void => {
     try {
       renameSync(ready, join(CACHE, version))
     } catch (error) {
-      // Another process was faster; what it left is as good as ours.
+      // Another process was faster; its copy is as good.
       if (!existsSync(join(CACHE, version, 'pilotctl'))) throw error
     }
   } finally {
@@ -100,8 +100,8 @@ const download = (version: string): void => {
 const known = new Map<string, Programs>()
 
 /**
- * The programs of `version`, downloaded when they are not in the cache. Blocks until they
- * are there (seconds, once). Throws an Error that says what is missing.
+ * The programs of `version`, downloaded if they are not in the cache. Blocks until they are there
+ * (seconds, once). Throws an Error that says what is missing.
  */
 export const programs = (version: string): Programs => {
   const before = known.get(version)
@@ -119,7 +119,7 @@ export const programs = (version: string): Programs => {
   return found
 }
 
-/** Why the programs of these versions cannot be had; `undefined` when they all can. */
+/** Why the programs of these versions are not available; undefined if all are. */
 export const available = (versions: readonly string[] = VERSIONS): string | undefined => {
   for (const version of versions) {
     try {

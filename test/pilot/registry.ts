@@ -1,9 +1,9 @@
 /**
- * A stand-in for the registry that daemons register with: in memory, on loopback, with as
- * many message types as a test swarm needs (see directory.ts). A message is a 4-byte big-endian length and one
- * JSON object; each request gets one answer on the same connection, in order.
+ * A stand-in for the registry with which daemons register: in memory, on loopback, with as many
+ * message types as a test swarm needs (see directory.ts). A message is a 4-byte big-endian length
+ * and one JSON object; each request gets one answer on the same connection, in order.
  *
- * Signatures are not verified and nothing is kept: this is no registry to run for others.
+ * It verifies no signatures and stores nothing: do not run it for others.
  *
  * ```ts
  * const registry = await startRegistry()
@@ -13,9 +13,9 @@
 import { createServer, type Socket } from 'node:net'
 import { Directory, type Message, type RegistryNode } from './directory.ts'
 
-/** Bytes of one request. Daemons send hundreds; a length beyond this is garbage, not a message. */
+/** Bytes of one request. Daemons send hundreds; a longer length is garbage, not a message. */
 const MAX_REQUEST = 64 * 1024
-/** Connections at once. A swarm of 20 holds about 20 open; more than this is a runaway. */
+/** Connections at once. A swarm of 20 keeps about 20 open; more than this is a bug. */
 const MAX_CONNECTIONS = 1024
 
 export interface Registry {
@@ -23,7 +23,7 @@ export interface Registry {
   readonly address: string
   readonly port: number
   readonly nodes: ReadonlyMap<number, RegistryNode>
-  /** how often each message type was asked for that has no answer here */
+  /** how often each message type without an answer here was requested */
   readonly unknown: ReadonlyMap<string, number>
   close(): Promise<void>
 }
@@ -31,9 +31,9 @@ export interface Registry {
 export interface RegistryOptions {
   /** default 127.0.0.1 */
   readonly host?: string
-  /** default 0: any free one */
+  /** default 0: any free port */
   readonly port?: number
-  /** told of each request and its answer */
+  /** called with each request and its answer */
   readonly onMessage?: (request: Message, answer: Message) => void
 }
 
@@ -50,7 +50,7 @@ const frame = (answer: Message): Buffer => {
   return Buffer.concat([head, body])
 }
 
-/** Starts to listen. Rejects with the system's error (EADDRINUSE) where it cannot. */
+/** Starts to listen. Rejects with the system's error (EADDRINUSE) if it cannot. */
 export const startRegistry = async (options: RegistryOptions = {}): Promise<Registry> => {
   const { host = '127.0.0.1', port = 0, onMessage } = options
   const directory = new Directory()

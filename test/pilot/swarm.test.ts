@@ -1,4 +1,4 @@
-/** The test support itself: are these daemons fit to test a transport against? */
+/** Tests the test support: are these daemons fit to test a transport against? */
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
@@ -17,7 +17,7 @@ const frame = (body: string): Buffer => {
   return Buffer.concat([head, Buffer.from(body)])
 }
 
-/** Sends bytes to the registry in pieces; resolves with its answers once it has given `count`, or closed. */
+/** Sends bytes to the registry in pieces; resolves to its answers once there are `count`, or it has closed. */
 const talk = (port: number, pieces: readonly Buffer[], count: number): Promise<unknown[]> =>
   new Promise((resolve, reject) => {
     const socket = createConnection(port, '127.0.0.1')
@@ -39,7 +39,7 @@ const talk = (port: number, pieces: readonly Buffer[], count: number): Promise<u
 
 const registry = suite('pilot/registry')
 
-registry('answers each request, also when they come in pieces or many at once', async () => {
+registry('answers each request, even if they arrive in pieces or many at once', async () => {
   const server = await startRegistry()
   try {
     const register = frame(JSON.stringify({ type: 'register', public_key: 'k' }))
@@ -53,7 +53,7 @@ registry('answers each request, also when they come in pieces or many at once', 
   }
 })
 
-registry('outlives garbage, and hangs up on a length that is none', async () => {
+registry('survives garbage, and disconnects on an invalid length', async () => {
   const server = await startRegistry()
   try {
     const garbage = [frame('{'), frame('[]'), frame('null'), frame('{"type":"dance"}')]
@@ -69,7 +69,7 @@ registry('outlives garbage, and hangs up on a length that is none', async () => 
   }
 })
 
-registry('gives the same key the same node id, and forgets who deregisters', async () => {
+registry('gives the same key the same node id, and forgets nodes that deregister', async () => {
   const server = await startRegistry()
   const send = async (message: object): Promise<unknown> =>
     (await talk(server.port, [frame(JSON.stringify(message))], 1))[0]
@@ -95,7 +95,7 @@ registry.run()
 const test = suite('pilot/swarm')
 const missing = available()
 
-/** Registers a test that needs the programs, or says why it is left out. */
+/** Registers a test that needs the programs, or reports why it is skipped. */
 const live = (name: string, handler: () => Promise<void>): void => {
   if (missing === undefined) test(name, handler, { timeout: 120_000 })
   else test.skip(name, missing)
@@ -119,7 +119,7 @@ const node = (version: string): Node => {
 
 const isWhole = (file: string): boolean => readFileSync(file, 'utf8').endsWith('}')
 
-/** What waits in a node's inbox, file by file; files that are still being written are left out. */
+/** The messages in a node's inbox, one per file; files that are still being written are left out. */
 const received = (to: Node): { from: string; data: string }[] => {
   if (!existsSync(to.inbox)) return []
   const files = readdirSync(to.inbox).map((name) => join(to.inbox, name))
@@ -130,7 +130,7 @@ const received = (to: Node): { from: string; data: string }[] => {
 const tagCommand = (version: string): string[] =>
   version === '1.7.2' ? ['set-tags'] : ['extras', 'set-tags']
 
-live('every version starts, each with an address of its own', async () => {
+live('every version starts, with an address of its own', async () => {
   assert.equal(
     swarm.nodes.map(({ version }) => version),
     [...VERSIONS],
@@ -139,7 +139,7 @@ live('every version starts, each with an address of its own', async () => {
   for (const { nodeId, address } of swarm.nodes) assert.is(address, addressOf(nodeId))
 })
 
-live('a message from each to each arrives', async () => {
+live('a message arrives from each node at each other', async () => {
   for (const from of swarm.nodes) {
     for (const to of swarm.nodes) {
       if (to === from) continue
@@ -156,7 +156,7 @@ live('a message from each to each arrives', async () => {
   }
 })
 
-live('a node that was stopped or killed comes back as the one it was', async () => {
+live('a node that was stopped or killed comes back with the same identity', async () => {
   const other = node('1.13.8')
   for (const each of [node('1.7.2'), node('1.18.0')]) {
     for (const end of [() => each.stop(), () => each.kill()]) {
@@ -172,25 +172,25 @@ live('a node that was stopped or killed comes back as the one it was', async () 
   }
 })
 
-live('tags are set and looked up', async () => {
+live('tags can be set and looked up', async () => {
   for (const each of swarm.nodes) {
     const tag = `swarm-${each.nodeId}`
     await ask(each, ...tagCommand(each.version), tag)
     for (const other of swarm.nodes) {
-      const told = await ask(other, 'lookup', String(each.nodeId))
-      assert.equal(told.tags, [tag])
-      assert.is(told.hostname, each.name)
-      assert.is(told.address, each.address)
+      const found = await ask(other, 'lookup', String(each.nodeId))
+      assert.equal(found.tags, [tag])
+      assert.is(found.hostname, each.name)
+      assert.is(found.address, each.address)
     }
   }
 })
 
-live('find knows hostnames', async () => {
+live('find resolves hostnames', async () => {
   for (const each of swarm.nodes)
     assert.is((await ask(each, 'find', node('1.10.0').name)).address, node('1.10.0').address)
 })
 
-live('members of a network are listed, those of the backbone are not', async () => {
+live('the members of a network are listed, those of the backbone are not', async () => {
   for (const each of swarm.nodes) await ask(each, 'network', 'join', String(SWARM_NETWORK))
   const ids = swarm.nodes.map(({ nodeId }) => nodeId).sort()
   for (const each of swarm.nodes) {
@@ -206,7 +206,7 @@ live('members of a network are listed, those of the backbone are not', async () 
   }
 })
 
-live('a private node is closed to whom it does not trust, until they shake hands', async () => {
+live('a private node is closed to nodes it does not trust, until they shake hands', async () => {
   const pair = await startSwarm({
     versions: ['1.18.0', '1.18.0'],
     isPublic: (index) => index === 0,
@@ -215,7 +215,7 @@ live('a private node is closed to whom it does not trust, until they shake hands
     const [open, closed] = pair.nodes as [Node, Node]
     const send = () => pilotctl(open, 'send-message', closed.address, '--data', 'x')
     assert.is((await send()).code, 'trust_required')
-    // From the closed side: the other way round it waits up to 60 s for the registry's relay.
+    // From the closed side: from the other side it waits up to 60 s for the registry's relay.
     await ask(closed, 'handshake', String(open.nodeId), 'test')
     await until('trust', async () => (await send()).status === 'ok' || undefined)
   } finally {
@@ -223,7 +223,7 @@ live('a private node is closed to whom it does not trust, until they shake hands
   }
 })
 
-live('two swarms stand side by side, also where daemons share an address', async () => {
+live('two swarms run side by side, even if daemons share an address', async () => {
   const other = await startSwarm({ versions: ['1.18.0', '1.7.2'], sharedAddress: true })
   try {
     assert.is.not(other.registry.address, swarm.registry.address)
@@ -241,13 +241,13 @@ live('two swarms stand side by side, also where daemons share an address', async
   assert.not(other.nodes.some(({ running }) => running))
 })
 
-live('what no daemon can do is told', async () => {
+live('a swarm that cannot start is refused with the reason', async () => {
   const error = await rejects(() => startSwarm({ versions: ['1.18.0'], base: '/nowhere' }))
   assert.match(error.message, 'ENOENT')
   await rejects(() => startSwarm({ versions: ['latest'] }), /"latest" is not a version/)
 })
 
-/** The processes that have `folder` in their command line. */
+/** The processes with `folder` in their command line. */
 const processesOf = (folder: string): string[] =>
   execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
     .split('\n')
@@ -258,13 +258,13 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     const script = fileURLToPath(new URL('./play.ts', import.meta.url))
     const args = ['--import', 'tsx', script, '--versions', '1.18.0,1.7.2']
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-    let told = ''
+    let output = ''
     child.stdout.on('data', (chunk: Buffer) => {
-      told += chunk.toString()
+      output += chunk.toString()
     })
     const ended = new Promise((resolve) => child.once('exit', resolve))
-    const folder = await until('the folder', () => /HOME=(\S+)\/n1/.exec(told)?.[1])
-    await until('the end of what it says', () => told.includes('Ctrl-C') || undefined)
+    const folder = await until('the folder', () => /HOME=(\S+)\/n1/.exec(output)?.[1])
+    await until('the end of its output', () => output.includes('Ctrl-C') || undefined)
     assert.is(processesOf(folder).length, 2)
     child.kill(signal)
     await ended

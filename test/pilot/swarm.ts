@@ -1,6 +1,6 @@
 /**
- * Real daemons on loopback, with a registry stand-in of their own and no way out: what the
- * transport is tested against.
+ * Real daemons on loopback, with a registry stand-in of their own and no access to the internet, to
+ * test the transport against.
  *
  * ```ts
  * const swarm = await startSwarm({ versions: ['1.7.2', '1.18.0'] })
@@ -9,9 +9,9 @@
  * await swarm.close()
  * ```
  *
- * Each swarm owns a block 127.x.y.0/24: its registry on 127.x.y.1 is the claim, so two
- * swarms never collide. Each daemon has an address of its own in it, because daemons that
- * share one starve each other's key exchange; `sharedAddress` asks for just that.
+ * Each swarm owns a block 127.x.y.0/24: its registry on 127.x.y.1 claims it, so two swarms never
+ * collide. Each daemon has an address of its own in the block, because daemons that share one
+ * starve each other's key exchange; `sharedAddress` tests exactly that.
  */
 import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
@@ -31,9 +31,9 @@ const REGISTRY_PORT = 29_417
 const BEACON_PORT = 29_417
 /** UDP, where each daemon has an address of its own. */
 const DAEMON_PORT = 29_418
-/** Nobody listens here (the discard port): catalogues, and beacons that must not answer. */
+/** No program listens here (the discard port): for catalogues, and beacons that must not answer. */
 const CLOSED_PORT = 9
-/** Blocks tried before giving up; there are 65,024, so the first nearly always fits. */
+/** Blocks to try; there are 65,024, so the first is nearly always free. */
 const BLOCK_TRIES = 20
 /** Nodes of one swarm: x.y.2 to x.y.254. */
 const MAX_NODES = 253
@@ -41,20 +41,20 @@ const MAX_NODES = 253
 export interface SwarmOptions {
   /** one daemon for each entry */
   readonly versions: readonly string[]
-  /** the folder to make the swarm's own folder in; default the system's temporary folder */
+  /** the folder in which to make the swarm's own folder; default: the system's temporary folder */
   readonly base?: string
-  /** all daemons on 127.0.0.1, with a port each */
+  /** all daemons on 127.0.0.1, each with its own port */
   readonly sharedAddress?: boolean
-  /** is there a beacon that relays between daemons that cannot talk directly? Default: yes. */
+  /** is there a beacon that relays between daemons that cannot connect directly? Default: yes. */
   readonly relay?: boolean
-  /** may node `index` be called by nodes it does not trust? Default: all may. */
+  /** may nodes that it does not trust call node `index`? Default: yes, for all nodes. */
   readonly isPublic?: (index: number) => boolean
 }
 
 export interface Swarm {
   readonly nodes: readonly Node[]
   readonly registry: Registry
-  /** the folder that holds everything; gone after `close` */
+  /** the folder with all files; removed by `close` */
   readonly folder: string
   /** Starts one more daemon. */
   add(version: string): Promise<Node>
@@ -79,7 +79,7 @@ const claimBlock = async (): Promise<{ readonly block: string; readonly registry
   }
 }
 
-/** Ports given away: what was free once may be given again before a daemon has taken it. */
+/** Ports given out: a free port may be returned again before a daemon has bound it. */
 const given = new Set<number>()
 
 /** A UDP port that was free a moment ago. */
@@ -95,7 +95,7 @@ const freePort = (host: string): Promise<number> =>
     })
   })
 
-/** Starts the daemons, all at once, and resolves when each answers; else nothing is left. */
+/** Starts the daemons, all at once, and resolves when each answers; otherwise leaves nothing behind. */
 export const startSwarm = async (options: SwarmOptions): Promise<Swarm> => {
   const {
     versions,
@@ -142,7 +142,7 @@ export const startSwarm = async (options: SwarmOptions): Promise<Swarm> => {
 
   let closed: Promise<void> | undefined
   const shut = async (): Promise<void> => {
-    // The folder goes too, so there is nothing an orderly end would save (it takes up to 3 s).
+    // The folder is removed too, so a clean stop (up to 3 s) would save nothing.
     await Promise.all(nodes.map((node) => node.kill()))
     await beacon?.close()
     await registry.close()

@@ -1,4 +1,4 @@
-/** The pilot transport over real daemons of every version it is made for. */
+/** The pilot transport over real daemons of every supported version. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
@@ -12,9 +12,9 @@ import { ask, type Node, type Swarm, startSwarm } from './swarm.ts'
 
 const test = suite('pilot transport over real daemons')
 
-/** Milliseconds for what takes 50 on an idle machine. */
+/** Milliseconds for operations that take 50 on an idle machine. */
 const BOUND = 30_000
-/** Milliseconds for the slowest test: 30 messages and a call that runs into its time. */
+/** Milliseconds for the slowest test: 30 messages and a call that times out. */
 const SLOW = { timeout: 120_000 }
 
 const push = (body: string): string => JSON.stringify({ type: 'gossip_push', body })
@@ -40,7 +40,7 @@ const agentOf = (version: string): Agent => {
   return agent
 }
 
-/** Files of an inbox that are not messages of ours. */
+/** Files of an inbox that are not our messages. */
 const foreignFiles = (node: Node): string[] => {
   if (!existsSync(node.inbox)) return []
   const contents = readdirSync(node.inbox).map((name) =>
@@ -70,7 +70,7 @@ else {
     await swarm?.close()
   })
 
-  test('knows its address and what its pilotctl can', () => {
+  test('knows its address and the abilities of its pilotctl', () => {
     for (const { node, transport } of agents) {
       assert.is(transport.address, node.address)
       const takesInput = ['1.17.0', '1.18.0'].includes(node.version)
@@ -79,7 +79,7 @@ else {
   })
 
   test(
-    'sends from each version to each other, with the address of the sender',
+    'sends between all versions, with the address of the sender',
     async () => {
       for (const from of agents)
         await Promise.all(
@@ -132,7 +132,7 @@ else {
   )
 
   test(
-    'takes messages that were sent without --type, and leaves others where they are',
+    'receives messages that were sent without --type, and leaves other files in place',
     async () => {
       const sender = agentOf('1.7.2')
       for (const { node, seen } of agents) {
@@ -154,7 +154,7 @@ else {
     SLOW,
   )
 
-  test('consumes what it received', async () => {
+  test('consumes received messages', async () => {
     for (const { node } of agents)
       await until(
         `ours to be gone at ${node.version}`,
@@ -164,7 +164,7 @@ else {
     for (const { seen } of agents) assert.equal(seen.problems, [])
   })
 
-  test('resolves names and node ids to the address that messages come from', async () => {
+  test('resolves names and node ids to the address from which messages come', async () => {
     for (const { transport, node } of agents) {
       const peer = agentOf(node.version === '1.18.0' ? '1.7.2' : '1.18.0').node
       assert.is(await transport.resolve(peer.name), peer.address)
@@ -195,7 +195,7 @@ else {
       for (const { node } of agents) {
         const transport = new PilotTransport({
           ...nodeOptions(node),
-          // One agent of a swarm has the inbox, and the first one is still there.
+          // One agent of a swarm may have the inbox, and the first one is still open.
           swarm: 'members',
           tag: false,
           network: SWARM_NETWORK,
@@ -210,9 +210,9 @@ else {
   )
 
   test(
-    'tells once that its daemon is down, and works when it is back',
+    'reports once that its daemon is down, and works when it is back',
     async () => {
-      // Nobody sends to it while it is down: a pair of daemons that tried may never meet again.
+      // No node sends to it while it is down: a pair of daemons that tried may never connect again.
       const { node, transport, seen } = agentOf('1.13.11')
       const { node: peer, seen: peerSeen, transport: peerTransport } = agentOf('1.18.0')
       await node.kill()
@@ -233,7 +233,7 @@ else {
   )
 
   test(
-    'gives up a dead peer in its time, while others go on',
+    'gives up a dead peer in time, while other sends continue',
     async () => {
       const dead = agentOf('1.13.8')
       await dead.node.kill()
@@ -255,7 +255,7 @@ else {
     SLOW,
   )
 
-  test('reads what a private node refuses as trust_required', async () => {
+  test('reads the refusal of a private node as trust_required', async () => {
     const hidden = await startSwarm({ versions: ['1.18.0', '1.18.0'], isPublic: () => false })
     const [a, b] = hidden.nodes
     const transport = new PilotTransport(nodeOptions(a!))

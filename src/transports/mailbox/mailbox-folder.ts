@@ -1,16 +1,16 @@
 /**
- * The folder of a mailbox: how its owner takes it, and what the operating system says of it, told
- * so that people can mend it.
+ * The folder of a mailbox: takes it for its owner, and turns errors of the operating system into
+ * failures that name the folder and a remedy.
  */
 import { mkdir } from 'node:fs/promises'
 import { Failure, isFailure, systemCodeOf, toFailure } from '../../errors.ts'
 import type { Lock } from '../../fs/lock.ts'
 import type { Box } from './box.ts'
 
-/** Times. Each failed try means that another process removed the folder in between. */
+/** Attempts. Each failure means that another process removed the folder in between. */
 const MAX_TRIES = 5
 
-/** Rejects as `work` does, but what the operating system says becomes a Failure that names the folder. */
+/** Rejects as `work` does, but turns a system error into a Failure that names the folder. */
 export const inFolder = async <T>(path: string, work: () => Promise<T>): Promise<T> => {
   try {
     return await work()
@@ -24,7 +24,7 @@ export const inFolder = async <T>(path: string, work: () => Promise<T>): Promise
   }
 }
 
-/** Makes it, and the lock ours. The lock comes first: what another is about to remove must not be made again. */
+/** Creates and locks the box. The lock comes first, so that a box that another process is removing is not created again. */
 export const takeBox = async (box: Box, lock: Lock): Promise<void> => {
   for (let left = MAX_TRIES; ; left--) {
     await mkdir(box.path, { recursive: true })

@@ -24,16 +24,16 @@ import { inFolder, takeBox } from './mailbox-folder.ts'
 import { MailReader } from './mailbox-reader.ts'
 import { FileNames, MAX_MESSAGE_BYTES } from './message-file.ts'
 
-/** Messages. Each send lists the folder of the receiver: 1,000 names take half a millisecond. */
+/** Messages in a mailbox. Each send lists the folder of the receiver: 1,000 names take half a millisecond. */
 const MAX_WAITING = 1_000
 
-/** Milliseconds. The watcher sees messages at once; the poll is for file systems on which it fails. */
+/** Milliseconds. The watcher reports messages at once; the poll is for file systems on which it fails. */
 const POLL_MS = 2_000
 
 export interface MailboxOptions {
   /** The folder of the swarm; created if it is missing. */
   readonly dir: string
-  /** The own name: 1 to 64 of `A-Z a-z 0-9 . _ -`, not starting with a dot. */
+  /** Its own name: 1 to 64 of `A-Z a-z 0-9 . _ -`, not starting with a dot. */
   readonly address: string
   /** Milliseconds between two polls; default 2,000. */
   readonly pollMs?: number
@@ -66,7 +66,7 @@ export class MailboxTransport implements Transport {
   readonly #names: FileNames
   readonly #lifecycle: Lifecycle
   #address = ''
-  /** While it is open. */
+  /** Undefined while it is closed. */
   #open: Open | undefined
 
   constructor(options: MailboxOptions) {
@@ -135,7 +135,7 @@ export class MailboxTransport implements Transport {
     })
   }
 
-  /** The names whose mailbox an agent has open, as far as this host can tell: see `listBoxes`. */
+  /** The names whose mailbox an agent has open, as far as this host knows: see `listBoxes`. */
   async discover(): Promise<readonly string[]> {
     if (!this.#open) throw this.#lifecycle.closed()
     const { open } = await inFolder(this.#dir, () => listBoxes(this.#dir))

@@ -1,7 +1,7 @@
 /**
- * One message as a file. The file holds the text alone; its name carries the sender and the
- * size, so that a folder of them is measured without opening one, and sorts by time of
- * sending: `TIME-COUNT-WRITER-BYTES-FROM.msg`.
+ * One message as a file. The file contains only the text. Its name carries sender and size, so that
+ * a folder is measured without opening any file, and sorts by time of sending:
+ * `TIME-COUNT-WRITER-BYTES-FROM.msg`.
  *
  * ```ts
  * const name = new FileNames('a').next(5) // '001790000000000-000000-1f2e3d4c-5-a.msg'
@@ -12,15 +12,15 @@
 import { randomBytes } from 'node:crypto'
 import { lstat, readFile } from 'node:fs/promises'
 
-/** Bytes. Far above any push of ours; a larger cap costs a reader that much memory at once. */
+/** Bytes, far above any push. A larger limit costs a reader that much memory at once. */
 export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
 const FILE_NAME = /^\d{15}-\d{6}-[0-9a-f]{8}-(\d{1,9})-([A-Za-z0-9_-][A-Za-z0-9._-]{0,63})\.msg$/
 
-/** Gives out the names of one sender's files. */
+/** Generates the names of one sender's files. */
 export class FileNames {
   readonly #from: string
-  /** Tells this writer's files from those of a sender of the same name before or beside it. */
+  /** Distinguishes this writer's files from those of another sender with the same name, earlier or at the same time. */
   readonly #writer = randomBytes(4).toString('hex')
   #time = 0
   #count = 0
@@ -29,7 +29,7 @@ export class FileNames {
     this.#from = from
   }
 
-  /** A name for a message of `bytes`. They sort in the order they were given out, even where the clock goes back. */
+  /** A name for a message of `bytes`. Names sort in the order of the calls, even if the clock goes back. */
   next(bytes: number): string {
     const now = Date.now()
     if (now > this.#time) {
@@ -44,7 +44,7 @@ export class FileNames {
   }
 }
 
-/** What the name says of the message; undefined for a name that no sender of ours gives. */
+/** What the name says about the message; undefined if it is not a name that `FileNames` makes. */
 export const parseName = (name: string): { from: string; bytes: number } | undefined => {
   const [, bytes, from] = FILE_NAME.exec(name) ?? []
   return from === undefined ? undefined : { from, bytes: Number(bytes) }
@@ -52,7 +52,7 @@ export const parseName = (name: string): { from: string; bytes: number } | undef
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** The text of a message file; undefined for what no sender of ours leaves. */
+/** The text of a message file; undefined if no sender of this package can have written it. */
 export const readMessage = async (path: string, bytes: number): Promise<string | undefined> => {
   const found = await lstat(path)
   if (!found.isFile() || found.size !== bytes || bytes > MAX_MESSAGE_BYTES) return undefined

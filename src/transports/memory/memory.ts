@@ -21,7 +21,7 @@ import { Network } from './network.ts'
 /** Bytes, far above any push. A larger limit costs a receiver that much memory for each message. */
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
-/** Messages: the default of a Pilot daemon. Each takes its own size in memory. */
+/** Unread messages: the default of a Pilot daemon. Each takes its own size in memory. */
 const MAX_WAITING = 10_000
 
 /** Calls `run` after `ms` milliseconds, never during this call. Returns a function that cancels it. */
@@ -108,7 +108,7 @@ class Inbox {
   }
 }
 
-/** The network, and who is on it. */
+/** The network, and the transports that are on it. */
 export class MemoryHub {
   readonly network: Network
   readonly maxMessageBytes: number

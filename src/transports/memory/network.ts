@@ -1,7 +1,7 @@
 /**
- * A model of a bad network: what becomes of one message, decided by a seed. It has no
- * clock, no timers and no randomness of its own, so that the memory transport (real time)
- * and a simulator of thousands of nodes (virtual time) run over the same faults.
+ * A model of a bad network: a seed decides what happens to each message. It has no clock, timers or
+ * randomness of its own, so that the memory transport (real time) and the simulator of thousands of
+ * nodes (virtual time) run over the same faults.
  *
  * ```ts
  * const network = new Network({ random: seeded(7), loss: 0.1, latency: [5, 80], doubling: 0.01 })
@@ -14,9 +14,9 @@ export interface NetworkOptions {
   readonly random: () => number
   /** share of messages that never arrive, 0 to 1; default 0 */
   readonly loss?: number
-  /** shortest and longest way, milliseconds, evenly spread between; default [0, 0] */
+  /** minimum and maximum delay in milliseconds, uniformly distributed; default [0, 0] */
   readonly latency?: readonly [number, number]
-  /** share of the arriving messages that arrive twice, 0 to 1; default 0 */
+  /** share of the delivered messages that arrive twice, 0 to 1; default 0 */
   readonly doubling?: number
 }
 
@@ -27,7 +27,7 @@ const validateShare = (name: string, share: number): void => {
 }
 
 export class Network {
-  /** May be changed at any time, like `latency` and `doubling`: counts from the next message. */
+  /** May be changed at any time, like `latency` and `doubling`; applies from the next message on. */
   loss: number
   latency: readonly [number, number]
   doubling: number
@@ -48,10 +48,10 @@ export class Network {
   }
 
   /**
-   * Milliseconds from `now` until each copy of one message arrives: empty where it is lost,
-   * two where it is doubled. Two messages on one way may overtake each other, as each draws
-   * its own delay. The answer does not depend on `now` today: it is there for a model with
-   * queues. Costs two to four random numbers and the answer's array.
+   * The delay of each copy of one message, in milliseconds from `now`: empty if it is lost, two if
+   * it is doubled. Each message draws its own delay, so messages may overtake each other. The
+   * result does not depend on `now` yet: the parameter is for a model with queues. Costs two to
+   * four random numbers and the array.
    */
   deliveries(from: string, to: string, _now: number): readonly number[] {
     if (this.isolated(from, to)) return LOST
@@ -65,8 +65,8 @@ export class Network {
   }
 
   /**
-   * From now on messages pass only within a group. Addresses that no group names form one
-   * more group together. Replaces the partition before it. A name in two groups is an error.
+   * From now on messages pass only within a group. All addresses outside the groups form one more
+   * group. Replaces the previous partition. Throws if an address is in two groups.
    */
   partition(groups: readonly (readonly string[])[]): void {
     const next = new Map<string, number>()
@@ -84,14 +84,14 @@ export class Network {
     this.#groups = undefined
   }
 
-  /** Does a partition lie between the two? */
+  /** Does a partition separate the two? */
   isolated(from: string, to: string): boolean {
     const groups = this.#groups
     return groups !== undefined && groups.get(from) !== groups.get(to)
   }
 }
 
-/** Two rounds of multiply and fold: each bit of a 32-bit word comes to depend on all others. */
+/** Two rounds of multiply and xor-shift: each bit of a 32-bit word comes to depend on all others. */
 const mix = (word: number): number => {
   let mixed = Math.imul(word ^ (word >>> 16), 0x21f0aaad)
   mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97)
@@ -99,9 +99,9 @@ const mix = (word: number): number => {
 }
 
 /**
- * The numbers in [0, 1) that belong to `seed`, the same on every machine. Neighbouring
- * seeds (0 too) give unrelated sequences. Each repeats after 2^32 numbers; not for secrets.
- * The scheme is splitmix32: a counter by the golden ratio, each value mixed.
+ * The sequence of numbers in [0, 1) for `seed`, the same on every machine. Neighbouring seeds (0
+ * too) give unrelated sequences. A sequence repeats after 2^32 numbers, and is not for secrets. The
+ * algorithm is splitmix32: a counter that grows by the golden ratio, each value mixed.
  */
 export const seeded = (seed: number): (() => number) => {
   let counter = mix(seed + 0x6a09e667)

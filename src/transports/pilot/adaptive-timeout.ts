@@ -1,6 +1,6 @@
 /**
- * How long a call may take: as long as calls took lately, and some more (RFC 6298, the way of TCP:
- * the smoothed time and four times its deviation), but never less than what a quiet host is given.
+ * Derives the timeout of a call from recent calls, as TCP does (RFC 6298): the smoothed duration
+ * plus four times its deviation, but never less than a quiet host gets.
  *
  * ```ts
  * const timeout = new AdaptiveTimeout(3_000, 10_000)
@@ -9,40 +9,40 @@
  * ```
  */
 
-/** Share of the newest time in the smoothed one, and of its distance in the deviation; of RFC 6298. */
+/** The weight of the newest duration in the smoothed one, and of its distance in the deviation; from RFC 6298. */
 const NEWEST = 1 / 8
 const NEWEST_DEVIATION = 1 / 4
 
-/** Deviations beyond the smoothed time; of RFC 6298. */
+/** Deviations above the smoothed duration; from RFC 6298. */
 const DEVIATIONS = 4
 
 export class AdaptiveTimeout {
-  readonly #leastMs: number
-  readonly #mostMs: number
-  #usualMs: number | undefined
+  readonly #minMs: number
+  readonly #maxMs: number
+  #smoothedMs: number | undefined
   #deviationMs = 0
 
   /** Milliseconds. */
-  constructor(leastMs: number, mostMs: number) {
-    this.#leastMs = leastMs
-    this.#mostMs = Math.max(leastMs, mostMs)
+  constructor(minMs: number, maxMs: number) {
+    this.#minMs = minMs
+    this.#maxMs = Math.max(minMs, maxMs)
   }
 
-  /** Milliseconds that a call may take now. */
+  /** The timeout of a call that starts now, in milliseconds. */
   get ms(): number {
-    const wanted = (this.#usualMs ?? 0) + DEVIATIONS * this.#deviationMs
-    return Math.min(this.#mostMs, Math.max(this.#leastMs, wanted))
+    const timeoutMs = (this.#smoothedMs ?? 0) + DEVIATIONS * this.#deviationMs
+    return Math.min(this.#maxMs, Math.max(this.#minMs, timeoutMs))
   }
 
-  /** A call that ended well took so long. */
+  /** Records the duration of a successful call. */
   took(ms: number): void {
     const time = Math.max(0, ms)
-    if (this.#usualMs === undefined) {
-      this.#usualMs = time
+    if (this.#smoothedMs === undefined) {
+      this.#smoothedMs = time
       this.#deviationMs = time / 2
       return
     }
-    this.#deviationMs += (Math.abs(time - this.#usualMs) - this.#deviationMs) * NEWEST_DEVIATION
-    this.#usualMs += (time - this.#usualMs) * NEWEST
+    this.#deviationMs += (Math.abs(time - this.#smoothedMs) - this.#deviationMs) * NEWEST_DEVIATION
+    this.#smoothedMs += (time - this.#smoothedMs) * NEWEST
   }
 }

@@ -1,10 +1,10 @@
 /**
- * Pilot's addresses: `NETWORK:NNNN.HHHH.LLLL`, the network in decimal and again as four
- * hex digits, then the node id as eight. Node 10 of the backbone is `0:0000.0000.000A`.
+ * Pilot addresses: `NETWORK:NNNN.HHHH.LLLL`, with the network in decimal and again as four hex
+ * digits, then the node id as eight. Node 10 of the backbone is `0:0000.0000.000A`.
  *
- * A node has one address in each network it is in, and peers see now the one, now the
- * other as the sender (1.7.2 always tells the backbone's). The node id is the same in all,
- * and each node is in the backbone: that one address stands for the node here.
+ * A node has one address in each of its networks, and peers may see any of them as the sender
+ * (1.7.2 always reports that of the backbone). The node id is the same in all, and every node is in
+ * the backbone, so the backbone address identifies the node here.
  *
  * ```ts
  * backboneAddress('1:0001.0000.000a') // '0:0000.0000.000A'
@@ -19,14 +19,14 @@ const MAX_NODE_ID = 0xffff_ffff
 export const isNodeId = (value: unknown): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_NODE_ID
 
-/** The backbone address of a node; a TypeError for what is not a node id. */
+/** The backbone address of a node. Throws a TypeError for a number that is not a node id. */
 export const formatAddress = (nodeId: number): string => {
   if (!isNodeId(nodeId)) throw new TypeError(`${nodeId} is not a node id`)
   const hex = nodeId.toString(16).toUpperCase().padStart(8, '0')
   return `0:0000.${hex.slice(0, 4)}.${hex.slice(4)}`
 }
 
-/** The node id in an address of any network; `undefined` for what is no address, also where its two networks differ. */
+/** The node id in an address of any network; undefined if the text is not an address, or if its two networks differ. */
 export const parseAddress = (text: string): number | undefined => {
   const match = ADDRESS.exec(text)
   if (!match) return undefined
@@ -35,7 +35,7 @@ export const parseAddress = (text: string): number | undefined => {
   return Number.parseInt(high + low, 16)
 }
 
-/** The one address of a node that can be compared; `undefined` for what is no address. */
+/** The address by which nodes are compared; undefined if the text is not an address. */
 export const backboneAddress = (text: string): string | undefined => {
   const nodeId = parseAddress(text)
   return nodeId === undefined ? undefined : formatAddress(nodeId)

@@ -1,7 +1,7 @@
 /**
- * Reads what `pilotctl` answers and what the daemon lays into the inbox. Both come from
- * programs that change with every version, and an inbox file carries a stranger's text:
- * nothing is believed before it was looked at, and unknown fields are passed over.
+ * Reads the answers of `pilotctl` and the files that the daemon writes to the inbox. Both programs
+ * change with every version, and a peer controls the text of an inbox file: every field is checked
+ * before it is used, and unknown fields are ignored.
  *
  * ```ts
  * readAnswer({ stdout: '{"status":"ok","data":{"node_id":10}}', stderr: '' }) // { node_id: 10 }
@@ -10,7 +10,7 @@
 import { Failure, type FailureCode } from '../../errors.ts'
 import { backboneAddress, formatAddress, isNodeId, parseAddress } from './address.ts'
 
-/** Characters of a foreign text that go into a message of ours: enough to recognise it by. */
+/** Characters of foreign text that a message quotes: enough to recognise it. */
 const MAX_QUOTE = 300
 
 type Fields = Readonly<Record<string, unknown>>
@@ -29,9 +29,9 @@ export interface NodeInfo {
 
 export type InboxFile =
   | { readonly kind: 'message'; readonly from: string; readonly text: string }
-  /** whole, and not for us: binary, or of a shape nobody has seen */
+  /** complete, but not for us: binary, or of an unknown shape */
   | { readonly kind: 'foreign' }
-  /** does not parse: written at this moment, or damaged */
+  /** does not parse: not fully written yet, or damaged */
   | { readonly kind: 'partial' }
 
 const isFields = (value: unknown): value is Fields =>
@@ -41,7 +41,7 @@ const textOf = (value: unknown): string => (typeof value === 'string' ? value : 
 
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
 
-/** The JSON value of `text`, `undefined` where it has none. */
+/** The JSON value of `text`; undefined if it is not JSON. */
 const parse = (text: string): unknown => {
   try {
     return JSON.parse(text)
@@ -58,11 +58,11 @@ const excerpt = (text: string): string => {
 interface Meaning {
   readonly code: FailureCode
   readonly hint?: string
-  /** Would it be the same with any peer? */
+  /** Is the error independent of the peer? */
   readonly isLocal?: boolean
 }
 
-/** What each of pilotctl's codes is to us, and what to do about it. */
+/** What each code of pilotctl means here, and what to do about it. */
 const CODES: Readonly<Record<string, Meaning>> = {
   not_running: {
     code: 'not_running',
@@ -102,7 +102,7 @@ const CODES: Readonly<Record<string, Meaning>> = {
   already_exists: { code: 'already_exists', hint: 'choose another name' },
 }
 
-/** The error object that pilotctl writes as one line; other lines around it are passed over. */
+/** The error object, which pilotctl prints on one line; other lines are ignored. */
 const findError = (text: string): Fields | undefined => {
   const lines = [text, ...text.split('\n').reverse()]
   for (const line of lines) {
@@ -113,21 +113,21 @@ const findError = (text: string): Fields | undefined => {
 }
 
 const failureOf = (error: Fields): Failure => {
-  const told = textOf(error.code)
-  const known = Object.hasOwn(CODES, told) ? CODES[told] : undefined
-  const message = excerpt(textOf(error.message) || textOf(error.error) || `code "${told}"`)
-  // A node that the registry does not know is told as no connection, or as no trust.
+  const name = textOf(error.code)
+  const known = Object.hasOwn(CODES, name) ? CODES[name] : undefined
+  const message = excerpt(textOf(error.message) || textOf(error.error) || `code "${name}"`)
+  // For a node that the registry does not know, pilotctl reports a missing connection or missing trust.
   const isUnknown =
-    /^(connection_failed|trust_required)$/.test(told) && /\bnot found\b/.test(message)
+    /^(connection_failed|trust_required)$/.test(name) && /\bnot found\b/.test(message)
   const meaning: Meaning = (isUnknown ? CODES.not_found : known) ?? { code: 'internal' }
   const { code, isLocal = false } = meaning
-  const theirs = excerpt(textOf(error.hint))
-  const hint = theirs === '' ? meaning.hint : theirs
+  const reportedHint = excerpt(textOf(error.hint))
+  const hint = reportedHint === '' ? meaning.hint : reportedHint
   return new Failure(code, `pilotctl: ${message}`, { hint, isLocal })
 }
 
 /**
- * `data` of a successful answer. Throws the Failure that pilotctl told, on either stream,
+ * The `data` of a successful answer. Throws the Failure that pilotctl reported on either stream,
  * and `internal` for anything that is not an answer.
  */
 export const readAnswer = ({ stdout, stderr }: Output): Fields => {
@@ -135,14 +135,14 @@ export const readAnswer = ({ stdout, stderr }: Output): Fields => {
   if (isFields(value) && value.status === 'ok') return isFields(value.data) ? value.data : {}
   const error = findError(stderr) ?? findError(stdout)
   if (error) throw failureOf(error)
-  const told = excerpt(stdout === '' ? stderr : stdout)
-  throw new Failure('internal', `pilotctl answered "${told}"; that is not a JSON answer`, {
+  const output = excerpt(stdout === '' ? stderr : stdout)
+  throw new Failure('internal', `pilotctl answered "${output}"; that is not a JSON answer`, {
     hint: 'check that the program is pilotctl 1.7.2 or later: pilotctl --json version',
     isLocal: true,
   })
 }
 
-/** The node that an object tells of, by its address or its node id. */
+/** The node id of an object, from its node id or its address. */
 const nodeIdOf = (entry: unknown): number | undefined => {
   const fields = isFields(entry) ? entry : { node_id: entry }
   return isNodeId(fields.node_id) ? fields.node_id : parseAddress(textOf(fields.address))
@@ -150,7 +150,7 @@ const nodeIdOf = (entry: unknown): number | undefined => {
 
 const isKnown = <T>(value: T | undefined): value is T => value !== undefined
 
-/** Of `info`, `lookup` and `find`; throws `internal` where neither address nor node id is told. */
+/** Reads the answer to `info`, `lookup` or `find`. Throws `internal` if it has neither address nor node id. */
 export const readNode = (data: Fields): NodeInfo => {
   const nodeId = nodeIdOf(data)
   if (nodeId === undefined)
@@ -165,7 +165,7 @@ export const readNode = (data: Fields): NodeInfo => {
     nodeId,
     address: formatAddress(nodeId),
     hostname: textOf(data.hostname),
-    // The real registry leaves `tags` out where there are none.
+    // The real registry omits `tags` if there are none.
     tags: list(data.tags)
       .map((tag) => textOf(tag).replace(/^#/, ''))
       .filter((tag) => tag !== ''),
@@ -173,12 +173,12 @@ export const readNode = (data: Fields): NodeInfo => {
 }
 
 /**
- * Did the receiver acknowledge? Versions up to 1.10 report success with bytes and target
- * but without `ack` where none came (after 16 s).
+ * Did the receiver acknowledge? If it did not within 16 s, versions up to 1.10 report success with
+ * bytes and target, but without `ack`.
  */
 export const isAcknowledged = (data: Fields): boolean => textOf(data.ack).startsWith('ACK')
 
-/** Of `ping`: did the node answer? Undefined where it does; else why not, as far as it is told. */
+/** Reads the answer to `ping`: undefined if the node answered, else the reason as far as it is known. */
 export const readPingError = (data: Fields): string | undefined => {
   const results = list(data.results).filter(isFields)
   if (results.some(({ rtt_ms: rtt }) => typeof rtt === 'number')) return undefined
@@ -188,32 +188,35 @@ export const readPingError = (data: Fields): string | undefined => {
 }
 
 /**
- * The bytes that the receiver acknowledged: `ACK JSON 79 bytes`. Undefined where it does not say.
- * Fewer than were sent mean that pilotctl read another message than ours.
+ * The number of bytes that the receiver acknowledged, from `ACK JSON 79 bytes`; undefined if the
+ * answer has none. Fewer than were sent mean that pilotctl read a different message.
  */
 export const readAcknowledgedBytes = (data: Fields): number | undefined => {
   const [, bytes] = /\b(\d{1,15}) bytes\b/.exec(textOf(data.ack)) ?? []
   return bytes === undefined ? undefined : Number(bytes)
 }
 
-/** Node ids of `trust`. */
+/** The node ids in the answer to `trust`. */
 export const readTrusted = (data: Fields): readonly number[] =>
   list(data.trusted).map(nodeIdOf).filter(isKnown)
 
-/** Addresses of `network members`, our own among them. */
+/** The addresses in the answer to `network members`, our own among them. */
 export const readMembers = (data: Fields): readonly string[] =>
   list(data.nodes ?? data.members)
     .map(nodeIdOf)
     .filter(isKnown)
     .map(formatAddress)
 
-/** Addresses in an answer to `peers --search`. No version tells any so far: without an address nobody is taken for a member. */
+/**
+ * The addresses in the answer to `peers --search`. No version returns any so far; a peer without an
+ * address is not a member.
+ */
 export const readPeerAddresses = (data: Fields): readonly string[] =>
   list(data.peers)
     .map((entry) => backboneAddress(textOf(isFields(entry) ? entry.address : undefined)))
     .filter(isKnown)
 
-/** One file of the inbox. TEXT and JSON are read alike: who sends without `--type` sends TEXT. */
+/** One file of the inbox. TEXT is read like JSON: senders that omit `--type` send TEXT. */
 export const readInboxFile = (content: string): InboxFile => {
   const value = parse(content)
   if (value === undefined) return { kind: 'partial' }
@@ -222,7 +225,7 @@ export const readInboxFile = (content: string): InboxFile => {
   const sender = backboneAddress(textOf(from))
   const isText = type === 'JSON' || type === 'TEXT'
   if (!isText || typeof data !== 'string' || sender === undefined) return { kind: 'foreign' }
-  // "base64" would say that `data` is not the text itself.
+  // With "base64", `data` would not be the text itself.
   if (value.data_encoding !== undefined && value.data_encoding !== 'utf8')
     return { kind: 'foreign' }
   return { kind: 'message', from: sender, text: data }

@@ -1,7 +1,7 @@
 /**
- * One agent of a swarm takes the messages of an inbox: of two, each would get a part, and to their
- * peers, and to each other, they would be one. A lock beside the inbox says who it is, and where a
- * further program finds it.
+ * Only one agent of a swarm may read an inbox: two would each receive a part of the messages, and
+ * peers could not tell them apart. A lock beside the inbox names that agent, and the data folder
+ * through which other programs reach it.
  *
  * ```ts
  * const claim = new Claim({ inbox: '/home/me/.pilot/inbox', swarm: 'kv', data: '/var/lib/kv' })
@@ -20,13 +20,13 @@ const FOLDER = 'pilot-gossip'
 export interface ClaimOptions {
   readonly inbox: string
   readonly swarm: string
-  /** The data folder of the agent; absent: it has none. */
+  /** The data folder of the agent, if it has one. */
   readonly data?: string | undefined
 }
 
-/** Another agent of the swarm works at this daemon. */
+/** Another agent of the swarm uses this daemon. */
 export class InboxTaken extends Failure {
-  /** Its data folder, by which it can be reached; undefined where it has none. */
+  /** Its data folder, through which it can be reached; undefined if it has none. */
   readonly data: string | undefined
 
   constructor(swarm: string, owner: Owner | undefined) {
@@ -58,7 +58,7 @@ export class Claim {
     })
   }
 
-  /** Rejects with InboxTaken while another has it, and with the system's error where no lock can lie there. */
+  /** Rejects with InboxTaken while another agent has it, and with the system's error if the lock cannot be created. */
   async take(): Promise<void> {
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 })
     await this.#lock.hold()

@@ -1,7 +1,7 @@
 /**
- * The argument lists for `pilotctl`, one builder a command. Nothing is run here, so what
- * reaches the program can be read and tested in one place. No builder lets a value begin
- * with `-` where `pilotctl` would take it for a flag.
+ * The argument lists for `pilotctl`, one builder per command. Nothing runs here, so everything that
+ * reaches the program can be read and tested in one place. No builder lets a value begin with `-`
+ * if `pilotctl` would take it for a flag.
  *
  * ```ts
  * sendMessage({ to: '0:0000.0000.000B', timeoutMs: 3000 })
@@ -14,12 +14,12 @@ import { backboneAddress } from './address.ts'
 
 export type Arguments = readonly string[]
 
-/** Pilot's hostnames, and no more: letters, digits, dots, hyphens; never a flag. */
+/** A hostname as Pilot allows it: letters, digits, dots and hyphens; never a flag. */
 const HOSTNAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,252}$/
 
 export const info = (): Arguments => ['--json', 'info']
 
-/** Answers with bare text, with or without `--json`. */
+/** Prints plain text, with or without `--json`. */
 export const version = (): Arguments => ['--json', 'version']
 
 /** Needs no daemon. Versions before 1.10 answer with an error that holds the usage. */
@@ -29,7 +29,7 @@ export const trust = (): Arguments => ['--json', 'trust']
 
 export const lookup = (nodeId: number): Arguments => ['--json', 'lookup', String(nodeId)]
 
-/** `peers --search "swarm:NAME"`, as the seed of this project asks for its peers. */
+/** `peers --search "swarm:NAME"`, as the seed of this project looks for its peers. */
 export const searchPeers = (swarm: string): Arguments => [
   '--json',
   'peers',
@@ -44,7 +44,7 @@ export const networkMembers = (network: number): Arguments => [
   String(network),
 ]
 
-/** Throws `invalid_argument` for what cannot be a hostname. */
+/** Throws `invalid_argument` for text that cannot be a hostname. */
 export const find = (hostname: string): Arguments => {
   if (!HOSTNAME.test(hostname))
     throw new Failure('invalid_argument', `"${hostname.slice(0, 80)}" is not a hostname`, {
@@ -61,7 +61,7 @@ const addressOf = (text: string): string => {
   })
 }
 
-/** One echo packet to a node; no message comes of it. Throws `invalid_argument` for what is no address. */
+/** Sends one echo packet to a node; the inbox receives nothing. Throws `invalid_argument` if `to` is not an address. */
 export const ping = (to: string, timeoutMs: number): Arguments => [
   '--json',
   'ping',
@@ -69,24 +69,24 @@ export const ping = (to: string, timeoutMs: number): Arguments => [
   ...['--count', '1', '--timeout', `${Math.ceil(timeoutMs)}ms`],
 ]
 
-/** Replaces all tags of the own node. 1.7.2 knows the command by its bare name only, later versions below `extras` only. */
+/** Replaces all tags of this node. 1.7.2 has the command only at the top level, later versions only below `extras`. */
 export const setTags = (tags: readonly string[], place: 'extras' | 'core'): Arguments => [
   '--json',
   ...(place === 'extras' ? ['extras'] : []),
   'set-tags',
-  // A tag that starts with "-" was never set by this command; it would be read as a flag.
+  // `set-tags` cannot have set a tag that starts with "-": it would be read as a flag.
   ...tags.filter((tag) => !tag.startsWith('-')),
 ]
 
 export interface Send {
   readonly to: string
-  /** wall time that pilotctl may take, dialling included; versions before 1.13.11 pass over it and take up to 30 s */
+  /** milliseconds that pilotctl may take, dialling included; versions before 1.13.11 ignore it and take up to 30 s */
   readonly timeoutMs: number
   /** the message itself; without it pilotctl reads its standard input */
   readonly payload?: string | undefined
 }
 
-/** One message of type JSON. Throws `invalid_argument` for what is no address. */
+/** One message of type JSON. Throws `invalid_argument` if `to` is not an address. */
 export const sendMessage = ({ to, timeoutMs, payload }: Send): Arguments => {
   return [
     '--json',
@@ -96,15 +96,15 @@ export const sendMessage = ({ to, timeoutMs, payload }: Send): Arguments => {
     'json',
     '--timeout',
     `${Math.ceil(timeoutMs)}ms`,
-    // As one argument: a message that begins with "-" would else be read as a flag.
+    // One argument, because a separate value that begins with "-" would be read as a flag.
     ...(payload === undefined ? ['--data', '-'] : [`--data=${payload}`]),
   ]
 }
 
 /**
- * The tags that mark a node as of this swarm, the preferred one first; the second is for
- * registries that take lower case, digits and hyphens only. Throws `invalid_argument` for
- * a name no tag can hold.
+ * The tags that mark a node as a member of this swarm, the preferred one first. The second is for
+ * registries that accept only lower case, digits and hyphens. Throws `invalid_argument` for a name
+ * that no tag can hold.
  */
 export const swarmTags = (swarm: string): readonly [string, string] => {
   checkSwarm(swarm)

@@ -1,8 +1,7 @@
 /**
- * Looks for the addresses of a swarm. Pilot has no search by tag, so three places are
- * asked: the nodes this one trusts, each looked up for the swarm's tag; the members of a
- * Pilot network, where one is given; and `peers --search "swarm:NAME"`, for a version that
- * may answer it with addresses one day.
+ * Finds the addresses of a swarm. Pilot cannot search by tag, so this asks three sources: the
+ * trusted nodes, each looked up for the swarm's tag; the members of a Pilot network, if one is
+ * given; and `peers --search "swarm:NAME"`, for a future version that answers with addresses.
  *
  * ```ts
  * const discovery = new Discovery({ ask: (args) => pilotctl.ask(args, { timeoutMs: 3000 }), swarm: 'kv' })
@@ -13,41 +12,47 @@ import { toFailure } from '../../errors.ts'
 import { readMembers, readNode, readPeerAddresses, readTrusted } from './answers.ts'
 import * as commands from './commands.ts'
 
-/** Lookups at once: each is a process of 13 ms and a question to the registry. */
+/** Concurrent lookups: each is a process of 13 ms and a request to the registry. */
 const MAX_PARALLEL_LOOKUPS = 4
 
-/** Lookups started by one `find`: about half a second of processor. Who trusts more nodes than this finds the others with the next ones. */
+/**
+ * Lookups started by one `find`: about half a second of CPU time. A node that trusts more nodes
+ * finds the others with later calls.
+ */
 const MAX_LOOKUPS = 64
 
 /** Milliseconds after which no further lookup is started. */
 const FIND_MS = 10_000
 
-/** Milliseconds that a node is believed to be of the swarm without asking again: it leaves seldom, and a send to it then fails. */
+/** Milliseconds until a node of the swarm is looked up again: nodes seldom leave, and a send to one that left fails. */
 const FRESH_MS = 5 * 60_000
 
-/** Milliseconds before a node without the tag, or a lookup that failed, is asked for again: an agent may start there at any time. */
+/**
+ * Milliseconds until a node without the tag, or one whose lookup failed, is looked up again: an
+ * agent may start there at any time.
+ */
 const RETRY_MS = 30_000
 
-/** Answers kept; the oldest goes first. About 100 bytes each. */
+/** Lookup results kept; the oldest is dropped first. About 100 bytes each. */
 const MAX_KNOWN = 4096
 
-/** Addresses of one answer that are passed on: more than any swarm that gossip was tried with. */
+/** Addresses that one `find` returns: more than any swarm that gossip was tried with. */
 const MAX_FOUND = 10_000
 
 export interface DiscoveryOptions {
-  /** runs one command of pilotctl, bounded in time */
+  /** runs one command of pilotctl, in bounded time */
   readonly ask: (args: commands.Arguments) => Promise<Readonly<Record<string, unknown>>>
   readonly swarm: string
-  /** a Pilot network whose members are all of the swarm */
+  /** a Pilot network whose members all belong to the swarm */
   readonly network?: number | undefined
-  /** milliseconds, monotonic; default the process's clock */
+  /** milliseconds of a monotonic clock; default: the process's own */
   readonly now?: () => number
 }
 
 interface Known {
-  /** `undefined` where the node is not of the swarm, or could not be looked up */
+  /** undefined if the node is not of the swarm, or could not be looked up */
   readonly address: string | undefined
-  /** when to ask again */
+  /** when to look it up again */
   readonly until: number
 }
 
@@ -60,7 +65,7 @@ export class Discovery {
   readonly #known = new Map<number, Known>()
   #running: Promise<readonly string[]> | undefined
 
-  /** Throws `invalid_argument` where `swarm` cannot be a tag. */
+  /** Throws `invalid_argument` if `swarm` cannot be a tag. */
   constructor({ ask, swarm, network, now = () => performance.now() }: DiscoveryOptions) {
     this.#ask = ask
     this.#swarm = swarm
@@ -70,9 +75,9 @@ export class Discovery {
   }
 
   /**
-   * Addresses that may be of the swarm, each once, perhaps our own among them. Takes at
-   * most 10 s and one call more. A place or node that fails is passed over; rejects, with
-   * the first Failure, only where no place answered. Calls at once share one search.
+   * Addresses that may belong to the swarm, each once, perhaps our own among them. Takes at most 10
+   * s plus one call. Skips sources and nodes that fail; rejects, with the first Failure, only if
+   * every source fails. Concurrent calls share one search.
    */
   find(): Promise<readonly string[]> {
     this.#running ??= this.#find().finally(() => {
@@ -107,12 +112,12 @@ export class Discovery {
     return readMembers(await this.#ask(commands.networkMembers(network)))
   }
 
-  /** Addresses of those of the nodes that carry the swarm's tag. */
+  /** The addresses of those nodes that carry the swarm's tag. */
   async #lookup(nodeIds: readonly number[]): Promise<readonly string[]> {
     const start = this.#now()
     const isFresh = (id: number): boolean => (this.#known.get(id)?.until ?? 0) > start
     const unknown = [...new Set(nodeIds)].filter((id) => !isFresh(id))
-    // Those never seen before those that were only seen long ago.
+    // Nodes never seen come before those not seen for long.
     unknown.sort((a, b) => (this.#known.get(a)?.until ?? 0) - (this.#known.get(b)?.until ?? 0))
     const open = unknown.slice(0, MAX_LOOKUPS)
     const work = async (): Promise<void> => {
@@ -135,7 +140,7 @@ export class Discovery {
         ? { address, until: this.#now() + FRESH_MS }
         : { address: undefined, until: this.#now() + RETRY_MS }
     } catch {
-      // The registry did not answer for this one node; what it said before still holds.
+      // The registry did not answer for this node: the earlier result stays valid.
       known = { address: before?.address, until: this.#now() + RETRY_MS }
     }
     this.#known.delete(nodeId)
@@ -145,7 +150,7 @@ export class Discovery {
   }
 }
 
-/** Registries may change the case of a tag. */
+/** Ignores case, since registries may change it. */
 export const hasTag = (tags: readonly string[], wanted: readonly string[]): boolean => {
   const lower = wanted.map((tag) => tag.toLowerCase())
   return tags.some((tag) => lower.includes(tag.toLowerCase()))

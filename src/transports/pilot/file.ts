@@ -1,6 +1,6 @@
 /**
- * Reads a file that another program may be writing or replacing at this moment: what was
- * read comes with a stamp, and the stamp tells later whether the file is still the same.
+ * Reads a file that another program may be writing or replacing at the same time. The stamp that
+ * comes with the content shows later whether the file is still the same.
  *
  * ```ts
  * const stamp = await readStamp(path)
@@ -12,16 +12,16 @@
 import { lstat, readFile } from 'node:fs/promises'
 import { systemCodeOf } from '../../errors.ts'
 
-/** Bytes. pilotctl carries 64 MiB a message; ours are far smaller. Reading one costs three times its size in memory. */
+/** Bytes. pilotctl carries messages of 64 MiB; ours are far smaller. Reading one takes three times its size in memory. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024
 
 /**
- * Milliseconds. File systems count time in ticks of up to 10 ms: a file that was read
- * within them of being written may be written again, as long as before, with the same time.
+ * Milliseconds. File systems count time in ticks of up to 10 ms: a file that is read within a tick
+ * of its last write may change again and keep both length and time.
  */
 const RACY_MS = 20
 
-/** Tells two contents of one name apart, as far as a file system can. */
+/** Distinguishes two contents under one name, as far as a file system can. */
 export interface Stamp {
   readonly mtimeNs: bigint
   readonly size: bigint
@@ -33,14 +33,14 @@ export interface Snapshot {
   readonly kind: 'whole' | 'changing' | 'too large'
   readonly stamp: Stamp
   readonly content: string
-  /** was it so young that its stamp alone proves nothing? */
+  /** is the file so young that an equal stamp does not prove equal content? */
   readonly isRacy: boolean
 }
 
 export const isSame = (a: Stamp, b: Stamp): boolean =>
   a.mtimeNs === b.mtimeNs && a.size === b.size && a.ino === b.ino
 
-/** The result, `undefined` where there is no such file. */
+/** The result; undefined if the file does not exist. */
 const unlessGone = async <T>(reading: Promise<T>): Promise<T | undefined> => {
   try {
     return await reading
@@ -50,13 +50,13 @@ const unlessGone = async <T>(reading: Promise<T>): Promise<T | undefined> => {
   }
 }
 
-/** `undefined` where there is no such file, or a link or a pipe: those are not followed. */
+/** Undefined if there is no such file, or if it is a link or a pipe: those are not followed. */
 export const readStamp = async (path: string): Promise<Stamp | undefined> => {
   const stat = await unlessGone(lstat(path, { bigint: true }))
   return stat?.isFile() ? { mtimeNs: stat.mtimeNs, size: stat.size, ino: stat.ino } : undefined
 }
 
-/** The text of the file that has this stamp. Rejects with the system's error where it cannot be read. */
+/** The text of the file that has this stamp. Rejects with the system's error if it cannot be read. */
 export const readSnapshot = async (path: string, stamp: Stamp): Promise<Snapshot> => {
   if (stamp.size > MAX_FILE_BYTES) return { kind: 'too large', stamp, content: '', isRacy: false }
   const isRacy = Date.now() - Number(stamp.mtimeNs / 1_000_000n) < RACY_MS
@@ -67,7 +67,7 @@ export const readSnapshot = async (path: string, stamp: Stamp): Promise<Snapshot
   return { kind: 'whole', stamp, content, isRacy }
 }
 
-/** Is the file still the one that was read? A young one is read once more, to be sure. */
+/** Is it still the file that was read? If the file was young then, it is read again to be sure. */
 export const isSameFile = async (path: string, snapshot: Snapshot): Promise<boolean> => {
   const now = await readStamp(path)
   if (now === undefined || !isSame(now, snapshot.stamp)) return false

@@ -1,11 +1,10 @@
 /**
- * Takes our messages out of the inbox folder that the daemon fills. The folder is shared
- * with everything else the agent receives: a file that is not ours is read once, never
- * touched, and not read again.
+ * Takes our messages from the inbox folder that the daemon fills. The folder also holds everything
+ * else that the node receives: a file that is not ours is read once, and never touched.
  *
- * It may hold thousands of those: what the watcher tells of is looked at alone, and the whole
- * folder with the poll. Files are read in parallel and handed over as one batch. They are deleted
- * only after the receiver is through with them: after a crash they are still there.
+ * There may be thousands of those, so a watcher event visits only the files it names, and a poll
+ * visits the whole folder. Files are read in parallel and handed over as one batch. They are
+ * deleted only after the receiver has handled them, so a crash loses none.
  *
  * ```ts
  * const inbox = new Inbox({ dir: '/home/me/.pilot/inbox', pollMs: 5000 }, hooks)
@@ -23,18 +22,18 @@ import { isSameFile, readSnapshot, readStamp, type Snapshot, type Stamp } from '
 import { Seen } from './seen.ts'
 
 /**
- * Milliseconds between two looks at files that do not parse yet: a daemon took 90 ms to
- * write 10 MB. A look costs one lstat, and a read where the file has changed.
+ * Milliseconds between two reads of files that do not parse yet: a daemon took 90 ms to write
+ * 10 MB. Each costs one lstat, and a read if the file has changed.
  */
 const PARTIAL_DELAY_MS = 50
 
 /**
- * Files looked at, read or deleted at a time. On two cores 32 empty an inbox six times as fast as
- * one after the other; more only hold more in memory.
+ * Files checked, read or deleted at a time. On two cores 32 empty an inbox six times as fast as
+ * one; more only take more memory.
  */
 const MAX_READS = 32
 
-/** Milliseconds that `close` waits for a `receive` that is running. */
+/** Milliseconds that `close` waits for a running `receive`. */
 const CLOSE_WAIT_MS = 2000
 
 const OWNER_HINT =
@@ -42,18 +41,18 @@ const OWNER_HINT =
 
 export interface InboxOptions {
   readonly dir: string
-  /** milliseconds between two looks without the watcher's word */
+  /** milliseconds between two polls */
   readonly pollMs: number
 }
 
-/** A file, and how it was found; without a stamp it is gone, or no file. */
+/** A file with the stamp it had; without a stamp it is gone, or not a regular file. */
 interface Stamped {
   readonly name: string
   readonly path: string
   readonly stamp: Stamp | undefined
 }
 
-/** A file that is a message. */
+/** A file that contains a message. */
 interface Found extends Incoming {
   readonly name: string
   readonly path: string
@@ -75,13 +74,13 @@ export class Inbox {
   readonly #pollMs: number
   readonly #hooks: TransportHooks
   readonly #seen = new Seen()
-  /** Codes of trouble with single files, each told once: the folder may be full of such files. */
-  readonly #told = new Set<unknown>()
+  /** Error codes of single files, each reported once: the folder may be full of such files. */
+  readonly #reported = new Set<unknown>()
   #folder: Folder | undefined
-  #again: NodeJS.Timeout | undefined
+  #visitTimer: NodeJS.Timeout | undefined
   #closed = false
   #closing: Promise<void> | undefined
-  /** `close` has resolved: what `receive` still does is no longer ours to clean up after. */
+  /** Has `close` resolved? A `receive` that still runs must then not delete files. */
   #gone = false
 
   constructor({ dir, pollMs }: InboxOptions, hooks: TransportHooks) {
@@ -90,7 +89,7 @@ export class Inbox {
     this.#hooks = hooks
   }
 
-  /** Starts to watch and to deliver, what waits already first. */
+  /** Starts to watch and to deliver, waiting messages first. */
   start(): void {
     if (this.#closed) return
     this.#folder ??= new Folder({
@@ -98,15 +97,15 @@ export class Inbox {
       pollMs: this.#pollMs,
       look: (names) => this.#visitAll(this.#seen.only(names.filter(isMessageName))),
       lookAt: (changed) => this.#visitAll(changed.filter(isMessageName)),
-      onMissing: () => this.#seen.clear(), // another may come in its place
-      onProblem: (problem) => this.#tell(problem),
+      onMissing: () => this.#seen.clear(), // a new folder may take its place
+      onProblem: (problem) => this.#report(problem),
     })
   }
 
   /**
-   * Nothing is delivered once it has resolved. A `receive` that runs is waited for, at most
-   * 2 s; where it takes longer (or itself waits for this) its message stays in the folder. May
-   * be called twice.
+   * Resolves when no more messages will be delivered. It waits at most 2 s for a running `receive`;
+   * if that takes longer (or itself waits for `close`), its message stays in the folder. May be
+   * called twice.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -115,14 +114,14 @@ export class Inbox {
 
   async #close(): Promise<void> {
     this.#closed = true
-    clearTimeout(this.#again)
+    clearTimeout(this.#visitTimer)
     await this.#folder?.close(CLOSE_WAIT_MS)
     this.#gone = true
   }
 
   /**
-   * Reads what is there in parallel, and hands it over in the order in which it came: of many
-   * waiting messages each would else wait for the files before it, one system call at a time.
+   * Reads the files in parallel and hands them over in order of arrival: one after the other, each
+   * message would wait for the system calls of all files before it.
    */
   async #visitAll(names: string[]): Promise<void> {
     const sorted = names.sort(byArrival)
@@ -143,10 +142,10 @@ export class Inbox {
       batch = []
       bytes = 0
     }
-    this.#lookAgain()
+    this.#visitAgain()
   }
 
-  /** Those of the next files that may be read at once: as many as their sizes allow, one at least. */
+  /** The next files that may be read at once: as many as fit into a batch, but at least one. */
   async #stampNext(names: readonly string[]): Promise<Stamped[]> {
     const all = await Promise.all(names.map((name) => this.#stamp(name)))
     let bytes = 0
@@ -174,27 +173,27 @@ export class Inbox {
     }
   }
 
-  /** What does not parse yet is looked at soon, whatever the watcher tells. */
-  #lookAgain(): void {
-    clearTimeout(this.#again)
+  /** Visits files that do not parse yet again soon, without waiting for the watcher. */
+  #visitAgain(): void {
+    clearTimeout(this.#visitTimer)
     const partial = this.#seen.partial()
     if (this.#closed || partial.length === 0) return
-    this.#again = setTimeout(() => this.#folder?.wake(partial), PARTIAL_DELAY_MS)
+    this.#visitTimer = setTimeout(() => this.#folder?.wake(partial), PARTIAL_DELAY_MS)
   }
 
-  /** Trouble with one file is reported, each kind once, and keeps nobody from the others. */
+  /** Reports an error with one file, each kind once, so that the other files are still handled. */
   async #attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work()
     } catch (error) {
       const code = systemCodeOf(error)
-      if (!this.#told.has(code)) this.#tell(toFailure(error))
-      this.#told.add(code)
+      if (!this.#reported.has(code)) this.#report(toFailure(error))
+      this.#reported.add(code)
       return undefined
     }
   }
 
-  /** Looks at one file; returns it where it is a message. */
+  /** Returns the file if it is a message. */
   async #visit({ name, path, stamp }: Stamped): Promise<Found | undefined> {
     if (stamp === undefined) {
       this.#seen.forget(name)
@@ -212,7 +211,7 @@ export class Inbox {
     try {
       snapshot = await readSnapshot(path, stamp)
     } catch (error) {
-      // Unreadable (another user's, say): reported, and left alone until it changes.
+      // It is unreadable, for example another user's: reported, and not read again until it changes.
       this.#seen.settle(name, stamp)
       throw error
     }
@@ -227,7 +226,7 @@ export class Inbox {
     return { name, path, snapshot, from: file.from, text: file.text }
   }
 
-  /** What is not ours is left where it is. */
+  /** A file that is not ours stays where it is. */
   #isOurs({ name, text, snapshot }: Found): boolean {
     const isOurs = accepted(this.#hooks, text)
     if (!isOurs) this.#seen.leave(name, snapshot.stamp, false)
@@ -235,10 +234,10 @@ export class Inbox {
   }
 
   /**
-   * Deletes the file that `snapshot` was read from, unless another message has been written
-   * over it since; that one is visited next. What is left is the moment between the check
-   * and the unlink: a message of 1.7.2 that comes in it, with the same millisecond in its
-   * name, is lost. Later versions never reuse a name.
+   * Deletes the file that `snapshot` was read from, unless another message has overwritten it
+   * since; that one is visited next. One race remains: a message of 1.7.2 that arrives between the
+   * check and the unlink, with the same millisecond in its name, is lost. Later versions never
+   * reuse a name.
    */
   async #consume({ name, path, snapshot }: Found): Promise<void> {
     this.#seen.forget(name)
@@ -247,13 +246,13 @@ export class Inbox {
       else this.#folder?.wake([name])
     } catch (error) {
       if (systemCodeOf(error) === 'ENOENT') return
-      // It cannot be deleted: it must not be delivered again at every poll.
+      // It cannot be deleted, so it must not be delivered again at every poll.
       this.#seen.settle(name, snapshot.stamp)
       throw error
     }
   }
 
-  #tell({ code, message, hint = OWNER_HINT, cause }: Failure): void {
+  #report({ code, message, hint = OWNER_HINT, cause }: Failure): void {
     if (this.#closed) return
     this.#hooks.onProblem(new Failure(code, `inbox ${this.#dir}: ${message}`, { hint, cause }))
   }

@@ -1,6 +1,6 @@
 /**
- * The helper process of `launcher.ts`: takes jobs over its channel, runs them, and reports how they
- * ended. It ends with the channel, once what runs has come to its end.
+ * The helper process of `launcher.ts`: runs the jobs that it receives over its channel and reports
+ * how they ended. When the channel closes, it ends once its last job has.
  */
 import type { Order, Report } from './launcher.ts'
 import { type Running, runProcess } from './process.ts'
@@ -8,7 +8,7 @@ import { type Running, runProcess } from './process.ts'
 const running = new Map<number, Running>()
 
 const report = (message: Report): void => {
-  // Whoever is gone needs no report: `disconnect` ends this process.
+  // A parent that is gone needs no report: `disconnect` ends this process.
   if (process.connected) process.send?.(message, () => undefined)
 }
 
@@ -30,6 +30,6 @@ process.on('message', ({ id, job }: Order) => {
   })
 })
 process.on('disconnect', leaveIfIdle)
-// A service manager may end all processes of a service at once: the last pushes are under way here.
+// A service manager may signal all processes of a service at once, while the last pushes run here.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
 report({ ready: true })

@@ -1,10 +1,10 @@
 /**
- * Starts programs where that does not hold up the event loop: in a small helper process. To start
- * a process copies the page tables of the one that does it, 45 ms a GB, and its loop stands still
- * meanwhile; measured at 200 MB a start takes 13 ms here, 18 in a worker thread, and 4 from a
- * helper, which leaves the loop alone. The helper takes 45 MB.
+ * Starts programs in a small helper process, so that the event loop is not blocked. Starting a
+ * process copies the page tables of its parent, which takes 45 ms a GB and stops the parent's loop.
+ * Measured at 200 MB: 13 ms from here, 18 from a worker thread, 4 from a helper. The helper takes
+ * 45 MB.
  *
- * Until it is ready, and where it cannot run (a program that was bundled into one file), processes
+ * Until the helper is ready, and if it cannot run (in a program bundled into one file), processes
  * are started here.
  *
  * ```ts
@@ -20,20 +20,20 @@ import { fileURLToPath } from 'node:url'
 import { toFailure } from '../../errors.ts'
 import { type Ended, type Job, KILL_GRACE_MS, type Running, runProcess } from './process.ts'
 
-/** Milliseconds beyond a job's own bound after which the helper itself is taken to hang. */
+/** Milliseconds beyond a job's own timeout after which the helper itself counts as hung. */
 const HANG_MS = KILL_GRACE_MS + 2_000
 
-/** Milliseconds that the helper has to end by itself. */
+/** Milliseconds that the helper has to exit by itself. */
 const END_MS = 1_000
 
-/** Helpers that ended without being asked to, after which no further one is started. */
+/** Helpers that may exit unexpectedly before no further one is started. */
 const MAX_HELPERS = 3
 
-/** The helper's program, as source or as what is built. Found when it is needed: a bundle has no such file. */
+/** The helper's program, as source or as built. Looked up only when it is needed: a bundle has no such file. */
 const findProgram = (): string =>
   fileURLToPath(new URL(`./launcher-process${extname(import.meta.url)}`, import.meta.url))
 
-/** To the helper: a job, or the wish to end one. */
+/** To the helper: start a job, or stop one. */
 export type Order =
   | { readonly id: number; readonly job: Job }
   | { readonly id: number; readonly job?: undefined }
@@ -73,7 +73,7 @@ export class Launcher {
     const timer = setTimeout(() => helper.kill('SIGKILL'), END_MS)
     await gone
     clearTimeout(timer)
-    // The system's handle of it is gone after two turns of the loop.
+    // Node releases the handle of the process after two turns of the loop.
     await setImmediate()
     await setImmediate()
   }
@@ -84,14 +84,14 @@ export class Launcher {
     let helper: ChildProcess
     try {
       helper = fork(findProgram(), {
-        // A debugger's port is taken already.
+        // The debugger's port is already taken.
         execArgv: process.execArgv.filter((option) => !option.startsWith('--inspect')),
         serialization: 'advanced',
         stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-        detached: true, // no signal of a terminal ends it before the last pushes have left
+        detached: true, // a signal from the terminal must not end it before the last pushes have left
       })
     } catch {
-      return // no process to be had now: jobs run here, and say so where they cannot either
+      return // no process can be started now: jobs run here, and report it if they cannot start either
     }
     this.#helper = helper
     helper.on('message', (report: Report) => {
@@ -103,7 +103,7 @@ export class Launcher {
         if (this.#helper === helper) this.#forget()
       })
     }
-    // A job under way keeps this process alive by its own timer; the helper does not.
+    // A running job keeps this process alive by its timer; the helper must not.
     helper.unref()
     helper.channel?.unref()
   }
@@ -118,7 +118,7 @@ export class Launcher {
           if (error) refuse(error)
         })
       } catch (error) {
-        refuse(error) // what no message can hold
+        refuse(error) // an order that cannot be serialised
       }
     }
     let timer: NodeJS.Timeout | undefined
@@ -139,7 +139,7 @@ export class Launcher {
     pending?.end(ended)
   }
 
-  /** The helper is gone, and with it what it had to do. */
+  /** The helper is gone, and its jobs with it. */
   #forget(): void {
     this.#helper = undefined
     this.#isReady = false

@@ -1,6 +1,6 @@
 /**
- * Runs the `pilotctl` program. Every call is bounded in time and output and settles by itself,
- * whatever the program does (see `process.ts`), and no more than 16 run at once.
+ * Runs the `pilotctl` program. Each call is bounded in time and output and always settles (see
+ * `process.ts`); at most 16 run at once.
  *
  * ```ts
  * const pilotctl = new Pilotctl({ program: 'pilotctl' })
@@ -15,33 +15,33 @@ import { Launcher } from './launcher.ts'
 import { MAX_ANSWER_BYTES, type Running, runProcess } from './process.ts'
 
 /**
- * Processes at once, for safety only: callers bound themselves, and two cores are slower
- * with 16 than with 8. Each costs about 15 MB while it runs.
+ * Processes at once. Only a safety limit: callers bound themselves, and two cores are slower with
+ * 16 than with 8. Each takes about 15 MB while it runs.
  */
 const MAX_PROCESSES = 16
 
-/** Milliseconds a call waits for a free place before it is given up; nothing was started then. */
+/** Milliseconds that a call waits for a free slot before it fails; no process was started then. */
 const QUEUE_WAIT_MS = 10_000
 
 export interface PilotctlOptions {
-  /** the program's path or name; default `pilotctl`, looked up in PATH */
+  /** path or name of the program; default `pilotctl`, looked up in PATH */
   readonly program?: string | undefined
   /** added to this process's environment: HOME, PILOT_SOCKET, PILOT_REGISTRY */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
-  /** milliseconds a call waits for one of the 16 places; default 10,000 */
+  /** milliseconds that a call waits for one of the 16 slots; default 10,000 */
   readonly queueMs?: number
-  /** will there be many calls? Then a helper process makes them, and this one's loop stays free; default false */
+  /** will there be many calls? Then a helper process makes them, so that they do not block this event loop; default false */
   readonly isBusy?: boolean
 }
 
 export interface CallOptions {
-  /** after this the process is killed */
+  /** the process is killed after this time */
   readonly timeoutMs: number
-  /** what the program reads from its standard input; else it has none */
+  /** what the program reads from its standard input; by default nothing */
   readonly input?: string | undefined
 }
 
-/** One call that waits for a free place. */
+/** A call that waits for a free slot. */
 interface Waiting {
   readonly start: () => void
   readonly refuse: (failure: Failure) => void
@@ -65,12 +65,12 @@ export class Pilotctl {
     this.#queueMs = queueMs
   }
 
-  /** `data` of the answer to one command. Rejects with a Failure, within `timeoutMs` and a margin of 11 s at most. */
+  /** The `data` of the answer to one command. Rejects with a Failure, after `timeoutMs` plus 11 s at the latest. */
   async ask(args: Arguments, options: CallOptions): Promise<Readonly<Record<string, unknown>>> {
     return readAnswer(await this.run(args, options))
   }
 
-  /** What one command printed, whatever its exit code. Rejects with a Failure when it did not run to its end. */
+  /** The output of one command, whatever its exit code. Rejects with a Failure if it did not run to its end. */
   async run(args: Arguments, options: CallOptions): Promise<Output> {
     if (this.#places > 0) this.#places--
     else await this.#wait()
@@ -78,14 +78,14 @@ export class Pilotctl {
       if (this.#closed) throw closed()
       return await this.#spawn(args, options)
     } finally {
-      // The place goes to the next in line directly, so that no newcomer takes it in between.
+      // The slot goes directly to the next in line, so that no later call takes it first.
       const [next] = this.#waiting
       if (next) next.start()
       else this.#places++
     }
   }
 
-  /** Kills what still runs; resolves when no process of ours is left. May be called twice. */
+  /** Kills running calls; resolves when all their processes have ended. May be called twice. */
   async close(): Promise<void> {
     this.#closed = true
     for (const waiting of this.#waiting) waiting.refuse(closed())
@@ -95,7 +95,7 @@ export class Pilotctl {
     await this.#launcher?.close()
   }
 
-  /** Resolves with a place taken, in order of arrival. */
+  /** Resolves when a slot is taken, in order of arrival. */
   #wait(): Promise<void> {
     if (this.#closed) return Promise.reject(closed())
     return new Promise((resolve, reject) => {

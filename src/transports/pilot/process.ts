@@ -1,8 +1,8 @@
 /**
- * Runs one program to its end: the only module that starts a process. It is bounded in time and
- * output and settles by itself, whatever the program does: it may hang, print nonsense, ignore its
- * input, or leave a child behind that holds its streams open. How it ended is plain data, so that
- * it can be told by one process to another (see `launcher.ts`).
+ * Runs one program to its end. This is the only module that starts `pilotctl`. Each run is bounded
+ * in time and output and always settles, even if the program hangs, prints nonsense, ignores its
+ * input, or leaves a child that holds its streams open. The outcome is plain data, so that one
+ * process can send it to another (see `launcher.ts`).
  *
  * ```ts
  * const { ended, stop } = runProcess({ program: 'pilotctl', args: ['--json', 'info'], env: {}, timeoutMs: 3_000 })
@@ -12,14 +12,14 @@
 import { execa } from 'execa'
 
 /**
- * Characters of one answer. `trust` takes 150 for each node; more than 50,000 of them are
- * not expected. The process is killed beyond it.
+ * Characters of one answer; the process is killed beyond it. `trust` prints 150 for each node, and
+ * more than 50,000 nodes are not expected.
  */
 export const MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 /**
- * Milliseconds that a killed process has to be gone and to let go of its streams. After it
- * the call settles without: a wrapper script that was killed leaves its child running.
+ * Milliseconds for a killed process to exit and to close its streams. After that the call settles
+ * without it: killing a wrapper script leaves its child running.
  */
 export const KILL_GRACE_MS = 1000
 
@@ -31,14 +31,14 @@ export interface Job {
   readonly env: NodeJS.ProcessEnv
   /** Milliseconds; after this the process is killed. */
   readonly timeoutMs: number
-  /** What the program reads from its standard input; else it has none. */
+  /** What the program reads from its standard input; by default nothing. */
   readonly input?: string | undefined
 }
 
 export type Ended =
   | { readonly kind: 'done'; readonly stdout: string; readonly stderr: string }
   | { readonly kind: 'late' | 'stopped' | 'too long' }
-  /** The program could not be started, or was ended by a signal. */
+  /** The program could not be started, or a signal ended it. */
   | {
       readonly kind: 'not run'
       readonly code?: string | undefined
@@ -60,16 +60,16 @@ const start = ({ program, args, env, input }: Job) =>
     maxBuffer: MAX_ANSWER_BYTES,
     killSignal: 'SIGKILL',
     windowsHide: true,
-    // Ctrl-C in a terminal goes to the whole process group: the last pushes must still leave.
+    // Ctrl-C in a terminal signals the whole process group, but the last pushes must still leave.
     detached: true,
   })
 
-/** Never throws, and `ended` never rejects: it is called for a message of another process, too. */
+/** Never throws, and `ended` never rejects: a message from another process may trigger this call. */
 export const runProcess = (job: Job): Running => {
   try {
     return watch(start(job), job.timeoutMs)
   } catch (error) {
-    // An argument that no process can have.
+    // An argument that no process can receive.
     const message = error instanceof Error ? error.message : String(error)
     return { ended: Promise.resolve({ kind: 'not run', message }), stop: () => undefined }
   }
@@ -101,7 +101,7 @@ const watch = (child: ReturnType<typeof start>, timeoutMs: number): Running => {
       if (result.exitCode !== undefined) {
         return { kind: 'done', stdout: result.stdout, stderr: result.stderr }
       }
-      // execa's own message and cause hold every argument, the payload too: neither is passed on.
+      // The message and cause of execa contain every argument, the payload included: neither is passed on.
       const { code, signal, originalMessage: message } = result
       return { kind: 'not run', code, signal, message }
     } finally {

@@ -1,24 +1,24 @@
 /**
- * The files of an inbox that were looked at and left where they are, so that each is read
- * once: a file of others again only when it changes, a half-written one until it is whole.
+ * The files of an inbox that were read and left in place, so that each is read once. A foreign file
+ * is read again only if it changes, a partial one until it is complete.
  *
  * ```ts
  * const seen = new Seen()
  * if (!seen.leaveAgain(name, stamp)) seen.leave(name, stamp, isPartial(await read(name)))
- * const names = seen.only(await readdir(dir)) // those worth a look
+ * const names = seen.only(await readdir(dir)) // those worth a visit
  * ```
  */
 import { isSame, type Stamp } from './file.ts'
 
-/** Milliseconds without a change after which what does not parse is taken for damaged: a guess, well above the slowest write. */
+/** Milliseconds without a change after which a partial file counts as damaged: a guess, well above the slowest write. */
 const PARTIAL_SETTLE_MS = 30_000
 
-/** Files that do not parse, looked at between polls: a daemon writes a few at a time. The others wait for the poll. */
+/** Partial files visited between polls: a daemon writes a few at a time. The others wait for the poll. */
 const MAX_PARTIAL = 64
 
 /**
- * Milliseconds after which a file of others is finished. 1.7.2 names files by the
- * millisecond and may overwrite one, with ours too, but not after that millisecond.
+ * Milliseconds after which a foreign file is final. 1.7.2 names files by the millisecond and may
+ * overwrite one, also with a message for us, but only within that millisecond.
  */
 const FOREIGN_SETTLE_MS = 2000
 
@@ -26,17 +26,17 @@ interface Left {
   readonly stamp: Stamp
   /** does it not parse yet? */
   readonly isPartial: boolean
-  /** our monotonic clock when this stamp was first seen, in milliseconds */
+  /** when this stamp was first seen, in milliseconds of a monotonic clock */
   readonly since: number
-  /** not looked at again until the watcher tells of it */
+  /** not visited again until the watcher reports it */
   readonly isSettled: boolean
 }
 
 export class Seen {
-  /** At most as many as the folder holds files: names that are gone are dropped at each listing. */
+  /** At most as many as the folder holds files: each listing drops the names that are gone. */
   #left = new Map<string, Left>()
 
-  /** Forgets all but these names. Returns those that are new or may still change, in their order. */
+  /** Forgets all other names. Returns those that are new or may still change, in the given order. */
   only(names: readonly string[]): string[] {
     const before = this.#left
     this.#left = new Map()
@@ -49,7 +49,7 @@ export class Seen {
     return open
   }
 
-  /** Names that do not parse yet, and have not been given up: at most 64. */
+  /** The names of partial files that may still become complete, at most 64. */
   partial(): string[] {
     const names: string[] = []
     for (const [name, { isPartial, isSettled }] of this.#left) {
@@ -59,7 +59,7 @@ export class Seen {
     return names
   }
 
-  /** Leaves a file that has not changed since it was left; false where it has, and must be read. */
+  /** Leaves a file that has not changed since it was left. Returns false if it has changed, and must be read. */
   leaveAgain(name: string, stamp: Stamp): boolean {
     const left = this.#left.get(name)
     if (!left || !isSame(left.stamp, stamp)) return false
@@ -67,7 +67,7 @@ export class Seen {
     return true
   }
 
-  /** Remembers a file that stays, and by its age whether it still needs looks. */
+  /** Remembers a file that stays; its age decides whether it is visited again. */
   leave(name: string, stamp: Stamp, isPartial: boolean): void {
     const now = performance.now()
     const left = this.#left.get(name)
@@ -77,7 +77,7 @@ export class Seen {
     this.#left.set(name, { stamp, isPartial, since, isSettled })
   }
 
-  /** Remembers a file that needs no look until it changes. */
+  /** Remembers a file that is not visited again until it changes. */
   settle(name: string, stamp: Stamp): void {
     this.#left.set(name, { stamp, isPartial: false, since: 0, isSettled: true })
   }

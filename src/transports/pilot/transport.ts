@@ -25,22 +25,28 @@ import { Inbox } from './inbox.ts'
 import { Pilotctl } from './pilotctl.ts'
 import { type Abilities, needsHelp, readAbilities } from './version.ts'
 
-/** Milliseconds for a call, and for a short message with its connection. A live peer takes 20 to 50, a dead one all of them. */
+/**
+ * Milliseconds for a call, and for a short message with its connection. A live peer takes 20 to 50;
+ * a dead one takes all of them.
+ */
 const DEFAULT_TIMEOUT_MS = 3000
 
-/** Milliseconds up to which the timeout grows on a slow host. A guess: no longer one would help. */
+/** Milliseconds up to which the timeout grows on a slow host. A guess: a longer one would not help. */
 const MAX_TIMEOUT_MS = 10_000
 
 /** Milliseconds between two polls of the inbox. A poll lists the folder; the watcher sees most messages earlier. */
 const DEFAULT_POLL_MS = 5000
 
-/** Extra milliseconds for each MiB of a message. A guess for 10 Mbit/s, over which receivers before 1.13.10 are sent it twice. */
+/**
+ * Extra milliseconds for each MiB of a message. A guess for 10 Mbit/s; receivers before 1.13.10 are
+ * sent the message twice.
+ */
 const TIMEOUT_PER_MIB_MS = 2000
 
 /** Milliseconds that pilotctl has after its own timeout to report it, before it is killed. */
 const KILL_MARGIN_MS = 1000
 
-/** The maximum of tags that pilotctl sets. */
+/** Tags that pilotctl sets at most. */
 const MAX_TAGS = 3
 
 const MIB = 1024 * 1024
@@ -49,7 +55,7 @@ export interface PilotTransportOptions {
   /** The path or name of the program; default `pilotctl`. */
   readonly pilotctl?: string | undefined
   readonly swarm: string
-  /** A Pilot network whose members are all of the swarm. */
+  /** A Pilot network whose members all belong to the swarm. */
   readonly network?: number | undefined
   /** The inbox folder; default `$HOME/.pilot/inbox`, as for pilotctl. */
   readonly inbox?: string | undefined
@@ -59,9 +65,9 @@ export interface PilotTransportOptions {
   readonly timeoutMs?: number | undefined
   /** Added to the environment of pilotctl: HOME, PILOT_SOCKET, PILOT_REGISTRY. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
-  /** Tag the own node, so that nodes which trust it find it; default true. */
+  /** Tag this node, so that nodes which trust it find it; default true. */
   readonly tag?: boolean | undefined
-  /** The data folder of the agent. Programs that find the inbox in use learn it. */
+  /** The data folder of the agent, shown to programs that find the inbox in use. */
   readonly data?: string | undefined
 }
 
@@ -97,7 +103,7 @@ export class PilotTransport implements Transport {
   #hooks: TransportHooks | undefined
   #isDown = false
   /** May pilotctl have been replaced since its abilities were read? */
-  #isDoubtful = false
+  #isStale = false
   #refreshing: Promise<void> | undefined
   readonly #timeout: AdaptiveTimeout
   readonly #claim: Claim
@@ -155,7 +161,7 @@ export class PilotTransport implements Transport {
         })
         const inbox = new Inbox(
           { dir: this.#inboxDir, pollMs: this.#pollMs },
-          { ...hooks, onProblem: (problem) => this.#tell(problem) },
+          { ...hooks, onProblem: (problem) => this.#report(problem) },
         )
         this.#open = { inbox, discovery }
         inbox.start()
@@ -173,10 +179,10 @@ export class PilotTransport implements Transport {
    */
   async send(to: string, text: string): Promise<void> {
     this.#mustBeOpen()
-    if (this.#isDoubtful) await this.#refresh()
+    if (this.#isStale) await this.#refresh()
     const acknowledged = await this.#sendOnce(to, text)
     if (acknowledged === undefined || acknowledged === Buffer.byteLength(text)) return
-    // pilotctl was replaced by a version that reads the message from another place.
+    // pilotctl may have been replaced by a version that reads the message from another place.
     await this.#refresh()
     const again = await this.#sendOnce(to, text)
     if (again === undefined || again === Buffer.byteLength(text)) return
@@ -187,7 +193,7 @@ export class PilotTransport implements Transport {
     )
   }
 
-  /** Resolves to the number of acknowledged bytes, if the answer says it. */
+  /** Resolves to the number of acknowledged bytes, if the answer contains it. */
   async #sendOnce(to: string, text: string): Promise<number | undefined> {
     this.#mustBeOpen()
     const bytes = Buffer.byteLength(text)
@@ -255,8 +261,8 @@ export class PilotTransport implements Transport {
     } catch (error) {
       if (error instanceof InboxTaken) throw error
       const { code, message } = toFailure(error)
-      const told = `a second agent of the swarm at this daemon cannot be detected: ${message}`
-      this.#tell(new Failure(code, told, { hint: 'check who owns the folder above the inbox' }))
+      const text = `a second agent of the swarm at this daemon cannot be detected: ${message}`
+      this.#report(new Failure(code, text, { hint: 'check who owns the folder above the inbox' }))
     }
   }
 
@@ -283,7 +289,7 @@ export class PilotTransport implements Transport {
     this.#refreshing ??= this.#findAbilities()
       .then((abilities) => {
         this.#abilities = abilities
-        this.#isDoubtful = false
+        this.#isStale = false
       })
       .finally(() => {
         this.#refreshing = undefined
@@ -293,10 +299,10 @@ export class PilotTransport implements Transport {
 
   async #findAbilities(): Promise<Abilities> {
     const options = { timeoutMs: this.#timeoutMs }
-    const told = (await this.#run().run(commands.version(), options)).stdout.trim()
-    if (!needsHelp(told)) return readAbilities(told)
+    const version = (await this.#run().run(commands.version(), options)).stdout.trim()
+    if (!needsHelp(version)) return readAbilities(version)
     const help = await this.#run().run(commands.sendHelp(), options)
-    return readAbilities(told.slice(0, 40), help.stdout + help.stderr)
+    return readAbilities(version.slice(0, 40), help.stdout + help.stderr)
   }
 
   /** Makes one call, and notices when the daemon goes down or comes back. */
@@ -312,18 +318,18 @@ export class PilotTransport implements Transport {
     } catch (error) {
       const failure = toFailure(error)
       if (isFailure(failure, 'not_running')) {
-        if (!this.#isDown) this.#tell(failure)
+        if (!this.#isDown) this.#report(failure)
         this.#isDown = true
         // The daemon may come back in another version, with another pilotctl.
-        this.#isDoubtful = true
+        this.#isStale = true
       }
       throw failure
     }
   }
 
   /**
-   * Adds the tag of the swarm to those of the node, in a spelling that its registry accepts. Without
-   * the tag the swarm works too, but fewer agents find this node by themselves.
+   * Adds the tag of the swarm to those of the node, in a spelling that its registry accepts. The
+   * swarm also works without the tag, but fewer agents discover this node.
    */
   async #tag({ nodeId }: NodeInfo, opening: Opening): Promise<void> {
     try {
@@ -341,8 +347,8 @@ export class PilotTransport implements Transport {
     } catch (error) {
       const { code, message, hint } = toFailure(error)
       if (opening.isOver) return
-      const told = `the node could not be tagged "${this.#tags[0]}": ${message}`
-      this.#tell(new Failure(code, told, { hint, cause: error }))
+      const text = `the node could not be tagged "${this.#tags[0]}": ${message}`
+      this.#report(new Failure(code, text, { hint, cause: error }))
     }
   }
 
@@ -356,7 +362,7 @@ export class PilotTransport implements Transport {
     }
   }
 
-  /** pilotctl 1.7.2 does not know `extras`; every later version knows only that. */
+  /** pilotctl 1.7.2 does not have `extras`; every later version has the command only there. */
   async #setAllTags(tags: readonly string[]): Promise<void> {
     try {
       await this.#ask(commands.setTags(tags, 'extras'))
@@ -366,7 +372,7 @@ export class PilotTransport implements Transport {
     }
   }
 
-  #tell(problem: Failure): void {
+  #report(problem: Failure): void {
     this.#hooks?.onProblem(problem)
   }
 }

@@ -1,4 +1,4 @@
-/** Agents over a mailbox folder that come and go: none leaves a box behind, and the killed are known as gone. */
+/** Agents over a mailbox folder that come and go: none leaves a box behind, and killed ones count as gone. */
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
@@ -28,7 +28,7 @@ const runArgs = (mailbox: string, name: string, ...more: string[]): string[] => 
   ...['--data', folder(`${mailbox}-${name}`), '--interval', '300ms', ...more],
 ]
 
-test('25 scripts, one after the other and together: the box of the one who stays is left', () =>
+test('25 scripts, in turn and at once, leave only the box of the agent that stays', () =>
   inFolder(async (mailbox) => {
     const stays = await openMap({ swarm: 'kv', mailbox, name: 'stays', config })
     const script = async (name: string): Promise<void> => {
@@ -55,7 +55,7 @@ test('a provider that is destroyed leaves no box', () =>
     await other.close()
   }))
 
-/** Lays a message into the box at the last moment, when nobody looks any more. */
+/** Writes a message into the box at the last moment, when no agent reads it any more. */
 class Late extends MailboxTransport {
   last: (() => Promise<void>) | undefined
 
@@ -65,7 +65,7 @@ class Late extends MailboxTransport {
   }
 }
 
-/** Keeps what it would send to an address. */
+/** Keeps the messages that it would send to an address. */
 class Kept extends MailboxTransport {
   readonly kept: string[] = []
 
@@ -75,7 +75,7 @@ class Kept extends MailboxTransport {
   }
 }
 
-test('what came last to one that ends is on its disk, and with the others', () =>
+test('an agent that ends stores the last messages, and passes them on', () =>
   inFolder(async (root) => {
     const dir = join(root, 'mail')
     const late = new Late({ dir, address: 'b' })
@@ -83,12 +83,12 @@ test('what came last to one that ends is on its disk, and with the others', () =
     const c = agentIn(root, 'c')
     await b.start()
     await c.start()
-    // Of a script that has ended since: nobody else has what it wrote.
+    // From a script that has ended since: no other agent has its write.
     const kept = new Kept({ dir: join(root, 'elsewhere'), address: 'script' })
     const script = new Agent({ swarm: 'kv', transport: kept, peers: ['b'], config })
     await script.start()
     script.doc.getMap('state').set('last', 1)
-    await until('it is told', () => kept.kept.length > 2)
+    await until('the write to be sent', () => kept.kept.length > 2)
     await script.stop()
     const sender = new MailboxTransport({ dir, address: 'script' })
     await sender.open({ accepts: () => true, receive: () => {}, onProblem: () => {} })
@@ -107,7 +107,7 @@ test('what came last to one that ends is on its disk, and with the others', () =
     await again.stop()
   }))
 
-test('one that is started again has what it missed, though its box was gone', () =>
+test('an agent that is started again catches up, though its box was gone', () =>
   inFolder(async (root) => {
     const problems: Problem[] = []
     const [a, b] = [agentIn(root, 'a', problems), agentIn(root, 'b')]
@@ -128,7 +128,7 @@ test('one that is started again has what it missed, though its box was gone', ()
     await a.stop()
   }))
 
-test('an agent that cannot start leaves no box, at once; what waits for it stays', () =>
+test('an agent that cannot start removes its box at once, and keeps waiting messages', () =>
   inFolder(async (root) => {
     const dir = join(root, 'mail')
     const make = (): Agent =>
@@ -148,7 +148,7 @@ test('an agent that cannot start leaves no box, at once; what waits for it stays
     assert.ok(existsSync(join(dir, 'a', 'left', name)))
   }))
 
-test('run: stopped by a command or a signal, and one that could not start, leave no box', async () => {
+test('run: leaves no box after a command, a signal or a failed start', async () => {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -168,7 +168,7 @@ test('run: stopped by a command or a signal, and one that could not start, leave
   assert.equal(readdirSync(folder('ends')), [])
 })
 
-test('run: a killed one is known as gone and written to no more, and found when it is back', async () => {
+test('run: a killed agent counts as gone and gets no messages, until it is back', async () => {
   await startAgent(runArgs('killed', 'a'))
   const b = await startAgent(runArgs('killed', 'b'))
   const peersOf = async (name: string): Promise<string> => (await tell(name, 'peers')).stdout
@@ -194,7 +194,7 @@ test('run: a killed one is known as gone and written to no more, and found when 
   await until('all is read', () => readdirSync(box).length === 0)
 })
 
-test('two swarms in one folder: nobody loses what is of the other', () =>
+test('two swarms in one folder lose nothing of each other', () =>
   inFolder(async (dir) => {
     const problems: Problem[] = []
     const open = (swarm: string, name: string) =>

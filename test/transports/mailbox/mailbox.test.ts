@@ -40,10 +40,10 @@ runTransportContract(
 
 const test = suite('mailbox')
 
-/** Milliseconds no test waits for: where this is the poll, only the watcher can have seen it. */
+/** Milliseconds that no test waits for: with this poll, only the watcher can have seen a message. */
 const NEVER = 1e9
 
-/** Runs `play` with a folder of its own; closes what it opened and kills what it started. */
+/** Runs `play` with a folder of its own; closes the transports it opened and kills the processes it started. */
 const inDir =
   (
     play: (kit: {
@@ -89,7 +89,7 @@ const inDir =
     }
   }
 
-/** Ends the process with nothing it could do about it, and waits until it is gone. */
+/** Kills the process and waits until it is gone. */
 const kill = async (child: ChildProcess): Promise<void> => {
   child.kill('SIGKILL')
   await until('the end of the child', () => child.exitCode !== null || child.signalCode !== null)
@@ -98,7 +98,7 @@ const kill = async (child: ChildProcess): Promise<void> => {
 const filesIn = (...path: string[]): string[] => readdirSync(join(...path)).sort()
 
 test(
-  'sees a message at once, by the watcher alone',
+  'receives a message at once, by the watcher alone',
   inDir(async ({ open }) => {
     const seen = new Recorder()
     await open('b', seen, { pollMs: NEVER })
@@ -111,7 +111,7 @@ test(
 )
 
 test(
-  'delivers in the order of sending, one at a time, while more come in',
+  'delivers in the order of sending, one at a time, while more arrive',
   inDir(async ({ open }) => {
     let busy = 0
     const seen = new Recorder(async () => {
@@ -132,7 +132,7 @@ test(
 )
 
 test(
-  'keeps a byte order mark, an empty message, and no lone surrogate',
+  'keeps a byte order mark and an empty message, but no lone surrogate',
   inDir(async ({ open }) => {
     const seen = new Recorder()
     const a = await open('a', seen)
@@ -143,7 +143,7 @@ test(
 )
 
 test(
-  'checks names, as they become folders',
+  'checks names, because they become folders',
   inDir(async ({ dir, open }) => {
     const a = await open('a')
     for (const name of [
@@ -173,7 +173,7 @@ test(
 )
 
 test(
-  'finds the mailboxes of the folder that are open, but not its own, and nothing else',
+  'discovers the open mailboxes of the folder, and nothing else',
   inDir(async ({ dir, open }) => {
     const a = await open('a')
     for (let n = 0; n < 30; n++) await (await open(`dead-${n}`)).close()
@@ -188,7 +188,7 @@ test(
 )
 
 test(
-  'finds no mailbox whose reader was killed',
+  'does not discover a mailbox whose reader was killed',
   inDir(async ({ dir, open, start }) => {
     const a = await open('a')
     const { child, lines } = start('reader', 'b')
@@ -201,7 +201,7 @@ test(
 )
 
 test(
-  'finds a mailbox of which nobody can tell from here',
+  'discovers a mailbox whose owner this host cannot check',
   inDir(async ({ dir, open }) => {
     const a = await open('a')
     for (const name of ['elsewhere', 'unreadable']) mkdirSync(join(dir, name))
@@ -213,7 +213,7 @@ test(
 )
 
 test(
-  'rejects with not_found where nobody ever was',
+  'rejects with not_found for a name that was never opened',
   inDir(async ({ open }) => {
     const a = await open('a')
     await rejects(() => a.send('nobody', 'x'), /not_found .*"nobody"/)
@@ -238,7 +238,7 @@ test(
   inDir(async ({ dir, open }) => {
     await (await open('b')).close()
     const a = await open('a')
-    // The size counts as the name has it, so that nobody needs to open the file.
+    // The size counts as the name states it, so that no file has to be opened.
     const name = `000000000000001-000000-00000000-${256 * 1024 * 1024 - 1}-x.msg`
     writeFileSync(join(dir, 'b', 'new', name), '')
     await a.send('b', '1')
@@ -246,7 +246,7 @@ test(
   }),
 )
 
-test('says which folder it may not write to', async () => {
+test('names the folder that it cannot write to', async () => {
   // Not even root may make folders in /sys; elsewhere this runs as an ordinary user.
   const dir = process.platform === 'linux' ? '/sys/pilot-gossip' : '/pilot-gossip'
   const mailbox = new MailboxTransport({ dir, address: 'a' })
@@ -256,7 +256,7 @@ test('says which folder it may not write to', async () => {
 })
 
 test(
-  'puts aside what is no message, tells once, and goes on',
+  'sets foreign files aside, reports that once, and continues',
   inDir(async ({ dir, open }) => {
     const seen = new Recorder()
     const a = await open('a')
@@ -286,7 +286,7 @@ test(
 )
 
 test(
-  'leaves what accepts refuses where it is, and asks once',
+  'leaves messages that accepts refuses in place, and asks once',
   inDir(async ({ dir, open }) => {
     const asked: string[] = []
     const hooks = new Recorder(
@@ -335,7 +335,7 @@ test(
 )
 
 test(
-  'makes its folder anew when somebody removed it, and tells once',
+  'creates its folder again after its removal, and reports that once',
   inDir(async ({ dir, open }) => {
     const seen = new Recorder()
     const a = await open('a')
@@ -377,7 +377,7 @@ test(
 )
 
 test(
-  'stops reading when another took over the folder',
+  'stops reading when another reader has taken over the folder',
   inDir(async ({ dir, open }) => {
     const seen = new Recorder()
     await open('b', seen, { pollMs: 20 })
@@ -394,7 +394,7 @@ test(
 )
 
 test(
-  'loses nothing and halves nothing when a writer is killed',
+  'loses and splits no message when a writer is killed',
   inDir(async ({ dir, open, start }) => {
     await (await open('reader')).close()
     const { child, lines } = start('writer', 'writer')
@@ -403,23 +403,23 @@ test(
       return lines.length >= 20 && filesIn(tmp).length > 0
     })
     await kill(child)
-    const told = lines.filter((line) => line === 'sent').length
+    const sent = lines.filter((line) => line === 'sent').length
     const seen = new Recorder()
     await open('reader', seen)
-    await until('all that was told to be sent', () => seen.received.length >= told)
+    await until('all messages reported as sent', () => seen.received.length >= sent)
     await until('an empty mailbox', () => filesIn(dir, 'reader', 'new').length === 0)
     assert.equal(seen.problems, [])
     for (const { from, text } of seen.received) {
       assert.is(from, 'writer')
       assert.is(text.length, 1_000_000)
     }
-    assert.ok(seen.received.length <= told + 4)
-    await open('writer') // the lock of the dead is taken over
+    assert.ok(seen.received.length <= sent + 4)
+    await open('writer') // takes over the lock of the dead writer
   }),
 )
 
 test(
-  'hands a message over again when its reader was killed',
+  'delivers a message again when its reader was killed',
   inDir(async ({ open, start }) => {
     const { child, lines } = start('reader', 'b')
     await until('the reader', () => lines.includes('open'))

@@ -25,7 +25,7 @@ runTransportContract(
 
 const test = suite('memory')
 
-/** A clock that runs only when told to, and what is due on it. */
+/** A clock that advances only on request, and the calls due on it. */
 class Clock {
   now = 0
   due: { at: number; run: () => void }[] = []
@@ -47,7 +47,7 @@ class Clock {
   }
 }
 
-test('carries over virtual time, overtaking and doubling as the network says', async () => {
+test('carries messages over virtual time, overtaken and doubled as the network decides', async () => {
   const clock = new Clock()
   const network = new Network({ random: seeded(3), latency: [10, 500], doubling: 0.5 })
   const hub = new MemoryHub({ network, schedule: clock.schedule, now: () => clock.now })
@@ -68,7 +68,7 @@ test('carries over virtual time, overtaking and doubling as the network says', a
   assert.equal([...order].sort(), [...sent].sort())
 })
 
-test('loses what the network loses, without telling', async () => {
+test('loses what the network loses, without an error', async () => {
   const network = new Network({ random: seeded(5), loss: 1 })
   const hub = new MemoryHub({ network })
   const a = new MemoryTransport(hub, 'a')
@@ -83,7 +83,7 @@ test('loses what the network loses, without telling', async () => {
   assert.equal(seen.texts, ['arrives'])
 })
 
-test('reaches nobody behind a partition until it heals', async () => {
+test('reaches no address behind a partition until it heals', async () => {
   const network = new Network({ random: seeded(1) })
   const hub = new MemoryHub({ network })
   const a = new MemoryTransport(hub, 'a')
@@ -109,7 +109,7 @@ test('copies messages as bytes: a lone surrogate does not survive', async () => 
   assert.equal(seen.received, [{ from: 'a', text: 'x\ufffdy' }])
 })
 
-test('refuses an address that is open, and takes it again once it is free', async () => {
+test('refuses an address that is open, and accepts it again once it is free', async () => {
   const hub = new MemoryHub()
   const first = new MemoryTransport(hub, 'a')
   const second = new MemoryTransport(hub, 'a')
@@ -121,7 +121,7 @@ test('refuses an address that is open, and takes it again once it is free', asyn
   assert.equal(hub.addresses, ['a'])
 })
 
-test('rejects with inbox_full where too much is unread, and takes more when it was read', async () => {
+test('rejects with inbox_full if too many messages are unread, until they are read', async () => {
   const hub = new MemoryHub({ maxWaiting: 2 })
   const a = new MemoryTransport(hub, 'a')
   const release: (() => void)[] = []
@@ -140,7 +140,7 @@ test('rejects with inbox_full where too much is unread, and takes more when it w
   await a.close()
 })
 
-test('lists who is open', async () => {
+test('lists the open addresses', async () => {
   const hub = new MemoryHub({ maxMessageBytes: 10 })
   const [a, b, c] = ['a', 'b', 'c'].map((name) => new MemoryTransport(hub, name))
   for (const transport of [a!, b!, c!]) await transport.open(new Recorder())

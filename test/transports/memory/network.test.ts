@@ -6,16 +6,16 @@ const test = suite('network')
 
 const TRIES = 20_000
 
-/** All answers of a network that is asked `TRIES` times. */
+/** All results of a network that is asked `TRIES` times. */
 const ask = (network: Network) =>
   Array.from({ length: TRIES }, (_, now) => network.deliveries('a', 'b', now))
 
-test('delivers each message once, at once, when nothing is wrong', () => {
+test('delivers each message once and at once by default', () => {
   const network = new Network({ random: seeded(1) })
   assert.ok(ask(network).every((delays) => delays.length === 1 && delays[0] === 0))
 })
 
-test('loses and doubles the share it was told to', () => {
+test('loses and doubles the given share', () => {
   const answers = ask(new Network({ random: seeded(2), loss: 0.25, doubling: 0.1 }))
   const lost = answers.filter((delays) => delays.length === 0).length
   const twice = answers.filter((delays) => delays.length === 2).length
@@ -23,7 +23,7 @@ test('loses and doubles the share it was told to', () => {
   assert.ok(Math.abs(twice / (TRIES - lost) - 0.1) < 0.01, `doubled ${twice}`)
 })
 
-test('takes as long as it was told to, evenly, so that messages overtake each other', () => {
+test('delays evenly within the given range, so that messages overtake each other', () => {
   const delays = ask(new Network({ random: seeded(3), latency: [20, 80], doubling: 1 })).flat()
   assert.is(delays.length, 2 * TRIES)
   assert.ok(delays.every((delay) => delay >= 20 && delay < 80))
@@ -31,13 +31,13 @@ test('takes as long as it was told to, evenly, so that messages overtake each ot
   assert.ok(Math.abs(mean - 50) < 1, `mean ${mean}`)
 })
 
-test('gives the same answers for the same seed, and others for another', () => {
+test('repeats its answers for the same seed, and gives others for another', () => {
   const answers = (seed: number) => ask(new Network({ random: seeded(seed), latency: [0, 9] }))
   assert.equal(answers(4), answers(4))
   assert.not.equal(answers(4), answers(5))
 })
 
-test('counts a change from the next message on', () => {
+test('applies a change from the next message on', () => {
   const network = new Network({ random: seeded(6), loss: 1 })
   assert.equal(network.deliveries('a', 'b', 0), [])
   network.loss = 0
@@ -46,7 +46,7 @@ test('counts a change from the next message on', () => {
   assert.equal(network.deliveries('a', 'b', 0), [7, 7])
 })
 
-test('parts groups until it is healed; who is in none is in one more', () => {
+test('separates groups until it is healed; addresses in no group form one more', () => {
   const network = new Network({ random: seeded(7) })
   network.partition([['a', 'b'], ['c']])
   const passes = (from: string, to: string) => network.deliveries(from, to, 0).length === 1
@@ -63,7 +63,7 @@ test('parts groups until it is healed; who is in none is in one more', () => {
   assert.ok(passes('a', 'b'))
 })
 
-test('refuses what cannot be', () => {
+test('refuses impossible options', () => {
   const random = seeded(8)
   for (const loss of [-0.1, 1.1, Number.NaN]) {
     assert.throws(() => new Network({ random, loss }), /loss must be 0 to 1/)
@@ -93,7 +93,7 @@ test('draws evenly from any seed, zero and neighbours too', () => {
   }
 })
 
-test('draws for one seed what has nothing to do with the next', () => {
+test('draws unrelated sequences for neighbouring seeds', () => {
   for (let seed = 0; seed < 50; seed++) {
     const [left, right] = [seeded(seed), seeded(seed + 1)]
     let same = 0
@@ -102,7 +102,7 @@ test('draws for one seed what has nothing to do with the next', () => {
   }
 })
 
-test('is the generator it was: recorded seeds replay for ever', () => {
+test('keeps its generator, so that recorded seeds replay forever', () => {
   const random = seeded(42)
   assert.equal(
     [random(), random(), random()].map((drawn) => drawn.toFixed(9)),

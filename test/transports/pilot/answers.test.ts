@@ -25,7 +25,7 @@ interface Captured {
   readonly inbox: Readonly<Record<string, string>>
 }
 
-/** What the six versions answered, word for word. */
+/** The answers of the six versions, word for word. */
 const captured: Readonly<Record<string, Captured>> = JSON.parse(
   readFileSync(new URL('../../fixtures/pilot/answers.json', import.meta.url), 'utf8'),
 )
@@ -50,51 +50,51 @@ const NODES: Readonly<Record<string, number>> = {
   '1.18.0': 10,
 }
 
-for (const [version, told] of Object.entries(captured)) {
+for (const [version, texts] of Object.entries(captured)) {
   const nodeId = NODES[version] ?? -1
 
   test(`reads the answers of ${version}`, () => {
-    const node = answers.readNode(ok(told.info))
+    const node = answers.readNode(ok(texts.info))
     assert.equal(node, {
       nodeId,
       address: formatAddress(nodeId),
       hostname: `v${version.replaceAll('.', '-')}-1`,
       tags: [],
     })
-    const looked = answers.readNode(ok(told.lookup))
+    const looked = answers.readNode(ok(texts.lookup))
     assert.equal(looked, {
       nodeId: 1,
       address: '0:0000.0000.0001',
       hostname: 'agent1',
       tags: ['swarm:kv'],
     })
-    assert.equal(answers.readTrusted(ok(told.trust)), [nodeId])
-    assert.equal(answers.readPeerAddresses(ok(told.search)), [])
-    assert.ok(answers.isAcknowledged(ok(told.sent)))
-    assert.not.ok(answers.isAcknowledged(ok(told.info)))
+    assert.equal(answers.readTrusted(ok(texts.trust)), [nodeId])
+    assert.equal(answers.readPeerAddresses(ok(texts.search)), [])
+    assert.ok(answers.isAcknowledged(ok(texts.sent)))
+    assert.not.ok(answers.isAcknowledged(ok(texts.info)))
   })
 
   test(`reads the failures of ${version}`, async () => {
-    const down = await failure(failed(told.down))
+    const down = await failure(failed(texts.down))
     assert.is(down.code, 'not_running')
     assert.match(down.message, 'daemon is not running')
     assert.match(down.hint ?? '', 'pilotctl daemon start')
-    const unknown = await failure(failed(told.unknown))
+    const unknown = await failure(failed(texts.unknown))
     assert.is(unknown.code, 'not_found')
     assert.match(unknown.message, '"nosuch"')
     assert.ok(unknown.hint)
-    const wrong = version === '1.7.2' ? told.extrasSetTags : told.setTags
+    const wrong = version === '1.7.2' ? texts.extrasSetTags : texts.setTags
     assert.is((await failure(failed(wrong))).code, 'invalid_argument')
   })
 
   test(`reads the inbox files of ${version}`, () => {
-    const [first] = Object.values(told.inbox)
+    const [first] = Object.values(texts.inbox)
     const from = formatAddress(nodeId)
     assert.equal(answers.readInboxFile(first ?? ''), { kind: 'message', from, text: PUSH })
   })
 }
 
-test('reads what each version can', () => {
+test('reads the abilities of each version', () => {
   const can = Object.values(captured).map(({ version }) => readAbilities(version))
   assert.equal(
     can.map(({ stdin }) => stdin),
@@ -137,7 +137,7 @@ test('maps every code, and gives each a hint', async () => {
   }
 })
 
-test('takes a node that the registry does not know for not found', async () => {
+test('reads an unknown node as not_found', async () => {
   const lookup = {
     status: 'error',
     code: 'connection_failed',
@@ -169,7 +169,7 @@ test('finds the failure among other lines, on either stream', async () => {
   assert.is(out.code, 'timeout')
 })
 
-test('rejects what is no answer, quoting it shortly', async () => {
+test('rejects other output, with a short quote', async () => {
   for (const stdout of ['', 'nonsense', 'null', '[]', '7', '{}', '{"status":"ok"', '{"data":{}}']) {
     const error = await failure(rejects(() => ok(stdout)))
     assert.is(error.code, 'internal', stdout)
@@ -181,7 +181,7 @@ test('rejects what is no answer, quoting it shortly', async () => {
   assert.equal(ok('{"status":"ok"}'), {})
 })
 
-test('reads lists of any shape without believing them', async () => {
+test('reads lists of any shape, and checks every entry', async () => {
   for (const entries of [
     null,
     undefined,
@@ -210,7 +210,7 @@ test('reads lists of any shape without believing them', async () => {
   assert.equal(answers.readNode({ node_id: 1, tags: ['#a', 7, ''] }).tags, ['a'])
 })
 
-test('reads TEXT and JSON alike, and leaves everything else alone', () => {
+test('reads TEXT like JSON, and ignores everything else', () => {
   const file = (fields: object) =>
     answers.readInboxFile(
       JSON.stringify({ type: 'JSON', from: '0:0000.0000.0001', data: 'x', ...fields }),
@@ -239,7 +239,7 @@ test('reads TEXT and JSON alike, and leaves everything else alone', () => {
     assert.equal(answers.readInboxFile(content), { kind: 'partial' })
 })
 
-test('knows an address in every network as the same node', async () => {
+test('reads an address of any network as the same node', async () => {
   assert.is(formatAddress(10), '0:0000.0000.000A')
   assert.is(formatAddress(0xffffffff), '0:0000.FFFF.FFFF')
   assert.is(parseAddress('0:0000.0001.000a'), 0x1000a)

@@ -1,4 +1,4 @@
-/** Two agents of one swarm beside one Pilot daemon: the second takes part by way of the first. */
+/** Two agents of one swarm beside one Pilot daemon: the second joins through the first. */
 import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import * as assert from 'uvu/assert'
@@ -33,7 +33,7 @@ const within = (play: (fake: FakeSwarm, make: Make) => Promise<void>) => async (
 }
 
 test(
-  'the second is refused, and told who has the inbox and where it is reached',
+  'the second agent is refused, with the owner of the inbox and where to reach it',
   within(async (fake, make) => {
     const node = fake.node(1)
     const first = make(node, { data: '/var/lib/kv' })
@@ -51,7 +51,7 @@ test(
 )
 
 test(
-  'one without a data folder is named by its process',
+  'an owner without a data folder is named by its process',
   within(async (fake, make) => {
     const node = fake.node(1)
     await make(node).open(new Recorder())
@@ -62,7 +62,7 @@ test(
 )
 
 test(
-  'agents of other swarms, and at other daemons, are in nobody’s way',
+  'agents of other swarms, and at other daemons, do not conflict',
   within(async (fake, make) => {
     const node = fake.node(1)
     await make(node).open(new Recorder())
@@ -84,18 +84,18 @@ test(
     assert.equal(readdirSync(locks), ['kv.lock'])
     await transport.close()
     assert.equal(readdirSync(locks), [])
-    // Nothing of ours lies in the inbox, which is Pilot's own.
+    // The inbox belongs to Pilot: it contains no file of ours.
     assert.equal(existsSync(node.inbox) ? readdirSync(node.inbox) : [], [])
   }),
 )
 
 test(
-  'where no lock can lie the agent takes part all the same, and says what is not noticed',
+  'an agent that cannot create the lock continues, and reports what it cannot detect',
   within(async (fake, make) => {
     const node = fake.node(1)
     const above = dirname(node.inbox)
     mkdirSync(above, { recursive: true })
-    // A link to nowhere: no folder can be made in its place, whoever asks.
+    // A dangling link: no user can create a folder in its place.
     symlinkSync(join(above, 'nowhere', 'at', 'all'), join(above, 'pilot-gossip'))
     const recorder = new Recorder()
     await make(node).open(recorder)

@@ -17,7 +17,7 @@ test('builds every command', () => {
   assert.equal(commands.setTags(['a'], 'extras'), ['--json', 'extras', 'set-tags', 'a'])
 })
 
-test('sends by argument or by standard input, to the one address of a node', () => {
+test('sends by argument or by standard input, to the backbone address of a node', () => {
   const start = [
     '--json',
     'send-message',

@@ -10,7 +10,7 @@ type Data = Record<string, unknown>
 
 interface Registry {
   readonly trusted: number[]
-  /** node ids that lookups fail for */
+  /** node ids whose lookups fail */
   readonly lost: Set<number>
   readonly tags: Map<number, string[]>
   members: Data | undefined
@@ -29,7 +29,7 @@ const createRegistry = (trusted: number[] = []): Registry => ({
   now: 0,
 })
 
-/** A Discovery over answers made up here, and what it asked. */
+/** A Discovery over made-up answers, and the lookups that it made. */
 const createDiscovery = (registry: Registry, network?: number) => {
   const asked: string[] = []
   const most = { running: 0, ever: 0 }
@@ -67,7 +67,7 @@ test('finds the trusted nodes that carry the tag, in either spelling', async () 
   assert.not.ok(hasTag([], ['swarm:kv']))
 })
 
-test('passes over what fails, and keeps what it knew', async () => {
+test('skips failing sources, and keeps earlier results', async () => {
   const registry = createRegistry([1, 2, 3])
   for (const id of [1, 2, 3]) registry.tags.set(id, ['swarm:kv'])
   registry.lost.add(2)
@@ -81,7 +81,7 @@ test('passes over what fails, and keeps what it knew', async () => {
   assert.equal(await discovery.find(), [1, 2, 3].map(formatAddress))
 })
 
-test('believes a member for minutes, and asks again for others sooner', async () => {
+test('trusts a member for minutes, and looks up other nodes sooner', async () => {
   const registry = createRegistry([1, 2])
   registry.tags.set(1, ['swarm:kv'])
   const { discovery, lookups } = createDiscovery(registry)
@@ -96,7 +96,7 @@ test('believes a member for minutes, and asks again for others sooner', async ()
   assert.equal(await discovery.find(), [formatAddress(2)])
 })
 
-test('forgets who is no longer trusted', async () => {
+test('forgets nodes that are no longer trusted', async () => {
   const registry = createRegistry([1])
   registry.tags.set(1, ['swarm:kv'])
   const { discovery } = createDiscovery(registry)
@@ -105,7 +105,7 @@ test('forgets who is no longer trusted', async () => {
   assert.equal(await discovery.find(), [])
 })
 
-test('looks up few at once and few in all, and goes on with the others next time', async () => {
+test('limits lookups at once and in all, and continues with the other nodes next time', async () => {
   const ids = Array.from({ length: 150 }, (_, index) => index + 1)
   const registry = createRegistry([...ids, ...ids])
   for (const id of ids) registry.tags.set(id, ['swarm:kv'])
@@ -119,7 +119,7 @@ test('looks up few at once and few in all, and goes on with the others next time
   assert.is(lookups(), 150)
 })
 
-test('starts no lookup when its time is over', async () => {
+test('starts no lookup after its time limit', async () => {
   const registry = createRegistry([1, 2, 3, 4, 5, 6])
   for (const id of registry.trusted) registry.tags.set(id, ['swarm:kv'])
   const { discovery, asked } = createDiscovery(registry)
@@ -132,14 +132,14 @@ test('starts no lookup when its time is over', async () => {
   assert.ok(first.length <= 4, first.join())
 })
 
-test('searches once for calls that come at once', async () => {
+test('shares one search among concurrent calls', async () => {
   const registry = createRegistry([1])
   const { discovery, asked } = createDiscovery(registry)
   await Promise.all([discovery.find(), discovery.find()])
   assert.equal(asked, ['trust', 'peers --search', 'lookup 1'])
 })
 
-test('takes the members of a network, each once', async () => {
+test('returns the members of a network, each once', async () => {
   const registry = createRegistry([2])
   registry.tags.set(2, ['swarm:kv'])
   registry.members = {
@@ -150,14 +150,14 @@ test('takes the members of a network, each once', async () => {
   assert.ok(asked.includes('network members'))
 })
 
-test('takes the addresses that a search may answer one day', async () => {
+test('reads addresses that a future search may answer', async () => {
   const registry = createRegistry()
   registry.peers = [{ node_id: 4, address: '0:0000.0000.0004' }, { node_id: 5 }]
   const { discovery } = createDiscovery(registry)
   assert.equal(await discovery.find(), [formatAddress(4)])
 })
 
-test('rejects only where no place answers', async () => {
+test('rejects only if every source fails', async () => {
   const registry = createRegistry([1])
   registry.tags.set(1, ['swarm:kv'])
   const { discovery } = createDiscovery(registry, 7)
@@ -168,7 +168,7 @@ test('rejects only where no place answers', async () => {
   assert.equal(await discovery.find(), [formatAddress(1)])
 })
 
-test('refuses a swarm that no tag can name', async () => {
+test('refuses a swarm name that cannot be a tag', async () => {
   await rejects(() => new Discovery({ ask: async () => ({}), swarm: 'a b' }), /invalid_argument/)
 })
 

@@ -42,13 +42,13 @@ const recorder = (then?: (text: string) => void | Promise<void>): Recorder =>
 
 interface Place {
   readonly dir: string
-  /** Lays a file into the folder, as a daemon does; returns its path. */
+  /** Writes a file into the folder, as a daemon does; returns its path. */
   put(content: string, name?: string): string
   open(hooks: TransportHooks, pollMs?: number): Inbox
   files(): string[]
 }
 
-/** Runs `play` over a folder of its own; every inbox it opened is closed after. */
+/** Runs `play` over a folder of its own; closes the inboxes it opened. */
 const within =
   (play: (place: Place) => Promise<void>, exists = true) =>
   async () => {
@@ -78,7 +78,7 @@ const within =
   }
 
 test(
-  'delivers what waits and what comes, and deletes it after',
+  'delivers waiting and new messages, and deletes them afterwards',
   within(async ({ put, open, files }) => {
     put(fileOf('our first'))
     put(fileOf('our second', 'TEXT'), freshName('TEXT'))
@@ -126,7 +126,7 @@ test(
 )
 
 test(
-  'never touches what is not ours, and reads it once',
+  'never touches foreign files, and reads each once',
   within(async ({ dir, put, open, files }) => {
     const foreign: Record<string, string> = {
       'BINARY-20261122-125129.834-000001.json': JSON.stringify({
@@ -168,7 +168,7 @@ test(
 )
 
 test(
-  'reads a half-written file again until it is whole, while others pass',
+  'reads a partial file again until it is complete, while others pass',
   within(async ({ put, open }) => {
     const seen = recorder()
     open(seen)
@@ -188,9 +188,9 @@ test(
 )
 
 test(
-  'reads a half-written file again though the watcher is silent and no poll is near',
+  'reads a partial file again though the watcher is silent and no poll is near',
   within(async ({ dir, put, open }) => {
-    // A watch on a link's target is not told when the link turns to another folder.
+    // A watch on a link's target is not notified when the link points to another folder.
     renameSync(dir, `${dir}-1`)
     mkdirSync(`${dir}-2`)
     symlinkSync(`${dir}-1`, dir)
@@ -208,7 +208,7 @@ test(
 )
 
 test(
-  'leaves a file alone that never parses, and tells nobody',
+  'leaves a file that never parses in place, without a report',
   within(async ({ put, open, files }) => {
     const damaged = put('{"type":"JSON","data":"our')
     const old = new Date(Date.now() - 3_600_000)
@@ -223,7 +223,7 @@ test(
     await until('the two that stay', () => files().length === 2)
     assert.ok(existsSync(damaged) && existsSync(fresh))
     assert.equal(seen.problems, [])
-    // Though it was given up for damaged, it is read when it changes.
+    // Though it counts as damaged, it is read when it changes.
     writeFileSync(damaged, fileOf('our mended'))
     await until('the mended one', () => seen.has('our mended'))
   }),
@@ -247,7 +247,7 @@ test(
 )
 
 test(
-  'deletes nothing before receive is through: after a crash all is still there',
+  'deletes nothing before receive has finished: a crash loses no message',
   within(async ({ put, open, files }) => {
     put(fileOf('our first'))
     put(fileOf('our second'))
@@ -266,7 +266,7 @@ test(
 )
 
 test(
-  'does not delete late what it gave up when it closed',
+  'does not delete a message late that it gave up when it closed',
   within(async ({ put, open, files }) => {
     put(fileOf('our first'))
     const hold = gate()
@@ -301,7 +301,7 @@ test(
 )
 
 test(
-  'takes a name that was overwritten for a new message',
+  'reads an overwritten file as a new message',
   within(async ({ put, open, files }) => {
     const name = 'JSON-20261122-125129.834.json'
     const hold = gate()
@@ -318,7 +318,7 @@ test(
 )
 
 test(
-  'sees that a message was overwritten though length and time are the same',
+  'detects an overwritten message of the same length and time',
   within(async ({ put, open, files }) => {
     const name = 'JSON-20261122-125129.834.json'
     const hold = gate()
@@ -337,7 +337,7 @@ test(
 )
 
 test(
-  'takes ours that was written over a foreign file',
+  'delivers our message that was written over a foreign file',
   within(async ({ put, open, files }) => {
     const name = 'JSON-20261122-125129.834.json'
     put(fileOf('theirs'), name)
@@ -352,7 +352,7 @@ test(
 )
 
 test(
-  'waits for a folder that is not there yet, without a word',
+  'waits silently for a folder that does not exist yet',
   within(async ({ dir, put, open }) => {
     const seen = recorder()
     open(seen, 20)
@@ -364,7 +364,7 @@ test(
 )
 
 test(
-  'goes on when the folder vanishes and comes back',
+  'continues when the folder vanishes and comes back',
   within(async ({ dir, put, open }) => {
     const seen = recorder()
     open(seen)
@@ -379,9 +379,9 @@ test(
 )
 
 test(
-  'polls where the watcher is silent',
+  'polls if the watcher is silent',
   within(async ({ dir, put, open }) => {
-    // A watch on a link's target is not told when the link turns to another folder.
+    // A watch on a link's target is not notified when the link points to another folder.
     renameSync(dir, `${dir}-1`)
     mkdirSync(`${dir}-2`)
     symlinkSync(`${dir}-1`, dir)
@@ -397,7 +397,7 @@ test(
 )
 
 test(
-  'finds ours among 3,000 foreign files, and asks for none of them twice',
+  'finds ours among 3,000 foreign files, and checks none of them twice',
   within(async ({ put, open, files }) => {
     for (let index = 0; index < 3000; index++) put(fileOf(`task ${index}`))
     put(fileOf('our needle'))
@@ -421,7 +421,7 @@ test(
 )
 
 test(
-  'lists the folder once, however many messages come before the poll',
+  'lists the folder once, however many messages arrive before the poll',
   within(async ({ dir, put, open, files }) => {
     put(fileOf('a task'))
     let listings = 0
@@ -462,7 +462,7 @@ test(
 )
 
 test(
-  'tells when receive throws, and consumes the message',
+  'reports that receive throws, and consumes the message',
   within(async ({ put, open, files }) => {
     const seen = recorder((text) => {
       if (text === 'our bad') throw new Error('poison')
@@ -480,7 +480,7 @@ test(
 )
 
 test(
-  'takes an accepts that throws for a no',
+  'refuses the message if accepts throws',
   within(async ({ put, open, files }) => {
     const seen = new Recorder(
       () => {},
@@ -502,7 +502,7 @@ test(
 )
 
 test(
-  'tells once of an inbox that is no folder, and works when it is one',
+  'reports once that the inbox is not a folder, and works when it is one',
   within(async ({ dir, put, open }) => {
     mkdirSync(join(dir, '..'), { recursive: true })
     writeFileSync(dir, 'not a folder')
@@ -520,7 +520,7 @@ test(
 )
 
 test(
-  'may be closed twice, and delivers nothing after',
+  'may be closed twice, and delivers nothing afterwards',
   within(async ({ put, open, files }) => {
     const seen = recorder()
     const inbox = open(seen, 10)

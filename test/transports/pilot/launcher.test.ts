@@ -1,4 +1,4 @@
-/** Where programs are started: a helper process, which may be late, missing, or killed. */
+/** Where programs are started: in a helper process, which may be late, missing, or killed. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,7 +41,7 @@ const outputOf = (ended: Ended): string =>
 /** The id of the process that started the program. */
 const PARENT = 'echo $PPID'
 
-/** Runs until the helper does it, and returns the helper's process id. */
+/** Runs programs until the helper starts them, and returns the helper's process id. */
 const helperOf = (launcher: Launcher, program: string): Promise<number> =>
   until('the helper', async () => {
     const parent = Number(outputOf(await launcher.run(jobOf(program)).ended))
@@ -62,7 +62,7 @@ test(
 )
 
 test(
-  'hands over arguments, input and environment unchanged, and both outputs',
+  'passes arguments, input and environment on unchanged, and both outputs back',
   inFolder(async (script, launcher) => {
     const program = script('printf "%s|" "$@" "$GREETING"; cat; echo trouble >&2; exit 3')
     await helperOf(launcher, script(PARENT))
@@ -75,7 +75,7 @@ test(
 )
 
 test(
-  'ends a program that takes too long, or is no longer wanted',
+  'ends a program that takes too long, or was stopped',
   inFolder(async (script, launcher) => {
     const sleeper = script('sleep 60')
     await helperOf(launcher, script(PARENT))
@@ -87,7 +87,7 @@ test(
 )
 
 test(
-  'says what could not be run',
+  'reports what could not be run',
   inFolder(async (script, launcher) => {
     await helperOf(launcher, script(PARENT))
     const missing = await launcher.run(jobOf('/does/not/exist')).ended
@@ -99,7 +99,7 @@ test(
 )
 
 test(
-  'a job that no process can have is refused, and takes no other with it',
+  'refuses a job that cannot run, without affecting others',
   inFolder(async (script, launcher) => {
     const parent = script(PARENT)
     const bad: readonly Partial<Job>[] = [
@@ -109,7 +109,7 @@ test(
       { input: 5 as never },
       { env: { BAD: 'x\0' } },
     ]
-    // A function may be told to a program as text, and to no other process.
+    // A function can become text for a program, but cannot be sent to another process.
     const odd: readonly Partial<Job>[] = [
       { env: { ODD: (() => 1) as never } },
       { args: [(() => 1) as never] },
@@ -131,7 +131,7 @@ test(
 )
 
 test(
-  'a helper that is killed loses what it ran, and another takes its place',
+  'a helper that is killed loses its jobs, and another takes its place',
   inFolder(async (script, launcher) => {
     const parent = script(PARENT)
     const helper = await helperOf(launcher, parent)

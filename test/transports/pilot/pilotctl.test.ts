@@ -10,7 +10,7 @@ import { until } from '../../helpers/until.ts'
 
 const test = suite('pilotctl')
 
-/** Milliseconds: long enough for a process of Node on a busy machine. */
+/** Milliseconds: long enough to start Node on a busy machine. */
 const PATIENT = { timeoutMs: 20_000 }
 /** Milliseconds, for calls that never end by themselves. */
 const SHORT = { timeoutMs: 300 }
@@ -18,7 +18,7 @@ const SHORT = { timeoutMs: 300 }
 const send = (nodeId: number) =>
   commands.sendMessage({ to: `0:0000.0000.000${nodeId}`, timeoutMs: 1000 })
 
-/** Runs `play` with a fake program; its settings are `env`. */
+/** Runs `play` with a fake program, configured by `env`. */
 const withFake =
   (play: (pilotctl: Pilotctl, fake: ReturnType<typeof fakeSwarm>) => Promise<void>, env = {}) =>
   async () => {
@@ -50,7 +50,7 @@ const withScript =
   }
 
 test(
-  'asks and reads the answer, in the environment that was given',
+  'returns the answer, in the given environment',
   withFake(async (pilotctl) => {
     const data = await pilotctl.ask(commands.info(), PATIENT)
     assert.is(data.node_id, 1)
@@ -59,7 +59,7 @@ test(
 )
 
 test(
-  'passes the failure on that pilotctl tells',
+  'passes on the failure that pilotctl reports',
   withFake(async (pilotctl, fake) => {
     fake.set('down-1', true)
     const error = await rejects(() => pilotctl.ask(commands.info(), PATIENT), /not_running/)
@@ -67,7 +67,7 @@ test(
   }),
 )
 
-test('says where it looked for a program that is not there', async () => {
+test('reports where it looked for a missing program', async () => {
   const pilotctl = new Pilotctl({ program: '/nowhere/pilotctl' })
   await rejects(
     () => pilotctl.ask(commands.info(), PATIENT),
@@ -76,7 +76,7 @@ test('says where it looked for a program that is not there', async () => {
 })
 
 test(
-  'says so where the program may not be run',
+  'reports a program that may not be executed',
   withScript(
     'exit 0',
     async (pilotctl) => {
@@ -90,7 +90,7 @@ test(
 )
 
 test(
-  'tells an argument that is too long, without repeating it',
+  'reports an argument that is too long, without repeating it',
   withScript('echo \'{"status":"ok","data":{}}\'', async (pilotctl) => {
     const ask = (length: number) =>
       pilotctl.ask(
@@ -115,28 +115,28 @@ for (const [what, say] of [
   ['text on stderr', 'echo broken >&2; exit 3'],
 ] as const)
   test(
-    `calls an answer of ${what} by its name`,
+    `rejects an answer of ${what} with its reason`,
     withScript(say, async (pilotctl) => {
       await rejects(() => pilotctl.ask(commands.info(), PATIENT), /internal pilotctl answered/)
     }),
   )
 
 test(
-  'kills a program that answers without end',
+  'kills a program that prints without end',
   withScript('exec yes nonsense', async (pilotctl) => {
     await rejects(() => pilotctl.ask(commands.info(), PATIENT), /internal .*more than 8388608/)
   }),
 )
 
 test(
-  'tells of a program that was killed by another',
+  'reports a program that another process killed',
   withScript('kill -9 $$', async (pilotctl) => {
     await rejects(() => pilotctl.ask(commands.info(), PATIENT), /internal .*SIGKILL/)
   }),
 )
 
 test(
-  'gives up a program that takes too long, though it ignores signals',
+  'kills a program that takes too long, even if it ignores signals',
   withScript('trap "" TERM INT HUP; while :; do sleep 1; done', async (pilotctl) => {
     await rejects(() => pilotctl.ask(commands.info(), SHORT), /timeout .*within 300 ms/)
     const fraction = { timeoutMs: 300.3395080566406 } // that of a message of any length
@@ -153,7 +153,7 @@ test(
 )
 
 test(
-  'does not mind a program that leaves its input unread',
+  'accepts a program that leaves its input unread',
   withScript('echo \'{"status":"ok","data":{"a":1}}\'', async (pilotctl) => {
     const input = 'x'.repeat(4_000_000)
     assert.equal(await pilotctl.ask(commands.info(), { ...PATIENT, input }), { a: 1 })
@@ -161,7 +161,7 @@ test(
 )
 
 test(
-  'hands over its input whole',
+  'passes its whole input on',
   withScript('echo "{\\"status\\":\\"ok\\",\\"data\\":{\\"n\\":$(wc -c)}}"', async (pilotctl) => {
     const input = `${'\u20ac'.repeat(1_000_000)}\n`
     assert.equal(await pilotctl.ask(commands.info(), { ...PATIENT, input }), { n: 3_000_001 })
@@ -170,7 +170,7 @@ test(
 )
 
 test(
-  'lets others pass while some hang',
+  'lets other calls pass while some hang',
   withFake(async (pilotctl, fake) => {
     fake.node(2)
     fake.set('hang-3', true)
@@ -183,7 +183,7 @@ test(
 )
 
 test(
-  'runs 16 at once and the rest after them, all of them',
+  'runs 16 calls at once, and then all the others',
   withScript(
     'echo start >>"$0.log"; sleep 0.05; echo end >>"$0.log"; echo \'{"status":"ok"}\'',
     async (_, program) => {
@@ -203,7 +203,7 @@ test(
 )
 
 test(
-  'refuses what waits for a place when it is closed, and everything after',
+  'rejects queued calls when it is closed, and all later ones',
   withScript('echo start >>"$0.log"; exec sleep 60', async (_, program) => {
     const pilotctl = new Pilotctl({ program, queueMs: PATIENT.timeoutMs })
     const log = `${program}.log`
@@ -222,7 +222,7 @@ test(
 )
 
 test(
-  'gives up after a while what never gets a place',
+  'rejects a call that gets no slot in time',
   withScript('exec sleep 60', async (_, program) => {
     const pilotctl = new Pilotctl({ program, queueMs: 100 })
     const hanging = Array.from({ length: 16 }, () =>

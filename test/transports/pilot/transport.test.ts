@@ -22,7 +22,7 @@ const isPush = (text: string): boolean => text.includes('gossip_push')
 type Settings = Partial<PilotTransportOptions>
 type Open = (node: FakeNode, settings?: Settings, hooks?: Recorder) => Promise<PilotTransport>
 
-/** Runs `play` in a swarm of folders; every transport it opened is closed after. */
+/** Runs `play` in a swarm of folders; closes the transports it opened. */
 const within = (play: (fake: FakeSwarm, open: Open) => Promise<void>) => async () => {
   const fake = fakeSwarm()
   const opened: PilotTransport[] = []
@@ -87,7 +87,7 @@ test(
 )
 
 test(
-  'rejects to open without a daemon or a program, and says what to do',
+  'rejects open without a daemon or a program, with a hint',
   within(async (fake, open) => {
     const node = fake.node(1)
     fake.set('down-1', true)
@@ -110,7 +110,7 @@ test(
 )
 
 test(
-  'refuses options that cannot be',
+  'refuses invalid options',
   within(async (fake, open) => {
     const node = fake.node(1)
     for (const settings of [{ swarm: 'a b' }, { pollMs: 0 }, { timeoutMs: Number.NaN }])
@@ -119,7 +119,7 @@ test(
 )
 
 test(
-  'refuses what cannot be sent, before any process is started',
+  'refuses invalid messages before any process is started',
   within(async (fake, open) => {
     fake.node(2)
     const a = await open(fake.node(1, {}, '1.13.11'))
@@ -137,7 +137,7 @@ test(
 )
 
 test(
-  'is not held up by a peer that hangs',
+  'is not delayed by a peer that hangs',
   within(async (fake, open) => {
     fake.node(2)
     fake.set('hang-3', true)
@@ -160,7 +160,7 @@ test(
 )
 
 test(
-  'ends what hangs when it is closed',
+  'ends hanging calls when it is closed',
   within(async (fake, open) => {
     fake.set('hang-3', true)
     const a = await open(fake.node(1))
@@ -178,7 +178,7 @@ test(
   'may be closed while it opens',
   within(async (fake) => {
     const transport = new PilotTransport(fake.node(1).options)
-    fake.set('mute-1', true) // else it may be open before it is closed
+    fake.set('mute-1', true) // otherwise it may be open before it is closed
     const opening = rejects(() => transport.open(new Recorder()), /closed/)
     await until('it to ask', () => started(fake, 'info') === 1)
     await transport.close()
@@ -192,7 +192,7 @@ test(
 )
 
 test(
-  'is opened once at a time',
+  'can be opened once at a time',
   within(async (fake, open) => {
     const a = await open(fake.node(1))
     await rejects(() => a.open(new Recorder()), /already_exists .*open already/)
@@ -201,7 +201,7 @@ test(
 )
 
 test(
-  'leaves no helper process of its former turns',
+  'leaves no helper process of earlier openings',
   within(async (fake) => {
     const transport = new PilotTransport(fake.node(1).options)
     const children = (): number =>
@@ -224,7 +224,7 @@ test(
 )
 
 test(
-  'tells once that the daemon is down, receives all the same, and works when it is back',
+  'reports once that the daemon is down, still receives, and works when it is back',
   within(async (fake, open) => {
     fake.node(2)
     const seen = new Recorder()
@@ -271,7 +271,7 @@ test(
 )
 
 test(
-  'discovers tagged nodes it trusts and members of its network, never itself',
+  'discovers tagged nodes that it trusts and members of its network, never itself',
   within(async (fake, open) => {
     fake.node(2, { tags: ['swarm:kv'] })
     fake.node(3, { tags: ['swarm:other'] })
@@ -288,7 +288,7 @@ test(
 )
 
 test(
-  'takes the inbox it is given',
+  'uses the given inbox',
   within(async (fake, open) => {
     const elsewhere = join(fake.root, 'elsewhere')
     const seen = new Recorder()
@@ -301,7 +301,7 @@ test(
 )
 
 test(
-  'hands a message out again to the next one, when receive never ended',
+  'delivers a message again after reopening, if receive never ended',
   within(async (fake, open) => {
     const stuck = new Recorder(() => new Promise(() => {}))
     const node = fake.node(2)
@@ -318,7 +318,7 @@ test(
 )
 
 test(
-  'does not take success without acknowledgement for one',
+  'does not take a success without acknowledgement for one',
   within(async (fake, open) => {
     fake.node(2)
     const say = '{"status":"ok","data":{"bytes":1,"address":"0:0000.0000.0001","node_id":1}}'
