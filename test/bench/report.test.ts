@@ -117,7 +117,7 @@ const write = (loss: number) => ({
     pushRounds: 8.2,
     pushPullRounds: 5,
     leftOutByPush: 0.06,
-    leftOutByEcho: 0.0025,
+    leftOutByDigest: 0.0025,
     allReached: 0.08,
     fetchedCopies: 1,
   },

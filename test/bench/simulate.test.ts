@@ -83,11 +83,11 @@ test(
 )
 
 for (const [line, beyond] of [
-  ['--fanout 1 --echo 0 --bytes 20', /left out by pushes and echo/],
-  ['--echo 0 --bytes 20', /left out by pushes and echo \(loss 0 %, 20 characters\): /],
+  ['--fanout 1 --digest-fanout 0 --bytes 20', /left out by pushes and digests/],
+  ['--digest-fanout 0 --bytes 20', /left out by pushes and digests \(loss 0 %, 20 characters\): /],
   ['--fanout 7 --bytes 20', /messages a node .*; bytes a node /],
   ['--view 2 --bytes 20', /hops, mean/],
-  ['--echo 7 --bytes 6000', /messages a node/],
+  ['--digest-fanout 7 --bytes 6000', /messages a node/],
 ] as const) {
   test(`limits: a short run fails with ${line}`, () => {
     const { code, out, err } = limits(`${line} --loss 0 --nodes 100 --seeds 2 --writes 1`)
@@ -100,9 +100,9 @@ for (const [line, beyond] of [
 }
 
 test('limits: without --quick a missed target is not a failure', () => {
-  const { code, out } = play(`${SMALL} --only write --echo 0`)
+  const { code, out } = play(`${SMALL} --only write --digest-fanout 0`)
   assert.is(code, 0)
-  assert.match(out, /OUTSIDE {2}left out by pushes and echo/)
+  assert.match(out, /OUTSIDE {2}left out by pushes and digests/)
   assert.match(out, /simulated in [\d.]+ s of processor time/)
 })
 
