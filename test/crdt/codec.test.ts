@@ -159,7 +159,7 @@ const GOLDENS: Record<string, { readonly make: () => Push; readonly exact: boole
 }
 
 for (const [name, { make, exact }] of Object.entries(GOLDENS)) {
-  test(`golden ${name}: decodes to what it was${exact ? ', and encodes to the same bytes' : ''}`, () => {
+  test(`golden ${name} decodes to what it was${exact ? ', and encodes to the same bytes' : ''}`, () => {
     const text = golden(name, () => encodePush(make()))
     const expected = make()
     const decoded = decodePush(text, expected.swarm)
@@ -185,7 +185,7 @@ for (const [name, { make, exact }] of Object.entries(GOLDENS)) {
   })
 }
 
-test('golden whole state: makes the document when it is unpacked', () => {
+test('the golden whole state unpacks to the document', () => {
   const { state } = decodePush(readGolden('answer-part'), 'kv')
   const update = state.get('kv')!.update!
   assert.is(update.encoding, 'v1+deflate')
@@ -195,7 +195,7 @@ test('golden whole state: makes the document when it is unpacked', () => {
   assert.equal(replica.doc.getMap('map').toJSON(), large().doc.getMap('map').toJSON())
 })
 
-test('encoded push: begins with the five fields of the seed’s message, in its order and with its types', () => {
+test('an encoded push begins with the five fields of the seed’s message, in its order and with its types', () => {
   const message = JSON.parse(encodePush(push({ kv: { digest: small().digest } })))
   assert.equal(Object.keys(message).slice(0, 5), [
     'type',
@@ -211,7 +211,7 @@ test('encoded push: begins with the five fields of the seed’s message, in its 
   assert.match(message.timestamp, /^\d+$/)
 })
 
-test('needs: travel with the update; without needs the field is absent', () => {
+test('needs travel with the update; without needs the field is absent', () => {
   const { update } = needy()
   assert.equal(update.needs, new Map([[1, 3]]))
   assert.not.ok('needs' in oneChange().update)
@@ -219,7 +219,7 @@ test('needs: travel with the update; without needs the field is absent', () => {
   assert.equal(state.get('kv')!.update!.needs, new Map([[1, 3]]))
 })
 
-test('any push: decodes to what it was', () => {
+test('any push decodes to what it was', () => {
   eachSeed(300, (random) => {
     const states: Record<string, DocState> = {}
     for (let i = random.int(1, 4); i > 0; i--) {
@@ -277,7 +277,7 @@ const rejectedAs = (damage: (message: ReturnType<typeof complete>) => void): str
   return reasonOf(() => decodePush(JSON.stringify(message), 'kv'))
 }
 
-test('the complete message: is valid before it is damaged below', () => {
+test('the complete message is valid before it is damaged below', () => {
   assert.is(decodePush(JSON.stringify(complete()), 'kv').state.size, 1)
 })
 
@@ -331,7 +331,7 @@ const OPTIONAL = [
 ]
 
 for (const [path, { reasons, right }] of Object.entries(FIELDS)) {
-  test(`a wrong or missing ${path}: is rejected as ${reasons.join(' or ')}`, () => {
+  test(`a wrong or missing ${path} is rejected as ${reasons.join(' or ')}`, () => {
     const names = path.split('.')
     const holderOf = (message: Json): Json =>
       names.slice(0, -1).reduce((at, name) => at[name] as Json, message)
@@ -387,7 +387,7 @@ test('malformed text: no JSON, JSON that is not a push, a text cut short', () =>
     )
 })
 
-test('values that cannot be shown: are rejected all the same, nested too deep or with half a character', () => {
+test('values that cannot be shown are rejected all the same, nested too deep or with half a character', () => {
   const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`
   assert.is(
     reasonOf(() => decodePush(deep, 'kv')),
@@ -403,7 +403,7 @@ test('values that cannot be shown: are rejected all the same, nested too deep or
   assert.is(decodePush(half, 'kv').swarm, 'kv')
 })
 
-test('document names: may be any', () => {
+test('a document name may be any text', () => {
   for (const name of ['__proto__', 'constructor', 'prototype']) {
     const text = `{"type":"gossip_push","version":1,"state":{"${name}":{"digest":"${'0'.repeat(32)}"}},"sender":"a","timestamp":"1","swarm":"kv","format":1}`
     const read = decodePush(text, 'kv')
@@ -412,7 +412,7 @@ test('document names: may be any', () => {
   }
 })
 
-test('another swarm’s push: is rejected, as is the seed’s, which names no swarm', () => {
+test('another swarm’s push is rejected, as is the seed’s, which names no swarm', () => {
   const other = encodePush(push({}, { swarm: 'other' }))
   assert.is(
     reasonOf(() => decodePush(other, 'kv')),
@@ -427,7 +427,7 @@ test('another swarm’s push: is rejected, as is the seed’s, which names no sw
   assert.not.ok(new PushReader('kv').accepts(seed))
 })
 
-test('a later format: is rejected as such, whatever else the message says', () => {
+test('a later format is rejected as such, whatever else the message says', () => {
   for (const format of [0, 2, '1', null]) {
     assert.is(
       rejectedAs((message) => Object.assign(message, { format, version: 'x', state: 7 })),
@@ -436,7 +436,7 @@ test('a later format: is rejected as such, whatever else the message says', () =
   }
 })
 
-test('unknown fields: are ignored at every level', () => {
+test('unknown fields are ignored at every level', () => {
   const message = complete()
   const plain = decodePush(JSON.stringify(message), 'kv')
   Object.assign(message, { later: [1, { a: 2 }], signature: 'x' })
@@ -445,7 +445,7 @@ test('unknown fields: are ignored at every level', () => {
   assert.equal(decodePush(JSON.stringify(message), 'kv'), plain)
 })
 
-test('flags: count only if they are true', () => {
+test('flags count only if they are true', () => {
   for (const flag of [1, 'yes', 'true', null, [], false]) {
     const message = complete()
     Object.assign(message.state.kv, { answer: flag, more: flag })
@@ -494,7 +494,7 @@ test('limits: a vector or deletes of megabytes', () => {
   assert.is(limited({}, deletes), 'too_large')
 })
 
-test('a long update: 20 MB of base64 pass through the codec', () => {
+test('20 MB of base64 pass through the codec', () => {
   const data = 'A'.repeat(20_000_000)
   const update = { data, encoding: 'v1' as const, length: 15_000_000, digest: '0'.repeat(32) }
   const text = encodePush(push({ kv: { update } }))
@@ -506,7 +506,7 @@ test('a long update: 20 MB of base64 pass through the codec', () => {
 const packedOf = (bytes: Uint8Array): PackedUpdate =>
   packUpdate({ bytes, digest: digestBytes(bytes, nodePlatform), needs: new Map() }, nodePlatform)
 
-test('packed update: unpacks to what it was, deflated if that is shorter', () => {
+test('a packed update unpacks to what it was, deflated if that is shorter', () => {
   const random = new Random(1)
   const noise = (length: number) => Uint8Array.from({ length }, () => random.int(0, 255))
   for (const [bytes, encoding] of [
@@ -542,7 +542,7 @@ test('packed update: every bit is covered, 500 flips are all rejected as damaged
   })
 })
 
-test('packed update: of 2,000 damaged ones none is unpacked', () => {
+test('packed update: none of 2,000 damaged ones is unpacked', () => {
   eachSeed(2_000, (random) => {
     const sender = docOf(1)
     for (let i = 0; i < 4; i++) sender.getMap('map').set(random.text(3), random.int(0, 99))
@@ -563,7 +563,7 @@ test('packed update: of 2,000 damaged ones none is unpacked', () => {
   })
 })
 
-test('packed update: another length, digest or encoding than that of the bytes is rejected', () => {
+test('packed update: a length, digest or encoding that the bytes do not have is rejected', () => {
   for (const packed of [whole(small()), whole(large())]) {
     const { length } = packed
     for (const wrong of [
@@ -620,7 +620,7 @@ test('packed update: 64 MiB of zeros announced as 1,000 bytes are not inflated p
 
 // The shared inbox
 
-test('push reader: accepts pushes of its swarm in any format, and nothing else', () => {
+test('the push reader accepts pushes of its swarm in any format, and nothing else', () => {
   const reader = new PushReader('kv')
   assert.ok(reader.accepts(encodePush(push({}))))
   assert.ok(reader.accepts('{"swarm":"kv","type":"gossip_push","format":99}'))
@@ -641,7 +641,7 @@ test('push reader: accepts pushes of its swarm in any format, and nothing else',
   }
 })
 
-test('push reader: parses a text once, however often it is asked before decoding', () => {
+test('the push reader parses a text once, however often it is asked before decoding', () => {
   const reader = new PushReader('kv')
   const text = encodePush(push({}))
   const { parse } = JSON
@@ -661,7 +661,7 @@ test('push reader: parses a text once, however often it is asked before decoding
   }
 })
 
-test('push reader: an accepted text is checked against the limits all the same', () => {
+test('the push reader checks an accepted text against the limits all the same', () => {
   const reader = new PushReader('kv')
   const text = encodePush(push({}))
   assert.ok(reader.accepts(text))
@@ -671,7 +671,7 @@ test('push reader: an accepted text is checked against the limits all the same',
   )
 })
 
-test('push reader: keeps a bounded number of parsed texts', () => {
+test('the push reader keeps a bounded number of parsed texts', () => {
   const reader = new PushReader('kv')
   const texts = Array.from({ length: 1_001 }, (_, i) =>
     encodePush(push({}, { sender: `peer${i}` })),

@@ -14,7 +14,7 @@ const test = suite('crdt fingerprint')
 
 const of = (doc: Y.Doc) => fingerprintOf(doc, nodePlatform)
 
-test('equal content: has one fingerprint, in whatever order it came', () => {
+test('equal content has one fingerprint, in whatever order it came', () => {
   eachSeed(100, (random) => {
     const replicas = [1, 2, 3].map((writer) => replicaOf(writer))
     const cache: FingerprintCache = new Map()
@@ -66,7 +66,7 @@ const pairs: Readonly<Record<string, readonly [(doc: Y.Doc) => void, (doc: Y.Doc
 }
 
 for (const [what, writes] of Object.entries(pairs)) {
-  test(`another ${what} under one id: gives equal digests but different fingerprints, and names the writer`, () => {
+  test(`another ${what} under one id gives equal digests but different fingerprints, and names the writer`, () => {
     const [one, other] = twins((doc) => doc.getText('t').insert(0, '-'), ...writes)
     assert.ok(Y.equalSnapshots(Y.snapshot(one!), Y.snapshot(other!)))
     assert.is.not(of(one!).content, of(other!).content)
@@ -74,7 +74,7 @@ for (const [what, writes] of Object.entries(pairs)) {
   })
 }
 
-test('content written in parts or at once: has the same fingerprint', () => {
+test('content written in parts or at once has the same fingerprint', () => {
   const whole = docOf(7)
   whole.getText('t').insert(0, 'abcd')
   whole.getArray('l').push([1, 2, 'x'])
@@ -85,7 +85,7 @@ test('content written in parts or at once: has the same fingerprint', () => {
   assert.equal(of(pieces), of(whole))
 })
 
-test('writers without remaining content: have no fingerprint', () => {
+test('writers without remaining content have no fingerprint', () => {
   const doc = docOf(7)
   doc.getMap('m').set('k', 1)
   doc.getMap('m').delete('k')

@@ -46,7 +46,7 @@ const listening = (writer: number): { doc: Y.Doc; told: unknown[] } => {
   return { doc, told }
 }
 
-test('whole, partly known and known updates: are merged as Yjs merges their bytes', () => {
+test('whole, partly known and known updates are merged as Yjs merges their bytes', () => {
   eachSeed(60, (random) => {
     const writers = [1, 2, 3].map((writer) => docOf(writer))
     const [theirs, ours] = [listening(9), listening(9)]
@@ -75,7 +75,7 @@ test('whole, partly known and known updates: are merged as Yjs merges their byte
   })
 })
 
-test('several updates: are merged in a running transaction, which then is not local', () => {
+test('several updates are merged in a running transaction, which then is not local', () => {
   const [a, b] = [docOf(1), docOf(2)]
   a.getMap('map').set('a', 1)
   b.getMap('map').set('b', 2)
@@ -96,7 +96,7 @@ test('several updates: are merged in a running transaction, which then is not lo
   assert.equal(locals, [false])
 })
 
-test('an update: frees what waits in the document itself', () => {
+test('an update frees what waits in the document itself', () => {
   const source = docOf(1)
   const updates: Uint8Array[] = []
   source.on('update', (update) => updates.push(update))
@@ -110,7 +110,7 @@ test('an update: frees what waits in the document itself', () => {
   assert.equal(doc.getMap('map').toJSON(), { a: 1, b: 2 })
 })
 
-test('an incomplete update: throws rather than waiting forever', () => {
+test('an incomplete update throws rather than waiting forever', () => {
   const [a, b] = [docOf(1), docOf(2)]
   const updates: Uint8Array[] = []
   a.on('update', (update) => updates.push(update))
@@ -130,7 +130,7 @@ test('an incomplete update: throws rather than waiting forever', () => {
   )
 })
 
-test('deletes: are merged alone, without the structs', () => {
+test('deletes are merged alone, without the structs', () => {
   const source = docOf(1)
   source.getMap('map').set('k', 1)
   const doc = docOf(9)
@@ -166,7 +166,7 @@ const ends = {
 
 for (const [how, bytes] of Object.entries(ends)) {
   for (const gc of [true, false]) {
-    test(`types 1,500 deep: are ${how} as by Yjs, ${gc ? 'and' : 'not'} collected`, () => {
+    test(`types 1,500 deep are ${how} as by Yjs, ${gc ? 'and' : 'not'} collected`, () => {
       const whole = Y.encodeStateAsUpdate(tree(1, 1_500))
       const docs = [docOf(9, { gc }), docOf(9, { gc })]
       const told: unknown[][] = [[], []]
@@ -186,7 +186,7 @@ for (const [how, bytes] of Object.entries(ends)) {
     })
   }
 
-  test(`types 50,000 deep: are ${how}, which Yjs cannot do`, () => {
+  test(`types 50,000 deep are ${how}, which Yjs cannot do`, () => {
     const source = tree(1, 50_000)
     const doc = docOf(9)
     integrate(doc, decodeUpdate(Y.encodeStateAsUpdate(source), LIMITS), 'net')
@@ -199,7 +199,7 @@ for (const [how, bytes] of Object.entries(ends)) {
   })
 }
 
-test('an entry that loses: leaves the winner alone, however deep it is', () => {
+test('an entry that loses leaves the winner alone, however deep it is', () => {
   const doc = docOf(9)
   integrate(doc, decodeUpdate(Y.encodeStateAsUpdate(tree(7, 3_000)), LIMITS), 'net')
   const losing = forge([{ writer: 2, structs: [forged.any({ key: 'child' }, [5])] }])

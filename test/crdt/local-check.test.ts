@@ -26,7 +26,7 @@ const refusedBy = (replica: Replica): RejectedChange[] => {
   return refused
 }
 
-test('random histories: lose only what is rejected, and all replicas agree', () => {
+test('random histories lose only what is rejected, and all replicas agree', () => {
   let count = 0
   eachSeed(40, (random) => {
     const gc = random.chance(0.7)
@@ -62,7 +62,7 @@ test('random histories: lose only what is rejected, and all replicas agree', () 
   assert.ok(count > 0)
 })
 
-test('another program’s update: is checked, too', () => {
+test('another program’s update is checked, too', () => {
   const other = docOf(1)
   other.getMap('m').set('a', 1)
   other.getMap('m').set('bad', TOO_DEEP)
@@ -77,7 +77,7 @@ test('another program’s update: is checked, too', () => {
   )
 })
 
-test('two replicas of one document: one of them reports the change, and both go on', () => {
+test('of two replicas of one document, one reports the change, and both go on', () => {
   const doc = docOf(1)
   const replicas = [new Replica(doc, nodePlatform), new Replica(doc, nodePlatform)]
   const refused = replicas.map(refusedBy)
@@ -91,7 +91,7 @@ test('two replicas of one document: one of them reports the change, and both go 
   }
 })
 
-test('the message: says where the change is, however keys are spelled', () => {
+test('the message says where the change is, however keys are spelled', () => {
   const replica = replicaOf(1)
   const refused = refusedBy(replica)
   const root = replica.doc.getMap<unknown>('a root')
@@ -108,7 +108,7 @@ test('the message: says where the change is, however keys are spelled', () => {
   assert.match(refused[0]!.message, /: a value nested more than 2000 deep$/)
 })
 
-test('a value that cannot be read: is rejected with what it threw', () => {
+test('a value that cannot be read is rejected with what it threw', () => {
   const replica = replicaOf(1)
   const refused = refusedBy(replica)
   const value = {
@@ -121,7 +121,7 @@ test('a value that cannot be read: is rejected with what it threw', () => {
   assert.not.ok(replica.doc.getMap('m').has('k'))
 })
 
-test('keys that Yjs accepts and cannot write: are rejected', () => {
+test('keys that Yjs accepts and cannot write are rejected', () => {
   for (const key of [undefined, Symbol('s')] as unknown as string[]) {
     const replica = replicaOf(1)
     const refused = refusedBy(replica)
@@ -149,7 +149,7 @@ test('keys that Yjs accepts and cannot write: are rejected', () => {
   }
 })
 
-test('a program’s update that cannot be sent on: is rejected as a whole', () => {
+test('a program’s update that cannot be sent on is rejected as a whole', () => {
   const fits = (bytes: number, encode: () => Uint8Array): boolean =>
     bytes < 1_000 || encode().length < 1_000
   const replica = new Replica(docOf(1), nodePlatform, { fits })
@@ -167,7 +167,7 @@ test('a program’s update that cannot be sent on: is rejected as a whole', () =
   assert.is(replica.apply(Y.encodeStateAsUpdate(program)).status, 'new', 'peers could send it')
 })
 
-test('changes that peers may have: are not removed, however long they are', () => {
+test('changes that peers may have are not removed, however long they are', () => {
   const doc = docOf(1)
   doc.getMap('m').set('sent', 'x'.repeat(5_000))
   const sent = Y.getState(doc.store, 1)

@@ -33,7 +33,7 @@ const fails = (what: unknown) => (): void => {
 const isAtRest = (doc: Y.Doc): boolean =>
   doc._transaction === null && doc._transactionCleanups.length === 0
 
-test('listeners of all events: are called, and the first error is thrown at the end', () => {
+test('listeners of all events are called, and the first error is thrown at the end', () => {
   const doc = docOf(1)
   const guard = guardTransactions(doc)
   const told: string[] = []
@@ -57,7 +57,7 @@ test('listeners of all events: are called, and the first error is thrown at the 
   guard.end()
 })
 
-test('errors: are thrown only when the last of several transactions is over', () => {
+test('errors are thrown only when the last of several transactions is over', () => {
   const doc = docOf(1)
   const guard = guardTransactions(doc)
   const map = doc.getMap<number>('m')
@@ -71,7 +71,7 @@ test('errors: are thrown only when the last of several transactions is over', ()
   guard.end()
 })
 
-test('collect: throws only what observers of types throw', () => {
+test('collect throws only what observers of types throw', () => {
   const doc = docOf(1)
   const guard = guardTransactions(doc)
   const off = fails('a listener')
@@ -90,7 +90,7 @@ test('collect: throws only what observers of types throw', () => {
   guard.end()
 })
 
-test('run: reports all errors to all users', () => {
+test('run reports all errors to all users', () => {
   const doc = docOf(1)
   const told: unknown[] = []
   const guards = [1, 2].map((n) =>
@@ -110,7 +110,7 @@ test('run: reports all errors to all users', () => {
   for (const guard of guards) guard.end()
 })
 
-test('a transaction left open before the guard: is ended when it is safe', () => {
+test('a transaction left open before the guard is ended when it is safe', () => {
   for (const name of EVENTS) {
     const doc = docOf(1)
     doc.once(name, fails(name))
@@ -129,7 +129,7 @@ test('a transaction left open before the guard: is ended when it is safe', () =>
   }
 })
 
-test('a transaction in which Yjs failed: is reported completely', () => {
+test('a transaction in which Yjs failed is reported completely', () => {
   const doc = docOf(1)
   const told: unknown[] = []
   const guard = guardTransactions(doc, { onThrown: (error) => told.push(error) })
@@ -160,7 +160,7 @@ test('a transaction in which Yjs failed: is reported completely', () => {
   guard.end()
 })
 
-test('recover without need: does nothing', () => {
+test('recover without need does nothing', () => {
   const doc = docOf(1)
   const guard = guardTransactions(doc, { onThrown: fails('told') })
   let transactions = 0
@@ -170,7 +170,7 @@ test('recover without need: does nothing', () => {
   guard.end()
 })
 
-test('end: leaves no trace, and waits for a running transaction', () => {
+test('end leaves no trace, and waits for a running transaction', () => {
   const doc = docOf(1)
   const guards = [guardTransactions(doc), guardTransactions(doc)]
   guards[0]!.end()
@@ -185,7 +185,7 @@ test('end: leaves no trace, and waits for a running transaction', () => {
   assert.is(doc.emit, Y.Doc.prototype.emit)
 })
 
-test('a document that emits in its own way: goes on doing so', () => {
+test('a document that emits in its own way goes on doing so', () => {
   class Own extends Y.Doc {
     readonly emitted: string[] = []
     override emit(...[name, args]: Parameters<Y.Doc['emit']>): void {
@@ -203,7 +203,7 @@ test('a document that emits in its own way: goes on doing so', () => {
   assert.is(doc.emit, Own.prototype.emit)
 })
 
-test('a replica: stays correct whatever listeners do, and goes on after an open transaction', () => {
+test('a replica stays correct whatever listeners do, and goes on after an open transaction', () => {
   for (const name of EVENTS) {
     const sender = docOf(1)
     const doc = docOf(2)

@@ -51,7 +51,7 @@ const takes = (replica: Replica, bytes: Uint8Array): ForkRejection | undefined =
   }
 }
 
-test('peers: see the earlier state, and after the release everything', () => {
+test('peers see the earlier state, and after the release everything', () => {
   eachSeed(60, (random) => {
     const [a, b] = [replicaOf(OWN), replicaOf(2)]
     several(a.doc, random, 4)
@@ -83,7 +83,7 @@ test('peers: see the earlier state, and after the release everything', () => {
   })
 })
 
-test('peers’ updates: are merged and passed on meanwhile, without what is withheld', () => {
+test('peers’ updates are merged and passed on meanwhile, without what is withheld', () => {
   eachSeed(60, (random) => {
     const [a, b, c] = [replicaOf(OWN), replicaOf(2), replicaOf(3)]
     several(a.doc, random, 4)
@@ -139,7 +139,7 @@ test('renamed structs: nothing visible changes, and the two copies become one do
   })
 })
 
-test('types that a program holds: work after a rename', () => {
+test('types that a program holds work after a rename', () => {
   const replica = replicaOf(OWN)
   const text = replica.doc.getText('text')
   text.insert(0, 'shared ')
@@ -172,7 +172,7 @@ const withText = (text: string): Replica => {
 const ofPeer = (text: string): Uint8Array =>
   forge([{ writer: OWN, structs: [forged.string({ parent: 'text' }, text)] }])
 
-test('common clocks: their content decides', () => {
+test('content decides about common clocks', () => {
   assert.is(takes(withText('abcd'), ofPeer('abcd')), undefined)
   assert.is(takes(withText('abcd'), ofPeer('ab')), undefined)
   assert.is(takes(withText('abcd'), ofPeer('abxd'))?.fork, 2)
@@ -181,7 +181,7 @@ test('common clocks: their content decides', () => {
   assert.is(takes(withText('ab'), ofPeer('xbcde'))?.fork, 0)
 })
 
-test('another place, key or kind: is other content; deleted content may be any', () => {
+test('another place, key or kind is other content; deleted content may be any', () => {
   const keyed = (key: string, value: unknown) =>
     forge([{ writer: OWN, structs: [forged.any({ key }, [value])] }])
   const own = (): Replica => {
@@ -201,14 +201,14 @@ test('another place, key or kind: is other content; deleted content may be any',
   assert.is(takes(own(), forge([{ writer: OWN, structs: [forged.gc(2)] }]))?.fork, 1)
 })
 
-test('deletes of what was written since the start: belong to another copy', () => {
+test('deletes of what was written since the start belong to another copy', () => {
   const replica = withText('ab')
   replica.withhold({ from: 0, fresh: 1 })
   assert.is(takes(replica, forge([], [[OWN, 0, 1]])), undefined)
   assert.is(takes(replica, forge([], [[OWN, 0, 2]]))?.fork, 1)
 })
 
-test('what peers may know another way: is compared, also what was written since', () => {
+test('what peers may know another way is compared, also what was written since', () => {
   const own = (): Replica => {
     const replica = withText('ab')
     replica.withhold({ from: 0, fresh: Number.POSITIVE_INFINITY })
@@ -223,7 +223,7 @@ test('what peers may know another way: is compared, also what was written since'
   assert.is(takes(own(), forge([], [[OWN, 0, 5]]))?.fork, 4)
 })
 
-test('rename: throws for an existing writer, and in a transaction', () => {
+test('rename throws for an existing writer, and in a transaction', () => {
   const replica = withText('ab')
   Y.applyUpdate(replica.doc, Y.encodeStateAsUpdate(writtenBy(NEW)))
   assert.throws(() => replica.rename(0, NEW), /is in the document already/)

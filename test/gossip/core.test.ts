@@ -88,7 +88,7 @@ const refused: Record<string, { text: string; reason: string; isPeer: boolean }>
 }
 
 for (const [name, { text, reason, isPeer }] of Object.entries(refused)) {
-  test(`${name}: is rejected, counted and reported`, () => {
+  test(`${name} is rejected, counted and reported`, () => {
     const table = new Table({ limits: { ...LIMITS, messageBytes: 50_000 } })
     const [a] = table.seat('a', 'b')
     const before = imageOf(a.replica)
@@ -118,7 +118,7 @@ for (const [name, { text, reason, isPeer }] of Object.entries(refused)) {
   })
 }
 
-test('a rejected document: does not affect the other documents of the message', () => {
+test('a rejected document does not affect the other documents of the message', () => {
   const table = new Table()
   const a = table.add('a')
   const other = new Replica(docOf(5), nodePlatform)
@@ -134,7 +134,7 @@ test('a rejected document: does not affect the other documents of the message', 
   assert.equal(a.gossip.counters.rejected, { damaged: 1, unknown_document: 1 })
 })
 
-test('an update that is rejected after it had waited: is reported with the peer that freed it', () => {
+test('an update that is rejected after it had waited is reported with the peer that freed it', () => {
   const table = new Table({ limits: { ...LIMITS, clockJump: 100 } })
   const [a] = table.seat('a', 'b')
   const doc = docOf(77)
@@ -152,7 +152,7 @@ test('an update that is rejected after it had waited: is reported with the peer 
   assert.equal(a.gossip.counters.rejected, { clock_jump: 1 })
 })
 
-test('an observer that throws: is reported, and the update is merged and passed on', () => {
+test('an observer that throws is reported, and the update is merged and passed on', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   const thrown = new Error('observer')
@@ -186,7 +186,7 @@ const threeDocuments = (config = {}) => {
   return { table, a, b, more }
 }
 
-test('several changed documents: travel in one message, and stay separate', () => {
+test('several changed documents travel in one message, and stay separate', () => {
   const { table, a, b, more } = threeDocuments()
   a.map.set('in', 'kv')
   more.a.one.doc.getMap('map').set('in', 'one')
@@ -201,7 +201,7 @@ test('several changed documents: travel in one message, and stay separate', () =
   assert.equal(more.b.two.doc.getMap('map').toJSON(), { in: 'two' })
 })
 
-test('several documents that differ: take four messages together', () => {
+test('several documents that differ take four messages together', () => {
   const { table, a, b, more } = threeDocuments({ batchMs: 1e8 })
   for (const [i, { doc }] of [a, b, more.a.one, more.b.two].entries()) doc.getMap('map').set('k', i)
   table.round(a)
@@ -212,7 +212,7 @@ test('several documents that differ: take four messages together', () => {
   assert.is(more.a.two.digest, more.b.two.digest)
 })
 
-test('a closed document: is neither sent nor received any more, and the others go on', () => {
+test('a closed document is neither sent nor received any more, and the others go on', () => {
   const { table, a, b, more } = threeDocuments()
   more.a.one.doc.getMap('map').set('k', 1)
   a.map.set('k', 1)
@@ -229,7 +229,7 @@ test('a closed document: is neither sent nor received any more, and the others g
   assert.equal([...readMessage(rounds[0]!).state.keys()], [DOC, 'two'])
 })
 
-test('a document closed while a message waits and a pull is open: leaves nothing behind', () => {
+test('a document that is closed while a message waits and a pull is open leaves nothing behind', () => {
   const { table, a } = threeDocuments()
   table.fate = () => 'hangs'
   table.round(a) // b is busy
@@ -240,7 +240,7 @@ test('a document closed while a message waits and a pull is open: leaves nothing
   assert.is(a.gossip.wakeAt > table.now + 1e8, true, 'still waits for an answer')
 })
 
-test('a document closed and opened again as another: gets earlier updates again', () => {
+test('a document closed and opened again as another gets earlier updates again', () => {
   const table = new Table()
   const a = table.add('a')
   const text = pushText({ [DOC]: { update } })
@@ -253,12 +253,12 @@ test('a document closed and opened again as another: gets earlier updates again'
   assert.is(fresh.doc.getMap('map').get('k'), 1)
 })
 
-test('a document opened twice: is a TypeError', () => {
+test('a document opened twice is a TypeError', () => {
   const a = new Table().add('a')
   assert.throws(() => a.gossip.open(DOC, a.replica), /"kv" is open already/)
 })
 
-test('a wake at wakeAt: moves it on, so that no caller spins', () => {
+test('waking at wakeAt moves it on, so that no caller spins', () => {
   eachSeed(60, (random) => {
     const table = new Table({
       config: {
@@ -302,7 +302,7 @@ test('a wake at wakeAt: moves it on, so that no caller spins', () => {
   })
 })
 
-test('with all places taken: it is woken only for its timers', () => {
+test('while all places are taken, only timers wake it', () => {
   const table = new Table({ config: { maxSends: 2 } })
   const [a] = table.seat('a', 'b', 'c', 'd', 'e')
   for (const peer of a.gossip.peers) a.gossip.peers.reached(peer)
@@ -320,7 +320,7 @@ test('with all places taken: it is woken only for its timers', () => {
   assert.ok(next.length > 0, 'the free place stays empty')
 })
 
-test('sends: one at a time for each peer, maxSends for all', () => {
+test('sends are limited to one at a time for each peer and maxSends for all', () => {
   eachSeed(20, (random) => {
     const maxSends = random.int(1, 5)
     const table = new Table({ config: { maxSends, fanout: 3 } })
@@ -355,7 +355,7 @@ test('sends: one at a time for each peer, maxSends for all', () => {
   })
 })
 
-test('"sent" and "failed" for what was never sent: change nothing', () => {
+test('"sent" and "failed" for what was never sent change nothing', () => {
   const table = new Table()
   const [a] = table.seat('a', 'b')
   for (const type of ['sent', 'failed'] as const) {
@@ -391,7 +391,7 @@ test("a round's push of a map of 10,000 keys is shorter than 600 bytes", () => {
   }
 })
 
-test('a change of one key in it: is a push shorter than 600 bytes, also together with a round', () => {
+test('a change of one key in such a map is a push shorter than 600 bytes, also together with a round', () => {
   const { table, a } = large()
   a.map.set('key-5000', { name: 'entry 5000', count: -1 })
   table.change(a)
@@ -403,7 +403,7 @@ test('a change of one key in it: is a push shorter than 600 bytes, also together
   assert.is(carriedBy(push!).structs.size, 1)
 })
 
-test('a message: names its sender and time, and its five fields are those of the seed', () => {
+test('a message names its sender and time, and its five fields are those of the seed', () => {
   const table = new Table()
   const [a] = table.seat('a', 'b')
   a.map.set('k', 1)
@@ -420,7 +420,7 @@ test('a message: names its sender and time, and its five fields are those of the
   assert.type(json.state, 'object')
 })
 
-test('counters: count what was done', () => {
+test('counters match what was done', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   a.map.set('k', 1)
@@ -435,7 +435,7 @@ test('counters: count what was done', () => {
   assert.is(b.gossip.counters.redundant, 1)
 })
 
-test('a digest from before our last change: says nothing about its sender', () => {
+test('a digest from before our last change proves nothing about its sender', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   const told = (): [boolean, boolean] => [

@@ -54,7 +54,7 @@ const tellsContent = (message: Message): boolean => {
   return kv?.content !== undefined
 }
 
-test('two copies of one id: both find it out and name the writer, once', () => {
+test('two copies of one id both detect it and name the writer once', () => {
   const table = quiet()
   const a = table.add('a', { doc: heldBy(1, writtenBy7('of one')) })
   const b = table.add('b', { doc: heldBy(2, writtenBy7('of another')) })
@@ -68,7 +68,7 @@ test('two copies of one id: both find it out and name the writer, once', () => {
   assert.is(divergedOf(a).length + divergedOf(b).length, 2, 'reported again')
 })
 
-test('among several writers: only those whose content differs are named', () => {
+test('only those of several writers whose content differs are named', () => {
   const table = quiet()
   const [one, other] = ['of one', 'of another'].map((value, i) => {
     const doc = heldBy(i + 1, writtenBy7(value))
@@ -86,7 +86,7 @@ test('among several writers: only those whose content differs are named', () => 
   assert.equal(divergedOf(a), [{ from: 'b', writers: [7, 9] }])
 })
 
-test('replicas that have become one again: report nothing any more', () => {
+test('replicas that have become equal again report nothing further', () => {
   const table = quiet()
   const a = table.add('a', { doc: heldBy(1, writtenBy7('of one')) })
   const b = table.add('b', { doc: heldBy(2, writtenBy7('of another')) })
@@ -100,7 +100,7 @@ test('replicas that have become one again: report nothing any more', () => {
   assert.equal([differingOf(a), differingOf(b)], [{}, {}])
 })
 
-test('a swarm of many: each replica finds some that differ', () => {
+test('each replica of a large swarm finds some that differ', () => {
   const table = quiet()
   const names = Array.from({ length: 12 }, (_, i) => `m${i}`)
   names.forEach((name, i) => {
@@ -112,7 +112,7 @@ test('a swarm of many: each replica finds some that differ', () => {
   for (const name of names) assert.ok(divergedOf(table.get(name)).length > 0, name)
 })
 
-test('without a difference: a round in a minute has 30 bytes more, and there is no further message', () => {
+test('without a difference one round a minute has 30 bytes more, and there is no further message', () => {
   const table = quiet()
   const doc = writtenBy7('same')
   for (const name of ['a', 'b']) table.add(name, { doc: heldBy(name === 'a' ? 1 : 2, doc) })
@@ -128,7 +128,7 @@ test('without a difference: a round in a minute has 30 bytes more, and there is 
   assert.ok(bytesOf([one!]) - bytesOf([bare!]) <= 30)
 })
 
-test('a document that changes: no fingerprint is sent', () => {
+test('no fingerprint of a changing document is sent', () => {
   const table = quiet()
   const a = table.add('a', { doc: heldBy(1, writtenBy7('same')) })
   table.add('b', { doc: heldBy(2, writtenBy7('same')) })
@@ -140,7 +140,7 @@ test('a document that changes: no fingerprint is sent', () => {
   }
 })
 
-test('what is withheld: makes no difference', () => {
+test('what is withheld makes no difference', () => {
   const table = quiet()
   const doc = writtenBy7('same')
   const [a, b] = [table.add('a', { doc: heldBy(1, doc) }), table.add('b', { doc: heldBy(2, doc) })]
@@ -166,7 +166,7 @@ const fingerprintTold = (table: Table, member: Member): string => {
   return content
 }
 
-test('two copies that both write under the id: one of them pulls, and finds the fork', () => {
+test('of two copies that both write under the id, one pulls and finds the fork', () => {
   const table = quiet()
   const a = table.add('a', { doc: writtenBy7('of one') })
   const b = table.add('b', { doc: writtenBy7('of another') })
@@ -177,7 +177,7 @@ test('two copies that both write under the id: one of them pulls, and finds the 
   assert.is(forks().length, 1, 'both or none give up the id')
 })
 
-test('a peer that lies about its content: costs one reply in a while', () => {
+test('a peer that lies about its content costs one reply now and then', () => {
   const table = quiet()
   const a = table.add('a', { doc: heldBy(1, writtenBy7('same')) })
   const { digest } = a.replica

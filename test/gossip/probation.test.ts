@@ -49,7 +49,7 @@ const told = ({ log }: Table, from: string, writer = 1): number => {
 
 const isPull = (message: Message): boolean => stateIn(message).vector !== undefined
 
-test('with a peer: nothing new leaves before its answer, and everything right after', () => {
+test('with a peer nothing new leaves before its answer, and everything right after', () => {
   const table = new Table()
   const doc = written(5)
   const a = table.add('a', { doc })
@@ -68,7 +68,7 @@ test('with a peer: nothing new leaves before its answer, and everything right af
   assert.is(told({ ...table, log: table.log.slice(0, answered) } as Table, 'a'), 5)
 })
 
-test('a change made here: can be read here, and the digest stays that of before', () => {
+test('a change made here can be read here, and the digest stays that of before', () => {
   const doc = written(3)
   const table = new Table()
   const a = table.add('a', { doc })
@@ -84,7 +84,7 @@ test('a change made here: can be read here, and the digest stays that of before'
   assert.is.not(a.replica.digest, before)
 })
 
-test('without a peer: it ends by itself, and the status says so', () => {
+test('without a peer it ends by itself, and the status shows it', () => {
   const table = new Table()
   const a = table.add('a', { doc: written(5) })
   restart(a)
@@ -107,7 +107,7 @@ test('without a peer: it ends by itself, and the status says so', () => {
 })
 
 for (const fate of ['failed', 'hangs'] as const) {
-  test(`with peers that cannot be reached (${fate}): it ends by itself, too`, () => {
+  test(`with peers that cannot be reached (${fate}) it ends by itself, too`, () => {
     const table = new Table()
     const a = table.add('a', { doc: written(5) })
     table.fate = () => fate
@@ -122,7 +122,7 @@ for (const fate of ['failed', 'hangs'] as const) {
   })
 }
 
-test('a lost answer: is pulled again', () => {
+test('a lost answer is pulled again', () => {
   const table = new Table()
   const doc = written(5)
   const a = table.add('a', { doc })
@@ -136,7 +136,7 @@ test('a lost answer: is pulled again', () => {
   assert.is(lost > 1, true)
 })
 
-test('a peer that is behind: proves as much as one that is not', () => {
+test('a peer that is behind proves as much as one that is not', () => {
   const table = new Table()
   const doc = written(3)
   const b = table.add('b', { doc: copyOf(doc, 2) })
@@ -150,7 +150,7 @@ test('a peer that is behind: proves as much as one that is not', () => {
   assert.equal(b.map.toJSON(), a.map.toJSON())
 })
 
-test('a peer that is far ahead: what it sends is here before anything withheld is published', () => {
+test('nothing withheld is published before what a peer that is far ahead sends is here', () => {
   const table = new Table({ maxMessageBytes: 20_000 })
   const doc = written(3)
   const a = table.add('a', { doc })
@@ -166,7 +166,7 @@ test('a peer that is far ahead: what it sends is here before anything withheld i
   assert.is(a.map.size, 24)
 })
 
-test('a whole swarm that starts at once: does not wait', () => {
+test('a whole swarm that starts at once does not wait', () => {
   const table = new Table()
   const doc = written(3)
   const members = ['a', 'b', 'c'].map((name, i) => {
@@ -188,7 +188,7 @@ test('a whole swarm that starts at once: does not wait', () => {
   assert.is(members[0]!.map.size, 8)
 })
 
-test('a message from before the start: proves nothing', () => {
+test('a message from before the start proves nothing', () => {
   const table = new Table()
   const doc = written(5)
   const old = table.add('old', { doc: copyOf(doc, 3) })
@@ -206,7 +206,7 @@ test('a message from before the start: proves nothing', () => {
   assert.ok(a.replica.withheld)
 })
 
-test('a peer that knows more of our writer: nothing of ours leaves under that id', () => {
+test('nothing of ours leaves under an id of which a peer knows more', () => {
   const table = new Table()
   const doc = written(5)
   const a = table.add('a', { doc })
@@ -229,7 +229,7 @@ test('a peer that knows more of our writer: nothing of ours leaves under that id
   assert.is(a.replica.digest, b.replica.digest)
 })
 
-test('a peer that pulls meanwhile: gets its answer in the end, and none before that looks complete', () => {
+test('a peer that pulls meanwhile gets its answer in the end, and none before that looks complete', () => {
   const table = new Table()
   const a = table.add('a', { doc: written(5) })
   const b = table.add('b')
@@ -247,7 +247,7 @@ test('a peer that pulls meanwhile: gets its answer in the end, and none before t
   assert.ok(b.gossip.statusOf(DOC)!.syncs > 0)
 })
 
-test('two copies that both withhold: find out when they publish', () => {
+test('two copies that both withhold detect each other when they publish', () => {
   const table = new Table()
   const [a, b] = ['a', 'b'].map((name) => {
     const doc = docOf(1)

@@ -34,7 +34,7 @@ const alone = (peers: number, config = {}) => {
   return { table, a }
 }
 
-test('a change: waits batchMs, then goes to fanout different peers', () => {
+test('a change waits batchMs, then goes to fanout different peers', () => {
   const { table, a } = alone(10)
   a.map.set('k', 1)
   assert.is(table.change(a).length, 0, 'sent before it was gathered')
@@ -50,7 +50,7 @@ test('a change: waits batchMs, then goes to fanout different peers', () => {
   assert.is(table.advance(60_000).length, 0, 'sent again, though nothing was new')
 })
 
-test('fewer peers than fanout: get it once each', () => {
+test('fewer peers than fanout get it once each', () => {
   const { table, a } = alone(2)
   a.map.set('k', 1)
   table.change(a)
@@ -63,7 +63,7 @@ test('fewer peers than fanout: get it once each', () => {
   )
 })
 
-test('1,000 changes in one batch: are one push', () => {
+test('1,000 changes in one batch are one push', () => {
   const { table, a } = alone(10, { inlineBytes: 100_000 })
   for (let i = 0; i < 1_000; i++) {
     a.map.set(`k${i % 10}`, i)
@@ -75,7 +75,7 @@ test('1,000 changes in one batch: are one push', () => {
   assert.is(table.advance(10_000).length, 0)
 })
 
-test('a change without a "changed" event: travels with whatever happens next', () => {
+test('a change without a "changed" event travels with whatever happens next', () => {
   const { table, a } = alone(10)
   a.map.set('k', 1)
   assert.is(table.advance(10_000).length, 0, 'nothing has happened')
@@ -83,7 +83,7 @@ test('a change without a "changed" event: travels with whatever happens next', (
   assert.is(table.advance(GATHER).length, 3)
 })
 
-test('a delete: is pushed like a write', () => {
+test('a delete is pushed like a write', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   a.map.set('k', 1)
@@ -96,7 +96,7 @@ test('a delete: is pushed like a write', () => {
   assert.is(b.map.has('k'), false)
 })
 
-test('what was new: is passed on once, and not to the sender', () => {
+test('what was new is passed on once, and not to the sender', () => {
   const table = new Table({ config: { fanout: 10 } })
   const [, b, c, d] = table.seat('a', 'b', 'c', 'd')
   const doc = docOf(77)
@@ -117,7 +117,7 @@ test('what was new: is passed on once, and not to the sender', () => {
   assert.is(b.gossip.counters.redundant, 2)
 })
 
-test('an update that is partly known: only what was new is passed on', () => {
+test('of a partly known update only what was new is passed on', () => {
   const table = new Table({ config: { fanout: 10 } })
   const [b] = table.seat('b', 'c')
   const doc = docOf(77)
@@ -133,7 +133,7 @@ test('an update that is partly known: only what was new is passed on', () => {
   assert.is(b.map.get('new'), 2)
 })
 
-test('a peer that showed meanwhile that it has the change: does not get it', () => {
+test('a peer that showed meanwhile that it has the change does not get it', () => {
   const table = new Table({ config: { fanout: 10 } })
   const [b] = table.seat('b', 'c', 'd')
   const doc = docOf(77)
@@ -148,7 +148,7 @@ test('a peer that showed meanwhile that it has the change: does not get it', () 
   assert.is(b.map.get('k'), 1)
 })
 
-test('a peer that has the change: takes no place from one that has not', () => {
+test('a peer that has the change takes no place from one that has not', () => {
   const table = new Table({ config: { fanout: 1 } })
   table.seat('b', 'c', 'd', 'e', 'f')
   const doc = docOf(77)
@@ -163,7 +163,7 @@ test('a peer that has the change: takes no place from one that has not', () => {
   }
 })
 
-test('a peer that showed it while the message waited for a free place: does not get it', () => {
+test('a peer that showed it while the message waited for a free place does not get it', () => {
   const table = new Table({ config: { maxSends: 1 } })
   const [b] = table.seat('b', 'c', 'd')
   table.fate = () => 'hangs'
@@ -186,7 +186,7 @@ test('a peer that showed it while the message waited for a free place: does not 
   )
 })
 
-test('a peer whose digest shows that it has the change: does not get it', () => {
+test('a peer whose digest shows that it has the change does not get it', () => {
   const table = new Table({ config: { fanout: 10 } })
   const [b, c] = table.seat('b', 'c', 'd')
   const doc = docOf(77)
@@ -204,7 +204,7 @@ test('a peer whose digest shows that it has the change: does not get it', () => 
   assert.is(b.map.get('k'), 1)
 })
 
-test('a peer that freed an update from waiting: is not assumed to have it', () => {
+test('a peer that freed an update from waiting is not assumed to have it', () => {
   const table = new Table({ config: { fanout: 10 } })
   const [b] = table.seat('b', 'c', 'd')
   const doc = docOf(77)
@@ -226,7 +226,7 @@ test('a peer that freed an update from waiting: is not assumed to have it', () =
   assert.ok(carriedBy(toD!).structs.has('77:1'))
 })
 
-test('an update of up to inlineBytes: is sent inline, one byte more is announced', () => {
+test('an update of up to inlineBytes is sent inline, one byte more is announced', () => {
   const lengthOf = (bytes: number) => {
     const { table, a } = alone(10, { inlineBytes: bytes })
     a.map.set('k', noise(2_000))
@@ -240,7 +240,7 @@ test('an update of up to inlineBytes: is sent inline, one byte more is announced
   assert.is(lengthOf(length! - 1).kind, 'digest')
 })
 
-test('many short updates: are sent inline together, although one of that length is announced', () => {
+test('many short updates are sent inline together, although one of that length is announced', () => {
   const kindsOf = (updates: number, bytes: number) => {
     const { table, a } = alone(10)
     for (let writer = 1; writer <= updates; writer++) {
@@ -260,7 +260,7 @@ test('many short updates: are sent inline together, although one of that length 
   assert.equal(kindsOf(30, 3_000), ['digest'])
 })
 
-test('a long update that three peers announce: is pulled once', () => {
+test('a long update that three peers announce is pulled once', () => {
   const table = new Table()
   const [, , , d] = table.seat('a', 'b', 'c', 'd')
   const doc = docOf(77)
@@ -318,7 +318,7 @@ test('30 nodes without loss: a long update costs each node its bytes once', () =
   assert.ok(ratio <= 1.1, `${ratio.toFixed(3)} times its bytes a node`)
 })
 
-test('an observer that writes while a push is merged: its change is passed on, too', () => {
+test('a change by an observer while a push is merged is passed on, too', () => {
   const table = new Table({ config: { fanout: 10 } })
   const [b, c] = table.seat('b', 'c')
   b.map.observe(() => {
@@ -340,7 +340,7 @@ const receiveLong = (table: Table, to: string, seed: number): void => {
   table.deliver({ from: 'p0', to, text: pushText({ [DOC]: state }) })
 }
 
-test('a short change: is pushed although a long one is fresh, which is announced', () => {
+test('a short change is pushed although a long one is fresh, which is announced', () => {
   const { table, a } = alone(4, { digestFanout: 0 })
   receiveLong(table, 'a', 1)
   a.map.set('k', 1)
@@ -355,7 +355,7 @@ test('a short change: is pushed although a long one is fresh, which is announced
   }
 })
 
-test('each short change: is pushed while a long answer comes, and none waits for its end', () => {
+test('each short change is pushed while a long answer comes, and none waits for its end', () => {
   const { table, a } = alone(3)
   for (let i = 0; i < 5; i++) {
     receiveLong(table, 'a', i)
@@ -367,7 +367,7 @@ test('each short change: is pushed while a long answer comes, and none waits for
   }
 })
 
-test('own changes: the short ones are pushed and the long one is announced', () => {
+test('of own changes the short ones are pushed and the long one is announced', () => {
   const { table, a } = alone(9)
   a.map.set('long', noise(100_000))
   table.change(a)
@@ -380,7 +380,7 @@ test('own changes: the short ones are pushed and the long one is announced', () 
   }
 })
 
-test('a short change that overwrites a long fresh one: needs it, and waits at the receiver', () => {
+test('a short change that overwrites a long fresh one needs it, and waits at the receiver', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   b.map.set('long0', 0)

@@ -25,7 +25,7 @@ const seatStrict = (table: Table, limits: Partial<typeof LIMITS>, options: SeatO
 const refusalsOf = ({ told }: Member): string[] =>
   told.flatMap((effect) => (effect.type === 'refused' ? [effect.reason] : []))
 
-test('a rejected answer: is not a sync, however often it comes', () => {
+test('a rejected answer is not a sync, however often it comes', () => {
   const table = new Table()
   const [a] = table.seat('a')
   for (let i = 0; i < 20; i++) a.map.set(`k${i}`, i)
@@ -42,7 +42,7 @@ test('a rejected answer: is not a sync, however often it comes', () => {
   assert.is(strict.map.size, 0)
 })
 
-test('an answer with one rejected part: is not a sync either', () => {
+test('an answer with one rejected part is not a sync either', () => {
   const table = new Table({ maxMessageBytes: 8_000 })
   const [a] = table.seat('a')
   a.map.set('first', noise(3_000))
@@ -63,7 +63,7 @@ test('an answer with one rejected part: is not a sync either', () => {
   assert.is(statusOf(strict).syncs, 0)
 })
 
-test('a change that all others reject: no peer is assumed to have it', () => {
+test('no peer is assumed to have a change that all others reject', () => {
   const table = new Table()
   const [writer] = table.seat('writer')
   for (const name of ['b', 'c', 'd']) {
@@ -91,7 +91,7 @@ test('a change that all others reject: no peer is assumed to have it', () => {
   for (const name of ['b', 'c', 'd']) assert.is(table.get(name).map.size, 1)
 })
 
-test('an answer with more entries than a peer accepts: goes in chunks', () => {
+test('an answer with more entries than a peer accepts goes in chunks', () => {
   const limits = { ...LIMITS, entries: 100 }
   const table = new Table({ limits })
   const [a, b] = table.seat('a', 'b')
@@ -104,7 +104,7 @@ test('an answer with more entries than a peer accepts: goes in chunks', () => {
   assert.is(a.replica.digest, b.replica.digest)
 })
 
-test('another peer whose answer is accepted: makes it synced', () => {
+test('another peer whose answer is accepted makes it synced', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   for (let i = 0; i < 20; i++) a.map.set(`k${i}`, i)

@@ -62,7 +62,7 @@ test('a room that two of five have: pushes go only to the other, once it is know
   for (const member of all) assert.equal(reasonsOf(member), [])
 })
 
-test('the digest after a push: goes to those that have the room', () => {
+test('the digest after a push goes to those that have the room', () => {
   const table = new Table({ config: { digestFanout: 3 } })
   const all = table.seat('a', 'b', 'c', 'd', 'e', 'f')
   const [a, b, c] = all
@@ -77,7 +77,7 @@ test('the digest after a push: goes to those that have the room', () => {
   for (const replica of [rb, rc]) assert.is(replica.digest, ra.digest)
 })
 
-test('rounds: repair a room that only one of many has, too', () => {
+test('rounds repair a room that only one of many has, too', () => {
   const table = new Table({ config: { fanout: 2 } })
   const names = Array.from({ length: 20 }, (_, i) => `p${i}`)
   const all = table.seat(...names)
@@ -93,7 +93,7 @@ test('rounds: repair a room that only one of many has, too', () => {
   assert.is(re.digest, ra.digest, 'by the next round, although others had their turn, too')
 })
 
-test('a room that is opened later: is found, and brings what it had', () => {
+test('a room that is opened later is found, and brings what it had', () => {
   const table = new Table()
   const all = table.seat('a', 'b', 'c')
   const ra = join(table, all[0], 'room')
@@ -128,7 +128,7 @@ test('a document that is not open: its digest is accepted, an update and a vecto
   assert.equal(reasonsOf(a), [])
 })
 
-test('a room that was closed here: peers may still send it for a while, but soon do not', () => {
+test('peers soon stop sending a room that was closed here', () => {
   const table = new Table()
   const all = table.seat('a', 'b')
   const [a, b] = all
@@ -151,7 +151,7 @@ test('a room that was closed here: peers may still send it for a while, but soon
   assert.is(again.doc.getMap('m').get('k'), 2)
 })
 
-test('a peer that closes one room and opens another: gets the new one', () => {
+test('a peer that closes one room and opens another gets the new one', () => {
   const table = new Table()
   const all = table.seat('a', 'b')
   const [a, b] = all
@@ -168,7 +168,7 @@ test('a peer that closes one room and opens another: gets the new one', () => {
   assert.is(other.doc.getMap('m').get('k'), 1)
 })
 
-test('what is queued when the room is closed: is returned as messages', () => {
+test('what is queued when the room is closed is returned as messages', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   const [ra, rb] = [join(table, a, 'room'), join(table, b, 'room')]
@@ -189,7 +189,7 @@ test('what is queued when the room is closed: is returned as messages', () => {
   assert.equal(a.gossip.close('room'), [])
 })
 
-test('a peer that fails: gets no final message', () => {
+test('a peer that fails gets no final message', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   const ra = join(table, a, 'room')
@@ -203,7 +203,7 @@ test('a peer that fails: gets no final message', () => {
   assert.equal(a.gossip.close('room'), [])
 })
 
-test('peers of older agents, which do not say how many documents they have: get no further ones', () => {
+test('peers of older agents, which do not report how many documents they have, get no further ones', () => {
   const table = new Table()
   const a = table.add('a')
   const replica = join(table, a, 'room')
@@ -220,7 +220,7 @@ test('peers of older agents, which do not say how many documents they have: get 
   assert.ok(told.some((message) => kindOf(message).includes('update')))
 })
 
-test('a member: says how many documents it has', () => {
+test('a member reports how many documents it has', () => {
   const table = new Table()
   const [a] = table.seat('a', 'b')
   const documentsOf = (messages: readonly Message[]): unknown => readMessage(messages[0]!).documents
@@ -231,7 +231,7 @@ test('a member: says how many documents it has', () => {
   assert.is(documentsOf(table.round(a)), 2)
 })
 
-test('more rooms than one message may name: go into several', () => {
+test('more rooms than one message may name go into several', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   for (let i = 0; i < LIMITS.documents + 10; i++) {
@@ -245,7 +245,7 @@ test('more rooms than one message may name: go into several', () => {
   assert.is(b.gossip.peers.get('a')?.digests.size, LIMITS.documents + 11)
 })
 
-test('an event: names the documents that it concerns', () => {
+test('an event names the documents that it concerns', () => {
   const table = new Table({ config: { batchMs: 20 } })
   const [a, b] = table.seat('a', 'b')
   for (const member of [a, b]) for (const room of ['one', 'two']) join(table, member, room)
@@ -270,7 +270,7 @@ test('an event: names the documents that it concerns', () => {
   assert.is(concernedBy({ type: 'changed', document: 'one' }), undefined, 'the batch is due')
 })
 
-test('a document: is opened once', () => {
+test('a document is opened once', () => {
   const a = new Table().add('a')
   assert.throws(() => a.gossip.open(DOC, a.replica), /open already/)
   a.gossip.close(DOC)
