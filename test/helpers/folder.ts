@@ -1,6 +1,6 @@
 /**
- * A folder of its own for a test, removed at the end however it ends. Its path is short: the
- * name of a socket may have 107 bytes.
+ * A temporary folder for a test, removed however the test ends. Its path is short: a socket's path
+ * has at most 107 bytes.
  *
  * ```ts
  * test('keeps it', () => inFolder(async (dir) => { await new LogStore({ dir }).load() }))
@@ -12,11 +12,11 @@ import { join } from 'node:path'
 
 export interface TemporaryFolder {
   readonly dir: string
-  /** What is gone already is no error. */
+  /** Does nothing if it is gone. */
   readonly remove: () => void
 }
 
-/** For what several tests share; else see `inFolder`. */
+/** For a folder that several tests share; otherwise use `inFolder`. */
 export const temporaryFolder = (): TemporaryFolder => {
   const dir = mkdtempSync(join(tmpdir(), 'pg-test-'))
   return { dir, remove: () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }) }
