@@ -1,5 +1,5 @@
 /**
- * A temporary folder for a test, removed however the test ends. Its path is short: a socket's path
+ * A temporary folder for a test or a bench, removed however it ends. Its path is short: a socket's path
  * has at most 107 bytes.
  *
  * ```ts
@@ -17,16 +17,19 @@ export interface TemporaryFolder {
 }
 
 /** For a folder that several tests share; otherwise use `inFolder`. */
-export const temporaryFolder = (): TemporaryFolder => {
-  const dir = mkdtempSync(join(tmpdir(), 'pg-test-'))
+export const temporaryFolder = (parent: string = tmpdir()): TemporaryFolder => {
+  const dir = mkdtempSync(join(parent, 'pg-'))
   return { dir, remove: () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }) }
 }
 
-/** Runs with a new folder; settles as `run` does. */
-export const inFolder = async (run: (dir: string) => void | Promise<void>): Promise<void> => {
-  const { dir, remove } = temporaryFolder()
+/** Runs with a new folder in `parent`; settles as `run` does. */
+export const inFolder = async <T>(
+  run: (dir: string) => T | Promise<T>,
+  parent?: string,
+): Promise<T> => {
+  const { dir, remove } = temporaryFolder(parent)
   try {
-    await run(dir)
+    return await run(dir)
   } finally {
     remove()
   }
