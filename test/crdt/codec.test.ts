@@ -289,7 +289,7 @@ const FIELDS: Record<string, { reasons: string[]; right?: (value: unknown) => bo
   version: { reasons: ['malformed'] },
   state: {
     reasons: ['malformed'],
-    // A push without documents says only which peer is alive.
+    // A push without documents shows only that its sender is alive.
     right: (value) => JSON.stringify(value) === '{}',
   },
   sender: {

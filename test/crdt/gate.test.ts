@@ -339,8 +339,8 @@ test('lazy encoding, reordering and losses: no key is missing unless it was dele
         for (const delta of replica.takeLocal()) tell(replica, delta)
       }
       if (pending.length > 0 && random.chance(0.7)) {
-        const [said] = pending.splice(random.int(0, pending.length - 1), 1)
-        const { from, to, delta } = said!
+        const [taken] = pending.splice(random.int(0, pending.length - 1), 1)
+        const { from, to, delta } = taken!
         wire.push({ to, update: from.encode(delta) })
       }
       if (wire.length > 0 && random.chance(0.7)) {

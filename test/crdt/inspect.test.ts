@@ -446,7 +446,7 @@ const applied = (replica: Replica, bytes: Uint8Array): string => {
     assert.is(replica.doc.store.pendingStructs, null, 'structs wait inside the document')
     assert.is(replica.doc.store.pendingDs, null, 'deletes wait inside the document')
     // What was accepted can be passed on until both have the same. (Content of hostile structs can
-    // differ: nothing tells a forged struct from an honest one.)
+    // differ: a forged struct looks like an honest one.)
     const again = replicaOf(4_000)
     settle([replica, again])
     return status

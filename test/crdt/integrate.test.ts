@@ -34,16 +34,16 @@ const structsOf = (doc: Y.Doc): unknown[] =>
   ])
 
 /** A document that records its updates, and the events of its types. */
-const listening = (writer: number): { doc: Y.Doc; told: unknown[] } => {
+const listening = (writer: number): { doc: Y.Doc; seen: unknown[] } => {
   const doc = docOf(writer)
-  const told: unknown[] = []
-  doc.on('update', (update, origin, _, { local }) => told.push([[...update], origin, local]))
+  const seen: unknown[] = []
+  doc.on('update', (update, origin, _, { local }) => seen.push([[...update], origin, local]))
   for (const type of [doc.getMap('map'), doc.getArray('list'), doc.getText('text')]) {
     type.observeDeep((events) => {
-      told.push(events.map(({ path, changes }) => [path, changes.delta, [...changes.keys]].length))
+      seen.push(events.map(({ path, changes }) => [path, changes.delta, [...changes.keys]].length))
     })
   }
-  return { doc, told }
+  return { doc, seen }
 }
 
 test('whole, partly known and known updates are merged as Yjs merges their bytes', () => {
@@ -71,7 +71,7 @@ test('whole, partly known and known updates are merged as Yjs merges their bytes
       assert.equal(structsOf(ours.doc), structsOf(theirs.doc))
       assert.equal(Y.encodeStateAsUpdate(ours.doc), Y.encodeStateAsUpdate(theirs.doc))
     }
-    assert.equal(ours.told, theirs.told)
+    assert.equal(ours.seen, theirs.seen)
   })
 })
 
@@ -169,19 +169,19 @@ for (const [how, bytes] of Object.entries(ends)) {
     test(`types 1,500 deep are ${how} as by Yjs, ${gc ? 'and' : 'not'} collected`, () => {
       const whole = Y.encodeStateAsUpdate(tree(1, 1_500))
       const docs = [docOf(9, { gc }), docOf(9, { gc })]
-      const told: unknown[][] = [[], []]
+      const seen: unknown[][] = [[], []]
       docs.forEach((doc, i) => {
         Y.applyUpdate(doc, whole)
         const map = doc.getMap<Y.Map<unknown>>('map')
-        map.observeDeep((events) => told[i]!.push(events.map(({ keys }) => [...keys])))
-        map.get('child')!.observe(() => told[i]!.push('a type that is gone'))
-        doc.on('update', (update) => told[i]!.push([...update]))
+        map.observeDeep((events) => seen[i]!.push(events.map(({ keys }) => [...keys])))
+        map.get('child')!.observe(() => seen[i]!.push('a type that is gone'))
+        doc.on('update', (update) => seen[i]!.push([...update]))
       })
       const [ours, theirs] = docs
       Y.applyUpdate(theirs!, bytes(), 'net')
       integrate(ours!, decodeUpdate(bytes(), LIMITS), 'net')
-      assert.is(JSON.stringify(told[0]), JSON.stringify(told[1]))
-      assert.ok(told[0]!.length > 0)
+      assert.is(JSON.stringify(seen[0]), JSON.stringify(seen[1]))
+      assert.ok(seen[0]!.length > 0)
       assert.is(JSON.stringify(structsOf(ours!)), JSON.stringify(structsOf(theirs!)))
     })
   }

@@ -321,7 +321,7 @@ test('withDelta is the peer’s state once it has got a delta', () => {
   })
 })
 
-// What a merge says
+// What a merge returns
 
 test('apply returns exactly what was new', () => {
   eachSeed(25, (random) => {
@@ -334,16 +334,17 @@ test('apply returns exactly what was new', () => {
     const { status, delta, carried, thrown } = b!.apply(a!.encode(sent).bytes)
     assert.equal(thrown, [])
     // The clean-up of rich text is a change of our own.
-    const tidied = mergeDeltas([...b!.takeLocal()])
+    const cleanup = mergeDeltas([...b!.takeLocal()])
     const after = idsOf(wholeOf(b!))
-    const [said, other] = [idsOf(delta), idsOf(tidied)]
+    const [merged, cleaned] = [idsOf(delta), idsOf(cleanup)]
     for (const kind of ['structs', 'deletes'] as const) {
       const fresh = new Set([...after[kind]].filter((id) => !own[kind].has(id)))
-      const told = new Set([...said[kind], ...other[kind]])
+      const reported = new Set([...merged[kind], ...cleaned[kind]])
       // Garbage structs carry only their clocks: to have them is to have them deleted.
       if (kind === 'deletes')
-        for (const id of fresh) if (after.structs.has(id) && said.structs.has(id)) told.add(id)
-      assert.equal([...told].sort(), [...fresh].sort(), kind)
+        for (const id of fresh)
+          if (after.structs.has(id) && merged.structs.has(id)) reported.add(id)
+      assert.equal([...reported].sort(), [...fresh].sort(), kind)
     }
     assert.is(status, isEmptyDelta(delta) ? 'known' : 'new')
     assert.ok(coversDelta(carried, sent))
@@ -388,7 +389,7 @@ test('what was new brings the next replica as far when it is passed on', () => {
     const c = replicaOf(9)
     give(b!, c)
     const { delta } = b!.apply(a!.encode(wholeOf(a!)).bytes)
-    for (const tidied of b!.takeLocal()) c.apply(b!.encode(mergeDeltas([delta, tidied])).bytes)
+    for (const cleanup of b!.takeLocal()) c.apply(b!.encode(mergeDeltas([delta, cleanup])).bytes)
     c.apply(b!.encode(delta).bytes)
     settle([b!, c])
     assertConverged([b!, c])

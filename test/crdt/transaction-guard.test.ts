@@ -36,17 +36,17 @@ const isAtRest = (doc: Y.Doc): boolean =>
 test('listeners of all events are called, and the first error is thrown at the end', () => {
   const doc = docOf(1)
   const guard = guardTransactions(doc)
-  const told: string[] = []
+  const reported: string[] = []
   for (const name of EVENTS) {
     doc.on(name, fails(name))
-    doc.on(name, () => told.push(name))
+    doc.on(name, () => reported.push(name))
   }
-  doc.getMap('m').observe(() => told.push('observer'))
+  doc.getMap('m').observe(() => reported.push('observer'))
   assert.throws(
     () => doc.getMap('m').set('k', 1),
     (error: unknown) => error === 'beforeAllTransactions',
   )
-  assert.equal(told, [
+  assert.equal(reported, [
     'beforeAllTransactions',
     'beforeTransaction',
     'beforeObserverCalls',
@@ -92,16 +92,16 @@ test('collect throws only what observers of types throw', () => {
 
 test('run reports all errors to all users', () => {
   const doc = docOf(1)
-  const told: unknown[] = []
+  const reported: unknown[] = []
   const guards = [1, 2].map((n) =>
-    guardTransactions(doc, { onThrown: (error) => told.push([n, error]) }),
+    guardTransactions(doc, { onThrown: (error) => reported.push([n, error]) }),
   )
   doc.on('update', fails('a listener'))
   guards[0]!.run(() => {
     doc.getMap('m').set('k', 1)
     throw 'the caller'
   })
-  assert.equal(told, [
+  assert.equal(reported, [
     [1, 'a listener'],
     [2, 'a listener'],
     [1, 'the caller'],
@@ -131,8 +131,8 @@ test('a transaction left open before the guard is ended when it is safe', () => 
 
 test('a transaction in which Yjs failed is reported completely', () => {
   const doc = docOf(1)
-  const told: unknown[] = []
-  const guard = guardTransactions(doc, { onThrown: (error) => told.push(error) })
+  const reported: unknown[] = []
+  const guard = guardTransactions(doc, { onThrown: (error) => reported.push(error) })
   const copy = docOf(2)
   doc.on('update', (update) => Y.applyUpdate(copy, update))
   let isV2 = false
@@ -154,7 +154,7 @@ test('a transaction in which Yjs failed is reported completely', () => {
   guard.recover()
   assert.ok(isAtRest(doc))
   assert.ok(isV2)
-  assert.equal(told, ['a filter'], 'thrown at the caller once, and once when it was mended')
+  assert.equal(reported, ['a filter'], 'thrown at the caller once, and once on recovery')
   assert.equal(copy.getMap('m').toJSON(), { a: 2, c: 3 })
   assert.equal(Y.encodeStateVector(copy), Y.encodeStateVector(doc))
   guard.end()
@@ -162,7 +162,7 @@ test('a transaction in which Yjs failed is reported completely', () => {
 
 test('recover without need does nothing', () => {
   const doc = docOf(1)
-  const guard = guardTransactions(doc, { onThrown: fails('told') })
+  const guard = guardTransactions(doc, { onThrown: fails('reported') })
   let transactions = 0
   doc.on('beforeTransaction', () => transactions++)
   guard.recover()

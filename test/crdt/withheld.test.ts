@@ -72,10 +72,10 @@ test('peers see the earlier state, and after the release everything', () => {
       [...idsOf(delta).structs].filter((id) => id.startsWith(`${OWN}:`)).length,
       a.publishedClock,
     )
-    let tells = 0
-    a.onLocal = () => tells++
+    let calls = 0
+    a.onLocal = () => calls++
     a.release()
-    assert.ok(tells <= 1)
+    assert.ok(calls <= 1)
     for (const news of a.takeLocal()) b.apply(a.encode(news).bytes)
     assert.is(b.digest, a.digest, 'the news was not all of it')
     settle([a, b])
@@ -96,7 +96,7 @@ test('peers’ updates are merged and passed on meanwhile, without what is withh
     const { structs, deletes } = idsOf(delta)
     for (const id of [...structs, ...deletes]) {
       const [writer, clock] = id.split(':').map(Number)
-      assert.ok(writer !== OWN || clock! < a.publishedClock, `${id} is told`)
+      assert.ok(writer !== OWN || clock! < a.publishedClock, `${id} is published`)
     }
     a.release()
     settle([a, b, c])

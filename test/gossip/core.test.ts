@@ -25,7 +25,7 @@ import { suite } from '../helpers/suite.ts'
 
 const test = suite('gossip: rejections, documents, time, sizes')
 
-const GATHER = 30
+const BATCH_MS = 30
 
 const source = (key = 'k', writer = 77) => {
   const doc = docOf(writer)
@@ -42,7 +42,7 @@ const edited = (edit: (push: Record<string, unknown>) => void): string => {
 const update = packedState(source())
 const ownWriter = packedState(source('forged', 1)) // the first member's own writer id
 
-const refused: Record<string, { text: string; reason: string; isPeer: boolean }> = {
+const rejected: Record<string, { text: string; reason: string; isPeer: boolean }> = {
   'what is no JSON': { text: '{"type":"gossip_push"', reason: 'malformed', isPeer: false },
   'what is no push': { text: '{"type":"text"}', reason: 'malformed', isPeer: false },
   'another swarm': {
@@ -87,7 +87,7 @@ const refused: Record<string, { text: string; reason: string; isPeer: boolean }>
   },
 }
 
-for (const [name, { text, reason, isPeer }] of Object.entries(refused)) {
+for (const [name, { text, reason, isPeer }] of Object.entries(rejected)) {
   test(`${name} is rejected, counted and reported`, () => {
     const table = new Table({ limits: { ...LIMITS, messageBytes: 50_000 } })
     const [a] = table.seat('a', 'b')
@@ -96,8 +96,8 @@ for (const [name, { text, reason, isPeer }] of Object.entries(refused)) {
     assert.equal(imageOf(a.replica), before, 'the document has changed')
     assert.equal(a.gossip.counters.rejected, { [reason]: 1 })
     assert.is(a.gossip.counters.pushesReceived, 1)
-    assert.is(a.told.length, 1)
-    const [effect] = a.told
+    assert.is(a.effects.length, 1)
+    const [effect] = a.effects
     assert.is(effect!.type, 'refused')
     if (effect?.type !== 'refused') return
     assert.equal([effect.from, effect.reason], ['x', reason])
@@ -107,7 +107,7 @@ for (const [name, { text, reason, isPeer }] of Object.entries(refused)) {
       table.log.every(({ to }) => isPeer && to === 'x'),
       'passed on',
     )
-    table.advance(GATHER, ({ from }) => from === 'a')
+    table.advance(BATCH_MS, ({ from }) => from === 'a')
     assert.not(
       table.log.some((m) => m.to === 'b'),
       'passed on',
@@ -145,7 +145,7 @@ test('an update that is rejected after it had waited is reported with the peer t
   s.gossip.peers.add('a', 'given')
   for (let i = 0; i < 200; i++) doc.getMap('map').set('k', i)
   held.change(s)
-  const [late] = held.advance(GATHER, () => true)
+  const [late] = held.advance(BATCH_MS, () => true)
   table.deliver({ from: 'b', to: 'a', text: late!.text })
   table.deliver({ from: 'b', to: 'a', text: pushText({ [DOC]: { update: first } }) })
   assert.is(a.map.get('k'), 1)
@@ -161,9 +161,9 @@ test('an observer that throws is reported, and the update is merged and passed o
   })
   table.deliver({ from: 'x', to: 'a', text: pushText({ [DOC]: { update } }) })
   assert.is(a.map.get('k'), 1)
-  assert.equal(a.told, [{ type: 'observer_failed', document: DOC, error: thrown }])
+  assert.equal(a.effects, [{ type: 'observer_failed', document: DOC, error: thrown }])
   assert.equal(a.gossip.counters.rejected, {})
-  table.advance(GATHER)
+  table.advance(BATCH_MS)
   assert.is(b.map.get('k'), 1)
 })
 
@@ -192,7 +192,7 @@ test('several changed documents travel in one message, and stay separate', () =>
   more.a.one.doc.getMap('map').set('in', 'one')
   more.a.two.doc.getMap('map').set('in', 'two')
   table.change(a)
-  const sent = table.advance(GATHER)
+  const sent = table.advance(BATCH_MS)
   assert.is(sent.length, 1)
   assert.equal([...readMessage(sent[0]!).state.keys()], [DOC, 'one', 'two'])
   assert.is(readMessage(sent[0]!).version, 3)
@@ -218,7 +218,7 @@ test('a closed document is neither sent nor received any more, and the others go
   a.map.set('k', 1)
   table.change(a)
   a.gossip.close('one')
-  const [push] = table.advance(GATHER)
+  const [push] = table.advance(BATCH_MS)
   assert.equal([...readMessage(push!).state.keys()], [DOC])
   assert.is(b.map.get('k'), 1)
   assert.is(more.b.one.doc.getMap('map').size, 0)
@@ -310,7 +310,7 @@ test('while all places are taken, only timers wake it', () => {
   for (let i = 0; i < 5; i++) {
     a.map.set('k', i)
     table.change(a)
-    table.advance(GATHER)
+    table.advance(BATCH_MS)
   }
   assert.is(a.gossip.sending, 2)
   assert.ok(a.gossip.wakeAt > table.now + 1e8, 'woken, though nothing can be sent')
@@ -395,7 +395,7 @@ test('a change of one key in such a map is a push shorter than 600 bytes, also t
   const { table, a } = large()
   a.map.set('key-5000', { name: 'entry 5000', count: -1 })
   table.change(a)
-  table.now += GATHER
+  table.now += BATCH_MS
   const sent = table.round(a)
   assert.ok(sent.length >= 3)
   for (const message of sent) assert.ok(bytesOf([message]) < 600, `${bytesOf([message])} bytes`)
@@ -425,7 +425,7 @@ test('counters match what was done', () => {
   const [a, b] = table.seat('a', 'b')
   a.map.set('k', 1)
   table.change(a)
-  const [push] = table.advance(GATHER)
+  const [push] = table.advance(BATCH_MS)
   table.deliver(push!)
   assert.equal([a.gossip.counters.pushesSent, a.gossip.counters.bytesSent], [1, push!.text.length])
   assert.equal(
@@ -438,31 +438,31 @@ test('counters match what was done', () => {
 test('a digest from before our last change proves nothing about its sender', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
-  const told = (): [boolean, boolean] => [
+  const hasDigest = (): [boolean, boolean] => [
     a.gossip.hasCurrentDigest(DOC, 'b'),
     a.gossip.peers.get('b')?.digests.get(DOC) === a.replica.digest,
   ]
-  assert.equal(told(), [false, false])
+  assert.equal(hasDigest(), [false, false])
   table.round(b)
   table.settle()
-  assert.equal(told(), [true, true])
+  assert.equal(hasDigest(), [true, true])
   a.map.set('k', 1)
   table.change(a)
-  table.advance(GATHER)
+  table.advance(BATCH_MS)
   assert.is(b.map.get('k'), 1)
-  assert.equal(told(), [false, false], 'they are equal, but b has not sent its digest')
+  assert.equal(hasDigest(), [false, false], 'they are equal, but b has not sent its digest')
   table.round(b)
   table.settle()
-  assert.equal(told(), [true, true])
+  assert.equal(hasDigest(), [true, true])
   b.map.set('k', 2)
   b.replica.takeLocal() // never pushed
   const [digest] = table.round(b)
   table.post.pop()
   table.deliver(digest!)
-  assert.equal(told(), [true, false], 'b has sent another digest')
+  assert.equal(hasDigest(), [true, false], 'b has sent another digest')
   table.settle()
   assert.is(a.map.get('k'), 2)
-  assert.equal(told(), [true, true], 'what comes with a digest is no change after it')
+  assert.equal(hasDigest(), [true, true], 'what comes with a digest is not a change after it')
   assert.is(a.gossip.hasCurrentDigest('unknown', 'b'), false)
 })
 

@@ -63,9 +63,9 @@ test('a long change is announced to the targets of push and digest at once, and 
   const table = echoing({ fanout: 2, digestFanout: 3 })
   const [a] = table.seat('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h')
   write(table, a, 'k', 'x'.repeat(DEFAULTS.inlineBytes))
-  const told = table.advance(batchMs, () => true)
-  assert.equal(told.map(kindOf), ['digest', 'digest', 'digest', 'digest', 'digest'])
-  assert.is(new Set(told.map(({ to }) => to)).size, 5)
+  const announced = table.advance(batchMs, () => true)
+  assert.equal(announced.map(kindOf), ['digest', 'digest', 'digest', 'digest', 'digest'])
+  assert.is(new Set(announced.map(({ to }) => to)).size, 5)
   assert.equal(
     table.advance(60_000, () => true),
     [],

@@ -40,7 +40,7 @@ const heldBy = (writer: number, doc: Y.Doc): Y.Doc => {
 }
 
 const divergedOf = (member: Member) =>
-  member.told.flatMap((effect) =>
+  member.effects.flatMap((effect) =>
     effect.type === 'diverged' ? [{ from: effect.from, writers: effect.writers }] : [],
   )
 
@@ -171,7 +171,7 @@ test('of two copies that both write under the id, one pulls and finds the fork',
   const a = table.add('a', { doc: writtenBy7('of one') })
   const b = table.add('b', { doc: writtenBy7('of another') })
   table.introduce(['a', 'b'])
-  const forks = (): Member[] => [a, b].filter(({ told }) => told.some(isFork))
+  const forks = (): Member[] => [a, b].filter(({ effects }) => effects.some(isFork))
   for (let i = 0; i < 1_000 && forks().length === 0; i++) table.advance(20)
   assert.ok(divergedOf(a).length + divergedOf(b).length >= 1)
   assert.is(forks().length, 1, 'both or none give up the id')

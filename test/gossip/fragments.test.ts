@@ -58,12 +58,12 @@ test('any text is cut into fragments that fit, and put together again in any ord
 
 test('fragments that contradict one another are rejected, and forgotten', () => {
   const first: Fragment = { of: OF, index: 0, count: 2, bytes: 4, data: 'ab' }
-  const refusals: [Partial<Fragment>, string][] = [
+  const rejections: [Partial<Fragment>, string][] = [
     [{ count: 3 }, 'malformed'],
     [{ bytes: 5 }, 'malformed'],
     [{ data: 'abc' }, 'malformed'],
   ]
-  for (const [other, reason] of refusals) {
+  for (const [other, reason] of rejections) {
     const assembly = assemblyOf()
     assembly.take('a', first, 0)
     let thrown: unknown
@@ -122,7 +122,7 @@ test('a value longer than a message arrives whole', () => {
   assert.is(b.map.get('long'), a.map.get('long'))
   assert.is(b.replica.digest, a.replica.digest)
   assert.ok(table.log.every(({ text }) => bytesOf(text) <= 4_000))
-  assert.equal(a.told, [])
+  assert.equal(a.effects, [])
 })
 
 test('lost fragments are sent again, and no others', () => {
@@ -180,7 +180,7 @@ test('a member that does not know fragments takes them for empty pushes', () => 
   const message = JSON.parse(fragment!.text)
   delete message.fragment
   table.deliver({ from: 'x', to: 'b', text: JSON.stringify(message) })
-  assert.equal(b.told, [])
+  assert.equal(b.effects, [])
 })
 
 for (const loss of [0.1, 0.3]) {
@@ -214,13 +214,13 @@ test('fragments out of bounds are rejected before anything is kept', () => {
   for (const [fragment, reason] of bad) {
     const text = JSON.stringify({ ...JSON.parse(pushText({})), fragment })
     table.deliver({ from: 'b', to: 'a', text })
-    const told = a.told.pop()
-    assert.is(told?.type === 'refused' && told.reason, reason, JSON.stringify(fragment))
+    const effect = a.effects.pop()
+    assert.is(effect?.type === 'refused' && effect.reason, reason, JSON.stringify(fragment))
   }
   const missing = { of: OF, indexes: new Array(LIMITS.fragments + 1).fill(0) }
   const text = JSON.stringify({ ...JSON.parse(pushText({})), missing })
   table.deliver({ from: 'b', to: 'a', text })
-  assert.is(a.told.length, 1)
+  assert.is(a.effects.length, 1)
 })
 
 test.run()

@@ -62,14 +62,14 @@ const manyDeletes = ({ doc, map }: Member): void => {
 
 const cases: Record<string, { change: (a: Member, b: Member) => void; kinds: readonly string[] }> =
   {
-    'only the one who hears lacks': {
+    'only the receiver lacks': {
       change: (a) => {
         a.map.set('k', 1)
         a.map.set('base1', 'over')
       },
       kinds: ['digest', 'deletes,digest,vector', 'answer,digest,update'],
     },
-    'only the one who speaks lacks': {
+    'only the sender lacks': {
       change: (_, b) => {
         b.map.set('k', 1)
         b.map.delete('base1')
@@ -95,7 +95,7 @@ const cases: Record<string, { change: (a: Member, b: Member) => void; kinds: rea
         'answer,digest,update',
       ],
     },
-    'only a delete of the one who speaks is lacking': {
+    'only a delete of the sender is lacking': {
       change: (a) => a.map.delete('base7'),
       kinds: ['digest', 'deletes,digest,vector', 'answer,digest,update'],
     },

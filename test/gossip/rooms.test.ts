@@ -34,8 +34,8 @@ const join = (table: Table, member: Member, room: string): Replica => {
 const about = (messages: readonly Message[], room: string): Message[] =>
   messages.filter((message) => readMessage(message).state.has(room))
 
-const reasonsOf = ({ told }: Member): string[] =>
-  told.flatMap((effect) => (effect.type === 'refused' ? [effect.reason] : []))
+const reasonsOf = ({ effects }: Member): string[] =>
+  effects.flatMap((effect) => (effect.type === 'refused' ? [effect.reason] : []))
 
 /** Every member has sent its digests to every other. */
 const acquaint = (table: Table, members: readonly Member[]): void => {
@@ -54,9 +54,9 @@ test('a room that two of five have: pushes go only to the other, once it is know
   for (let i = 0; i < 10; i++) {
     ra.doc.getMap('m').set('k', i)
     table.change(a)
-    const told = about(table.advance(1_000), 'room')
-    assert.ok(told.length > 0)
-    for (const { from, to } of told) assert.equal([from, to].sort(), ['a', 'c'])
+    const messages = about(table.advance(1_000), 'room')
+    assert.ok(messages.length > 0)
+    for (const { from, to } of messages) assert.equal([from, to].sort(), ['a', 'c'])
     assert.is(rc.doc.getMap('m').get('k'), i)
   }
   for (const member of all) assert.equal(reasonsOf(member), [])
@@ -142,7 +142,7 @@ test('peers soon stop sending a room that was closed here', () => {
   assert.equal(reasonsOf(b), [])
   table.round(b)
   table.advance(1_000)
-  // Its message said that it has one document, and which.
+  // Its message names the one document that it has.
   ra.doc.getMap('m').set('k', 2)
   table.change(a)
   assert.is(about(table.advance(1_000), 'room').length, 0)
@@ -214,10 +214,10 @@ test('peers of older agents, which do not report how many documents they have, g
   replica.doc.getMap('m').set('k', 1)
   a.map.set('k', 1)
   table.change(a)
-  const told = table.advance(1_000).filter(({ to }) => to === 'old')
-  assert.ok(told.length > 0)
-  assert.is(about(told, 'room').length, 0)
-  assert.ok(told.some((message) => kindOf(message).includes('update')))
+  const messages = table.advance(1_000).filter(({ to }) => to === 'old')
+  assert.ok(messages.length > 0)
+  assert.is(about(messages, 'room').length, 0)
+  assert.ok(messages.some((message) => kindOf(message).includes('update')))
 })
 
 test('a member reports how many documents it has', () => {

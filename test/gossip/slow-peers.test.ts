@@ -32,13 +32,13 @@ import { suite } from '../helpers/suite.ts'
 
 const test = suite('gossip: slow peers, failed sends, chunks')
 
-const GATHER = DEFAULTS.batchMs
+const BATCH_MS = DEFAULTS.batchMs
 const REPAIR_ONLY = { batchMs: 1e8 }
 
 const write = (table: Table, member: Member, key: string, value: unknown): void => {
   member.map.set(key, value)
   table.change(member)
-  table.advance(GATHER)
+  table.advance(BATCH_MS)
 }
 
 /** `a` and `b`; the first message from `a` to `b` is still under way. */
@@ -115,7 +115,7 @@ test('memory does not grow with what a slow peer misses', () => {
       a.map.set('k', i)
       table.change(a)
     }
-    table.advance(GATHER)
+    table.advance(BATCH_MS)
   }
   const grown = heap() - before
   assert.ok(grown < 2 * 2 ** 20, `${(grown / 2 ** 20).toFixed(1)} MB more`)
@@ -284,7 +284,7 @@ test('a value longer than a message goes in fragments, and everything else as be
   table.round(a)
   const seen = table.settle()
   assertShort(table.log, 4_000)
-  assert.equal(a.told, [])
+  assert.equal(a.effects, [])
   assert.equal(b.map.toJSON(), a.map.toJSON())
   assert.is(b.replica.digest, a.replica.digest)
   // Chunks after the long value are as long as the others.
@@ -305,7 +305,7 @@ test('a change that needs many clocks makes no message too long', () => {
   // b has the entries that won over all of a's.
   table.fate = () => 'hangs'
   table.deliver({ from: 'b', to: 'a', text: pushText({ [DOC]: { update: packedState(source) } }) })
-  table.advance(GATHER)
+  table.advance(BATCH_MS)
   assert.is(table.log.length, 1)
   assert.is(a.map.get(keys[7]!), 1)
   assertShort(table.log, 8_000)
@@ -340,10 +340,10 @@ test('many documents with long names: every message is short enough, and all doc
     for (let round = 0; round < 7; round++) table.round(a) // three of 21 peers in each
     table.settle()
     assertShort(table.log, 4_000)
-    assert.equal([...a.told, ...b.told], [])
+    assert.equal([...a.effects, ...b.effects], [])
     for (const [mine, theirs] of replicas) assert.is(theirs.digest, mine.digest)
-    const told = new Set(table.log.flatMap((m) => [...readMessage(m).state.keys()]))
-    assert.is(told.size, 61)
+    const named = new Set(table.log.flatMap((m) => [...readMessage(m).state.keys()]))
+    assert.is(named.size, 61)
   })
 })
 
@@ -380,7 +380,7 @@ test('a vector longer than a message goes in fragments', () => {
   const seen = table.advance(60_000)
   assertShort(table.log, 4_000)
   assert.ok(seen.length <= 12, `${seen.length} messages`)
-  for (const member of [a, b]) assert.equal(member.told, [])
+  for (const member of [a, b]) assert.equal(member.effects, [])
   assert.is(b.replica.digest, a.replica.digest)
 })
 
@@ -394,7 +394,7 @@ test('an update that a peer with our limits would reject is not sent', () => {
   table.round(a)
   table.settle()
   assertShort(table.log, 8_000)
-  assert.equal(b.told, [])
+  assert.equal(b.effects, [])
   assert.is(b.replica.digest, a.replica.digest)
 })
 

@@ -159,7 +159,7 @@ test('a damaged message among several is rejected alone', () => {
     [`k${'abc'.indexOf(pushes[0]!.from)}`]: 'abc'.indexOf(pushes[0]!.from),
   })
   assert.equal(
-    x.told.map((effect) => effect.type === 'refused' && effect.reason),
+    x.effects.map((effect) => effect.type === 'refused' && effect.reason),
     ['malformed', 'damaged'],
   )
 })
@@ -279,8 +279,10 @@ test('a failure of this host pauses all sending, and is counted against no peer'
   assert.is(again.length, 1)
   // It works again: all of them get it at once, and a round is made.
   const rest = table.handle(a, { type: 'sent', to: again[0]!.to })
-  const told = new Set([again[0]!, ...rest].filter((m) => stateIn(m).update).map(({ to }) => to))
-  assert.is(told.size, 4)
+  const receivers = new Set(
+    [again[0]!, ...rest].filter((m) => stateIn(m).update).map(({ to }) => to),
+  )
+  assert.is(receivers.size, 4)
   assert.ok(
     rest.some((message) => stateIn(message).digest),
     'no round',

@@ -1,6 +1,6 @@
 /**
  * Two peers answer the same pull at length, because the first timed out before its answer began:
- * the requester keeps one answer and tells the other peer that it has enough.
+ * the requester keeps one answer and sends "enough" to the other peer.
  */
 import * as assert from 'uvu/assert'
 import type { GossipConfig } from '../../src/gossip/index.ts'

@@ -98,9 +98,9 @@ test('a peer is asked after a time, and its answer acknowledges', () => {
   assert.is(sinceOf(a), undefined, 'nothing was written yet')
   set(table, a, 'k', 1)
   assert.ok(a.gossip.wakeAt <= table.now + 500)
-  const told = table.advance(600)
+  const messages = table.advance(600)
   assert.is(sinceOf(a), undefined)
-  assert.ok(told.some((message) => readMessage(message).state.get(DOC)?.vector))
+  assert.ok(messages.some((message) => readMessage(message).state.get(DOC)?.vector))
   assert.is(table.advance(5_000).length, 0, 'and is left alone then')
 })
 

@@ -68,7 +68,7 @@ export class Member {
   readonly replica: Replica
   readonly gossip: Gossip
   /** Effects other than sends. */
-  readonly told: GossipEffect[] = []
+  readonly effects: GossipEffect[] = []
 
   constructor(address: string, writer: number, options: SeatOptions) {
     const { config, maxMessageBytes = 4 * 2 ** 20, limits, random = seeded(writer) } = options
@@ -142,7 +142,7 @@ export class Table {
     for (let next = events.shift(); next; next = events.shift()) {
       for (const effect of member.gossip.handle(next, this.now)) {
         if (effect.type !== 'send') {
-          member.told.push(effect)
+          member.effects.push(effect)
           continue
         }
         const { to, text } = effect
