@@ -9,11 +9,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { withFolder } from './runner/folder.ts'
+import { inFolder } from '../test/helpers/folder.ts'
 import { readMachine, showMachine } from './runner/machine.ts'
 import { medianOf, spreadOf } from './runner/stats.ts'
 
@@ -80,7 +79,7 @@ if (!Number.isInteger(count) || count < 1)
 if (!existsSync(program)) throw new Error(`${program} does not exist: npm run build`)
 
 const machine = readMachine()
-const pairs = await withFolder(tmpdir(), (dir) => measure(program, count, dir))
+const pairs = await inFolder((dir) => measure(program, count, dir))
 const { median, min, max } = spreadOf(pairs.map(([bare, get]) => get / bare))
 process.stdout.write(`${showMachine(machine)}
 node -e 0          ${medianOf(pairs.map(([bare]) => bare)).toFixed(1)} ms

@@ -68,6 +68,10 @@ export class Failure extends Error {
   }
 }
 
+/** A value that its caller must change. */
+export const invalid = (message: string, hint?: string, cause?: unknown): Failure =>
+  new Failure('invalid_argument', message, { hint, cause })
+
 /** Is `error` a Failure, with this code if one is given? */
 export const isFailure = (error: unknown, code?: FailureCode): error is Failure =>
   error instanceof Failure && (code === undefined || error.code === code)

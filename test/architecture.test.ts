@@ -1,6 +1,6 @@
 /**
  * Imports go one way: each folder imports only folders above it in the table below. The test reads
- * imports, type imports too, from the sources as text. For each rule there is a file that breaks it.
+ * imports, also those of types, from the sources as text. For each rule a made-up file breaks it.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
@@ -80,7 +80,7 @@ type Edge = readonly [from: string, to: string]
 const COMMENT_OR_STRING = /\/\*.*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"/gs
 const IMPORT =
   /(?:^|[;}\n])\s*(?:import|export)\b(?:[^'"`;=]*?\bfrom)?\s*['"]([^'"]+)['"]|\b(?:import|require)\(\s*['"]([^'"]+)['"]/g
-/** What makes two runs over the same input differ, or reaches out of the program. */
+/** Globals that make two runs with one input differ, or that reach outside the program. */
 const IMPURE =
   /\bconsole\b|\bDate\b|\bMath\.random\b|\bcrypto\b|\bperformance\b|\b(?:set|clear)(?:Timeout|Interval|Immediate)\b|\bqueueMicrotask\b|\bprocess\.|\bBuffer\b|\bglobalThis\b|\bfetch\(/g
 const IMPURE_LIB0 =
@@ -137,7 +137,7 @@ const forbidden: Record<string, (from: string, to: string) => boolean> = {
     ships(from) && isOf(to, 'src/bridge') && !isOf(from, 'src/bridge') && !isCli(from),
   'the store on LevelDB stands alone': (from, to) =>
     ships(from) && isOf(to, 'src/store/level') && !isOf(from, 'src/store/level'),
-  'the two stores do not know each other': (from, to) =>
+  'the two stores do not import each other': (from, to) =>
     isOf(from, 'src/store/level') && isOf(to, 'src/store/log'),
   'maps import no module of Node': (from, to) =>
     (isOf(from, 'src/maps') || from === 'src/errors.ts' || from === 'src/yjs-copy.ts') &&
@@ -146,7 +146,7 @@ const forbidden: Record<string, (from: string, to: string) => boolean> = {
     ships(from) && isOf(to, 'src/testing') && !isOf(from, 'src/testing'),
   'what ships imports no test and no bench': (from, to) =>
     ships(from) && (isOf(to, 'test') || isOf(to, 'bench')),
-  'the library does not know its command line': (from, to) =>
+  'the library does not import its command line': (from, to) =>
     ships(from) && !isCli(from) && isCli(to),
   'no file imports a test': (_, to) => isTest(to),
   'each folder imports only those above it': (from, to) =>
@@ -232,7 +232,11 @@ const broken: readonly (readonly [file: string, text: string, fault: string])[] 
   ['src/a.ts', `import { WebSocket } from 'ws'`, 'only the bridge imports ws: src/a.ts'],
   ['src/index.ts', `export * from './bridge/index.ts'`, 'only the command line starts a bridge'],
   ['src/index.ts', `export * from './store/level/index.ts'`, 'stands alone: src/index.ts'],
-  ['src/store/level/a.ts', `import '../log/b.ts'`, 'do not know each other: src/store/level/a.ts'],
+  [
+    'src/store/level/a.ts',
+    `import '../log/b.ts'`,
+    'do not import each other: src/store/level/a.ts',
+  ],
   ['src/maps/a.ts', `import 'node:path'`, 'no module of Node: src/maps/a.ts -> node:path'],
   [
     'src/index.ts',
@@ -261,7 +265,7 @@ const broken: readonly (readonly [file: string, text: string, fault: string])[] 
 ]
 
 for (const [file, text, fault] of broken) {
-  test(`imports: a fault is found: ${fault}`, () => {
+  test(`imports: the test finds ${fault}`, () => {
     const faults = findFaults({ [file]: text })
     assert.ok(
       faults.some((found) => found.includes(fault)),
@@ -283,7 +287,7 @@ test('imports: circles of files and of folders are found, also by types', () => 
   ])
 })
 
-test('table: no row is there twice, and each has a file', () => {
+test('table: each row is there once and has a file', () => {
   const files = Object.keys(readSources())
   assert.is(new Set(ORDER).size, ORDER.length)
   assert.equal(

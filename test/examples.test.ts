@@ -1,4 +1,4 @@
-/** The examples, run as a reader runs them: real processes that share a folder. */
+/** The examples, run as a reader would: real processes that share a folder. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -71,7 +71,7 @@ const within = async (run: (mailbox: string) => Promise<void>): Promise<void> =>
   }
 }
 
-test('share: one writes, the other reads it, both count, and each ends by itself', () =>
+test('share: one process writes, the other reads it, both count, and each ends by itself', () =>
   within(async (mailbox) => {
     const write = start('share-write.ts', mailbox)
     const read = start('share-read.ts', mailbox)
@@ -81,7 +81,7 @@ test('share: one writes, the other reads it, both count, and each ends by itself
     assert.ok(read.lines().includes('count 200'))
   }))
 
-test('queue: every task is done, also one whose worker is killed', () =>
+test('queue: every task is done, even if its worker is killed', () =>
   within(async (mailbox) => {
     const COUNT = 7
     const put = start('queue-put.ts', mailbox, `${COUNT}`)
@@ -112,7 +112,7 @@ test('queue: every task is done, also one whose worker is killed', () =>
     }
   }))
 
-test('presence: one agent joins, one is killed and falls silent, one leaves', () =>
+test('presence: shows an agent that joins, one that is killed, and one that leaves', () =>
   within(async (mailbox) => {
     const anna = start('presence.ts', mailbox, 'anna')
     await anna.prints('+ anna')
@@ -135,7 +135,7 @@ test('provider: the README shows the example unchanged', () => {
   assert.ok(readFileSync(join(root, 'README.md'), 'utf8').includes(`\n${code}\`\`\``))
 })
 
-test('provider: two share one text, and each ends on Ctrl-C', () =>
+test('provider: two processes share one text, and each ends on Ctrl-C', () =>
   within(async (mailbox) => {
     const anna = start('provider.ts', 'anna', mailbox)
     const bert = start('provider.ts', 'bert', mailbox)

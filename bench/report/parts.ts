@@ -101,7 +101,7 @@ const WRITES: readonly Column<WriteRow>[] = [
   ['50 % (ms)', ({ ms }) => showMs(ms[0])],
   ['99 % (ms)', ({ ms }) => showMs(ms[2])],
   ['left out', ({ leftOut }) => showShare(leftOut)],
-  ['theory', ({ theory }) => showShare(theory.leftOutByEcho)],
+  ['theory', ({ theory }) => showShare(theory.leftOutByDigest)],
   ['messages a node', ({ messages }) => showNumber(messages)],
   ['bytes a node', ({ bytes }) => showNumber(bytes)],
 ]

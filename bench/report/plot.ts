@@ -12,7 +12,7 @@ import { createScale } from './scale.ts'
 export interface Point {
   readonly x: number
   readonly y: number
-  /** What `y` varied between: drawn as a whisker. */
+  /** The range of `y`, drawn as a whisker. */
   readonly low?: number
   readonly high?: number
 }

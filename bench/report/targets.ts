@@ -3,7 +3,7 @@
  * listed as such, so that it is not forgotten.
  *
  * ```ts
- * markdown(rowsOfTargets({ result, simulation, swarm }))
+ * targetRows({ result, simulation, swarm })[0]      // ['nothing new, …', '<= 0.001', '0.0005', 'met']
  * ```
  */
 import { sumOf, unique } from '../runner/stats.ts'
@@ -25,7 +25,7 @@ const stateOf = (isMet: boolean): string => (isMet ? 'met' : MISSED)
 
 const NOT_MEASURED = ['-', 'not measured'] as const
 
-/** Of our cell and, where the target compares engines, the other engine's. */
+/** A figure of our cell and, if the target compares engines, of the other engine's. */
 type Measure = (ours: Cell, other: Cell | undefined) => number | null | undefined
 
 type MergeTarget = readonly [

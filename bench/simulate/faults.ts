@@ -1,6 +1,6 @@
 /**
  * Recovery from faults: two parts of the swarm that cannot reach each other for a while, and nodes
- * that are down for a while. Nodes write meanwhile; measured is the time from the end of the fault
+ * that are down for a while. Nodes write meanwhile. It measures the time from the end of the fault
  * until all nodes have everything.
  *
  * ```ts

@@ -76,7 +76,12 @@ const partition = option(
 const OPTIONS = {
   nodes: whole(2, MAX_NODES, `2 to ${MAX_NODES}`),
   fanout: whole(1, MAX_NODES, 'peers of a push'),
-  echo: whole(0, MAX_NODES, 'peers that get the digest 250 ms later; 0: none'),
+  digestFanout: whole(
+    0,
+    MAX_NODES,
+    'peers that get the digest 250 ms later; 0: none',
+    'digest-fanout',
+  ),
   losses: listOf(
     share(`shares of lost messages, 0 to ${MAX_SHARE}: all is measured for each`, 'loss'),
   ),
@@ -121,12 +126,14 @@ export const parse = (args: readonly string[]): Options => {
   const { quick, json, help, ...given } = parseOptions(OPTIONS, args, 'npm run simulate')
   const standard = quick ? QUICK : STANDARD
   const others = (given.nodes ?? standard.nodes) - 1
-  // A small swarm has fewer peers than the defaults; more than there are cannot be asked for.
-  const peers = { view: VIEW, fanout: standard.fanout, echo: standard.echo }
-  for (const name of ['view', 'fanout', 'echo'] as const) {
+  // A small swarm has fewer peers than the defaults; asking for more than there are is an error.
+  const { fanout, digestFanout } = standard
+  const peers = { view: VIEW, fanout, digestFanout }
+  for (const name of ['view', 'fanout', 'digestFanout'] as const) {
     peers[name] = Math.min(peers[name], others)
+    const word = name === 'digestFanout' ? 'digest-fanout' : name
     if ((given[name] ?? 0) > others)
-      throw invalidOption(`--${name}`, `${given[name]}`, `a whole number from 1 to ${others}`)
+      throw invalidOption(`--${word}`, `${given[name]}`, `a whole number from 1 to ${others}`)
   }
   const settings = { ...standard, ...peers, ...given }
   return { settings, isQuick: quick ?? false, isJson: json ?? false, isHelp: help ?? false }

@@ -22,10 +22,10 @@ const byShare = ([p50, p90, p99, all]: readonly (number | null)[]) => {
 }
 
 const headOf = (settings: Settings): string => {
-  const { nodes, view, fanout, echo, latency, writers, seed, seeds, writes } = settings
+  const { nodes, view, fanout, digestFanout, latency, writers, seed, seeds, writes } = settings
   const knows = view >= nodes - 1 ? 'all others' : `${view} others, which know it`
   return `${showCount(nodes)} nodes in virtual time, ${latency.join(' to ')} ms a message; each knows ${knows}
-fanout ${fanout}, echo to ${echo}, past writers: ${writers}, seeds ${seed} to ${seed + seeds - 1}, ${writes} writes in each swarm
+fanout ${fanout}, digest to ${digestFanout}, past writers: ${writers}, seeds ${seed} to ${seed + seeds - 1}, ${writes} writes in each swarm
 warm: nodes know their peers, rounds are spread over the interval, all nodes have fetched one long write
 `
 }
@@ -62,7 +62,7 @@ leave no node out (Kermarrec et al. 2003); copies if the digest goes first (Merc
       writes
         .filter(({ loss }, at) => loss !== writes[at - 1]?.loss)
         .map(({ loss, theory }) => ({ loss, ...theory })),
-      'loss leftOutByPush leftOutByEcho allReached fetchedCopies',
+      'loss leftOutByPush leftOutByDigest allReached fetchedCopies',
     ),
     chapter(
       `traffic of a node per second, rounds included: idle, and with ${LOAD} writes per second in the swarm; then the

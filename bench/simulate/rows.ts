@@ -26,13 +26,13 @@ const mostOf = (numbers: readonly number[]): number =>
   )!
 
 /** See `theory.ts`. */
-const theoryOf = ({ nodes, fanout, echo }: Settings, loss: number) => ({
+const theoryOf = ({ nodes, fanout, digestFanout }: Settings, loss: number) => ({
   pushRounds: pushRounds(nodes, fanout, loss),
   pushPullRounds: pushPullRounds(nodes, fanout, loss),
   // Shares: by the pushes alone, and if each later digest counts as one more.
   leftOutByPush: leftOutShare(fanout, loss),
-  leftOutByEcho: leftOutShare(fanout + echo, loss),
-  allReached: allReached(nodes, fanout + echo, loss),
+  leftOutByDigest: leftOutShare(fanout + digestFanout, loss),
+  allReached: allReached(nodes, fanout + digestFanout, loss),
   fetchedCopies: fetchedCopies(nodes, loss),
 })
 

@@ -12,7 +12,7 @@ export interface Settings {
   /** Peers of a push. */
   readonly fanout: number
   /** Peers that get the digest after a push. */
-  readonly echo: number
+  readonly digestFanout: number
   /** Shares of lost messages: everything is measured for each of them. */
   readonly losses: readonly number[]
   /** Shortest and longest delay of a message in milliseconds. */
@@ -45,7 +45,7 @@ export const STANDARD: Settings = {
   nodes: 1_000,
   view: VIEW,
   fanout: DEFAULTS.fanout,
-  echo: DEFAULTS.digestFanout,
+  digestFanout: DEFAULTS.digestFanout,
   losses: [0, 0.1],
   latency: [10, 50],
   sizes: [20, 6_000],

@@ -74,10 +74,10 @@ export class Swarm {
   #keys = 0
 
   constructor(options: SwarmOptions) {
-    const { nodes, view, writers, seed, loss, latency, fanout, echo, hasRounds } = options
+    const { nodes, view, writers, seed, loss, latency, fanout, digestFanout, hasRounds } = options
     const config: Partial<GossipConfig> = {
       fanout,
-      digestFanout: echo,
+      digestFanout,
       // A limited view stays as it is: no node learns of others.
       ...(view < nodes - 1 && { maxPeers: 1 }),
       ...(!hasRounds && { intervalMs: NEVER_MS, jitter: 0 }),

@@ -119,7 +119,7 @@ const judgeWrite = (row: WriteRow, settings: Settings): Verdict[] => {
     isLong
       ? verdict('copies a node', 'x', row.times, longTimes)
       : verdict('bytes a node', 'x', row.times, SHORT_TIMES, SHORT_TIMES_LIMIT / arriving),
-    verdict('left out by pushes and echo', '%', row.leftOut * 100, LEFT_OUT * 100, leftOutLimit),
+    verdict('left out by pushes and digests', '%', row.leftOut * 100, LEFT_OUT * 100, leftOutLimit),
     verdict('left out after two rounds', 'nodes', row.leftOutAfterTwo, 0),
   ]
 }

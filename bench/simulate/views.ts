@@ -1,5 +1,5 @@
 /**
- * Which peers each node knows. Knowing is mutual and all nodes know equally many, so no node hears
+ * Which peers each node knows. Knowing is mutual and all nodes know equally many, so no node learns
  * of a new peer during a measurement: rings through all nodes in random order are laid over each
  * other, and neighbours in a ring know each other.
  *

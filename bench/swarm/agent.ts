@@ -19,7 +19,7 @@ import type { Place } from './world.ts'
 
 /** Until an agent is ready: a second from sources, but twenty may start at once. */
 const START_TIMEOUT_MS = 120_000
-/** For an agent to stop by itself: its last push may wait for a peer that is gone. */
+/** Until an agent stops by itself: its last push may wait for a peer that is gone. */
 const STOP_TIMEOUT_MS = 10_000
 /** Characters of an agent's output that a failure quotes. */
 const MAX_WORDS = 2_000
@@ -30,7 +30,7 @@ const SOURCE = join(ROOT, 'src', 'bin.ts')
 
 export interface AgentOptions {
   readonly swarm: string
-  /** The one peer that it is given; the first agent has none. */
+  /** The only peer that it is given; the first agent has none. */
   readonly peer?: string | undefined
   readonly isBuilt?: boolean
   readonly interval?: string | undefined

@@ -8,7 +8,7 @@
  */
 import { setTimeout } from 'node:timers/promises'
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two checks. */
 const LOOK_MS = 100
 
 /** Resolves at that `performance.now()`, at once if it is past; rejects when `signal` aborts. */

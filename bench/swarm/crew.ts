@@ -17,11 +17,11 @@ import type { Place, World } from './world.ts'
 
 const SWARM = 'bench'
 
-/** For all agents to know one another. Twenty take half a minute. */
+/** Until all agents know one another. Twenty take half a minute. */
 const MEET_TIMEOUT_MS = 180_000
-/** Without a message, so that earlier writes cost nothing later. */
+/** A gap without messages, so that earlier writes cost nothing later. */
 const QUIET_MS = 1_000
-/** For such a gap, which the rounds of a large swarm may never leave. */
+/** Until there is such a gap; the rounds of a large swarm may never leave one. */
 const QUIET_TIMEOUT_MS = 10_000
 
 export class Crew {

@@ -1,6 +1,6 @@
 /**
  * The scenario import: the first agent imports many large values while the others write small ones.
- * Measured are the growth of keys at its peers, the lag of small writes, and what it sends.
+ * It measures the growth of keys at the peers, the lag of small writes, and what the importer sends.
  */
 import type { Entry } from '../../src/control/entry.ts'
 import { isFailure } from '../../src/errors.ts'
@@ -13,7 +13,7 @@ import type { Growth, Run } from './result.ts'
 const MAP = 'import'
 /** Bytes of the entries of one request, below the limit of a request. */
 const BATCH_BYTES = 800_000
-/** For the acknowledgement of one, which is on disk. */
+/** For the acknowledgement of a request, which is then on disk. */
 const ANSWER_TIMEOUT_MS = 120_000
 /** Between two counts of a peer's keys. */
 const COUNT_MS = 1_000

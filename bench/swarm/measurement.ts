@@ -23,9 +23,9 @@ import { watchAll } from './watcher.ts'
 import type { Place } from './world.ts'
 import { Writer } from './writer.ts'
 
-/** For the last changes to be shown, and for inboxes to be emptied, once all replicas are equal. */
+/** Until the last changes are shown and all inboxes are empty, once all replicas are equal. */
 const LAST_TIMEOUT_MS = 10_000
-/** After that: what a timer of the agents does after a change is part of its cost. */
+/** After that, for the agents' timers: what they do after a change is part of its cost. */
 const LAST_PAUSE_MS = 1_000
 
 /** An agent, as far as `findLost` needs it. */

@@ -54,7 +54,7 @@ const playOutage = async (stage: Stage): Promise<Run> => {
   return { ...measured, outage: { seconds: outageSeconds } }
 }
 
-/** For one write to arrive: six rounds, so that repair has its chance. */
+/** Until a write arrives: six rounds, so that repair can bring it. */
 const ARRIVAL_MS = 30_000
 
 const linkOf = ({ home }: Place): string => join(home, 'link', 'pilotctl')

@@ -19,9 +19,9 @@ export interface Settings {
   readonly valueBytes: number
   /** Does each agent overwrite one hot key instead of writing new keys? */
   readonly isHot: boolean
-  /** Without a write before: measures the traffic of rounds alone. */
+  /** Before the load, without a write: measures the traffic of rounds alone. */
   readonly idleSeconds: number
-  /** For the replicas to become equal after the last write. */
+  /** Until the replicas must be equal, from the last write. */
   readonly settleSeconds: number
   readonly runs: number
   /** Agents from `dist` instead of from the sources? */

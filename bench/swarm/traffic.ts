@@ -1,5 +1,5 @@
 /**
- * What agents sent and received between two looks at their status.
+ * What agents sent and received between two readings of their status.
  *
  * ```ts
  * trafficOf(before, after, 150).perWrite // messages

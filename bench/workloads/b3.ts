@@ -35,7 +35,7 @@ export interface B3Options
   readonly budget?: number
 }
 
-/** Seconds. One run of Automerge's 1,540 clients with long strings takes a minute, all others seconds. */
+/** Seconds. A run of Automerge's 1,540 clients with long strings takes a minute, any other run seconds. */
 const BUDGET = 30
 
 interface Task {
@@ -140,7 +140,7 @@ const runTask = (options: B3Options, task: Task, engines: readonly Engine[]) => 
   const compared = sampled.find(({ engine }) => engine === reference)?.samples
   return sampled.map(({ engine, samples: own }) => {
     const { updateBytes, docBytes } = own[0]!
-    // Of the runs that both have.
+    // Ratios of the runs that both have.
     const ratios = compared?.slice(0, own.length).map(({ us }, run) => own[run]!.us / us)
     return {
       id: task.id,
@@ -148,7 +148,7 @@ const runTask = (options: B3Options, task: Task, engines: readonly Engine[]) => 
       engine: engine.name,
       n,
       clients: clientsOf(n),
-      // Of all updates together.
+      // Bytes of all updates together.
       updateBytes,
       docBytes,
       samples: own.length,

@@ -18,10 +18,10 @@ import { DEFAULT_MAP, writeEntry } from '../../src/maps/index.ts'
 import { LogStore } from '../../src/store/log/log-store.ts'
 import { Persistence } from '../../src/store/persistence.ts'
 import { restore, type Store } from '../../src/store/store.ts'
+import { inFolder } from '../../test/helpers/folder.ts'
 import { Random } from '../../test/helpers/random.ts'
 import type { Entries, Entry, Value } from '../engines/engine.ts'
 import { readMap } from '../engines/layouts.ts'
-import { withFolder } from '../runner/folder.ts'
 import { spreadOf } from '../runner/stats.ts'
 import { checkAnswer, wrongAnswer } from './answer.ts'
 import { createEntries, overwrite } from './base.ts'
@@ -115,11 +115,11 @@ export interface CommitResult {
 export const runCommits = async (options: CommitOptions): Promise<CommitResult> => {
   const { writers, dir, progress } = options
   progress?.('commits, the disk')
-  const disk = await withFolder(dir, readDisk)
+  const disk = await inFolder(readDisk, dir)
   const rows: Commits[] = []
   for (const count of writers) {
     progress?.(`commits, ${count} writers`)
-    rows.push(await withFolder(dir, (folder) => measure(options, count, folder)))
+    rows.push(await inFolder((folder) => measure(options, count, folder), dir))
   }
   return { disk, rows }
 }

@@ -1,6 +1,6 @@
 /**
- * Concurrent writers: each writes its share of a map without knowing of the others, and all of them
- * write the same few keys.
+ * Concurrent writers: each writes its share of a map without knowing the others' writes, and all of
+ * them write the same few keys.
  *
  * An engine may choose the value of a contested key, but it must be one that was written, and the
  * same in whatever order the messages come. An engine that does not promise that may lose writes,

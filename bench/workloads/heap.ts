@@ -53,7 +53,7 @@ export const measureHeap = (engine: Engine, keys: number, seed: number, whole: M
     }
   }
   const count = Math.max(MIN_REPLICAS, Math.ceil(ALL_KEYS / keys))
-  // The first one includes what the engine needs once.
+  // The first replica includes what the engine allocates once.
   fill(1)
   const before = used()
   fill(count)

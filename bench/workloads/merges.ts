@@ -54,20 +54,20 @@ export interface MergeOptions {
   readonly budget?: Budget
 }
 
-/** Microseconds of a sample. A shorter one measures the clock and the collector; a longer one takes patience. */
+/** Microseconds of a sample. A shorter one measures the clock and the collector; a longer one makes the run slow. */
 const SAMPLE_US = 2_000
 
 /** Microseconds of warm-up, after which V8 has compiled most hot code, and its stages at most. */
 const WARM_UP_US = 10_000
 const MAX_WARM_UP_STAGES = 6
 
-/** Microseconds after which a row gets no more than the requested runs, and before, up to so many times them. */
+/** Microseconds up to which a row gets more runs than requested, and at most how many times as many. */
 const ROW_US = 80_000
-export const MAX_TURNS = 3
+const MAX_TURNS = 3
 
-/** Microseconds of a slow turn, and the turns of a row that has such: more would take minutes. */
+/** Microseconds from which a turn is slow, and the turns of a row with a slow one: more take minutes. */
 const SLOW_TURN_US = 3_000_000
-export const SLOW_TURNS = 3
+const SLOW_TURNS = 3
 
 type Clock = () => number
 
@@ -207,7 +207,7 @@ const runRow = (candidates: readonly Candidate[], workload: Workload, options: M
   const entrants = enter(candidates, workload, options)
   const turns = turnsOf(entrants, options.runs)
   for (let turn = 0; turn < turns; turn++) {
-    // Another engine begins each time: else the rhythm of the collector would always hit the same one.
+    // Each turn begins with another engine: otherwise the collector would always hit the same one.
     const first = turn % entrants.length
     collect('major')
     for (const entrant of [...entrants.slice(first), ...entrants.slice(0, first)]) {
@@ -247,7 +247,7 @@ const runSize = (options: MergeOptions, keys: number): Cell[] => {
   return cells
 }
 
-/** Engines share code, which V8 compiles anew as each brings its own types: before anything is timed. */
+/** Runs every engine before anything is timed: they share code, which V8 recompiles for the types of each. */
 const warmUpAll = ({ leaveOut: _, ...options }: MergeOptions): void => {
   const engines = options.engines.filter(({ isElapsed }) => !isElapsed)
   const candidates = createCandidates({ ...options, engines }, MIN_KEYS)
@@ -259,7 +259,7 @@ const warmUpAll = ({ leaveOut: _, ...options }: MergeOptions): void => {
 export const runMerges = (options: MergeOptions): Cell[] => {
   options.progress?.('warming up')
   warmUpAll(options)
-  // The largest first: it warms up the code for the small ones, in which compiling would show.
+  // The largest first: it warms up the code for the small ones, whose times compilation would distort.
   const sizes = unique(options.keys).sort((a, b) => b - a)
   return sizes
     .map((size) => runSize(options, size))

@@ -131,7 +131,7 @@ const measure = async (
   return rows
 }
 
-/** Before V8 has compiled it, the time of a write means little. */
+/** Runs first: before V8 has compiled the code, the time of a write means little. */
 const WARM_UP_WRITERS = 2
 const WARM_UP_TIMES = [10]
 

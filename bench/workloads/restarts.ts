@@ -15,8 +15,8 @@ import { mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Failure } from '../../src/errors.ts'
+import { inFolder } from '../../test/helpers/folder.ts'
 import type { Layout } from '../engines/layouts.ts'
-import { withFolder } from '../runner/folder.ts'
 import { medianOf, spreadOf, sumOf } from '../runner/stats.ts'
 import { wrongAnswer } from './answer.ts'
 import { runChild } from './child.ts'
@@ -104,7 +104,7 @@ export type Restarts = Awaited<ReturnType<typeof rowOf>>
 
 /** A row for each layout and form. */
 export const runRestarts = (options: RestartOptions): Promise<Restarts[]> =>
-  withFolder(options.dir, async (dir) => {
+  inFolder(async (dir) => {
     const folders = await fillFolders(dir, options)
     for (let run = 0; run < options.runs; run++) {
       for (const folder of folders) {
@@ -113,4 +113,4 @@ export const runRestarts = (options: RestartOptions): Promise<Restarts[]> =>
       }
     }
     return Promise.all(folders.map(rowOf))
-  })
+  }, options.dir)

@@ -36,7 +36,7 @@ export interface Scenario {
   readonly maxMerges: number
   /** Keys whose write is lost in each merge, if writers are concurrent. */
   readonly lost?: number
-  /** Microseconds of warm-up, if not the usual. */
+  /** Microseconds of warm-up, if it differs from the default. */
   readonly warmUpUs?: number
   stage(merges: number): Stage
   /** Frees what its stages share. */
@@ -45,7 +45,7 @@ export interface Scenario {
 
 export interface Workload {
   readonly name: string
-  /** A text says why the engine cannot take part. */
+  /** Returns a text, the reason, if the engine cannot take part. */
   prepare(base: Base): Scenario | string
 }
 
@@ -105,7 +105,7 @@ const wholeTo = (name: string, before: (base: Base) => Message[]): Workload =>
     ({ whole }, replica) => replica.receive(whole),
   )
 
-/** A message without news, to a receiver with the whole state. */
+/** A message with nothing new, to a receiver with the whole state. */
 const nothingNew = (
   name: string,
   messageOf: (base: Base) => Message,
@@ -269,7 +269,7 @@ export const WORKLOADS: readonly Workload[] = [
   ),
   wholeTo('whole into empty', () => []),
   wholeTo('whole into stale', ({ old }) => [old]),
-  // As if its keys had come in other messages: this message itself is not yet known.
+  // As if its keys had come in other messages: the receiver does not know this one yet.
   nothingNew('whole into equal', ({ whole }) => whole, true),
   // Includes what an engine defers until its map is read.
   fresh(

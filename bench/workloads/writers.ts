@@ -1,6 +1,6 @@
 /**
  * Writers of one document, each with a replica of its own, and the map that must come out. Between
- * two exchanges no writer knows what the others write; after one all writers know everything.
+ * two exchanges no writer knows what the others write; after an exchange every writer has everything.
  *
  * ```ts
  * const writers = new Writers(5, hot)
@@ -69,7 +69,7 @@ export class Writers {
     this.#rivals.clear()
   }
 
-  /** Every writer receives what the others wrote before the call, and tidies up. */
+  /** Every writer receives what the others wrote before the call, and removes losing entries. */
   async exchange(): Promise<void> {
     const sent = this.#outboxes.map((outbox) => outbox.splice(0))
     this.docs.forEach((doc, receiver) => {

@@ -9,7 +9,7 @@
  */
 import { parseArgs } from 'node:util'
 import type { Option, Options, Valued } from '../control/command.ts'
-import { Failure } from '../errors.ts'
+import { Failure, invalid } from '../errors.ts'
 import type { Command, Value } from './grammar.ts'
 
 /** Options of every command. */
@@ -47,9 +47,6 @@ export class UnknownWord extends Failure {
 
 /** A value such as -5 is not an option: no option is a digit. */
 const NEGATIVE = /^-(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
-
-const invalid = (message: string, hint: string): Failure =>
-  new Failure('invalid_argument', message, { hint })
 
 /** Throws UnknownWord for a name that no command has. */
 export const findCommand = (commands: readonly Command[], name: string): Command => {

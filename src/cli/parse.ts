@@ -5,7 +5,7 @@
  * parseDuration('--interval', '1.5s') // 1500
  * ```
  */
-import { Failure } from '../errors.ts'
+import { type Failure, invalid } from '../errors.ts'
 
 const MS_PER_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
 
@@ -21,15 +21,15 @@ const MAX_FANOUT = 1_000
 /** The id of a Pilot network has 16 bits; 0 is the backbone, which contains every node. */
 const MAX_NETWORK = 65_535
 
-const invalid = (option: string, text: string, hint: string): Failure =>
-  new Failure('invalid_argument', `${option} "${text}" is not usable`, { hint })
+export const unusable = (option: string, text: string, hint: string): Failure =>
+  invalid(`${option} "${text}" is not usable`, hint)
 
 /** Milliseconds. */
 export const parseDuration = (option: string, text: string): number => {
   const [, number = '', unit = ''] = /^(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h)$/.exec(text) ?? []
   const ms = Math.round(Number(number) * (MS_PER_UNIT[unit] ?? Number.NaN))
   if (ms >= MIN_INTERVAL_MS && ms <= MAX_INTERVAL_MS) return ms
-  throw invalid(option, text, 'give a time from 100ms to 24h, with its unit: 500ms, 5s, 1m')
+  throw unusable(option, text, 'give a time from 100ms to 24h, with its unit: 500ms, 5s, 1m')
 }
 
 const BYTES_PER_UNIT: Readonly<Record<string, number>> = {
@@ -45,7 +45,7 @@ export const parseBytes = (option: string, text: string, max: number): number =>
   const [, number = '', unit = ''] = /^(\d{1,9}(?:\.\d{1,6})?) ?(kB|KiB|MB|MiB|)$/.exec(text) ?? []
   const bytes = Math.floor(Number(number || 'NaN') * (BYTES_PER_UNIT[unit] ?? Number.NaN))
   if (bytes >= 1 && bytes <= max) return bytes
-  throw invalid(
+  throw unusable(
     option,
     text,
     `give a size up to ${Math.floor(max / 1_048_576)}MiB: 65536, 64KiB, 8MiB`,
@@ -59,7 +59,7 @@ const parseInteger = (
 ): number => {
   const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
   if (value >= min && value <= max) return value
-  throw invalid(option, text, `give ${what} from ${min} to ${max}`)
+  throw unusable(option, text, `give ${what} from ${min} to ${max}`)
 }
 
 export const parseFanout = (option: string, text: string): number =>

@@ -9,7 +9,7 @@
  */
 import { checkRoomName, MAX_ROOMS } from '../agent/room-name.ts'
 import { defaultFolder } from '../control/folder.ts'
-import { Failure } from '../errors.ts'
+import { invalid } from '../errors.ts'
 import { MAX_VALUE_BYTES } from '../maps/value-limit.ts'
 import { parseBytes, parseDuration, parseFanout } from './parse.ts'
 import { namedFolder, optionOr } from './target.ts'
@@ -55,9 +55,6 @@ export interface RunPlan {
   /** UTF-8 bytes of a value's JSON. */
   readonly maxValueBytes?: number
 }
-
-const invalid = (message: string, hint: string): Failure =>
-  new Failure('invalid_argument', message, { hint })
 
 const MAX_PORT = 65_535
 

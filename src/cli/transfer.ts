@@ -19,6 +19,7 @@ import { Batches, type PlacedEntry } from './batches.ts'
 import { readLines, readObject } from './entry-reader.ts'
 import { lineWriter, objectWriter } from './entry-writer.ts'
 import { openOutput } from './output-file.ts'
+import { unusable } from './parse.ts'
 import { Progress } from './progress.ts'
 import { type Context, report } from './report.ts'
 import { requestOf } from './requests.ts'
@@ -41,9 +42,7 @@ const isJsonFormat = (
   format = /\.json$/i.test(file) ? 'json' : 'ndjson',
 ): boolean => {
   if (format === 'json' || format === 'ndjson') return format === 'json'
-  throw new Failure('invalid_argument', `--format "${format}" is not usable`, {
-    hint: 'give json or ndjson',
-  })
+  throw unusable('--format', format, 'give json or ndjson')
 }
 
 const openInput = (file: string): Readable =>

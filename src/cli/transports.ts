@@ -8,6 +8,7 @@
  */
 import type { Given } from '../control/command.ts'
 import { Failure } from '../errors.ts'
+import { unusable } from './parse.ts'
 import type { AnyTransportKind } from './transport-kind.ts'
 import { mailbox } from './transport-mailbox.ts'
 import { pilot } from './transport-pilot.ts'
@@ -54,9 +55,7 @@ export const KIND_OPTION = {
 export const kindNamed = (name: string): AnyTransportKind => {
   const kind = TRANSPORTS.find((one) => one.name === name)
   if (kind) return kind
-  throw new Failure('invalid_argument', `--transport "${name}" is not usable`, {
-    hint: `give ${NAMES.join(' or ')}`,
-  })
+  throw unusable('--transport', name, `give ${NAMES.join(' or ')}`)
 }
 
 type Line = Readonly<Record<string, unknown>>

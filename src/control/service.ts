@@ -27,6 +27,7 @@ import {
   writePath,
 } from '../maps/index.ts'
 import { packageVersion } from '../package-version.ts'
+import { quote } from '../quote.ts'
 import type { Relay } from '../transports/relay.ts'
 import { type Answer, type Channel, Farewell, type Handle, Rows, Subscription } from './answers.ts'
 import type { Command, Request, RequestOf } from './commands.ts'
@@ -55,9 +56,6 @@ export interface ServiceOptions {
   /** The agent's transport, if further programs may join the swarm through it. */
   readonly relay?: Relay
 }
-
-const quote = (text: string): string =>
-  JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text)
 
 /** Answers with `agent`, whose document is loaded. */
 class Service {

@@ -9,10 +9,10 @@
  */
 
 import { isPlainKey } from '../../crdt/index.ts'
-import type { Failure } from '../errors.ts'
+import { type Failure, invalid } from '../errors.ts'
 import { quote } from '../quote.ts'
 import { byteLength } from './bytes.ts'
-import { checkNames, invalid, isBroken } from './names.ts'
+import { checkNames, isBroken } from './names.ts'
 import { DEFAULT_VALUE_BYTES } from './value-limit.ts'
 
 /** Levels of nesting. Agents of earlier versions accept 64, and a hot entry is an array around its value. */

@@ -11,14 +11,16 @@
  * describeEntry(doc, 'state', 'n')     // { value: 3, writer: 17, clock: 4, layout: 'counter', stampMs: 1810000000000 }
  * ```
  */
+
 import * as Y from 'yjs'
+import { invalid } from '../errors.ts'
 import { quote } from '../quote.ts'
 import { isSeen, type View, valueOfView } from './cell.ts'
 import { hotOf } from './hot.ts'
 import { compareElements, type HotElement } from './hot-element.ts'
 import { msOfStamp } from './hybrid-clock.ts'
 import { describeForm, type Form } from './json-form.ts'
-import { invalid, isMapName } from './names.ts'
+import { isMapName } from './names.ts'
 import { readPath } from './path.ts'
 import { entryOfItem, isMap, plainEntry, plainRoot, valueOfPlain } from './plain.ts'
 

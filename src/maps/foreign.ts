@@ -8,11 +8,12 @@
  */
 
 import { setOwn } from '../../crdt/index.ts'
+import { invalid } from '../errors.ts'
 import { quote } from '../quote.ts'
 import { fromBase64 } from './bytes.ts'
 import { FOREIGN_TYPES, type ForeignType } from './json-form.ts'
 import { copyJson } from './json-value.ts'
-import { invalid, textOf } from './names.ts'
+import { textOf } from './names.ts'
 import { childOf, stepsOf } from './path.ts'
 
 /** The types of places, by JSON Pointer. */

@@ -10,10 +10,12 @@
  * doc.transact((transaction) => appendElements(index, transaction, [element]))
  * ```
  */
+
 import * as Y from 'yjs'
+import { invalid } from '../errors.ts'
 import { decodeElement, encodeElement, type HotElement, type NewElement } from './hot-element.ts'
 import type { HotIndex } from './hot-index.ts'
-import { HOT_ROOT, invalid } from './names.ts'
+import { HOT_ROOT } from './names.ts'
 
 /** The end of the own array after the last write. It is searched again if this is outdated. */
 interface Tail {

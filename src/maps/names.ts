@@ -9,7 +9,7 @@
  */
 
 import { isPlainKey } from '../../crdt/index.ts'
-import { Failure } from '../errors.ts'
+import { invalid } from '../errors.ts'
 import { quote } from '../quote.ts'
 import { byteLength } from './bytes.ts'
 
@@ -34,10 +34,7 @@ export const isBroken = (text: string): boolean => LONE_SURROGATE.test(text)
 export const toWellFormed = (text: string): string =>
   isBroken(text) ? text.replace(/\p{Surrogate}/gu, '\ufffd') : text
 
-export const invalid = (message: string, hint?: string, cause?: unknown): Failure =>
-  new Failure('invalid_argument', message, { hint, cause })
-
-/** JSON for a message, which shows only its beginning. */
+/** JSON for a message, which shows its beginning. */
 export const textOf = (value: unknown): string => {
   try {
     return JSON.stringify(value) ?? 'undefined'

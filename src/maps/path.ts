@@ -9,8 +9,9 @@
  * ```
  */
 
+import { invalid } from '../errors.ts'
 import { quote } from '../quote.ts'
-import { invalid, textOf } from './names.ts'
+import { textOf } from './names.ts'
 
 /** The pointer to a place, from the keys and indexes that lead there. */
 export const pointerOf = (path: readonly (string | number)[]): string =>

@@ -6,11 +6,13 @@
  * plainEntry(doc, 'state', 'k')      // { client, clock, content } or undefined
  * ```
  */
+
 import * as Y from 'yjs'
+import { invalid } from '../errors.ts'
 import { quote } from '../quote.ts'
 import { checkDoc } from '../yjs-copy.ts'
 import { jsonForm } from './json-form.ts'
-import { checkNotReserved, invalid } from './names.ts'
+import { checkNotReserved } from './names.ts'
 
 /** A value with the Yjs id under which it was written. */
 export interface PlainEntry {

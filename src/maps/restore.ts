@@ -13,12 +13,13 @@
  */
 
 import type * as Y from 'yjs'
+import { invalid } from '../errors.ts'
 import { quote } from '../quote.ts'
 import { byteLength } from './bytes.ts'
 import { checkEntry, keepable } from './check.ts'
 import { layoutOf, viewEntry } from './entries.ts'
 import { type ForeignTypes, restoreForeign } from './foreign.ts'
-import { checkNames, invalid, isKeyName, textOf, toWellFormed } from './names.ts'
+import { checkNames, isKeyName, textOf, toWellFormed } from './names.ts'
 import { plainRoot } from './plain.ts'
 import { isDeep, MAX_RAW_DEPTH, normalizeRaw, type RawValue } from './raw-value.ts'
 import { Restoring } from './restoring.ts'

@@ -14,7 +14,9 @@
  * appendEntry(doc, 'state', 'log', 'started')   // 1
  * ```
  */
+
 import type * as Y from 'yjs'
+import { invalid } from '../errors.ts'
 import { quote } from '../quote.ts'
 import { type Cell, type View, valueOfView } from './cell.ts'
 import { keepable, UnkeepableError } from './check.ts'
@@ -23,7 +25,7 @@ import { hotOf } from './hot.ts'
 import type { HotElement, Id, NewElement } from './hot-element.ts'
 import type { HotIndex } from './hot-index.ts'
 import { appendElements, deleteElements } from './hot-writer.ts'
-import { checkNames, invalid, textOf } from './names.ts'
+import { checkNames, textOf } from './names.ts'
 import { makePlainRoot, plainEntry, plainRoot, valueOfPlain } from './plain.ts'
 import { valueLimitOf } from './value-limit.ts'
 

@@ -129,7 +129,7 @@ const bytesOf = (engine: Engine, keys: number, seed: number): Record<string, num
   )
 }
 
-test('seed: the same one gives the same bytes and losses, another one gives others', () => {
+test('seed: the same seed gives the same bytes and losses, another seed gives others', () => {
   const figures = (seed: number) =>
     INSIDE.map((engine) => [
       bytesOf(engine, 100, seed),
@@ -313,7 +313,7 @@ test('options: an invalid one is refused, with what is valid', async () => {
   assert.match((await play(['--help'])).out, '--seed N')
 })
 
-test('stats: medians and spreads', () => {
+test('stats: a spread has median, minimum and maximum', () => {
   assert.is(medianOf([3, 1, 2]), 2)
   assert.is(medianOf([4, 1, 2, 3]), 2.5)
   assert.equal(spreadOf([5]), { median: 5, min: 5, max: 5 })

@@ -8,7 +8,6 @@ import { tmpdir } from 'node:os'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { hot, LAYOUTS, type Layout, plain } from '../../bench/engines/layouts.ts'
-import { withFolder } from '../../bench/runner/folder.ts'
 import { openLog, runCommits } from '../../bench/workloads/commits.ts'
 import { readDisk } from '../../bench/workloads/disk.ts'
 import { createWritten, KEPT, type Kept, summaryOf } from '../../bench/workloads/kept.ts'
@@ -16,6 +15,7 @@ import { runOverwrites } from '../../bench/workloads/overwrites.ts'
 import { runRestarts } from '../../bench/workloads/restarts.ts'
 import { deleteEntry } from '../../src/maps/index.ts'
 import { LogStore } from '../../src/store/log/log-store.ts'
+import { inFolder } from '../helpers/folder.ts'
 import { rejects, suite } from '../helpers/suite.ts'
 
 const test = suite('bench: durable')
@@ -146,7 +146,7 @@ const kepts: Record<string, [Kept, RegExp]> = {
 
 for (const [name, [kept, message]] of Object.entries(kepts)) {
   test(`start-up: a folder that ${name} fails the run, and is removed`, async () => {
-    await withFolder(tmpdir(), async (dir) => {
+    await inFolder(async (dir) => {
       await rejects(() => restarts([kept], [plain], dir), message)
       assert.equal(readdirSync(dir), [])
     })
@@ -213,8 +213,8 @@ test('folder: it is removed, even after a failure', async () => {
     await readDisk(folder)
     throw new Error('not today')
   }
-  await rejects(() => withFolder(tmpdir(), use), /not today/)
-  assert.match(made, 'pilot-gossip-bench-')
+  await rejects(() => inFolder(use), /not today/)
+  assert.match(made, /pg-/)
   assert.not(existsSync(made))
 })
 

@@ -1,6 +1,6 @@
 /**
  * The generated pages and their plots, from results made up here and from those that are kept. Plots
- * are checked as text: everything is there and inside. How they look is for eyes.
+ * are checked as text: everything is there and inside. How they look is not tested.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -117,7 +117,7 @@ const write = (loss: number) => ({
     pushRounds: 8.2,
     pushPullRounds: 5,
     leftOutByPush: 0.06,
-    leftOutByEcho: 0.0025,
+    leftOutByDigest: 0.0025,
     allReached: 0.08,
     fetchedCopies: 1,
   },
@@ -474,7 +474,7 @@ test('summary: the part has a few figures of each program', () => {
 const pageOf = (name: string, part = 'old\n'): string =>
   `before\n<!-- ${name}: what follows is written by \`npm run bench:readme\` -->\n${part}<!-- ${name}: end -->\nafter\n`
 
-test('pages: a part is replaced between its markers, which stand once and in order', async () => {
+test('pages: a part is replaced between its markers, which must stand once and in order', async () => {
   for (const name of PART_NAMES) {
     const page = pageOf(name)
     assert.is(replacePart('a.md', page, name, 'new\n'), pageOf(name, 'new\n'))

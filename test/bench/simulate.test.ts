@@ -83,11 +83,11 @@ test(
 )
 
 for (const [line, beyond] of [
-  ['--fanout 1 --echo 0 --bytes 20', /left out by pushes and echo/],
-  ['--echo 0 --bytes 20', /left out by pushes and echo \(loss 0 %, 20 characters\): /],
+  ['--fanout 1 --digest-fanout 0 --bytes 20', /left out by pushes and digests/],
+  ['--digest-fanout 0 --bytes 20', /left out by pushes and digests \(loss 0 %, 20 characters\): /],
   ['--fanout 7 --bytes 20', /messages a node .*; bytes a node /],
   ['--view 2 --bytes 20', /hops, mean/],
-  ['--echo 7 --bytes 6000', /messages a node/],
+  ['--digest-fanout 7 --bytes 6000', /messages a node/],
 ] as const) {
   test(`limits: a short run fails with ${line}`, () => {
     const { code, out, err } = limits(`${line} --loss 0 --nodes 100 --seeds 2 --writes 1`)
@@ -100,9 +100,9 @@ for (const [line, beyond] of [
 }
 
 test('limits: without --quick a missed target is not a failure', () => {
-  const { code, out } = play(`${SMALL} --only write --echo 0`)
+  const { code, out } = play(`${SMALL} --only write --digest-fanout 0`)
   assert.is(code, 0)
-  assert.match(out, /OUTSIDE {2}left out by pushes and echo/)
+  assert.match(out, /OUTSIDE {2}left out by pushes and digests/)
   assert.match(out, /simulated in [\d.]+ s of processor time/)
 })
 
@@ -158,7 +158,7 @@ test('long write: without loss each node fetches it once', () => {
   assert.ok(ms[0]! > 90, 'three delays of at least 10 ms, and a batch of 20 ms')
 })
 
-test('targets: those that were not measured are named', () => {
+test('targets: the report names those that were not measured', () => {
   const names = (line: string): string[] =>
     notMeasuredBy(parse(line.split(' ')).settings).map(({ needs }) => needs)
   assert.equal(names('--seed 1'), [])
@@ -198,7 +198,7 @@ test('options: an invalid one is quoted, with what is valid', () => {
   assert.equal(Object.keys(JSON.parse(err)), ['status', 'code', 'message', 'hint'])
 })
 
-test('options: they become settings', () => {
+test('options become settings', () => {
   const line =
     '--nodes 1000 --fanout 3 --loss 0.3 --partition 3+2 --churn 0.1 --latency 10-50ms --seed 7'
   const { settings } = parse(line.split(' '))
@@ -211,7 +211,7 @@ test('options: they become settings', () => {
   assert.match(play('--help').out, /--view N/)
 })
 
-test('progress: it names what is simulated', () => {
+test('progress names what is simulated', () => {
   const rows: string[] = []
   play(`${SMALL} --only write,churn`, (row) => rows.push(row))
   assert.equal(rows, [
@@ -238,7 +238,7 @@ test('views: knowing is mutual, no node knows itself, and all know equally many'
   })
 })
 
-test('spread: times and hops until a share has a write', () => {
+test('spread: has times and hops until a share has a write', () => {
   const spread = new Spread(4, 'a', 100)
   spread.arrive('b', 'a', 130)
   spread.arrive('c', 'b', 150)

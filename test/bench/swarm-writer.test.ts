@@ -99,7 +99,7 @@ test('writer: a refused write is recorded with its code, and the next one is iss
   })
 })
 
-test('findLost: a key that is missing or has another value, with its agent', async () => {
+test('findLost: returns each key that is missing or has another value, with its agent', async () => {
   const handle: Handle = () =>
     new Rows(['["a","1"]', '["b","old"]', '["more",1]'], { map: 'bench' })
   await within(handle, async (client) => {

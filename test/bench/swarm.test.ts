@@ -67,7 +67,7 @@ test('journal: a later value of a hot key shows the earlier ones; the last one i
   assert.equal([...journal.expected()], [['w1', '2:xxxx']])
 })
 
-test('lags: from due to shown; a write that has not arrived counts as shown now', () => {
+test('lags: count from due to shown; a write that has not arrived counts as shown now', () => {
   const journal = journalOf()
   const write = acknowledge(journal.issue(0, 100), 103)
   journal.issue(1, 100)
@@ -148,7 +148,7 @@ test('medians: series of unequal length end with the shortest', () => {
   )
 })
 
-test('growth: the longest pause between keys, the last one before the end included', () => {
+test('growth: has the longest pause between keys, including the one before the end', () => {
   const keys = [
     [0, 0],
     [1, 10],
@@ -173,7 +173,7 @@ test('growth: the longest pause between keys, the last one before the end includ
   assert.is(describeGrowth('n2', [[9, 0]], 31).firstSeconds, null)
 })
 
-test('traffic: the difference of all counters, new ones included, divided by the writes', () => {
+test('traffic: has the difference of all counters, new ones included, divided by the writes', () => {
   const statusOf = (counters: object) => ({ counters }) as unknown as AgentStatus
   const before = [
     statusOf({ pushesSent: 5, rejected: {} }),
@@ -189,7 +189,7 @@ test('traffic: the difference of all counters, new ones included, divided by the
   assert.equal([traffic.counters.published, traffic.counters['rejected.damaged']], [3, 2])
 })
 
-test('random text: the same for the same seed, one byte a character, incompressible', async () => {
+test('random text: depends on the seed alone, has one byte a character, does not compress', async () => {
   const text = randomText(7, 50_000)
   assert.ok(text === randomText(7, 50_000) && text !== randomText(8, 50_000))
   assert.is(Buffer.byteLength(JSON.stringify(text)), 50_002)
@@ -216,7 +216,7 @@ test('processor: ended children count as pilotctl, and no time counts twice', ()
   assert.is(usedSince(before, null), null)
 })
 
-test('report: a column for each run and one for medians, then what a scenario adds', () => {
+test('report: has a column for each run and one for medians, then the rows of the scenario', () => {
   const bench = benchOf({}, [FINE, FINE])
   const shown = showBench(bench)
   assert.match(shown, /^A, 2 cores, p; node 20, .* before\n5 agents .* Pilot 1\.18\.0/)

@@ -49,13 +49,13 @@ const withState = (json: string, count = 1): Uint8Array =>
     encoding.writeVarString(encoder, json)
   })
 
-test('encoded states: decode to what they were', () => {
+test('encoded states decode to what they were', () => {
   assert.equal(decodeAwareness(encodeAwareness(SAMPLE)), SAMPLE)
   const nothing = { isQuery: false, entries: [] }
   assert.equal(decodeAwareness(encodeAwareness(nothing)), nothing)
 })
 
-test('age: is a whole number and not negative', () => {
+test('age is a whole number and not negative', () => {
   const entry = { client: 1, clock: 1, state: null }
   const entries = [
     { ...entry, age: -5 },
@@ -68,14 +68,14 @@ test('age: is a whole number and not negative', () => {
   )
 })
 
-test('damaged bytes: whatever is cut off or added is rejected', () => {
+test('damaged bytes are rejected, whatever is cut off or added', () => {
   const bytes = encodeAwareness(SAMPLE)
   for (let length = 0; length < bytes.length; length++)
     assert.is(reasonOf(bytes.subarray(0, length)), 'malformed', `${length} bytes`)
   assert.is(reasonOf(new Uint8Array([...bytes, 0])), 'malformed')
 })
 
-test('random bytes: are decoded or rejected, and throw nothing else', () => {
+test('random bytes are decoded or rejected, and throw nothing else', () => {
   eachSeed(2_000, (random) => {
     const bytes = new Uint8Array(encodeAwareness(SAMPLE))
     const damaged =
@@ -88,7 +88,7 @@ test('random bytes: are decoded or rejected, and throw nothing else', () => {
   })
 })
 
-test('counts: are checked before anything is allocated', () => {
+test('counts are checked before anything is allocated', () => {
   const counted = (count: number): Uint8Array =>
     encoding.encode((encoder) => {
       encoding.writeVarUint(encoder, 0)
@@ -99,7 +99,7 @@ test('counts: are checked before anything is allocated', () => {
   assert.is(reasonOf(counted(MAX_AWARENESS_ENTRIES)), 'malformed')
 })
 
-test('a state: is an object with any keys, and not too deep', () => {
+test('a state is an object with any keys, and not too deep', () => {
   for (const json of ['1', '"x"', 'true', '[]', '[{}]', '{', '']) {
     assert.is(reasonOf(withState(json)), 'malformed', json)
   }
@@ -116,13 +116,13 @@ test('a state: is an object with any keys, and not too deep', () => {
   assert.is(reasonOf(withState(deep(7_000))), 'too_deep')
 })
 
-test('a state: has at most 16,384 characters', () => {
+test('a state has at most 16,384 characters', () => {
   const sized = (length: number): string => `{"a":"${'x'.repeat(length - 8)}"}`
   assert.is(reasonOf(withState(sized(MAX_AWARENESS_STATE_LENGTH))), 'accepted')
   assert.is(reasonOf(withState(sized(MAX_AWARENESS_STATE_LENGTH + 1))), 'too_large')
 })
 
-test('awareness: travels in a push', () => {
+test('awareness travels in a push', () => {
   const awareness = encodeAwareness(SAMPLE)
   const text = pushText({ room: { awareness } })
   const state = decodePush(text, SWARM).state.get('room')

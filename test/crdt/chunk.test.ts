@@ -55,7 +55,7 @@ const wholeOf = (replica: Replica): Delta =>
   replica.lacking({ clocks: new Map(), deletes: undefined })
 
 for (const maxBytes of [200, 1_000, 10_000]) {
-  test(`chunks of ${maxBytes} bytes: merge at once in order, and give the same in any order`, () => {
+  test(`chunks of ${maxBytes} bytes merge at once in order, and give the same in any order`, () => {
     eachSeed(12, (random) => {
       const sender = history(random, 150, random.chance(0.8))
       const whole = wholeOf(sender)
@@ -99,7 +99,7 @@ test('chunks: no struct occurs twice, and a chunk is about as long as requested,
   })
 })
 
-test('chunks: continue a partly known history, even from the middle of a struct', () => {
+test('chunks continue a partly known history, even from the middle of a struct', () => {
   eachSeed(20, (random) => {
     const sender = history(random, 60)
     const receiver = replicaOf(9)
@@ -144,7 +144,7 @@ test('chunks: no visible key vanishes in between if each was overwritten once', 
   })
 })
 
-test('chunks without their needs: give the same end when they are merged one by one', () => {
+test('chunks without their needs give the same end when they are merged one by one', () => {
   // All values of a key but the last travel without content and delete what they replace, so keys
   // vanish in between here. `gate.test.ts` shows that with their needs none does.
   const a = replicaOf(1)
@@ -161,7 +161,7 @@ test('chunks without their needs: give the same end when they are merged one by 
   assertConverged([a, c])
 })
 
-test('one update: a key overwritten many times never vanishes', () => {
+test('a key overwritten many times in one update never vanishes', () => {
   const a = replicaOf(1)
   const c = replicaOf(3)
   const map = a.doc.getMap('map')
@@ -174,7 +174,7 @@ test('one update: a key overwritten many times never vanishes', () => {
   assert.equal(sizes, [1])
 })
 
-test('deletes alone: are cut, too, and no chunk is longer than requested', () => {
+test('deletes alone are cut, too, and no chunk is longer than requested', () => {
   const a = replicaOf(2 ** 52 + 1)
   const b = replicaOf(3)
   const list = a.doc.getArray('list')
@@ -193,7 +193,7 @@ test('deletes alone: are cut, too, and no chunk is longer than requested', () =>
   assertConverged([a, b])
 })
 
-test('deletes of many writers with large clocks: are cut by their bytes, heads included', () => {
+test('deletes of many writers with large clocks are cut by their bytes, heads included', () => {
   const a = replicaOf(1)
   const b = replicaOf(2)
   const blocks = Array.from({ length: 100 }, (_, i) => ({
@@ -213,7 +213,7 @@ test('deletes of many writers with large clocks: are cut by their bytes, heads i
   assertConverged([a, b])
 })
 
-test('a struct longer than a chunk: is sent alone', () => {
+test('a struct longer than a chunk is sent alone', () => {
   const a = replicaOf(1)
   a.doc.getMap('map').set('small', 1)
   a.doc.getMap('map').set('large', 'x'.repeat(5_000))
@@ -225,7 +225,7 @@ test('a struct longer than a chunk: is sent alone', () => {
   assert.equal(contentOf(b.doc), contentOf(a.doc))
 })
 
-test('a text and an array longer than a chunk: are cut, but never inside a character', () => {
+test('a text and an array longer than a chunk are cut, but never inside a character', () => {
   const sender = replicaOf(1)
   const text = '😀'.repeat(3_000) + 'x'.repeat(2_000)
   sender.doc.getText('text').insert(0, text)
@@ -247,7 +247,7 @@ test('a text and an array longer than a chunk: are cut, but never inside a chara
   }
 })
 
-test('one long struct: does not fit, however few clocks it has', () => {
+test('one long struct does not fit, however few clocks it has', () => {
   const { doc } = replicaOf(1)
   doc.getMap('map').set('large', 'x'.repeat(5_000))
   const whole = { structs: new Map([[1, { from: 0, to: 1 }]]), deletes: emptyDeletes() }

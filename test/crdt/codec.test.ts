@@ -163,7 +163,7 @@ const GOLDENS: Record<string, { readonly make: () => Push; readonly exact: boole
 }
 
 for (const [name, { make, exact }] of Object.entries(GOLDENS)) {
-  test(`golden ${name}: decodes to what it was${exact ? ', and encodes to the same bytes' : ''}`, () => {
+  test(`golden ${name} decodes to what it was${exact ? ', and encodes to the same bytes' : ''}`, () => {
     const text = golden(name, () => encodePush(make()))
     const expected = make()
     const decoded = decodePush(text, expected.swarm)
@@ -190,7 +190,7 @@ for (const [name, { make, exact }] of Object.entries(GOLDENS)) {
 }
 
 for (const [name, { make }] of Object.entries(GOLDENS)) {
-  test(`golden ${name} of format 1: is still read`, () => {
+  test(`golden ${name} of format 1 is still read`, () => {
     const expected = make()
     const decoded = decodePush(readGolden(`format-1/${name}`), expected.swarm)
     assert.is(decoded.format, 1)
@@ -207,19 +207,19 @@ for (const [name, { make }] of Object.entries(GOLDENS)) {
   })
 }
 
-test('golden digest of format 1: is the snapshot digest of that document', () => {
+test('golden digest of format 1 is the snapshot digest of that document', () => {
   const { state } = decodePush(readGolden('format-1/digest-push'), 'kv')
   assert.ok(small().hasDigest(state.get('kv')!.digest!))
   assert.not.ok(large().hasDigest(state.get('kv')!.digest!))
 })
 
-test('format 1: is written on request, and says which format is read', () => {
+test('format 1 is written on request, and says which format is read', () => {
   const text = encodePush(push({ kv: { digest: small().snapshotDigest } }, { format: 1 }))
   const { format, reads } = decodePush(text, 'kv')
   assert.equal([format, reads], [1, 2])
 })
 
-test('golden whole state: makes the document when it is unpacked', () => {
+test('golden whole state makes the document when it is unpacked', () => {
   const { state } = decodePush(readGolden('answer-part'), 'kv')
   const update = state.get('kv')!.update!
   assert.is(update.encoding, 'v1+deflate')
@@ -229,7 +229,7 @@ test('golden whole state: makes the document when it is unpacked', () => {
   assert.equal(replica.doc.getMap('map').toJSON(), large().doc.getMap('map').toJSON())
 })
 
-test('encoded push: begins with the five fields of the seed’s message, in its order and with its types', () => {
+test('an encoded push begins with the five fields of the seed’s message, in its order and with its types', () => {
   const message = JSON.parse(encodePush(push({ kv: { digest: small().digest } })))
   assert.equal(Object.keys(message).slice(0, 5), [
     'type',
@@ -245,7 +245,7 @@ test('encoded push: begins with the five fields of the seed’s message, in its 
   assert.match(message.timestamp, /^\d+$/)
 })
 
-test('needs: travel with the update; without needs the field is absent', () => {
+test('needs travel with the update; without needs the field is absent', () => {
   const { update } = needy()
   assert.equal(update.needs, new Map([[1, 3]]))
   assert.not.ok('needs' in oneChange().update)
@@ -253,7 +253,7 @@ test('needs: travel with the update; without needs the field is absent', () => {
   assert.equal(state.get('kv')!.update!.needs, new Map([[1, 3]]))
 })
 
-test('any push: decodes to what it was', () => {
+test('any push decodes to what it was', () => {
   eachSeed(300, (random) => {
     const states: Record<string, DocState> = {}
     for (let i = random.int(1, 4); i > 0; i--) {
@@ -311,7 +311,7 @@ const rejectedAs = (damage: (message: ReturnType<typeof complete>) => void): str
   return reasonOf(() => decodePush(JSON.stringify(message), 'kv'))
 }
 
-test('the complete message: is valid before it is damaged below', () => {
+test('the complete message is valid before it is damaged below', () => {
   assert.is(decodePush(JSON.stringify(complete()), 'kv').state.size, 1)
 })
 
@@ -323,7 +323,7 @@ const FIELDS: Record<string, { reasons: string[]; right?: (value: unknown) => bo
   version: { reasons: ['malformed'] },
   state: {
     reasons: ['malformed'],
-    // A push without documents says only which peer is alive.
+    // A push without documents shows only that its sender is alive.
     right: (value) => JSON.stringify(value) === '{}',
   },
   sender: {
@@ -365,7 +365,7 @@ const OPTIONAL = [
 ]
 
 for (const [path, { reasons, right }] of Object.entries(FIELDS)) {
-  test(`a wrong or missing ${path}: is rejected as ${reasons.join(' or ')}`, () => {
+  test(`a wrong or missing ${path} is rejected as ${reasons.join(' or ')}`, () => {
     const names = path.split('.')
     const holderOf = (message: Json): Json =>
       names.slice(0, -1).reduce((at, name) => at[name] as Json, message)
@@ -421,7 +421,7 @@ test('malformed text: no JSON, JSON that is not a push, a text cut short', () =>
     )
 })
 
-test('values that cannot be shown: are rejected all the same, nested too deep or with half a character', () => {
+test('values that cannot be shown are rejected all the same, nested too deep or with half a character', () => {
   const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`
   assert.is(
     reasonOf(() => decodePush(deep, 'kv')),
@@ -437,7 +437,7 @@ test('values that cannot be shown: are rejected all the same, nested too deep or
   assert.is(decodePush(half, 'kv').swarm, 'kv')
 })
 
-test('document names: may be any', () => {
+test('a document name may be any text', () => {
   for (const name of ['__proto__', 'constructor', 'prototype']) {
     const text = `{"type":"gossip_push","version":1,"state":{"${name}":{"digest":"${'0'.repeat(22)}"}},"sender":"a","timestamp":"1","swarm":"kv","format":2}`
     const read = decodePush(text, 'kv')
@@ -446,7 +446,7 @@ test('document names: may be any', () => {
   }
 })
 
-test('another swarm’s push: is rejected, as is the seed’s, which names no swarm', () => {
+test('another swarm’s push is rejected, as is the seed’s, which names no swarm', () => {
   const other = encodePush(push({}, { swarm: 'other' }))
   assert.is(
     reasonOf(() => decodePush(other, 'kv')),
@@ -461,7 +461,7 @@ test('another swarm’s push: is rejected, as is the seed’s, which names no sw
   assert.not.ok(new PushReader('kv').accepts(seed))
 })
 
-test('a later format: is rejected as such, whatever else the message says', () => {
+test('a later format is rejected as such, whatever else the message says', () => {
   for (const format of [0, 3, '1', null]) {
     assert.is(
       rejectedAs((message) => Object.assign(message, { format, version: 'x', state: 7 })),
@@ -470,7 +470,7 @@ test('a later format: is rejected as such, whatever else the message says', () =
   }
 })
 
-test('unknown fields: are ignored at every level', () => {
+test('unknown fields are ignored at every level', () => {
   const message = complete()
   const plain = decodePush(JSON.stringify(message), 'kv')
   Object.assign(message, { later: [1, { a: 2 }], signature: 'x' })
@@ -479,7 +479,7 @@ test('unknown fields: are ignored at every level', () => {
   assert.equal(decodePush(JSON.stringify(message), 'kv'), plain)
 })
 
-test('flags: count only if they are true', () => {
+test('flags count only if they are true', () => {
   for (const flag of [1, 'yes', 'true', null, [], false]) {
     const message = complete()
     Object.assign(message.state.kv, { answer: flag, more: flag })
@@ -528,7 +528,7 @@ test('limits: a vector or deletes of megabytes', () => {
   assert.is(limited({}, deletes), 'too_large')
 })
 
-test('a long update: 20 MB of base64 pass through the codec', () => {
+test('20 MB of base64 pass through the codec', () => {
   const data = 'A'.repeat(20_000_000)
   const update = { data, encoding: 'v1' as const, length: 15_000_000, digest: '0'.repeat(32) }
   const text = encodePush(push({ kv: { update } }))
@@ -540,7 +540,7 @@ test('a long update: 20 MB of base64 pass through the codec', () => {
 const packedOf = (bytes: Uint8Array): PackedUpdate =>
   packUpdate({ bytes, digest: digestBytes(bytes, nodePlatform), needs: new Map() }, nodePlatform)
 
-test('packed update: unpacks to what it was, deflated if that is shorter', () => {
+test('a packed update unpacks to what it was, deflated if that is shorter', () => {
   const random = new Random(1)
   const noise = (length: number) => Uint8Array.from({ length }, () => random.int(0, 255))
   for (const [bytes, encoding] of [
@@ -576,7 +576,7 @@ test('packed update: every bit is covered, 500 flips are all rejected as damaged
   })
 })
 
-test('packed update: of 2,000 damaged ones none is unpacked', () => {
+test('packed update: none of 2,000 damaged ones is unpacked', () => {
   eachSeed(2_000, (random) => {
     const sender = docOf(1)
     for (let i = 0; i < 4; i++) sender.getMap('map').set(random.text(3), random.int(0, 99))
@@ -597,7 +597,7 @@ test('packed update: of 2,000 damaged ones none is unpacked', () => {
   })
 })
 
-test('packed update: another length, digest or encoding than that of the bytes is rejected', () => {
+test('packed update: a length, digest or encoding that the bytes do not have is rejected', () => {
   for (const packed of [whole(small()), whole(large())]) {
     const { length } = packed
     for (const wrong of [
@@ -654,7 +654,7 @@ test('packed update: 64 MiB of zeros announced as 1,000 bytes are not inflated p
 
 // The shared inbox
 
-test('push reader: accepts pushes of its swarm in any format, and nothing else', () => {
+test('the push reader accepts pushes of its swarm in any format, and nothing else', () => {
   const reader = new PushReader('kv')
   assert.ok(reader.accepts(encodePush(push({}))))
   assert.ok(reader.accepts('{"swarm":"kv","type":"gossip_push","format":99}'))
@@ -675,7 +675,7 @@ test('push reader: accepts pushes of its swarm in any format, and nothing else',
   }
 })
 
-test('push reader: parses a text once, however often it is asked before decoding', () => {
+test('the push reader parses a text once, however often it is asked before decoding', () => {
   const reader = new PushReader('kv')
   const text = encodePush(push({}))
   const { parse } = JSON
@@ -695,7 +695,7 @@ test('push reader: parses a text once, however often it is asked before decoding
   }
 })
 
-test('push reader: an accepted text is checked against the limits all the same', () => {
+test('the push reader checks an accepted text against the limits all the same', () => {
   const reader = new PushReader('kv')
   const text = encodePush(push({}))
   assert.ok(reader.accepts(text))
@@ -705,7 +705,7 @@ test('push reader: an accepted text is checked against the limits all the same',
   )
 })
 
-test('push reader: keeps a bounded number of parsed texts', () => {
+test('the push reader keeps a bounded number of parsed texts', () => {
   const reader = new PushReader('kv')
   const texts = Array.from({ length: 1_001 }, (_, i) =>
     encodePush(push({}, { sender: `peer${i}` })),

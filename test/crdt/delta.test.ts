@@ -71,7 +71,7 @@ const assertTidy = (deletes: DeleteSet): void => {
   }
 }
 
-test('subtractDeletes: is the difference of sets', () => {
+test('subtractDeletes is the difference of sets', () => {
   eachSeed(2_000, (random) => {
     const all = randomDeletes(random)
     const known = random.chance(0.1) ? emptyDeletes() : randomDeletes(random)
@@ -84,7 +84,7 @@ test('subtractDeletes: is the difference of sets', () => {
   })
 })
 
-test('subtractDeletes: changes neither of its arguments', () => {
+test('subtractDeletes changes neither of its arguments', () => {
   eachSeed(200, (random) => {
     const [all, known] = [randomDeletes(random), randomDeletes(random)]
     const before = [deletesOf(all), deletesOf(known)]
@@ -94,14 +94,14 @@ test('subtractDeletes: changes neither of its arguments', () => {
   })
 })
 
-test('encodeDeletes and decodeDeletes: are inverse', () => {
+test('encodeDeletes and decodeDeletes are inverse', () => {
   eachSeed(300, (random) => {
     const deletes = randomDeletes(random)
     assert.equal(deletesOf(decodeDeletes(encodeDeletes(deletes))), deletesOf(deletes))
   })
 })
 
-test('decodeDeletes: sorts and merges what a peer wrote in disorder', () => {
+test('decodeDeletes sorts and merges what a peer wrote in disorder', () => {
   const disorder = emptyDeletes()
   disorder.clients.set(1, [
     { clock: 7, len: 3 },
@@ -112,7 +112,7 @@ test('decodeDeletes: sorts and merges what a peer wrote in disorder', () => {
   assert.is(deletesOf(decodeDeletes(encodeDeletes(disorder))).size, 10)
 })
 
-test('mergeDeltas: holds all of each delta, and the hole between two runs', () => {
+test('mergeDeltas holds all of each delta, and the hole between two runs', () => {
   eachSeed(1_000, (random) => {
     const deltas = Array.from({ length: random.int(1, 4) }, () => randomDelta(random))
     const merged = mergeDeltas(deltas)
@@ -135,7 +135,7 @@ test('mergeDeltas: holds all of each delta, and the hole between two runs', () =
   })
 })
 
-test('mergeDeltas: changes none of its arguments', () => {
+test('mergeDeltas changes none of its arguments', () => {
   eachSeed(200, (random) => {
     const deltas = [randomDelta(random), randomDelta(random)]
     const before = deltas.map(idsOf)
@@ -145,12 +145,12 @@ test('mergeDeltas: changes none of its arguments', () => {
   })
 })
 
-test('mergeDeltas: of none is empty', () => {
+test('mergeDeltas of nothing is empty', () => {
   assert.ok(isEmptyDelta(mergeDeltas([])))
   assert.ok(isEmptyDelta(mergeDeltas([emptyDelta(), emptyDelta()])))
 })
 
-test('coversDelta: no clock and no delete of the inner delta is outside of the outer', () => {
+test('coversDelta requires every clock and delete of the inner delta to be in the outer one', () => {
   let covered = 0
   eachSeed(3_000, (random) => {
     const outer = randomDelta(random)
@@ -176,7 +176,7 @@ test('coversDelta: no clock and no delete of the inner delta is outside of the o
   if (!process.env.SEED) assert.ok(covered > 300, `only ${covered} were covered`)
 })
 
-test('deltaSince: is exactly what the other lacks', () => {
+test('deltaSince is exactly what the other lacks', () => {
   eachSeed(500, (random) => {
     const state = () => {
       const clocks = new Map(WRITERS.map((writer) => [writer, random.int(0, 12)]))
@@ -242,7 +242,7 @@ for (const gc of [true, false]) {
   })
 }
 
-test('a run: may begin in the middle of a struct, of grown text, an array or garbage', () => {
+test('a run may begin in the middle of a struct, of grown text, an array or garbage', () => {
   const sender = docOf(1)
   const receiver = docOf(2)
   const text = sender.getText('text')
@@ -267,7 +267,7 @@ test('a run: may begin in the middle of a struct, of grown text, an array or gar
   assert.equal(contentOf(receiver), contentOf(sender))
 })
 
-test('a run that ends in the middle of a struct: brings just its part, and the rest joins it', () => {
+test('a run that ends in the middle of a struct brings just its part, and the rest joins it', () => {
   const sender = docOf(1)
   sender.getText('text').insert(0, 'abcdef')
   sender.getArray('array').push([1, 2, 3])
@@ -288,7 +288,7 @@ test('a run that ends in the middle of a struct: brings just its part, and the r
   assert.is(sender.getText('text').toString(), 'abcdef')
 })
 
-test('deleted content: travels without its content', () => {
+test('deleted content travels without its content', () => {
   const sender = docOf(1)
   let delta = emptyDelta()
   sender.once('afterTransaction', (transaction) => {
@@ -300,11 +300,11 @@ test('deleted content: travels without its content', () => {
   assert.ok(encodeDelta(sender, delta).length < 50)
 })
 
-test('an empty delta: is the empty update', () => {
+test('an empty delta is the empty update', () => {
   assert.equal([...encodeDelta(docOf(1), emptyDelta())], [0, 0])
 })
 
-test('a delta of an unknown writer: is a TypeError', () => {
+test('a delta of an unknown writer is a TypeError', () => {
   const structs = new Map([[7, { from: 0, to: 1 }]])
   assert.throws(
     () => encodeDelta(docOf(1), { structs, deletes: emptyDeletes() }),
@@ -312,7 +312,7 @@ test('a delta of an unknown writer: is a TypeError', () => {
   )
 })
 
-test('a delta of the whole state: encodes to the very bytes that Yjs writes', () => {
+test('a delta of the whole state encodes to the very bytes that Yjs writes', () => {
   eachSeed(20, (random) => {
     const replica = replicaOf(1)
     for (let i = 0; i < 30; i++) change(replica.doc, random)

@@ -60,7 +60,7 @@ const record = (replica: Replica): Uint8Array[] => {
   return updates
 }
 
-test('an update: waits until every writer has reached its clock', () => {
+test('an update waits until every writer has reached its clock', () => {
   const gate = new CausalGate(LIMITS)
   gate.hold(held([1], { 1: 5 }))
   gate.hold(held([2, 2], { 1: 2, 2: 1 }))
@@ -75,7 +75,7 @@ test('an update: waits until every writer has reached its clock', () => {
   assert.is(gate.dropped, 0)
 })
 
-test('a chain: is released at once, in the order in which it can be merged', () => {
+test('a chain is released at once, in the order in which it can be merged', () => {
   const gate = new CausalGate(LIMITS)
   gate.hold(held([3], { 1: 3, 2: 9 }, { 1: [3, 4] }))
   gate.hold(held([2], { 1: 2 }, { 1: [2, 3], 2: [5, 9] }))
@@ -92,7 +92,7 @@ test('a chain: is released at once, in the order in which it can be merged', () 
   assert.is(gate.size, 0)
 })
 
-test('updates that need one another: are released together, and not before', () => {
+test('updates that need one another are released together, and not before', () => {
   const gate = new CausalGate(LIMITS)
   gate.hold(held([1], {}, { 1: [0, 1] }, { 2: 1 }))
   assert.equal(gate.release(clocksOf({})), [])
@@ -104,7 +104,7 @@ test('updates that need one another: are released together, and not before', () 
   assert.equal(gate.size, 1)
 })
 
-test('an update that needs what no peer has: holds up only what depends on it', () => {
+test('an update that needs what no peer has holds up only what depends on it', () => {
   const gate = new CausalGate(LIMITS)
   gate.hold(held([1], {}, { 1: [0, 1] }, { 99: 1 }))
   gate.hold(held([2], { 1: 1 }, { 1: [1, 2] }))
@@ -113,7 +113,7 @@ test('an update that needs what no peer has: holds up only what depends on it', 
   assert.equal(bytesOf(gate.release(clocksOf({ 5: 1, 99: 1 }))), [[1], [2]])
 })
 
-test('an update that came another way: need not wait any longer', () => {
+test('an update that came another way need not wait any longer', () => {
   const gate = new CausalGate(LIMITS)
   gate.hold(held([1], { 1: 5 }, { 1: [5, 7] }, { 99: 1 }))
   assert.equal(gate.release(clocksOf({ 1: 7 })), [])
@@ -122,7 +122,7 @@ test('an update that came another way: need not wait any longer', () => {
   assert.is(gate.dropped, 0)
 })
 
-test('a waiting update: is kept once, however often it comes', () => {
+test('a waiting update is kept once, however often it comes', () => {
   const gate = new CausalGate(LIMITS)
   for (let i = 0; i < 5; i++) gate.hold(held([1, 2, 3], { 1: 5 }))
   assert.is(gate.size, 1)
@@ -130,7 +130,7 @@ test('a waiting update: is kept once, however often it comes', () => {
   assert.is(gate.dropped, 0)
 })
 
-test('a gate full by number: drops and counts the oldest', () => {
+test('a gate full by number drops and counts the oldest', () => {
   const gate = new CausalGate({ waitingBytes: 1_000, waitingUpdates: 2 })
   for (let i = 1; i <= 5; i++) gate.hold(held([i], { 1: 1 }))
   assert.is(gate.size, 2)
@@ -138,7 +138,7 @@ test('a gate full by number: drops and counts the oldest', () => {
   assert.equal(bytesOf(gate.release(clocksOf({ 1: 1 }))), [[4], [5]])
 })
 
-test('a gate full by bytes: drops as many of the oldest as needed', () => {
+test('a gate full by bytes drops as many of the oldest as needed', () => {
   const gate = new CausalGate({ waitingBytes: 10, waitingUpdates: 100 })
   gate.hold(held([1, 1, 1, 1], { 1: 1 }))
   gate.hold(held([2, 2, 2, 2], { 1: 1 }))
@@ -151,7 +151,7 @@ test('a gate full by bytes: drops as many of the oldest as needed', () => {
   assert.is(gate.dropped, 4)
 })
 
-test('a replica: bounds what waits by number and bytes, and drops the oldest', () => {
+test('a replica bounds what waits by number and bytes, and drops the oldest', () => {
   const sender = replicaOf(1)
   const updates = record(sender)
   for (let i = 0; i < 21; i++) sender.doc.getMap('map').set('k', i)
@@ -170,7 +170,7 @@ test('a replica: bounds what waits by number and bytes, and drops the oldest', (
   }
 })
 
-test('1,000 updates in reverse order: nothing is merged until the first, then everything is', () => {
+test('1,000 updates in reverse order merge all at once when the first arrives', () => {
   const sender = replicaOf(1)
   const updates = record(sender)
   for (let i = 0; i < 1_000; i++) sender.doc.getMap('map').set(`k${i % 50}`, i)
@@ -259,7 +259,7 @@ test('gaps: own clock, origin, right origin, parent and delete are all found', (
   }
 })
 
-test('a released update: is inspected again, and only then a circle of writers is found', () => {
+test('a released update is inspected again, and only then a circle of writers is found', () => {
   const replica = replicaOf(9)
   // Each of 3 and 4 needs the other first, and 3 needs what 1 has not sent yet.
   const circle = forge([
@@ -281,7 +281,7 @@ test('a released update: is inspected again, and only then a circle of writers i
   assert.is(replica.waiting.updates, 0)
 })
 
-test('nested types: come in backwards, to any depth', () => {
+test('nested types come in backwards, to any depth', () => {
   const nest = (writer: number, from: string | [number, number]): Uint8Array =>
     forge([
       {
@@ -299,7 +299,7 @@ test('nested types: come in backwards, to any depth', () => {
   assert.is(replica.version, 800)
 })
 
-test('another provider’s update: frees what waited, with the next update', () => {
+test('another provider’s update frees what waited, with the next update', () => {
   const sender = replicaOf(1)
   const updates = record(sender)
   for (let i = 0; i < 4; i++) sender.doc.getMap('map').set('k', i)
@@ -339,8 +339,8 @@ test('lazy encoding, reordering and losses: no key is missing unless it was dele
         for (const delta of replica.takeLocal()) tell(replica, delta)
       }
       if (pending.length > 0 && random.chance(0.7)) {
-        const [said] = pending.splice(random.int(0, pending.length - 1), 1)
-        const { from, to, delta } = said!
+        const [taken] = pending.splice(random.int(0, pending.length - 1), 1)
+        const { from, to, delta } = taken!
         wire.push({ to, update: from.encode(delta) })
       }
       if (wire.length > 0 && random.chance(0.7)) {
@@ -372,7 +372,7 @@ const piecesFor = (sender: Replica, receiver: Replica, maxBytes: number): Delta[
   return chunks
 }
 
-test('chunks of often overwritten keys: are merged together in any order, and none ever vanishes', () => {
+test('chunks of often overwritten keys are merged together in any order, and none ever vanishes', () => {
   eachSeed(20, (random) => {
     const sender = replicaOf(1)
     const receiver = replicaOf(2)
@@ -394,7 +394,7 @@ test('chunks of often overwritten keys: are merged together in any order, and no
   })
 })
 
-test('a lost chunk: what waits is not requested again, and the next answer completes it', () => {
+test('what waits after a lost chunk is not requested again, and the next answer completes it', () => {
   const sender = replicaOf(1)
   const receiver = replicaOf(2)
   for (let i = 0; i < 200; i++) sender.doc.getMap('map').set(`k${i}`, i)
@@ -413,7 +413,7 @@ test('a lost chunk: what waits is not requested again, and the next answer compl
   assert.is(receiver.waiting.updates, 0)
 })
 
-test('syncRequest(true): counts as known what waits only for its needs; syncRequest() does not', () => {
+test('syncRequest(true) counts as known what waits only for its needs; syncRequest() does not', () => {
   const sender = replicaOf(1)
   const receiver = replicaOf(2)
   const map = sender.doc.getMap('map')
@@ -435,7 +435,7 @@ test('syncRequest(true): counts as known what waits only for its needs; syncRequ
   assertConverged([sender, receiver])
 })
 
-test('random histories in random order: end equal, with nothing waiting', () => {
+test('random histories in random order end equal, with nothing waiting', () => {
   eachSeed(20, (random) => {
     const senders = [1, 2, 3].map((writer) => replicaOf(writer))
     const logs = senders.map(record)

@@ -33,7 +33,7 @@ const keptBy = ({ digest, content, writers, version, doc }: Replica) => {
   return { state: digest, content, writers: writers!, version, clocks, deletes }
 }
 
-test('equal content: has one digest, in whatever order it came', () => {
+test('equal content has one digest, in whatever order it came', () => {
   eachSeed(100, (random) => {
     const replicas = [1, 2, 3].map((writer) => replicaOf(writer))
     for (let i = 0; i < 15; i++) {
@@ -83,7 +83,7 @@ const pairs: Readonly<Record<string, readonly [(doc: Y.Doc) => void, (doc: Y.Doc
 }
 
 for (const [what, writes] of Object.entries(pairs)) {
-  test(`another ${what} under one id: gives equal states but different contents, and names the writer`, () => {
+  test(`another ${what} under one id gives equal states but different contents, and names the writer`, () => {
     const [one, other] = twins((doc) => doc.getText('t').insert(0, '-'), ...writes)
     assert.ok(Y.equalSnapshots(Y.snapshot(one!), Y.snapshot(other!)))
     assert.is(of(one!).state, of(other!).state)
@@ -92,7 +92,7 @@ for (const [what, writes] of Object.entries(pairs)) {
   })
 }
 
-test('content written in parts or at once: has the same digests', () => {
+test('content written in parts or at once has the same digests', () => {
   const whole = docOf(7)
   whole.getText('t').insert(0, 'abcd')
   whole.getArray('l').push([1, 2, 'x'])
@@ -103,7 +103,7 @@ test('content written in parts or at once: has the same digests', () => {
   assert.equal(of(pieces), of(whole))
 })
 
-test('writers without remaining content: have no hash', () => {
+test('writers without remaining content have no hash', () => {
   const doc = docOf(7)
   doc.getMap('m').set('k', 1)
   doc.getMap('m').delete('k')

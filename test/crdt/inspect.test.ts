@@ -134,7 +134,7 @@ for (const key of ['__proto__', 'constructor', 'prototype']) {
     'key within a value': entry({ a: [Object.fromEntries([[key, { evil: 1 }]])] }),
   }
   for (const [name, bytes] of Object.entries(all)) {
-    test(`${name} ${key}: is accepted, and passed on as it came`, () => {
+    test(`${name} ${key} is accepted, and passed on as it came`, () => {
       const replica = victim()
       const { status, carried } = replica.apply(bytes)
       assert.is(status, 'new')
@@ -165,7 +165,7 @@ rejects('a value nested 50,000 deep', 'too_deep', () => {
   return one(1, forged.raw(8, { key: 'k' }, [1, ...arrays, 126]))
 })
 
-test(`values of ${depth} levels: are accepted, as are shared types of any depth`, () => {
+test(`values of ${depth} levels are accepted, as are shared types of any depth`, () => {
   for (const bytes of [
     entry(nested(depth)),
     one(1, forged.json({ key: 'k' }, [JSON.stringify(nested(depth))])),
@@ -175,7 +175,7 @@ test(`values of ${depth} levels: are accepted, as are shared types of any depth`
   }
 })
 
-test('shared types nested by one level an update: are accepted at any depth', () => {
+test('shared types nested by one level an update are accepted at any depth', () => {
   const replica = replicaOf(999)
   for (let i = 0; i < 300; i++) {
     const parent = i === 0 ? 'map' : ([i, 0] as const)
@@ -184,7 +184,7 @@ test('shared types nested by one level an update: are accepted at any depth', ()
 })
 
 test(
-  'many shared types side by side: cost one walk, 20,000 in one array',
+  'many shared types side by side cost one walk, 20,000 in one array',
   () => {
     // A search through its neighbours took a walk for each: 45 s instead of 0.3 s.
     const sender = replicaOf(1)
@@ -197,7 +197,7 @@ test(
 )
 
 test(
-  'a long deleted run beside a shared type: costs nothing',
+  'a long deleted run beside a shared type costs nothing',
   () => {
     // Listed clock by clock it took 26 s and then threw a RangeError.
     const bytes = one(1, forged.deleted({ key: 'x' }, 2 ** 31), forged.map({ key: 'y' }))
@@ -227,7 +227,7 @@ rejects(
   { entries: 10 },
 )
 
-test('the number of entries: is counted while reading, and nothing after the limit is read', () => {
+test('the number of entries is counted while reading, and nothing after the limit is read', () => {
   // The struct after the limit is damaged, so reading it would give another reason.
   const bytes = forge([
     { writer: 1, structs: [...Array(10).fill(forged.gc(1)), forged.raw(8, { key: 'k' }, [1, 3])] },
@@ -236,7 +236,7 @@ test('the number of entries: is counted while reading, and nothing after the lim
   assert.is(rejectionReasonOf(victim(), bytes), 'malformed')
 })
 
-test('the number of entries: may be the limit', () => {
+test('the number of entries may be the limit', () => {
   assert.is(victim({ ...LIMITS, entries: 11 }).apply(gcs(10)).status, 'new')
 })
 
@@ -314,7 +314,7 @@ rejects('three writers who wait in a circle, beside an honest one', 'malformed',
   ]),
 )
 
-test('writers that refer to one another in turn: are not a circle', () => {
+test('writers that refer to one another in turn are not a circle', () => {
   const turns = (writer: number, other: number): Struct[] =>
     Array.from({ length: 50 }, (_, i) =>
       writer === 1 && i === 0
@@ -335,7 +335,7 @@ test('writers that refer to one another in turn: are not a circle', () => {
 
 // Skips
 
-test('a Skip over what is known: is not a gap', () => {
+test('a Skip over what is known is not a gap', () => {
   const replica = victim()
   const bytes = forge([{ writer: 5, structs: [forged.skip(3), forged.any({ key: 'new' }, [7])] }])
   assert.is(replica.apply(bytes).status, 'new')
@@ -343,7 +343,7 @@ test('a Skip over what is known: is not a gap', () => {
   assert.is(replica.doc.store.pendingStructs, null)
 })
 
-test('a Skip over what is not known: is a gap, and everything waits, also the structs before it', () => {
+test('a Skip over what is not known is a gap, and everything waits, also the structs before it', () => {
   const replica = replicaOf(9)
   const a = docOf(1)
   const updates: Uint8Array[] = []
@@ -359,7 +359,7 @@ test('a Skip over what is not known: is a gap, and everything waits, also the st
   assert.is(replica.waiting.updates, 0)
 })
 
-test('Skips alone: carry nothing', () => {
+test('Skips alone carry nothing', () => {
   const replica = victim()
   const before = imageOf(replica)
   assert.is(replica.apply(one(1, forged.skip(5))).status, 'known')
@@ -368,7 +368,7 @@ test('Skips alone: carry nothing', () => {
 
 // What an inspection returns
 
-test('inspection: says what is carried, what is missing, and whether structs are new', () => {
+test('an inspection reports what is carried, what is missing, and whether structs are new', () => {
   const { doc } = victim()
   const seen = inspectUpdate(
     doc,
@@ -446,18 +446,18 @@ const applied = (replica: Replica, bytes: Uint8Array): string => {
     assert.is(replica.doc.store.pendingStructs, null, 'structs wait inside the document')
     assert.is(replica.doc.store.pendingDs, null, 'deletes wait inside the document')
     // What was accepted can be passed on until both have the same. (Content of hostile structs can
-    // differ: nothing tells a forged struct from an honest one.)
+    // differ: a forged struct looks like an honest one.)
     const again = replicaOf(4_000)
     settle([replica, again])
     return status
   } catch (error) {
     if (!(error instanceof Rejection)) throw error
-    assert.equal(imageOf(replica), before, `refused (${error.reason}), yet changed`)
+    assert.equal(imageOf(replica), before, `rejected (${error.reason}), yet changed`)
     return error.reason
   }
 }
 
-test('2,000 damaged updates: are rejected without a trace, or accepted whole', () => {
+test('2,000 damaged updates are rejected without a trace, or accepted whole', () => {
   const counts: Record<string, number> = {}
   eachSeed(400, (random) => {
     const { replica, update } = scene(random)
@@ -470,7 +470,7 @@ test('2,000 damaged updates: are rejected without a trace, or accepted whole', (
   if (!process.env.SEED) assert.ok(counts.malformed! > 500 && counts.new! > 20)
 })
 
-test('1,000 well-formed updates that refer to anything: are rejected without a trace, or accepted whole', () => {
+test('1,000 well-formed updates that refer to anything are rejected without a trace, or accepted whole', () => {
   const counts: Record<string, number> = {}
   eachSeed(1_000, (random) => {
     const replica = victim()
@@ -517,7 +517,7 @@ test('1,000 well-formed updates that refer to anything: are rejected without a t
   if (!process.env.SEED) assert.ok(counts.new! > 200 && counts.malformed! > 200)
 })
 
-test('honest updates: are never rejected, in random histories, whole and in every difference', () => {
+test('honest updates are never rejected, in random histories, whole and in every difference', () => {
   eachSeed(20, (random) => {
     const replicas = [1, 2, 3].map((writer) => replicaOf(writer, { gc: random.chance(0.7) }))
     for (let i = 0; i < 60; i++) change(random.pick(replicas).doc, random)

@@ -34,19 +34,19 @@ const structsOf = (doc: Y.Doc): unknown[] =>
   ])
 
 /** A document that records its updates, and the events of its types. */
-const listening = (writer: number): { doc: Y.Doc; told: unknown[] } => {
+const listening = (writer: number): { doc: Y.Doc; seen: unknown[] } => {
   const doc = docOf(writer)
-  const told: unknown[] = []
-  doc.on('update', (update, origin, _, { local }) => told.push([[...update], origin, local]))
+  const seen: unknown[] = []
+  doc.on('update', (update, origin, _, { local }) => seen.push([[...update], origin, local]))
   for (const type of [doc.getMap('map'), doc.getArray('list'), doc.getText('text')]) {
     type.observeDeep((events) => {
-      told.push(events.map(({ path, changes }) => [path, changes.delta, [...changes.keys]].length))
+      seen.push(events.map(({ path, changes }) => [path, changes.delta, [...changes.keys]].length))
     })
   }
-  return { doc, told }
+  return { doc, seen }
 }
 
-test('whole, partly known and known updates: are merged as Yjs merges their bytes', () => {
+test('whole, partly known and known updates are merged as Yjs merges their bytes', () => {
   eachSeed(60, (random) => {
     const writers = [1, 2, 3].map((writer) => docOf(writer))
     const [theirs, ours] = [listening(9), listening(9)]
@@ -71,11 +71,11 @@ test('whole, partly known and known updates: are merged as Yjs merges their byte
       assert.equal(structsOf(ours.doc), structsOf(theirs.doc))
       assert.equal(Y.encodeStateAsUpdate(ours.doc), Y.encodeStateAsUpdate(theirs.doc))
     }
-    assert.equal(ours.told, theirs.told)
+    assert.equal(ours.seen, theirs.seen)
   })
 })
 
-test('several updates: are merged in a running transaction, which then is not local', () => {
+test('several updates are merged in a running transaction, which then is not local', () => {
   const [a, b] = [docOf(1), docOf(2)]
   a.getMap('map').set('a', 1)
   b.getMap('map').set('b', 2)
@@ -96,7 +96,7 @@ test('several updates: are merged in a running transaction, which then is not lo
   assert.equal(locals, [false])
 })
 
-test('an update: frees what waits in the document itself', () => {
+test('an update frees what waits in the document itself', () => {
   const source = docOf(1)
   const updates: Uint8Array[] = []
   source.on('update', (update) => updates.push(update))
@@ -110,7 +110,7 @@ test('an update: frees what waits in the document itself', () => {
   assert.equal(doc.getMap('map').toJSON(), { a: 1, b: 2 })
 })
 
-test('an incomplete update: throws rather than waiting forever', () => {
+test('an incomplete update throws rather than waiting forever', () => {
   const [a, b] = [docOf(1), docOf(2)]
   const updates: Uint8Array[] = []
   a.on('update', (update) => updates.push(update))
@@ -130,7 +130,7 @@ test('an incomplete update: throws rather than waiting forever', () => {
   )
 })
 
-test('deletes: are merged alone, without the structs', () => {
+test('deletes are merged alone, without the structs', () => {
   const source = docOf(1)
   source.getMap('map').set('k', 1)
   const doc = docOf(9)
@@ -166,27 +166,27 @@ const ends = {
 
 for (const [how, bytes] of Object.entries(ends)) {
   for (const gc of [true, false]) {
-    test(`types 1,500 deep: are ${how} as by Yjs, ${gc ? 'and' : 'not'} collected`, () => {
+    test(`types 1,500 deep are ${how} as by Yjs, ${gc ? 'and' : 'not'} collected`, () => {
       const whole = Y.encodeStateAsUpdate(tree(1, 1_500))
       const docs = [docOf(9, { gc }), docOf(9, { gc })]
-      const told: unknown[][] = [[], []]
+      const seen: unknown[][] = [[], []]
       docs.forEach((doc, i) => {
         Y.applyUpdate(doc, whole)
         const map = doc.getMap<Y.Map<unknown>>('map')
-        map.observeDeep((events) => told[i]!.push(events.map(({ keys }) => [...keys])))
-        map.get('child')!.observe(() => told[i]!.push('a type that is gone'))
-        doc.on('update', (update) => told[i]!.push([...update]))
+        map.observeDeep((events) => seen[i]!.push(events.map(({ keys }) => [...keys])))
+        map.get('child')!.observe(() => seen[i]!.push('a type that is gone'))
+        doc.on('update', (update) => seen[i]!.push([...update]))
       })
       const [ours, theirs] = docs
       Y.applyUpdate(theirs!, bytes(), 'net')
       integrate(ours!, decodeUpdate(bytes(), LIMITS), 'net')
-      assert.is(JSON.stringify(told[0]), JSON.stringify(told[1]))
-      assert.ok(told[0]!.length > 0)
+      assert.is(JSON.stringify(seen[0]), JSON.stringify(seen[1]))
+      assert.ok(seen[0]!.length > 0)
       assert.is(JSON.stringify(structsOf(ours!)), JSON.stringify(structsOf(theirs!)))
     })
   }
 
-  test(`types 50,000 deep: are ${how}, which Yjs cannot do`, () => {
+  test(`types 50,000 deep are ${how}, which Yjs cannot do`, () => {
     const source = tree(1, 50_000)
     const doc = docOf(9)
     integrate(doc, decodeUpdate(Y.encodeStateAsUpdate(source), LIMITS), 'net')
@@ -199,7 +199,7 @@ for (const [how, bytes] of Object.entries(ends)) {
   })
 }
 
-test('an entry that loses: leaves the winner alone, however deep it is', () => {
+test('an entry that loses leaves the winner alone, however deep it is', () => {
   const doc = docOf(9)
   integrate(doc, decodeUpdate(Y.encodeStateAsUpdate(tree(7, 3_000)), LIMITS), 'net')
   const losing = forge([{ writer: 2, structs: [forged.any({ key: 'child' }, [5])] }])

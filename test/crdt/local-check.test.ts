@@ -1,6 +1,6 @@
 /**
- * Changes that peers would reject are found at their writer: in any place of any history, whoever
- * wrote them.
+ * Changes that peers would reject are found at their writer: in any place of any history, whichever
+ * program wrote them.
  */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
@@ -20,18 +20,18 @@ const nested = (depth: number): unknown => {
 
 const TOO_DEEP = nested(LIMITS.depth + 1)
 
-const refusedBy = (replica: Replica): RejectedChange[] => {
-  const refused: RejectedChange[] = []
-  replica.onRejected = (one) => refused.push(one)
-  return refused
+const rejectedBy = (replica: Replica): RejectedChange[] => {
+  const rejected: RejectedChange[] = []
+  replica.onRejected = (one) => rejected.push(one)
+  return rejected
 }
 
-test('random histories: lose only what is rejected, and all replicas agree', () => {
+test('random histories lose only what is rejected, and all replicas agree', () => {
   let count = 0
   eachSeed(40, (random) => {
     const gc = random.chance(0.7)
     const replicas = [1, 2, 3].map((writer) => replicaOf(writer, { gc }))
-    const refused = replicas.map(refusedBy)
+    const rejected = replicas.map(rejectedBy)
     for (const { doc } of replicas) doc.on('update', () => undefined) // Yjs then writes each change.
     for (let i = 0; i < 60; i++) {
       const { doc } = random.pick(replicas)
@@ -57,33 +57,33 @@ test('random histories: lose only what is rejected, and all replicas agree', () 
     }
     settle(replicas)
     assertConverged(replicas)
-    count += refused.flat().length
+    count += rejected.flat().length
   })
   assert.ok(count > 0)
 })
 
-test('another program’s update: is checked, too', () => {
+test('another program’s update is checked, too', () => {
   const other = docOf(1)
   other.getMap('m').set('a', 1)
   other.getMap('m').set('bad', TOO_DEEP)
   other.getMap('m').set('b', 2)
   const replica = replicaOf(2)
-  const refused = refusedBy(replica)
+  const rejected = rejectedBy(replica)
   Y.applyUpdate(replica.doc, Y.encodeStateAsUpdate(other), 'another provider')
   assert.equal(replica.doc.getMap('m').toJSON(), { a: 1, b: 2 })
   assert.equal(
-    refused.map(({ reason, path }) => [reason, path]),
+    rejected.map(({ reason, path }) => [reason, path]),
     [['too_deep', ['m', 'bad']]],
   )
 })
 
-test('two replicas of one document: one of them reports the change, and both go on', () => {
+test('of two replicas of one document, one reports the change, and both go on', () => {
   const doc = docOf(1)
   const replicas = [new Replica(doc, nodePlatform), new Replica(doc, nodePlatform)]
-  const refused = replicas.map(refusedBy)
+  const rejected = replicas.map(rejectedBy)
   doc.getMap('m').set('k', TOO_DEEP)
   doc.getMap('m').set('l', 1)
-  assert.is(refused.flat().length, 1)
+  assert.is(rejected.flat().length, 1)
   for (const replica of replicas) {
     const receiver = replicaOf(2)
     for (const delta of replica.takeLocal()) receiver.apply(replica.encode(delta).bytes)
@@ -91,9 +91,9 @@ test('two replicas of one document: one of them reports the change, and both go 
   }
 })
 
-test('the message: says where the change is, however keys are spelled', () => {
+test('the message says where the change is, however keys are spelled', () => {
   const replica = replicaOf(1)
-  const refused = refusedBy(replica)
+  const rejected = rejectedBy(replica)
   const root = replica.doc.getMap<unknown>('a root')
   root.set('k', Y.Array.from([0, new Y.Map<unknown>([['x y', 1]])]))
   const list = root.get('k') as Y.Array<Y.Map<unknown>>
@@ -102,29 +102,29 @@ test('the message: says where the change is, however keys are spelled', () => {
   replica.doc.getArray('l').push([TOO_DEEP])
   replica.doc.getMap('m').set('x'.repeat(100), TOO_DEEP)
   assert.equal(
-    refused.map(({ message }) => message.slice(0, message.indexOf(': '))),
+    rejected.map(({ message }) => message.slice(0, message.indexOf(': '))),
     ['"a root".k[1]["é"]', '"a root".k[1].plain', 'l[0]', `m["${'x'.repeat(40)}…"]`],
   )
-  assert.match(refused[0]!.message, /: a value nested more than 2000 deep$/)
+  assert.match(rejected[0]!.message, /: a value nested more than 2000 deep$/)
 })
 
-test('a value that cannot be read: is rejected with what it threw', () => {
+test('a value that cannot be read is rejected with what it threw', () => {
   const replica = replicaOf(1)
-  const refused = refusedBy(replica)
+  const rejected = rejectedBy(replica)
   const value = {
     get broken(): never {
       throw new Error('not now')
     },
   }
   replica.doc.getMap('m').set('k', value)
-  assert.match(refused[0]!.message, /^m\.k: cannot be read: not now$/)
+  assert.match(rejected[0]!.message, /^m\.k: cannot be read: not now$/)
   assert.not.ok(replica.doc.getMap('m').has('k'))
 })
 
-test('keys that Yjs accepts and cannot write: are rejected', () => {
+test('keys that Yjs accepts and cannot write are rejected', () => {
   for (const key of [undefined, Symbol('s')] as unknown as string[]) {
     const replica = replicaOf(1)
-    const refused = refusedBy(replica)
+    const rejected = rejectedBy(replica)
     replica.doc.on('update', () => undefined)
     const map = replica.doc.getMap<unknown>('m')
     let changed: unknown
@@ -140,8 +140,8 @@ test('keys that Yjs accepts and cannot write: are rejected', () => {
       map.set('after', 2)
     })
     assert.is(changed, 1)
-    assert.is(refused.length, 3)
-    assert.ok(refused.every(({ reason }) => reason === 'malformed'))
+    assert.is(rejected.length, 3)
+    assert.ok(rejected.every(({ reason }) => reason === 'malformed'))
     const receiver = replicaOf(2)
     for (const delta of replica.takeLocal()) receiver.apply(replica.encode(delta).bytes)
     assertConverged([replica, receiver])
@@ -149,7 +149,7 @@ test('keys that Yjs accepts and cannot write: are rejected', () => {
   }
 })
 
-test('a program’s update that cannot be sent on: is rejected as a whole', () => {
+test('a program’s update that cannot be sent on is rejected as a whole', () => {
   const fits = (bytes: number, encode: () => Uint8Array): boolean =>
     bytes < 1_000 || encode().length < 1_000
   const replica = new Replica(docOf(1), nodePlatform, { fits })
@@ -167,7 +167,7 @@ test('a program’s update that cannot be sent on: is rejected as a whole', () =
   assert.is(replica.apply(Y.encodeStateAsUpdate(program)).status, 'new', 'peers could send it')
 })
 
-test('changes that peers may have: are not removed, however long they are', () => {
+test('changes that peers may have are not removed, however long they are', () => {
   const doc = docOf(1)
   doc.getMap('m').set('sent', 'x'.repeat(5_000))
   const sent = Y.getState(doc.store, 1)
@@ -176,15 +176,15 @@ test('changes that peers may have: are not removed, however long they are', () =
   other.getMap('m').set('theirs', 'x'.repeat(5_000))
   Y.applyUpdate(doc, Y.encodeStateAsUpdate(other))
   const replica = new Replica(doc, nodePlatform, { fits: (bytes) => bytes < 1_000 })
-  const refused = refusedBy(replica)
+  const rejected = rejectedBy(replica)
   replica.examine(sent)
   assert.equal([...doc.getMap('m').keys()].sort(), ['sent', 'theirs'])
   assert.equal(
-    refused.map(({ reason, path }) => [reason, path]),
+    rejected.map(({ reason, path }) => [reason, path]),
     [['too_large', ['m', 'unsent']]],
   )
   replica.examine(sent)
-  assert.is(refused.length, 1)
+  assert.is(rejected.length, 1)
 })
 
 test.run()

@@ -56,7 +56,7 @@ const record = (replica: Replica): Uint8Array[] => {
 
 // Digest
 
-test('the digest: is the same for all replicas that converged, whatever the order of arrival', () => {
+test('the digest is the same for all replicas that converged, whatever the order of arrival', () => {
   let unequalStates = 0
   eachSeed(25, (random) => {
     const senders = [1, 2, 3].map((writer) => replicaOf(writer, { gc: random.chance(0.8) }))
@@ -82,7 +82,7 @@ test('the digest: is the same for all replicas that converged, whatever the orde
   if (!process.env.SEED) assert.ok(unequalStates > 0, 'encodeStateAsUpdate was equal everywhere')
 })
 
-test('the digest: changes with a delete, though the state vectors stay equal', () => {
+test('the digest changes with a delete, though the state vectors stay equal', () => {
   const a = replicaOf(1)
   const b = replicaOf(2)
   a.doc.getMap('map').set('k', 1)
@@ -95,12 +95,12 @@ test('the digest: changes with a delete, though the state vectors stay equal', (
   assert.is(a.digest, b.digest)
 })
 
-test('the digest: is 22 characters, and that of an empty document is the same everywhere', () => {
+test('the digest is 22 characters, and that of an empty document is the same everywhere', () => {
   assert.match(replicaOf(1).digest, /^[A-Za-z0-9+/]{22}$/)
   assert.is(replicaOf(1).digest, replicaOf(2, { gc: false }).digest)
 })
 
-test('the digest: is computed once for each state, and again after each change', () => {
+test('the digest is computed once for each state, and again after each change', () => {
   const platform = spyPlatform()
   const replica = replicaOf(1, { platform })
   const peer = replicaOf(2)
@@ -152,7 +152,7 @@ const otherDoc = (): Y.Doc => {
   return doc
 }
 
-test('the version: is the sum of the clocks', () => {
+test('the version is the sum of the clocks', () => {
   const replica = replicaOf(1)
   assert.is(replica.version, 0)
   replica.doc.getArray('list').push([1, 2, 3])
@@ -185,7 +185,7 @@ const diverged = (random: Random): Replica[] => {
   return replicas
 }
 
-test('a difference each way: makes two replicas equal, deletes included', () => {
+test('a difference each way makes two replicas equal, deletes included', () => {
   eachSeed(25, (random) => {
     const [a, b] = diverged(random)
     // Plain maps and arrays need exactly one exchange; Yjs may clean up rich text afterwards.
@@ -198,7 +198,7 @@ test('a difference each way: makes two replicas equal, deletes included', () => 
   })
 })
 
-test('a difference: contains exactly the structs and deletes that the other lacks', () => {
+test('a difference contains exactly the structs and deletes that the other lacks', () => {
   eachSeed(25, (random) => {
     const [a, b] = diverged(random)
     const all = (replica: Replica) => idsOf(wholeOf(replica))
@@ -209,7 +209,7 @@ test('a difference: contains exactly the structs and deletes that the other lack
   })
 })
 
-test('a peer that has everything: lacks nothing, at the cost of two bytes', () => {
+test('a peer that has everything lacks nothing, at the cost of two bytes', () => {
   eachSeed(20, (random) => {
     const [a, b] = diverged(random)
     settle([a!, b!])
@@ -221,7 +221,7 @@ test('a peer that has everything: lacks nothing, at the cost of two bytes', () =
   })
 })
 
-test('a single delete: is a difference of a few bytes, among 2,000 others', () => {
+test('a single delete is a difference of a few bytes, among 2,000 others', () => {
   const a = replicaOf(1)
   const b = replicaOf(2)
   const map = a.doc.getMap('map')
@@ -238,7 +238,7 @@ test('a single delete: is a difference of a few bytes, among 2,000 others', () =
   assert.is(a.digest, b.digest)
 })
 
-test('a long delete set: is left out of the request, and the answer carries all deletes', () => {
+test('a long delete set is left out of the request, and the answer carries all deletes', () => {
   const a = replicaOf(1)
   const b = replicaOf(2)
   const list = a.doc.getArray('list')
@@ -260,7 +260,7 @@ test('a long delete set: is left out of the request, and the answer carries all 
   assert.is(status, 'known')
 })
 
-test('deletes of up to 4 KB: travel with the vector', () => {
+test('deletes of up to 4 KB travel with the vector', () => {
   const a = replicaOf(1)
   const list = a.doc.getArray('list')
   list.push(Array.from({ length: 2_000 }, (_, i) => i))
@@ -269,7 +269,7 @@ test('deletes of up to 4 KB: travel with the vector', () => {
   assert.ok(deletes && deletes.length <= 4_096)
 })
 
-test('isBehind: exactly if the other has a struct or a delete that we lack', () => {
+test('isBehind is true exactly if the other has a struct or a delete that we lack', () => {
   eachSeed(25, (random) => {
     const replicas = diverged(random)
     for (const a of replicas) {
@@ -281,7 +281,7 @@ test('isBehind: exactly if the other has a struct or a delete that we lack', () 
   })
 })
 
-test('a request that is not one: is rejected as malformed', () => {
+test('a request that is not one is rejected as malformed', () => {
   const replica = replicaOf(1)
   const vector = Y.encodeStateVector(docOf(1))
   for (const summary of [
@@ -298,7 +298,7 @@ test('a request that is not one: is rejected as malformed', () => {
   }
 })
 
-test('a false request: far clocks and deletes of nothing cost only its sender', () => {
+test('a false request with far clocks and deletes of nothing costs only its sender', () => {
   const replica = replicaOf(1)
   replica.doc.getMap('map').set('k', 1)
   const lies = new Map([
@@ -310,7 +310,7 @@ test('a false request: far clocks and deletes of nothing cost only its sender', 
   assert.ok(replica.isBehind(lie))
 })
 
-test('withDelta: is the peer’s state once it has got a delta', () => {
+test('withDelta is the peer’s state once it has got a delta', () => {
   eachSeed(30, (random) => {
     const [a, b] = diverged(random)
     const before = known(b!)
@@ -321,9 +321,9 @@ test('withDelta: is the peer’s state once it has got a delta', () => {
   })
 })
 
-// What a merge says
+// What a merge returns
 
-test('apply: returns exactly what was new', () => {
+test('apply returns exactly what was new', () => {
   eachSeed(25, (random) => {
     const [a, b] = diverged(random)
     const before = known(b!)
@@ -334,23 +334,24 @@ test('apply: returns exactly what was new', () => {
     const { status, delta, carried, thrown } = b!.apply(a!.encode(sent).bytes)
     assert.equal(thrown, [])
     // The clean-up of rich text is a change of our own.
-    const tidied = mergeDeltas([...b!.takeLocal()])
+    const cleanup = mergeDeltas([...b!.takeLocal()])
     const after = idsOf(wholeOf(b!))
-    const [said, other] = [idsOf(delta), idsOf(tidied)]
+    const [merged, cleaned] = [idsOf(delta), idsOf(cleanup)]
     for (const kind of ['structs', 'deletes'] as const) {
       const fresh = new Set([...after[kind]].filter((id) => !own[kind].has(id)))
-      const told = new Set([...said[kind], ...other[kind]])
+      const reported = new Set([...merged[kind], ...cleaned[kind]])
       // Garbage structs carry only their clocks: to have them is to have them deleted.
       if (kind === 'deletes')
-        for (const id of fresh) if (after.structs.has(id) && said.structs.has(id)) told.add(id)
-      assert.equal([...told].sort(), [...fresh].sort(), kind)
+        for (const id of fresh)
+          if (after.structs.has(id) && merged.structs.has(id)) reported.add(id)
+      assert.equal([...reported].sort(), [...fresh].sort(), kind)
     }
     assert.is(status, isEmptyDelta(delta) ? 'known' : 'new')
     assert.ok(coversDelta(carried, sent))
   })
 })
 
-test('apply of a known update: gives an empty delta, no event and no change', () => {
+test('apply of a known update gives an empty delta, no event and no change', () => {
   eachSeed(25, (random) => {
     const [a, b] = diverged(random)
     const { bytes } = a!.encode(wholeOf(a!))
@@ -369,7 +370,7 @@ test('apply of a known update: gives an empty delta, no event and no change', ()
   })
 })
 
-test('apply of known structs with one new delete: only the delete is new', () => {
+test('apply of known structs with one new delete returns only the delete', () => {
   const a = replicaOf(1)
   const b = replicaOf(2)
   a.doc.getMap('map').set('k', 1)
@@ -382,13 +383,13 @@ test('apply of known structs with one new delete: only the delete is new', () =>
   assert.equal(idsOf(delta).deletes, new Set(['1:0']))
 })
 
-test('what was new: brings the next replica as far when it is passed on', () => {
+test('what was new brings the next replica as far when it is passed on', () => {
   eachSeed(20, (random) => {
     const [a, b] = diverged(random)
     const c = replicaOf(9)
     give(b!, c)
     const { delta } = b!.apply(a!.encode(wholeOf(a!)).bytes)
-    for (const tidied of b!.takeLocal()) c.apply(b!.encode(mergeDeltas([delta, tidied])).bytes)
+    for (const cleanup of b!.takeLocal()) c.apply(b!.encode(mergeDeltas([delta, cleanup])).bytes)
     c.apply(b!.encode(delta).bytes)
     settle([b!, c])
     assertConverged([b!, c])
@@ -397,7 +398,7 @@ test('what was new: brings the next replica as far when it is passed on', () => 
 
 // Local changes
 
-test('onLocal: is called for each local transaction, and takeLocal returns it once; never for what is applied', () => {
+test('onLocal is called for each local transaction, and takeLocal returns it once; never for what is applied', () => {
   const replica = replicaOf(1)
   let calls = 0
   replica.onLocal = () => calls++
@@ -422,7 +423,7 @@ test('onLocal: is called for each local transaction, and takeLocal returns it on
   assert.equal(replica.takeLocal(), [])
 })
 
-test('another provider’s update: is local, so it is passed on', () => {
+test('another provider’s update is local, so it is passed on', () => {
   const replica = replicaOf(1)
   let calls = 0
   replica.onLocal = () => calls++
@@ -431,7 +432,7 @@ test('another provider’s update: is local, so it is passed on', () => {
   assert.equal(idsOf(mergeDeltas([...replica.takeLocal()])).structs, new Set(['3:0']))
 })
 
-test('an observer’s write during a merge: is a local change, not part of what was new', () => {
+test('an observer’s write during a merge is a local change, not part of what was new', () => {
   const replica = replicaOf(1)
   const map = replica.doc.getMap('map')
   map.observe((_, transaction) => {
@@ -446,7 +447,7 @@ test('an observer’s write during a merge: is a local change, not part of what 
   assert.equal(map.toJSON(), { 'from elsewhere': 1, seen: 1 })
 })
 
-test('an observer that throws: stops nothing; the update is merged and reported, and the error returned', () => {
+test('an observer that throws stops nothing: the update is merged and reported, and the error returned', () => {
   const sender = replicaOf(1)
   const updates = record(sender)
   for (const key of ['a', 'b', 'c']) sender.doc.getMap('map').set(key, 1)
@@ -464,7 +465,7 @@ test('an observer that throws: stops nothing; the update is merged and reported,
   assertConverged([sender, replica])
 })
 
-test('a failure of Yjs before anything was merged: is a Rejection, apply_failed', () => {
+test('a failure of Yjs before anything was merged is a Rejection, apply_failed', () => {
   const replica = replicaOf(2)
   const before = replica.digest
   // Yjs lets a listener of this event stop a transaction before anything is in it.
@@ -484,7 +485,7 @@ test('a failure of Yjs before anything was merged: is a Rejection, apply_failed'
   assert.is(replica.version, 0)
 })
 
-test('apply in a transaction or an observer: is a TypeError, and changes nothing', () => {
+test('apply in a transaction or an observer is a TypeError, and changes nothing', () => {
   const replica = replicaOf(1)
   const update = Y.encodeStateAsUpdate(otherDoc())
   const misuse = (error: unknown) => error instanceof TypeError && /afterwards/.test(error.message)
@@ -500,7 +501,7 @@ test('apply in a transaction or an observer: is a TypeError, and changes nothing
   assert.is(replica.apply(update).status, 'new')
 })
 
-test('transactions of apply: have the chosen origin, and are not local', () => {
+test('transactions of apply have the chosen origin, and are not local', () => {
   const origins: unknown[] = []
   const provider = { name: 'provider' }
   for (const origin of [provider, undefined]) {
@@ -516,7 +517,7 @@ test('transactions of apply: have the chosen origin, and are not local', () => {
 
 const isEmpty = (transaction: Y.Transaction): boolean => transaction.changed.size === 0
 
-test('destroy: ends all reports, and the document lives on', () => {
+test('destroy ends all reports, and the document lives on', () => {
   const replica = replicaOf(1)
   let calls = 0
   replica.onLocal = () => calls++
@@ -526,7 +527,7 @@ test('destroy: ends all reports, and the document lives on', () => {
   assert.is(replica.doc.getMap('map').get('k'), 1)
 })
 
-test('the digest of an update: is that of its bytes', () => {
+test('the digest of an update is that of its bytes', () => {
   const replica = replicaOf(1)
   replica.doc.getMap('map').set('k', 1)
   const { bytes, digest } = replica.encode(wholeOf(replica))

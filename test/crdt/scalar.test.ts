@@ -10,7 +10,7 @@ import { suite } from '../helpers/suite.ts'
 
 const test = suite('scalar')
 
-test('a push: is merged if its number is larger, never if it is equal or lower', () => {
+test('a push is merged if its number is larger, never if it is equal or lower', () => {
   const a = new ScalarReplica()
   const b = new ScalarReplica()
   a.set('k', 1)
@@ -24,7 +24,7 @@ test('a push: is merged if its number is larger, never if it is equal or lower',
   assert.equal(a.state, { k: 2 })
 })
 
-test('every change: increments the number, also a delete', () => {
+test('every change increments the number, also a delete', () => {
   const a = new ScalarReplica()
   a.set('k', 1)
   a.set('k', 1)
@@ -34,7 +34,7 @@ test('every change: increments the number, also a delete', () => {
   assert.equal(a.state, {})
 })
 
-test('two concurrent writes: one is lost for good, though they are to different keys', () => {
+test('one of two concurrent writes is lost for good, even if their keys differ', () => {
   const a = new ScalarReplica()
   const b = new ScalarReplica()
   a.set('mine', 1)
@@ -50,7 +50,7 @@ test('two concurrent writes: one is lost for good, though they are to different 
   assert.equal(b.state, { yours: 2, more: 3 })
 })
 
-test('a deleted key: comes back with the next push that still has it', () => {
+test('a deleted key comes back with the next push that still has it', () => {
   const a = new ScalarReplica()
   const b = new ScalarReplica()
   a.set('k', 1)
@@ -63,7 +63,7 @@ test('a deleted key: comes back with the next push that still has it', () => {
   assert.equal(a.state, { k: 1, other: 2 }, 'and the key is back')
 })
 
-test('a push: does not change with its sender’s next write', () => {
+test('a push does not change with its sender’s next write', () => {
   const a = new ScalarReplica()
   a.set('k', { deep: [1] })
   const push = a.push()
@@ -86,11 +86,11 @@ const MERGES: [Record<string, Json>, Record<string, Json>, Record<string, Json>]
   [{ a: { b: 1 } }, { a: {} }, { a: { b: 1 } }],
 ]
 
-test('deepMerge: is jq’s `a * b`', () => {
+test('deepMerge is jq’s `a * b`', () => {
   for (const [a, b, merged] of MERGES) assert.equal(deepMerge(a, b), merged)
 })
 
-test('deepMerge: changes neither of its arguments', () => {
+test('deepMerge changes neither of its arguments', () => {
   for (const [a, b] of MERGES) {
     const before = JSON.stringify([a, b])
     deepMerge(a, b)
@@ -113,7 +113,7 @@ const randomObject = (random: Random, depth: number): Record<string, Json> =>
   )
 
 if (spawnSync('jq', ['--version']).status === 0) {
-  test('deepMerge: gives what the real jq gives, on 300 random pairs', () => {
+  test('deepMerge gives what the real jq gives, on 300 random pairs', () => {
     const pairs: Record<string, Json>[][] = []
     eachSeed(300, (random) => {
       pairs.push([randomObject(random, 4), randomObject(random, 4)])

@@ -33,20 +33,20 @@ const fails = (what: unknown) => (): void => {
 const isAtRest = (doc: Y.Doc): boolean =>
   doc._transaction === null && doc._transactionCleanups.length === 0
 
-test('listeners of all events: are called, and the first error is thrown at the end', () => {
+test('listeners of all events are called, and the first error is thrown at the end', () => {
   const doc = docOf(1)
   const guard = guardTransactions(doc)
-  const told: string[] = []
+  const reported: string[] = []
   for (const name of EVENTS) {
     doc.on(name, fails(name))
-    doc.on(name, () => told.push(name))
+    doc.on(name, () => reported.push(name))
   }
-  doc.getMap('m').observe(() => told.push('observer'))
+  doc.getMap('m').observe(() => reported.push('observer'))
   assert.throws(
     () => doc.getMap('m').set('k', 1),
     (error: unknown) => error === 'beforeAllTransactions',
   )
-  assert.equal(told, [
+  assert.equal(reported, [
     'beforeAllTransactions',
     'beforeTransaction',
     'beforeObserverCalls',
@@ -57,7 +57,7 @@ test('listeners of all events: are called, and the first error is thrown at the 
   guard.end()
 })
 
-test('errors: are thrown only when the last of several transactions is over', () => {
+test('errors are thrown only when the last of several transactions is over', () => {
   const doc = docOf(1)
   const guard = guardTransactions(doc)
   const map = doc.getMap<number>('m')
@@ -71,7 +71,7 @@ test('errors: are thrown only when the last of several transactions is over', ()
   guard.end()
 })
 
-test('collect: throws only what observers of types throw', () => {
+test('collect throws only what observers of types throw', () => {
   const doc = docOf(1)
   const guard = guardTransactions(doc)
   const off = fails('a listener')
@@ -90,18 +90,18 @@ test('collect: throws only what observers of types throw', () => {
   guard.end()
 })
 
-test('run: reports all errors to all users', () => {
+test('run reports all errors to all users', () => {
   const doc = docOf(1)
-  const told: unknown[] = []
+  const reported: unknown[] = []
   const guards = [1, 2].map((n) =>
-    guardTransactions(doc, { onThrown: (error) => told.push([n, error]) }),
+    guardTransactions(doc, { onThrown: (error) => reported.push([n, error]) }),
   )
   doc.on('update', fails('a listener'))
   guards[0]!.run(() => {
     doc.getMap('m').set('k', 1)
     throw 'the caller'
   })
-  assert.equal(told, [
+  assert.equal(reported, [
     [1, 'a listener'],
     [2, 'a listener'],
     [1, 'the caller'],
@@ -110,7 +110,7 @@ test('run: reports all errors to all users', () => {
   for (const guard of guards) guard.end()
 })
 
-test('a transaction left open before the guard: is ended when it is safe', () => {
+test('a transaction left open before the guard is ended when it is safe', () => {
   for (const name of EVENTS) {
     const doc = docOf(1)
     doc.once(name, fails(name))
@@ -129,10 +129,10 @@ test('a transaction left open before the guard: is ended when it is safe', () =>
   }
 })
 
-test('a transaction in which Yjs failed: is reported completely', () => {
+test('a transaction in which Yjs failed is reported completely', () => {
   const doc = docOf(1)
-  const told: unknown[] = []
-  const guard = guardTransactions(doc, { onThrown: (error) => told.push(error) })
+  const reported: unknown[] = []
+  const guard = guardTransactions(doc, { onThrown: (error) => reported.push(error) })
   const copy = docOf(2)
   doc.on('update', (update) => Y.applyUpdate(copy, update))
   let isV2 = false
@@ -154,15 +154,15 @@ test('a transaction in which Yjs failed: is reported completely', () => {
   guard.recover()
   assert.ok(isAtRest(doc))
   assert.ok(isV2)
-  assert.equal(told, ['a filter'], 'thrown at the caller once, and once when it was mended')
+  assert.equal(reported, ['a filter'], 'thrown at the caller once, and once on recovery')
   assert.equal(copy.getMap('m').toJSON(), { a: 2, c: 3 })
   assert.equal(Y.encodeStateVector(copy), Y.encodeStateVector(doc))
   guard.end()
 })
 
-test('recover without need: does nothing', () => {
+test('recover without need does nothing', () => {
   const doc = docOf(1)
-  const guard = guardTransactions(doc, { onThrown: fails('told') })
+  const guard = guardTransactions(doc, { onThrown: fails('reported') })
   let transactions = 0
   doc.on('beforeTransaction', () => transactions++)
   guard.recover()
@@ -170,7 +170,7 @@ test('recover without need: does nothing', () => {
   guard.end()
 })
 
-test('end: leaves no trace, and waits for a running transaction', () => {
+test('end leaves no trace, and waits for a running transaction', () => {
   const doc = docOf(1)
   const guards = [guardTransactions(doc), guardTransactions(doc)]
   guards[0]!.end()
@@ -185,7 +185,7 @@ test('end: leaves no trace, and waits for a running transaction', () => {
   assert.is(doc.emit, Y.Doc.prototype.emit)
 })
 
-test('a document that emits in its own way: goes on doing so', () => {
+test('a document that emits in its own way goes on doing so', () => {
   class Own extends Y.Doc {
     readonly emitted: string[] = []
     override emit(...[name, args]: Parameters<Y.Doc['emit']>): void {
@@ -203,7 +203,7 @@ test('a document that emits in its own way: goes on doing so', () => {
   assert.is(doc.emit, Own.prototype.emit)
 })
 
-test('a replica: stays correct whatever listeners do, and goes on after an open transaction', () => {
+test('a replica stays correct whatever listeners do, and goes on after an open transaction', () => {
   for (const name of EVENTS) {
     const sender = docOf(1)
     const doc = docOf(2)

@@ -47,13 +47,13 @@ test('setOwn: any key becomes an entry, and no object changes its prototype', ()
   assert.is(({} as { a?: unknown }).a, undefined)
 })
 
-test('keys: we never write one of them ourselves', () => {
+test('we never write one of the keys ourselves', () => {
   assert.not.ok(isPlainKey('__proto__'))
   for (const key of ['constructor', 'prototype', '', 'toString', '__proto', 'ключ', '🦜', '0'])
     assert.ok(isPlainKey(key))
 })
 
-test('plain values: are accepted', () => {
+test('plain values are accepted', () => {
   for (const value of [undefined, null, 0, -0, 1.5, '', 'x', true, [], {}, [[], {}], { a: [{}] }])
     assert.is(
       reasonOf(() => checkValue(value)),
@@ -61,7 +61,7 @@ test('plain values: are accepted', () => {
     )
 })
 
-test('the returned bytes: are an upper bound', () => {
+test('the returned bytes are an upper bound', () => {
   for (const value of [null, 1, 2 ** 40, 1.5, 5n, 'ключ', '🦜'.repeat(50), [], [1, [2, 'x']]]) {
     const doc = new Y.Doc()
     const before = Y.encodeStateAsUpdate(doc).length
@@ -73,7 +73,7 @@ test('the returned bytes: are an upper bound', () => {
   assert.ok(checkValue(new Uint8Array(100_000)) >= 100_000)
 })
 
-test('any key: is accepted in any place, and still there after it was passed on', () => {
+test('any key is accepted in any place, and still there after it was passed on', () => {
   for (const text of [
     '{"__proto__":1}',
     '[{"__proto__":null}]',
@@ -94,7 +94,7 @@ test('any key: is accepted in any place, and still there after it was passed on'
   }
 })
 
-test(`${LIMITS.depth} levels: are accepted; one more is rejected, as is a circle`, () => {
+test(`${LIMITS.depth} levels are accepted; one more is rejected, as is a circle`, () => {
   for (const wrap of WRAPS) {
     assert.is(
       reasonOf(() => checkValue(nested(LIMITS.depth, wrap))),
@@ -132,7 +132,7 @@ const encoded = (depth: number): Uint8Array => {
   return new Uint8Array(bytes)
 }
 
-test('a value: is accepted here exactly if peers accept it', () => {
+test('a value is accepted here exactly if peers accept it', () => {
   for (const depth of [1, LIMITS.depth, LIMITS.depth + 1, 50_000]) {
     const remote = reasonOf(() => replicaOf(2).apply(encoded(depth)))
     assert.is(

@@ -51,7 +51,7 @@ const takes = (replica: Replica, bytes: Uint8Array): ForkRejection | undefined =
   }
 }
 
-test('peers: see the earlier state, and after the release everything', () => {
+test('peers see the earlier state, and after the release everything', () => {
   eachSeed(60, (random) => {
     const [a, b] = [replicaOf(OWN), replicaOf(2)]
     several(a.doc, random, 4)
@@ -72,10 +72,10 @@ test('peers: see the earlier state, and after the release everything', () => {
       [...idsOf(delta).structs].filter((id) => id.startsWith(`${OWN}:`)).length,
       a.publishedClock,
     )
-    let tells = 0
-    a.onLocal = () => tells++
+    let calls = 0
+    a.onLocal = () => calls++
     a.release()
-    assert.ok(tells <= 1)
+    assert.ok(calls <= 1)
     for (const news of a.takeLocal()) b.apply(a.encode(news).bytes)
     assert.is(b.digest, a.digest, 'the news was not all of it')
     settle([a, b])
@@ -83,7 +83,7 @@ test('peers: see the earlier state, and after the release everything', () => {
   })
 })
 
-test('peers’ updates: are merged and passed on meanwhile, without what is withheld', () => {
+test('peers’ updates are merged and passed on meanwhile, without what is withheld', () => {
   eachSeed(60, (random) => {
     const [a, b, c] = [replicaOf(OWN), replicaOf(2), replicaOf(3)]
     several(a.doc, random, 4)
@@ -96,7 +96,7 @@ test('peers’ updates: are merged and passed on meanwhile, without what is with
     const { structs, deletes } = idsOf(delta)
     for (const id of [...structs, ...deletes]) {
       const [writer, clock] = id.split(':').map(Number)
-      assert.ok(writer !== OWN || clock! < a.publishedClock, `${id} is told`)
+      assert.ok(writer !== OWN || clock! < a.publishedClock, `${id} is published`)
     }
     a.release()
     settle([a, b, c])
@@ -139,7 +139,7 @@ test('renamed structs: nothing visible changes, and the two copies become one do
   })
 })
 
-test('types that a program holds: work after a rename', () => {
+test('types that a program holds work after a rename', () => {
   const replica = replicaOf(OWN)
   const text = replica.doc.getText('text')
   text.insert(0, 'shared ')
@@ -172,7 +172,7 @@ const withText = (text: string): Replica => {
 const ofPeer = (text: string): Uint8Array =>
   forge([{ writer: OWN, structs: [forged.string({ parent: 'text' }, text)] }])
 
-test('common clocks: their content decides', () => {
+test('content decides about common clocks', () => {
   assert.is(takes(withText('abcd'), ofPeer('abcd')), undefined)
   assert.is(takes(withText('abcd'), ofPeer('ab')), undefined)
   assert.is(takes(withText('abcd'), ofPeer('abxd'))?.fork, 2)
@@ -181,7 +181,7 @@ test('common clocks: their content decides', () => {
   assert.is(takes(withText('ab'), ofPeer('xbcde'))?.fork, 0)
 })
 
-test('another place, key or kind: is other content; deleted content may be any', () => {
+test('another place, key or kind is other content; deleted content may be any', () => {
   const keyed = (key: string, value: unknown) =>
     forge([{ writer: OWN, structs: [forged.any({ key }, [value])] }])
   const own = (): Replica => {
@@ -201,14 +201,14 @@ test('another place, key or kind: is other content; deleted content may be any',
   assert.is(takes(own(), forge([{ writer: OWN, structs: [forged.gc(2)] }]))?.fork, 1)
 })
 
-test('deletes of what was written since the start: belong to another copy', () => {
+test('deletes of what was written since the start belong to another copy', () => {
   const replica = withText('ab')
   replica.withhold({ from: 0, fresh: 1 })
   assert.is(takes(replica, forge([], [[OWN, 0, 1]])), undefined)
   assert.is(takes(replica, forge([], [[OWN, 0, 2]]))?.fork, 1)
 })
 
-test('what peers may know another way: is compared, also what was written since', () => {
+test('what peers may know another way is compared, also what was written since', () => {
   const own = (): Replica => {
     const replica = withText('ab')
     replica.withhold({ from: 0, fresh: Number.POSITIVE_INFINITY })
@@ -223,7 +223,7 @@ test('what peers may know another way: is compared, also what was written since'
   assert.is(takes(own(), forge([], [[OWN, 0, 5]]))?.fork, 4)
 })
 
-test('rename: throws for an existing writer, and in a transaction', () => {
+test('rename throws for an existing writer, and in a transaction', () => {
   const replica = withText('ab')
   Y.applyUpdate(replica.doc, Y.encodeStateAsUpdate(writtenBy(NEW)))
   assert.throws(() => replica.rename(0, NEW), /is in the document already/)

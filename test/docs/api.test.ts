@@ -29,7 +29,7 @@ test.after(remove)
 const PATIENCE = { timeout: 120_000 }
 
 test(
-  'API pages: build without a warning, with the guides',
+  'the API pages build without a warning and include the guides',
   async () => {
     const [code, output] = await build(dir, 'typedoc.config.mjs')
     assert.is(code, 0, output)
@@ -43,7 +43,7 @@ test(
 )
 
 test(
-  'API pages: an export without a contract or an example is a warning',
+  'an export without a contract or an example causes a warning',
   async () => {
     const [code, output] = await build(dir, 'test/fixtures/docs/typedoc.config.mjs')
     assert.ok(code > 0, output)

@@ -1,6 +1,6 @@
 /**
  * The examples in pages and in comments: all compile, and those that are marked `ts run` run to
- * their end. That a faulty one is found is shown on some that are made up here.
+ * their end. Faulty examples made up here show that a fault is found.
  */
 import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -26,7 +26,7 @@ const modules = filesOf(root, '.ts').filter(
 const pages = readFences(root, '.md').filter(isCode)
 const comments = readFences(root, '.ts').filter(isCode)
 
-/** One fault each, in a page and in a comment. */
+/** Faulty examples of a page and of a comment. */
 const FAULTY = `
 \`\`\`ts
 import { openMap } from 'pilot-gossip'
@@ -46,7 +46,7 @@ const FAULTY_COMMENT = `/**
  */`
 
 test(
-  'examples: all compile, and a faulty one does not',
+  'all examples compile, and a faulty one does not',
   () => {
     assert.ok(pages.length > 8, `only ${pages.length} examples in pages were found`)
     assert.ok(comments.length > 200, `only ${comments.length} examples in comments were found`)
@@ -75,12 +75,12 @@ test(
   PATIENCE,
 )
 
-/** Runs one as a program, in folders of its own; resolves to its exit code and what it printed. */
+/** Runs an example as a program, in folders of its own; resolves to its exit code and output. */
 const runExample = (fence: Fence, dir: string): Promise<[code: number | null, text: string]> => {
   const folder = join(root, '.cache', 'examples')
   mkdirSync(folder, { recursive: true })
   const file = join(folder, `${process.pid}-${fence.line}.ts`)
-  // From the sources, not from what was built last.
+  // Import the sources, not the last build.
   const code = Object.entries(readEntries(root)).reduce(
     (text, [name, [path]]) => text.replaceAll(`from '${name}'`, `from '${path}'`),
     fence.code.replaceAll('/tmp/', `${dir}/`),
@@ -104,7 +104,7 @@ const runExample = (fence: Fence, dir: string): Promise<[code: number | null, te
 }
 
 for (const fence of [...pages, ...comments].filter(({ isRun }) => isRun)) {
-  test(`${fence.file}:${fence.line}: runs to its end`, async () => {
+  test(`${fence.file}:${fence.line} runs to its end`, async () => {
     const dir = mkdtempSync(join(tmpdir(), 'pilot-gossip-example-'))
     try {
       const [code, text] = await runExample(fence, dir)
@@ -115,7 +115,7 @@ for (const fence of [...pages, ...comments].filter(({ isRun }) => isRun)) {
   })
 }
 
-test('examples: some are marked to be run', () => {
+test('some examples are marked to be run', () => {
   assert.ok([...pages, ...comments].filter(({ isRun }) => isRun).length >= 3)
 })
 

@@ -1,4 +1,4 @@
-/** The pages: their links lead somewhere, and what they say of codes, limits and defaults is so. */
+/** The pages: their links work, and their codes, limits and defaults are those of the program. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -19,15 +19,15 @@ const pages = filesOf(root, '.md')
 
 const test = suite('pages')
 
-/** Lines of the README: what does not fit is a page of `docs`. */
+/** Lines of the README: what does not fit belongs to a page of `docs`. */
 const MAX_README_LINES = 150
 
-test('the README: fits on three screens', () => {
+test('the README fits on three screens', () => {
   const lines = read('README.md').trimEnd().split('\n').length
   assert.ok(lines <= MAX_README_LINES, `README.md has ${lines} lines`)
 })
 
-/** Text without code, in which brackets are no links. */
+/** Text without code: brackets in code are not links. */
 const proseOf = (text: string): string =>
   text
     .replaceAll(/^```.*?^```/gms, '')
@@ -46,7 +46,7 @@ const anchorsOf = (path: string): string[] =>
       .replaceAll(' ', '-'),
   )
 
-/** Links of a page that lead to nothing in the project. */
+/** Links of a page without a target in the project. */
 const findDeadLinks = (page: string, text: string): string[] => {
   const prose = proseOf(text)
   const targets = [...prose.matchAll(/\]\(([^)\s]+)\)|<img src="([^"]+)"/g)].map(
@@ -62,7 +62,7 @@ const findDeadLinks = (page: string, text: string): string[] => {
     })
 }
 
-test('links: all lead to a file and a heading that exist', () => {
+test('links: each leads to a file and a heading that exist', () => {
   assert.ok(pages.length > 10, `only ${pages.length} pages were found`)
   assert.equal(
     pages.flatMap((page) => findDeadLinks(page, read(page)).map((link) => `${page}: ${link}`)),
@@ -75,7 +75,7 @@ test('links: a dead one is found', () => {
   assert.equal(findDeadLinks('docs/cli.md', text), ['none.md', 'limits.md#none', 'x.svg'])
 })
 
-test('README: links each page of docs', () => {
+test('the README links each page of docs', () => {
   const readme = read('README.md')
   const guides = pages.filter((page) => page.startsWith('docs/'))
   assert.equal(
@@ -107,7 +107,7 @@ test('errors: each code and each type of a problem has a row', () => {
   assert.equal(firstCellsOf('docs/errors.md', '## Problems').sort(), Object.keys(PROBLEMS).sort())
 })
 
-/** Each `const NAME = 1_000` of our sources, and in which file it is. */
+/** Each `const NAME = 1_000` of our sources, with its file. */
 const constants = filesOf(root, '.ts')
   .filter((path) => path.startsWith('src/'))
   .flatMap((path) =>
@@ -131,7 +131,7 @@ const constantIn = (folder: string, name: string): number => {
 const MiB = 1024 * 1024
 const shown = (value: number): string => value.toLocaleString('en-US')
 
-/** What the pages say, by page, with the numbers that the program has. */
+/** Text that each page must contain, with the numbers of the program. */
 const readFacts = (): Readonly<Record<string, readonly string[]>> => {
   const value = DEFAULT_VALUE_BYTES / MiB
   const maxValue = MAX_VALUE_BYTES / MiB
@@ -201,7 +201,7 @@ const readFacts = (): Readonly<Record<string, readonly string[]>> => {
   }
 }
 
-test('limits and defaults: the pages have those of the program', () => {
+test('limits and defaults on the pages are those of the program', () => {
   const missing = Object.entries(readFacts()).flatMap(([page, facts]) => {
     const text = read(page).replaceAll(/\s+/g, ' ')
     return facts.filter((fact) => !text.includes(fact)).map((fact) => `${page}: ${fact}`)
@@ -209,7 +209,7 @@ test('limits and defaults: the pages have those of the program', () => {
   assert.equal(missing, [])
 })
 
-test('library: the table of entry points is that of the package', () => {
+test('library: the table lists the entry points of the package', () => {
   const { exports } = JSON.parse(read('package.json'))
   const names = Object.keys(exports).filter((name) => name !== './package.json')
   assert.equal(
@@ -218,7 +218,7 @@ test('library: the table of entry points is that of the package', () => {
   )
 })
 
-test('figures: those of the README are those of the page that is generated', () => {
+test('figures in the README are those of the generated page', () => {
   const [, figures = ''] = read('README.md').split('\n## Figures\n')
   const values = [...figures.matchAll(/^\| [^|]+ \| ([\d.,]+ \p{L}+) \|$/gimu)].map(
     ([, value = '']) => value,
@@ -248,7 +248,7 @@ test('architecture: the tree has each folder', () => {
 /** Scripts that npm or the others call. */
 const UNLISTED = ['prepack', 'test', 'demo']
 
-test('CONTRIBUTING: each npm script that it names exists, and it names each', () => {
+test('CONTRIBUTING names each npm script, and each that it names exists', () => {
   const { scripts } = JSON.parse(read('package.json'))
   const named = [...read('CONTRIBUTING.md').matchAll(/npm run ([\w:]+)/g)].map(([, name]) => name)
   assert.equal(

@@ -43,7 +43,7 @@ const packed = () => {
   return { replica, get }
 }
 
-test('a chunk that begins within a cached one: ends where that one ends', () => {
+test('a chunk that begins within a cached one ends where that one ends', () => {
   const { get } = packed()
   assert.is(get(range(1, 0, 20)).isNew, true)
   assert.equal(get(range(1, 7, 27)), { piece: range(1, 7, 20), isNew: true })
@@ -51,20 +51,20 @@ test('a chunk that begins within a cached one: ends where that one ends', () => 
   assert.is(get(range(1, 20, 40)).isNew, false)
 })
 
-test('a chunk that begins like a cached one: is that one, if the peer lacks as much', () => {
+test('a chunk that begins like a cached one is that one, if the peer lacks as much', () => {
   const { get } = packed()
   get(range(1, 0, 20))
   assert.equal(get(range(1, 0, 40)), { piece: range(1, 0, 20), isNew: false })
   assert.equal(get(range(1, 0, 10)), { piece: range(1, 0, 10), isNew: true })
 })
 
-test('a short chunk: does not shorten others', () => {
+test('a short chunk does not shorten others', () => {
   const { get } = packed()
   get(range(1, 0, 2))
   assert.equal(get(range(1, 0, 20)).piece, range(1, 0, 20))
 })
 
-test('a chunk: is packed again after a delete in its range, and not after one elsewhere', () => {
+test('a chunk is packed again after a delete in its range, and not after one elsewhere', () => {
   const { replica, get } = packed()
   get(range(1, 0, 20))
   replica.doc.getMap('map').delete('key30')
@@ -74,7 +74,7 @@ test('a chunk: is packed again after a delete in its range, and not after one el
   assert.is(get(range(1, 0, 20)).isNew, false)
 })
 
-test('chunks of another writer, of several, or with deletes: are not cached', () => {
+test('chunks of another writer, of several, or with deletes are not cached', () => {
   const { replica } = packed()
   const two: Delta = {
     structs: new Map([
@@ -99,7 +99,7 @@ test('chunks of another writer, of several, or with deletes: are not cached', ()
   }
 })
 
-test('three peers that pull at different times while others write: get the same chunks', () => {
+test('three peers that pull at different times while others write get the same chunks', () => {
   const table = new Table({ config: { batchMs: 1e8 } })
   const [a, b, c, d] = table.seat('a', 'b', 'c', 'd')
   const fill = (from: number, to: number): void => {

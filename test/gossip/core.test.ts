@@ -25,7 +25,7 @@ import { suite } from '../helpers/suite.ts'
 
 const test = suite('gossip: rejections, documents, time, sizes')
 
-const GATHER = 30
+const BATCH_MS = 30
 
 const source = (key = 'k', writer = 77) => {
   const doc = docOf(writer)
@@ -42,7 +42,7 @@ const edited = (edit: (push: Record<string, unknown>) => void): string => {
 const update = packedState(source())
 const ownWriter = packedState(source('forged', 1)) // the first member's own writer id
 
-const refused: Record<string, { text: string; reason: string; isPeer: boolean }> = {
+const rejected: Record<string, { text: string; reason: string; isPeer: boolean }> = {
   'what is no JSON': { text: '{"type":"gossip_push"', reason: 'malformed', isPeer: false },
   'what is no push': { text: '{"type":"text"}', reason: 'malformed', isPeer: false },
   'another swarm': {
@@ -87,8 +87,8 @@ const refused: Record<string, { text: string; reason: string; isPeer: boolean }>
   },
 }
 
-for (const [name, { text, reason, isPeer }] of Object.entries(refused)) {
-  test(`${name}: is rejected, counted and reported`, () => {
+for (const [name, { text, reason, isPeer }] of Object.entries(rejected)) {
+  test(`${name} is rejected, counted and reported`, () => {
     const table = new Table({ limits: { ...LIMITS, messageBytes: 50_000 } })
     const [a] = table.seat('a', 'b')
     const before = imageOf(a.replica)
@@ -96,8 +96,8 @@ for (const [name, { text, reason, isPeer }] of Object.entries(refused)) {
     assert.equal(imageOf(a.replica), before, 'the document has changed')
     assert.equal(a.gossip.counters.rejected, { [reason]: 1 })
     assert.is(a.gossip.counters.pushesReceived, 1)
-    assert.is(a.told.length, 1)
-    const [effect] = a.told
+    assert.is(a.effects.length, 1)
+    const [effect] = a.effects
     assert.is(effect!.type, 'refused')
     if (effect?.type !== 'refused') return
     assert.equal([effect.from, effect.reason], ['x', reason])
@@ -107,7 +107,7 @@ for (const [name, { text, reason, isPeer }] of Object.entries(refused)) {
       table.log.every(({ to }) => isPeer && to === 'x'),
       'passed on',
     )
-    table.advance(GATHER, ({ from }) => from === 'a')
+    table.advance(BATCH_MS, ({ from }) => from === 'a')
     assert.not(
       table.log.some((m) => m.to === 'b'),
       'passed on',
@@ -118,7 +118,7 @@ for (const [name, { text, reason, isPeer }] of Object.entries(refused)) {
   })
 }
 
-test('a rejected document: does not affect the other documents of the message', () => {
+test('a rejected document does not affect the other documents of the message', () => {
   const table = new Table()
   const a = table.add('a')
   const other = new Replica(docOf(5), nodePlatform)
@@ -134,7 +134,7 @@ test('a rejected document: does not affect the other documents of the message', 
   assert.equal(a.gossip.counters.rejected, { damaged: 1, unknown_document: 1 })
 })
 
-test('an update that is rejected after it had waited: is reported with the peer that freed it', () => {
+test('an update that is rejected after it had waited is reported with the peer that freed it', () => {
   const table = new Table({ limits: { ...LIMITS, clockJump: 100 } })
   const [a] = table.seat('a', 'b')
   const doc = docOf(77)
@@ -145,14 +145,14 @@ test('an update that is rejected after it had waited: is reported with the peer 
   s.gossip.peers.add('a', 'given')
   for (let i = 0; i < 200; i++) doc.getMap('map').set('k', i)
   held.change(s)
-  const [late] = held.advance(GATHER, () => true)
+  const [late] = held.advance(BATCH_MS, () => true)
   table.deliver({ from: 'b', to: 'a', text: late!.text })
   table.deliver({ from: 'b', to: 'a', text: pushText({ [DOC]: { update: first } }) })
   assert.is(a.map.get('k'), 1)
   assert.equal(a.gossip.counters.rejected, { clock_jump: 1 })
 })
 
-test('an observer that throws: is reported, and the update is merged and passed on', () => {
+test('an observer that throws is reported, and the update is merged and passed on', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   const thrown = new Error('observer')
@@ -161,9 +161,9 @@ test('an observer that throws: is reported, and the update is merged and passed 
   })
   table.deliver({ from: 'x', to: 'a', text: pushText({ [DOC]: { update } }) })
   assert.is(a.map.get('k'), 1)
-  assert.equal(a.told, [{ type: 'observer_failed', document: DOC, error: thrown }])
+  assert.equal(a.effects, [{ type: 'observer_failed', document: DOC, error: thrown }])
   assert.equal(a.gossip.counters.rejected, {})
-  table.advance(GATHER)
+  table.advance(BATCH_MS)
   assert.is(b.map.get('k'), 1)
 })
 
@@ -186,13 +186,13 @@ const threeDocuments = (config = {}) => {
   return { table, a, b, more }
 }
 
-test('several changed documents: travel in one message, and stay separate', () => {
+test('several changed documents travel in one message, and stay separate', () => {
   const { table, a, b, more } = threeDocuments()
   a.map.set('in', 'kv')
   more.a.one.doc.getMap('map').set('in', 'one')
   more.a.two.doc.getMap('map').set('in', 'two')
   table.change(a)
-  const sent = table.advance(GATHER)
+  const sent = table.advance(BATCH_MS)
   assert.is(sent.length, 1)
   assert.equal([...readMessage(sent[0]!).state.keys()], [DOC, 'one', 'two'])
   assert.is(readMessage(sent[0]!).version, 3)
@@ -201,7 +201,7 @@ test('several changed documents: travel in one message, and stay separate', () =
   assert.equal(more.b.two.doc.getMap('map').toJSON(), { in: 'two' })
 })
 
-test('several documents that differ: take four messages together', () => {
+test('several documents that differ take four messages together', () => {
   const { table, a, b, more } = threeDocuments({ batchMs: 1e8 })
   for (const [i, { doc }] of [a, b, more.a.one, more.b.two].entries()) doc.getMap('map').set('k', i)
   table.round(a)
@@ -212,13 +212,13 @@ test('several documents that differ: take four messages together', () => {
   assert.is(more.a.two.digest, more.b.two.digest)
 })
 
-test('a closed document: is neither sent nor received any more, and the others go on', () => {
+test('a closed document is neither sent nor received any more, and the others go on', () => {
   const { table, a, b, more } = threeDocuments()
   more.a.one.doc.getMap('map').set('k', 1)
   a.map.set('k', 1)
   table.change(a)
   a.gossip.close('one')
-  const [push] = table.advance(GATHER)
+  const [push] = table.advance(BATCH_MS)
   assert.equal([...readMessage(push!).state.keys()], [DOC])
   assert.is(b.map.get('k'), 1)
   assert.is(more.b.one.doc.getMap('map').size, 0)
@@ -229,7 +229,7 @@ test('a closed document: is neither sent nor received any more, and the others g
   assert.equal([...readMessage(rounds[0]!).state.keys()], [DOC, 'two'])
 })
 
-test('a document closed while a message waits and a pull is open: leaves nothing behind', () => {
+test('a document that is closed while a message waits and a pull is open leaves nothing behind', () => {
   const { table, a } = threeDocuments()
   table.fate = () => 'hangs'
   table.round(a) // b is busy
@@ -240,7 +240,7 @@ test('a document closed while a message waits and a pull is open: leaves nothing
   assert.is(a.gossip.wakeAt > table.now + 1e8, true, 'still waits for an answer')
 })
 
-test('a document closed and opened again as another: gets earlier updates again', () => {
+test('a document closed and opened again as another gets earlier updates again', () => {
   const table = new Table()
   const a = table.add('a')
   const text = pushText({ [DOC]: { update } })
@@ -253,12 +253,12 @@ test('a document closed and opened again as another: gets earlier updates again'
   assert.is(fresh.doc.getMap('map').get('k'), 1)
 })
 
-test('a document opened twice: is a TypeError', () => {
+test('a document opened twice is a TypeError', () => {
   const a = new Table().add('a')
   assert.throws(() => a.gossip.open(DOC, a.replica), /"kv" is open already/)
 })
 
-test('a wake at wakeAt: moves it on, so that no caller spins', () => {
+test('waking at wakeAt moves it on, so that no caller spins', () => {
   eachSeed(60, (random) => {
     const table = new Table({
       config: {
@@ -302,7 +302,7 @@ test('a wake at wakeAt: moves it on, so that no caller spins', () => {
   })
 })
 
-test('with all places taken: it is woken only for its timers', () => {
+test('while all places are taken, only timers wake it', () => {
   const table = new Table({ config: { maxSends: 2 } })
   const [a] = table.seat('a', 'b', 'c', 'd', 'e')
   for (const peer of a.gossip.peers) a.gossip.peers.reached(peer)
@@ -310,7 +310,7 @@ test('with all places taken: it is woken only for its timers', () => {
   for (let i = 0; i < 5; i++) {
     a.map.set('k', i)
     table.change(a)
-    table.advance(GATHER)
+    table.advance(BATCH_MS)
   }
   assert.is(a.gossip.sending, 2)
   assert.ok(a.gossip.wakeAt > table.now + 1e8, 'woken, though nothing can be sent')
@@ -320,7 +320,7 @@ test('with all places taken: it is woken only for its timers', () => {
   assert.ok(next.length > 0, 'the free place stays empty')
 })
 
-test('sends: one at a time for each peer, maxSends for all', () => {
+test('sends are limited to one at a time for each peer and maxSends for all', () => {
   eachSeed(20, (random) => {
     const maxSends = random.int(1, 5)
     const table = new Table({ config: { maxSends, fanout: 3 } })
@@ -355,7 +355,7 @@ test('sends: one at a time for each peer, maxSends for all', () => {
   })
 })
 
-test('"sent" and "failed" for what was never sent: change nothing', () => {
+test('"sent" and "failed" for what was never sent change nothing', () => {
   const table = new Table()
   const [a] = table.seat('a', 'b')
   for (const type of ['sent', 'failed'] as const) {
@@ -391,11 +391,11 @@ test("a round's push of a map of 10,000 keys is shorter than 600 bytes", () => {
   }
 })
 
-test('a change of one key in it: is a push shorter than 600 bytes, also together with a round', () => {
+test('a change of one key in such a map is a push shorter than 600 bytes, also together with a round', () => {
   const { table, a } = large()
   a.map.set('key-5000', { name: 'entry 5000', count: -1 })
   table.change(a)
-  table.now += GATHER
+  table.now += BATCH_MS
   const sent = table.round(a)
   assert.ok(sent.length >= 3)
   for (const message of sent) assert.ok(bytesOf([message]) < 600, `${bytesOf([message])} bytes`)
@@ -403,7 +403,7 @@ test('a change of one key in it: is a push shorter than 600 bytes, also together
   assert.is(carriedBy(push!).structs.size, 1)
 })
 
-test('a message: names its sender and time, and its five fields are those of the seed', () => {
+test('a message names its sender and time, and its five fields are those of the seed', () => {
   const table = new Table()
   const [a] = table.seat('a', 'b')
   a.map.set('k', 1)
@@ -420,12 +420,12 @@ test('a message: names its sender and time, and its five fields are those of the
   assert.type(json.state, 'object')
 })
 
-test('counters: count what was done', () => {
+test('counters match what was done', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   a.map.set('k', 1)
   table.change(a)
-  const [push] = table.advance(GATHER)
+  const [push] = table.advance(BATCH_MS)
   table.deliver(push!)
   assert.equal([a.gossip.counters.pushesSent, a.gossip.counters.bytesSent], [1, push!.text.length])
   assert.equal(
@@ -435,34 +435,34 @@ test('counters: count what was done', () => {
   assert.is(b.gossip.counters.redundant, 1)
 })
 
-test('a digest from before our last change: says nothing about its sender', () => {
+test('a digest from before our last change proves nothing about its sender', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
-  const told = (): [boolean, boolean] => [
+  const hasDigest = (): [boolean, boolean] => [
     a.gossip.hasCurrentDigest(DOC, 'b'),
     a.replica.hasDigest(a.gossip.peers.get('b')?.digests.get(DOC) ?? ''),
   ]
-  assert.equal(told(), [false, false])
+  assert.equal(hasDigest(), [false, false])
   table.round(b)
   table.settle()
-  assert.equal(told(), [true, true])
+  assert.equal(hasDigest(), [true, true])
   a.map.set('k', 1)
   table.change(a)
-  table.advance(GATHER)
+  table.advance(BATCH_MS)
   assert.is(b.map.get('k'), 1)
-  assert.equal(told(), [false, false], 'they are equal, but b has not sent its digest')
+  assert.equal(hasDigest(), [false, false], 'they are equal, but b has not sent its digest')
   table.round(b)
   table.settle()
-  assert.equal(told(), [true, true])
+  assert.equal(hasDigest(), [true, true])
   b.map.set('k', 2)
   b.replica.takeLocal() // never pushed
   const [digest] = table.round(b)
   table.post.pop()
   table.deliver(digest!)
-  assert.equal(told(), [true, false], 'b has sent another digest')
+  assert.equal(hasDigest(), [true, false], 'b has sent another digest')
   table.settle()
   assert.is(a.map.get('k'), 2)
-  assert.equal(told(), [true, true], 'what comes with a digest is no change after it')
+  assert.equal(hasDigest(), [true, true], 'what comes with a digest is not a change after it')
   assert.is(a.gossip.hasCurrentDigest('unknown', 'b'), false)
 })
 

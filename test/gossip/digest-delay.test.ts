@@ -23,7 +23,7 @@ const write = (table: Table, member: Member, key: string, value: unknown): void 
 
 const isUpdate = (message: Message): boolean => kindOf(message).includes('update')
 
-test('a peer that the push missed: gets the digest, pulls, and has the change', () => {
+test('a peer that the push missed gets the digest, pulls, and has the change', () => {
   const table = echoing()
   const [a, b] = table.seat('a', 'b')
   write(table, a, 'k', 1)
@@ -34,7 +34,7 @@ test('a peer that the push missed: gets the digest, pulls, and has the change', 
   assert.is(kindOf(seen[0]!), 'digest')
 })
 
-test('the first of the digests: carries the change once more, the others do not', () => {
+test('the first of the digests carries the change once more, the others do not', () => {
   const table = echoing({ fanout: 1, digestFanout: 3 })
   const [a] = table.seat('a', 'b', 'c', 'd', 'e')
   write(table, a, 'k', 1)
@@ -48,7 +48,7 @@ for (const [shown, kinds] of [
   [4, ['digest,update', 'digest', 'digest']],
   [5, ['digest', 'digest', 'digest']],
 ] as const) {
-  test(`a change that ${shown} peers have shown: is followed by ${kinds[0]}`, () => {
+  test(`a change that ${shown} peers have shown is followed by ${kinds[0]}`, () => {
     const table = echoing({ fanout: 1, digestFanout: 3 })
     const [a, ...others] = table.seat('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i')
     write(table, a, 'k', 1)
@@ -59,13 +59,13 @@ for (const [shown, kinds] of [
   })
 }
 
-test('a long change: is announced to the targets of push and digest at once, and not again', () => {
+test('a long change is announced to the targets of push and digest at once, and not again', () => {
   const table = echoing({ fanout: 2, digestFanout: 3 })
   const [a] = table.seat('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h')
   write(table, a, 'k', 'x'.repeat(DEFAULTS.inlineBytes))
-  const told = table.advance(batchMs, () => true)
-  assert.equal(told.map(kindOf), ['digest', 'digest', 'digest', 'digest', 'digest'])
-  assert.is(new Set(told.map(({ to }) => to)).size, 5)
+  const announced = table.advance(batchMs, () => true)
+  assert.equal(announced.map(kindOf), ['digest', 'digest', 'digest', 'digest', 'digest'])
+  assert.is(new Set(announced.map(({ to }) => to)).size, 5)
   assert.equal(
     table.advance(60_000, () => true),
     [],
@@ -75,7 +75,7 @@ test('a long change: is announced to the targets of push and digest at once, and
   assert.is(table.advance(digestDelayMs, () => true).length, 3, 'a short one is echoed as before')
 })
 
-test('the digest: comes once, when nothing fresh has come for a while', () => {
+test('the digest comes once, when nothing fresh has come for a while', () => {
   const table = echoing({ fanout: 1, digestFanout: 1 })
   const [a] = table.seat('a', 'b', 'c', 'd')
   for (let i = 0; i < 20; i++) {
@@ -90,7 +90,7 @@ test('the digest: comes once, when nothing fresh has come for a while', () => {
   )
 })
 
-test('the digest: does not go to a peer that is known to have everything', () => {
+test('the digest does not go to a peer that is known to have everything', () => {
   const table = echoing()
   const [a, b] = table.seat('a', 'b')
   write(table, a, 'k', 1)
@@ -103,7 +103,7 @@ test('the digest: does not go to a peer that is known to have everything', () =>
   assert.is(b.map.get('k'), 1)
 })
 
-test('a lost pull: is repeated as soon as answers usually take less time', () => {
+test('a lost pull is repeated as soon as answers usually take less time', () => {
   const table = echoing()
   const [a, b] = table.seat('a', 'b')
   for (const value of [1, 2]) {
@@ -126,7 +126,7 @@ test('a lost pull: is repeated as soon as answers usually take less time', () =>
   assert.is(b.map.get('k'), 2)
 })
 
-test('a lost pull: is not repeated forever', () => {
+test('a lost pull is not repeated forever', () => {
   const table = echoing({ digestFanout: 0 })
   const [a] = table.seat('a', 'b')
   write(table, a, 'k', 1)
@@ -136,7 +136,7 @@ test('a lost pull: is not repeated forever', () => {
   assert.is(seen.filter(({ from }) => from === 'b').length, 2)
 })
 
-test('300 nodes with a tenth of all messages lost: all but a hundredth get a write without a round', () => {
+test('of 300 nodes that lose a tenth of all messages, all but a hundredth get a write without a round', () => {
   for (const seed of [1, 2, 3]) {
     let messages = 0
     const swarm = new Simulation({

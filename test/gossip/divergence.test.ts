@@ -32,7 +32,7 @@ const heldBy = (writer: number, doc: Y.Doc): Y.Doc => {
 }
 
 const divergedOf = (member: Member) =>
-  member.told.flatMap((effect) =>
+  member.effects.flatMap((effect) =>
     effect.type === 'diverged' ? [{ from: effect.from, writers: effect.writers }] : [],
   )
 
@@ -41,7 +41,7 @@ const differingOf = (member: Member) => Object.fromEntries(member.gossip.statusO
 const isFork = (effect: GossipEffect): boolean =>
   effect.type === 'refused' && effect.reason === 'own_clock'
 
-test('two copies of one id: both find it out and name the writer, once', () => {
+test('two copies of one id both find it out and name the writer, once', () => {
   const table = quiet()
   const a = table.add('a', { doc: heldBy(1, writtenBy7('of one')) })
   const b = table.add('b', { doc: heldBy(2, writtenBy7('of another')) })
@@ -55,7 +55,7 @@ test('two copies of one id: both find it out and name the writer, once', () => {
   assert.is(divergedOf(a).length + divergedOf(b).length, 2, 'reported again')
 })
 
-test('among several writers: only those whose content differs are named', () => {
+test('only those of several writers whose content differs are named', () => {
   const table = quiet()
   const [one, other] = ['of one', 'of another'].map((value, i) => {
     const doc = heldBy(i + 1, writtenBy7(value))
@@ -73,7 +73,7 @@ test('among several writers: only those whose content differs are named', () => 
   assert.equal(divergedOf(a), [{ from: 'b', writers: [7, 9] }])
 })
 
-test('replicas that have become one again: report nothing any more', () => {
+test('replicas that have become equal again report nothing further', () => {
   const table = quiet()
   const a = table.add('a', { doc: heldBy(1, writtenBy7('of one')) })
   const b = table.add('b', { doc: heldBy(2, writtenBy7('of another')) })
@@ -87,7 +87,7 @@ test('replicas that have become one again: report nothing any more', () => {
   assert.equal([differingOf(a), differingOf(b)], [{}, {}])
 })
 
-test('a swarm of many: each replica finds some that differ', () => {
+test('each replica of a large swarm finds some that differ', () => {
   const table = quiet()
   const names = Array.from({ length: 12 }, (_, i) => `m${i}`)
   names.forEach((name, i) => {
@@ -99,7 +99,7 @@ test('a swarm of many: each replica finds some that differ', () => {
   for (const name of names) assert.ok(divergedOf(table.get(name)).length > 0, name)
 })
 
-test('without a difference: each round carries the content, and there is no further message', () => {
+test('without a difference each round carries the content, and there is no further message', () => {
   const table = quiet()
   const doc = writtenBy7('same')
   for (const name of ['a', 'b']) table.add(name, { doc: heldBy(name === 'a' ? 1 : 2, doc) })
@@ -112,7 +112,7 @@ test('without a difference: each round carries the content, and there is no furt
     assert.equal(Object.keys(stateIn(message)).sort(), ['content', 'digest'])
 })
 
-test('documents that change all the time: no difference is reported', () => {
+test('documents that change all the time no difference is reported', () => {
   const table = quiet()
   const a = table.add('a', { doc: heldBy(1, writtenBy7('same')) })
   const b = table.add('b', { doc: heldBy(2, writtenBy7('same')) })
@@ -140,7 +140,7 @@ test('a difference in a document that changes all the time: is found', () => {
   assert.equal(divergedOf(a), [{ from: 'b', writers: [7] }])
 })
 
-test('what is withheld: makes no difference', () => {
+test('what is withheld makes no difference', () => {
   const table = quiet()
   const doc = writtenBy7('same')
   const [a, b] = [table.add('a', { doc: heldBy(1, doc) }), table.add('b', { doc: heldBy(2, doc) })]
@@ -154,18 +154,18 @@ test('what is withheld: makes no difference', () => {
   assert.equal(differingOf(a), {})
 })
 
-test('two copies that both write under the id: one of them pulls, and finds the fork', () => {
+test('two copies that both write under the id one of them pulls, and finds the fork', () => {
   const table = quiet()
   const a = table.add('a', { doc: writtenBy7('of one') })
   const b = table.add('b', { doc: writtenBy7('of another') })
   table.introduce(['a', 'b'])
-  const forks = (): Member[] => [a, b].filter(({ told }) => told.some(isFork))
+  const forks = (): Member[] => [a, b].filter(({ effects }) => effects.some(isFork))
   for (let i = 0; i < 1_000 && forks().length === 0; i++) table.advance(20)
   assert.ok(divergedOf(a).length + divergedOf(b).length >= 1)
   assert.is(forks().length, 1, 'both or none give up the id')
 })
 
-test('a peer that lies about its content: costs one reply in a while', () => {
+test('a peer that lies about its content costs one reply now and then', () => {
   const table = quiet()
   const a = table.add('a', { doc: heldBy(1, writtenBy7('same')) })
   const { digest } = a.replica

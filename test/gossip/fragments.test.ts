@@ -38,7 +38,7 @@ const fragmentsOf = (parcel: FragmentedText): Fragment[] => {
   return all
 }
 
-test('any text: is cut into fragments that fit, and put together again in any order', () => {
+test('any text is cut into fragments that fit, and put together again in any order', () => {
   eachSeed(100, (random) => {
     const alphabet = ['a', '"', '\\', '\n', 'é', '€', '😀', '\u0001']
     const text = Array.from({ length: random.int(1, 400) }, () => random.pick(alphabet)).join('')
@@ -56,14 +56,14 @@ test('any text: is cut into fragments that fit, and put together again in any or
   })
 })
 
-test('fragments that contradict one another: are rejected, and forgotten', () => {
+test('fragments that contradict one another are rejected, and forgotten', () => {
   const first: Fragment = { of: OF, index: 0, count: 2, bytes: 4, data: 'ab' }
-  const refusals: [Partial<Fragment>, string][] = [
+  const rejections: [Partial<Fragment>, string][] = [
     [{ count: 3 }, 'malformed'],
     [{ bytes: 5 }, 'malformed'],
     [{ data: 'abc' }, 'malformed'],
   ]
-  for (const [other, reason] of refusals) {
+  for (const [other, reason] of rejections) {
     const assembly = assemblyOf()
     assembly.take('a', first, 0)
     let thrown: unknown
@@ -81,7 +81,7 @@ test('fragments that contradict one another: are rejected, and forgotten', () =>
   assert.throws(() => damaged.take('a', { ...first, index: 1 }, 0), /does not have the digest/)
 })
 
-test('missing fragments: are requested a few times, and then given up', () => {
+test('missing fragments are requested a few times, and then given up', () => {
   const assembly = assemblyOf()
   assembly.take('a', { of: OF, index: 2, count: 4, bytes: 9, data: 'x' }, 0)
   let asked = 0
@@ -95,7 +95,7 @@ test('missing fragments: are requested a few times, and then given up', () => {
   assert.is(asked, 4)
 })
 
-test('incomplete texts: are bounded, for each peer and in all', () => {
+test('incomplete texts are bounded, for each peer and in all', () => {
   const assembly = assemblyOf({ maxLength: 10 })
   const part = (from: string, of: string, data: string) =>
     assembly.take(from, { of: of.repeat(32), index: 0, count: 2, bytes: 100, data }, 0)
@@ -116,16 +116,16 @@ const long = (bytes = 40_000) => {
   return { table, a, b }
 }
 
-test('a value longer than a message: arrives whole', () => {
+test('a value longer than a message arrives whole', () => {
   const { table, a, b } = long()
   table.advance(60_000)
   assert.is(b.map.get('long'), a.map.get('long'))
   assert.is(b.replica.digest, a.replica.digest)
   assert.ok(table.log.every(({ text }) => bytesOf(text) <= 4_000))
-  assert.equal(a.told, [])
+  assert.equal(a.effects, [])
 })
 
-test('lost fragments: are sent again, and no others', () => {
+test('lost fragments are sent again, and no others', () => {
   const { table, a, b } = long()
   const lost = new Set([3, 7])
   table.advance(60_000, ({ text }) => {
@@ -138,7 +138,7 @@ test('lost fragments: are sent again, and no others', () => {
   assert.is(indexes.length, new Set(indexes).size + 2)
 })
 
-test('a fragment whose send fails: is sent again when the peer is tried next', () => {
+test('a fragment whose send fails is sent again when the peer is tried next', () => {
   const { table, a, b } = long()
   let sends = 0
   table.fate = (from) => (from === 'a' && ++sends % 3 === 0 ? 'failed' : 'sent')
@@ -148,7 +148,7 @@ test('a fragment whose send fails: is sent again when the peer is tried next', (
   assert.ok(indexes.length < 2 * new Set(indexes).size, `${indexes}`)
 })
 
-test('short changes: overtake long ones', () => {
+test('short changes overtake long ones', () => {
   const { table, a } = long(100_000)
   table.fate = () => 'hangs'
   table.advance(batchMs, () => true)
@@ -174,13 +174,13 @@ test('short changes: overtake long ones', () => {
   assert.equal(kinds, ['fragment', 'update', 'fragment', 'fragment'])
 })
 
-test('a member that does not know fragments: takes them for empty pushes', () => {
+test('a member that does not know fragments takes them for empty pushes', () => {
   const { table, b } = long()
   const [fragment] = table.advance(batchMs, () => true).length > 0 ? table.log : []
   const message = JSON.parse(fragment!.text)
   delete message.fragment
   table.deliver({ from: 'x', to: 'b', text: JSON.stringify(message) })
-  assert.equal(b.told, [])
+  assert.equal(b.effects, [])
 })
 
 for (const loss of [0.1, 0.3]) {
@@ -197,7 +197,7 @@ for (const loss of [0.1, 0.3]) {
   })
 }
 
-test('fragments out of bounds: are rejected before anything is kept', () => {
+test('fragments out of bounds are rejected before anything is kept', () => {
   const table = new Table()
   const [a] = table.seat('a', 'b')
   const good: Fragment = { of: OF, index: 0, count: 2, bytes: 10, data: 'x' }
@@ -214,13 +214,13 @@ test('fragments out of bounds: are rejected before anything is kept', () => {
   for (const [fragment, reason] of bad) {
     const text = JSON.stringify({ ...JSON.parse(pushText({})), fragment })
     table.deliver({ from: 'b', to: 'a', text })
-    const told = a.told.pop()
-    assert.is(told?.type === 'refused' && told.reason, reason, JSON.stringify(fragment))
+    const effect = a.effects.pop()
+    assert.is(effect?.type === 'refused' && effect.reason, reason, JSON.stringify(fragment))
   }
   const missing = { of: OF, indexes: new Array(LIMITS.fragments + 1).fill(0) }
   const text = JSON.stringify({ ...JSON.parse(pushText({})), missing })
   table.deliver({ from: 'b', to: 'a', text })
-  assert.is(a.told.length, 1)
+  assert.is(a.effects.length, 1)
 })
 
 test.run()

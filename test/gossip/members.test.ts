@@ -23,7 +23,7 @@ const hello = (members: readonly string[] = []) =>
 const addressesOf = ({ gossip }: Member): string[] =>
   [...gossip.peers].map(({ address }) => address).sort()
 
-test('rounds: reach every peer within ceil(n / fanout) of them', () => {
+test('rounds reach every peer within ceil(n / fanout) of them', () => {
   eachSeed(60, (random, seed) => {
     const count = random.int(1, 40)
     const fanout = random.int(1, 5)
@@ -44,7 +44,7 @@ test('rounds: reach every peer within ceil(n / fanout) of them', () => {
   })
 })
 
-test('the rotation: gives every peer as many turns as the others, give or take one', () => {
+test('the rotation gives every peer as many turns as the others, give or take one', () => {
   eachSeed(30, (random, seed) => {
     const turns = new ShuffledRotation(seeded(seed))
     const all = names(random.int(3, 30))
@@ -59,7 +59,7 @@ test('the rotation: gives every peer as many turns as the others, give or take o
   })
 })
 
-test('a peer that joins in the middle: has its turn before the list starts again', () => {
+test('a peer that joins in the middle has its turn before the list starts again', () => {
   eachSeed(50, (random, seed) => {
     const turns = new ShuffledRotation(seeded(seed))
     for (const name of names(20)) turns.add(name)
@@ -71,7 +71,7 @@ test('a peer that joins in the middle: has its turn before the list starts again
   })
 })
 
-test('a peer that does not fit: loses its turn and holds up no other', () => {
+test('a peer that does not fit loses its turn and holds up no other', () => {
   const turns = new ShuffledRotation(seeded(1))
   for (const name of names(10)) turns.add(name)
   const isFit = (name: string) => name === 'p3' || name === 'p7'
@@ -86,7 +86,7 @@ test('a peer that does not fit: loses its turn and holds up no other', () => {
   )
 })
 
-test('a single peer that fits: is found wherever the list stands', () => {
+test('a single peer that fits is found wherever the list stands', () => {
   eachSeed(50, (random, seed) => {
     const turns = new ShuffledRotation(seeded(seed))
     const all = names(random.int(1, 12))
@@ -102,7 +102,7 @@ test('a single peer that fits: is found wherever the list stands', () => {
   })
 })
 
-test('targets: are the same for the same seed, and different for another', () => {
+test('targets are the same for the same seed, and different for another', () => {
   const run = (seed: number): string => {
     const turns = new ShuffledRotation(seeded(seed))
     for (const name of names(20)) turns.add(name)
@@ -112,7 +112,7 @@ test('targets: are the same for the same seed, and different for another', () =>
   assert.is.not(run(4), run(5))
 })
 
-test('a round: is early or late by the jitter, not more', () => {
+test('a round is early or late by the jitter, not more', () => {
   const table = new Table({ config: { intervalMs: 5_000, jitter: 0.1 } })
   const a = table.add('a')
   let last = table.now
@@ -129,7 +129,7 @@ test('a round: is early or late by the jitter, not more', () => {
   assert.ok(Math.abs(mean - 5_000) < 100, `${mean} ms`)
 })
 
-test('new peers: are pushed to at once, known ones are not', () => {
+test('new peers are pushed to at once, known ones are not', () => {
   const table = new Table()
   const a = table.add('a')
   const named = (addresses: string[]) =>
@@ -140,7 +140,7 @@ test('new peers: are pushed to at once, known ones are not', () => {
   assert.equal(addressesOf(a), ['b'])
 })
 
-test('a peer: is who sends a valid push, or is named in one; never our own address', () => {
+test('a sender of a valid push and a member named in one become peers; our own address never does', () => {
   const table = new Table()
   const a = table.add('a')
   table.deliver({ from: 'b', to: 'a', text: hello(['c', 'a', 'b']) })
@@ -151,7 +151,7 @@ test('a peer: is who sends a valid push, or is named in one; never our own addre
   assert.equal(addressesOf(a), ['b', 'c'])
 })
 
-test('members named in a push: were heard, and have not failed since', () => {
+test('a push names only members that were heard and have not failed since', () => {
   const table = new Table({ config: { membersNamed: 5 } })
   const a = table.add('a')
   for (const name of ['b', 'c', 'd']) table.deliver({ from: name, to: 'a', text: hello(['dead']) })
@@ -171,7 +171,7 @@ test('members named in a push: were heard, and have not failed since', () => {
   }
 })
 
-test('a newcomer that knows one peer: is known by all within a few rounds, and knows all', () => {
+test('a newcomer that knows one peer is known by all within a few rounds, and knows all', () => {
   const INTERVAL = 5_000
   for (const seed of [1, 2, 3]) {
     const swarm = new Simulation({ seed, latency: [10, 50], config: { intervalMs: INTERVAL } })
@@ -188,7 +188,7 @@ test('a newcomer that knows one peer: is known by all within a few rounds, and k
   }
 })
 
-test('a chain of peers, each knowing the one before: becomes one swarm', () => {
+test('a chain of peers, each knowing the one before, becomes one swarm', () => {
   const swarm = new Simulation({ seed: 9, latency: [10, 50] })
   const all = names(20, 'n')
   for (const [i, name] of all.entries()) swarm.add(name, { peers: i === 0 ? [] : [all[i - 1]!] })
@@ -196,7 +196,7 @@ test('a chain of peers, each knowing the one before: becomes one swarm', () => {
   assert.ok(swarm.run(120_000, knowAll), 'a member does not know another')
 })
 
-test('a failing peer: is left alone twice as long each time, up to the cap, with jitter', () => {
+test('a failing peer is left alone twice as long each time, up to the cap, with jitter', () => {
   const table = new Table({ config: { backoffMs: 1_000, maxBackoffMs: 60_000 } })
   const a = table.add('a')
   table.fate = () => 'failed'
@@ -215,7 +215,7 @@ test('a failing peer: is left alone twice as long each time, up to the cap, with
   assert.is(a.gossip.counters.sendsFailed, 41)
 })
 
-test('a push from a peer that failed: resets it, and what it missed is sent at once', () => {
+test('a push from a peer that failed resets it, and what it missed is sent at once', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   table.fate = (from) => (from === 'a' ? 'failed' : 'sent')
@@ -233,7 +233,7 @@ test('a push from a peer that failed: resets it, and what it missed is sent at o
   assert.is(b.map.get('k'), 4)
 })
 
-test('a send that succeeds: resets the peer, too', () => {
+test('a send that succeeds resets the peer, too', () => {
   const table = new Table()
   const a = table.add('a')
   table.fate = () => 'failed'
@@ -245,7 +245,7 @@ test('a send that succeeds: resets the peer, too', () => {
   assert.is(a.gossip.peers.get('b')!.retryAt, 0)
 })
 
-test('dead peers: take half the places at most, and rounds reach the living', () => {
+test('dead peers take half the places at most, and rounds reach the living', () => {
   const table = new Table({ config: { maxSends: 8 } })
   const a = table.add('a')
   for (const name of [...names(40, 'dead'), ...names(4, 'live')]) a.gossip.peers.add(name, 'given')
@@ -261,7 +261,7 @@ test('dead peers: take half the places at most, and rounds reach the living', ()
   assert.equal([...reached].sort(), names(4, 'live'))
 })
 
-test('named peers that may not exist: take half the places at most, too', () => {
+test('named peers that may not exist take half the places at most, too', () => {
   const table = new Table({ config: { maxSends: 8 } })
   const [a] = table.seat('a', 'b', 'c')
   for (const name of ['b', 'c']) table.deliver({ from: name, to: 'a', text: hello() })
@@ -279,7 +279,7 @@ test('named peers that may not exist: take half the places at most, too', () => 
   assert.equal([...reached].sort(), ['b', 'c'])
 })
 
-test('maxPeers: bounds named peers, and no others', () => {
+test('maxPeers bounds named peers, and no others', () => {
   const table = new Table({ config: { maxPeers: 10 } })
   const a = table.add('a')
   for (let i = 0; i < 5; i++) {
@@ -293,7 +293,7 @@ test('maxPeers: bounds named peers, and no others', () => {
   assert.is(a.gossip.peers.size, 13)
 })
 
-test('a dead peer: is still tried after a day of failures', () => {
+test('a dead peer is still tried after a day of failures', () => {
   const table = new Table({ config: { maxBackoffMs: 300_000 } })
   const a = table.add('a')
   table.fate = () => 'failed'

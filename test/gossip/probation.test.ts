@@ -12,7 +12,7 @@ import { suite } from '../helpers/suite.ts'
 const test = suite('gossip probation')
 
 /** Milliseconds in which a fresh change is batched and sent. */
-const GATHER = 50
+const BATCH_MS = 50
 const { aloneMs } = DEFAULTS
 
 /** A document in which writer 1 has written so many keys. */
@@ -34,7 +34,7 @@ const restart = (member: Member, published = member.replica.ownClock): void =>
   member.replica.withhold({ from: published, fresh: member.replica.ownClock })
 
 /** The highest own clock in its messages, by updates and vectors. */
-const told = ({ log }: Table, from: string, writer = 1): number => {
+const highestClock = ({ log }: Table, from: string, writer = 1): number => {
   const clocks = log
     .filter((message) => message.from === from)
     .map((message) => {
@@ -49,7 +49,7 @@ const told = ({ log }: Table, from: string, writer = 1): number => {
 
 const isPull = (message: Message): boolean => stateIn(message).vector !== undefined
 
-test('with a peer: nothing new leaves before its answer, and everything right after', () => {
+test('with a peer nothing new leaves before its answer, and everything right after', () => {
   const table = new Table()
   const doc = written(5)
   const a = table.add('a', { doc })
@@ -59,16 +59,16 @@ test('with a peer: nothing new leaves before its answer, and everything right af
   table.handle(a, { type: 'peers', addresses: ['b'], source: 'given' })
   assert.ok(table.post.some(isPull), 'no pull is sent')
   assert.ok(a.gossip.statusOf(DOC)?.withheldUntil)
-  table.advance(GATHER)
+  table.advance(BATCH_MS)
   assert.is(a.replica.withheld, undefined)
   assert.is(b.map.get('new'), 1)
   assert.equal(a.gossip.statusOf(DOC)?.isUnproven, false)
   const asked = table.log.findIndex((message) => message.from === 'a' && isPull(message))
   const answered = table.log.findIndex(({ from }, i) => from === 'b' && i > asked)
-  assert.is(told({ ...table, log: table.log.slice(0, answered) } as Table, 'a'), 5)
+  assert.is(highestClock({ ...table, log: table.log.slice(0, answered) } as Table, 'a'), 5)
 })
 
-test('a change made here: can be read here, and the digest stays that of before', () => {
+test('a change made here can be read here, and the digest stays that of before', () => {
   const doc = written(3)
   const table = new Table()
   const a = table.add('a', { doc })
@@ -84,7 +84,7 @@ test('a change made here: can be read here, and the digest stays that of before'
   assert.is.not(a.replica.digest, before)
 })
 
-test('without a peer: it ends by itself, and the status says so', () => {
+test('without a peer it ends by itself, and the status shows it', () => {
   const table = new Table()
   const a = table.add('a', { doc: written(5) })
   restart(a)
@@ -99,15 +99,15 @@ test('without a peer: it ends by itself, and the status says so', () => {
   const b = table.add('b')
   table.introduce(['a', 'b'])
   table.round(a)
-  table.advance(GATHER)
+  table.advance(BATCH_MS)
   assert.is(b.map.get('new'), 1)
   table.round(b)
-  table.advance(GATHER)
+  table.advance(BATCH_MS)
   assert.equal(a.gossip.statusOf(DOC)?.isUnproven, false, 'a peer has it all by now')
 })
 
 for (const fate of ['failed', 'hangs'] as const) {
-  test(`with peers that cannot be reached (${fate}): it ends by itself, too`, () => {
+  test(`with peers that cannot be reached (${fate}) it ends by itself, too`, () => {
     const table = new Table()
     const a = table.add('a', { doc: written(5) })
     table.fate = () => fate
@@ -116,13 +116,13 @@ for (const fate of ['failed', 'hangs'] as const) {
     table.handle(a, { type: 'peers', addresses: ['x', 'y'], source: 'given' })
     table.advance(aloneMs - 1)
     assert.ok(a.replica.withheld)
-    assert.is(told(table, 'a'), 5)
+    assert.is(highestClock(table, 'a'), 5)
     table.advance(2)
     assert.is(a.replica.withheld, undefined)
   })
 }
 
-test('a lost answer: is pulled again', () => {
+test('a lost answer is pulled again', () => {
   const table = new Table()
   const doc = written(5)
   const a = table.add('a', { doc })
@@ -136,7 +136,7 @@ test('a lost answer: is pulled again', () => {
   assert.is(lost > 1, true)
 })
 
-test('a peer that is behind: proves as much as one that is not', () => {
+test('a peer that is behind proves as much as one that is not', () => {
   const table = new Table()
   const doc = written(3)
   const b = table.add('b', { doc: copyOf(doc, 2) })
@@ -145,12 +145,12 @@ test('a peer that is behind: proves as much as one that is not', () => {
   restart(a)
   doc.getMap('map').set('new', 1)
   table.handle(a, { type: 'peers', addresses: ['b'], source: 'given' })
-  table.advance(GATHER)
+  table.advance(BATCH_MS)
   assert.is(a.replica.withheld, undefined)
   assert.equal(b.map.toJSON(), a.map.toJSON())
 })
 
-test('a peer that is far ahead: what it sends is here before anything withheld is published', () => {
+test('nothing withheld is published before what a peer that is far ahead sends is here', () => {
   const table = new Table({ maxMessageBytes: 20_000 })
   const doc = written(3)
   const a = table.add('a', { doc })
@@ -160,13 +160,13 @@ test('a peer that is far ahead: what it sends is here before anything withheld i
   restart(a)
   a.map.set('new', 1)
   table.handle(a, { type: 'peers', addresses: ['b'], source: 'given' })
-  table.advance(GATHER)
+  table.advance(BATCH_MS)
   assert.is(a.replica.withheld, undefined)
   assert.equal(b.map.toJSON(), a.map.toJSON())
   assert.is(a.map.size, 24)
 })
 
-test('a whole swarm that starts at once: does not wait', () => {
+test('a whole swarm that starts at once does not wait', () => {
   const table = new Table()
   const doc = written(3)
   const members = ['a', 'b', 'c'].map((name, i) => {
@@ -180,15 +180,15 @@ test('a whole swarm that starts at once: does not wait', () => {
   table.introduce(['a', 'b', 'c'])
   for (const member of members) table.change(member)
   for (const member of members) table.round(member)
-  table.advance(3 * GATHER)
+  table.advance(3 * BATCH_MS)
   for (const { replica } of members) assert.is(replica.withheld, undefined)
   for (const member of members) table.round(member)
-  table.advance(3 * GATHER)
+  table.advance(3 * BATCH_MS)
   for (const { map } of members) assert.equal(map.toJSON(), members[0]!.map.toJSON())
   assert.is(members[0]!.map.size, 8)
 })
 
-test('a message from before the start: proves nothing', () => {
+test('a message from before the start proves nothing', () => {
   const table = new Table()
   const doc = written(5)
   const old = table.add('old', { doc: copyOf(doc, 3) })
@@ -206,7 +206,7 @@ test('a message from before the start: proves nothing', () => {
   assert.ok(a.replica.withheld)
 })
 
-test('a peer that knows more of our writer: nothing of ours leaves under that id', () => {
+test('nothing of ours leaves under an id of which a peer knows more', () => {
   const table = new Table()
   const doc = written(5)
   const a = table.add('a', { doc })
@@ -216,20 +216,20 @@ test('a peer that knows more of our writer: nothing of ours leaves under that id
   restart(a)
   for (let i = 0; i < 3; i++) a.map.set(`ours-${i}`, i)
   table.handle(a, { type: 'peers', addresses: ['b'], source: 'given' })
-  table.advance(GATHER)
-  assert.is(told(table, 'a'), 5)
+  table.advance(BATCH_MS)
+  assert.is(highestClock(table, 'a'), 5)
   assert.is(a.replica.fork, 5)
-  assert.ok(a.told.some((effect) => effect.type === 'refused' && effect.reason === 'own_clock'))
+  assert.ok(a.effects.some((effect) => effect.type === 'refused' && effect.reason === 'own_clock'))
   a.replica.rename(5, 9)
   table.change(a)
-  table.advance(GATHER)
+  table.advance(BATCH_MS)
   assert.equal(a.map.toJSON(), b.map.toJSON())
   assert.is(a.map.size, 11)
   assert.equal(idsIn(a.doc), idsIn(b.doc))
   assert.is(a.replica.digest, b.replica.digest)
 })
 
-test('a peer that pulls meanwhile: gets its answer in the end, and none before that looks complete', () => {
+test('a peer that pulls meanwhile gets its answer in the end, and none before that looks complete', () => {
   const table = new Table()
   const a = table.add('a', { doc: written(5) })
   const b = table.add('b')
@@ -247,7 +247,7 @@ test('a peer that pulls meanwhile: gets its answer in the end, and none before t
   assert.ok(b.gossip.statusOf(DOC)!.syncs > 0)
 })
 
-test('two copies that both withhold: find out when they publish', () => {
+test('two copies that both withhold detect each other when they publish', () => {
   const table = new Table()
   const [a, b] = ['a', 'b'].map((name) => {
     const doc = docOf(1)
@@ -259,7 +259,7 @@ test('two copies that both withhold: find out when they publish', () => {
   table.introduce(['a', 'b'])
   table.change(a!)
   table.change(b!)
-  table.advance(2 * GATHER)
+  table.advance(2 * BATCH_MS)
   for (const { replica, map } of [a!, b!]) {
     assert.ok(replica.fork !== undefined)
     assert.is(map.size, 1, 'the deletes of another copy counted as its own')

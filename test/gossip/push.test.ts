@@ -22,7 +22,7 @@ import { suite } from '../helpers/suite.ts'
 
 const test = suite('gossip: dissemination')
 
-const GATHER = DEFAULTS.batchMs
+const BATCH_MS = DEFAULTS.batchMs
 const names = (count: number, prefix = 'p'): string[] =>
   Array.from({ length: count }, (_, i) => `${prefix}${i}`)
 
@@ -34,12 +34,12 @@ const alone = (peers: number, config = {}) => {
   return { table, a }
 }
 
-test('a change: waits batchMs, then goes to fanout different peers', () => {
+test('a change waits batchMs, then goes to fanout different peers', () => {
   const { table, a } = alone(10)
   a.map.set('k', 1)
-  assert.is(table.change(a).length, 0, 'sent before it was gathered')
-  assert.is(a.gossip.wakeAt, table.now + GATHER)
-  assert.is(table.advance(GATHER - 1).length, 0)
+  assert.is(table.change(a).length, 0, 'sent before the batch time')
+  assert.is(a.gossip.wakeAt, table.now + BATCH_MS)
+  assert.is(table.advance(BATCH_MS - 1).length, 0)
   const sent = table.advance(1)
   assert.is(sent.length, 3)
   assert.is(new Set(sent.map(({ to }) => to)).size, 3)
@@ -50,61 +50,61 @@ test('a change: waits batchMs, then goes to fanout different peers', () => {
   assert.is(table.advance(60_000).length, 0, 'sent again, though nothing was new')
 })
 
-test('fewer peers than fanout: get it once each', () => {
+test('fewer peers than fanout get it once each', () => {
   const { table, a } = alone(2)
   a.map.set('k', 1)
   table.change(a)
   assert.equal(
     table
-      .advance(GATHER)
+      .advance(BATCH_MS)
       .map(({ to }) => to)
       .sort(),
     ['p0', 'p1'],
   )
 })
 
-test('1,000 changes in one batch: are one push', () => {
+test('1,000 changes in one batch are one push', () => {
   const { table, a } = alone(10, { inlineBytes: 100_000 })
   for (let i = 0; i < 1_000; i++) {
     a.map.set(`k${i % 10}`, i)
     table.change(a)
   }
-  const sent = table.advance(GATHER)
+  const sent = table.advance(BATCH_MS)
   assert.is(sent.length, 3)
   for (const message of sent) assert.is(carriedBy(message).structs.size, 1_000)
   assert.is(table.advance(10_000).length, 0)
 })
 
-test('a change without a "changed" event: travels with whatever happens next', () => {
+test('a change without a "changed" event travels with whatever happens next', () => {
   const { table, a } = alone(10)
   a.map.set('k', 1)
   assert.is(table.advance(10_000).length, 0, 'nothing has happened')
   table.handle(a, { type: 'wake' })
-  assert.is(table.advance(GATHER).length, 3)
+  assert.is(table.advance(BATCH_MS).length, 3)
 })
 
-test('a delete: is pushed like a write', () => {
+test('a delete is pushed like a write', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   a.map.set('k', 1)
   table.change(a)
-  table.advance(GATHER)
+  table.advance(BATCH_MS)
   a.map.delete('k')
   table.change(a)
-  const [push] = table.advance(GATHER)
+  const [push] = table.advance(BATCH_MS)
   assert.equal([...carriedBy(push!).deletes], ['1:0'])
   assert.is(b.map.has('k'), false)
 })
 
-test('what was new: is passed on once, and not to the sender', () => {
+test('what was new is passed on once, and not to the sender', () => {
   const table = new Table({ config: { fanout: 10 } })
   const [, b, c, d] = table.seat('a', 'b', 'c', 'd')
   const doc = docOf(77)
   doc.getMap('map').set('k', 1)
   const toB = { from: 'a', to: 'b', text: pushText({ kv: { update: packedState(doc) } }) }
-  assert.is(table.deliver(toB).length, 0, 'passed on before it was gathered')
+  assert.is(table.deliver(toB).length, 0, 'passed on before the batch time')
   table.post.length = 0
-  const passed = table.advance(GATHER, () => true)
+  const passed = table.advance(BATCH_MS, () => true)
   assert.equal(passed.map(({ from, to }) => `${from}${to}`).sort(), ['bc', 'bd'])
   assert.equal(
     [b, c, d].map(({ map }) => map.get('k')),
@@ -117,23 +117,23 @@ test('what was new: is passed on once, and not to the sender', () => {
   assert.is(b.gossip.counters.redundant, 2)
 })
 
-test('an update that is partly known: only what was new is passed on', () => {
+test('of a partly known update only what was new is passed on', () => {
   const table = new Table({ config: { fanout: 10 } })
   const [b] = table.seat('b', 'c')
   const doc = docOf(77)
   doc.getMap('map').set('old', 1)
   table.deliver({ from: 'x', to: 'b', text: pushText({ kv: { update: packedState(doc) } }) })
-  table.advance(GATHER, () => true)
+  table.advance(BATCH_MS, () => true)
   doc.getMap('map').set('new', 2)
   table.deliver({ from: 'x', to: 'b', text: pushText({ kv: { update: packedState(doc) } }) })
-  const [passed, ...others] = table.advance(GATHER, () => true)
+  const [passed, ...others] = table.advance(BATCH_MS, () => true)
   assert.is(others.length, 0)
   assert.is(passed!.to, 'c')
   assert.equal([...carriedBy(passed!).structs], ['77:1'])
   assert.is(b.map.get('new'), 2)
 })
 
-test('a peer that showed meanwhile that it has the change: does not get it', () => {
+test('a peer that showed meanwhile that it has the change does not get it', () => {
   const table = new Table({ config: { fanout: 10 } })
   const [b] = table.seat('b', 'c', 'd')
   const doc = docOf(77)
@@ -142,13 +142,13 @@ test('a peer that showed meanwhile that it has the change: does not get it', () 
   table.deliver({ from: 'x', to: 'b', text })
   table.deliver({ from: 'c', to: 'b', text }) // while b batches
   assert.equal(
-    table.advance(GATHER, () => true).flatMap((m) => (stateIn(m).update ? m.to : [])),
+    table.advance(BATCH_MS, () => true).flatMap((m) => (stateIn(m).update ? m.to : [])),
     ['d'],
   )
   assert.is(b.map.get('k'), 1)
 })
 
-test('a peer that has the change: takes no place from one that has not', () => {
+test('a peer that has the change takes no place from one that has not', () => {
   const table = new Table({ config: { fanout: 1 } })
   table.seat('b', 'c', 'd', 'e', 'f')
   const doc = docOf(77)
@@ -157,13 +157,13 @@ test('a peer that has the change: takes no place from one that has not', () => {
     const text = pushText({ kv: { update: packedState(doc) } })
     for (const from of ['c', 'd', 'e']) table.deliver({ from, to: 'b', text })
     assert.equal(
-      table.advance(GATHER, () => true).map(({ to }) => to),
+      table.advance(BATCH_MS, () => true).map(({ to }) => to),
       ['f'],
     )
   }
 })
 
-test('a peer that showed it while the message waited for a free place: does not get it', () => {
+test('a peer that showed it while the message waited for a free place does not get it', () => {
   const table = new Table({ config: { maxSends: 1 } })
   const [b] = table.seat('b', 'c', 'd')
   table.fate = () => 'hangs'
@@ -171,7 +171,7 @@ test('a peer that showed it while the message waited for a free place: does not 
   doc.getMap('map').set('k', 1)
   const text = pushText({ kv: { update: packedState(doc) } })
   table.deliver({ from: 'x', to: 'b', text })
-  table.advance(GATHER)
+  table.advance(BATCH_MS)
   // x is new, so it was sent the digest first, and that send hangs; c and d wait.
   assert.equal(
     table.log.map(({ to }) => to),
@@ -186,7 +186,7 @@ test('a peer that showed it while the message waited for a free place: does not 
   )
 })
 
-test('a peer whose digest shows that it has the change: does not get it', () => {
+test('a peer whose digest shows that it has the change does not get it', () => {
   const table = new Table({ config: { fanout: 10 } })
   const [b, c] = table.seat('b', 'c', 'd')
   const doc = docOf(77)
@@ -198,13 +198,15 @@ test('a peer whose digest shows that it has the change: does not get it', () => 
   table.post.length = 0
   assert.equal(table.deliver({ from: 'c', to: 'b', text: pushText({ kv: { digest } }) }), [])
   assert.equal(
-    table.advance(GATHER, ({ from }) => from === 'b').flatMap((m) => (m.from === 'b' ? m.to : [])),
+    table
+      .advance(BATCH_MS, ({ from }) => from === 'b')
+      .flatMap((m) => (m.from === 'b' ? m.to : [])),
     ['d'],
   )
   assert.is(b.map.get('k'), 1)
 })
 
-test('a peer that freed an update from waiting: is not assumed to have it', () => {
+test('a peer that freed an update from waiting is not assumed to have it', () => {
   const table = new Table({ config: { fanout: 10 } })
   const [b] = table.seat('b', 'c', 'd')
   const doc = docOf(77)
@@ -215,23 +217,23 @@ test('a peer that freed an update from waiting: is not assumed to have it', () =
   s.gossip.peers.add('b', 'given')
   doc.getMap('map').set('two', 2)
   source.change(s)
-  const [second] = source.advance(GATHER, () => true)
+  const [second] = source.advance(BATCH_MS, () => true)
   table.deliver({ from: 'c', to: 'b', text: second!.text }) // waits: its predecessor is missing
   table.post.length = 0 // b's pull
   table.deliver({ from: 'd', to: 'b', text: pushText({ kv: { update: first } }) })
   assert.is(b.map.get('two'), 2)
-  const passed = table.advance(GATHER, () => true).filter(({ from }) => from === 'b')
+  const passed = table.advance(BATCH_MS, () => true).filter(({ from }) => from === 'b')
   const toD = passed.find(({ to }) => to === 'd')
   assert.ok(toD, 'd has sent the first alone: it lacks the second')
   assert.ok(carriedBy(toD!).structs.has('77:1'))
 })
 
-test('an update of up to inlineBytes: is sent inline, one byte more is announced', () => {
+test('an update of up to inlineBytes is sent inline, one byte more is announced', () => {
   const lengthOf = (bytes: number) => {
     const { table, a } = alone(10, { inlineBytes: bytes })
     a.map.set('k', noise(2_000))
     table.change(a)
-    const [message] = table.advance(GATHER)
+    const [message] = table.advance(BATCH_MS)
     return { kind: kindOf(message!), length: stateIn(message!).update?.length }
   }
   const { length } = lengthOf(4_096)
@@ -240,7 +242,7 @@ test('an update of up to inlineBytes: is sent inline, one byte more is announced
   assert.is(lengthOf(length! - 1).kind, 'digest')
 })
 
-test('many short updates: are sent inline together, although one of that length is announced', () => {
+test('many short updates are sent inline together, although one of that length is announced', () => {
   const kindsOf = (updates: number, bytes: number) => {
     const { table, a } = alone(10)
     for (let writer = 1; writer <= updates; writer++) {
@@ -250,7 +252,7 @@ test('many short updates: are sent inline together, although one of that length 
       table.deliver({ from: `p${writer}`, to: 'a', text: pushText({ kv: { update } }) })
     }
     assert.is(a.map.size, updates)
-    return [...new Set(table.advance(GATHER).map(kindOf))]
+    return [...new Set(table.advance(BATCH_MS).map(kindOf))]
   }
   assert.equal(kindsOf(6, 3_000), ['update'])
   assert.equal(kindsOf(1, 18_000), ['digest'])
@@ -260,7 +262,7 @@ test('many short updates: are sent inline together, although one of that length 
   assert.equal(kindsOf(30, 3_000), ['digest'])
 })
 
-test('a long update that three peers announce: is pulled once', () => {
+test('a long update that three peers announce is pulled once', () => {
   const table = new Table()
   const [, , , d] = table.seat('a', 'b', 'c', 'd')
   const doc = docOf(77)
@@ -270,7 +272,7 @@ test('a long update that three peers announce: is pulled once', () => {
   }
   table.post.length = 0
   table.log.length = 0
-  const seen = table.advance(GATHER)
+  const seen = table.advance(BATCH_MS)
   const toD = seen.filter(({ to }) => to === 'd')
   assert.is(toD.filter((m) => kindOf(m) === 'digest').length, 3, 'announced by each')
   assert.is(toD.filter((m) => stateIn(m).update).length, 1, 'fetched more than once')
@@ -318,7 +320,7 @@ test('30 nodes without loss: a long update costs each node its bytes once', () =
   assert.ok(ratio <= 1.1, `${ratio.toFixed(3)} times its bytes a node`)
 })
 
-test('an observer that writes while a push is merged: its change is passed on, too', () => {
+test('a change by an observer while a push is merged is passed on, too', () => {
   const table = new Table({ config: { fanout: 10 } })
   const [b, c] = table.seat('b', 'c')
   b.map.observe(() => {
@@ -327,7 +329,7 @@ test('an observer that writes while a push is merged: its change is passed on, t
   const doc = docOf(77)
   doc.getMap('map').set('k', 1)
   table.deliver({ from: 'x', to: 'b', text: pushText({ kv: { update: packedState(doc) } }) })
-  table.advance(GATHER)
+  table.advance(BATCH_MS)
   assert.equal(c.map.toJSON(), { k: 1, seen: true })
 })
 
@@ -340,13 +342,13 @@ const receiveLong = (table: Table, to: string, seed: number): void => {
   table.deliver({ from: 'p0', to, text: pushText({ [DOC]: state }) })
 }
 
-test('a short change: is pushed although a long one is fresh, which is announced', () => {
+test('a short change is pushed although a long one is fresh, which is announced', () => {
   const { table, a } = alone(4, { digestFanout: 0 })
   receiveLong(table, 'a', 1)
   a.map.set('k', 1)
   table.change(a)
   receiveLong(table, 'a', 2)
-  const sent = table.advance(GATHER).filter(({ to }) => to !== 'p0')
+  const sent = table.advance(BATCH_MS).filter(({ to }) => to !== 'p0')
   assert.is(sent.length, 3)
   for (const message of sent) {
     assert.equal([...carriedBy(message).structs], ['1:0'])
@@ -355,37 +357,37 @@ test('a short change: is pushed although a long one is fresh, which is announced
   }
 })
 
-test('each short change: is pushed while a long answer comes, and none waits for its end', () => {
+test('each short change is pushed while a long answer comes, and none waits for its end', () => {
   const { table, a } = alone(3)
   for (let i = 0; i < 5; i++) {
     receiveLong(table, 'a', i)
     a.map.set(`k${i}`, i)
     table.change(a)
-    const sent = table.advance(GATHER).filter(({ to }) => to !== 'p0')
+    const sent = table.advance(BATCH_MS).filter(({ to }) => to !== 'p0')
     assert.ok(sent.length >= 2)
     for (const message of sent) assert.ok(carriedBy(message).structs.has(`1:${i}`))
   }
 })
 
-test('own changes: the short ones are pushed and the long one is announced', () => {
+test('of own changes the short ones are pushed and the long one is announced', () => {
   const { table, a } = alone(9)
   a.map.set('long', noise(100_000))
   table.change(a)
-  const [first] = table.advance(GATHER)
+  const [first] = table.advance(BATCH_MS)
   assert.is(kindOf(first!), 'digest')
   a.map.set('k', 1)
   table.change(a)
-  for (const message of table.advance(GATHER)) {
+  for (const message of table.advance(BATCH_MS)) {
     assert.equal([...carriedBy(message).structs], ['1:1'])
   }
 })
 
-test('a short change that overwrites a long fresh one: needs it, and waits at the receiver', () => {
+test('a short change that overwrites a long fresh one needs it, and waits at the receiver', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   b.map.set('long0', 0)
   table.change(b)
-  table.advance(GATHER)
+  table.advance(BATCH_MS)
   receiveLong(table, 'a', 0)
   a.map.set('long0', 'short')
   table.change(a)

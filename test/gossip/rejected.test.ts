@@ -12,7 +12,7 @@ const test = suite('gossip: rejected answers')
 const statusOf = ({ gossip }: Member) => gossip.statusOf(DOC)!
 
 /**
- * A member that accepts less than others write, and soon asks whether its own change has arrived.
+ * A member that accepts less than others write, and soon requests an acknowledgement of its change.
  */
 const seatStrict = (table: Table, limits: Partial<typeof LIMITS>, options: SeatOptions = {}) => {
   const strict = table.add('strict', { ...options, limits: { ...LIMITS, ...limits } })
@@ -22,10 +22,10 @@ const seatStrict = (table: Table, limits: Partial<typeof LIMITS>, options: SeatO
   return strict
 }
 
-const refusalsOf = ({ told }: Member): string[] =>
-  told.flatMap((effect) => (effect.type === 'refused' ? [effect.reason] : []))
+const rejectionsOf = ({ effects }: Member): string[] =>
+  effects.flatMap((effect) => (effect.type === 'refused' ? [effect.reason] : []))
 
-test('a rejected answer: is not a sync, however often it comes', () => {
+test('a rejected answer is not a sync, however often it comes', () => {
   const table = new Table()
   const [a] = table.seat('a')
   for (let i = 0; i < 20; i++) a.map.set(`k${i}`, i)
@@ -36,13 +36,13 @@ test('a rejected answer: is not a sync, however often it comes', () => {
     table.round(a)
     table.round(strict)
   }
-  assert.ok(refusalsOf(strict).length > 1)
-  assert.ok(refusalsOf(strict).every((reason) => reason === 'too_many'))
+  assert.ok(rejectionsOf(strict).length > 1)
+  assert.ok(rejectionsOf(strict).every((reason) => reason === 'too_many'))
   assert.is(statusOf(strict).syncs, 0)
   assert.is(strict.map.size, 0)
 })
 
-test('an answer with one rejected part: is not a sync either', () => {
+test('an answer with one rejected part is not a sync either', () => {
   const table = new Table({ maxMessageBytes: 8_000 })
   const [a] = table.seat('a')
   a.map.set('first', noise(3_000))
@@ -59,11 +59,11 @@ test('an answer with one rejected part: is not a sync either', () => {
   table.advance(3_000)
   table.round(strict)
   table.advance(3_000)
-  assert.ok(refusalsOf(strict).includes('clock_jump'))
+  assert.ok(rejectionsOf(strict).includes('clock_jump'))
   assert.is(statusOf(strict).syncs, 0)
 })
 
-test('a change that all others reject: no peer is assumed to have it', () => {
+test('no peer is assumed to have a change that all others reject', () => {
   const table = new Table()
   const [writer] = table.seat('writer')
   for (const name of ['b', 'c', 'd']) {
@@ -91,7 +91,7 @@ test('a change that all others reject: no peer is assumed to have it', () => {
   for (const name of ['b', 'c', 'd']) assert.is(table.get(name).map.size, 1)
 })
 
-test('an answer with more entries than a peer accepts: goes in chunks', () => {
+test('an answer with more entries than a peer accepts goes in chunks', () => {
   const limits = { ...LIMITS, entries: 100 }
   const table = new Table({ limits })
   const [a, b] = table.seat('a', 'b')
@@ -99,12 +99,12 @@ test('an answer with more entries than a peer accepts: goes in chunks', () => {
   for (let i = 0; i < 1_000; i += 2) a.map.delete(`k${i}`)
   table.round(a)
   table.advance(5_000)
-  assert.equal(refusalsOf(b), [])
+  assert.equal(rejectionsOf(b), [])
   assert.is(b.map.size, 500)
   assert.is(a.replica.digest, b.replica.digest)
 })
 
-test('another peer whose answer is accepted: makes it synced', () => {
+test('another peer whose answer is accepted makes it synced', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   for (let i = 0; i < 20; i++) a.map.set(`k${i}`, i)
@@ -115,7 +115,7 @@ test('another peer whose answer is accepted: makes it synced', () => {
   table.advance(2_000)
   assert.is(strict.map.get('mine'), 1)
   assert.ok(statusOf(strict).syncs > 0)
-  assert.equal(refusalsOf(strict), [])
+  assert.equal(rejectionsOf(strict), [])
 })
 
 test.run()

@@ -62,14 +62,14 @@ const manyDeletes = ({ doc, map }: Member): void => {
 
 const cases: Record<string, { change: (a: Member, b: Member) => void; kinds: readonly string[] }> =
   {
-    'only the one who hears lacks': {
+    'only the receiver lacks': {
       change: (a) => {
         a.map.set('k', 1)
         a.map.set('base1', 'over')
       },
       kinds: ['digest', 'deletes,digest,vector', 'answer,digest,update'],
     },
-    'only the one who speaks lacks': {
+    'only the sender lacks': {
       change: (_, b) => {
         b.map.set('k', 1)
         b.map.delete('base1')
@@ -95,7 +95,7 @@ const cases: Record<string, { change: (a: Member, b: Member) => void; kinds: rea
         'answer,digest,update',
       ],
     },
-    'only a delete of the one who speaks is lacking': {
+    'only a delete of the sender is lacking': {
       change: (a) => a.map.delete('base7'),
       kinds: ['digest', 'deletes,digest,vector', 'answer,digest,update'],
     },
@@ -155,7 +155,7 @@ const assertExact = (
 
 const stateOf = (a: Member, b: Member) => ({ a: idsIn(a.doc), b: idsIn(b.doc) })
 
-test('equal digests: have no effect at all', () => {
+test('equal digests have no effect at all', () => {
   const { table, a, b } = pair(() => {})
   const [push] = table.round(a)
   assert.is(kindOf(push!), 'digest')
@@ -182,7 +182,7 @@ for (const [name, { change, kinds }] of Object.entries(cases)) {
   })
 }
 
-test('a delete set longer than 4 KB: is left out of the pull, and nothing is lost', () => {
+test('a delete set longer than 4 KB is left out of the pull, and nothing is lost', () => {
   for (const change of Object.values(cases).map((one) => one.change)) {
     const { table, a, b } = pair(change, (member) => {
       baseOf(member)
@@ -202,7 +202,7 @@ test('a delete set longer than 4 KB: is left out of the pull, and nothing is los
   }
 })
 
-test('random differences: are repaired exactly, in four messages at most', () => {
+test('random differences are repaired exactly, in four messages at most', () => {
   eachSeed(60, (random) => {
     const edit = ({ map }: Member) => {
       for (let i = random.int(0, 12); i > 0; i--) {
@@ -222,7 +222,7 @@ test('random differences: are repaired exactly, in four messages at most', () =>
   })
 })
 
-test('idle replicas that differ only by a lost delete: repair themselves', () => {
+test('idle replicas that differ only by a lost delete repair themselves', () => {
   const swarm = new Simulation({ seed: 3, config: { intervalMs: 5_000 } })
   const a = swarm.add('a', { peers: ['b'], doc: docOf(1) })
   const b = swarm.add('b', { peers: ['a'], doc: docOf(2) })
@@ -255,7 +255,7 @@ test('each message of a conversation lost in turn: two more rounds repair it', (
   }
 })
 
-test('doubled messages: cause twice as many at most, and the same end', () => {
+test('doubled messages cause twice as many at most, and the same end', () => {
   for (const [name, { change, kinds }] of Object.entries(cases)) {
     const { table, a, b } = pair(change)
     table.round(a)
@@ -270,7 +270,7 @@ test('doubled messages: cause twice as many at most, and the same end', () => {
   }
 })
 
-test('late and reordered messages: an old conversation played again changes nothing', () => {
+test('an old conversation played again, late and reordered, changes nothing', () => {
   for (const [name, { change }] of Object.entries(cases)) {
     const { table, a, b } = pair(change)
     const old = talk(table, a)
@@ -290,7 +290,7 @@ test('late and reordered messages: an old conversation played again changes noth
   }
 })
 
-test('two members that speak at the same time: do not pull twice', () => {
+test('two members that send digests at the same time do not pull twice', () => {
   const { table, a, b } = pair((one, two) => {
     one.map.set('x', 1)
     two.map.set('y', 1)
@@ -302,7 +302,7 @@ test('two members that speak at the same time: do not pull twice', () => {
   assert.is(a.replica.digest, b.replica.digest)
 })
 
-test('50 nodes that differ from one: it pulls from one of them', () => {
+test('a node that differs from 50 others pulls from one of them', () => {
   const table = new Table({ config: REPAIR_ONLY })
   const names = Array.from({ length: 50 }, (_, i) => `n${i}`)
   const source = docOf(99)
@@ -329,7 +329,7 @@ test('50 nodes that differ from one: it pulls from one of them', () => {
   assert.is(table.advance(60_000).length, 0, 'asked the others, too, though nothing was lacking')
 })
 
-test('an answer to a pull that timed out long ago: gets no pull in return', () => {
+test('an answer to a pull that timed out long ago gets no pull in return', () => {
   const { table, a, b } = pair(
     (one, two) => {
       one.map.set('x', 1)
@@ -352,7 +352,7 @@ test('an answer to a pull that timed out long ago: gets no pull in return', () =
   assert.is(a.replica.digest, b.replica.digest)
 })
 
-test('a pull without an answer: goes to the next peer that differs, one at a time', () => {
+test('a pull without an answer goes to the next peer that differs, one at a time', () => {
   const table = new Table({ config: { ...REPAIR_ONLY, pullTimeoutMs: 1_000 } })
   const [a] = table.seat('a', 'b', 'c', 'd')
   const source = docOf(99)
@@ -407,7 +407,7 @@ const impatient = () => {
   return { table, a, asked, part, first, all }
 }
 
-test('a long answer that begins late: no other peer is asked for the same', () => {
+test('no other peer is asked for a long answer that begins late', () => {
   const { a, asked, part, first, all } = impatient()
   part('b', { update: first, more: true })
   assert.is(a.map.get('first'), 1)
@@ -419,14 +419,14 @@ test('a long answer that begins late: no other peer is asked for the same', () =
   assert.equal(asked(60_000), [])
 })
 
-test('a late answer that stops half way: times out like any other', () => {
+test('a late answer that stops halfway times out like any other', () => {
   const { asked, part, first } = impatient()
   part('b', { update: first, more: true })
   // The last of them once more, as there is no other.
   assert.equal(asked(10_000), ['d', 'c', 'c'])
 })
 
-test('a peer that was not asked: does not keep others from being asked', () => {
+test('a peer that was not asked does not keep others from being asked', () => {
   const { asked, part, first } = impatient()
   part('d', { update: first, more: true })
   assert.equal(asked(1_000), ['d'])
@@ -434,7 +434,7 @@ test('a peer that was not asked: does not keep others from being asked', () => {
   assert.is(asked(1_000).length, 1)
 })
 
-test('the wait for the next part of an answer: has a bound', () => {
+test('the wait for the next part of an answer has a bound', () => {
   const { table, asked, part } = impatient()
   for (let i = 0; i < 6; i++) {
     part('b', { more: true })
@@ -445,7 +445,7 @@ test('the wait for the next part of an answer: has a bound', () => {
   assert.is(asked(2).length, 1)
 })
 
-test('a new digest of the asked peer while its answer is late: is pulled when that has come', () => {
+test('a new digest of the asked peer while its answer is late is pulled when that has come', () => {
   const { table, a, b } = pair((_, two) => two.map.set('k', 1))
   table.round(b)
   const [pull] = table.deliver(table.post.shift()!)
@@ -462,7 +462,7 @@ test('a new digest of the asked peer while its answer is late: is pulled when th
   assert.is(a.map.get('k'), 2)
 })
 
-test('a failed pull: goes to the next peer at once', () => {
+test('a failed pull goes to the next peer at once', () => {
   const table = new Table({ config: REPAIR_ONLY })
   const [a] = table.seat('a', 'b', 'c')
   const source = docOf(99)
@@ -484,7 +484,7 @@ test('a failed pull: goes to the next peer at once', () => {
   assert.is(a.map.get('k'), 1)
 })
 
-test('a peer that always replies with digests: causes one message each at most', () => {
+test('a peer that always replies with digests causes one message each at most', () => {
   const table = new Table({ config: REPAIR_ONLY })
   const [a] = table.seat('a', 'b')
   baseOf(a)
@@ -513,7 +513,7 @@ test('a peer that always replies with digests: causes one message each at most',
   assert.ok(later.length <= 1, `${later.length} messages later, without a pull`)
 })
 
-test('an update with a gap that never closes: causes one message each at most', () => {
+test('an update with a gap that never closes causes one message each at most', () => {
   const table = new Table({ config: REPAIR_ONLY })
   const [a] = table.seat('a', 'b')
   const source = docOf(99)
@@ -540,7 +540,7 @@ test('an update with a gap that never closes: causes one message each at most', 
   assert.ok(later.length <= 600_000 / a.gossip.config.pullTimeoutMs, `${later.length} messages`)
 })
 
-test('an idle swarm of 100: sends its rounds and nothing else', () => {
+test('an idle swarm of 100 sends its rounds and nothing else', () => {
   let sent = 0
   let kinds = 0
   const swarm = new Simulation({

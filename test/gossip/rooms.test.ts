@@ -34,8 +34,8 @@ const join = (table: Table, member: Member, room: string): Replica => {
 const about = (messages: readonly Message[], room: string): Message[] =>
   messages.filter((message) => readMessage(message).state.has(room))
 
-const reasonsOf = ({ told }: Member): string[] =>
-  told.flatMap((effect) => (effect.type === 'refused' ? [effect.reason] : []))
+const reasonsOf = ({ effects }: Member): string[] =>
+  effects.flatMap((effect) => (effect.type === 'refused' ? [effect.reason] : []))
 
 /** Every member has sent its digests to every other. */
 const acquaint = (table: Table, members: readonly Member[]): void => {
@@ -54,15 +54,15 @@ test('a room that two of five have: pushes go only to the other, once it is know
   for (let i = 0; i < 10; i++) {
     ra.doc.getMap('m').set('k', i)
     table.change(a)
-    const told = about(table.advance(1_000), 'room')
-    assert.ok(told.length > 0)
-    for (const { from, to } of told) assert.equal([from, to].sort(), ['a', 'c'])
+    const messages = about(table.advance(1_000), 'room')
+    assert.ok(messages.length > 0)
+    for (const { from, to } of messages) assert.equal([from, to].sort(), ['a', 'c'])
     assert.is(rc.doc.getMap('m').get('k'), i)
   }
   for (const member of all) assert.equal(reasonsOf(member), [])
 })
 
-test('the digest after a push: goes to those that have the room', () => {
+test('the digest after a push goes to those that have the room', () => {
   const table = new Table({ config: { digestFanout: 3 } })
   const all = table.seat('a', 'b', 'c', 'd', 'e', 'f')
   const [a, b, c] = all
@@ -77,7 +77,7 @@ test('the digest after a push: goes to those that have the room', () => {
   for (const replica of [rb, rc]) assert.is(replica.digest, ra.digest)
 })
 
-test('rounds: repair a room that only one of many has, too', () => {
+test('rounds repair a room that only one of many has, too', () => {
   const table = new Table({ config: { fanout: 2 } })
   const names = Array.from({ length: 20 }, (_, i) => `p${i}`)
   const all = table.seat(...names)
@@ -93,7 +93,7 @@ test('rounds: repair a room that only one of many has, too', () => {
   assert.is(re.digest, ra.digest, 'by the next round, although others had their turn, too')
 })
 
-test('a room that is opened later: is found, and brings what it had', () => {
+test('a room that is opened later is found, and brings what it had', () => {
   const table = new Table()
   const all = table.seat('a', 'b', 'c')
   const ra = join(table, all[0], 'room')
@@ -128,7 +128,7 @@ test('a document that is not open: its digest is accepted, an update and a vecto
   assert.equal(reasonsOf(a), [])
 })
 
-test('a room that was closed here: peers may still send it for a while, but soon do not', () => {
+test('peers soon stop sending a room that was closed here', () => {
   const table = new Table()
   const all = table.seat('a', 'b')
   const [a, b] = all
@@ -142,7 +142,7 @@ test('a room that was closed here: peers may still send it for a while, but soon
   assert.equal(reasonsOf(b), [])
   table.round(b)
   table.advance(1_000)
-  // Its message said that it has one document, and which.
+  // Its message names the one document that it has.
   ra.doc.getMap('m').set('k', 2)
   table.change(a)
   assert.is(about(table.advance(1_000), 'room').length, 0)
@@ -151,7 +151,7 @@ test('a room that was closed here: peers may still send it for a while, but soon
   assert.is(again.doc.getMap('m').get('k'), 2)
 })
 
-test('a peer that closes one room and opens another: gets the new one', () => {
+test('a peer that closes one room and opens another gets the new one', () => {
   const table = new Table()
   const all = table.seat('a', 'b')
   const [a, b] = all
@@ -168,7 +168,7 @@ test('a peer that closes one room and opens another: gets the new one', () => {
   assert.is(other.doc.getMap('m').get('k'), 1)
 })
 
-test('what is queued when the room is closed: is returned as messages', () => {
+test('what is queued when the room is closed is returned as messages', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   const [ra, rb] = [join(table, a, 'room'), join(table, b, 'room')]
@@ -189,7 +189,7 @@ test('what is queued when the room is closed: is returned as messages', () => {
   assert.equal(a.gossip.close('room'), [])
 })
 
-test('a peer that fails: gets no final message', () => {
+test('a peer that fails gets no final message', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   const ra = join(table, a, 'room')
@@ -203,7 +203,7 @@ test('a peer that fails: gets no final message', () => {
   assert.equal(a.gossip.close('room'), [])
 })
 
-test('peers of older agents, which do not say how many documents they have: get no further ones', () => {
+test('peers of older agents, which do not report how many documents they have, get no further ones', () => {
   const table = new Table()
   const a = table.add('a')
   const replica = join(table, a, 'room')
@@ -214,13 +214,13 @@ test('peers of older agents, which do not say how many documents they have: get 
   replica.doc.getMap('m').set('k', 1)
   a.map.set('k', 1)
   table.change(a)
-  const told = table.advance(1_000).filter(({ to }) => to === 'old')
-  assert.ok(told.length > 0)
-  assert.is(about(told, 'room').length, 0)
-  assert.ok(told.some((message) => kindOf(message).includes('update')))
+  const messages = table.advance(1_000).filter(({ to }) => to === 'old')
+  assert.ok(messages.length > 0)
+  assert.is(about(messages, 'room').length, 0)
+  assert.ok(messages.some((message) => kindOf(message).includes('update')))
 })
 
-test('a member: says how many documents it has', () => {
+test('a member reports how many documents it has', () => {
   const table = new Table()
   const [a] = table.seat('a', 'b')
   const documentsOf = (messages: readonly Message[]): unknown => readMessage(messages[0]!).documents
@@ -231,7 +231,7 @@ test('a member: says how many documents it has', () => {
   assert.is(documentsOf(table.round(a)), 2)
 })
 
-test('more rooms than one message may name: go into several', () => {
+test('more rooms than one message may name go into several', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   for (let i = 0; i < LIMITS.documents + 10; i++) {
@@ -245,7 +245,7 @@ test('more rooms than one message may name: go into several', () => {
   assert.is(b.gossip.peers.get('a')?.digests.size, LIMITS.documents + 11)
 })
 
-test('an event: names the documents that it concerns', () => {
+test('an event names the documents that it concerns', () => {
   const table = new Table({ config: { batchMs: 20 } })
   const [a, b] = table.seat('a', 'b')
   for (const member of [a, b]) for (const room of ['one', 'two']) join(table, member, room)
@@ -270,7 +270,7 @@ test('an event: names the documents that it concerns', () => {
   assert.is(concernedBy({ type: 'changed', document: 'one' }), undefined, 'the batch is due')
 })
 
-test('a document: is opened once', () => {
+test('a document is opened once', () => {
   const a = new Table().add('a')
   assert.throws(() => a.gossip.open(DOC, a.replica), /open already/)
   a.gossip.close(DOC)

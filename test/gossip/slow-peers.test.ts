@@ -32,13 +32,13 @@ import { suite } from '../helpers/suite.ts'
 
 const test = suite('gossip: slow peers, failed sends, chunks')
 
-const GATHER = DEFAULTS.batchMs
+const BATCH_MS = DEFAULTS.batchMs
 const REPAIR_ONLY = { batchMs: 1e8 }
 
 const write = (table: Table, member: Member, key: string, value: unknown): void => {
   member.map.set(key, value)
   table.change(member)
-  table.advance(GATHER)
+  table.advance(BATCH_MS)
 }
 
 /** `a` and `b`; the first message from `a` to `b` is still under way. */
@@ -57,7 +57,7 @@ const slowPair = () => {
   return { table, a, b, end }
 }
 
-test('what waits for a slow peer: is one message that merges', () => {
+test('what waits for a slow peer is one message that merges', () => {
   const { table, a, b, end } = slowPair()
   for (let i = 0; i < 40; i++) write(table, a, `k${i}`, i)
   assert.is(table.log.length, 1, 'sent to a peer whose last message has not left')
@@ -69,7 +69,7 @@ test('what waits for a slow peer: is one message that merges', () => {
   assert.equal(b.map.toJSON(), a.map.toJSON())
 })
 
-test('10,000 changes later: the peer gets one message, the digest, and pulls the rest', () => {
+test('after 10,000 changes the peer gets one message, the digest, and pulls the rest', () => {
   const { table, a, b, end } = slowPair()
   for (let i = 0; i < 10_000; i++) write(table, a, `k${i % 50}`, i)
   assert.is(table.log.length, 1)
@@ -82,7 +82,7 @@ test('10,000 changes later: the peer gets one message, the digest, and pulls the
   assert.is(b.replica.digest, a.replica.digest)
 })
 
-test('recent changes: 512 flushes are kept, whatever came in each', () => {
+test('512 flushes of recent changes are kept, whatever came in each', () => {
   const doc = docOf(1)
   const replica = new Replica(doc, nodePlatform)
   const rumors = new Rumors()
@@ -99,7 +99,7 @@ test('recent changes: 512 flushes are kept, whatever came in each', () => {
   assert.is(rumors.deltaSince(600, 'b')?.structs.size, 0)
 })
 
-test('memory: does not grow with what a slow peer misses', () => {
+test('memory does not grow with what a slow peer misses', () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   const heap = () => {
@@ -115,14 +115,14 @@ test('memory: does not grow with what a slow peer misses', () => {
       a.map.set('k', i)
       table.change(a)
     }
-    table.advance(GATHER)
+    table.advance(BATCH_MS)
   }
   const grown = heap() - before
   assert.ok(grown < 2 * 2 ** 20, `${(grown / 2 ** 20).toFixed(1)} MB more`)
   assert.is(a.map.get('k'), 599) // all of it is still alive
 })
 
-test('what a failed send carried: is sent again when the peer is tried next, merged', () => {
+test('what a failed send carried is sent again when the peer is tried next, merged', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   table.fate = () => 'failed'
@@ -140,7 +140,7 @@ test('what a failed send carried: is sent again when the peer is tried next, mer
   assert.equal(b.map.toJSON(), { one: 1, two: 2, three: 3 })
 })
 
-test("a failed round's push is said again, together with what came since", () => {
+test('a failed round push is repeated, together with what came since', () => {
   const table = new Table()
   const [a] = table.seat('a', 'b')
   table.fate = () => 'failed'
@@ -152,7 +152,7 @@ test("a failed round's push is said again, together with what came since", () =>
   assert.ok(others.length <= 3)
 })
 
-test('a failed answer: is not kept, as the peer pulls again', () => {
+test('a failed answer is not kept, as the peer pulls again', () => {
   const table = new Table({ config: REPAIR_ONLY })
   const [a, b] = table.seat('a', 'b')
   a.map.set('k', 1)
@@ -182,7 +182,7 @@ const assertShort = (messages: readonly Message[], maxBytes: number): void => {
   }
 }
 
-test('200 KB through messages of 4,000 bytes: chunks that each merge by themselves', () => {
+test('200 KB go through messages of 4,000 bytes in chunks that each merge by themselves', () => {
   const { table, a, b } = narrow(4_000, (doc) => {
     for (let i = 0; i < 700; i++) doc.getMap('map').set(`key${i}`, noise(280, i))
   })
@@ -211,7 +211,7 @@ test('200 KB through messages of 4,000 bytes: chunks that each merge by themselv
   assert.ok(parts.length < 250, `${parts.length} parts`)
 })
 
-test('long delete sets: go in chunks, too', () => {
+test('long delete sets go in chunks, too', () => {
   const { table, a, b } = narrow(4_000, (doc) => {
     doc.transact(() => {
       for (let i = 0; i < 8_000; i++) doc.getMap('map').set(`k${i}`, 0)
@@ -267,7 +267,7 @@ test('chunks in any order, some of them twice: nothing is lost, and each causes 
   })
 })
 
-test('a value longer than a message: goes in fragments, and everything else as before', () => {
+test('a value longer than a message goes in fragments, and everything else as before', () => {
   const { table, a, b } = narrow(4_000, (doc) => {
     // Of three writers, two have a small value that could travel with the large one.
     for (const [writer, size] of [
@@ -284,14 +284,14 @@ test('a value longer than a message: goes in fragments, and everything else as b
   table.round(a)
   const seen = table.settle()
   assertShort(table.log, 4_000)
-  assert.equal(a.told, [])
+  assert.equal(a.effects, [])
   assert.equal(b.map.toJSON(), a.map.toJSON())
   assert.is(b.replica.digest, a.replica.digest)
   // Chunks after the long value are as long as the others.
   assert.ok(seen.length < 16, `${seen.length} messages for 14 KB`)
 })
 
-test('a change that needs many clocks: makes no message too long', () => {
+test('a change that needs many clocks makes no message too long', () => {
   const table = new Table({ maxMessageBytes: 8_000, config: { inlineBytes: 1e6 } })
   const [a] = table.seat('a', 'b')
   const source = new Y.Doc()
@@ -305,7 +305,7 @@ test('a change that needs many clocks: makes no message too long', () => {
   // b has the entries that won over all of a's.
   table.fate = () => 'hangs'
   table.deliver({ from: 'b', to: 'a', text: pushText({ [DOC]: { update: packedState(source) } }) })
-  table.advance(GATHER)
+  table.advance(BATCH_MS)
   assert.is(table.log.length, 1)
   assert.is(a.map.get(keys[7]!), 1)
   assertShort(table.log, 8_000)
@@ -340,14 +340,14 @@ test('many documents with long names: every message is short enough, and all doc
     for (let round = 0; round < 7; round++) table.round(a) // three of 21 peers in each
     table.settle()
     assertShort(table.log, 4_000)
-    assert.equal([...a.told, ...b.told], [])
+    assert.equal([...a.effects, ...b.effects], [])
     for (const [mine, theirs] of replicas) assert.is(theirs.digest, mine.digest)
-    const told = new Set(table.log.flatMap((m) => [...readMessage(m).state.keys()]))
-    assert.is(told.size, 61)
+    const named = new Set(table.log.flatMap((m) => [...readMessage(m).state.keys()]))
+    assert.is(named.size, 61)
   })
 })
 
-test('a pull with many writers: leaves its deletes out if they do not fit', () => {
+test('a pull with many writers leaves its deletes out if they do not fit', () => {
   const table = new Table({ maxMessageBytes: 6_000, config: REPAIR_ONLY })
   const [a, b] = table.seat('a', 'b')
   const source = docOf(9)
@@ -367,7 +367,7 @@ test('a pull with many writers: leaves its deletes out if they do not fit', () =
   assert.is(a.replica.digest, b.replica.digest)
 })
 
-test('a vector longer than a message: goes in fragments', () => {
+test('a vector longer than a message goes in fragments', () => {
   const table = new Table({ maxMessageBytes: 4_000, config: REPAIR_ONLY })
   const [a, b] = table.seat('a', 'b')
   for (let writer = 0; writer < 400; writer++) {
@@ -380,11 +380,11 @@ test('a vector longer than a message: goes in fragments', () => {
   const seen = table.advance(60_000)
   assertShort(table.log, 4_000)
   assert.ok(seen.length <= 12, `${seen.length} messages`)
-  for (const member of [a, b]) assert.equal(member.told, [])
+  for (const member of [a, b]) assert.equal(member.effects, [])
   assert.is(b.replica.digest, a.replica.digest)
 })
 
-test('an update that a peer with our limits would reject: is not sent', () => {
+test('an update that a peer with our limits would reject is not sent', () => {
   const limits = { ...LIMITS, messageBytes: 8_000, updateBytes: 6_000 }
   const table = new Table({ limits, config: REPAIR_ONLY })
   const [a, b] = table.seat('a', 'b')
@@ -394,7 +394,7 @@ test('an update that a peer with our limits would reject: is not sent', () => {
   table.round(a)
   table.settle()
   assertShort(table.log, 8_000)
-  assert.equal(b.told, [])
+  assert.equal(b.effects, [])
   assert.is(b.replica.digest, a.replica.digest)
 })
 

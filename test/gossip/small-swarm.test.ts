@@ -46,7 +46,7 @@ const ways = (messages: readonly Message[]): string[] =>
   messages.map(({ from, to }) => `${from}${to}`).sort()
 
 for (let size = 2; size <= 7; size++) {
-  test(`one write among ${size}: takes ${size - 1} pushes and one digest, none of them redundant`, () => {
+  test(`one write among ${size} takes ${size - 1} pushes and one digest, none of them redundant`, () => {
     const table = small()
     const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].slice(0, size)
     for (const name of names) table.add(name)
@@ -66,7 +66,7 @@ for (let size = 2; size <= 7; size++) {
   })
 }
 
-test('a push: says which other peers get it, and a receiver passes it on only to the rest', () => {
+test('a push names the other peers that get it, and a receiver passes it on only to the rest', () => {
   const table = small()
   const [, b] = table.seat('a', 'b', 'c', 'd')
   table.add('e')
@@ -82,7 +82,7 @@ test('a push: says which other peers get it, and a receiver passes it on only to
   assert.equal([...(stateIn(passed[0]!).update!.told ?? [])].sort(), ['a', 'c', 'd'])
 })
 
-test('a peer that the push missed: learns of it by the digest of a round', () => {
+test('a peer that the push missed learns of it by the digest of a round', () => {
   const table = small()
   const [a, b, c] = table.seat('a', 'b', 'c')
   write(table, a, 'k', 1)
@@ -95,7 +95,7 @@ test('a peer that the push missed: learns of it by the digest of a round', () =>
   assert.is(b.map.get('k'), 1)
 })
 
-test('a push without that list, of a former version: is passed on as before', () => {
+test('a push of an older version, without that list, is passed on as before', () => {
   const table = small()
   const [, b] = table.seat('a', 'b', 'c', 'd')
   write(table, table.get('a'), 'k', 1)
@@ -107,7 +107,7 @@ test('a push without that list, of a former version: is passed on as before', ()
   assert.is(b.map.get('k'), 1)
 })
 
-test('a long write in a small swarm: is pushed to all, by its writer only', () => {
+test('a long write in a small swarm is pushed to all, by its writer only', () => {
   const table = small()
   const [a] = table.seat('a', 'b', 'c', 'd')
   write(table, a, 'k', noise(30_000))
@@ -126,7 +126,7 @@ test('a long write in a small swarm: is pushed to all, by its writer only', () =
   assert.equal([...new Set(passed.map(kindOf))], ['digest'], 'it was pushed as a whole again')
 })
 
-test('several messages at once: are merged as one change, and each is passed on to peers that lack it', () => {
+test('several messages at once are merged as one change, and each is passed on to peers that lack it', () => {
   const table = small({ fanout: 10 })
   const [x, a, b] = table.seat('x', 'a', 'b')
   write(table, a, 'a', 1)
@@ -144,7 +144,7 @@ test('several messages at once: are merged as one change, and each is passed on 
   )
 })
 
-test('a damaged message among several: is rejected alone', () => {
+test('a damaged message among several is rejected alone', () => {
   const table = small()
   const [x, a, b, c] = table.seat('x', 'a', 'b', 'c')
   for (const [i, member] of [a, b, c].entries()) write(table, member, `k${i}`, i)
@@ -159,12 +159,12 @@ test('a damaged message among several: is rejected alone', () => {
     [`k${'abc'.indexOf(pushes[0]!.from)}`]: 'abc'.indexOf(pushes[0]!.from),
   })
   assert.equal(
-    x.told.map((effect) => effect.type === 'refused' && effect.reason),
+    x.effects.map((effect) => effect.type === 'refused' && effect.reason),
     ['malformed', 'damaged'],
   )
 })
 
-test('the same update from two peers at once: counts as redundant once', () => {
+test('the same update from two peers at once counts as redundant once', () => {
   const table = small()
   const [x, a] = table.seat('x', 'a', 'b')
   write(table, a, 'k', 1)
@@ -177,7 +177,7 @@ test('the same update from two peers at once: counts as redundant once', () => {
   )
 })
 
-test('several digests of one peer: only the last one causes a pull', () => {
+test('of several digests of one peer only the last one causes a pull', () => {
   const table = small()
   const [x] = table.seat('x', 'a')
   const hello = (digest: string) => ({ from: 'a', text: pushText({ [DOC]: { digest } }) })
@@ -191,7 +191,7 @@ test('several digests of one peer: only the last one causes a pull', () => {
   assert.ok(stateIn(pull!).vector)
 })
 
-test('a part of a batch that waits for a later one: is merged with it', () => {
+test('a part of a batch that waits for a later one is merged with it', () => {
   const table = small()
   const [x, a] = table.seat('x', 'a')
   const pushes: Message[] = []
@@ -218,7 +218,7 @@ const hanging = (peers: number, config: Partial<GossipConfig> = {}) => {
   return { table, a, names }
 }
 
-test('late sends: become fewer at a time, and more again when they are in time', () => {
+test('late sends become fewer at a time, and more again when they are in time', () => {
   const { table, a, names } = hanging(16)
   let underWay = new Set<string>()
   const begin = (messages: readonly Message[]): void => {
@@ -245,7 +245,7 @@ test('late sends: become fewer at a time, and more again when they are in time',
   assert.is(cycle(30), maxSends)
 })
 
-test('a time-out of a peer heard meanwhile, or beside late ones: is not its failure', () => {
+test('a time-out of a peer heard meanwhile, or one beside late ones, is not counted as its failure', () => {
   const { table, a } = hanging(2)
   write(table, a, 'k', 1)
   assert.equal(ways(leaving(table, batchMs)), ['ap0', 'ap1'])
@@ -264,7 +264,7 @@ test('a time-out of a peer heard meanwhile, or beside late ones: is not its fail
   )
 })
 
-test('a failure of this host: pauses all sending, and is counted against no peer', () => {
+test('a failure of this host pauses all sending, and is counted against no peer', () => {
   const { table, a } = hanging(4)
   write(table, a, 'k', 1)
   assert.is(leaving(table, batchMs).length, 4)
@@ -279,8 +279,10 @@ test('a failure of this host: pauses all sending, and is counted against no peer
   assert.is(again.length, 1)
   // It works again: all of them get it at once, and a round is made.
   const rest = table.handle(a, { type: 'sent', to: again[0]!.to })
-  const told = new Set([again[0]!, ...rest].filter((m) => stateIn(m).update).map(({ to }) => to))
-  assert.is(told.size, 4)
+  const receivers = new Set(
+    [again[0]!, ...rest].filter((m) => stateIn(m).update).map(({ to }) => to),
+  )
+  assert.is(receivers.size, 4)
   assert.ok(
     rest.some((message) => stateIn(message).digest),
     'no round',
@@ -289,7 +291,7 @@ test('a failure of this host: pauses all sending, and is counted against no peer
     if (stateIn(message).update) assert.is(carriedBy(message).structs.size, 1)
 })
 
-test('one peer that is reached when none was: all are tried at once', () => {
+test('once one peer is reached after none was, all are tried at once', () => {
   const { table, a } = hanging(3)
   for (let i = 0; i < 6; i++) {
     for (const to of ['p0', 'p1', 'p2']) a.gossip.peers.fail(a.gossip.peers.get(to)!, table.now)
@@ -301,7 +303,7 @@ test('one peer that is reached when none was: all are tried at once', () => {
   for (const peer of a.gossip.peers) assert.is(peer.failures, 0)
 })
 
-test('one peer that fails among others: is left alone, and has a reason', () => {
+test('one peer that fails among others is left alone, and has a reason', () => {
   const { table, a } = hanging(3)
   write(table, a, 'k', 1)
   leaving(table, batchMs)
@@ -316,7 +318,7 @@ test('one peer that fails among others: is left alone, and has a reason', () => 
   assert.is(peer.failure, undefined)
 })
 
-test('messages that wait behind a batch: nothing is sent before them, and then all at once', () => {
+test('nothing is sent before messages that wait behind a batch, and then everything at once', () => {
   const { table, a } = hanging(4)
   const text = pushText({ [DOC]: { digest: a.replica.digest } })
   const batch = { type: 'messages', messages: [{ from: 'p0', text }] } as const
@@ -330,7 +332,7 @@ test('messages that wait behind a batch: nothing is sent before them, and then a
   assert.ok(members.length <= DEFAULTS.membersIntroduced)
 })
 
-test('a late send: is judged by the best time of that peer, and takes more than 50 ms', () => {
+test('a late send is judged by the best time of that peer, and takes more than 50 ms', () => {
   assert.is(isLate(49, 1), false)
   assert.is(isLate(51, 1), true)
   assert.is(isLate(799, 200), false)

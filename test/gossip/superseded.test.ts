@@ -1,6 +1,6 @@
 /**
  * Two peers answer the same pull at length, because the first timed out before its answer began:
- * the requester keeps one answer and tells the other peer that it has enough.
+ * the requester keeps one answer and sends "enough" to the other peer.
  */
 import * as assert from 'uvu/assert'
 import type { GossipConfig } from '../../src/gossip/index.ts'
@@ -80,7 +80,7 @@ const asked = (config: Partial<GossipConfig> = { pullTimeoutMs: PULL_MS }) => {
 const isEnough = (message: Message): boolean =>
   message.from === 'a' && stateIn(message).enough === true
 
-test('the answer that begins first: is kept, and the other peer stops after its first part', () => {
+test('the answer that begins first is kept, and the other peer stops after its first part', () => {
   const { table, a, b, c, arrive, sent } = asked()
   for (let more = true; more; ) {
     more = arrive(b)
@@ -97,7 +97,7 @@ test('the answer that begins first: is kept, and the other peer stops after its 
   )
 })
 
-test('an answer that is not needed any more: is stopped', () => {
+test('an answer that is not needed any more is stopped', () => {
   const { a, b, c, arrive, sent } = asked()
   while (arrive(c));
   assert.is(a.replica.digest, c.replica.digest)
@@ -105,7 +105,7 @@ test('an answer that is not needed any more: is stopped', () => {
   assert.is(sent(b).length, 1)
 })
 
-test('a lost enough: is repeated when the next part arrives', () => {
+test('a lost "enough" is repeated when the next part arrives', () => {
   const { b, c, arrive, sent } = asked()
   arrive(b, false)
   arrive(c, false)
@@ -115,7 +115,7 @@ test('a lost enough: is repeated when the next part arrives', () => {
   assert.is(sent(c).length, 2)
 })
 
-test('a peer that does not know the field: costs bytes, not data', () => {
+test('a peer that does not know the field costs bytes, not data', () => {
   const { a, b, c, arrive } = asked()
   for (let more = true; more; ) {
     const isMoreOfB = arrive(b, false)
@@ -125,7 +125,7 @@ test('a peer that does not know the field: costs bytes, not data', () => {
   assert.is(a.replica.digest, b.replica.digest)
 })
 
-test('the stopped peer: is asked again when the kept answer ends half way', () => {
+test('the stopped peer is asked again when the kept answer ends halfway', () => {
   const { table, a, b, c, arrive, hear, underWay } = asked()
   arrive(b)
   arrive(c)
@@ -140,7 +140,7 @@ test('the stopped peer: is asked again when the kept answer ends half way', () =
   assert.is(a.replica.digest, c.replica.digest)
 })
 
-test('a vector in the same message as enough: is answered', () => {
+test('a vector in the same message as "enough" is answered', () => {
   const { table, a, b, arrive, underWay } = asked()
   arrive(b)
   const { vector } = a.replica.syncRequest()
@@ -151,7 +151,7 @@ test('a vector in the same message as enough: is answered', () => {
   assert.is(a.replica.digest, b.replica.digest)
 })
 
-test('a peer that sends enough unasked: changes nothing', () => {
+test('a peer that sends "enough" unasked changes nothing', () => {
   const { table, a, b, arrive } = asked()
   const text = pushText({ [DOC]: { digest: b.replica.digest, enough: true } })
   table.deliver({ from: 'x', to: 'b', text })
@@ -160,7 +160,7 @@ test('a peer that sends enough unasked: changes nothing', () => {
   assert.is(a.replica.digest, b.replica.digest)
 })
 
-test('what else is queued for the stopped peer: is sent', () => {
+test('what else is queued for the stopped peer is sent', () => {
   const { table, a, b, c, arrive, sent } = asked()
   c.map.set('late', 1)
   table.change(c)
@@ -183,7 +183,7 @@ const patienceOf = ({ table, a, b, differs, hear }: ReturnType<typeof asked>): n
   return a.gossip.wakeAt - table.now
 }
 
-test('the pull after a late answer: waits longer', () => {
+test('the pull after a late answer waits longer', () => {
   const usual = asked({ pullTimeoutMs: 10_000 })
   while (usual.arrive(usual.b));
   assert.is(patienceOf(usual), 10_000)

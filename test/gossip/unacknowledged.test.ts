@@ -27,7 +27,7 @@ const set = (table: Table, member: Member, key: string, value: unknown): void =>
   table.change(member)
 }
 
-test('a change: is unacknowledged from when it was made, and a push that arrived proves nothing', () => {
+test('a change is unacknowledged from when it was made, and a push that arrived proves nothing', () => {
   const { table, a, b } = seatTwo()
   assert.is(sinceOf(a), undefined)
   const at = table.now
@@ -37,7 +37,7 @@ test('a change: is unacknowledged from when it was made, and a push that arrived
   assert.is(sinceOf(a), at)
 })
 
-test('an equal digest: acknowledges everything', () => {
+test('an equal digest acknowledges everything', () => {
   const { table, a, b } = seatTwo()
   set(table, a, 'k', 1)
   table.advance(100)
@@ -48,7 +48,7 @@ test('an equal digest: acknowledges everything', () => {
   assert.is(sinceOf(a), undefined)
 })
 
-test('a vector: acknowledges what it covers', () => {
+test('a vector acknowledges what it covers', () => {
   const { table, a, b } = seatTwo()
   set(table, a, 'k', 1)
   table.advance(100)
@@ -60,7 +60,7 @@ test('a vector: acknowledges what it covers', () => {
   assert.is(sinceOf(a), later)
 })
 
-test('clocks alone: acknowledge no delete', () => {
+test('clocks alone acknowledge no delete', () => {
   const { table, a, b } = seatTwo()
   set(table, a, 'k', 1)
   table.advance(100)
@@ -77,7 +77,7 @@ test('clocks alone: acknowledge no delete', () => {
   assert.is(sinceOf(a), undefined)
 })
 
-test('the update that comes back: is acknowledged', () => {
+test('the update that comes back is acknowledged', () => {
   const { table, a } = seatTwo()
   set(table, a, 'k', 1)
   const text = pushText({ [DOC]: { update: packedState(a.doc) } })
@@ -90,7 +90,7 @@ const askSoon = (member: Member): void => {
   member.gossip.open(DOC, member.replica, { confirmMs: 500 })
 }
 
-test('a peer: is asked after a time, and its answer acknowledges', () => {
+test('a peer is asked after a time, and its answer acknowledges', () => {
   const { table, a } = seatTwo()
   askSoon(a)
   table.change(a)
@@ -98,13 +98,13 @@ test('a peer: is asked after a time, and its answer acknowledges', () => {
   assert.is(sinceOf(a), undefined, 'nothing was written yet')
   set(table, a, 'k', 1)
   assert.ok(a.gossip.wakeAt <= table.now + 500)
-  const told = table.advance(600)
+  const messages = table.advance(600)
   assert.is(sinceOf(a), undefined)
-  assert.ok(told.some((message) => readMessage(message).state.get(DOC)?.vector))
+  assert.ok(messages.some((message) => readMessage(message).state.get(DOC)?.vector))
   assert.is(table.advance(5_000).length, 0, 'and is left alone then')
 })
 
-test('an answer without a vector: acknowledges, though both have changed meanwhile', () => {
+test('an answer without a vector acknowledges, even if both have changed meanwhile', () => {
   const { table, a, b } = seatTwo()
   const at = table.now
   set(table, a, 'k', 1)
@@ -122,7 +122,7 @@ test('an answer without a vector: acknowledges, though both have changed meanwhi
   void b
 })
 
-test('an answer of a peer that is pulling from another: does not acknowledge', () => {
+test('an answer of a peer that is pulling from another does not acknowledge', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   for (const member of [a, b]) table.round(member)
@@ -142,7 +142,7 @@ test('an answer of a peer that is pulling from another: does not acknowledge', (
   assert.is(b.map.get('k'), undefined)
 })
 
-test('what a document contains when it is opened: is unacknowledged until a peer has shown it', () => {
+test('what a document contains when it is opened is unacknowledged until a peer has shown it', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   const doc = docOf(77)
@@ -158,7 +158,7 @@ test('what a document contains when it is opened: is unacknowledged until a peer
   assert.is(rb.doc.getMap('m').get('k'), 1)
 })
 
-test('without peers: a change stays unacknowledged forever, and costs no message', () => {
+test('without peers a change stays unacknowledged forever, and costs no message', () => {
   const table = new Table()
   const a = table.add('a')
   askSoon(a)
@@ -168,7 +168,7 @@ test('without peers: a change stays unacknowledged forever, and costs no message
   assert.is(sinceOf(a), at)
 })
 
-test('syncs: counts what was merged of others, and nothing alone', () => {
+test('syncs counts what was merged of others, and nothing alone', () => {
   const table = new Table()
   const [a, b] = table.seat('a', 'b')
   set(table, b, 'k', 1)
@@ -181,7 +181,7 @@ test('syncs: counts what was merged of others, and nothing alone', () => {
   assert.is(a.map.get('k'), 1)
 })
 
-test('a member that returns with what the others have: is soon synced, though they are silent', () => {
+test('a member that returns with what the others have is soon synced, though they send nothing', () => {
   const { table, a } = seatTwo()
   set(table, a, 'k', 1)
   table.advance(1_000)
@@ -200,7 +200,7 @@ const change = (clock: number): Delta => ({
 
 const known = (clock: number) => ({ clocks: new Map([[1, clock]]), deletes: undefined })
 
-test('above 64 changes: the newest are one, and none is forgotten', () => {
+test('beyond 64 changes the newest are merged into one, and none is forgotten', () => {
   const unconfirmed = new Unacknowledged()
   for (let i = 0; i < 200; i++) unconfirmed.add(change(i), 1_000 + i)
   assert.is(unconfirmed.oldest, 1_000)
@@ -214,7 +214,7 @@ test('above 64 changes: the newest are one, and none is forgotten', () => {
   assert.is(unconfirmed.oldest, undefined)
 })
 
-test('acknowledgeAll: can be limited to changes up to a time', () => {
+test('acknowledgeAll can be limited to changes up to a time', () => {
   const unconfirmed = new Unacknowledged()
   unconfirmed.add(change(0), 10)
   unconfirmed.add(change(1), 20)
@@ -224,7 +224,7 @@ test('acknowledgeAll: can be limited to changes up to a time', () => {
   assert.is(unconfirmed.oldest, undefined)
 })
 
-test('an empty push of a stranger: acknowledges nothing', () => {
+test('an empty push of a stranger acknowledges nothing', () => {
   const { table, a } = seatTwo()
   set(table, a, 'k', 1)
   const text = encodePush({

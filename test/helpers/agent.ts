@@ -13,8 +13,8 @@ import { dataFolder } from '../../src/store/log/data-folder.ts'
 import { MailboxTransport } from '../../src/transports/mailbox/mailbox.ts'
 
 /**
- * Agents in one `dir` find each other as soon as they write; `name` is its address and its data
- * folder, in which it keeps unless `data` is given. What goes wrong is added to `problems`.
+ * Agents in one `dir` find each other as soon as they write. `name` is the agent's address and,
+ * unless `data` is given, its data folder. Problems are added to `problems`.
  */
 export const agentIn = (
   dir: string,
@@ -26,7 +26,7 @@ export const agentIn = (
     swarm: 'kv',
     transport: new MailboxTransport({ dir: join(dir, 'mail'), address: name }),
     data: data ?? dataFolder(join(dir, name)),
-    // Who could not be reached is tried again soon.
+    // An unreachable peer is tried again soon.
     config: { intervalMs: 300, backoffMs: 100 },
     onProblem: (problem) => problems.push(problem),
   })

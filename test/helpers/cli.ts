@@ -21,7 +21,7 @@ export { temporaryFolder } from './folder.ts'
 /** The project's folder, with a separator at its end. */
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
-/** The program, which node runs with `--import tsx` where `ROOT` is its folder. */
+/** The program; node runs it with `--import tsx` from `ROOT`. */
 export const BIN = join(ROOT, 'src', 'bin.ts')
 
 export interface Ended {
@@ -30,13 +30,13 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** The `data` of a report in JSON; fails where standard error is not empty. */
+/** The `data` of a JSON answer; fails if standard error is not empty. */
 export const dataOf = ({ stdout, stderr }: Ended): Record<string, unknown> => {
   assert.is(stderr, '')
   return JSON.parse(stdout).data
 }
 
-/** A failure told in JSON; fails where standard output is not empty. */
+/** A failure printed as JSON; fails if standard output is not empty. */
 export const failureOf = ({ stdout, stderr }: Ended): Record<string, unknown> => {
   assert.is(stdout, '')
   return JSON.parse(stderr)
@@ -47,7 +47,7 @@ export interface InProcess {
   readonly input?: string
 }
 
-/** Runs a command in this process; not for `run`, which waits for a signal. */
+/** Runs a command in this process. `run` would wait for a signal. */
 export const inProcess = async (
   args: readonly string[],
   { env = {}, input = '' }: InProcess = {},
@@ -76,11 +76,11 @@ export interface Started {
   readonly stdout: () => string
   readonly stderr: () => string
   readonly ended: Promise<Ended>
-  /** Resolves once standard output matches; rejects when the process ends before. */
+  /** Resolves once standard output matches; rejects if the process ends first. */
   readonly shows: (pattern: RegExp) => Promise<string>
 }
 
-/** The environment of a child: a home of its own, nothing of ours that could choose an agent. */
+/** The environment of a child: a home of its own, and no variable that selects an agent. */
 export const homeEnv = (home: string, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => {
   const { PILOT_GOSSIP_DATA: _data, PILOT_GOSSIP_SWARM: _swarm, ...env } = process.env
   return { ...env, HOME: home, XDG_STATE_HOME: join(home, 'state'), ...more }

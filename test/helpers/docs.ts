@@ -92,8 +92,8 @@ const changeArray = (array: Y.Array<unknown>, random: Random): void => {
 }
 
 /**
- * Letters of one unit only: an edit that cuts a letter of two (an emoji) in half makes Yjs 13
- * itself diverge (29 of 200 such histories: equal snapshots, other text).
+ * Letters of one UTF-16 unit only: an edit that cuts an emoji in half makes Yjs 13 itself diverge
+ * (29 of 200 such histories: equal snapshots, different text).
  */
 const changeText = (text: Y.Text, random: Random): void => {
   const at = random.int(0, text.length)
@@ -131,7 +131,7 @@ export const contentOf = (doc: Y.Doc): unknown => ({
   text: doc.getText('text').toDelta(),
 })
 
-/** Gives `to` exactly what it lacks of `from`; answers with the bytes. */
+/** Sends `to` exactly what it lacks of `from`; returns the bytes. */
 export const give = (from: Replica, to: Replica): Uint8Array => {
   const { bytes } = from.encode(from.lacking(from.decode(to.syncRequest())))
   const { status, thrown } = to.apply(bytes)
@@ -141,7 +141,7 @@ export const give = (from: Replica, to: Replica): Uint8Array => {
 
 /**
  * Exchanges differences until all digests are equal. Merging rich text makes Yjs tidy up
- * formatting, which is a change of its own, so it may take a few rounds.
+ * formatting, which is a change in itself, so it may take a few rounds.
  */
 export const settle = (replicas: readonly Replica[]): void => {
   for (let round = 0; round < 20; round++) {
@@ -151,7 +151,7 @@ export const settle = (replicas: readonly Replica[]): void => {
   throw new Error('not settled after 20 rounds')
 }
 
-/** Same content, snapshots and digests, and nothing half merged in any of them. */
+/** Fails unless content, snapshots and digests are equal and no replica has pending structs. */
 export const assertConverged = (replicas: readonly Replica[]): void => {
   const [first, ...others] = replicas
   for (const replica of replicas) {
@@ -166,7 +166,7 @@ export const assertConverged = (replicas: readonly Replica[]): void => {
   }
 }
 
-/** All that a refused update must leave as it was. */
+/** Everything that a rejected update must leave unchanged. */
 export const imageOf = (replica: Replica): unknown => ({
   state: [...Y.encodeStateAsUpdate(replica.doc)],
   digest: replica.digest,
@@ -177,28 +177,28 @@ export const imageOf = (replica: Replica): unknown => ({
   writer: replica.doc.clientID,
 })
 
-/** Applies, expects a Rejection and that nothing has changed; answers with its reason. */
+/** Applies, expects a Rejection that changes nothing, and returns its reason. */
 export const rejectionReasonOf = (replica: Replica, bytes: Uint8Array): string => {
   const before = imageOf(replica)
   let events = 0
   const count = () => events++
   replica.doc.on('update', count)
-  let refusal: Rejection | undefined
+  let rejection: Rejection | undefined
   try {
     replica.apply(bytes)
   } catch (error) {
     if (!(error instanceof Rejection)) throw error
-    refusal = error
+    rejection = error
   } finally {
     replica.doc.off('update', count)
   }
-  if (!refusal) throw new Error('the update was taken')
-  assert.equal(imageOf(replica), before, `refused (${refusal.reason}), yet changed`)
-  assert.is(events, 0, 'refused, yet an update event came')
-  return refusal.reason
+  if (!rejection) throw new Error('the update was accepted')
+  assert.equal(imageOf(replica), before, `rejected (${rejection.reason}), yet changed`)
+  assert.is(events, 0, 'rejected, yet there was an update event')
+  return rejection.reason
 }
 
-/** Clocks of a delta and its deletes as `writer:clock` each: what a brute-force model compares. */
+/** Clocks of a delta and its deletes as `writer:clock` each, for a brute-force model. */
 export const idsOf = (delta: Delta): { structs: Set<string>; deletes: Set<string> } => {
   const structs = new Set<string>()
   const deletes = new Set<string>()
@@ -237,7 +237,7 @@ const place = (
   if (named) e.writeString(key)
 }
 
-/** Structs of hand-made updates, byte by byte as Yjs writes them. */
+/** Structs of forged updates, byte by byte as Yjs writes them. */
 export const forged = {
   gc:
     (length: number): Struct =>

@@ -13,7 +13,7 @@ import { posix } from 'node:path'
 import ts from 'typescript'
 import type { Fence } from './fences.ts'
 
-/** What one says of the names that it does not find; the quoted name follows. */
+/** The compiler's messages about an unknown name, which follows in quotes. */
 const UNKNOWN: ReadonlySet<number> = new Set([
   2304, 2503, 2552, 2580, 2582, 2584, 2593, 2749, 18004,
 ])
@@ -25,7 +25,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   WebsocketProvider: `import { WebsocketProvider } from 'y-websocket'`,
 }
 
-/** Path from the root of the module that each entry of the package is made of, by its name. */
+/** The module behind each entry of the package, by its name, as a path from the root. */
 export const readEntries = (root: string): Record<string, string[]> => {
   const { exports } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
   const entries = Object.entries<{ default?: string }>(exports)
@@ -39,7 +39,7 @@ export const readEntries = (root: string): Record<string, string[]> => {
 
 interface Example extends Fence {
   readonly path: string
-  /** Lines in front of its code, one line of text. */
+  /** Declarations before its code, on one line. */
   prelude: string
 }
 
@@ -125,8 +125,8 @@ const importsOf = (program: ts.Program, path: string): Map<string, string> => {
 }
 
 /**
- * Names that mean something only in a browser (`self`, `open`, `Document`): some package brings
- * those types along, and no example means them.
+ * Names that mean something only in a browser (`self`, `open`, `Document`): some package
+ * brings those types, and no example means them.
  */
 const browserNamesIn = (program: ts.Program, path: string): string[] => {
   const checker = program.getTypeChecker()
@@ -153,14 +153,14 @@ const browserNamesIn = (program: ts.Program, path: string): string[] => {
 /** Modules whose exports any example may use. */
 const DOORS = ['src/index.ts', 'crdt/index.ts', 'src/gossip/index.ts', 'src/maps/index.ts']
 
-/** How many folders two files have in common at their beginning. */
+/** The number of leading folders that two files share. */
 const nearness = (a: string, b: string): number => {
   const [left, right] = [a.split('/'), b.split('/')]
   const at = left.findIndex((part, index) => part !== right[index])
   return at < 0 ? left.length : at
 }
 
-/** Finds what the names of an example in a comment stand for. */
+/** Resolves the names of an example in a comment. */
 class Names {
   readonly #root: string
   readonly #program: ts.Program

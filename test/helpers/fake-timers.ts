@@ -1,5 +1,5 @@
 /**
- * Time for tests, which stands still until it is moved.
+ * Timers for tests: time stands still until the test advances it.
  *
  * ```ts
  * const timers = new FakeTimers()
@@ -9,13 +9,13 @@
  */
 import type { Timers } from '../../src/timers.ts'
 
-/** A turn of the event loop: all that hangs on settled promises alone is done. */
+/** A turn of the event loop, in which all pending promise callbacks run. */
 export const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-/** A clock that stands still until it is moved. */
+/** A clock that stands still until the test advances it. */
 export class FakeTimers implements Timers {
   time = 1000
-  /** Timers that were ever set. */
+  /** Number of timers set so far. */
   count = 0
   #waiting: { readonly at: number; readonly run: () => void }[] = []
 
@@ -36,7 +36,7 @@ export class FakeTimers implements Timers {
     return this.#waiting.length > 0
   }
 
-  /** Lets time pass; everything that is due runs, and what comes of it at once. */
+  /** Lets time pass and runs everything that becomes due. */
   async pass(ms: number): Promise<void> {
     this.time += ms
     for (let turn = 0; turn < 10; turn++) {

@@ -13,14 +13,14 @@ export interface Fence {
   /** The line of its first line of code, from 1. */
   readonly line: number
   readonly language: string
-  /** The word `run` follows the language: it runs by itself, to its end. */
+  /** Does `run` follow the language? Then it runs by itself, to its end. */
   readonly isRun: boolean
   readonly code: string
 }
 
 const FENCE = /^```(\w*)([^\n]*)\n(.*?)^```/gms
 const COMMENT = /\/\*\*.*?\*\//gs
-/** What a line of a comment begins with. */
+/** The prefix of a comment's line. */
 const MARGIN = /^[ \t]*\/?\*+(?: |$)/gm
 
 const lineAt = (text: string, index: number): number => text.slice(0, index).split('\n').length
@@ -45,7 +45,7 @@ export const fencesOf = (file: string, text: string): Fence[] =>
 /** Blocks in TypeScript or JavaScript. */
 export const isCode = ({ language }: Fence): boolean => language === 'ts' || language === 'js'
 
-/** What is not written by us, or is made. */
+/** Folders that are generated or not ours. */
 const FOREIGN = /(?:^|\/)(?:node_modules|dist|\.cache|\.git)(?:\/|$)/
 
 /** Paths of our files with that ending, from the root, sorted. */

@@ -1,6 +1,6 @@
 /**
- * A folder of its own for a test, removed at the end however it ends. Its path is short: the
- * name of a socket may have 107 bytes.
+ * A temporary folder for a test or a bench, removed however it ends. Its path is short: a socket's path
+ * has at most 107 bytes.
  *
  * ```ts
  * test('keeps it', () => inFolder(async (dir) => { await new LogStore({ dir }).load() }))
@@ -12,21 +12,24 @@ import { join } from 'node:path'
 
 export interface TemporaryFolder {
   readonly dir: string
-  /** What is gone already is no error. */
+  /** Does nothing if it is gone. */
   readonly remove: () => void
 }
 
-/** For what several tests share; else see `inFolder`. */
-export const temporaryFolder = (): TemporaryFolder => {
-  const dir = mkdtempSync(join(tmpdir(), 'pg-test-'))
+/** For a folder that several tests share; otherwise use `inFolder`. */
+export const temporaryFolder = (parent: string = tmpdir()): TemporaryFolder => {
+  const dir = mkdtempSync(join(parent, 'pg-'))
   return { dir, remove: () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }) }
 }
 
-/** Runs with a new folder; settles as `run` does. */
-export const inFolder = async (run: (dir: string) => void | Promise<void>): Promise<void> => {
-  const { dir, remove } = temporaryFolder()
+/** Runs with a new folder in `parent`; settles as `run` does. */
+export const inFolder = async <T>(
+  run: (dir: string) => T | Promise<T>,
+  parent?: string,
+): Promise<T> => {
+  const { dir, remove } = temporaryFolder(parent)
   try {
-    await run(dir)
+    return await run(dir)
   } finally {
     remove()
   }

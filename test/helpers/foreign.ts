@@ -1,6 +1,6 @@
 /**
- * What Yjs can hold and JSON cannot write, by the key under which a program has put it into a
- * `Y.Map`, with how it is shown everywhere.
+ * Values that Yjs can hold and JSON cannot, by their keys in a `Y.Map`, each with the form in which
+ * it is shown.
  *
  * ```ts
  * writeForeign(doc.getMap('state'))
@@ -56,12 +56,12 @@ const WRITTEN: readonly (readonly [key: string, make: () => unknown, shown: unkn
   ['document within', () => listOf(new Y.Doc({ guid: 'in' })), [{ guid: 'in' }]],
 ]
 
-/** All of them as they are shown. */
+/** All of them, in the form in which they are shown. */
 export const FOREIGN: Readonly<Record<string, unknown>> = Object.fromEntries(
   WRITTEN.map(([key, , shown]) => [key, shown]),
 )
 
-/** Those that an import cannot make again: they hold shared types. */
+/** Those that an import cannot restore: they hold shared types. */
 export const FLATTENED: readonly string[] = WRITTEN.filter(([key]) =>
   /map|array|text|xml|document/.test(key),
 ).map(([key]) => key)

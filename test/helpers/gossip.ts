@@ -1,14 +1,14 @@
 /**
- * A table with members of one swarm around it: gossip cores whose every event, message and
- * millisecond the test decides. Nothing happens by itself: a message lies on the table until
- * it is delivered, and time stands until it is moved.
+ * A table with members of one swarm: gossip cores of which the test controls every event, message
+ * and millisecond. Nothing happens by itself: a message lies on the table until the test delivers
+ * it, and time stands still until the test advances it.
  *
  * ```ts
  * const table = new Table()
  * const [a, b] = table.seat('a', 'b')
  * a.map.set('k', 1)
  * table.change(a)
- * table.advance(30)        // gathered, pushed, delivered
+ * table.advance(30)        // batched, pushed, delivered
  * ```
  */
 import * as Y from 'yjs'
@@ -40,7 +40,7 @@ export const DOC = 'kv'
 /** Rounds come only when a test asks for one, and no digest follows a push. */
 const QUIET: Partial<GossipConfig> = { intervalMs: 1e9, jitter: 0, digestFanout: 0 }
 
-/** Events after which a table that does not come to rest is given up. */
+/** Events after which the test gives up on a table that does not come to rest. */
 const MOST_EVENTS = 100_000
 
 export interface Message {
@@ -51,7 +51,7 @@ export interface Message {
   readonly at: number
 }
 
-/** What becomes of a send: it ends well at once, fails at once, or never ends. */
+/** The outcome of a send: it succeeds at once, fails at once, or never ends. */
 export type Fate = 'sent' | 'failed' | 'hangs'
 
 export interface SeatOptions {
@@ -67,8 +67,8 @@ export class Member {
   readonly doc: Y.Doc
   readonly replica: Replica
   readonly gossip: Gossip
-  /** Effects that are no sends. */
-  readonly told: GossipEffect[] = []
+  /** Effects other than sends. */
+  readonly effects: GossipEffect[] = []
 
   constructor(address: string, writer: number, options: SeatOptions) {
     const { config, maxMessageBytes = 4 * 2 ** 20, limits, random = seeded(writer) } = options
@@ -95,9 +95,9 @@ export class Member {
 export class Table {
   now = 1_700_000_000_000
   readonly members = new Map<string, Member>()
-  /** Messages that have left and not been delivered, oldest first. */
+  /** Messages that were sent and not delivered, oldest first. */
   readonly post: Message[] = []
-  /** All that ever left. */
+  /** All messages that were sent. */
   readonly log: Message[] = []
   fate: (from: string, to: string) => Fate = () => 'sent'
   readonly #options: SeatOptions
@@ -107,42 +107,42 @@ export class Table {
     this.#options = options
   }
 
-  /** Adds one member, who knows nobody. */
+  /** Adds a member that knows no peer. */
   add(address: string, options: SeatOptions = {}): Member {
     const config = { ...this.#options.config, ...options.config }
     const all = { ...this.#options, ...options, config }
     const member = new Member(address, this.members.size + 1, all)
     this.members.set(address, member)
-    this.handle(member, { type: 'wake' }) // its first round, which goes to nobody
+    this.handle(member, { type: 'wake' }) // its first round, which has no targets
     return member
   }
 
-  /** Adds members who know one another and have not yet said a word. */
+  /** Adds members that know each other and have sent nothing yet. */
   seat<const T extends readonly string[]>(...addresses: T): { [K in keyof T]: Member } {
     for (const address of addresses) this.add(address)
     this.introduce(addresses)
     return addresses.map((address) => this.get(address)) as { [K in keyof T]: Member }
   }
 
-  /** Makes them known to one another without a message. */
+  /** Makes them known to each other without a message. */
   introduce(addresses: readonly string[]): void {
     for (const a of addresses) for (const b of addresses) this.get(a).gossip.peers.add(b, 'given')
   }
 
   get(address: string): Member {
     const member = this.members.get(address)
-    if (!member) throw new TypeError(`nobody "${address}" at the table`)
+    if (!member) throw new TypeError(`no "${address}" at the table`)
     return member
   }
 
-  /** Feeds an event; what is sent lies on the table, or has failed, or hangs. */
+  /** Feeds an event to the member. What it sends lies on the table, has failed, or hangs. */
   handle(member: Member, event: GossipEvent): Message[] {
     const left: Message[] = []
     const events: GossipEvent[] = [event]
     for (let next = events.shift(); next; next = events.shift()) {
       for (const effect of member.gossip.handle(next, this.now)) {
         if (effect.type !== 'send') {
-          member.told.push(effect)
+          member.effects.push(effect)
           continue
         }
         const { to, text } = effect
@@ -165,13 +165,13 @@ export class Table {
     return this.handle(member, { type: 'round' })
   }
 
-  /** Hands a message over; one for somebody who is not at the table is lost. Returns what it provoked. */
+  /** Delivers a message; one to an unknown address is lost. Returns the messages sent in reaction. */
   deliver({ from, to, text }: Pick<Message, 'from' | 'to' | 'text'>): Message[] {
     const member = this.members.get(to)
     return member ? this.handle(member, { type: 'message', from, text }) : []
   }
 
-  /** Delivers until nothing lies on the table; those for whom `drop` is true are lost. Returns all that left or lay there. */
+  /** Delivers until the table is empty; messages for which `drop` is true are lost. Returns all of them. */
   settle(drop: (message: Message) => boolean = () => false): Message[] {
     const seen: Message[] = []
     for (let next = this.post.shift(); next; next = this.post.shift()) {
@@ -181,12 +181,12 @@ export class Table {
     return seen
   }
 
-  /** Moves time on, waking whoever is due, and delivers all that is sent. Returns it. */
+  /** Advances time, wakes each member that is due, and delivers what it sends. Returns these messages. */
   advance(milliseconds: number, drop?: (message: Message) => boolean): Message[] {
     const end = this.now + milliseconds
     const seen = this.settle(drop)
     for (let events = 0; ; events++) {
-      if (events > MOST_EVENTS) throw new Error(`still waking at ${this.now}: somebody spins`)
+      if (events > MOST_EVENTS) throw new Error(`still waking at ${this.now}: a member spins`)
       let first: Member | undefined
       for (const member of this.members.values()) {
         if (!first || member.gossip.wakeAt < first.gossip.wakeAt) first = member
@@ -201,10 +201,10 @@ export class Table {
   }
 }
 
-/** What a message says. */
+/** The decoded message. */
 export const readMessage = ({ text }: Pick<Message, 'text'>): Push => decodePush(text, SWARM)
 
-/** What a message says about the document. */
+/** The part of a message about the document. */
 export const stateIn = (message: Pick<Message, 'text'>, document = DOC): DocState => {
   const state = readMessage(message).state.get(document)
   if (!state) throw new Error(`nothing about "${document}" in ${message.text.slice(0, 200)}`)
@@ -233,14 +233,14 @@ export const carriedBy = (message: Pick<Message, 'text'>): Ids => {
   return idsOf(inspectUpdate(new Y.Doc(), unpackUpdate(update, nodePlatform), LIMITS).delta)
 }
 
-/** All that a document holds. */
+/** The structs and deletes of a document. */
 export const idsIn = (doc: Y.Doc): Ids => {
   const { sv, ds } = Y.snapshot(doc)
   const structs = new Map([...sv].map(([writer, to]) => [writer, { from: 0, to }]))
   return idsOf({ structs, deletes: ds })
 }
 
-/** Sorted, what is in `all` and not in `known`. */
+/** The ids in `all` that are not in `known`, sorted. */
 export const without = (all: ReadonlySet<string>, known: ReadonlySet<string>): string[] =>
   [...all].filter((id) => !known.has(id)).sort()
 
@@ -248,7 +248,7 @@ export const without = (all: ReadonlySet<string>, known: ReadonlySet<string>): s
 export const bytesOf = (messages: readonly Pick<Message, 'text'>[]): number =>
   messages.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0)
 
-/** The text of a push that somebody who is not at the table says. */
+/** The text of a push from an address that is not at the table. */
 export const pushText = (
   state: Record<string, DocState>,
   { swarm = SWARM, sender = 'x', members = [] as readonly string[] } = {},

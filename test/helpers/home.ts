@@ -1,6 +1,6 @@
 /**
  * A home for the agents and commands of one test file: data folders by name, an environment that
- * knows no other agent, and an end for all processes that were started.
+ * selects no other agent, and a `close` that ends all started processes.
  *
  * ```ts
  * const { folder, startAgent, tell, close } = createHome()
@@ -21,15 +21,15 @@ export interface Home {
   readonly folder: (name: string) => string
   /** A command as a child process, in the environment of this home or another. */
   readonly start: (args: readonly string[], env?: NodeJS.ProcessEnv) => Started
-  /** An agent that tells in JSON; resolves when it has told who it is. */
+  /** An agent that prints JSON; resolves when it has printed its first line. */
   readonly startAgent: (args: readonly string[]) => Promise<Started>
-  /** A command to the agent of that name; quick, since it starts no process. */
+  /** Sends a command to the agent of that name; quick, since it starts no process. */
   readonly tell: (name: string, ...args: string[]) => Promise<Ended>
-  /** What an agent that runs has in its folder, and one that has stopped has not. */
+  /** The files that exist in its folder only while an agent runs. */
   readonly signsOf: (name: string) => string[]
-  /** Kills what was started; resolves when it is gone. */
+  /** Kills all started processes; resolves when they have ended. */
   readonly killAll: () => Promise<void>
-  /** Kills what was started, and removes all. */
+  /** Kills all started processes and removes the home. */
   readonly close: () => Promise<void>
 }
 

@@ -1,11 +1,11 @@
 /**
- * The package as a project that installed it has it: built, in a folder outside of this one, beside
- * its dependencies and with nothing else.
+ * The package as a project has it that installed it: built, in a folder outside this one, with its
+ * dependencies and nothing else.
  *
  * ```ts
  * const project = await installPackage()
  * project.write('a.ts', "import { openMap } from 'pilot-gossip'")
- * project.diagnose('a.ts')          // what the compiler has against it
+ * project.diagnose('a.ts')          // the compiler's errors
  * project.remove()
  * ```
  */
@@ -21,16 +21,16 @@ export interface Project {
   readonly dir: string
   /** Writes a file of the project. */
   write(name: string, text: string): void
-  /** Runs it with Node; resolves to what it printed, and rejects where it fails. */
+  /** Runs it with Node; resolves to its output, rejects if it fails. */
   run(name: string): Promise<string>
-  /** `a.ts:1: message`, as a strict compiler says it that checks declarations too. */
+  /** The errors of a strict compiler that also checks declarations: `a.ts:1: message`. */
   diagnose(...names: readonly string[]): string[]
   remove(): void
 }
 
 const run = promisify(execFile)
 
-/** Of a program that is no page and has not installed `@types/node`. The DOM is for yjs, whose types name it. */
+/** For a program outside a browser and without `@types/node`. The types of yjs name the DOM. */
 const OPTIONS: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2023,
   lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'],

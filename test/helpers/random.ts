@@ -1,6 +1,6 @@
 /**
- * Randomness for tests: a small seeded generator, and a loop over seeds that names the seed
- * which failed. `SEED=17` in the environment runs that seed alone.
+ * Randomness for tests: a small seeded generator, and a loop over seeds that names the seed that
+ * failed. `SEED=17` in the environment runs that seed alone.
  *
  * ```ts
  * eachSeed(100, (random) => { const index = random.int(0, 9) })
@@ -61,7 +61,7 @@ export class Random {
 
 const only = process.env.SEED
 
-/** Runs for seeds 0 to `count` - 1; an error says which seed failed and how to run it alone. */
+/** Runs for seeds 0 to `count` - 1; an error names the seed that failed, and how to run it alone. */
 export const eachSeed = (count: number, run: (random: Random, seed: number) => void): void => {
   for (let seed = 0; seed < count; seed++) {
     if (only !== undefined && Number(only) !== seed) continue

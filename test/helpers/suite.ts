@@ -1,7 +1,7 @@
 /**
- * uvu with its four holes closed. Bare uvu 0.5 ends green when a test throws something
- * that is no Error, when `.run()` was forgotten, and when a promise never settles; and it
- * cannot assert a rejection. `test/tools/suite.test.ts` shows each of them red.
+ * uvu with four holes closed. Bare uvu 0.5 passes when a test throws something other than an Error,
+ * when `.run()` is forgotten, and when a promise never settles; and it cannot assert a rejection.
+ * `test/tools/suite.test.ts` shows that each of them fails here.
  *
  * ```ts
  * const test = suite('replica')
@@ -16,8 +16,8 @@ import { inspect } from 'node:util'
 import type { Failure } from '../../src/errors.ts'
 import { rejectionOf } from '../../src/testing/contract.ts'
 
-// uvu decides as it is loaded whether suites start themselves. Below the runner, which loads
-// this file before it can say so, they would run twice and side by side.
+// uvu decides when it is loaded whether suites start by themselves. The runner loads this file
+// before it could tell uvu, so its suites would run twice and at the same time.
 const runner = fileURLToPath(new URL('../tools/run.ts', import.meta.url))
 const [, started = ''] = process.argv
 if (existsSync(started) && realpathSync(started) === runner) {
@@ -25,13 +25,13 @@ if (existsSync(started) && realpathSync(started) === runner) {
 }
 const uvu = await import('uvu')
 
-/** Milliseconds. Long enough for a slow machine; a test that hangs must still end the run. */
+/** Milliseconds. Long enough for a slow machine; without a bound a test that hangs would hang the run. */
 const TEST_TIMEOUT = 60_000
 
 type Handler = () => unknown
 
 interface Options {
-  /** milliseconds a test may take; default 60,000 */
+  /** Milliseconds a test may take; default 60,000. */
   readonly timeout?: number
 }
 
@@ -39,16 +39,16 @@ export interface Suite {
   (name: string, handler: Handler, options?: Options): void
   before(hook: Handler): void
   after(hook: Handler): void
-  /** Leaves a test out, saying why; where `CI` is set it fails instead. */
+  /** Skips a test and prints the reason; if `CI` is set, the test fails instead. */
   skip(name: string, reason: string): void
   run(): void
 }
 
-/** Suites that have not run to their end, by a key of their own: two may bear one name. */
+/** Suites that have not run to their end, each under its own key: two may have the same name. */
 const waiting = new Map<symbol, string>()
 export const counts = { passed: 0, failed: 0, skipped: 0 }
 
-// The last word is ours: uvu sets the exit code to 0 when its queue looks empty.
+// This runs last: uvu sets the exit code to 0 when its queue looks empty.
 process.on('exit', () => {
   for (const name of waiting.values())
     console.error(`suite "${name}" never ran to its end: is .run() missing?`)
@@ -56,9 +56,11 @@ process.on('exit', () => {
 })
 
 const asError = (thrown: unknown): Error =>
-  thrown instanceof Error ? thrown : new Error(`threw what is no Error: ${inspect(thrown)}`)
+  thrown instanceof Error
+    ? thrown
+    : new Error(`threw something other than an Error: ${inspect(thrown)}`)
 
-/** Runs the handler; rejects with an Error whatever it threw, and when it takes too long. */
+/** Runs the handler; rejects with an Error if it throws anything or takes too long. */
 const guard = async (handler: Handler, timeout: number): Promise<void> => {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
@@ -73,7 +75,7 @@ const guard = async (handler: Handler, timeout: number): Promise<void> => {
   }
 }
 
-/** Counts beside uvu, whose own count cannot be trusted when a hook throws. */
+/** Our own count: that of uvu is wrong when a hook throws. */
 const counted = async (run: () => Promise<void>): Promise<void> => {
   try {
     await run()
@@ -105,7 +107,7 @@ export const suite = (name: string): Suite => {
     skip: (testName: string, reason: string) => {
       if (process.env.CI) {
         outer(testName, () => {
-          throw new Error(`skipped where CI is set: ${reason}`)
+          throw new Error(`skipped although CI is set: ${reason}`)
         })
       } else {
         counts.skipped++
@@ -125,6 +127,6 @@ export const suite = (name: string): Suite => {
 /** The error that `run` throws or rejects with; fails if `expected` does not match its code and message. */
 export const rejects: typeof rejectionOf = rejectionOf
 
-/** The Failure that `work` rejects with; fails when it does not. */
+/** The Failure that `work` rejects with; fails if it does not reject. */
 export const fails = async (work: Promise<unknown>): Promise<Failure> =>
   (await rejects(() => work)) as Failure

@@ -1,6 +1,6 @@
 /**
- * Waiting for a condition, with a bound: the one way in which a test waits for what it cannot
- * await. A wait that is in vain says what it was for.
+ * Waits for a condition, with a bound: the one way in which a test waits for what it cannot await.
+ * A wait that fails names what it waited for.
  *
  * ```ts
  * await until('b to have it', () => b.map.has('k'))
@@ -8,18 +8,18 @@
  * ```
  */
 
-/** Milliseconds a condition may take; what takes under 1,000 alone takes longer on busy cores. */
+/** Milliseconds a condition may take. On busy cores it takes many times what it takes alone. */
 const PATIENCE = 30_000
 
-/** Milliseconds between two looks, at least and at most. */
+/** Milliseconds between two checks, at least and at most. */
 const PAUSE = { least: 2, most: 50 }
 
-/** Pauses are that many times as long as a look took: some looks cost a process. */
+/** A pause is that many times as long as the check took: some checks start a process. */
 const REST = 3
 
 /**
- * Resolves with the first answer of `look` that is neither `false` nor `undefined`. Rejects with
- * what `look` throws, and when no such answer has come after `bound` milliseconds.
+ * Resolves with the first result of `look` that is neither `false` nor `undefined`. Rejects with
+ * what `look` throws, and if there is no such result within `bound` milliseconds.
  */
 export const until = async <T>(
   what: string,

@@ -1,9 +1,9 @@
 /**
- * What the process warns of: the last resort for what listeners of the program throw.
+ * The warnings of the process: the last resort for errors that a program's listeners throw.
  *
  * ```ts
  * const warned = warnings()
- * await until('it is told', () => warned.texts.length > 0)
+ * await until('a warning', () => warned.texts.length > 0)
  * warned.end()
  * ```
  */

@@ -1,13 +1,13 @@
 /**
- * Kills a writing agent again and again, tears its files, and looks whether anything that was
- * acknowledged is lost, on its disk, in the restarted agent and at its peer (see `crash/run.ts`).
+ * Kills a writing agent again and again, tears its files, and checks that nothing acknowledged is
+ * lost: on its disk, in the restarted agent, and at its peer (see `crash/run.ts`).
  *
  * ```
  * node --import tsx test/tools/crash.ts --kills 200 --seed 7
  * ```
  *
- * The seed gives the writes, the kinds of lives and the damage. At what instruction the process
- * is met depends on the machine: a failure may need several runs of its seed to come again.
+ * The seed determines the writes, the kinds of lives and the damage. The instruction at which the
+ * process is killed depends on the machine: a failure may take several runs of its seed to recur.
  */
 import { parseArgs } from 'node:util'
 import { runCrash } from './crash/run.ts'

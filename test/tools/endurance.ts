@@ -1,16 +1,16 @@
 /**
- * Writes a few keys over and over, 100,000 times, through one agent with a peer, and looks at
- * what grows: entries of the state vector, structs, bytes in the data folder, memory.
+ * Overwrites a few keys 100,000 times through one agent with a peer, and measures what grows: entries
+ * of the state vector, structs, bytes in the data folder, memory.
  *
  * ```
  * node --import tsx test/tools/endurance.ts --sets 100000
  * ```
  *
- * What is promised, and checked all the while:
- * - the state vector has one entry for each writer, however often it was started again;
+ * Checked during the whole run:
+ * - the state vector has one entry for each writer, however often the agent restarts;
  * - structs: a plain map keeps one for each set (see the README), a hot one 3 for each key;
  * - the folder stays below `folderBound`, after each group;
- * - memory stays below `heapBound`, with the structs of both agents, which are in this process.
+ * - memory stays below `heapBound`, with the structs of both agents, which share this process.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
@@ -34,11 +34,11 @@ import { until } from '../helpers/until.ts'
 export interface EnduranceOptions {
   readonly sets: number
   readonly layout: 'plain' | 'hot'
-  /** Groups of sets from this process with one wait for the disk, or requests to its control socket. */
+  /** Groups of sets from this process with one flush each, or requests to its control socket. */
   readonly through: 'library' | 'socket'
-  /** Characters that each value has besides its number. */
+  /** Characters of each value besides its number. */
   readonly padding?: number
-  /** Is the heap measured? Takes a second. */
+  /** Is the heap measured? That takes a second. */
   readonly isMeasured?: boolean
 }
 
@@ -52,13 +52,13 @@ export interface EnduranceReport {
   readonly structs: number
   /** Bytes of the whole document as a V2 update. */
   readonly bytes: number
-  /** Flushes of the log in the last of the lives. */
+  /** Flushes of the log since the last start. */
   readonly commits: number
-  /** Bytes of the data folder: the most that was seen, as share of the bound, and at the end. */
+  /** Bytes of the data folder: the maximum as a share of the bound, and at the end. */
   readonly 'folder most': number
   readonly 'of bound': string
   readonly 'folder end': number
-  /** MiB that the heap has grown by, with both agents; undefined where it was not measured. */
+  /** MiB that the heap has grown by, with both agents; undefined if it was not measured. */
   readonly 'heap MiB': number | undefined
   /** Milliseconds of the last start, with everything on disk. */
   readonly 'start ms': number
@@ -72,10 +72,10 @@ const GROUP = 100
 /** Requests to the socket at one time. */
 const AT_ONCE = 16
 
-/** Times that the bytes of the state are taken. */
+/** How often the bytes of the state are measured. */
 const STATE_LOOKS = 100
 
-/** Times that the agent is stopped and started again on the way. */
+/** Restarts of the agent during the run. */
 const RESTARTS = 4
 
 /** Structs that a hot map may have for each live key. */
@@ -101,7 +101,7 @@ const structBound = ({ layout, sets }: EnduranceOptions): number =>
 
 /**
  * Bytes that the folder may take, from `src/store/compaction.ts`: twice the state, twice the log,
- * which is as long as the state or 1 MiB, and what comes in between two looks of the agent.
+ * which is as long as the state or 1 MiB, and what is written between two checks of the agent.
  */
 export const folderBound = (stateBytes: number, between: number): number =>
   2 * stateBytes + 2 * (Math.max(COMPACT_BYTES, stateBytes) + between) + SMALL_FILES
@@ -116,12 +116,12 @@ const countStructs = (doc: Y.Doc): number => {
 
 const folderBytes = (dir: string): number =>
   readdirSync(dir, { recursive: true, encoding: 'utf8' }).reduce((sum, name) => {
-    // What a compaction removes or renames at this very moment has no size any more.
+    // A file that a compaction has just removed or renamed has no size.
     const found = statSync(join(dir, name), { throwIfNoEntry: false })
     return found?.isFile() ? sum + found.size : sum
   }, 0)
 
-/** Times that garbage is collected: what is freed only after a callback goes in the next. */
+/** Collections of garbage: what a callback frees is collected by the next one. */
 const COLLECTIONS = 3
 
 const heap = async (): Promise<number> => {
@@ -252,10 +252,10 @@ class Endurance {
     }
   }
 
-  /** Is all within its bounds at this moment? */
+  /** Is everything within its bounds now? */
   #look(n: number): void {
     const { agent } = this.#living
-    // A state of many structs takes a while to encode.
+    // To encode a state of many structs takes a while.
     if (n % Math.max(GROUP, this.#options.sets / STATE_LOOKS) === 0) {
       const state = Y.encodeStateAsUpdateV2(agent.doc).length
       this.#stateBytes = Math.max(this.#stateBytes, state)
@@ -274,7 +274,7 @@ class Endurance {
   }
 }
 
-/** Rejects when anything is not as promised. */
+/** Rejects if a bound is exceeded. */
 export const runEndurance = async (options: EnduranceOptions): Promise<EnduranceReport> => {
   const dir = mkdtempSync(join(tmpdir(), 'endurance-'))
   try {
@@ -328,7 +328,7 @@ const WARM_UP = 2_000
 const LAYOUTS = ['plain', 'hot'] as const
 const WAYS = ['library', 'socket'] as const
 
-/** One row, in a process of its own: what another has left behind would be measured too. */
+/** One row, in a process of its own: what an earlier one left in memory would be measured too. */
 const runApart = (sets: number, layout: string, through: string): unknown => {
   const args = ['--sets', String(sets), '--layout', layout, '--through', through]
   const command = ['--import', 'tsx', import.meta.filename, ...args]
@@ -354,7 +354,7 @@ const main = async (): Promise<void> => {
     console.log(JSON.stringify(await runEndurance({ sets, layout, through, isMeasured: true })))
     return
   }
-  // Each request waits for the disk by itself: a tenth of them takes as long.
+  // Each request waits for its own flush, so a tenth of them takes as long.
   const rows = LAYOUTS.flatMap((name) => [
     runApart(sets, name, 'library'),
     runApart(Math.ceil(sets / 10), name, 'socket'),

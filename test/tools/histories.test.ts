@@ -1,6 +1,6 @@
 /**
- * Convergence by seeded histories: some 40 of those of `history.ts`, and the proof that its
- * oracles and its watcher are awake: gossip that is spoiled on purpose is caught by each.
+ * Convergence by seeded histories: 40 histories of `history.ts`, and the proof that its oracles and
+ * its watcher work: each of them detects gossip with a deliberate defect.
  *
  * `HISTORY_SEED=1000` takes 40 others, from seed 1000 on.
  */
@@ -21,7 +21,7 @@ for (let batch = 0; batch < BATCHES; batch++) {
   test(`seeds ${from} to ${from + BATCH - 1} converge, and no key vanishes`, () => {
     const reports: HistoryReport[] = []
     for (let seed = from; seed < from + BATCH; seed++) reports.push(runHistory(seed))
-    // Histories in which nothing happens would pass as well.
+    // Histories in which nothing happens would converge, too.
     for (const { replicas, writes, messages } of reports) {
       assert.ok(replicas >= 3 && replicas <= 12)
       assert.ok(writes >= 20 && messages >= 50)
@@ -33,11 +33,11 @@ for (let batch = 0; batch < BATCHES; batch++) {
   })
 }
 
-test('the same seed is the same history', () => {
+test('a seed gives the same history every time', () => {
   assert.equal(runHistory(3), runHistory(3))
 })
 
-/** Runs histories until one fails, with a method replaced; answers with what it told. */
+/** Runs histories with a method replaced until one fails; returns the message. */
 const spoiled = async <K extends string, T extends Record<K, (...args: never[]) => unknown>>(
   target: T,
   name: K,
@@ -56,23 +56,23 @@ const spoiled = async <K extends string, T extends Record<K, (...args: never[]) 
 
 const REPLAY = /\n {2}replay: node --import tsx test\/tools\/history\.ts --seed \d+$/
 
-test('the watcher sees a key vanish when what an update needs is not waited for', async () => {
-  const told = await spoiled(
+test('the watcher sees a key vanish if updates do not wait for what they need', async () => {
+  const message = await spoiled(
     Replica.prototype,
     'apply',
     (apply) =>
       function (this: Replica, bytes) {
         return apply.call(this, bytes)
       },
-    // Three of ten show it.
+    // Three seeds of ten show it.
     [10, 13, 24, 28],
   )
-  assert.match(told, /^keep\d vanished at n\d+/)
-  assert.match(told, REPLAY)
+  assert.match(message, /^keep\d vanished at n\d+/)
+  assert.match(message, REPLAY)
 })
 
-test('the watcher sees a key vanish when updates with gaps are merged at once', async () => {
-  const told = await spoiled(
+test('the watcher sees a key vanish if updates with gaps are merged at once', async () => {
+  const message = await spoiled(
     Replica.prototype,
     'apply',
     () =>
@@ -82,11 +82,11 @@ test('the watcher sees a key vanish when updates with gaps are merged at once', 
       },
     [1, 2, 3, 4, 5, 6, 7, 8],
   )
-  assert.match(told, /^keep\d vanished at n\d+/)
+  assert.match(message, /^keep\d vanished at n\d+/)
 })
 
-test('the digest sees it when deletes are not repaired', async () => {
-  const told = await spoiled(
+test('the digest shows that deletes are not repaired', async () => {
+  const message = await spoiled(
     Replica.prototype,
     'lacking',
     (lacking) =>
@@ -95,12 +95,12 @@ test('the digest sees it when deletes are not repaired', async () => {
       },
     [3, 13],
   )
-  assert.match(told, /^\d+ replicas did not converge in 600000 virtual ms/)
-  assert.match(told, REPLAY)
+  assert.match(message, /^\d+ replicas did not converge in 600000 virtual ms/)
+  assert.match(message, REPLAY)
 })
 
-test('the comparison sees a value that is another at one node, though all digests are equal', async () => {
-  const told = await spoiled(
+test('the comparison finds a value that differs at one node although all digests are equal', async () => {
+  const message = await spoiled(
     Replica.prototype,
     'apply',
     (apply) =>
@@ -113,8 +113,8 @@ test('the comparison sees a value that is another at one node, though all digest
       },
     [1, 2, 3, 4, 5, 6, 7, 8],
   )
-  assert.not.match(told, /did not converge|vanished/)
-  assert.match(told, REPLAY)
+  assert.not.match(message, /did not converge|vanished/)
+  assert.match(message, REPLAY)
 })
 
 test.run()

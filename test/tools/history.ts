@@ -1,9 +1,9 @@
 /**
- * One seeded history: some replicas write at random into maps, nested maps, arrays and text,
- * while messages are lost, doubled and reordered, the network splits, and nodes crash and come
- * back. At the end all must be equal, by two oracles: `compare` of yjs/testHelper, which
- * looks at every struct, and our own digest. All the while a watcher sees to it that no visible
- * key vanishes unless somebody deleted it.
+ * One seeded history: replicas write at random into maps, nested maps, arrays and text, while
+ * messages are lost, doubled and reordered, the network splits, and nodes crash and come back. At
+ * the end all replicas must be equal by two oracles: `compare` of yjs/testHelper, which compares
+ * every struct, and our own digest. Meanwhile a watcher fails the history if a visible key vanishes
+ * that no writer deleted.
  *
  * node --import tsx test/tools/history.ts --seed 17            replays one
  * node --import tsx test/tools/history.ts --from 1 --count 10000    runs many
@@ -14,7 +14,7 @@ import { compare } from 'yjs/testHelper'
 import { type SimulatedNode, Simulation } from '../../src/simulation/index.ts'
 import { seeded } from '../../src/transports/memory/network.ts'
 
-/** Virtual milliseconds in which a swarm must converge once the network is whole again (and still loses messages). */
+/** Virtual milliseconds in which a swarm must converge once the partitions have healed (messages are still lost). */
 const CONVERGENCE_MS = 600_000
 
 export interface HistoryReport {
@@ -42,7 +42,7 @@ const value = (random: Random): unknown =>
     () => word(random, 600),
   ])()
 
-/** Keys that are overwritten but never deleted by anybody: these must never vanish. */
+/** Keys that are overwritten but never deleted: they must never vanish. */
 const KEPT = ['keep0', 'keep1', 'keep2', 'keep3']
 
 const nested = (random: Random): Y.Map<unknown> | Y.Array<unknown> => {
@@ -87,7 +87,7 @@ const edits: readonly ((doc: Y.Doc, random: Random) => void)[] = [
   },
 ]
 
-/** Fails as soon as a key of KEPT that this document showed is gone. */
+/** Throws as soon as a key of KEPT vanishes from this document. */
 const watch = (address: string, doc: Y.Doc): void => {
   const map = doc.getMap('map')
   map.observe((event) => {
@@ -97,7 +97,7 @@ const watch = (address: string, doc: Y.Doc): void => {
   })
 }
 
-/** All updates a document has seen, from its start on, as `compare` wants them. */
+/** All updates of a document from its start, as `compare` requires them. */
 const record = (doc: Y.Doc): Uint8Array[] => {
   const updates = [Y.encodeStateAsUpdate(doc)]
   doc.on('update', (update: Uint8Array) => updates.push(update))
@@ -117,8 +117,8 @@ const restore = (bytes: Uint8Array, random: Random, gc: boolean): Y.Doc => {
 }
 
 /**
- * The document, written and read again. `compare` wants structs to be cut and collected alike,
- * which in a living document depends on the order of arrival.
+ * The document, encoded and decoded again. `compare` requires structs to be split and collected
+ * alike, which in a live document depends on the order of arrival.
  */
 const reload = (doc: Y.Doc): Y.Doc => {
   const copy = new Y.Doc()
@@ -126,7 +126,7 @@ const reload = (doc: Y.Doc): Y.Doc => {
   return copy
 }
 
-/** Runs the history of that seed; throws what went wrong, with the command that replays it. */
+/** Runs the history of that seed; throws an Error with the command that replays it. */
 export const runHistory = (seed: number): HistoryReport => {
   try {
     return run(seed)
@@ -169,7 +169,7 @@ const run = (seed: number): HistoryReport => {
   const join = (address: string, doc: Y.Doc): SimulatedNode => {
     logs.set(address, record(doc))
     watch(address, doc)
-    // Everybody knows the first node and perhaps another; the rest they learn from one another.
+    // Each node knows the first one and perhaps another; it learns of the rest by gossip.
     const peers = [address === 'n0' ? 'n1' : 'n0', pick(random, addresses)]
     return swarm.add(address, { peers, doc })
   }
@@ -191,7 +191,7 @@ const run = (seed: number): HistoryReport => {
     } else if (what < 0.95) {
       swarm.network.heal()
     } else {
-      // A crash. It comes back whole, under its writer id; from an old copy; or with nothing.
+      // A crash. The node comes back whole, under its writer id; from an old copy; or empty.
       const old = Y.encodeStateAsUpdate(doc)
       swarm.crash(address)
       swarm.run(below(random, 3_000))

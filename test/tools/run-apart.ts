@@ -1,6 +1,6 @@
 /**
- * Runs test files in processes of their own, two at a time, and adds up what they count. What a
- * file prints is shown when it has ended.
+ * Runs test files in processes of their own, two at a time, and adds up their counts. The output of
+ * a file is shown when it has ended.
  *
  * ```ts
  * await runApart(['gossip/core.test.ts'], counts, (text) => process.stdout.write(text))
@@ -10,7 +10,7 @@ import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
-/** Processes at a time. More do not make two cores faster, and tests that wait for others slower. */
+/** Processes at a time. More are not faster on two cores, and slow down tests that wait. */
 const LANES = 2
 
 const RUN = fileURLToPath(new URL('./run.ts', import.meta.url))
@@ -23,12 +23,12 @@ export interface Counts {
   skipped: number
 }
 
-/** Real daemons: the swarms of two files at once would be one another's load. */
+/** With real daemons: the swarms of two files at once would slow each other down. */
 const isHeavy = (file: string): boolean => file.startsWith('pilot')
 
 interface Ended {
   readonly code: number | null
-  readonly told: string
+  readonly output: string
 }
 
 const runFile = async (file: string): Promise<Ended> => {
@@ -39,10 +39,10 @@ const runFile = async (file: string): Promise<Ended> => {
     child.once('close', resolve)
   })
   const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), ended])
-  return { code, told: `${err}${out}` }
+  return { code, output: `${err}${out}` }
 }
 
-/** Adds what the files count to `counts`; one that ends without a word counts as a failure. */
+/** Adds the counts of the files to `counts`; a file that ends without a summary counts as a failure. */
 export const runApart = async (
   files: readonly string[],
   counts: Counts,
@@ -58,15 +58,17 @@ export const runApart = async (
     for (let file = take(); file !== undefined; file = take()) {
       const heavy = isHeavy(file)
       if (heavy) isHeavyRunning = true
-      const { code, told } = await runFile(file)
+      const { code, output } = await runFile(file)
       if (heavy) isHeavyRunning = false
-      const [, passed, failed, skipped] = SUMMARY.exec(told) ?? []
+      const [, passed, failed, skipped] = SUMMARY.exec(output) ?? []
       counts.passed += Number(passed ?? 0)
       counts.failed += Number(failed ?? 0)
       counts.skipped += Number(skipped ?? 0)
       const isLost = passed === undefined || (code !== 0 && Number(failed) === 0)
       if (isLost) counts.failed++
-      show(`${told}${isLost ? `${file} ended with code ${code} and no word of a failure\n` : ''}\n`)
+      show(
+        `${output}${isLost ? `${file} ended with code ${code} and without a failed test\n` : ''}\n`,
+      )
     }
   }
   await Promise.all(Array.from({ length: LANES }, lane))

@@ -1,11 +1,11 @@
 /**
- * Runs the tests: every `*.test.ts` below `test`, or those whose path contains one
- * of the arguments. Ends with one line, `N passed, N failed`, and exit code 1 on failure.
+ * Runs the tests: every `*.test.ts` below `test`, or those whose path contains one of the arguments.
+ * The last line is `N passed, N failed`; the exit code is 1 on failure.
  *
  * node --import tsx test/tools/run.ts [gossip transports …]
  *
- * All of them run two at a time, each file in a process of its own, for most of them wait more than
- * they compute.
+ * A run of all tests runs two files at a time, each in a process of its own: most of them wait more
+ * than they compute.
  */
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -15,7 +15,7 @@ import { runApart } from './run-apart.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const [first, ...others] = process.argv.slice(2)
-/** With `--file` only the file of exactly that name: parts of names may be in others. */
+/** `--file` selects the file of exactly that name: its name may be part of another. */
 const isExact = first === '--file'
 const wanted = isExact || first === undefined ? others : [first, ...others]
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
@@ -34,5 +34,5 @@ process.on('exit', () => {
 
 if (wanted.length > 0) await run(files.map((name) => ({ name, file: `${root}${name}` })))
 else await runApart(files, counts, (text) => process.stdout.write(text))
-// A test that failed may have left a timer or a child: the run must end all the same.
+// A failed test may have left a timer or a child, which must not keep the run alive.
 process.exit()

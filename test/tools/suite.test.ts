@@ -1,4 +1,4 @@
-/** Each hole of uvu that helpers/suite.ts closes, as a small program that must end red. */
+/** Each hole of uvu that helpers/suite.ts closes, as a small program that must fail. */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
@@ -6,7 +6,7 @@ import { suite } from '../helpers/suite.ts'
 
 const test = suite('suite')
 
-/** The exit code of a program beside this file, and all it said. */
+/** The exit code and the output of a program beside this file. */
 const start = (program: string, args: readonly string[] = [], env: Record<string, string> = {}) => {
   const path = fileURLToPath(new URL(program, import.meta.url))
   const { CI: _, ...inherited } = process.env
@@ -16,21 +16,21 @@ const start = (program: string, args: readonly string[] = [], env: Record<string
     env: { ...inherited, ...env },
     timeout: 30_000,
   })
-  return { status, said: `${stdout}${stderr}` }
+  return { status, output: `${stdout}${stderr}` }
 }
 
 const play = (fixture: string, env?: Record<string, string>) =>
   start(`../fixtures/suite/${fixture}.ts`, [], env)
 
-test('ends green when all holds', () => {
-  const { status, said } = play('green')
-  assert.is(status, 0, said)
-  assert.match(said, /Passed:\s+3/)
+test('passes if every test passes', () => {
+  const { status, output } = play('green')
+  assert.is(status, 0, output)
+  assert.match(output, /Passed:\s+3/)
 })
 
 const red: Record<string, RegExp> = {
-  'throws-string': /"throws a string".*threw what is no Error: 'a bare string'/s,
-  'throws-undefined': /"rejects with undefined".*threw what is no Error: undefined/s,
+  'throws-string': /"throws a string".*threw something other than an Error: 'a bare string'/s,
+  'throws-undefined': /"rejects with undefined".*threw something other than an Error: undefined/s,
   'never-run': /suite "never-run" never ran to its end: is \.run\(\) missing\?/,
   'never-settles': /"hangs".*not settled after 100 ms/s,
   'no-rejection': /expected a rejection, but it succeeded/,
@@ -40,34 +40,37 @@ const red: Record<string, RegExp> = {
 }
 
 for (const [program, why] of Object.entries(red)) {
-  test(`ends red and says why: ${program}`, () => {
-    const { status, said } = play(program)
-    assert.is(status, 1, said)
-    assert.match(said, why)
+  test(`fails with a reason: ${program}`, () => {
+    const { status, output } = play(program)
+    assert.is(status, 1, output)
+    assert.match(output, why)
   })
 }
 
-test('may leave a test out, saying so, but not where CI is set', () => {
+test('prints a skipped test, which fails if CI is set', () => {
   const here = play('skips')
-  assert.is(here.status, 0, here.said)
-  assert.match(here.said, /SKIPPED skips: needs what is missing \(there is no such program here\)/)
+  assert.is(here.status, 0, here.output)
+  assert.match(
+    here.output,
+    /SKIPPED skips: needs what is missing \(there is no such program here\)/,
+  )
   const there = play('skips', { CI: '1' })
-  assert.is(there.status, 1, there.said)
-  assert.match(there.said, /skipped where CI is set: there is no such program here/)
+  assert.is(there.status, 1, there.output)
+  assert.match(there.output, /skipped although CI is set: there is no such program here/)
 })
 
-test('is run once and counted once by the runner, also with several suites in a file', () => {
-  const { status, said } = start('run.ts', ['network', 'memory'])
-  assert.is(status, 0, said)
-  assert.is(said.match(/Total:/g)?.length, 1, said)
-  const [, total] = /Total:\s+(\d+)/.exec(said) ?? []
-  assert.match(said, `\n${total} passed, 0 failed`)
+test('runs once and counts once in the runner, also with several suites in a file', () => {
+  const { status, output } = start('run.ts', ['network', 'memory'])
+  assert.is(status, 0, output)
+  assert.is(output.match(/Total:/g)?.length, 1, output)
+  const [, total] = /Total:\s+(\d+)/.exec(output) ?? []
+  assert.match(output, `\n${total} passed, 0 failed`)
 })
 
-test('ends red where the runner finds no test', () => {
-  const { status, said } = start('run.ts', ['no-such-file'])
-  assert.is(status, 1, said)
-  assert.match(said, '0 passed, 0 failed')
+test('fails if the runner finds no test', () => {
+  const { status, output } = start('run.ts', ['no-such-file'])
+  assert.is(status, 1, output)
+  assert.match(output, '0 passed, 0 failed')
 })
 
 test.run()

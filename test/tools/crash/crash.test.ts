@@ -1,5 +1,5 @@
 /**
- * A short crash run, and the proof that the harness is awake: each of its oracles is shown a
+ * A short crash run, and the proof that the harness works: each of its oracles finds a deliberate
  * defect, and the damage that it does spares what was flushed.
  *
  * `SEED=17` takes another history; `npm run crash` is the long one.
@@ -21,19 +21,19 @@ const test = suite('crash')
 
 const KILLS = 12
 
-/** Kills within which a defect must be found. Most show in the first. */
+/** Kills within which a defect must be found. Most are found by the first. */
 const ENOUGH = 12
 
 const seed = Number(process.env.SEED ?? 1)
 
-/** Milliseconds. A life takes some two seconds on a slow machine, most of it to start. */
+/** Milliseconds. A life takes some two seconds on a slow machine, most of it for the start. */
 const TIMEOUT = 300_000
 
 test(
-  `nothing that was acknowledged is lost in ${KILLS} kills (SEED=${seed})`,
+  `${KILLS} kills lose nothing that was acknowledged (SEED=${seed})`,
   async () => {
     const report = await runCrash({ kills: KILLS, seed })
-    // A run in which nothing happens would pass as well.
+    // A run in which nothing happens would lose nothing, too.
     assert.ok(report.acknowledged > KILLS, `${report.acknowledged} acknowledged`)
     assert.ok(report.structs > KILLS && report.checks > 0 && report.torn > 0)
     assert.ok(report.writers.length <= 1 + report.damaged)
@@ -45,7 +45,7 @@ const AGAIN =
   /\n {2}again: node --import tsx test\/tools\/crash\.ts --kills \d+ --seed \d+ --mutation \w+$/
 
 test(
-  'would notice writes that are acknowledged before they are flushed',
+  'finds writes that are acknowledged before they are flushed',
   async () => {
     const error = await rejects(
       () => runCrash({ kills: ENOUGH, seed, mutation: 'early' }),
@@ -57,21 +57,21 @@ test(
 )
 
 test(
-  'would notice structs that are published before they are flushed, and then given out again',
+  'finds structs that are published before they are flushed, and whose clocks are then used again',
   async () => {
-    // Which of them comes first depends on where it is killed: the fork itself is seen on the
-    // disk, or by the writer, to whom the peer gives back what it has forgotten, or by what that
-    // does to the entries.
+    // Which symptom comes first depends on the moment of the kill: the fork on the disk, the fork
+    // at the writer when the peer returns what it has forgotten, a new id that is not on disk yet, or
+    // wrong entries.
     const error = await rejects(
       () => runCrash({ kills: ENOUGH, seed, mutation: 'leak' }),
-      /the writer forked|refused what the peer sent|another writer id|own_clock|lost|lacks/,
+      /the writer forked|rejected what the peer sent|another writer id|unknown writers|own_clock|lost|lacks/,
     )
     assert.match(error.message, AGAIN)
   },
   { timeout: TIMEOUT },
 )
 
-/** The updates of a document in which one writer has set these values. */
+/** The updates of a document in which one writer sets these values. */
 const updatesOf = (writer: number, values: readonly unknown[]): Uint8Array[] => {
   const doc = new Y.Doc()
   doc.clientID = writer
@@ -83,7 +83,7 @@ const updatesOf = (writer: number, values: readonly unknown[]): Uint8Array[] => 
   return updates
 }
 
-test('would notice two structs of one writer and clock', () => {
+test('finds two structs with one writer and clock', () => {
   const seen = new SeenStructs()
   for (const update of updatesOf(7, ['a', 'b'])) seen.add(update, 'here')
   for (const update of updatesOf(8, ['other'])) seen.add(update, 'there')
@@ -94,7 +94,7 @@ test('would notice two structs of one writer and clock', () => {
   ])
 })
 
-test('takes one struct for the same, however it is cut, merged or deleted', () => {
+test('recognizes a struct, however it is cut, merged or deleted', () => {
   const doc = new Y.Doc()
   doc.clientID = 7
   const seen = new SeenStructs()
@@ -110,7 +110,7 @@ test('takes one struct for the same, however it is cut, merged or deleted', () =
   assert.equal(seen.forks, [])
 })
 
-test('the model does what the maps do', () => {
+test('the model agrees with the maps', () => {
   for (let history = 1; history <= 20; history++) {
     const doc = new Y.Doc()
     let model = emptyModel()
@@ -126,7 +126,7 @@ test('the model does what the maps do', () => {
   }
 })
 
-test('tells what is missing, other and too much', () => {
+test('lists missing, different and surplus entries', () => {
   const model = new Map([['state', new Map<string, unknown>(Object.entries({ a: 1, b: [2] }))]])
   assert.equal(differences(model, { state: { b: [3], c: 4 } }), [
     'state a: nothing instead of 1',
@@ -157,7 +157,7 @@ test('tears what was not flushed, and never what was', () =>
     assert.ok(changed > 100, `${changed} of 200 were torn`)
   }))
 
-test('undoes the last names that were not flushed, and no others', () =>
+test('undoes the last renames that were not flushed, and no others', () =>
   inFolder((dir) => {
     const found = new Set<string>()
     for (let index = 0; index < 50; index++) {

@@ -1,6 +1,6 @@
 /**
- * What lies in the data folder of a writer that is dead, read from a copy: no peer can have
- * helped, and nothing is changed.
+ * The data folder of a dead writer, read from a copy: no peer can have helped, and nothing is
+ * changed.
  *
  * ```ts
  * const { found, problems } = await lookAt(writerFolder(dir), spare)
@@ -20,9 +20,9 @@ export interface OnDisk {
   /** The whole document as one V1 update. */
   readonly update: Uint8Array
   readonly problems: readonly StoreProblem[]
-  /** Compactions so far, begun at least. */
+  /** Compactions that have begun. */
   readonly generation: number
-  /** The writer id that the folder remembers; undefined before it has one. */
+  /** The writer id in the folder; undefined before it has one. */
   readonly writer: number | undefined
 }
 

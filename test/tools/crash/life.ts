@@ -1,14 +1,14 @@
 /**
- * One life of the writer: a process that starts on its data folder, tells what it has, writes
- * when it is told to, and is killed. Either the agent as a library (`fixtures/agent/writer.ts`),
- * or the real program, to which every write comes through its control socket.
+ * One life of the writer: a process that starts on its data folder, reports its entries, writes on
+ * request, and is killed. It is either the agent as a library (`fixtures/agent/writer.ts`), or the
+ * real program, which is written to through its control socket.
  *
  * ```ts
  * const life = startLife({ kind: 'program', dir, seed: 1 })
- * await life.ready          // what it has at once; undefined: it died before
+ * await life.ready          // its entries after the start; undefined: it died first
  * life.go(17)               // writes operations 17, 18, …
  * life.kill()
- * await life.ended          // what was begun, what was acknowledged, what its disk told
+ * await life.ended          // begun and acknowledged operations, and the notes of its disk
  * ```
  */
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -32,9 +32,9 @@ export interface LifeOptions {
   /** The folder of the whole run. */
   readonly dir: string
   readonly seed: number
-  /** It kills itself at this moment of its disk's work, counted from its start. */
+  /** The process kills itself at this moment of its disk's work, counted from the start. */
   readonly crashAt?: number | undefined
-  /** A defect that it is to have; of the library alone. */
+  /** A deliberate defect; for the library only. */
   readonly mutation?: string | undefined
 }
 
@@ -48,15 +48,15 @@ export interface LifeEnd {
   readonly begun: readonly number[]
   readonly acknowledged: ReadonlySet<number>
   readonly notes: readonly Note[]
-  /** What it told of trouble. */
+  /** The problems that it reported. */
   readonly problems: readonly string[]
   readonly signal: NodeJS.Signals | null
 }
 
 export interface Life {
-  /** What the agent had as soon as it had started; undefined when it died before. */
+  /** The agent's entries right after the start; undefined if it died first. */
   readonly ready: Promise<Found | undefined>
-  /** Undefined when it is dead. */
+  /** Undefined if it is dead. */
   readonly status: () => Promise<LifeStatus | undefined>
   readonly go: (first: number) => void
   readonly kill: () => void
@@ -68,14 +68,14 @@ const WRITER = pathOf('../../fixtures/agent/writer.ts')
 const BIN = pathOf('../../../src/bin.ts')
 const RECORDER = pathOf('recorder.ts')
 
-/** Requests to the program at one time. */
+/** Concurrent requests to the program. */
 const AT_ONCE = 3
 
 /** The data folder of the writer. */
 export const writerFolder = (dir: string): string => join(dir, 'writer')
 
 const spawnWriter = ({ kind, dir, seed, crashAt, mutation }: LifeOptions): ChildProcess => {
-  // Second names of what this life replaces or removes.
+  // Second names of files that this life replaces or removes.
   const undo = join(dir, 'undo')
   rmSync(undo, { recursive: true, force: true })
   mkdirSync(undo, { recursive: true })
@@ -93,15 +93,15 @@ const spawnWriter = ({ kind, dir, seed, crashAt, mutation }: LifeOptions): Child
   })
 }
 
-/** Calls `tell` for each line; resolves with the end of the stream. */
-const readLines = (stream: Readable, tell: (line: string) => void): Promise<void> =>
+/** Calls `onLine` for each line; resolves at the end of the stream. */
+const readLines = (stream: Readable, onLine: (line: string) => void): Promise<void> =>
   new Promise((resolve) => {
     const lines = createInterface({ input: stream })
-    lines.on('line', tell)
+    lines.on('line', onLine)
     lines.on('close', resolve)
   })
 
-/** A promise that is resolved from outside; the first time counts. */
+/** A promise that is resolved from outside; the first call counts. */
 const gate = <T>() => {
   let open: (value: T) => void = () => undefined
   const passed = new Promise<T>((resolve) => {
@@ -110,20 +110,20 @@ const gate = <T>() => {
   return { passed, open }
 }
 
-/** What both kinds have in common: a process, what it tells, and its end. */
-class Told {
+/** What both kinds share: a process, its output, and its end. */
+class Output {
   readonly begun: number[] = []
   readonly acknowledged = new Set<number>()
   readonly notes: Note[] = []
   readonly problems: string[] = []
   readonly started = gate<Found | undefined>()
   isOver = false
-  /** Resolves when the process is gone and all that it said was heard. */
+  /** Resolves when the process has ended and all its output is read. */
   readonly closed: Promise<NodeJS.Signals | null>
 
   constructor(child: ChildProcess, onLine: (line: string) => void) {
     const streams = child.stdio as readonly (Readable | null)[]
-    const heard = [
+    const read = [
       readLines(streams[1]!, onLine),
       readLines(streams[2]!, (line) => this.problems.push(line)),
       readLines(streams[3]!, (line) => this.#note(line)),
@@ -135,16 +135,16 @@ class Told {
         resolve(signal)
       })
     })
-    // It may be gone when it is spoken to.
+    // The process may be dead when it is written to.
     child.stdin?.on('error', () => undefined)
-    this.closed = Promise.all([exited, ...heard]).then(([signal]) => {
+    this.closed = Promise.all([exited, ...read]).then(([signal]) => {
       this.started.open(undefined)
       return signal
     })
   }
 
   #note(line: string): void {
-    // Only the last line can be half a line, and then nothing was done after it.
+    // Only the last line can be incomplete; the process died while it was written.
     if (line.endsWith('}')) this.notes.push(JSON.parse(line) as Note)
   }
 
@@ -158,45 +158,45 @@ class Told {
 
 const startLibrary = (child: ChildProcess): Life => {
   let answer = gate<LifeStatus | undefined>()
-  const told = new Told(child, (line) => {
+  const output = new Output(child, (line) => {
     const space = line.indexOf(' ')
     const [word, rest] = [line.slice(0, space), line.slice(space + 1)]
-    if (word === 'begin') told.begun.push(Number(rest))
-    else if (word === 'ack') told.acknowledged.add(Number(rest))
-    else if (word === 'problem') told.problems.push(rest)
-    else if (word === 'entries') told.started.open(JSON.parse(rest) as Found)
+    if (word === 'begin') output.begun.push(Number(rest))
+    else if (word === 'ack') output.acknowledged.add(Number(rest))
+    else if (word === 'problem') output.problems.push(rest)
+    else if (word === 'entries') output.started.open(JSON.parse(rest) as Found)
     else if (word === 'status') answer.open(JSON.parse(rest) as LifeStatus)
   })
-  void told.closed.then(() => answer.open(undefined))
+  void output.closed.then(() => answer.open(undefined))
   return {
-    ready: told.started.passed,
+    ready: output.started.passed,
     status: () => {
       answer = gate()
-      if (told.isOver) answer.open(undefined)
+      if (output.isOver) answer.open(undefined)
       child.stdin?.write('status\n')
       return answer.passed
     },
     go: (first) => void child.stdin?.write(`go ${first}\n`),
     kill: () => void child.kill('SIGKILL'),
-    ended: told.end(),
+    ended: output.end(),
   }
 }
 
 const startProgram = (child: ChildProcess, { dir, seed }: LifeOptions): Life => {
   const client = new ControlClient(writerFolder(dir))
-  const told = new Told(child, () => {
-    void look().then(told.started.open)
+  const output = new Output(child, () => {
+    void look().then(output.started.open)
   })
   let writing: Promise<void> = Promise.resolve()
 
-  /** What `ask` answers; undefined where nobody lives to answer it. */
+  /** The answer to `ask`; undefined if the process is dead. */
   const ifAlive = async <T>(ask: () => Promise<T>): Promise<T | undefined> => {
     try {
       return await ask()
     } catch (error) {
-      // It may be dying as it is asked: then its end comes at once.
-      const isDead = told.isOver || isFailure(error, 'not_running')
-      if (!isDead) told.problems.push(String(error))
+      // The process may be dying: then it ends at once.
+      const isDead = output.isOver || isFailure(error, 'not_running')
+      if (!isDead) output.problems.push(String(error))
       return undefined
     }
   }
@@ -212,15 +212,15 @@ const startProgram = (child: ChildProcess, { dir, seed }: LifeOptions): Life => 
     })
 
   const write = async (n: number, operation: Operation): Promise<boolean> => {
-    told.begun.push(n)
+    output.begun.push(n)
     const answer = await ifAlive(() =>
       client.ask(requestOf(operation)).catch((error: unknown) => {
-        // To delete what is not there changes nothing, and is acknowledged as such.
+        // Deleting a missing key changes nothing, and counts as acknowledged.
         if (operation.kind === 'delete' && isFailure(error, 'not_found')) return {}
         throw error
       }),
     )
-    if (answer) told.acknowledged.add(n)
+    if (answer) output.acknowledged.add(n)
     return answer !== undefined
   }
 
@@ -230,7 +230,7 @@ const startProgram = (child: ChildProcess, { dir, seed }: LifeOptions): Life => 
       const wanted = random.int(1, AT_ONCE)
       const keys = new Set<string>()
       const writes: Promise<boolean>[] = []
-      // Of two requests at once on one key nobody knows which comes first.
+      // The order of two concurrent requests on one key is unknown.
       for (; writes.length < wanted; next++) {
         const operation = operationOf(seed, next)
         const name = `${operation.map} ${operation.key}`
@@ -243,7 +243,7 @@ const startProgram = (child: ChildProcess, { dir, seed }: LifeOptions): Life => 
   }
 
   return {
-    ready: told.started.passed,
+    ready: output.started.passed,
     status: () =>
       ifAlive(async () => {
         const { digest, counters } = await client.ask({ command: 'status' })
@@ -253,7 +253,7 @@ const startProgram = (child: ChildProcess, { dir, seed }: LifeOptions): Life => 
       writing = writeOn(first)
     },
     kill: () => void child.kill('SIGKILL'),
-    ended: told.end(told.closed.then(() => writing)),
+    ended: output.end(output.closed.then(() => writing)),
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * What a writer's disk has done, in lines that survive its death: the recorder (in the writer)
- * says each before anybody else learns of it, and from them the harness knows which bytes and
- * which names a cut of the power could not have taken away.
+ * writes each before the operation's caller continues, and from them the harness knows which bytes
+ * and which names a power failure could not have lost.
  *
  * ```ts
  * const ledger = readNotes(lines)
@@ -11,34 +11,34 @@
 import { dirname } from 'node:path'
 
 export type Note =
-  /** An existing file was opened for writing, and was so long. */
+  /** An existing file of that length was opened for writing. */
   | { readonly type: 'opened'; readonly path: string; readonly length: number }
   | { readonly type: 'created'; readonly path: string }
   | { readonly type: 'truncated'; readonly path: string; readonly length: number }
-  /** A flush has ended; its caller does not know yet. */
+  /** A flush has ended; its caller has not continued yet. */
   | { readonly type: 'synced'; readonly path: string; readonly length: number }
-  /** Will be renamed now. `undo` is a second name of what bore the new name before. */
+  /** Is about to be renamed. `undo` is a second name of the file that had the new name before. */
   | { readonly type: 'rename'; readonly from: string; readonly to: string; readonly undo?: string }
-  /** Will be removed now. */
+  /** Is about to be removed. */
   | { readonly type: 'remove'; readonly path: string; readonly undo: string }
-  /** The folder's names were flushed; its caller does not know yet. */
+  /** The folder's names were flushed; the caller has not continued yet. */
   | { readonly type: 'synced_dir'; readonly dir: string }
 
-/** A change of a name that a cut of the power may undo. */
+/** A change of a name that a power failure may undo. */
 export interface Undo {
   readonly path: string
-  /** Where the former file is; undefined: there was none. */
+  /** The path of the former file; undefined if there was none. */
   readonly former: string | undefined
 }
 
 export interface Knowledge {
   /** Path -> bytes that were flushed, of each file that was written to. */
   readonly durable: ReadonlyMap<string, number>
-  /** In the order in which they were made; only the last ones can be undone without the others. */
+  /** In the order in which they were made; only the last ones can be undone alone. */
   readonly undos: readonly Undo[]
 }
 
-/** `length` of a file is what it was when it was opened: whatever lay there had been found, and relied on. */
+/** The initial `length` of a file counts as flushed: the writer has read and relied on it. */
 export const readNotes = (notes: readonly Note[]): Knowledge => {
   const durable = new Map<string, number>()
   let undos: Undo[] = []

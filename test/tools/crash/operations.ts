@@ -1,12 +1,12 @@
 /**
- * What the writing agent does, one operation after another, and what must be there afterwards.
- * The history is worked out from its seed on both sides, so a writer that is killed need tell
- * no more than the numbers of what it had begun and of what was acknowledged.
+ * What the writing agent does, one operation after another, and what must be there afterwards. Both
+ * sides derive the history from its seed, so a writer need only report the numbers of the operations
+ * that it began and that were acknowledged.
  *
  * ```ts
  * const operation = operationOf(seed, 17)
  * perform(agent.doc, operation)   // at the writer
- * expect(model, operation)        // in the harness, once it was acknowledged
+ * expect(model, operation)        // in the harness, once it is acknowledged
  * ```
  */
 import { isDeepStrictEqual } from 'node:util'
@@ -29,14 +29,14 @@ export type Operation = { readonly map: string; readonly key: string } & (
   | { readonly kind: 'append'; readonly value: unknown }
 )
 
-/** Maps that the writer alone writes to. */
+/** Maps that only the writer writes to. */
 export const WRITER_MAPS: readonly string[] = ['state', 'other']
 
-/** A map that the peer alone writes to, and a counter that both increment. */
+/** A map that only the peer writes to, and a counter that both increment. */
 export const PEER_MAP = 'peer'
 export const SHARED = { map: 'shared', key: 'both' }
 
-/** Keys of a kind, in each map. Few, so that most writes replace one another. */
+/** Keys of a kind in each map. Few, so that most writes overwrite each other. */
 const PLAIN_KEYS = 25
 const HOT_KEYS = 10
 const COUNTERS = 4
@@ -57,9 +57,9 @@ const someValue = (random: Random, n: number): unknown => {
 
 type Kind = (random: Random, n: number, map: string) => Operation
 
-/** Each with its weight. */
+/** Each kind with its weight. */
 const KINDS: readonly (readonly [weight: number, kind: Kind])[] = [
-  // A key that is written once only: a loss cannot hide behind a later write.
+  // A key that is written only once: a later write cannot hide its loss.
   [15, (_, n, map) => ({ kind: 'set', map, key: `once${n}`, value: n, hot: false })],
   [20, (random, n, map) => setOf(map, `plain${random.int(1, PLAIN_KEYS)}`, random, n, false)],
   [20, (random, n, map) => setOf(map, `hot${random.int(1, HOT_KEYS)}`, random, n, true)],
@@ -68,7 +68,7 @@ const KINDS: readonly (readonly [weight: number, kind: Kind])[] = [
   [10, (random, _, map) => incrementOf(map, `count${random.int(1, COUNTERS)}`, random.int(1, 9))],
   [3, (random, n, map) => setTo(map, `count${random.int(1, COUNTERS)}`, n, random.chance(0.5))],
   [8, (random, n, map) => appendOf(map, `list${random.int(1, LISTS)}`, someValue(random, n))],
-  // Now and then, since a list is one value, of limited length.
+  // Rarely, since a list is one value of limited length.
   [2, (random, n, map) => setTo(map, `list${random.int(1, LISTS)}`, [n], random.chance(0.5))],
   [2, (random, _, map) => ({ kind: 'delete', map, key: `list${random.int(1, LISTS)}` })],
   [5, () => ({ kind: 'increment', ...SHARED, by: 1 })],
@@ -113,7 +113,7 @@ export const operationOf = (seed: number, n: number): Operation => {
   return found![1](random, n, map)
 }
 
-/** Does it in the document; what is not there can be deleted, too. */
+/** Carries it out in the document; a missing key may be deleted, too. */
 export const perform = (doc: Y.Doc, operation: Operation): void => {
   const { map, key } = operation
   switch (operation.kind) {
@@ -132,7 +132,7 @@ export const perform = (doc: Y.Doc, operation: Operation): void => {
   }
 }
 
-/** The same as a request to a running agent. */
+/** The operation as a request to a running agent. */
 export const requestOf = (operation: Operation): Parameters<ControlClient['ask']>[0] => {
   const { map, key } = operation
   switch (operation.kind) {
@@ -147,7 +147,7 @@ export const requestOf = (operation: Operation): Parameters<ControlClient['ask']
   }
 }
 
-/** What it adds to the counter that both increment. */
+/** Its increment of the shared counter. */
 export const sharedPart = (operation: Operation): number =>
   operation.kind === 'increment' && operation.map === SHARED.map ? operation.by : 0
 
@@ -156,7 +156,7 @@ export type Model = ReadonlyMap<string, ReadonlyMap<string, unknown>>
 
 export const emptyModel = (): Model => new Map(WRITER_MAPS.map((map) => [map, new Map()]))
 
-/** The model after the operation; the one given is left as it is. */
+/** The model after the operation; the given one is unchanged. */
 export const expected = (model: Model, operation: Operation): Model => {
   const { map, key } = operation
   if (!WRITER_MAPS.includes(map)) return model
@@ -179,7 +179,7 @@ export const expected = (model: Model, operation: Operation): Model => {
   return new Map([...model, [map, entries]])
 }
 
-/** What the writer's maps hold, as `differences` compares it. */
+/** The content of the writer's maps, for `differences`. */
 export type Found = Readonly<Record<string, Fields>>
 
 export const foundIn = (doc: Y.Doc): Found =>
@@ -190,7 +190,7 @@ const show = (value: unknown): string => {
   return text.length > 60 ? `${text.slice(0, 60)}…` : text
 }
 
-/** One line for each entry that is another than it must be; none where all is well. */
+/** One line for each entry that is not as expected. */
 export const differences = (model: Model, found: Found): string[] => {
   const lines: string[] = []
   for (const map of WRITER_MAPS) {

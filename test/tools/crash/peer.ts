@@ -1,10 +1,10 @@
 /**
- * The peer that lives through it all, in this process: an agent over the mailbox, with each
- * struct that anybody ever sent to it.
+ * The peer that survives all lives, in this process: an agent over the mailbox, which records every
+ * struct that it is sent.
  *
  * ```ts
  * const peer = await startPeer(dir, seen)
- * peer.problems // [] unless it refused a message, or its disk did not do
+ * peer.problems // [] unless it rejected a message or its disk failed
  * ```
  */
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ import type { SeenStructs } from './structs.ts'
 
 export interface CrashPeer {
   readonly agent: Agent
-  /** What it was told of trouble; must stay empty. */
+  /** The problems that it reported; must stay empty. */
   readonly problems: string[]
 }
 

@@ -1,7 +1,7 @@
 /**
- * Loaded into a writing process (`--import`), before the agent: makes its disk tell on file
- * descriptor 3 what it has done (see `notes.ts`), and kills the process in the middle of the
- * operation that it is told. Nothing else is changed.
+ * Loaded into a writing process (`--import`) before the agent: writes what its disk has done to file
+ * descriptor 3 (see `notes.ts`), and kills the process in the middle of the operation `CRASH_AT`.
+ * It changes nothing else.
  *
  * ```
  * CRASH_UNDO=/tmp/x/undo CRASH_AT=37 node --import tsx --import ./test/tools/crash/recorder.ts … 3>notes
@@ -16,10 +16,10 @@ import { tell } from './tell.ts'
 
 const NOTES = 3
 
-/** A folder on the same disk for second names of what is replaced or removed. */
+/** A folder on the same disk for second names of files that are replaced or removed. */
 const undoDir = process.env.CRASH_UNDO ?? ''
 
-/** Each operation has two moments, before and after; the process dies at the one of this number. */
+/** Each operation has two moments, before and after; the process dies at this one. */
 let left = Number(process.env.CRASH_AT ?? Number.POSITIVE_INFINITY)
 
 const note = (told: Note): void => tell(NOTES, JSON.stringify(told))
@@ -28,7 +28,7 @@ const moment = (): void => {
   if (--left === 0) process.kill(process.pid, 'SIGKILL')
 }
 
-/** A second name for what is at the path. */
+/** A second name for the file at the path. */
 const keep = (path: string): string => {
   const undo = join(undoDir, randomUUID())
   linkSync(path, undo)
@@ -40,7 +40,7 @@ const wrapFile = (file: DiskFile, path: string, opened: number): DiskFile => {
   return {
     write: async (bytes, position) => {
       moment()
-      // In two parts, so that it can die between them.
+      // In two parts, so that the process can die between them.
       const half = Math.floor(bytes.length / 2)
       await file.write(bytes.subarray(0, half), position)
       moment()

@@ -1,20 +1,20 @@
 /**
- * The crash run: life after life of one writer, each ended by SIGKILL at a random moment, its
- * files then torn as a cut of the power may tear them; and a peer that lives through all of it.
+ * The crash run: many lives of one writer, each ended by SIGKILL at a random moment, after which its
+ * files are torn as by a power failure; and a peer that survives all of them.
  *
  * ```ts
  * const report = await runCrash({ kills: 200, seed: 1, tell: console.log })
  * ```
  *
- * What must hold, or it rejects:
- * - after each life every acknowledged write is on the disk, read without the help of a peer;
- *   of those that were under way some may be there, in their order, and nothing else;
+ * It rejects unless:
+ * - after each life every acknowledged write is on the disk, read without a peer; of the writes
+ *   under way some may be there, in their order, and nothing else;
  * - the restarted agent has exactly that at once;
- * - in every few lives, and at the end: once their digests are equal the peer has it, too, and
- *   neither has ever refused a message of the other;
- * - no two structs were ever seen under one writer and clock, in any push or on the disk, and
- *   there is one writer id from the first life to the last, but for a new one after each life
- *   that left damage before readable records (a lost page in the middle of a group).
+ * - in every few lives, and at the end, the peer has it, too, once the digests are equal, and
+ *   neither has ever rejected a message of the other;
+ * - no two structs have one writer and clock, in any push or on the disk, and the writer id changes
+ *   only after a life that left damage before readable records (a lost page in the middle of a
+ *   group).
  */
 import { join } from 'node:path'
 import { incrementEntry, readEntry, writeEntry } from '../../../src/maps/index.ts'
@@ -39,17 +39,17 @@ import { type CrashPeer, startPeer } from './peer.ts'
 import { SeenStructs } from './structs.ts'
 import { tear } from './tear.ts'
 
-/** Milliseconds that a life may write, and those in which a start is interrupted. */
+/** Milliseconds that a life may write, and within which a start is interrupted. */
 const WRITING_MS = 250
 const STARTING_MS = 1_000
 
-/** Moments of the disk's work among which a life is ended: 5 at the start, some 12 for each group. */
+/** Moments of the disk's work at which a life may end: 5 at the start, about 12 for each group. */
 const MOMENTS = 200
 
-/** Milliseconds after which a life that was to end itself is ended. */
+/** Milliseconds after which a life that should end itself is killed. */
 const LONGEST_MS = 2_000
 
-/** Shares of lives: with the real program, ended at a moment of the disk, ended while starting, compared with the peer, torn. */
+/** Shares of lives: with the real program, ended at a moment of the disk, killed during the start, compared with the peer, torn. */
 const PROGRAM = 0.3
 const AT_MOMENT = 0.35
 const STARTING = 0.15
@@ -59,7 +59,7 @@ const TORN = 0.6
 export interface CrashOptions {
   readonly kills: number
   readonly seed: number
-  /** A defect that the writer is to have, which must then be found. */
+  /** A deliberate defect of the writer, which must be found. */
   readonly mutation?: string
   readonly tell?: (line: string) => void
 }
@@ -67,24 +67,24 @@ export interface CrashOptions {
 export interface CrashReport {
   readonly seed: number
   readonly kills: number
-  /** Lives that were ended before they wrote anything. */
+  /** Lives that ended before they wrote anything. */
   readonly idle: number
   readonly programs: number
   readonly torn: number
-  /** Times that the peer was compared. */
+  /** Comparisons with the peer. */
   readonly checks: number
   readonly acknowledged: number
-  /** Writes that were under way at the end of a life, and how many of them were found. */
+  /** Writes under way at the end of a life, and how many of them were found. */
   readonly underWay: number
   readonly underWayFound: number
   readonly compactions: number
-  /** Lives after which records before readable ones were gone: a new writer id is due then. */
+  /** Lives after which records before readable ones were lost: a new writer id is due. */
   readonly damaged: number
   readonly writers: readonly number[]
   readonly structs: number
 }
 
-/** The models that the disk may show: `base` with a part of what was under way. */
+/** The models that the disk may show: `base` with a part of the writes under way. */
 const candidates = (
   base: Model,
   numbers: readonly number[],
@@ -93,7 +93,7 @@ const candidates = (
 ): { readonly model: Model; readonly count: number }[] => {
   const all = [{ model: base, count: 0 }]
   for (const n of numbers) {
-    // The library's lie in the log in their order; the program's requests may overtake each other.
+    // The library's writes are in the log in their order; the program's requests may overtake each other.
     const before = kind === 'library' ? all.slice(-1) : [...all]
     for (const { model, count } of before) {
       all.push({ model: expected(model, operationOf(seed, n)), count: count + 1 })
@@ -115,7 +115,7 @@ class CrashRun {
   readonly #peer: CrashPeer
   #model = emptyModel()
   #next = 0
-  /** Of the counter that both increment: what is certain, and what may be there besides. */
+  /** The counter that both increment: certain increments, and those that may be there besides. */
   readonly #shared = { certain: 0, unsure: 0 }
   /** Is the next start due to take a new writer id? */
   #mayChange = false
@@ -143,7 +143,7 @@ class CrashRun {
   async run(): Promise<CrashReport> {
     const { kills, seed } = this.#options
     for (let kill = 1; kill <= kills; kill++) await this.#live(kill)
-    // The last one writes nothing, and all must be everywhere.
+    // The last life writes nothing, and everything must be everywhere.
     await this.#endLife()
     const structs = this.#seen.size
     return { seed, kills, ...this.#counts, writers: [...this.#writers], structs }
@@ -196,7 +196,7 @@ class CrashRun {
     await this.#examine(await life.ended, 'library', [])
   }
 
-  /** The restarted agent has at once what was on its disk. */
+  /** Checks that the restarted agent has at once what is on its disk. */
   async #start(life: Life): Promise<void> {
     const found = await life.ready
     if (!found) return
@@ -204,14 +204,14 @@ class CrashRun {
     if (lines.length > 0) fail('the restarted agent lost acknowledged writes', lines)
   }
 
-  /** The peer has it too, as soon as both agree. */
+  /** Checks that the peer has it, too, once the digests are equal. */
   async #check(life: Life): Promise<void> {
     const { agent } = this.#peer
     const isAlive = await until('one digest at writer and peer', async () => {
       const status = await life.status()
       if (!status) return { alive: false }
-      const refused = Object.entries(status.rejected)
-      if (refused.length > 0) fail('the writer refused what the peer sent', [refused.join(' ')])
+      const rejected = Object.entries(status.rejected)
+      if (rejected.length > 0) fail('the writer rejected what the peer sent', [rejected.join(' ')])
       return status.digest === agent.status().digest && { alive: true }
     })
     if (!isAlive.alive) return
@@ -221,7 +221,7 @@ class CrashRun {
     this.#counts.checks++
   }
 
-  /** No increment of either is lost; once it was seen, that of an unacknowledged one is certain too. */
+  /** Checks that no increment is lost. An unacknowledged one that is found is certain from then on. */
   #checkShared(sum: number): void {
     const { certain, unsure } = this.#shared
     if (sum < certain || sum > certain + unsure) {
@@ -253,11 +253,11 @@ class CrashRun {
     this.#judgeProblems(end, onDisk)
     if (end.begun.length === 0) this.#counts.idle++
     if (kind === 'program') this.#counts.programs++
-    // Generation 1 is the log of the beginning.
+    // Generation 1 is the first log.
     this.#counts.compactions = Math.max(0, onDisk.generation - 1)
   }
 
-  /** Takes over what the disk shows, if it is what may be there. */
+  /** Takes over what the disk shows, if that is possible. */
   #judge(end: LifeEnd, kind: LifeKind, torn: readonly string[], { found }: OnDisk): void {
     const { seed } = this.#options
     let base = this.#model
@@ -286,7 +286,7 @@ class CrashRun {
     this.#seen.add(update, 'the disk of the writer')
     if (this.#seen.forks.length > 0) fail('the writer forked', this.#seen.forks)
     if (writer !== undefined && !this.#writers.has(writer)) {
-      // Nothing that was published was ever taken away: only damage is a reason for another id.
+      // Nothing published was ever lost: only damage is a reason for another id.
       const before = [...this.#writers].join(', ')
       if (before !== '' && !this.#mayChange) {
         fail('there is another writer id', [`${writer} after ${before}`])
@@ -305,19 +305,19 @@ class CrashRun {
   #judgeProblems(end: LifeEnd, onDisk: OnDisk): void {
     const isTorn = (message: string): boolean =>
       /ends with \d+ bytes that are not a record/.test(message)
-    const told = [
+    const messages = [
       ...onDisk.problems.map(({ failure }) => failure.message),
       ...end.problems,
       ...this.#peer.problems,
     ]
-    const others = told.filter((message) => !isTorn(message))
-    if (others.length > 0) fail('trouble that should not be', others)
-    const refused = Object.entries(this.#peer.agent.status().counters.rejected)
-    if (refused.length > 0) fail('the peer refused what the writer sent', [refused.join(' ')])
+    const others = messages.filter((message) => !isTorn(message))
+    if (others.length > 0) fail('unexpected problems', others)
+    const rejected = Object.entries(this.#peer.agent.status().counters.rejected)
+    if (rejected.length > 0) fail('the peer rejected what the writer sent', [rejected.join(' ')])
   }
 }
 
-/** Rejects with what was wrong, and the command that runs it again. */
+/** Rejects with an Error that has the command to run it again. */
 export const runCrash = async (options: CrashOptions): Promise<CrashReport> => {
   const { dir, remove } = temporaryFolder()
   const seen = new SeenStructs()

@@ -1,6 +1,6 @@
 /**
- * Remembers every struct that was ever seen, by writer and clock, and notices a fork: two
- * different things under one number. Yjs itself would pass over the second without a word.
+ * Records every struct by writer and clock, and detects a fork: two different structs under one
+ * writer and clock. Yjs itself would ignore the second one silently.
  *
  * ```ts
  * const seen = new SeenStructs()
@@ -11,7 +11,7 @@
 import { createHash } from 'node:crypto'
 import * as Y from 'yjs'
 
-/** Characters of a value that are remembered as they are. */
+/** Characters of a value that are kept as they are. */
 const SHOWN = 80
 
 interface Seen {
@@ -21,7 +21,7 @@ interface Seen {
 
 const idOf = (id: Y.ID | null): string => (id === null ? '-' : `${id.client}:${id.clock}`)
 
-/** The part of the content at each clock; undefined where it was deleted, and nobody knows any more. */
+/** The part of the content at each clock; undefined if it was deleted, and so is unknown. */
 const partsOf = (content: Y.Item['content']): readonly unknown[] | undefined => {
   if (content instanceof Y.ContentAny) return content.arr
   if (content instanceof Y.ContentString) return [...content.str]
@@ -31,7 +31,7 @@ const partsOf = (content: Y.Item['content']): readonly unknown[] | undefined => 
   return undefined
 }
 
-/** Long values by their beginning and a digest, so that many can be remembered. */
+/** Long values as their beginning and a digest, so that many fit into memory. */
 const show = (part: unknown): string => {
   const text = JSON.stringify(part) ?? 'undefined'
   if (text.length <= SHOWN) return text
@@ -43,16 +43,16 @@ export class SeenStructs {
   readonly writers = new Set<number>()
   readonly #seen = new Map<string, Seen>()
 
-  /** How many structs are known, counted by clock. */
+  /** Number of known structs, one for each clock. */
   get size(): number {
     return this.#seen.size
   }
 
-  /** Takes note of a V1 update and of where it was seen. */
+  /** Adds the structs of a V1 update; `where` names its source. */
   add(update: Uint8Array, where: string): void {
     for (const struct of Y.decodeUpdate(update).structs) {
       this.writers.add(struct.id.client)
-      if (!(struct instanceof Y.Item)) continue // collected or a gap: says nothing
+      if (!(struct instanceof Y.Item)) continue // collected, or a gap: has no content
       const parts = partsOf(struct.content)
       if (!parts) continue
       for (const [index, part] of parts.entries()) this.#note(struct, index, part, where)

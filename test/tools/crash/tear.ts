@@ -1,8 +1,8 @@
 /**
- * Leaves a data folder as a cut of the power may leave it, while nobody works on it. What was
- * flushed before anybody learned of it stays; all else may be gone, cut anywhere, zeros or
- * garbage, and names that were not flushed may be the former ones. Besides, it leaves behind
- * what killed programs leave: temporary files, a lock, a socket, a pid file.
+ * Changes a data folder as a power failure may, while no program uses it. What was flushed stays;
+ * everything else may be lost, cut anywhere, zeros or garbage, and names that were not flushed may be
+ * the former ones. It also adds what killed programs leave: temporary files, a lock, a socket, a pid
+ * file.
  *
  * ```ts
  * const done = tear(dir, readNotes(notes), random) // ['log-000003.bin: 117 bytes cut at 4711']
@@ -25,16 +25,16 @@ import { parseName } from '../../../src/store/log/names.ts'
 import type { Random } from '../../helpers/random.ts'
 import type { Knowledge } from './notes.ts'
 
-/** Bytes. What a disk writes at once: a group of records may lose one of them and keep the next. */
+/** Bytes that a disk writes at once: a group of records may lose one page and keep the next. */
 const PAGE = 4096
 
 const garbage = (random: Random, length: number): Uint8Array =>
   Uint8Array.from({ length }, () => random.int(0, 255))
 
-/** Share of groups longer than a page that lose one, and keep later ones. */
+/** Share of groups longer than a page that lose one and keep later ones. */
 const HOLES = 0.6
 
-/** Other bytes for those from `durable` on. */
+/** Different bytes from `durable` on. */
 const tearBytes = (bytes: Uint8Array, durable: number, random: Random): Uint8Array => {
   const at = random.int(durable, bytes.length)
   if (bytes.length - durable > PAGE && random.chance(HOLES)) {
@@ -63,7 +63,7 @@ const undoNames = ({ undos }: Knowledge, random: Random, done: string[]): void =
 
 /** Damages what was not flushed. */
 const tearFiles = ({ durable, undos }: Knowledge, random: Random, done: string[]): void => {
-  // What a name stands for now is not known where it was not flushed.
+  // It is not known which file has a name that was not flushed.
   const unsure = new Set(undos.map(({ path }) => path))
   for (const [path, flushed] of durable) {
     if (!existsSync(path) || unsure.has(path)) continue
@@ -82,7 +82,7 @@ const newestLog = (dir: string): string | undefined => {
   return last === undefined ? undefined : join(dir, last)
 }
 
-/** Adds to the log what the next commit might have left of itself. */
+/** Adds to the log what the next commit might have left. */
 const addTail = (dir: string, random: Random, done: string[]): void => {
   const log = newestLog(join(dir, 'log'))
   if (log === undefined) return
@@ -90,7 +90,7 @@ const addTail = (dir: string, random: Random, done: string[]): void => {
   const tail = random.pick([
     () => garbage(random, random.int(1, 200)),
     () => new Uint8Array(random.int(1, 5_000)),
-    // The beginning of a record; never a whole one, which would be one that was appended.
+    // The beginning of a record; a whole one would count as appended.
     () => {
       const head = bytes.indexOf(0x0a) + 1
       const next = bytes.indexOf(bytes.subarray(head, head + 8), head + 8)
@@ -114,12 +114,12 @@ const leftovers: readonly ((dir: string, random: Random) => string)[] = [
     return name
   },
   (dir) => {
-    // A process that is no more: ids end below 2^22.
+    // A dead process: ids end below 2^22.
     writeFileSync(join(dir, 'lock'), JSON.stringify({ pid: 2 ** 22 + 1, start: '1', lock: 'x' }))
     return 'the lock of a dead process'
   },
   (dir) => {
-    // One that lives, but began at another time: the number was given to another since.
+    // A live process with another start time: the id was reused.
     writeFileSync(join(dir, 'lock'), JSON.stringify({ pid: process.pid, start: '1', lock: 'x' }))
     return 'the lock of a former process of our number'
   },
@@ -138,7 +138,7 @@ const leftovers: readonly ((dir: string, random: Random) => string)[] = [
   },
 ]
 
-/** Tells what was done. */
+/** Returns a line for each change. */
 export const tear = (dir: string, knowledge: Knowledge, random: Random): readonly string[] => {
   const done: string[] = []
   if (!existsSync(dir)) return done

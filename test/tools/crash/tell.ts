@@ -1,6 +1,6 @@
 /**
- * Writes a line to a pipe before it returns: what a killed process was said to have told, it
- * has told. `fs.writeSync` alone gives up when the reader is slow.
+ * Writes a line to a pipe before it returns, so that a kill afterwards cannot lose it.
+ * `fs.writeSync` alone gives up when the reader is slow.
  *
  * ```ts
  * tell(1, 'ack 17')
@@ -8,7 +8,7 @@
  */
 import { writeSync } from 'node:fs'
 
-/** Milliseconds between two tries to write to a full pipe. */
+/** Milliseconds between two attempts to write to a full pipe. */
 const PAUSE = 1
 
 const clock = new Int32Array(new SharedArrayBuffer(4))
