@@ -1,5 +1,6 @@
 /** A swarm in virtual time. */
 export {
+  type Core,
   type NodeOptions,
   type SimulatedNode,
   Simulation,

@@ -11,7 +11,7 @@
  * ```
  */
 import * as Y from 'yjs'
-import { Replica } from '../../crdt/index.ts'
+import { MESSAGE_FORMAT, Replica } from '../../crdt/index.ts'
 import { Gossip, type GossipConfig, type GossipEffect, type GossipEvent } from '../gossip/index.ts'
 import { Network, type NetworkOptions, seeded } from '../transports/memory/network.ts'
 import { createSharedPlatform } from './platform.ts'
@@ -36,6 +36,12 @@ export interface SimulationOptions extends Omit<NetworkOptions, 'random'> {
   readonly onEffect?: (node: SimulatedNode, effect: GossipEffect) => void
 }
 
+/** What a node runs. */
+export interface Core {
+  readonly Replica: typeof Replica
+  readonly Gossip: typeof Gossip
+}
+
 export interface NodeOptions {
   readonly peers: readonly string[]
   /**
@@ -43,6 +49,8 @@ export interface NodeOptions {
    * members. Default false.
    */
   readonly isAcquainted?: boolean
+  /** Another build of the core, as of a former version. */
+  readonly core?: Core
   /** The initial document; default an empty one. */
   readonly doc?: Y.Doc
 }
@@ -83,8 +91,9 @@ export class Simulation {
     // A guid of its own spares Yjs a random one.
     const doc = options.doc ?? new Y.Doc({ guid: address })
     if (options.doc === undefined) doc.clientID = Math.floor(this.random() * 2 ** 32)
-    const replica = new Replica(doc, this.#platform)
-    const gossip = new Gossip({
+    const core = options.core ?? { Replica, Gossip }
+    const replica = new core.Replica(doc, this.#platform)
+    const gossip = new core.Gossip({
       self: address,
       swarm: DOCUMENT,
       platform: this.#platform,
@@ -161,7 +170,9 @@ export class Simulation {
   #acquaint({ gossip }: SimulatedNode, peers: readonly string[]): void {
     for (const address of peers) {
       const peer = gossip.peers.received(address, this.#now)
-      if (peer) peer.isIntroduced = true
+      if (!peer) continue
+      peer.isIntroduced = true
+      peer.format = MESSAGE_FORMAT
     }
   }
 

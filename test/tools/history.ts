@@ -3,7 +3,7 @@
  * messages are lost, doubled and reordered, the network splits, and nodes crash and come back. At
  * the end all replicas must be equal by two oracles: `compare` of yjs/testHelper, which compares
  * every struct, and our own digest. Meanwhile a watcher fails the history if a visible key vanishes
- * that no writer deleted.
+ * that no writer deleted. In every third history some nodes run the former build.
  *
  * node --import tsx test/tools/history.ts --seed 17            replays one
  * node --import tsx test/tools/history.ts --from 1 --count 10000    runs many
@@ -11,8 +11,17 @@
 import { parseArgs } from 'node:util'
 import * as Y from 'yjs'
 import { compare } from 'yjs/testHelper'
-import { type SimulatedNode, Simulation } from '../../src/simulation/index.ts'
+import { History } from '../../crdt/index.ts'
+import { nodePlatform } from '../../src/platform.ts'
+import { type Core, type SimulatedNode, Simulation } from '../../src/simulation/index.ts'
 import { seeded } from '../../src/transports/memory/network.ts'
+
+/** The core of the former build, which writes and reads only format 1 of the message. */
+const FORMER: Core = await import('../fixtures/former/core.mjs')
+
+/** The share of histories in which nodes of the former build take part, and of nodes in them. */
+const MIXED_HISTORIES = 1 / 3
+const FORMER_NODES = 1 / 3
 
 /** Virtual milliseconds in which a swarm must converge once the partitions have healed (messages are still lost). */
 const CONVERGENCE_MS = 600_000
@@ -126,6 +135,15 @@ const reload = (doc: Y.Doc): Y.Doc => {
   return copy
 }
 
+/** Do all nodes have one state, by the digest that both builds know? */
+const haveOneDigest = ({ nodes }: Simulation): boolean => {
+  const digests = [...nodes.values()].map(({ replica }) => replica.snapshotDigest ?? replica.digest)
+  return digests.every((digest) => digest === digests[0])
+}
+
+const contentOf = (doc: Y.Doc): string | undefined =>
+  new History(doc, nodePlatform).content(Number.POSITIVE_INFINITY)
+
 /** Runs the history of that seed; throws an Error with the command that replays it. */
 export const runHistory = (seed: number): HistoryReport => {
   try {
@@ -143,6 +161,10 @@ const run = (seed: number): HistoryReport => {
   const count = 3 + below(random, 10)
   const gc = random() < 0.5
   const addresses = Array.from({ length: count }, (_, i) => `n${i}`)
+  // Drawn from a stream of its own, so that a seed gives the same history in both cases.
+  const draw = seeded(seed + 1)
+  const isMixed = draw() < MIXED_HISTORIES
+  const former = new Set(addresses.filter(() => isMixed && draw() < FORMER_NODES))
   let messages = 0
   const swarm = new Simulation({
     seed,
@@ -171,7 +193,7 @@ const run = (seed: number): HistoryReport => {
     watch(address, doc)
     // Each node knows the first one and perhaps another; it learns of the rest by gossip.
     const peers = [address === 'n0' ? 'n1' : 'n0', pick(random, addresses)]
-    return swarm.add(address, { peers, doc })
+    return swarm.add(address, { peers, doc, ...(former.has(address) && { core: FORMER }) })
   }
   for (const address of addresses) join(address, newDoc(random, gc))
 
@@ -206,7 +228,8 @@ const run = (seed: number): HistoryReport => {
   }
   swarm.network.heal()
   const last = swarm.now
-  if (!swarm.run(CONVERGENCE_MS, () => swarm.hasConverged)) {
+  const haveConverged = isMixed ? () => haveOneDigest(swarm) : () => swarm.hasConverged
+  if (!swarm.run(CONVERGENCE_MS, haveConverged)) {
     throw new Error(`${count} replicas did not converge in ${CONVERGENCE_MS} virtual ms`)
   }
   const convergedAfter = swarm.now - last
@@ -220,6 +243,8 @@ const run = (seed: number): HistoryReport => {
     })
   })
   compare(users)
+  const contents = [...swarm.nodes.values()].map(({ doc }) => contentOf(doc))
+  if (new Set(contents).size > 1) throw new Error(`equal states, but contents ${contents.join()}`)
   return { seed, replicas: count, writes, convergedAfter, messages, gaps }
 }
 
