@@ -1,5 +1,5 @@
 /**
- * The digests of a document's history, kept up to date from its transactions. A digest costs what
+ * The digests of a document's history, kept up to date from its changes. A digest costs what
  * has changed since the last one, not what the document holds.
  *
  * - The *state* says what is known: how far each writer has come, and which of its clocks are
@@ -12,7 +12,7 @@
  *
  * ```js
  * const history = new History(doc, platform)
- * doc.on('afterTransaction', (transaction) => history.absorb(transaction))
+ * doc.on('afterTransaction', (transaction) => history.add(deltaOfTransaction(transaction)))
  * history.state        // 'yoG0LxqDsWkyTQc1ZxQpDA'
  * history.content()    // the same way; undefined while it is being computed
  * ```
@@ -23,7 +23,7 @@ import * as Y from 'yjs'
 import { Canon, rootNames } from './canon.ts'
 import { DeleteIndex } from './delete-index.ts'
 import type { DeleteSet } from './deletes.ts'
-import type { ClockRun, Clocks } from './delta.ts'
+import type { ClockRun, Clocks, Delta } from './delta.ts'
 import { hexOf } from './fingerprint.ts'
 import type { Platform } from './platform.ts'
 import { structsOf } from './structs.ts'
@@ -147,14 +147,13 @@ export class History {
     return writers
   }
 
-  /** Takes in what a transaction has done. Takes time for each struct that it added or deleted. */
-  absorb(transaction: Y.Transaction): void {
-    const { afterState, deleteSet } = transaction
-    for (const [writer, to] of afterState) {
+  /** Adds a change of the document. Takes time for each struct that was added or deleted. */
+  add({ structs, deletes }: Delta): void {
+    for (const [writer, { to }] of structs) {
       const from = this.#clocks.get(writer) ?? 0
       if (to > from) this.#added(writer, { from, to })
     }
-    for (const [writer, runs] of deleteSet.clients) {
+    for (const [writer, runs] of deletes.clients) {
       for (const { clock, len } of runs) this.#deleted(writer, { from: clock, to: clock + len })
     }
   }
@@ -164,7 +163,7 @@ export class History {
     this.#clocks.set(writer, run.to)
     this.#touch(writer, run)
     this.#version += run.to - run.from
-    // Structs that arrive deleted are not always in the transaction's delete set.
+    // Structs that arrive deleted are not always among the deletes.
     for (const { id, length, deleted } of structsOf(this.#doc, writer, run)) {
       if (!deleted) continue
       const from = Math.max(run.from, id.clock)

@@ -380,9 +380,9 @@ export class Replica {
   }
 
   #onTransaction(transaction: Y.Transaction): void {
-    this.#made?.absorb(transaction)
     const delta = deltaOfTransaction(transaction)
     if (isEmptyDelta(delta)) return
+    this.#made?.add(delta)
     this.#forgetDigests()
     if (this.#merger.isMerge(transaction)) {
       this.#merger.addMerged(delta)

@@ -64,6 +64,7 @@ const ORDER: readonly string[] = [
   'bench/run.ts',
   'bench/get.ts',
   'test/tools/crash',
+  'test/fixtures/former',
   'test/tools',
   'test/fixtures',
   'test/contracts',

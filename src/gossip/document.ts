@@ -62,6 +62,12 @@ export const NOT_SHARED: DocumentStatus = {
   differing: new Map(),
 }
 
+/**
+ * Milliseconds that a message may be under way. A digest that comes sooner after our last change may
+ * have been sent before it, so it does not show that its sender differs.
+ */
+const UNDER_WAY_MS = 1_500
+
 export class SharedDocument implements OpenDocument {
   readonly name: string
   readonly replica: Replica
@@ -187,8 +193,13 @@ export class SharedDocument implements OpenDocument {
     return isPending ? 'pending' : 'unsynced'
   }
 
-  /** The peer sent its digest. */
-  digestReceived(address: string): void {
+  /** The peer sent its digest, perhaps before it got our last change. */
+  digestReceived(address: string, now: number): void {
+    if (now >= this.#changed.at + UNDER_WAY_MS) this.#currentDigests.add(address)
+  }
+
+  /** The peer sent its digest with the update that was our last change. */
+  digestWithUpdate(address: string): void {
     this.#currentDigests.add(address)
   }
 

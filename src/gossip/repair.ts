@@ -103,7 +103,7 @@ export class Repair {
     /** Peer and document → the newest state of the peer. */
     const last = new Map<Peer, Map<SharedDocument, DocState>>()
     for (const { peer, document, state } of states) {
-      this.#noteDocument(peer, document, state)
+      this.#noteDocument(peer, document, state, now)
       if (state.update) {
         const sent = updates.get(document) ?? []
         updates.set(document, sent)
@@ -121,14 +121,14 @@ export class Repair {
   }
 
   /** Notes that the peer has the document. */
-  #noteDocument(peer: Peer, document: SharedDocument, { digest }: DocState): void {
+  #noteDocument(peer: Peer, document: SharedDocument, { digest }: DocState, now: number): void {
     const { peers, sender } = this.#options
     const { name } = document
     // Awareness may have been sent to other peers before we knew that this one has the document.
     if (document.awareness && !peer.digests.has(name)) sender.enqueue(peer, name, { awareness: 0 })
     if (digest !== undefined) {
       peer.digests.set(name, digest)
-      document.digestReceived(peer.address)
+      document.digestReceived(peer.address, now)
     } else if (!peers.mayHave(peer, name)) peer.digests.set(name, UNKNOWN_DIGEST)
   }
 
@@ -169,7 +169,7 @@ export class Repair {
       this.#puller.pullNext([[name, next]], now)
     }
     // The update came with the digest, so it is not a change that the peer has not seen.
-    if (digest !== undefined && state.update) document.digestReceived(peer.address)
+    if (digest !== undefined && state.update) document.digestWithUpdate(peer.address)
   }
 
   /** The peer has exactly what we publish. */

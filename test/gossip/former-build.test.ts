@@ -4,12 +4,11 @@
  */
 import * as assert from 'uvu/assert'
 import { type Core, type SimulatedNode, Simulation } from '../../src/simulation/index.ts'
+import { FORMER } from '../fixtures/former/index.ts'
 import { eachSeed } from '../helpers/random.ts'
 import { suite } from '../helpers/suite.ts'
 
 const test = suite('former build')
-
-const FORMER: Core = await import('../fixtures/former/core.mjs')
 
 const INTERVAL_MS = 1_000
 

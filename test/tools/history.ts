@@ -13,11 +13,9 @@ import * as Y from 'yjs'
 import { compare } from 'yjs/testHelper'
 import { History } from '../../crdt/index.ts'
 import { nodePlatform } from '../../src/platform.ts'
-import { type Core, type SimulatedNode, Simulation } from '../../src/simulation/index.ts'
+import { type SimulatedNode, Simulation } from '../../src/simulation/index.ts'
 import { seeded } from '../../src/transports/memory/network.ts'
-
-/** The core of the former build, which writes and reads only format 1 of the message. */
-const FORMER: Core = await import('../fixtures/former/core.mjs')
+import { FORMER } from '../fixtures/former/index.ts'
 
 /** The share of histories in which nodes of the former build take part, and of nodes in them. */
 const MIXED_HISTORIES = 1 / 3
