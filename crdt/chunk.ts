@@ -15,6 +15,7 @@ import * as Y from 'yjs'
 import { countRuns, emptyDeletes, hasDeletes } from './deletes.ts'
 import { type ClockRun, type Delta, isEmptyDelta } from './delta.ts'
 import { isHighSurrogate } from './text.ts'
+import * as yjsInner from './yjs-inner.ts'
 
 export interface Cut {
   readonly chunk: Delta
@@ -37,8 +38,8 @@ const references = (item: Y.Item): Y.ID[] => {
   if (item.origin) ids.push(item.origin)
   if (item.rightOrigin) ids.push(item.rightOrigin)
   const parent = item.parent
-  if (ids.length === 0 && parent instanceof Y.AbstractType && parent._item)
-    ids.push(parent._item.id)
+  const holder = parent instanceof Y.AbstractType ? yjsInner.holderOf(parent) : null
+  if (ids.length === 0 && holder) ids.push(holder.id)
   return ids
 }
 
@@ -91,8 +92,8 @@ const takeStructs = (doc: Y.Doc, delta: Delta, maxBytes: number): Taken => {
       else queue.pop()
       continue
     }
-    const structs = doc.store.clients.get(writer)!
-    const struct = structs[Y.findIndexSS(structs as (Y.Item | Y.GC)[], clock)]!
+    const structs = yjsInner.storedStructs(doc, writer)!
+    const struct = structs[Y.findIndexSS(structs, clock)]!
     const blocker = struct instanceof Y.Item ? blockedBy(struct) : undefined
     if (blocker !== undefined) {
       stack.push(blocker)

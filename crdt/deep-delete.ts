@@ -9,6 +9,7 @@
  * ```
  */
 import * as Y from 'yjs'
+import * as yjsInner from './yjs-inner.ts'
 
 /** Levels that are left to Yjs: a quarter of what it manages on an empty stack. */
 const MAX_YJS_LEVELS = 500
@@ -21,9 +22,8 @@ interface Level {
 /** The items directly below that are not deleted. */
 function* below({ content }: Y.Item): Generator<Y.Item> {
   if (!(content instanceof Y.ContentType)) return
-  for (let item = content.type._start; item !== null; item = item.right)
-    if (!item.deleted) yield item
-  for (const item of content.type._map.values()) if (!item.deleted) yield item
+  for (const item of yjsInner.items(content.type)) if (!item.deleted) yield item
+  for (const item of yjsInner.entryItems(content.type).values()) if (!item.deleted) yield item
 }
 
 /** All items below, parents before children; undefined if Yjs can manage them. */
@@ -66,7 +66,9 @@ export const integrateOver = (
   integrate: () => void,
 ): void => {
   const old =
-    parentSub !== null && parent instanceof Y.AbstractType ? parent._map.get(parentSub) : undefined
+    parentSub !== null && parent instanceof Y.AbstractType
+      ? yjsInner.entryItem(parent, parentSub)
+      : undefined
   const content = old?.content
   if (!old || old.deleted || !(content instanceof Y.ContentType)) {
     integrate()

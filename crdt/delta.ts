@@ -19,6 +19,7 @@ import {
   hasDeletes,
   subtractDeletes,
 } from './deletes.ts'
+import * as yjsInner from './yjs-inner.ts'
 
 /** Writer → clock: how far each writer is known. */
 export type Clocks = ReadonlyMap<number, number>
@@ -104,7 +105,7 @@ const structIndexes = (structs: readonly Struct[], run: ClockRun): [number, numb
 export const countEntries = (doc: Y.Doc, delta: Delta): number => {
   let entries = countRuns(delta.deletes)
   for (const [writer, run] of delta.structs) {
-    const structs = doc.store.clients.get(writer)
+    const structs = yjsInner.storedStructs(doc, writer)
     if (!structs) continue
     const [first, last] = structIndexes(structs, run)
     entries += last - first + 1
@@ -139,7 +140,7 @@ export const encodeDelta = (doc: Y.Doc, delta: Delta): Uint8Array => {
   const runs = [...delta.structs].sort((a, b) => b[0] - a[0])
   encoding.writeVarUint(rest, runs.length)
   for (const [writer, run] of runs) {
-    const structs = doc.store.clients.get(writer)
+    const structs = yjsInner.storedStructs(doc, writer)
     if (!structs) throw new TypeError(`delta of writer ${writer}, which is not in the document`)
     const [first, last] = structIndexes(structs, run)
     encoding.writeVarUint(rest, last - first + 1)

@@ -80,7 +80,7 @@ export { PushReader } from './push-reader.ts'
 export { REJECTION_REASONS, Rejection, type RejectionReason } from './rejection.ts'
 export { Replica } from './replica.ts'
 export { deepMerge, type Json, type ScalarPush, ScalarReplica } from './scalar.ts'
-export { type StoredStruct, structsOf } from './structs.ts'
+export { structsOf } from './structs.ts'
 export { isHighSurrogate, jsonBytes, textBytes } from './text.ts'
 export {
   type GuardedTransactions,
@@ -89,3 +89,5 @@ export {
 } from './transaction-guard.ts'
 export { checkValue, isPlainKey, setOwn } from './values.ts'
 export type { OwnRange } from './withheld.ts'
+export type { StoredStruct } from './yjs-inner.ts'
+export * as yjsInner from './yjs-inner.ts'

@@ -16,6 +16,7 @@ import { type Inspection, inspectUpdate } from './inspect.ts'
 import { LIMITS } from './limits.ts'
 import { checkOwnDoc } from './own-doc.ts'
 import { Rejection } from './rejection.ts'
+import * as yjsInner from './yjs-inner.ts'
 
 /** The structs of one writer, in order of clock, and how far they have been merged. */
 interface Row {
@@ -99,7 +100,7 @@ const deleteAll = (transaction: Y.Transaction, deletes: DeleteSet): void => {
     return
   }
   for (const [writer, runs] of deletes.clients) {
-    const structs = doc.store.clients.get(writer)!
+    const structs = yjsInner.storedStructs(doc, writer)!
     for (const { clock, len } of runs) {
       const struct = structs[Y.findIndexSS(structs, clock)]!
       // In maps a run is mostly one struct, which need not be split.
@@ -145,10 +146,9 @@ export const integrate = (doc: Y.Doc, update: DecodedUpdate, origin: unknown): v
         if (stack.push(before) > rows.size) throw new RangeError('writers wait in a circle')
       }
     }
-    const { pendingStructs, pendingDs } = doc.store
     // Yjs then checks whether updates that wait inside the document (from a damaged store) can be
     // merged.
-    if (pendingStructs || pendingDs) Y.applyUpdate(doc, NOTHING, origin)
+    if (yjsInner.hasPending(doc)) Y.applyUpdate(doc, NOTHING, origin)
     deleteAll(transaction, update.deletes)
   }
   Y.transact(doc, merge, origin, false)

@@ -16,6 +16,7 @@ import { Rejection, type RejectionReason } from './rejection.ts'
 import { showPath } from './show-path.ts'
 import { isWritableKey, takeOut } from './take-out.ts'
 import { checkValue } from './values.ts'
+import * as yjsInner from './yjs-inner.ts'
 
 /** A local change that peers would reject. It has been removed from the document. */
 export interface RejectedChange {
@@ -114,8 +115,8 @@ const pathOf = (item: Y.Item, index: number): (string | number)[] => {
     if (parentSub === null) path.unshift(placeInList(at) + (at === item ? index : 0))
     else path.unshift(String(parentSub))
     if (!(parent instanceof Y.AbstractType)) break
-    if (parent._item === null) path.unshift(Y.findRootTypeKey(parent))
-    at = parent._item
+    at = yjsInner.holderOf(parent)
+    if (at === null) path.unshift(Y.findRootTypeKey(parent))
   }
   return path
 }
@@ -164,7 +165,7 @@ export class LocalCheck {
    */
   checkDocument(origin: unknown, unsent: number): void {
     const found: Found[] = []
-    for (const writer of this.#doc.store.clients.keys()) this.#find(writer, 0, found, unsent)
+    for (const writer of yjsInner.writers(this.#doc)) this.#find(writer, 0, found, unsent)
     if (found.length === 0) return
     Y.transact(this.#doc, (transaction) => this.#takeOut(transaction, found), origin)
   }
@@ -175,7 +176,7 @@ export class LocalCheck {
   }
 
   #find(writer: number, from: number, found: Found[], unsent = from): void {
-    const structs = this.#doc.store.clients.get(writer) as (Y.Item | Y.GC)[] | undefined
+    const structs = yjsInner.storedStructs(this.#doc, writer)
     if (!structs || structs.length === 0) return
     for (let i = Y.findIndexSS(structs, from); i < structs.length; i++) {
       const item = structs[i]!

@@ -21,12 +21,9 @@ import { Progress } from './progress.ts'
 import { Rejection } from './rejection.ts'
 import type { GuardedTransactions } from './transaction-guard.ts'
 import type { OwnRange } from './withheld.ts'
+import * as yjsInner from './yjs-inner.ts'
 
 const NO_CLOCKS: Clocks = new Map()
-
-/** True also for a transaction that was left open. */
-export const isInTransaction = (doc: Y.Doc): boolean =>
-  doc._transaction !== null || doc._transactionCleanups.length > 0
 
 export interface MergerOptions {
   readonly doc: Y.Doc
@@ -146,7 +143,7 @@ export class Merger {
   }
 
   #checkIdle(): void {
-    if (isInTransaction(this.#doc)) {
+    if (yjsInner.isInTransaction(this.#doc)) {
       throw new TypeError('apply was called in a transaction or an observer: call it afterwards')
     }
   }

@@ -12,14 +12,15 @@
  */
 import * as Y from 'yjs'
 import type { ClockRun, Clocks, Delta } from './delta.ts'
-import { type StoredStruct, structsOf } from './structs.ts'
+import { structsOf } from './structs.ts'
+import * as yjsInner from './yjs-inner.ts'
 
 /** The entry that is under the key of `struct` now, if it is another one. */
-const winnerOver = (struct: StoredStruct): Y.Item | undefined => {
+const winnerOver = (struct: yjsInner.StoredStruct): Y.Item | undefined => {
   if (!(struct instanceof Y.Item) || !struct.deleted || struct.parentSub === null) return undefined
   const parent = struct.parent
   if (!(parent instanceof Y.AbstractType)) return undefined
-  const winner = parent._map.get(struct.parentSub)
+  const winner = yjsInner.entryItem(parent, struct.parentSub)
   return winner === struct ? undefined : winner
 }
 

@@ -10,8 +10,8 @@
 import * as Y from 'yjs'
 import type { DecodedUpdate, Struct } from './decoded.ts'
 import { Rejection } from './rejection.ts'
-import type { StoredStruct } from './structs.ts'
 import type { OwnRange } from './withheld.ts'
+import * as yjsInner from './yjs-inner.ts'
 
 export class ForkRejection extends Rejection {
   /** The first own clock that another copy has used; undefined if it is unknown. */
@@ -23,7 +23,7 @@ export class ForkRejection extends Rejection {
   }
 }
 
-const isGone = (struct: StoredStruct): boolean =>
+const isGone = (struct: yjsInner.StoredStruct): boolean =>
   !(struct instanceof Y.Item) || struct.deleted || struct.content instanceof Y.ContentDeleted
 
 const isSameId = (a: Y.ID | null, b: Y.ID | null): boolean => Y.compareIDs(a, b)
@@ -35,7 +35,7 @@ const originAt = ({ id, origin }: Y.Item, clock: number): Y.ID | null =>
 /** The name of a root type, or the id of the parent item. */
 const parentOf = ({ parent }: Y.Item): string | Y.ID | null => {
   if (!(parent instanceof Y.AbstractType)) return parent as string | Y.ID | null
-  return parent._item === null ? Y.findRootTypeKey(parent) : parent._item.id
+  return yjsInner.holderOf(parent)?.id ?? Y.findRootTypeKey(parent)
 }
 
 const isSameParent = (a: Y.Item, b: Y.Item): boolean => {
@@ -67,8 +67,8 @@ const isSameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
  * as the same.
  */
 const countSame = (
-  ours: StoredStruct,
-  theirs: StoredStruct,
+  ours: yjsInner.StoredStruct,
+  theirs: yjsInner.StoredStruct,
   clock: number,
   length: number,
 ): number => {
@@ -92,8 +92,8 @@ const countSame = (
 
 /** The first clock from `from` up to `to` at which an own struct of the update differs. */
 const findDifference = (
-  structs: readonly StoredStruct[],
-  theirs: StoredStruct,
+  structs: readonly yjsInner.StoredStruct[],
+  theirs: yjsInner.StoredStruct,
   from: number,
   to: number,
 ): number | undefined => {
@@ -109,7 +109,7 @@ const findDifference = (
 
 const isOwn =
   (writer: number) =>
-  (struct: Struct): struct is StoredStruct =>
+  (struct: Struct): struct is yjsInner.StoredStruct =>
     struct.id.client === writer && !(struct instanceof Y.Skip)
 
 /**
@@ -127,7 +127,7 @@ export const checkOwn = (
   const isWithheld = range?.writer === writer
   const from = isWithheld ? range.from : 0
   const fresh = isWithheld ? Math.min(range.fresh, known) : known
-  const own = (store.clients.get(writer) ?? []) as StoredStruct[]
+  const own = yjsInner.storedStructs(doc, writer) ?? []
   for (const struct of structs.filter(isOwn(writer))) {
     const end = struct.id.clock + struct.length
     if (end <= from) continue

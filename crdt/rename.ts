@@ -9,12 +9,12 @@
  * ```
  */
 import * as Y from 'yjs'
-import type { StoredStruct } from './structs.ts'
+import * as yjsInner from './yjs-inner.ts'
 
 /** Index of the struct that begins at `clock`; a struct that extends across it is split. */
 const cutAt = (
   transaction: Y.Transaction,
-  structs: StoredStruct[],
+  structs: yjsInner.StoredStruct[],
   { client, clock }: Y.ID,
 ): number => {
   const at = Y.findIndexSS(structs as Y.Item[], clock)
@@ -31,8 +31,8 @@ const cutAt = (
 
 /** Renames the references, too. */
 const renameReferences = (doc: Y.Doc, renamed: (id: Y.ID) => Y.ID): void => {
-  for (const structs of doc.store.clients.values()) {
-    for (const struct of structs) {
+  for (const writer of yjsInner.writers(doc)) {
+    for (const struct of yjsInner.storedStructs(doc, writer)!) {
       if (!(struct instanceof Y.Item)) continue
       if (struct.origin) struct.origin = renamed(struct.origin)
       if (struct.rightOrigin) struct.rightOrigin = renamed(struct.rightOrigin)
@@ -53,9 +53,10 @@ export const renameStructs = (
   origin: unknown,
   follow: () => void = () => undefined,
 ): void => {
-  const { clients } = doc.store
-  if (doc._transaction) throw new TypeError('a writer cannot be renamed in a transaction')
-  if (clients.has(to)) throw new TypeError(`writer ${to} is in the document already`)
+  if (yjsInner.runningTransaction(doc))
+    throw new TypeError('a writer cannot be renamed in a transaction')
+  if (yjsInner.storedStructs(doc, to))
+    throw new TypeError(`writer ${to} is in the document already`)
   if (from.clock >= Y.getState(doc.store, from.client)) {
     follow()
     return
@@ -63,17 +64,17 @@ export const renameStructs = (
   Y.transact(
     doc,
     (transaction) => {
-      const structs = clients.get(from.client) as StoredStruct[]
+      const structs = yjsInner.storedStructs(doc, from.client)!
       const moved = structs.splice(cutAt(transaction, structs, from))
       const renamed = (id: Y.ID): Y.ID =>
         id.client === from.client && id.clock >= from.clock
           ? Y.createID(to, id.clock - from.clock)
           : id
       for (const struct of moved) struct.id = renamed(struct.id)
-      clients.set(to, moved)
+      yjsInner.setStoredStructs(doc, to, moved)
+      yjsInner.setStoredStructs(doc, from.client, structs)
       // Yjs reports what is beyond the state before the transaction: to it, these never were the
       // other writer's.
-      if (structs.length === 0) clients.delete(from.client)
       if (from.clock === 0) transaction.beforeState.delete(from.client)
       else transaction.beforeState.set(from.client, from.clock)
       renameReferences(doc, renamed)

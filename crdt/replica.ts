@@ -23,7 +23,7 @@ import { DIGEST_PATTERN, digestBytes, digestSnapshot } from './digest.ts'
 import { digestState, History, STATE_PATTERN } from './history.ts'
 import { LIMITS } from './limits.ts'
 import { LocalCheck, type RejectedChange } from './local-check.ts'
-import { isInTransaction, Merger } from './merger.ts'
+import { Merger } from './merger.ts'
 import { highestClocks, needsOf } from './needs.ts'
 import type {
   BatchOutcome,
@@ -40,6 +40,7 @@ import { renameStructs } from './rename.ts'
 import { decodeSyncRequest, encodeSyncRequest } from './sync-request.ts'
 import { type GuardedTransactions, guardTransactions } from './transaction-guard.ts'
 import { type OwnRange, Withheld } from './withheld.ts'
+import * as yjsInner from './yjs-inner.ts'
 
 /** The state that peers may see. Valid until the document changes. */
 interface State {
@@ -108,7 +109,7 @@ export class Replica {
     })
     this.#listener = (transaction) => this.#onTransaction(transaction)
     doc.on('afterTransaction', this.#listener)
-    if (isInTransaction(doc)) this.#recoverLater()
+    if (yjsInner.isInTransaction(doc)) this.#recoverLater()
   }
 
   /** Stops listening; the document stays. */
@@ -128,7 +129,7 @@ export class Replica {
   /** Writer → clock. */
   get clocks(): Clocks {
     const clocks = new Map<number, number>()
-    for (const writer of this.doc.store.clients.keys()) {
+    for (const writer of yjsInner.writers(this.doc)) {
       clocks.set(writer, Y.getState(this.doc.store, writer))
     }
     return clocks

@@ -7,9 +7,7 @@
  */
 import * as Y from 'yjs'
 import type { ClockRun } from './delta.ts'
-
-/** What a store keeps: unlike an update, it has no Skips. */
-export type StoredStruct = Y.Item | Y.GC
+import { type StoredStruct, storedStructs } from './yjs-inner.ts'
 
 /** The structs of one writer that hold clocks from `from` up to `to`. The first may begin earlier. */
 export function* structsOf(
@@ -17,7 +15,7 @@ export function* structsOf(
   writer: number,
   { from, to }: ClockRun,
 ): Generator<StoredStruct> {
-  const structs = doc.store.clients.get(writer) as StoredStruct[] | undefined
+  const structs = storedStructs(doc, writer)
   if (!structs || from >= Y.getState(doc.store, writer)) return
   for (let i = Y.findIndexSS(structs, from); i < structs.length; i++) {
     const struct = structs[i]!

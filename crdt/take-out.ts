@@ -8,26 +8,12 @@
  * ```
  */
 import * as Y from 'yjs'
-
-/** Adds an item of the document's own writer after `left`, or at the start of its parent. */
-const append = (
-  transaction: Y.Transaction,
-  left: Y.Item | null,
-  parent: NonNullable<Y.Item['parent']>,
-  parentSub: string | null,
-  content: Y.Item['content'],
-): Y.Item => {
-  const { clientID, store } = transaction.doc
-  const id = Y.createID(clientID, Y.getState(store, clientID))
-  const item = new Y.Item(id, left, left?.lastId ?? null, null, null, parent, parentSub, content)
-  item.integrate(transaction, 0)
-  return item
-}
+import * as yjsInner from './yjs-inner.ts'
 
 /** The items directly below a type, in the order in which they can be written again. */
 function* itemsOf(type: Y.AbstractType<unknown>): Generator<Y.Item> {
-  for (let item = type._start; item !== null; item = item.right) yield item
-  yield* type._map.values()
+  yield* yjsInner.items(type)
+  yield* yjsInner.entryItems(type).values()
 }
 
 /** Writes again what `item` held, with everything that the transaction has deleted along with it. */
@@ -36,7 +22,7 @@ const putBack = (transaction: Y.Transaction, item: Y.Item, left: Y.Item): void =
   if (parent === null) return
   const isLost = ({ id, deleted }: Y.Item): boolean =>
     !deleted || Y.isDeleted(transaction.deleteSet, id)
-  const root = append(transaction, left, parent, parentSub, item.content.copy())
+  const root = yjsInner.insertItem(transaction, left, parent, parentSub, item.content.copy())
   const types = [[item, root] as const]
   for (let pair = types.pop(); pair; pair = types.pop()) {
     const [from, to] = pair
@@ -45,7 +31,7 @@ const putBack = (transaction: Y.Transaction, item: Y.Item, left: Y.Item): void =
     for (const below of itemsOf(from.content.type)) {
       if (!isLost(below)) continue
       const beside: Y.Item | null = below.parentSub === null ? last : null
-      const put: Y.Item = append(
+      const put: Y.Item = yjsInner.insertItem(
         transaction,
         beside,
         to.content.type,
@@ -76,11 +62,12 @@ const single = (transaction: Y.Transaction, id: Y.ID): Y.Item => {
 export const isWritableKey = (key: unknown): boolean => key !== undefined && typeof key !== 'symbol'
 
 /** An item whose key cannot be written is in no map. As a collected struct it needs no key. */
-const forgetKey = (transaction: Y.Transaction, { id, length, parent, parentSub }: Y.Item): void => {
-  const structs = transaction.doc.store.clients.get(id.client) as (Y.Item | Y.GC)[]
+const forgetKey = (transaction: Y.Transaction, item: Y.Item): void => {
+  const { id, length, parent, parentSub } = item
+  const structs = yjsInner.storedStructs(transaction.doc, id.client)!
   structs[Y.findIndexSS(structs, id.clock)] = new Y.GC(id, length)
   if (!(parent instanceof Y.AbstractType)) return
-  parent._map.delete(parentSub as string)
+  yjsInner.moveEntryItem(parent, item, null)
   transaction.changed.get(parent)?.delete(parentSub)
 }
 
@@ -98,8 +85,8 @@ export const takeOut = (transaction: Y.Transaction, id: Y.ID): void => {
   }
   if (parent instanceof Y.AbstractType) {
     // Yjs caches list positions here, which are wrong from now on.
-    if (parent._searchMarker) parent._searchMarker.length = 0
-    const isLast = parentSub !== null && parent._map.get(parentSub) === item
+    yjsInner.forgetPositions(parent)
+    const isLast = parentSub !== null && yjsInner.entryItem(parent, parentSub) === item
     sortDeletes(transaction)
     if (isLast && transaction.local && left && Y.isDeleted(transaction.deleteSet, left.id)) {
       putBack(transaction, left, item)

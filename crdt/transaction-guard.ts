@@ -17,6 +17,7 @@
  */
 import * as Y from 'yjs'
 import { checkOwnDoc } from './own-doc.ts'
+import * as yjsInner from './yjs-inner.ts'
 
 export interface TransactionUser {
   /**
@@ -65,7 +66,6 @@ const BEGINNING: ReadonlySet<string> = new Set(['beforeAllTransactions', 'before
 /** Key in `Transaction.meta`: how far the clean-up of a transaction has come. */
 const STAGE = Symbol('stage')
 
-type Listener = (...args: readonly unknown[]) => void
 type Emit = (name: string, args: readonly unknown[]) => void
 
 const attempt = (run: () => void, thrown: unknown[]): void => {
@@ -108,7 +108,7 @@ class Guard {
   #remove(user: TransactionUser): void {
     this.#users.delete(user)
     // A transaction that is running may have collected errors that are still to be thrown.
-    if (this.#doc._transactionCleanups.length === 0) this.#endUnused()
+    if (yjsInner.openTransactions(this.#doc).length === 0) this.#endUnused()
   }
 
   #endUnused(): void {
@@ -138,7 +138,7 @@ class Guard {
       this.#release(this.#sink)
     }
     // A listener has removed the transaction, so Yjs cannot go on with it.
-    else if (BEGINNING.has(name) && this.#doc._transaction === null) this.#release()
+    else if (BEGINNING.has(name) && yjsInner.runningTransaction(this.#doc) === null) this.#release()
   }
 
   /** Calls all listeners, and returns what they threw. */
@@ -149,9 +149,8 @@ class Guard {
       attempt(() => this.#before.call(this.#doc, name, args), thrown)
       return thrown
     }
-    const listeners = this.#doc._observers.get(name)
-    if (listeners)
-      for (const listener of [...listeners] as Listener[]) attempt(() => listener(...args), thrown)
+    for (const listener of yjsInner.listenersOf(this.#doc, name))
+      attempt(() => listener(...args), thrown)
     return thrown
   }
 
@@ -173,7 +172,7 @@ class Guard {
 
   #collect(thrown: unknown[], run: () => void): void {
     const before = this.#sink
-    const isOutermost = this.#doc._transactionCleanups.length === 0
+    const isOutermost = yjsInner.openTransactions(this.#doc).length === 0
     this.#sink = thrown
     try {
       run()
@@ -190,17 +189,14 @@ class Guard {
     const thrown: unknown[] = []
     const before = this.#sink
     this.#sink = thrown
-    while (doc._transactionCleanups.length > 0 || doc._transaction !== null) {
-      const left = doc._transactionCleanups
-      doc._transactionCleanups = []
-      doc._transaction = null
+    while (yjsInner.isInTransaction(doc)) {
       const unended: Y.Transaction[] = []
-      for (const transaction of left) {
+      for (const transaction of yjsInner.dropTransactions(doc)) {
         if (stageOf(transaction) === 'open') unended.push(transaction)
         else if (stageOf(transaction) === 'unreported')
           attempt(() => emitUpdate(transaction), thrown)
       }
-      attempt(() => endAll(doc, unended), thrown)
+      attempt(() => yjsInner.endTransactions(doc, unended), thrown)
     }
     thrown.push(...this.#thrown)
     this.#thrown = []
@@ -219,24 +215,13 @@ const stageOf = ({ meta, afterState }: Y.Transaction): 'open' | 'unreported' | '
   return stage === undefined && afterState.size === 0 ? 'open' : 'unreported'
 }
 
-/** Lets Yjs clean up these transactions, whose functions have ended, oldest first. */
-const endAll = (doc: Y.Doc, transactions: readonly Y.Transaction[]): void => {
-  const [first] = transactions
-  if (!first) return
-  Y.transact(doc, () => {
-    // Yjs cleans up all listed transactions when the first one ends.
-    doc._transactionCleanups.unshift(...transactions)
-    doc._transaction = first
-  })
-}
-
 /** Emits what Yjs would have emitted next. */
 const emitUpdate = (transaction: Y.Transaction): void => {
   const { doc, origin, beforeState } = transaction
   doc.emit('afterTransactionCleanup', [transaction, doc])
   const update = Y.encodeStateAsUpdate(doc, Y.encodeStateVector(beforeState))
   doc.emit('update', [update, origin, doc, transaction])
-  if (doc._observers.has('updateV2')) {
+  if (yjsInner.hasListeners(doc, 'updateV2')) {
     doc.emit('updateV2', [Y.convertUpdateFormatV1ToV2(update), origin, doc, transaction])
   }
 }

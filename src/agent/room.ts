@@ -18,7 +18,7 @@ import { type Deferred, deferred } from '../deferred.ts'
 import { type Failure, toFailure } from '../errors.ts'
 import { type DocumentStatus, NOT_SHARED, type OpenOptions, updateRoom } from '../gossip/index.ts'
 import { attempt } from '../listeners.ts'
-import { hotNeedsOf } from '../maps/index.ts'
+import { followHot, hotNeedsOf } from '../maps/index.ts'
 import { nodePlatform } from '../platform.ts'
 import type { Identity } from '../store/identity.ts'
 import { nodeNumber } from '../store/node-number.ts'
@@ -86,6 +86,7 @@ export class Room implements Attachable {
   constructor(options: RoomOptions) {
     const { name, doc, data, awareness } = options
     checkDoc(doc)
+    followHot(doc)
     this.name = name
     this.doc = doc
     this.#options = options

@@ -12,6 +12,7 @@ import * as Y from 'yjs'
 import { Cell } from './cell.ts'
 import { GoneElements } from './gone.ts'
 import { decodeElement, type HotElement } from './hot-element.ts'
+import { boundRun, cutRun, MAX_RUN, type RunPlace } from './hot-run.ts'
 import { HybridClock } from './hybrid-clock.ts'
 import { HOT_ROOT } from './names.ts'
 import type { Root } from './plain.ts'
@@ -32,6 +33,8 @@ export class HotIndex {
   clock: HybridClock
   readonly #maps = new Map<string, Map<string, Cell>>()
   readonly #byId = new Map<number, Map<number, HotElement>>()
+  /** Runs that came too long and wait for a transaction to be cut in. */
+  #long: RunPlace[] = []
   /** Cells that changed since `takeTouched`. */
   #touched = new Set<Cell>()
 
@@ -45,6 +48,7 @@ export class HotIndex {
   rebuild(): void {
     this.#maps.clear()
     this.#byId.clear()
+    this.#long = []
     for (const array of this.arrays()) {
       for (let item = array._start; item !== null; item = item.right) this.#addItem(item)
     }
@@ -151,6 +155,9 @@ export class HotIndex {
     for (const [client, runs] of transaction.deleteSet.clients) {
       for (const { clock, len } of runs) this.#removeRun(client, clock, clock + len)
     }
+    if (this.#long.length === 0) return
+    for (const run of this.#long) cutRun(transaction, run)
+    this.#long = []
   }
 
   get #root(): Root | undefined {
@@ -160,6 +167,9 @@ export class HotIndex {
   #addItem(item: Y.Item): void {
     if (item.deleted || !(item.content instanceof Y.ContentAny)) return
     const { client, clock } = item.id
+    const { length } = item
+    boundRun(item, item.content)
+    if (length > MAX_RUN) this.#long.push({ client, clock, length })
     item.content.arr.forEach((content, i) => {
       const element = decodeElement(client, clock + i, content)
       if (element) this.add(element)

@@ -83,6 +83,9 @@ export const hotOf = (doc: Y.Doc): HotIndex => {
   return index
 }
 
+/** Builds the index before the document has content. Content that arrives later is then bounded in runs. */
+export const followHot = (doc: Y.Doc): void => void hotOf(doc)
+
 /** Watches the transactions of a document. Returns a function that ends it. */
 export const watchTransactions = (doc: Y.Doc, watcher: Watcher): (() => void) => {
   const { watchers } = hots.get(doc) ?? attach(doc)

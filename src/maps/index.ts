@@ -29,7 +29,7 @@ export {
 } from './entries.ts'
 export type { ForeignTypes } from './foreign.ts'
 export { historyOf, type Version } from './history.ts'
-export { useClock, watchTransactions } from './hot.ts'
+export { followHot, useClock, watchTransactions } from './hot.ts'
 export { FOREIGN_TYPES, type ForeignType, type Form } from './json-form.ts'
 export { copyJson } from './json-value.ts'
 export { DEFAULT_MAP } from './names.ts'
