@@ -14,6 +14,7 @@
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
 import type { ClockRun } from './delta.ts'
+import { holderOf } from './yjs-inner.ts'
 
 /**
  * Bytes. A longer value is represented by its hash, so that a change beside it need not serialize it
@@ -127,9 +128,10 @@ export class Canon {
     writeId(rest, before)
     writeId(rest, rightOrigin)
     if (before !== null || rightOrigin !== null) return
-    const holder = parent as Y.AbstractType<unknown>
-    writeId(rest, holder._item?.id ?? null)
-    if (holder._item === null) encoding.writeVarString(rest, this.#names.get(holder) ?? '')
+    const type = parent as Y.AbstractType<unknown>
+    const holder = holderOf(type)
+    writeId(rest, holder?.id ?? null)
+    if (holder === null) encoding.writeVarString(rest, this.#names.get(type) ?? '')
     if (parentSub !== null) encoding.writeVarString(rest, parentSub)
   }
 

@@ -46,7 +46,7 @@ const encodeUpdate = ({ needs, told, ...update }: PackedUpdate): JsonObject => (
 })
 
 const encodeState = (state: DocState): JsonObject => {
-  const { update, digest, content, writers, vector, deletes, awareness } = state
+  const { update, digest, content, writers, vector, deletes, ranges, awareness } = state
   const { answer, more, enough, partial } = state
   return {
     ...(digest !== undefined && { digest }),
@@ -54,6 +54,7 @@ const encodeState = (state: DocState): JsonObject => {
     ...(writers && { writers: toBase64(encodeWriters(writers)) }),
     ...(vector && { vector: toBase64(vector) }),
     ...(deletes && { deletes: toBase64(deletes) }),
+    ...(ranges && { ranges: toBase64(ranges) }),
     ...(update && { update: encodeUpdate(update) }),
     ...(awareness && { awareness: toBase64(awareness) }),
     ...(answer && { answer }),
@@ -151,6 +152,7 @@ const readTree = (value: JsonObject, format: Format): DocState => {
     ...(value.digest !== undefined && { digest: readTreeHash(value.digest, 'state digest') }),
     ...(value.content !== undefined && { content: readTreeHash(value.content, 'content') }),
     ...(value.writers !== undefined && { writers: readWriters(value.writers) }),
+    ...(value.ranges !== undefined && { ranges: readBytes(value.ranges, 'ranges') }),
   }
 }
 
@@ -168,7 +170,7 @@ const readState = (value: unknown, format: Format, limits: Limits): DocState => 
     ...(value.partial === true && { partial: true }),
   }
   check(
-    Boolean(state.update || state.digest || state.vector || state.awareness),
+    Boolean(state.update || state.digest || state.vector || state.ranges || state.awareness),
     'malformed',
     () => `state has no update, digest, vector or awareness: ${show(value)}`,
   )

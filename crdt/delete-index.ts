@@ -9,7 +9,7 @@
  * ```
  */
 import * as Y from 'yjs'
-import type { DeleteSet } from './deletes.ts'
+import { countRuns, type DeleteSet, emptyDeletes } from './deletes.ts'
 
 export interface Run {
   clock: number
@@ -31,8 +31,8 @@ export const firstRunAfter = (runs: readonly Run[], clock: number): number => {
   return low
 }
 
-/** Adds `[from, to)` to sorted runs that do not touch, in place. */
-const insertRun = (runs: Run[], from: number, to: number): void => {
+/** Adds `[from, to)` to sorted runs that do not touch, in place. Returns how many more they are. */
+const insertRun = (runs: Run[], from: number, to: number): number => {
   // A run that ends just where the new one begins is merged with it, too.
   const first = firstRunAfter(runs, from - 1)
   let last = first
@@ -46,13 +46,16 @@ const insertRun = (runs: Run[], from: number, to: number): void => {
   const merged = { clock: start, len: end - start }
   if (last === first + 1) runs[first] = merged
   else runs.splice(first, last - first, merged)
+  return 1 - (last - first)
 }
 
 export class DeleteIndex {
   readonly #set: DeleteSet
+  #runs: number
 
-  constructor(set: DeleteSet) {
+  constructor(set: DeleteSet = emptyDeletes()) {
     this.#set = set
+    this.#runs = countRuns(set)
   }
 
   /** Walks all structs of the document. */
@@ -65,6 +68,11 @@ export class DeleteIndex {
     return this.#set
   }
 
+  /** How many runs there are. */
+  get runs(): number {
+    return this.#runs
+  }
+
   runsOf(writer: number): readonly Run[] {
     return this.#set.clients.get(writer) ?? NO_RUNS
   }
@@ -72,7 +80,10 @@ export class DeleteIndex {
   /** Takes O(log n) steps for n runs of the writer, and moves those behind the new one. */
   add(writer: number, clock: number, len: number): void {
     const runs = this.#set.clients.get(writer) as Run[] | undefined
-    if (runs) insertRun(runs, clock, clock + len)
-    else this.#set.clients.set(writer, [{ clock, len }] as never)
+    if (runs) this.#runs += insertRun(runs, clock, clock + len)
+    else {
+      this.#set.clients.set(writer, [{ clock, len }] as never)
+      this.#runs++
+    }
   }
 }

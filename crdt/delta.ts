@@ -59,6 +59,16 @@ export const mergeDeltas = (deltas: readonly Delta[]): Delta => {
   return { structs, deletes: Y.mergeDeleteSets(deltas.map((delta) => delta.deletes)) }
 }
 
+/** What is in `all` and not in `sent`, whose structs are the first of those of their writers. */
+export const subtractDelta = (all: Delta, sent: Delta): Delta => {
+  const structs = new Map<number, ClockRun>()
+  for (const [writer, { from, to }] of all.structs) {
+    const next = sent.structs.get(writer)?.to ?? from
+    if (next < to) structs.set(writer, { from: next, to })
+  }
+  return { structs, deletes: subtractDeletes(all.deletes, sent.deletes) }
+}
+
 /** Does `outer` hold everything that `inner` holds? */
 export const coversDelta = (outer: Delta, inner: Delta): boolean => {
   for (const [writer, run] of inner.structs) {

@@ -21,7 +21,7 @@ import { toBase64 } from 'lib0/buffer'
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
 import { Canon, rootNames } from './canon.ts'
-import { DeleteIndex } from './delete-index.ts'
+import { DeleteIndex, type Run } from './delete-index.ts'
 import type { DeleteSet } from './deletes.ts'
 import type { ClockRun, Clocks, Delta } from './delta.ts'
 import { hexOf } from './fingerprint.ts'
@@ -29,6 +29,7 @@ import type { Platform } from './platform.ts'
 import { structsOf } from './structs.ts'
 import { EMPTY, HASH_BYTES, WriterTree } from './writer-tree.ts'
 import { WriterTrie } from './writer-trie.ts'
+import { writers } from './yjs-inner.ts'
 
 /** 16 bytes as base64 without padding. */
 export const STATE_PATTERN: RegExp = /^[A-Za-z0-9+/]{22}$/
@@ -40,6 +41,15 @@ export const STATE_PATTERN: RegExp = /^[A-Za-z0-9+/]{22}$/
 const LEAVES_PER_CALL = 1_000
 
 const textOf = (hash: Uint8Array): string => toBase64(hash).slice(0, 22)
+
+/** The parts of a history that peers compare. */
+export interface HistoryTrees {
+  readonly trie: WriterTrie
+  readonly writers: () => Iterable<number>
+  readonly treeOf: (writer: number) => WriterTree
+  readonly clockOf: (writer: number) => number
+  readonly runsOf: (writer: number) => readonly Run[]
+}
 
 /** The state digest of a document with these clocks and deletes. */
 export const digestState = (clocks: Clocks, deletes: DeleteSet, platform: Platform): string => {
@@ -61,9 +71,16 @@ class StateHashes {
     this.trie = new WriterTrie({
       hash,
       state: (writer) => {
-        const runs = () => deletes.runsOf(writer)
-        const tree = new WriterTree({ hash, runs, serialize: () => undefined })
-        return stateOf(tree, clocks.get(writer) ?? 0)
+        const clock = clocks.get(writer) ?? 0
+        return stateOf(
+          new WriterTree({
+            hash,
+            clock: () => clock,
+            runs: () => deletes.runsOf(writer),
+            serialize: () => undefined,
+          }),
+          clock,
+        )
       },
       content: () => undefined,
     })
@@ -74,7 +91,7 @@ class StateHashes {
 const stateOf = (tree: WriterTree, clock: number): Uint8Array =>
   encoding.encode((encoder) => {
     encoding.writeVarUint(encoder, clock)
-    encoding.writeUint8Array(encoder, tree.state(clock))
+    encoding.writeUint8Array(encoder, tree.state())
   })
 
 export class History {
@@ -96,9 +113,9 @@ export class History {
     this.#trie = new WriterTrie({
       hash: this.#hash,
       state: (writer) => stateOf(this.#treeOf(writer), this.#clockOf(writer)),
-      content: (writer, budget) => this.#treeOf(writer).content(this.#clockOf(writer), budget),
+      content: (writer, budget) => this.#treeOf(writer).content(budget),
     })
-    for (const writer of doc.store.clients.keys()) {
+    for (const writer of writers(doc)) {
       const clock = Y.getState(doc.store, writer)
       this.#trie.add(writer)
       this.#clocks.set(writer, clock)
@@ -132,19 +149,35 @@ export class History {
     return hash && textOf(hash)
   }
 
+  /** Views of the tree for a comparison with a peer's (see `ranges.ts`). */
+  get trees(): HistoryTrees {
+    return {
+      trie: this.#trie,
+      writers: () => this.#clocks.keys(),
+      treeOf: (writer) => this.#treeOf(writer),
+      clockOf: (writer) => this.#clockOf(writer),
+      runsOf: (writer) => this.#deletes.runsOf(writer),
+    }
+  }
+
+  /** Runs of deletes of all writers. */
+  get deleteRuns(): number {
+    return this.#deletes.runs
+  }
+
   /**
    * Writer → hash of what is left of it, 16 hex digits, without writers of whom nothing is left.
    * Undefined: it takes further calls.
    */
   writers(maxLeaves = LEAVES_PER_CALL): Map<number, string> | undefined {
     const budget = { leaves: maxLeaves }
-    const writers = new Map<number, string>()
-    for (const [writer, clock] of this.#clocks) {
-      const hash = this.#treeOf(writer).content(clock, budget)
+    const hashes = new Map<number, string>()
+    for (const writer of this.#clocks.keys()) {
+      const hash = this.#treeOf(writer).content(budget)
       if (!hash) return undefined
-      if (hash !== EMPTY) writers.set(writer, hexOf(hash))
+      if (hash !== EMPTY) hashes.set(writer, hexOf(hash))
     }
-    return writers
+    return hashes
   }
 
   /** Adds a change of the document. Takes time for each struct that was added or deleted. */
@@ -191,6 +224,7 @@ export class History {
     if (!tree) {
       tree = new WriterTree({
         hash: this.#hash,
+        clock: () => this.#clockOf(writer),
         runs: () => this.#deletes.runsOf(writer),
         serialize: (range, longValues) => {
           this.#names ??= rootNames(this.#doc)

@@ -40,11 +40,11 @@ export {
   encodeDelta,
   isEmptyDelta,
   mergeDeltas,
+  subtractDelta,
 } from './delta.ts'
 export { digestBytes, digestSnapshot } from './digest.ts'
 export { differences } from './fingerprint.ts'
 export { CausalGate, type HeldUpdate } from './gate.ts'
-export { digestState, History } from './history.ts'
 export { type Inspection, inspectUpdate } from './inspect.ts'
 export { mergeOwn } from './integrate.ts'
 export { LIMITS, type Limits } from './limits.ts'
@@ -66,6 +66,7 @@ export type {
   BatchOutcome,
   EncodedUpdate,
   Outcome,
+  RangesOutcome,
   ReceivedUpdate,
   ReplicaOptions,
   SyncRequest,

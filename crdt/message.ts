@@ -27,7 +27,7 @@ export interface PackedUpdate {
 }
 
 /**
- * What a push says about one document; at least one of `update`, `digest`, `vector`, `awareness`.
+ * What a push says about one document; at least one of `update`, `digest`, `vector`, `ranges`, `awareness`.
  */
 export interface DocState {
   /** A part of the document's history. */
@@ -44,6 +44,11 @@ export interface DocState {
   readonly vector?: Uint8Array
   /** With `vector`: the sender's encoded delete set, if it is short. */
   readonly deletes?: Uint8Array
+  /**
+   * Encoded ranges of the sender's tree (see `ranges.ts`): a pull for what it lacks, or a reply to one
+   * that finds it.
+   */
+  readonly ranges?: Uint8Array
   /** Encoded awareness states (see `awareness.ts`). */
   readonly awareness?: Uint8Array
   /** This answers a vector. The only reply to an answer is one to the vector that it carries. */

@@ -21,6 +21,16 @@ export interface SyncRequest {
   readonly deletes?: Uint8Array
 }
 
+/** What a comparison with a peer's ranges has shown. */
+export interface RangesOutcome {
+  /** What the peer lacks, as far as its ranges show. */
+  readonly lacks: Delta
+  /** Encoded ranges to send back; undefined if the peer's show nothing that we lack. */
+  readonly reply: Uint8Array | undefined
+  /** The two differ in so much that a vector is shorter. */
+  readonly isTooDifferent: boolean
+}
+
 export interface Outcome {
   /**
    * `new`: something was merged. `known`: it contained nothing new. `waiting`: it waits outside the
@@ -74,6 +84,8 @@ export interface ReplicaOptions {
   readonly needs?: (delta: Delta) => Clocks
   /** Can a change of at most `bytes` bytes be sent, alone in a message? Default: any can. */
   readonly fits?: Fits
+  /** Writers up to which what is missing is pulled by a vector, else by ranges; default 64. */
+  readonly maxVectorWriters?: number
   /** Runs something when no transaction can be running, as `queueMicrotask` does; see `recover`. */
   readonly later?: (run: () => void) => void
 }

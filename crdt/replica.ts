@@ -29,6 +29,7 @@ import type {
   BatchOutcome,
   EncodedUpdate,
   Outcome,
+  RangesOutcome,
   ReceivedUpdate,
   ReplicaOptions,
   SyncRequest,
@@ -36,11 +37,19 @@ import type {
 import { checkOwnDoc } from './own-doc.ts'
 import { hasMore, type PeerState } from './peer-state.ts'
 import type { Platform } from './platform.ts'
+import { Ranges } from './ranges.ts'
+import { decodeRanges, encodeRanges, fitsMessage } from './ranges-codec.ts'
 import { renameStructs } from './rename.ts'
-import { decodeSyncRequest, encodeSyncRequest } from './sync-request.ts'
+import { decodeSyncRequest, encodeSyncRequest, MAX_DELETES_BYTES } from './sync-request.ts'
 import { type GuardedTransactions, guardTransactions } from './transaction-guard.ts'
 import { type OwnRange, Withheld } from './withheld.ts'
 import * as yjsInner from './yjs-inner.ts'
+
+/** Writers in a vector: some 600 bytes. */
+const MAX_VECTOR_WRITERS = 64
+
+/** Runs of deletes in a request. More would not fit in, and the answer would have all deletes. */
+const MAX_REQUEST_RUNS = MAX_DELETES_BYTES / 4
 
 /** The state that peers may see. Valid until the document changes. */
 interface State {
@@ -304,6 +313,40 @@ export class Replica {
   /** Decodes a peer's request; throws a Rejection. */
   decode(request: SyncRequest): PeerState {
     return decodeSyncRequest(request)
+  }
+
+  /**
+   * Is the request for what we lack so long that ranges find it in fewer bytes? Not while something is
+   * withheld, as the tree is over all.
+   */
+  get needsRanges(): boolean {
+    const { clocks, deleteRuns } = this.#history
+    const { maxVectorWriters = MAX_VECTOR_WRITERS } = this.#options
+    const isLong = clocks.size > maxVectorWriters || deleteRuns > MAX_REQUEST_RUNS
+    return isLong && !this.#withheld
+  }
+
+  /** The same as ranges (see `ranges.ts`). `salt` is a random number of 32 bits. */
+  rangesRequest(salt: number): Uint8Array {
+    const ranges = new Ranges(this.#history.trees, this.#platform, salt)
+    return encodeRanges({ salt, ranges: [ranges.root()] })
+  }
+
+  /** Compares the ranges that a peer has sent with ours; throws a Rejection. */
+  compareRanges(bytes: Uint8Array): RangesOutcome {
+    const { salt, ranges } = decodeRanges(bytes)
+    const own = new Ranges(this.#history.trees, this.#platform, salt)
+    const { reply, lacks } = own.compare(ranges)
+    if (reply.length === 0) return { lacks, reply: undefined, isTooDifferent: false }
+    if (!fitsMessage(reply)) return { lacks, reply: undefined, isTooDifferent: true }
+    return { lacks, reply: encodeRanges({ salt, ranges: reply }), isTooDifferent: false }
+  }
+
+  /** The part of a delta that the document still has: ids may have changed since it was made. */
+  existing({ structs, deletes }: Delta): Delta {
+    const { clocks } = this.#current()
+    const kept = [...structs].filter(([writer, { to }]) => to <= (clocks.get(writer) ?? 0))
+    return { structs: new Map(kept), deletes }
   }
 
   /** Exactly what a peer in this state lacks; all deletes if its own are unknown. */

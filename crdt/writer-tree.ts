@@ -6,8 +6,8 @@
  * ```ts
  * const tree = new WriterTree(source)
  * tree.touch({ from: 10, to: 12 })        // clocks that were added or deleted
- * tree.state(12)                          // of all clocks below 12
- * tree.content(12, { leaves: 100 })
+ * tree.state()
+ * tree.content({ leaves: 100 })
  * ```
  */
 
@@ -19,20 +19,20 @@ import type { ClockRun } from './delta.ts'
  * Clocks of a leaf. All of them are serialized again when one of them changes: 10 us. Smaller leaves
  * take more memory: 500 bytes each.
  */
-const LEAF = 64
+export const LEAF = 64
 
 /** Nodes below an inner node: 16 short hashes are one call of SHA-256. */
-const FANOUT = 16
+export const FANOUT = 16
 
 /** Bytes of a hash: 128 bits, so that a collision takes 2^64 tries. */
 export const HASH_BYTES = 16
 
-const ALIVE = 0
-const DEAD = 1
+export const ALIVE = 0
+export const DEAD = 1
 const MIXED = 2
 
 /** All clocks alive, all deleted, or a hash (in a leaf: the mask) that says which. */
-type NodeState = typeof ALIVE | typeof DEAD | Uint8Array
+export type NodeState = typeof ALIVE | typeof DEAD | Uint8Array
 
 /** Of a node without content: nothing is left in it. */
 export const EMPTY: Uint8Array = new Uint8Array(HASH_BYTES)
@@ -45,6 +45,8 @@ export interface Budget {
 /** Where the tree gets what it hashes. */
 export interface TreeSource {
   readonly hash: (bytes: Uint8Array) => Uint8Array
+  /** How far the writer has come. */
+  readonly clock: () => number
   /** The deleted runs of the writer. */
   readonly runs: () => readonly Run[]
   /** The serialized content of a range of clocks; undefined if nothing is left in it. */
@@ -53,10 +55,11 @@ export interface TreeSource {
 
 type Nodes = Map<number, Uint8Array>
 
-const spanOf = (level: number): number => LEAF * FANOUT ** level
+/** Clocks of a node of that level. */
+export const spanOf = (level: number): number => LEAF * FANOUT ** level
 
 /** The level of the root: the lowest that covers all clocks. */
-const heightOf = (clock: number): number => {
+export const heightOf = (clock: number): number => {
   let level = 0
   while (spanOf(level) < clock) level++
   return level
@@ -91,18 +94,23 @@ export class WriterTree {
     dropNodes(this.#longValues, 1, run)
   }
 
-  /** Which clocks below `clock` are deleted: a byte for the kind, and a hash if they are mixed. */
-  state(clock: number): Uint8Array {
-    const state = this.#stateOf(heightOf(clock), 0, clock)
+  /**
+   * Which clocks below `clock` (default: all) are deleted: a byte for the kind, and a hash if they
+   * are mixed.
+   */
+  state(clock = this.#source.clock()): Uint8Array {
+    const state = this.nodeState(heightOf(clock), 0, clock)
     return typeof state === 'number' ? Uint8Array.of(state) : Uint8Array.of(MIXED, ...state)
   }
 
-  /** The hash of what is left below `clock`; undefined when the budget has run out. */
-  content(clock: number, budget: Budget): Uint8Array | undefined {
+  /** The hash of what is left; undefined when the budget has run out. */
+  content(budget: Budget): Uint8Array | undefined {
+    const clock = this.#source.clock()
     return this.#contentOf(heightOf(clock), 0, clock, budget)
   }
 
-  #stateOf(level: number, index: number, clock: number): NodeState {
+  /** The state of a node, of its clocks below `clock`. */
+  nodeState(level: number, index: number, clock: number): NodeState {
     const span = spanOf(level)
     const from = index * span
     const to = Math.min(from + span, clock)
@@ -110,11 +118,13 @@ export class WriterTree {
     const first = runs[firstRunAfter(runs, from)]
     if (!first || first.clock >= to) return ALIVE
     if (first.clock <= from && first.clock + first.len >= to) return DEAD
+    // A node that `clock` cuts is another one.
+    const isKept = to === Math.min(from + span, this.#source.clock())
     const nodes = nodesAt(this.#states, level)
-    let hash = nodes.get(index)
+    let hash = isKept ? nodes.get(index) : undefined
     if (!hash) {
       hash = level === 0 ? maskOf(runs, from, to) : this.#hashStates(level - 1, index, clock)
-      nodes.set(index, hash)
+      if (isKept) nodes.set(index, hash)
     }
     return hash
   }
@@ -125,7 +135,7 @@ export class WriterTree {
     for (let i = 0; i < FANOUT; i++) {
       const index = parent * FANOUT + i
       if (index * span >= clock) break
-      const state = this.#stateOf(level, index, clock)
+      const state = this.nodeState(level, index, clock)
       if (typeof state === 'number') bytes.push(state)
       else bytes.push(MIXED, ...state)
     }
@@ -184,7 +194,7 @@ const nodesAt = (levels: Nodes[], level: number): Nodes => {
 }
 
 /** One bit for each clock of a leaf, set if it is deleted. */
-const maskOf = (runs: readonly Run[], from: number, to: number): Uint8Array => {
+export const maskOf = (runs: readonly Run[], from: number, to: number): Uint8Array => {
   const mask = new Uint8Array(LEAF / 8)
   for (let r = firstRunAfter(runs, from); r < runs.length && runs[r]!.clock < to; r++) {
     const end = Math.min(to, runs[r]!.clock + runs[r]!.len)

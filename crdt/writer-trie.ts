@@ -18,10 +18,10 @@ import { type Budget, EMPTY } from './writer-tree.ts'
 const MAX_WRITERS = 16
 
 const BITS = 4
-const CHILDREN = 2 ** BITS
+export const CHILDREN: number = 2 ** BITS
 
 /** Levels of the trie. Writers that share all bits of the mix share one leaf, however many they are. */
-const MAX_DEPTH = 32 / BITS
+export const MAX_DEPTH: number = 32 / BITS
 
 /** Where the trie gets the hashes of writers. */
 export interface WriterHashes {
@@ -30,6 +30,13 @@ export interface WriterHashes {
   readonly state: (writer: number) => Uint8Array
   /** What is left of it; undefined when the budget has run out. */
   readonly content: (writer: number, budget: Budget) => Uint8Array | undefined
+}
+
+/** A node as peers compare it: one of the two. */
+export interface TrieView {
+  /** Child → its state; undefined if it has no writer. */
+  readonly hashes?: readonly (Uint8Array | undefined)[]
+  readonly writers?: readonly number[]
 }
 
 interface Node {
@@ -60,6 +67,9 @@ export const mixOf = (writer: number): number => {
 const childOf = (writer: number, depth: number): number =>
   (mixOf(writer) >>> (32 - BITS * (depth + 1))) & (CHILDREN - 1)
 
+const isUnder = (writer: number, depth: number, prefix: number): boolean =>
+  Math.floor(mixOf(writer) / 2 ** (32 - BITS * depth)) === prefix
+
 /** Index of the first number that is not below `value`. */
 const lowerBound = (sorted: readonly number[], value: number): number => {
   let low = 0
@@ -78,6 +88,11 @@ export class WriterTrie {
 
   constructor(hashes: WriterHashes) {
     this.#hashes = hashes
+  }
+
+  /** How many writers there are. */
+  get size(): number {
+    return this.#root.count
   }
 
   /** Adds a writer that is not there yet. */
@@ -113,6 +128,27 @@ export class WriterTrie {
   /** `EMPTY` if nothing is left of any writer. */
   content(budget: Budget): Uint8Array | undefined {
     return this.#contentOf(this.#root, budget)
+  }
+
+  /**
+   * The node for all writers whose mix begins with those nibbles: the hashes of its children, or all
+   * writers of a leaf or of no node.
+   */
+  view(depth: number, prefix: number): TrieView {
+    let node: Node | undefined = this.#root
+    for (let level = 0; level < depth && node?.writers === undefined && node; level++)
+      node = node.children[Math.floor(prefix / CHILDREN ** (depth - level - 1)) % CHILDREN]
+    if (node === undefined) return { writers: [] }
+    if (node.writers) return { writers: node.writers.filter((one) => isUnder(one, depth, prefix)) }
+    return { hashes: node.children.map((child) => child && this.#stateOf(child)) }
+  }
+
+  /** All writers whose mix begins with those nibbles. */
+  *writersUnder(depth: number, prefix: number): Generator<number> {
+    const { writers } = this.view(depth, prefix)
+    if (writers) yield* writers
+    else
+      for (let i = 0; i < CHILDREN; i++) yield* this.writersUnder(depth + 1, prefix * CHILDREN + i)
   }
 
   #stateOf(node: Node): Uint8Array {

@@ -8,10 +8,13 @@
  * ```
  */
 import {
+  type Delta,
+  emptyDelta,
   fitsChunk,
   isEmptyDelta,
   type PackedUpdate,
   type Replica,
+  subtractDelta,
   takeChunk,
   withDelta,
 } from '../../crdt/index.ts'
@@ -53,7 +56,7 @@ export class Answers {
    * as the rest.
    */
   next(replica: Replica, answer: Answer, room: number, mayFragment: boolean): AnswerPart {
-    const delta = replica.lacking(answer.peerState)
+    const delta = lackedBy(replica, answer)
     if (isEmptyDelta(delta)) return {}
     // A long answer is never encoded as a whole: that would hold up everything else.
     let bytes = answer.chunkBytes
@@ -80,16 +83,25 @@ export class Answers {
       if (fits || bytes === SINGLE) {
         const isFragmented = !fits && this.#packing.canFragment(update)
         if (isFragmented && !mayFragment) return { rest: answer }
-        const peerState = withDelta(answer.peerState, chunk)
+        const rest = { ...answerAfter(answer, chunk), chunkBytes: nextChunkBytes(fitting) }
         return {
           ...(fits || isFragmented ? { update } : { unsendable: update.length }),
-          ...(hasRest && { rest: { peerState, chunkBytes: nextChunkBytes(fitting) } }),
+          ...(hasRest && { rest }),
         }
       }
       bytes = shorterChunkBytes(bytes, update.length, fitting)
     }
   }
 }
+
+const lackedBy = (replica: Replica, { peerState, lacks }: Answer): Delta =>
+  peerState ? replica.lacking(peerState) : replica.existing(lacks ?? emptyDelta())
+
+/** What is left to be answered once the peer has got the delta. */
+export const answerAfter = ({ peerState, lacks }: Answer, delta: Delta): Answer =>
+  peerState
+    ? { peerState: withDelta(peerState, delta) }
+    : { lacks: subtractDelta(lacks ?? emptyDelta(), delta) }
 
 /** One long struct must not make all further chunks as short as the one it is in. */
 const nextChunkBytes = (fitting: number): number =>

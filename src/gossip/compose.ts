@@ -60,7 +60,7 @@ interface Entry {
 }
 
 interface Request {
-  readonly fields?: SyncRequest
+  readonly fields?: SyncRequest | { readonly ranges: Uint8Array }
   /** Characters of the fields. */
   readonly length: number
   /** Bytes of a vector that fits into no message. Then only peers can pull from us. */
@@ -149,8 +149,9 @@ export class Composer {
     return this.#inline.fits(document, since)
   }
 
-  /** Does our state vector fit into a message? If not, only peers can pull from us. */
+  /** Does a request for what we lack fit into a message? If not, only peers can pull from us. */
   canPull(replica: Replica): boolean {
+    if (replica.needsRanges) return true
     return replica.syncRequest().vector.length * BASE64_GROWTH <= LIMITS.fieldLength
   }
 
@@ -169,10 +170,13 @@ export class Composer {
     room: number,
     mayBeLong: boolean,
   ): Entry {
-    const { answer, pull } = queued
-    const request = pull ? this.#request(document.replica, room, mayBeLong) : NO_REQUEST
+    const { answer } = queued
+    const request = this.#request(to, document.replica, queued, room, mayBeLong)
     if (!answer) return this.#stateEntry(to, document, queued, request, room)
-    const fresh = pull ? undefined : this.#freshBeforeAnswer(to, document, queued, answer, room)
+    const hasRequest = request !== NO_REQUEST
+    const fresh = hasRequest
+      ? undefined
+      : this.#freshBeforeAnswer(to, document, queued, answer, room)
     return (
       fresh ?? this.#answerEntry(to, document.replica, queued, answer, request, room, mayBeLong)
     )
@@ -222,14 +226,14 @@ export class Composer {
     request: Request,
     room: number,
   ): Entry {
-    const { since, digest, content, enough, pull } = queued
+    const { since, digest, content, enough } = queued
     const length = STATE_BYTES + request.length
     const { update, isWhole } =
       since === undefined
         ? NO_UPDATE
         : this.#inline.updateFor(to.address, document, since, room - length)
     // A digest announces changes that are too long, or too old, to be sent inline.
-    const hasDigest = digest || enough || pull || !isWhole
+    const hasDigest = digest || enough || request.fields || request.tooLong || !isWhole
     const hasContent = content && hasDigest && to.format !== OLDEST_FORMAT
     return {
       state: {
@@ -251,18 +255,21 @@ export class Composer {
     answer: Answer,
     room: number,
   ): Entry | undefined {
-    if (answer.chunkBytes === undefined || since === undefined) return undefined
+    const { peerState } = answer
+    if (answer.chunkBytes === undefined || since === undefined || !peerState) return undefined
     const { update, delta } = this.#inline.updateFor(address, document, since, room - STATE_BYTES)
     if (!update) return undefined
-    const { clocks } = answer.peerState
+    const { clocks } = peerState
     for (const [writer, { from }] of delta.structs) {
       if (from > (clocks.get(writer) ?? 0)) return undefined
     }
-    const peerState = withDelta(answer.peerState, delta)
     return {
       state: { update },
       length: STATE_BYTES + lengthOf(update),
-      rest: { answer: { ...answer, peerState }, ...(awareness !== undefined && { awareness }) },
+      rest: {
+        answer: { ...answer, peerState: withDelta(peerState, delta) },
+        ...(awareness !== undefined && { awareness }),
+      },
     }
   }
 
@@ -270,7 +277,17 @@ export class Composer {
    * Our state, as a request for the rest; without the deletes if they do not fit. Every other request
    * counts waiting updates as known: what they wait for may not exist any more.
    */
-  #request(replica: Replica, room: number, mayBeLong: boolean): Request {
+  #request(
+    { format }: Recipient,
+    replica: Replica,
+    { pull, ranges: reply }: QueuedState,
+    room: number,
+    mayBeLong: boolean,
+  ): Request {
+    if (reply) return requestOf(reply)
+    if (!pull) return NO_REQUEST
+    if (pull !== 'vector' && format !== OLDEST_FORMAT && replica.needsRanges)
+      return requestOf(replica.rangesRequest(Math.floor(this.#options.random() * 2 ** 32)))
     const { vector, deletes } = replica.syncRequest(this.#options.random() < 0.5)
     const length = vector.length * BASE64_GROWTH
     const both = length + (deletes?.length ?? 0) * BASE64_GROWTH
@@ -280,6 +297,11 @@ export class Composer {
     return { length: 0, tooLong: vector.length }
   }
 }
+
+const requestOf = (ranges: Uint8Array): Request => ({
+  fields: { ranges },
+  length: ranges.length * BASE64_GROWTH,
+})
 
 /** The digest of the published state, as messages of that format have it. */
 const digestIn = (format: Format, replica: Replica): string =>

@@ -8,7 +8,7 @@
  * outbox.enqueue('kv', { digest: true })      // one entry, one message
  * ```
  */
-import type { PeerState } from '../../crdt/index.ts'
+import type { Delta, PeerState } from '../../crdt/index.ts'
 
 export interface QueuedState {
   /** Number of the first recent change that the peer may lack. */
@@ -19,8 +19,10 @@ export interface QueuedState {
   content?: boolean
   /** With that, send the hash of what each writer has written. */
   writers?: boolean
-  /** Pull what we lack: send our state vector. */
-  pull?: boolean
+  /** Pull what we lack: send our state, as ranges if it is long, or always as a vector. */
+  pull?: boolean | 'vector'
+  /** Encoded ranges that reply to a peer's. */
+  ranges?: Uint8Array
   /** Number of the first awareness state that the peer may lack. */
   awareness?: number
   /** Tell the peer that the rest of its answer is not needed. */
@@ -30,7 +32,10 @@ export interface QueuedState {
 }
 
 export interface Answer {
-  readonly peerState: PeerState
+  /** What the peer has: the answer is the rest, up to the time when it leaves. */
+  readonly peerState?: PeerState
+  /** Or what the peer lacks. */
+  readonly lacks?: Delta
   /** Bytes of V1 of one chunk of the answer; absent while the answer may still fit as a whole. */
   readonly chunkBytes?: number
 }

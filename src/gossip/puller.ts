@@ -110,11 +110,19 @@ export class Puller {
     digest: string | undefined,
     now: number,
     repeated?: number,
+    by: true | 'vector' = true,
   ): void {
     const peer = this.#options.peers.get(address)
-    if (peer && this.#pulls.start(document, address, digest, now, repeated)) {
-      this.#options.sender.enqueue(peer, document, { pull: true })
-    }
+    if (!peer) return
+    const isStarted = this.#pulls.start(document, address, digest, now, repeated)
+    // A pull by ranges that is under way goes on by a vector.
+    if (isStarted || by === 'vector') this.#options.sender.enqueue(peer, document, { pull: by })
+  }
+
+  /** Ranges have shown that the peer has nothing that we lack, so there will be no answer. */
+  ended(document: string, address: string, now: number): void {
+    const { next } = this.answered(document, address, false, now)
+    this.pullNext([[document, next]], now)
   }
 
   /** Pulls from those whose digest still differs from ours. */

@@ -14,6 +14,7 @@ import {
   emptyDelta,
   isEmptyDelta,
   type Limits,
+  OLDEST_FORMAT,
   type PackedUpdate,
   type Platform,
   type ReceivedUpdate,
@@ -141,7 +142,7 @@ export class Repair {
     now: number,
   ): void {
     const { name } = document
-    const { digest, vector, awareness, answer, more, enough } = state
+    const { digest, vector, ranges, awareness, answer, more, enough } = state
     // This comes first: what a vector in the same message requests is still to be sent.
     if (enough) peer.outbox.dropAnswer(name)
     if (awareness && document.awareness)
@@ -151,7 +152,9 @@ export class Repair {
         from: peer.address,
         bytes: awareness,
       })
-    if (vector) {
+    if (ranges) {
+      this.#onRanges(peer, document, state, ranges, now)
+    } else if (vector) {
       this.#onVector(peer, document, state, now)
     } else if (digest !== undefined && !answer && !enough && isLast) {
       if (document.replica.hasDigest(digest)) this.#onEqual(document, peer, state, now)
@@ -161,7 +164,7 @@ export class Repair {
       if (more) document.probation?.extend(now)
       if (!more && document.rumors.hasFresh) this.#options.dissemination.changed(now)
       const { next, since } = this.#puller.answered(name, peer.address, more === true, now)
-      if (since !== undefined && !vector) document.answered(peer.address, since)
+      if (since !== undefined && !vector && !ranges) document.answered(peer.address, since)
       if (since !== undefined && document.replica.waiting.updates === 0) document.syncs++
       if (digest !== undefined && document.replica.hasDigest(digest))
         this.#onEqual(document, peer, state, now)
@@ -267,6 +270,35 @@ export class Repair {
     document.rejectedPeers.add(peer.address)
   }
 
+  /**
+   * Compares a peer's ranges with ours: answers with what the peer lacks, and replies with our ranges
+   * below those that differ. Each reply is about smaller ranges, so a conversation comes to an end.
+   */
+  #onRanges(
+    peer: Peer,
+    document: SharedDocument,
+    { answer, digest }: DocState,
+    bytes: Uint8Array,
+    now: number,
+  ): void {
+    const { name, replica } = document
+    // What is withheld must not show, and the tree is over everything.
+    if (replica.withheld) return
+    const { sender } = this.#options
+    try {
+      const { lacks, reply, isTooDifferent } = replica.compareRanges(bytes)
+      const hasAnswer = !isEmptyDelta(lacks) || (!reply && !answer)
+      if (isTooDifferent) this.#puller.pull(name, peer.address, digest, now, 0, 'vector')
+      if (hasAnswer && !isTooDifferent) sender.enqueue(peer, name, { answer: { lacks } })
+      if (reply) {
+        sender.enqueue(peer, name, { digest: true, ranges: reply })
+        this.#puller.extend(peer, now)
+      } else if (!isTooDifferent) this.#puller.ended(name, peer.address, now)
+    } catch (error) {
+      this.#options.reject(peer.address, error, name)
+    }
+  }
+
   #onVector(peer: Peer, document: SharedDocument, state: DocState, now: number): void {
     const { name, replica, unacknowledged } = document
     try {
@@ -283,12 +315,18 @@ export class Repair {
         if (!state.partial) document.syncs++
         return
       }
-      if (!state.answer) this.#puller.pull(name, peer.address, state.digest, now)
+      if (!state.answer) this.#pullInKind(document, peer, state, now)
       // Silence would be taken as a proof that we have everything that the peer has.
       if (document.rejectedPeers.size > 0) this.#options.sender.enqueue(peer, name, { pull: true })
     } catch (error) {
       this.#options.reject(peer.address, error, name)
     }
+  }
+
+  /** A peer that could pull by ranges and sends a vector differs from us in too much for them. */
+  #pullInKind({ name, replica }: SharedDocument, peer: Peer, { digest }: DocState, now: number) {
+    const by = replica.needsRanges && peer.format !== OLDEST_FORMAT ? 'vector' : true
+    this.#puller.pull(name, peer.address, digest, now, 0, by)
   }
 
   /**

@@ -11,7 +11,7 @@
  * ```
  */
 import * as Y from 'yjs'
-import { MESSAGE_FORMAT, Replica } from '../../crdt/index.ts'
+import { MESSAGE_FORMAT, Replica, type ReplicaOptions } from '../../crdt/index.ts'
 import { Gossip, type GossipConfig, type GossipEffect, type GossipEvent } from '../gossip/index.ts'
 import { Network, type NetworkOptions, seeded } from '../transports/memory/network.ts'
 import { createSharedPlatform } from './platform.ts'
@@ -26,6 +26,7 @@ const DEAD_PEER_MS = 3_000
 export interface SimulationOptions extends Omit<NetworkOptions, 'random'> {
   readonly seed: number
   readonly config?: Partial<GossipConfig>
+  readonly replica?: ReplicaOptions
   /** UTF-8 bytes of the longest message; default 4 MiB. */
   readonly maxMessageBytes?: number
   /** Called for each message that is sent. */
@@ -92,7 +93,7 @@ export class Simulation {
     const doc = options.doc ?? new Y.Doc({ guid: address })
     if (options.doc === undefined) doc.clientID = Math.floor(this.random() * 2 ** 32)
     const core = options.core ?? { Replica, Gossip }
-    const replica = new core.Replica(doc, this.#platform)
+    const replica = new core.Replica(doc, this.#platform, this.#options.replica)
     const gossip = new core.Gossip({
       self: address,
       swarm: DOCUMENT,

@@ -4,7 +4,8 @@
  */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { differences, History, type Replica } from '../../crdt/index.ts'
+import { History } from '../../crdt/history.ts'
+import { differences, type Replica } from '../../crdt/index.ts'
 import { nodePlatform } from '../../src/platform.ts'
 import { change, docOf, give, replicaOf, settle } from '../helpers/docs.ts'
 import { eachSeed } from '../helpers/random.ts'

@@ -348,13 +348,13 @@ test('many documents with long names: every message is short enough, and all doc
 })
 
 test('a pull with many writers leaves its deletes out if they do not fit', () => {
-  const table = new Table({ maxMessageBytes: 6_000, config: REPAIR_ONLY })
+  const table = new Table({ maxMessageBytes: 4_500, config: REPAIR_ONLY })
   const [a, b] = table.seat('a', 'b')
   const source = docOf(9)
-  for (let writer = 0; writer < 150; writer++) {
+  for (let writer = 0; writer < 60; writer++) {
     const other = docOf(2 ** 40 + writer)
-    for (let i = 0; i < 10; i++) other.getArray('list').push([i])
-    for (let i = 0; i < 5; i++) other.getArray('list').delete(i)
+    for (let i = 0; i < 30; i++) other.getArray('list').push([i])
+    for (let i = 0; i < 15; i++) other.getArray('list').delete(i)
     Y.applyUpdate(source, Y.encodeStateAsUpdate(other))
   }
   for (const { doc } of [a, b]) Y.applyUpdate(doc, Y.encodeStateAsUpdate(source))
@@ -362,12 +362,12 @@ test('a pull with many writers leaves its deletes out if they do not fit', () =>
   assert.ok(a.replica.syncRequest().deletes, 'the deletes would travel')
   table.round(a)
   const seen = table.settle()
-  assertShort(table.log, 6_000)
+  assertShort(table.log, 4_500)
   assert.ok(seen.some((m) => stateIn(m).vector && !stateIn(m).deletes))
   assert.is(a.replica.digest, b.replica.digest)
 })
 
-test('a vector longer than a message goes in fragments', () => {
+test('a pull with a vector longer than a message goes by ranges', () => {
   const table = new Table({ maxMessageBytes: 4_000, config: REPAIR_ONLY })
   const [a, b] = table.seat('a', 'b')
   for (let writer = 0; writer < 400; writer++) {
@@ -380,6 +380,23 @@ test('a vector longer than a message goes in fragments', () => {
   const seen = table.advance(60_000)
   assertShort(table.log, 4_000)
   assert.ok(seen.length <= 12, `${seen.length} messages`)
+  assert.ok(seen.some((m) => stateIn(m).ranges))
+  for (const member of [a, b]) assert.equal(member.effects, [])
+  assert.is(b.replica.digest, a.replica.digest)
+})
+
+test('replicas that differ in too many writers pull by vectors, in fragments', () => {
+  const table = new Table({ maxMessageBytes: 4_000, config: REPAIR_ONLY })
+  const [a, b] = table.seat('a', 'b')
+  for (let writer = 0; writer < 2_000; writer++) {
+    const other = docOf(2 ** 40 + 7 * writer)
+    other.getArray('list').push([writer])
+    const { doc } = writer % 2 === 0 ? a : b
+    Y.applyUpdate(doc, Y.encodeStateAsUpdate(other))
+  }
+  table.round(a)
+  table.advance(60_000)
+  assertShort(table.log, 4_000)
   for (const member of [a, b]) assert.equal(member.effects, [])
   assert.is(b.replica.digest, a.replica.digest)
 })
