@@ -127,10 +127,10 @@ export const endTransactions = (doc: Y.Doc, transactions: readonly Y.Transaction
   })
 }
 
-type Listener = (...args: readonly unknown[]) => void
+export type Listener = (...args: readonly unknown[]) => void
 
 /** A document, an awareness, or whatever else emits events by lib0. */
-interface Emitter {
+export interface Emitter {
   readonly _observers: Map<string, Set<unknown>>
 }
 
