@@ -20,6 +20,7 @@ import { isSeen, type View, valueOfView } from './cell.ts'
 import { hotOf } from './hot.ts'
 import { compareElements, type HotElement } from './hot-element.ts'
 import { msOfStamp } from './hybrid-clock.ts'
+import { inOrder } from './in-order.ts'
 import { describeForm, type Form } from './json-form.ts'
 import { isMapName } from './names.ts'
 import { readPath } from './path.ts'
@@ -133,6 +134,10 @@ const seenKeys = (doc: Y.Doc, map: string): string[] => {
 
 /** The keys, sorted by UTF-16 units as JavaScript sorts strings. */
 export const keysOf = (doc: Y.Doc, map: string): string[] => seenKeys(doc, map).sort()
+
+/** The same as they are now. The first of many comes before all are sorted. */
+export const keysInOrder = (doc: Y.Doc, map: string): Generator<string> =>
+  inOrder(seenKeys(doc, map))
 
 /** The number of keys. */
 export const sizeOf = (doc: Y.Doc, map: string): number => seenKeys(doc, map).length
