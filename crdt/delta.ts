@@ -133,8 +133,7 @@ const startOf = (struct: Struct, length: number): Struct => {
   if (!(struct instanceof Y.Item)) return new Y.GC(struct.id, length)
   const content = struct.content.copy()
   content.splice(length)
-  const { id, origin, rightOrigin, parent, parentSub } = struct
-  return new Y.Item(id, null, origin, null, rightOrigin, parent, parentSub, content)
+  return yjsInner.looseItem(struct, struct.id, content)
 }
 
 /**

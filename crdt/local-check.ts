@@ -74,20 +74,11 @@ const tooLong = (): Rejection => new Rejection('too_large', 'too long for a mess
 
 /** An update with that clock of the item only. */
 const encodeClock = (item: Y.Item, index: number): Uint8Array => {
-  const { origin, rightOrigin, parent, parentSub, content } = item
+  const { content } = item
   const id = Y.createID(item.id.client, item.id.clock + index)
   const alone =
     content instanceof Y.ContentAny
-      ? new Y.Item(
-          id,
-          null,
-          origin,
-          null,
-          rightOrigin,
-          parent,
-          parentSub,
-          new Y.ContentAny([content.arr[index]]),
-        )
+      ? yjsInner.looseItem(item, id, new Y.ContentAny([content.arr[index]]))
       : item
   const encoder = new Y.UpdateEncoderV1()
   encoding.writeVarUint(encoder.restEncoder, 1) // writers

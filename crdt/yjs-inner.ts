@@ -89,6 +89,13 @@ export const insertItem = (
   return item
 }
 
+/** An item at the place of another one, with its own id and content. It is in no document. */
+export const looseItem = (
+  { origin, rightOrigin, parent, parentSub }: Y.Item,
+  id: Y.ID,
+  content: Y.Item['content'],
+): Y.Item => new Y.Item(id, null, origin, null, rightOrigin, parent, parentSub, content)
+
 // Transactions and events.
 
 /** The transaction whose function is running, or was left open. */
@@ -124,7 +131,7 @@ export type Listener = (...args: readonly unknown[]) => void
 
 /** A document, an awareness, or whatever else emits events by lib0. */
 export interface Emitter {
-  readonly _observers: ReadonlyMap<string, ReadonlySet<unknown>>
+  readonly _observers: Map<string, Set<unknown>>
 }
 
 /** The listeners of an event, in the order in which they are called. */
@@ -134,3 +141,6 @@ export const listenersOf = ({ _observers }: Emitter, event: string): readonly Li
 
 export const hasListeners = ({ _observers }: Emitter, event: string): boolean =>
   _observers.has(event)
+
+/** Removes all listeners of all events. */
+export const removeListeners = ({ _observers }: Emitter): void => _observers.clear()

@@ -86,7 +86,6 @@ export class Room implements Attachable {
   constructor(options: RoomOptions) {
     const { name, doc, data, awareness } = options
     checkDoc(doc)
-    followHot(doc)
     this.name = name
     this.doc = doc
     this.#options = options
@@ -165,6 +164,7 @@ export class Room implements Attachable {
     await data?.identity?.open()
     data?.identity?.watch((failure) => this.#onGone(failure))
     if (!this.#persistence) return
+    followHot(this.doc)
     const { problems, held } = await this.#persistence.open()
     for (const { failure } of problems) this.#fail(failure)
     this.#held = held

@@ -15,7 +15,7 @@ import {
   type ForeignTypes,
   type Form,
   formOf,
-  keysOf,
+  keysInOrder,
 } from '../maps/index.ts'
 import { cutJson, MAX_CHUNK_CHARACTERS } from './chunks.ts'
 import type { EntryAbout } from './entry.ts'
@@ -109,7 +109,7 @@ export function* exportRows(
   map: string,
   { kinds = false, onFlattened = () => undefined }: ExportOptions = {},
 ): Generator<string> {
-  for (const key of keysOf(doc, map)) {
+  for (const key of keysInOrder(doc, map)) {
     const form = formOf(doc, map, key)
     const types = form && typesOf(form)
     if (form?.isFlattened || (types && !kinds)) onFlattened()

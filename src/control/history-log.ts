@@ -9,6 +9,7 @@
  * ```
  */
 import * as Y from 'yjs'
+import { yjsInner } from '../../crdt/index.ts'
 import { isFailure } from '../errors.ts'
 import {
   type Cell,
@@ -60,7 +61,7 @@ type Changed = readonly [map: string, key: string, cell?: Cell]
 const changedKeys = ({ changed }: Y.Transaction): Changed[] => {
   const found: Changed[] = []
   for (const [type, keys] of changed) {
-    if (type._item !== null) continue
+    if (yjsInner.holderOf(type) !== null) continue
     const map = Y.findRootTypeKey(type)
     for (const key of keys) if (key !== null) found.push([map, key])
   }

@@ -13,16 +13,18 @@
  */
 
 import * as Y from 'yjs'
+import { yjsInner } from '../../crdt/index.ts'
 import { invalid } from '../errors.ts'
 import { quote } from '../quote.ts'
 import { isSeen, type View, valueOfView } from './cell.ts'
 import { hotOf } from './hot.ts'
 import { compareElements, type HotElement } from './hot-element.ts'
 import { msOfStamp } from './hybrid-clock.ts'
+import { inOrder } from './in-order.ts'
 import { describeForm, type Form } from './json-form.ts'
 import { isMapName } from './names.ts'
 import { readPath } from './path.ts'
-import { entryOfItem, isMap, plainEntry, plainRoot, valueOfPlain } from './plain.ts'
+import { entryOfItem, isMap, plainEntry, plainItem, plainRoot, valueOfPlain } from './plain.ts'
 
 /** How an entry is stored: in a `Y.Map`, as one hot value, or as a value with increments or items. */
 export type EntryLayout = 'plain' | 'hot' | 'counter' | 'list'
@@ -67,7 +69,7 @@ export const latestOf = ({ hot, parts, items }: View): HotElement | undefined =>
 /** The value; undefined if there is none. */
 export const readEntry = (doc: Y.Doc, map: string, key: string): unknown => {
   const cell = hotOf(doc).cellOf(map, key)
-  if (!cell) return valueOfPlain(entryOfItem(plainRoot(doc, map)?._map.get(key)))
+  if (!cell) return valueOfPlain(entryOfItem(plainItem(doc, map, key)))
   const view = viewEntry(doc, map, key)
   return view && valueOfView(view)
 }
@@ -121,17 +123,21 @@ const seenKeys = (doc: Y.Doc, map: string): string[] => {
   const keys: string[] = []
   const root = plainRoot(doc, map)
   const cells = hotOf(doc).cellsOf(map)
-  for (const [key, item] of root?._map ?? []) {
+  for (const [key, item] of root ? yjsInner.entryItems(root) : []) {
     if (entryOfItem(item) !== undefined && !cells.has(key)) keys.push(key)
   }
   for (const [key, cell] of cells) {
-    if (isSeen(cell.view(entryOfItem(root?._map.get(key))))) keys.push(key)
+    if (isSeen(cell.view(entryOfItem(root && yjsInner.entryItem(root, key))))) keys.push(key)
   }
   return keys
 }
 
 /** The keys, sorted by UTF-16 units as JavaScript sorts strings. */
 export const keysOf = (doc: Y.Doc, map: string): string[] => seenKeys(doc, map).sort()
+
+/** The same as they are now. The first of many comes before all are sorted. */
+export const keysInOrder = (doc: Y.Doc, map: string): Generator<string> =>
+  inOrder(seenKeys(doc, map))
 
 /** The number of keys. */
 export const sizeOf = (doc: Y.Doc, map: string): number => seenKeys(doc, map).length
@@ -145,7 +151,7 @@ export const listMaps = (doc: Y.Doc): { name: string; keys: number }[] => {
   const names = new Set(hotOf(doc).maps)
   for (const [name, root] of doc.share) {
     // A root that only peers have used has no type yet; one with keys is a map.
-    if (root.constructor === Y.Map || root._map.size > 0) names.add(name)
+    if (root.constructor === Y.Map || yjsInner.entryItems(root).size > 0) names.add(name)
     if (!isMap(root) || !isMapName(name)) names.delete(name)
   }
   return [...names]

@@ -8,6 +8,7 @@
  * ```
  */
 import * as Y from 'yjs'
+import { yjsInner } from '../../crdt/index.ts'
 import type { View } from './cell.ts'
 import { viewEntry } from './entries.ts'
 import { hotOf } from './hot.ts'
@@ -15,7 +16,7 @@ import { compareElements, decodeElement, type HotElement, type HotPart } from '.
 import type { HotIndex } from './hot-index.ts'
 import { msOfStamp } from './hybrid-clock.ts'
 import { jsonForm } from './json-form.ts'
-import { plainRoot } from './plain.ts'
+import { plainItem } from './plain.ts'
 
 export interface Version {
   readonly writer: number
@@ -41,7 +42,7 @@ const isCurrent = ({ hot, parts, items }: View, { client, clock }: HotElement): 
 /** The elements of a key, including deleted ones whose content is still there. */
 function* elementsOf(index: HotIndex, map: string, key: string): Generator<HotElement> {
   for (const array of index.arrays()) {
-    for (let item = array._start; item !== null; item = item.right) {
+    for (const item of yjsInner.items(array)) {
       if (!(item.content instanceof Y.ContentAny)) continue
       const { client, clock } = item.id
       for (const [i, content] of item.content.arr.entries()) {
@@ -100,7 +101,7 @@ export const historyOf = (doc: Y.Doc, map: string, key: string): Version[] => {
     .toSorted((a, b) => compareElements(b, a))
     .map((element) => hotVersion(element, view, before.get(element)))
   const isAdded = view !== undefined && view.hot === undefined
-  const first = plainRoot(doc, map)?._map.get(key) ?? null
+  const first = plainItem(doc, map, key) ?? null
   for (let item = first; item !== null; item = item.left) {
     versions.push({
       writer: item.id.client,

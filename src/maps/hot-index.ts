@@ -9,6 +9,7 @@
  * ```
  */
 import * as Y from 'yjs'
+import { yjsInner } from '../../crdt/index.ts'
 import { Cell } from './cell.ts'
 import { GoneElements } from './gone.ts'
 import { decodeElement, type HotElement } from './hot-element.ts'
@@ -50,7 +51,7 @@ export class HotIndex {
     this.#byId.clear()
     this.#long = []
     for (const array of this.arrays()) {
-      for (let item = array._start; item !== null; item = item.right) this.#addItem(item)
+      for (const item of yjsInner.items(array)) this.#addItem(item)
     }
     for (const cell of this.takeTouched()) cell.settle()
   }
@@ -78,7 +79,9 @@ export class HotIndex {
 
   /** The arrays that hold the elements, one per writer. */
   *arrays(): Generator<Y.Array<unknown>> {
-    for (const item of this.#root?._map.values() ?? []) {
+    const root = this.#root
+    if (!root) return
+    for (const item of yjsInner.entryItems(root).values()) {
       if (item.deleted || !(item.content instanceof Y.ContentType)) continue
       if (item.content.type instanceof Y.Array) yield item.content.type
     }
@@ -142,13 +145,13 @@ export class HotIndex {
   absorb(transaction: Y.Transaction): void {
     const root = this.#root
     if (!root || !isTouching(transaction, root)) return
-    for (const [client, structs] of this.doc.store.clients) {
+    for (const client of yjsInner.writers(this.doc)) {
+      const structs = yjsInner.storedStructs(this.doc, client)!
       const before = transaction.beforeState.get(client) ?? 0
       const last = structs.at(-1)
       if (!last || last.id.clock + last.length <= before) continue
-      const list = structs as (Y.Item | Y.GC)[]
-      for (let i = Y.findIndexSS(list, before); i < list.length; i++) {
-        const struct = list[i]
+      for (let i = Y.findIndexSS(structs, before); i < structs.length; i++) {
+        const struct = structs[i]
         if (struct instanceof Y.Item && isElementOf(struct, root)) this.#addItem(struct)
       }
     }
@@ -195,12 +198,11 @@ export class HotIndex {
 
 /** Is it in an array directly below the root? */
 const isElementOf = ({ parent }: Y.Item, root: Root): boolean =>
-  parent instanceof Y.Array && parent._item?.parent === root
+  parent instanceof Y.Array && yjsInner.holderOf(parent)?.parent === root
 
-/** Yjs replaces a root without a type when it gets one; both share one `_map`. */
 const isTouching = ({ changed }: Y.Transaction, root: Root): boolean => {
   for (const type of changed.keys()) {
-    if (type._map === root._map || type._item?.parent === root) return true
+    if (yjsInner.isSameType(type, root) || yjsInner.holderOf(type)?.parent === root) return true
   }
   return false
 }

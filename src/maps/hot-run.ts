@@ -5,7 +5,7 @@
  * beyond a bound. What is written, sent and stored stays the same.
  *
  * ```js
- * boundRun(item)                                  // a run that Yjs made: not joined any further
+ * boundRun(item, content)                         // Yjs joins it with others up to the bound
  * cutRun(transaction, { client, clock, length })  // one that is too long
  * ```
  */

@@ -12,6 +12,7 @@
  */
 
 import * as Y from 'yjs'
+import { yjsInner } from '../../crdt/index.ts'
 import { invalid } from '../errors.ts'
 import { decodeElement, encodeElement, type HotElement, type NewElement } from './hot-element.ts'
 import type { HotIndex } from './hot-index.ts'
@@ -47,7 +48,7 @@ export const forgetTail = (index: HotIndex): void => void tails.delete(index)
 /** The last item of the array, deleted or not. */
 const lastItem = (index: HotIndex, array: Y.Array<unknown>): Y.Item | null => {
   const tail = tails.get(index)
-  let item = tail?.array === array ? Y.getItem(index.doc.store, tail.id) : array._start
+  let item = tail?.array === array ? Y.getItem(index.doc.store, tail.id) : yjsInner.firstItem(array)
   while (item?.right) item = item.right
   return item
 }
@@ -58,25 +59,13 @@ export const appendElements = (
   transaction: Y.Transaction,
   elements: readonly NewElement[],
 ): void => {
-  const { doc } = index
-  const { clientID: client, store } = doc
-  const array = ownArray(doc)
+  const array = ownArray(index.doc)
   const left = lastItem(index, array)
-  const clock = Y.getState(store, client)
   const content = new Y.ContentAny(elements.map(encodeElement))
   // What `push` does, but that searches for the end from the start of the array each time.
-  const item = new Y.Item(
-    Y.createID(client, clock),
-    left,
-    left?.lastId ?? null,
-    null,
-    null,
-    array,
-    null,
-    content,
-  )
-  item.integrate(transaction, 0)
-  tails.set(index, { array, id: Y.createID(client, clock + elements.length - 1) })
+  const item = yjsInner.insertItem(transaction, left, array, null, content)
+  const { client, clock } = item.id
+  tails.set(index, { array, id: item.lastId })
   elements.forEach((element, i) => {
     const known = decodeElement(client, clock + i, content.arr[i])
     if (known === undefined) throw new TypeError(`no element: ${JSON.stringify(element)}`)
@@ -108,13 +97,13 @@ export const deleteElements = (
   for (const [client, from, to] of runsOf(elements)) {
     Y.getItemCleanStart(transaction, Y.createID(client, from))
     Y.getItemCleanEnd(transaction, store, Y.createID(client, to - 1))
-    const structs = store.clients.get(client) as (Y.Item | Y.GC)[]
+    const structs = yjsInner.storedStructs(index.doc, client)!
     for (let i = Y.findIndexSS(structs, from); i < structs.length; i++) {
       const item = structs[i]
       if (!(item instanceof Y.Item) || item.id.clock >= to) break
       item.delete(transaction)
       // Yjs caches positions in the array, which are now wrong.
-      if (item.parent instanceof Y.Array) item.parent._searchMarker.length = 0
+      if (item.parent instanceof Y.Array) yjsInner.forgetPositions(item.parent)
     }
   }
   for (const element of elements) index.remove(element)

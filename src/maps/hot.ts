@@ -7,7 +7,7 @@
  * ```
  */
 import type * as Y from 'yjs'
-import { guardTransactions } from '../../crdt/index.ts'
+import { guardTransactions, yjsInner } from '../../crdt/index.ts'
 import { checkDoc } from '../yjs-copy.ts'
 import type { Cell } from './cell.ts'
 import { HotIndex } from './hot-index.ts'
@@ -77,7 +77,7 @@ const attach = (doc: Y.Doc): Hot => {
 /** The index, up to date even within a transaction that applies updates of peers. */
 export const hotOf = (doc: Y.Doc): HotIndex => {
   const { index } = hots.get(doc) ?? attach(doc)
-  const transaction = doc._transaction
+  const transaction = yjsInner.runningTransaction(doc)
   // Local writes update the index themselves.
   if (transaction !== null && !transaction.local) index.absorb(transaction)
   return index

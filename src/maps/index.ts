@@ -21,6 +21,7 @@ export {
   type EntryLayout,
   formOf,
   hasEntry,
+  keysInOrder,
   keysOf,
   listMaps,
   readEntries,

@@ -20,7 +20,7 @@
  */
 
 import * as Y from 'yjs'
-import { setOwn } from '../../crdt/index.ts'
+import { setOwn, yjsInner } from '../../crdt/index.ts'
 import { toBase64 } from './bytes.ts'
 import { pointerOf } from './path.ts'
 import { xmlText } from './xml-text.ts'
@@ -106,7 +106,8 @@ const lastOf = ({ content, length }: Y.Item): unknown => content.getContent()[le
 
 const entriesOfMap = (map: Y.Map<unknown>): [string, unknown][] => {
   const entries: [string, unknown][] = []
-  for (const [key, item] of map._map) if (!item.deleted) entries.push([key, lastOf(item)])
+  for (const [key, item] of yjsInner.entryItems(map))
+    if (!item.deleted) entries.push([key, lastOf(item)])
   return entries
 }
 

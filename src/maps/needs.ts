@@ -9,7 +9,7 @@
  * ```
  */
 import * as Y from 'yjs'
-import { type ClockRun, type Clocks, type Delta, structsOf } from '../../crdt/index.ts'
+import { type ClockRun, type Clocks, type Delta, structsOf, yjsInner } from '../../crdt/index.ts'
 import type { Gone } from './gone.ts'
 import { hotOf } from './hot.ts'
 import type { HotIndex } from './hot-index.ts'
@@ -33,7 +33,7 @@ const successorOf = (index: HotIndex, { map, key, part }: Gone): At | undefined 
 
 /** The plain entry of a root that the item was; a hot element may have replaced it. */
 const plainGone = ({ parent, parentSub: key }: Y.Item): Gone | undefined =>
-  key !== null && parent instanceof Y.AbstractType && parent._item === null
+  key !== null && parent instanceof Y.AbstractType && yjsInner.holderOf(parent) === null
     ? { map: Y.findRootTypeKey(parent), key, part: undefined }
     : undefined
 

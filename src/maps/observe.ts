@@ -9,6 +9,7 @@
  * ```
  */
 import * as Y from 'yjs'
+import { yjsInner } from '../../crdt/index.ts'
 import { checkDoc } from '../yjs-copy.ts'
 import { type Cell, type View, valueOfView } from './cell.ts'
 import { keysOf, latestOf, viewEntry } from './entries.ts'
@@ -60,11 +61,11 @@ const isSame = (a: Seen | undefined, b: Seen | undefined): boolean =>
 
 /** The key in that root under which a nested type lies. */
 const keyAbove = (type: Root, root: Root): string | undefined => {
-  for (let item = type._item; item !== null; ) {
+  for (let item = yjsInner.holderOf(type); item !== null; ) {
     const parent = item.parent
     if (!(parent instanceof Y.AbstractType)) return undefined
-    if (parent._map === root._map) return item.parentSub ?? undefined
-    item = parent._item
+    if (yjsInner.isSameType(parent, root)) return item.parentSub ?? undefined
+    item = yjsInner.holderOf(parent)
   }
   return undefined
 }
@@ -158,7 +159,7 @@ class ObservedMap {
     const root = plainRoot(this.#doc, this.#map)
     if (!root) return { written, nested }
     for (const [type, subs] of changed) {
-      if (type._map === root._map) {
+      if (yjsInner.isSameType(type, root)) {
         for (const sub of subs) if (sub !== null) written.add(sub)
       } else {
         const key = keyAbove(type, root)

@@ -8,6 +8,7 @@
  */
 
 import * as Y from 'yjs'
+import { yjsInner } from '../../crdt/index.ts'
 import { invalid } from '../errors.ts'
 import { quote } from '../quote.ts'
 import { checkDoc } from '../yjs-copy.ts'
@@ -28,7 +29,7 @@ export type Root = NonNullable<ReturnType<Y.Doc['share']['get']>>
 /** A root that only peers have used has no type yet. One that contains a list is not a map. */
 export const isMap = (root: Root): boolean => {
   const kind = root.constructor
-  return kind === Y.Map || (kind === Y.AbstractType && root._start === null)
+  return kind === Y.Map || (kind === Y.AbstractType && yjsInner.firstItem(root) === null)
 }
 
 const noMap = (map: string, cause?: unknown) =>
@@ -65,9 +66,17 @@ export const entryOfItem = (item: Y.Item | undefined): PlainEntry | undefined =>
   return { client: item.id.client, clock: item.id.clock + item.length - 1, content }
 }
 
+/** The newest item of that key, deleted or not. Throws as `plainRoot` does. */
+export const plainItem = (doc: Y.Doc, map: string, key: string): Y.Item | undefined => {
+  const root = plainRoot(doc, map)
+  return root && yjsInner.entryItem(root, key)
+}
+
 /** The plain entry of that key. Undefined, too, if the name is not that of a map. */
-export const plainEntry = (doc: Y.Doc, map: string, key: string): PlainEntry | undefined =>
-  entryOfItem(rootOf(doc, map)?._map.get(key))
+export const plainEntry = (doc: Y.Doc, map: string, key: string): PlainEntry | undefined => {
+  const root = rootOf(doc, map)
+  return root && entryOfItem(yjsInner.entryItem(root, key))
+}
 
 /** The value in its JSON form; undefined if there is no entry. */
 export const valueOfPlain = (plain: PlainEntry | undefined): unknown =>

@@ -10,6 +10,7 @@
  * ```
  */
 import * as Y from 'yjs'
+import { yjsInner } from '../../crdt/index.ts'
 import type { Cell } from './cell.ts'
 import { viewEntry } from './entries.ts'
 import { hotOf, watchTransactions } from './hot.ts'
@@ -23,12 +24,10 @@ const BASE = 5
 
 /** Two arrays of one name would be one key, and one of them would be lost with its content. */
 const renameArray = (doc: Y.Doc, writer: number, to: number): void => {
-  const map = doc.share.get(HOT_ROOT)?._map
-  const item = map?.get(String(writer))
-  if (!map || !item || item.id.client !== to || item.left || item.origin) return
-  map.delete(String(writer))
-  item.parentSub = String(to)
-  map.set(item.parentSub, item)
+  const root = doc.share.get(HOT_ROOT)
+  const item = root && yjsInner.entryItem(root, String(writer))
+  if (!item || item.id.client !== to || item.left || item.origin) return
+  yjsInner.moveEntryItem(root, item, String(to))
 }
 
 /** Call it while the structs of `writer` from `clock` on become those of `to`. */
@@ -37,7 +36,7 @@ export const followRename = (doc: Y.Doc, writer: number, clock: number, to: numb
   const index = hotOf(doc)
   renameArray(doc, writer, to)
   for (const array of index.arrays()) {
-    for (let item = array._start; item !== null; item = item.right) {
+    for (const item of yjsInner.items(array)) {
       if (item.id.client !== to || !(item.content instanceof Y.ContentAny)) continue
       for (const content of item.content.arr as unknown[]) {
         const base = (Array.isArray(content) ? content[BASE] : undefined) as Id | undefined

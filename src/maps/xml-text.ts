@@ -7,6 +7,7 @@
  * ```
  */
 import * as Y from 'yjs'
+import { yjsInner } from '../../crdt/index.ts'
 
 /** The next thing to write: text, or a node of a fragment. */
 type Step = { readonly text: string } | { readonly node: unknown }
@@ -28,7 +29,7 @@ const formattedText = (text: Y.XmlText): string => {
 }
 
 const attributesOf = (element: Y.XmlElement): string => {
-  const entries = [...element._map].filter(([, item]) => !item.deleted)
+  const entries = [...yjsInner.entryItems(element)].filter(([, item]) => !item.deleted)
   return entries
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, { content, length }]) => ` ${key}="${textIn(content.getContent()[length - 1])}"`)

@@ -16,6 +16,7 @@
  */
 import { ObservableV2 } from 'lib0/observable'
 import type * as Y from 'yjs'
+import { yjsInner } from '../../crdt/index.ts'
 import type { Agent } from '../agent/agent.ts'
 import { type Problem, warnOfOwn } from '../agent/problem.ts'
 import { Room } from '../agent/room.ts'
@@ -274,9 +275,8 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
     name: Name,
     args: Parameters<ProviderEvents<PilotGossipProvider>[Name]>,
   ): void {
-    const listeners: Iterable<(...args: unknown[]) => void> = this._observers.get(name) ?? []
-    const isHeard = name !== 'problem' && this._observers.has('problem')
-    for (const listener of [...listeners]) {
+    const isHeard = name !== 'problem' && yjsInner.hasListeners(this, 'problem')
+    for (const listener of yjsInner.listenersOf(this, name)) {
       attempt(
         () => listener(...args),
         isHeard
@@ -324,7 +324,7 @@ export class PilotGossipProvider extends ObservableV2<ProviderEvents<PilotGossip
 
   #onProblem(problem: Problem): void {
     if (problem.type === 'refused' && !problem.path && !problem.part) this.#refused = problem
-    if (this._observers.has('problem')) this.emit('problem', [problem])
+    if (yjsInner.hasListeners(this, 'problem')) this.emit('problem', [problem])
     else warnOfOwn(problem)
   }
 

@@ -1,9 +1,9 @@
-/** What a room does with its document before anything is loaded into it. */
+/** What a room does with its document before the store is loaded into it. */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { Room } from '../../src/agent/room.ts'
 import { writeEntry } from '../../src/maps/index.ts'
-import { restore } from '../../src/store/store.ts'
+import type { Store } from '../../src/store/store.ts'
 import { docOf, HOT } from '../helpers/maps.ts'
 import { suite } from '../helpers/suite.ts'
 
@@ -15,8 +15,16 @@ test('hot keys: a stored log is loaded into runs, not into one array that is cop
   written.on('update', (update: Uint8Array) => updates.push(update))
   for (let i = 0; i < 1_000; i++) writeEntry(written, 'state', `key${i}`, i, HOT)
   const doc = new Y.Doc()
-  const room = new Room({ name: 'kv', doc })
-  restore(doc, { state: undefined, updates, problems: [] })
+  const store: Store = {
+    load: async () => ({ state: undefined, updates, problems: [] }),
+    append: async () => undefined,
+    needsCompaction: () => false,
+    compact: async () => undefined,
+    stats: () => ({ appended: 0, commits: 0, stateBytes: 0, logBytes: 0, logUpdates: 0 }),
+    close: async () => undefined,
+  }
+  const room = new Room({ name: 'kv', doc, data: { store } })
+  await room.load('')
   const [array] = doc.getMap<Y.Array<unknown>>('pilot-gossip:hot').values()
   let runs = 0
   for (let item = array!._start; item !== null; item = item.right) runs++

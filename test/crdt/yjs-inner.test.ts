@@ -173,6 +173,22 @@ test('insertItem: writes as Yjs itself does', () => {
   assert.equal(Y.encodeStateAsUpdate(b), Y.encodeStateAsUpdate(a))
 })
 
+test('looseItem: is written as the item whose place it has, and in no document', () => {
+  const doc = docOf(1)
+  const list = doc.getArray<number>('list')
+  list.push([1, 2])
+  list.push([3])
+  const [item] = [...inner.items(list)]
+  const bytesOf = (one: Y.Item): Uint8Array => {
+    const encoder = new Y.UpdateEncoderV1()
+    one.write(encoder, 0)
+    return encoder.toUint8Array()
+  }
+  assert.equal(bytesOf(inner.looseItem(item!, item!.id, item!.content)), bytesOf(item!))
+  inner.looseItem(item!, Y.createID(1, 9), new Y.ContentAny([9]))
+  assert.equal(list.toJSON(), [1, 2, 3])
+})
+
 test('transactions: running, being cleaned up, over', () => {
   const doc = docOf(1)
   const seen: boolean[] = []
@@ -224,6 +240,9 @@ test('listeners: of documents and of awareness, in the order of their calls', ()
     assert.ok(inner.hasListeners(emitter, 'update'))
     emitter.off('update', one)
     emitter.off('update', other)
+    assert.not(inner.hasListeners(emitter, 'update'))
+    emitter.on('update', one)
+    inner.removeListeners(emitter)
     assert.not(inner.hasListeners(emitter, 'update'))
   }
   awareness.destroy()

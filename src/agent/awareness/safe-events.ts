@@ -11,8 +11,8 @@
  * ```
  */
 import type { Awareness } from 'y-protocols/awareness'
+import { yjsInner } from '../../../crdt/index.ts'
 
-type Listener = (...args: readonly unknown[]) => void
 type Emit = (name: string, args: readonly unknown[]) => void
 
 /** y-protocols always emits an `update` after these events, so an error is thrown only after that. */
@@ -24,8 +24,7 @@ const users = new WeakMap<Awareness, number>()
 const emitOf = (awareness: Awareness): Emit => {
   let thrown: unknown[] = []
   return (name, args) => {
-    const listeners = awareness._observers.get(name) as Iterable<Listener> | undefined
-    for (const listener of [...(listeners ?? [])]) {
+    for (const listener of yjsInner.listenersOf(awareness, name)) {
       try {
         listener(...args)
       } catch (error) {

@@ -10,6 +10,7 @@
  */
 import { Awareness, removeAwarenessStates } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
+import { yjsInner } from '../../../crdt/index.ts'
 import { attempt, warnOfThrown } from '../../listeners.ts'
 import { emitToAll } from './safe-events.ts'
 
@@ -66,7 +67,7 @@ export class SwarmAwareness extends Awareness {
       super.destroy()
     } finally {
       // If a listener throws, y-protocols does not get this far.
-      this._observers.clear()
+      yjsInner.removeListeners(this)
       clearInterval(this._checkInterval)
       this.#stopListening()
     }
