@@ -72,6 +72,7 @@ export default {
   highlightLanguages: ['bash', 'console', 'ini', 'js', 'json', 'python', 'ts', 'tsx'],
   disableSources: true,
   hideGenerator: true,
+  excludeInternal: true,
   excludePrivate: true,
   excludeExternals: true,
   validation: {

@@ -3,7 +3,7 @@
  * although their states are equal.
  *
  * ```js
- * differences(replica.writers, theirs)      // the writers whose content differs
+ * differences(published.writers, theirs)      // the writers whose content differs
  * ```
  */
 import * as decoding from 'lib0/decoding'

@@ -19,8 +19,7 @@ import {
   encodeDelta,
   isEmptyDelta,
 } from './delta.ts'
-import { DIGEST_PATTERN, digestBytes, digestSnapshot } from './digest.ts'
-import { digestState, History, STATE_PATTERN } from './history.ts'
+import { digestBytes } from './digest.ts'
 import { LIMITS } from './limits.ts'
 import { LocalCheck, type RejectedChange } from './local-check.ts'
 import { Merger } from './merger.ts'
@@ -29,7 +28,6 @@ import type {
   BatchOutcome,
   EncodedUpdate,
   Outcome,
-  RangesOutcome,
   ReceivedUpdate,
   ReplicaOptions,
   SyncRequest,
@@ -37,25 +35,12 @@ import type {
 import { checkOwnDoc } from './own-doc.ts'
 import { hasMore, type PeerState } from './peer-state.ts'
 import type { Platform } from './platform.ts'
-import { Ranges } from './ranges.ts'
-import { decodeRanges, encodeRanges, fitsMessage } from './ranges-codec.ts'
+import { Published } from './published.ts'
 import { renameStructs } from './rename.ts'
-import { decodeSyncRequest, encodeSyncRequest, MAX_DELETES_BYTES } from './sync-request.ts'
+import { decodeSyncRequest, encodeSyncRequest } from './sync-request.ts'
 import { type GuardedTransactions, guardTransactions } from './transaction-guard.ts'
 import { type OwnRange, Withheld } from './withheld.ts'
 import * as yjsInner from './yjs-inner.ts'
-
-/** Writers in a vector: some 600 bytes. */
-const MAX_VECTOR_WRITERS = 64
-
-/** Runs of deletes in a request. More would not fit in, and the answer would have all deletes. */
-const MAX_REQUEST_RUNS = MAX_DELETES_BYTES / 4
-
-/** The state that peers may see. Valid until the document changes. */
-interface State {
-  readonly clocks: Clocks
-  readonly deletes: DeleteSet
-}
 
 export class Replica {
   readonly doc: Y.Doc
@@ -67,6 +52,12 @@ export class Replica {
   onRejected: ((rejected: RejectedChange) => void) | undefined
   /** Called with errors of the document's listeners that no caller can catch. */
   onThrown: ((error: unknown) => void) | undefined
+  /**
+   * What peers see of the document: its state, its digests and ranges. For the gossip core.
+   *
+   * @internal
+   */
+  readonly published: Published
   readonly #platform: Platform
   readonly #options: ReplicaOptions
   readonly #merger: Merger
@@ -76,15 +67,7 @@ export class Replica {
   /** Removed changes that are not reported yet. */
   #rejected: RejectedChange[] = []
   #isRecovering = false
-  /** Made when it is needed first, and again if ids have changed their meaning. */
-  #made: History | undefined
-  /** What peers see while something is withheld. */
-  #visible: State | undefined
-  /** Digests of the state that peers see. */
-  #digest: string | undefined
-  #snapshotDigest: string | undefined
   #local: Delta[] = []
-  #withheld: Withheld | undefined
   #era: object = {}
 
   /** Throws a ForeignDocError if the document belongs to another copy of Yjs. */
@@ -94,6 +77,7 @@ export class Replica {
     this.origin = options.origin ?? this
     this.#options = options
     this.#platform = platform
+    this.published = new Published(doc, platform, options.maxVectorWriters)
     const { fits } = options
     this.#check = new LocalCheck(doc, {
       report: (rejected) => this.#rejected.push(rejected),
@@ -112,9 +96,9 @@ export class Replica {
       limits: options.limits ?? LIMITS,
       guard: this.#guard,
       origin: this.origin,
-      strip: (delta) => this.#withheld?.strip(delta) ?? delta,
-      withheld: () => this.#withheld,
-      onFailed: () => this.#rebuild(),
+      strip: (delta) => this.published.withheld?.strip(delta) ?? delta,
+      withheld: () => this.published.withheld,
+      onFailed: () => this.published.rebuild(),
     })
     this.#listener = (transaction) => this.#onTransaction(transaction)
     doc.on('afterTransaction', this.#listener)
@@ -132,7 +116,7 @@ export class Replica {
 
   /** Sum of the state vector's clocks: how much has ever been written. For people; nothing depends on it. */
   get version(): number {
-    return this.#history.version
+    return this.published.history.version
   }
 
   /** Writer → clock. */
@@ -146,55 +130,12 @@ export class Replica {
 
   /** All deletes that peers may see. Changes with the document, so it must not be kept. */
   get deletes(): DeleteSet {
-    return this.#current().deletes
+    return this.published.state.deletes
   }
 
   /** 22 characters over what peers see of clocks and deletes (see `history.ts`). */
   get digest(): string {
-    if (this.#digest === undefined) {
-      const { clocks, deletes } = this.#current()
-      this.#digest = this.#withheld
-        ? digestState(clocks, deletes, this.#platform)
-        : this.#history.state
-    }
-    return this.#digest
-  }
-
-  /** The same over everything in the document, withheld or not. */
-  get wholeDigest(): string {
-    return this.#history.state
-  }
-
-  /**
-   * 32 hex digits: the digest of that state in messages of format 1. Takes time for each writer and
-   * run of deletes.
-   */
-  get snapshotDigest(): string {
-    if (this.#snapshotDigest === undefined) {
-      const { clocks, deletes } = this.#current()
-      const snapshot = Y.createSnapshot(deletes, new Map(clocks))
-      this.#snapshotDigest = digestSnapshot(snapshot, this.#platform)
-    }
-    return this.#snapshotDigest
-  }
-
-  /** Is that the digest of the state that peers see, in either format? */
-  hasDigest(digest: string): boolean {
-    if (STATE_PATTERN.test(digest)) return digest === this.digest
-    return DIGEST_PATTERN.test(digest) && digest === this.snapshotDigest
-  }
-
-  /**
-   * 22 characters over the content (see `history.ts`). Undefined while something is withheld, and
-   * while the content of a large document is being hashed: a part of it with each call.
-   */
-  get content(): string | undefined {
-    return this.#withheld ? undefined : this.#history.content()
-  }
-
-  /** Writer → hash of what is left of it, 16 hex digits; undefined as `content` is. */
-  get writers(): ReadonlyMap<number, string> | undefined {
-    return this.#withheld ? undefined : this.#history.writers()
+    return this.published.digest
   }
 
   /** Updates that wait for their predecessors, and how many were dropped for lack of room. */
@@ -227,7 +168,7 @@ export class Replica {
    * used the same clocks. Peers see the document as it was before, until `release`.
    */
   get withheld(): OwnRange | undefined {
-    return this.#withheld
+    return this.published.withheld
   }
 
   /** How far the own writer has come. */
@@ -237,14 +178,13 @@ export class Replica {
 
   /** How far peers see it. */
   get publishedClock(): number {
-    return Math.min(this.ownClock, this.#withheld?.from ?? this.ownClock)
+    return Math.min(this.ownClock, this.published.withheld?.from ?? this.ownClock)
   }
 
   /** Withholds the own clocks from `from` on; those from `fresh` on were never sent to a peer. */
   withhold({ from, fresh }: Omit<OwnRange, 'writer'>): void {
-    this.#withheld = new Withheld({ writer: this.doc.clientID, from, fresh }, this.#local)
+    this.published.withheld = new Withheld({ writer: this.doc.clientID, from, fresh }, this.#local)
     this.#local = []
-    this.#forgetDigests()
   }
 
   /** The first own clock for which a peer has something else; undefined while none is known. */
@@ -260,15 +200,15 @@ export class Replica {
     const { doc } = this
     const from = Y.createID(doc.clientID, clock)
     const withheld =
-      this.#withheld ?? new Withheld({ writer: from.client, from: clock, fresh: clock })
+      this.published.withheld ?? new Withheld({ writer: from.client, from: clock, fresh: clock })
     // Listeners at the end of the transaction must already find the new ids.
     renameStructs(doc, from, to, this.origin, () => {
       follow?.()
       doc.clientID = to
-      this.#withheld = withheld.renamed(clock, to)
+      this.published.withheld = withheld.renamed(clock, to)
       this.#merger.forgetFork()
       this.#era = {}
-      this.#rebuild()
+      this.published.rebuild()
     })
   }
 
@@ -279,10 +219,9 @@ export class Replica {
 
   /** Publishes what was withheld: it counts as changed now. */
   release(): void {
-    const delta = this.#withheld?.toPublish(this.doc)
-    this.#withheld = undefined
+    const delta = this.published.withheld?.toPublish(this.doc)
+    this.published.withheld = undefined
     this.#merger.forgetFork()
-    this.#forgetDigests()
     if (!delta) return
     this.#local.push(delta)
     this.onLocal?.()
@@ -301,7 +240,7 @@ export class Replica {
    * what they wait for.
    */
   syncRequest(withWaiting = false): SyncRequest {
-    const { clocks, deletes } = this.#current()
+    const { clocks, deletes } = this.published.state
     const reached = new Map(clocks)
     if (withWaiting) {
       const clockOf = (writer: number): number => Y.getState(this.doc.store, writer)
@@ -315,49 +254,15 @@ export class Replica {
     return decodeSyncRequest(request)
   }
 
-  /**
-   * Is the request for what we lack so long that ranges find it in fewer bytes? Not while something is
-   * withheld, as the tree is over all.
-   */
-  get needsRanges(): boolean {
-    const { clocks, deleteRuns } = this.#history
-    const { maxVectorWriters = MAX_VECTOR_WRITERS } = this.#options
-    const isLong = clocks.size > maxVectorWriters || deleteRuns > MAX_REQUEST_RUNS
-    return isLong && !this.#withheld
-  }
-
-  /** The same as ranges (see `ranges.ts`). `salt` is a random number of 32 bits. */
-  rangesRequest(salt: number): Uint8Array {
-    const ranges = new Ranges(this.#history.trees, this.#platform, salt)
-    return encodeRanges({ salt, ranges: [ranges.root()] })
-  }
-
-  /** Compares the ranges that a peer has sent with ours; throws a Rejection. */
-  compareRanges(bytes: Uint8Array): RangesOutcome {
-    const { salt, ranges } = decodeRanges(bytes)
-    const own = new Ranges(this.#history.trees, this.#platform, salt)
-    const { reply, lacks } = own.compare(ranges)
-    if (reply.length === 0) return { lacks, reply: undefined, isTooDifferent: false }
-    if (!fitsMessage(reply)) return { lacks, reply: undefined, isTooDifferent: true }
-    return { lacks, reply: encodeRanges({ salt, ranges: reply }), isTooDifferent: false }
-  }
-
-  /** The part of a delta that the document still has: ids may have changed since it was made. */
-  existing({ structs, deletes }: Delta): Delta {
-    const { clocks } = this.#current()
-    const kept = [...structs].filter(([writer, { to }]) => to <= (clocks.get(writer) ?? 0))
-    return { structs: new Map(kept), deletes }
-  }
-
   /** Exactly what a peer in this state lacks; all deletes if its own are unknown. */
   lacking(state: PeerState): Delta {
-    const own = this.#current()
+    const own = this.published.state
     return deltaSince(own, state.clocks, state.deletes ?? emptyDeletes())
   }
 
   /** May the peer have something that we lack? True if its deletes are unknown. */
   isBehind(state: PeerState): boolean {
-    return hasMore(state, this.#current())
+    return hasMore(state, this.published.state)
   }
 
   /** The delta as a V1 update, with its digest and the clocks that it needs (see `needs.ts`). */
@@ -375,7 +280,7 @@ export class Replica {
    * document: Yjs would report what was new only later.
    */
   apply(bytes: Uint8Array, needs?: Clocks): Outcome {
-    return this.#merger.merge({ bytes, needs }, this.origin, { withheld: this.#withheld })
+    return this.#merger.merge({ bytes, needs }, this.origin, { withheld: this.published.withheld })
   }
 
   /**
@@ -393,7 +298,7 @@ export class Replica {
    */
   accept(bytes: Uint8Array, origin: unknown): Outcome {
     const outcome = this.#merger.merge({ bytes }, origin, {
-      withheld: this.#withheld,
+      withheld: this.published.withheld,
       check: ({ structs }) => this.#check.checkUpdate(structs),
     })
     if (!isEmptyDelta(outcome.delta)) this.#reportLocal(outcome.delta)
@@ -401,7 +306,7 @@ export class Replica {
   }
 
   #reportLocal(delta: Delta): void {
-    if (this.#withheld) this.#withheld.add(delta)
+    if (this.published.withheld) this.published.withheld.add(delta)
     else this.#local.push(delta)
     this.onLocal?.()
   }
@@ -426,40 +331,12 @@ export class Replica {
   #onTransaction(transaction: Y.Transaction): void {
     const delta = deltaOfTransaction(transaction)
     if (isEmptyDelta(delta)) return
-    this.#made?.add(delta)
-    this.#forgetDigests()
+    this.published.add(delta)
     if (this.#merger.isMerge(transaction)) {
       this.#merger.addMerged(delta)
     } else {
       this.#reportLocal(delta)
       this.#reportRejected()
     }
-  }
-
-  get #history(): History {
-    this.#made ??= new History(this.doc, this.#platform)
-    return this.#made
-  }
-
-  #forgetDigests(): void {
-    this.#visible = undefined
-    this.#digest = undefined
-    this.#snapshotDigest = undefined
-  }
-
-  /** The store may have changed in another way than by a transaction that ended. */
-  #rebuild(): void {
-    this.#made = undefined
-    this.#forgetDigests()
-  }
-
-  #current(): State {
-    if (!this.#withheld) return this.#history
-    if (this.#visible === undefined) {
-      const { clocks, deletes } = this.#history
-      const snapshot = this.#withheld.visible(Y.createSnapshot(deletes, new Map(clocks)))
-      this.#visible = { clocks: snapshot.sv, deletes: snapshot.ds }
-    }
-    return this.#visible
   }
 }

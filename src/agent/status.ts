@@ -71,7 +71,7 @@ export interface AgentStatus {
 
 const isInSync = ({ name, replica, runtime, status }: Room, peer: Peer): boolean | null => {
   // No peer has the changes that are withheld here.
-  if (replica.hasDigest(peer.digests.get(name) ?? ''))
+  if (replica.published.hasDigest(peer.digests.get(name) ?? ''))
     return !status.isWithholding && !status.differing.has(peer.address)
   return runtime?.gossip?.hasCurrentDigest(name, peer.address) ? false : null
 }
@@ -113,7 +113,9 @@ export const describePeers = (room: Room): PeerStatus[] =>
 /** The status of the agent with this runtime and this own room. */
 export const describeAgent = (room: Room, runtime: Runtime): AgentStatus => {
   const { swarm, transport, gossip, waitsFor } = runtime
-  const { version, waiting, wholeDigest: digest } = room.replica
+  const { version, waiting, published } = room.replica
+  // While changes are withheld, peers see a digest without them.
+  const digest = published.history.state
   const counters = gossip?.counters ?? new Counters()
   return {
     swarm,

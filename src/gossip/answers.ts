@@ -95,7 +95,7 @@ export class Answers {
 }
 
 const lackedBy = (replica: Replica, { peerState, lacks }: Answer): Delta =>
-  peerState ? replica.lacking(peerState) : replica.existing(lacks ?? emptyDelta())
+  peerState ? replica.lacking(peerState) : replica.published.existing(lacks ?? emptyDelta())
 
 /** What is left to be answered once the peer has got the delta. */
 export const answerAfter = ({ peerState, lacks }: Answer, delta: Delta): Answer =>

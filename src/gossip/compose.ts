@@ -151,7 +151,7 @@ export class Composer {
 
   /** Does a request for what we lack fit into a message? If not, only peers can pull from us. */
   canPull(replica: Replica): boolean {
-    if (replica.needsRanges) return true
+    if (replica.published.needsRanges) return true
     return replica.syncRequest().vector.length * BASE64_GROWTH <= LIMITS.fieldLength
   }
 
@@ -286,8 +286,10 @@ export class Composer {
   ): Request {
     if (reply) return requestOf(reply)
     if (!pull) return NO_REQUEST
-    if (pull !== 'vector' && format !== OLDEST_FORMAT && replica.needsRanges)
-      return requestOf(replica.rangesRequest(Math.floor(this.#options.random() * 2 ** 32)))
+    if (pull !== 'vector' && format !== OLDEST_FORMAT && replica.published.needsRanges)
+      return requestOf(
+        replica.published.rangesRequest(Math.floor(this.#options.random() * 2 ** 32)),
+      )
     const { vector, deletes } = replica.syncRequest(this.#options.random() < 0.5)
     const length = vector.length * BASE64_GROWTH
     const both = length + (deletes?.length ?? 0) * BASE64_GROWTH
@@ -305,7 +307,7 @@ const requestOf = (ranges: Uint8Array): Request => ({
 
 /** The digest of the published state, as messages of that format have it. */
 const digestIn = (format: Format, replica: Replica): string =>
-  format === OLDEST_FORMAT ? replica.snapshotDigest : replica.digest
+  format === OLDEST_FORMAT ? replica.published.snapshotDigest : replica.digest
 
 /** Adds what depends on whether the state has a digest. */
 const completeState = (

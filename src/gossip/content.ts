@@ -35,9 +35,10 @@ export class Content {
 
   /** The fields that go with the digest of a queued state. */
   fieldsFor({ writers }: QueuedState): Pick<DocState, 'content' | 'writers'> {
-    const { content, clocks } = this.#replica
+    const { published, clocks } = this.#replica
+    const { content } = published
     if (content === undefined) return {}
-    const hashes = writers && clocks.size <= MAX_WRITERS ? this.#replica.writers : undefined
+    const hashes = writers && clocks.size <= MAX_WRITERS ? published.writers : undefined
     return { content, ...(hashes && { writers: hashes }) }
   }
 }

@@ -39,7 +39,7 @@ export class Divergence {
     now: number,
   ) {
     const { content, name, replica } = document
-    const ours = theirs === undefined ? undefined : replica.content
+    const ours = theirs === undefined ? undefined : replica.published.content
     if (ours === undefined) return
     if (theirs === ours) {
       content.differing.delete(peer.address)
@@ -51,7 +51,7 @@ export class Divergence {
       this.#options.sender.enqueue(peer, name, { digest: true, content: true, writers: true })
     }
     if (!content.differing.has(peer.address)) content.differing.set(peer.address, [])
-    const ourWriters = writers && replica.writers
+    const ourWriters = writers && replica.published.writers
     if (!ourWriters) return
     this.#onDifferent(peer, document, differences(ourWriters, writers))
     const own = replica.doc.clientID

@@ -132,7 +132,7 @@ export class Puller {
       if (!open) continue
       const { replica } = open
       for (const { peer, digest, repeated } of nexts) {
-        if (digest !== undefined && replica.hasDigest(digest)) open.equals(peer)
+        if (digest !== undefined && replica.published.hasDigest(digest)) open.equals(peer)
         else if (repeated && !this.#options.composer.canPull(replica)) continue
         else if (digest !== undefined || replica.waiting.updates > 0) {
           this.pull(document, peer, digest, now, repeated)

@@ -157,7 +157,7 @@ export class Repair {
     } else if (vector) {
       this.#onVector(peer, document, state, now)
     } else if (digest !== undefined && !answer && !enough && isLast) {
-      if (document.replica.hasDigest(digest)) this.#onEqual(document, peer, state, now)
+      if (document.replica.published.hasDigest(digest)) this.#onEqual(document, peer, state, now)
       else this.#puller.pull(name, peer.address, digest, now)
     }
     if (answer) {
@@ -166,7 +166,7 @@ export class Repair {
       const { next, since } = this.#puller.answered(name, peer.address, more === true, now)
       if (since !== undefined && !vector && !ranges) document.answered(peer.address, since)
       if (since !== undefined && document.replica.waiting.updates === 0) document.syncs++
-      if (digest !== undefined && document.replica.hasDigest(digest))
+      if (digest !== undefined && document.replica.published.hasDigest(digest))
         this.#onEqual(document, peer, state, now)
       else if (since !== undefined) this.#puller.confirmWriter(document, now)
       this.#puller.pullNext([[name, next]], now)
@@ -286,7 +286,7 @@ export class Repair {
     if (replica.withheld) return
     const { sender } = this.#options
     try {
-      const { lacks, reply, isTooDifferent } = replica.compareRanges(bytes)
+      const { lacks, reply, isTooDifferent } = replica.published.compareRanges(bytes)
       const hasAnswer = !isEmptyDelta(lacks) || (!reply && !answer)
       if (isTooDifferent) this.#puller.pull(name, peer.address, digest, now, 0, 'vector')
       if (hasAnswer && !isTooDifferent) sender.enqueue(peer, name, { answer: { lacks } })
@@ -325,7 +325,7 @@ export class Repair {
 
   /** A peer that could pull by ranges and sends a vector differs from us in too much for them. */
   #pullInKind({ name, replica }: SharedDocument, peer: Peer, { digest }: DocState, now: number) {
-    const by = replica.needsRanges && peer.format !== OLDEST_FORMAT ? 'vector' : true
+    const by = replica.published.needsRanges && peer.format !== OLDEST_FORMAT ? 'vector' : true
     this.#puller.pull(name, peer.address, digest, now, 0, by)
   }
 

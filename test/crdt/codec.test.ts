@@ -97,7 +97,7 @@ const large = (): Replica => {
 
 /** The digest of the content, and the hash of each writer. */
 const contents = (): Pick<DocState, 'content' | 'writers'> => {
-  const { content, writers } = small()
+  const { content, writers } = small().published
   return {
     content: content!,
     writers: new Map([...writers!, [2 ** 53 - 1, '00ff00ff00ff00ff']]),
@@ -209,12 +209,12 @@ for (const [name, { make }] of Object.entries(GOLDENS)) {
 
 test('golden digest of format 1 is the snapshot digest of that document', () => {
   const { state } = decodePush(readGolden('format-1/digest-push'), 'kv')
-  assert.ok(small().hasDigest(state.get('kv')!.digest!))
-  assert.not.ok(large().hasDigest(state.get('kv')!.digest!))
+  assert.ok(small().published.hasDigest(state.get('kv')!.digest!))
+  assert.not.ok(large().published.hasDigest(state.get('kv')!.digest!))
 })
 
 test('format 1 is written on request, and says which format is read', () => {
-  const text = encodePush(push({ kv: { digest: small().snapshotDigest } }, { format: 1 }))
+  const text = encodePush(push({ kv: { digest: small().published.snapshotDigest } }, { format: 1 }))
   const { format, reads } = decodePush(text, 'kv')
   assert.equal([format, reads], [1, 2])
 })

@@ -65,15 +65,15 @@ const hashedBytes = (doc: Y.Doc): number => {
   }
   const replica = replicaOf(1, { platform })
   Y.applyUpdate(replica.doc, Y.encodeStateAsUpdate(doc))
-  while (replica.content === undefined) replica.digest
+  while (replica.published.content === undefined) replica.digest
   const map = replica.doc.getMap('map')
   map.set('own', 0)
-  assert.ok(replica.digest && replica.content)
+  assert.ok(replica.digest && replica.published.content)
   bytes = 0
   const CHANGES = 20
   for (let i = 0; i < CHANGES; i++) {
     map.set(i % 2 === 0 ? 'own' : `key-${i}`, i)
-    assert.ok(replica.digest && replica.content)
+    assert.ok(replica.digest && replica.published.content)
   }
   assert.ok(bytes > 0)
   return bytes / CHANGES

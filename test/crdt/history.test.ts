@@ -29,8 +29,9 @@ const of = (doc: Y.Doc) => {
 }
 
 /** As the replica has kept it up to date. */
-const keptBy = ({ digest, content, writers, version, doc }: Replica) => {
+const keptBy = ({ digest, published, version, doc }: Replica) => {
   const { deletes, clocks } = of(doc)
+  const { content, writers } = published
   return { state: digest, content, writers: writers!, version, clocks, deletes }
 }
 

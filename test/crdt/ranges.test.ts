@@ -26,14 +26,14 @@ const MOST_MESSAGES = 40
 /** Lets two replicas compare by ranges until neither replies, merging what each lacks. */
 const talk = (from: Replica, to: Replica): Talk => {
   let [sender, receiver] = [from, to]
-  let message: Uint8Array | undefined = from.rangesRequest(SALT)
+  let message: Uint8Array | undefined = from.published.rangesRequest(SALT)
   let messages = 0
   let bytes = 0
   let updates = 0
   while (message) {
     if (++messages > MOST_MESSAGES) throw new Error('they do not come to an end')
     bytes += message.length
-    const { lacks, reply, isTooDifferent } = receiver.compareRanges(message)
+    const { lacks, reply, isTooDifferent } = receiver.published.compareRanges(message)
     if (isTooDifferent) throw new Error('too different')
     const update = receiver.encode(lacks)
     updates += update.bytes.length
@@ -87,7 +87,7 @@ test('equal replicas need one message', () => {
   const doc = withWriters(200)
   const [a, b] = [copyOf(doc, 1), copyOf(doc, 2)]
   assert.is(talk(a, b).messages, 1)
-  assert.equal(b.compareRanges(a.rangesRequest(3)).lacks, emptyDelta())
+  assert.equal(b.published.compareRanges(a.published.rangesRequest(3)).lacks, emptyDelta())
 })
 
 test('one of 5,000 writers who has written more is found with a few hundred bytes', () => {
@@ -143,12 +143,15 @@ test('replicas that share nothing become one, or are too different for ranges', 
 
 test('damaged ranges are rejected, and change nothing', () => {
   const replica = copyOf(withWriters(300), 1)
-  const messages = [replica.rangesRequest(SALT), copyOf(docOf(3), 2).rangesRequest(SALT)]
+  const messages = [
+    replica.published.rangesRequest(SALT),
+    copyOf(docOf(3), 2).published.rangesRequest(SALT),
+  ]
   const { digest } = replica
   for (const message of messages) {
     for (let length = 0; length < message.length; length++)
-      assert.throws(() => replica.compareRanges(message.slice(0, length)), isMalformed)
-    assert.throws(() => replica.compareRanges(Uint8Array.of(...message, 0)), isMalformed)
+      assert.throws(() => replica.published.compareRanges(message.slice(0, length)), isMalformed)
+    assert.throws(() => replica.published.compareRanges(Uint8Array.of(...message, 0)), isMalformed)
   }
   const random = new Random(5)
   for (let i = 0; i < 3_000; i++) {
@@ -156,7 +159,7 @@ test('damaged ranges are rejected, and change nothing', () => {
     for (let n = random.int(1, 4); n > 0; n--)
       bytes[random.int(0, bytes.length - 1)] = random.int(0, 255)
     try {
-      replica.compareRanges(bytes)
+      replica.published.compareRanges(bytes)
     } catch (error) {
       if (!isMalformed(error)) throw error
     }

@@ -440,7 +440,7 @@ test('a digest from before our last change proves nothing about its sender', () 
   const [a, b] = table.seat('a', 'b')
   const hasDigest = (): [boolean, boolean] => [
     a.gossip.hasCurrentDigest(DOC, 'b'),
-    a.replica.hasDigest(a.gossip.peers.get('b')?.digests.get(DOC) ?? ''),
+    a.replica.published.hasDigest(a.gossip.peers.get('b')?.digests.get(DOC) ?? ''),
   ]
   assert.equal(hasDigest(), [false, false])
   table.round(b)

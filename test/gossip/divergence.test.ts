@@ -149,7 +149,7 @@ test('what is withheld makes no difference', () => {
   table.introduce(['a', 'b'])
   const { digest } = b.replica
   assert.is(a.replica.digest, digest)
-  const { content } = b.replica
+  const { content } = b.replica.published
   table.deliver({ from: 'b', to: 'a', text: pushText({ [DOC]: { digest, content: content! } }) })
   assert.equal(differingOf(a), {})
 })

@@ -135,7 +135,9 @@ const reload = (doc: Y.Doc): Y.Doc => {
 
 /** Do all nodes have one state, by the digest that both builds know? */
 const haveOneDigest = ({ nodes }: Simulation): boolean => {
-  const digests = [...nodes.values()].map(({ replica }) => replica.snapshotDigest ?? replica.digest)
+  const digests = [...nodes.values()].map(
+    ({ replica }) => replica.published?.snapshotDigest ?? replica.digest,
+  )
   return digests.every((digest) => digest === digests[0])
 }
 
