@@ -15,7 +15,7 @@ import { Failure } from '../errors.ts'
 import type { Answered, Command, Run, Value } from './grammar.ts'
 import { type Context, report } from './report.ts'
 import { reach, type TargetOptions } from './target.ts'
-import { count, showJson, showKey, styler, table } from './text.ts'
+import { count, showJson, showKey } from './text.ts'
 
 const DATA_OPTION = {
   data: { value: 'DIR', about: 'the agent with that data folder' },
@@ -131,30 +131,6 @@ export const showValue = (value: unknown): string =>
 const showPart = (key: string, path = ''): string =>
   path === '' ? showKey(key) : `${showKey(key)} ${showKey(path)}`
 
-/** An empty map is not a failure, but it has no output either. */
-const warnEmpty = ({ context, data }: Answered): string => {
-  context.io.err(`map ${showJson(data.map)} is empty\n`)
-  return ''
-}
-
-const showList = (answered: Answered): string => {
-  const { io } = answered.context
-  const rows = Object.entries(answered.data.entries as Fields)
-  if (rows.length === 0) return warnEmpty(answered)
-  const style = styler(io.hasColors)
-  return table(
-    ['KEY', 'VALUE'],
-    rows.map(([key, value]) => [showKey(key), showJson(value)]),
-    { width: io.isTerminal ? io.columns : undefined, head: (line) => style('bold', line) },
-  )
-}
-
-/** One a line. A key with a space or a control character in it is quoted as in JSON. */
-const showKeys = (answered: Answered): string => {
-  const keys = answered.data.keys as readonly string[]
-  return keys.length === 0 ? warnEmpty(answered) : keys.map((key) => `${showKey(key)}\n`).join('')
-}
-
 /** In the order of help. `has` exits with 1 if there is no such key, for `if pilot-gossip has KEY`. */
 export const REQUESTS = {
   status: asking('status', COMMANDS.status, async (answered) =>
@@ -177,8 +153,8 @@ export const REQUESTS = {
     ({ data }) => `${data.has}\n`,
     ({ has }) => (has === true ? 0 : 1),
   ),
-  keys: asking('keys', COMMANDS.keys, showKeys),
-  list: asking('list', COMMANDS.list, showList),
+  keys: onLine('keys', COMMANDS.keys, async () => (await import('./listing.ts')).listKeys),
+  list: onLine('list', COMMANDS.list, async () => (await import('./listing.ts')).listEntries),
   increment: asking('increment', COMMANDS.increment, ({ data }) => showValue(data.value)),
   append: asking(
     'append',

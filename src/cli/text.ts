@@ -99,24 +99,39 @@ export interface TableOptions {
   readonly head?: (line: string) => string
 }
 
+/** The width of each column: that of its longest cell. */
+export const widthsOf = (rows: readonly (readonly string[])[]): readonly number[] =>
+  (rows[0] ?? []).map((_, column) =>
+    rows.reduce((most, row) => Math.max(most, widthOf(row[column] ?? '')), 0),
+  )
+
+const lineOf = (
+  row: readonly string[],
+  widths: readonly number[],
+  width = Number.POSITIVE_INFINITY,
+): string => {
+  const cells = row.map((cell, column) => {
+    const room = Math.max(0, (widths[column] ?? 0) - widthOf(cell))
+    return column === row.length - 1 ? cell : cell + ' '.repeat(room)
+  })
+  return cut(cells.join('  ').trimEnd(), width)
+}
+
+/** More lines of a table whose columns have these widths. A longer cell moves what follows it. */
+export const tableLines = (
+  rows: readonly (readonly string[])[],
+  widths: readonly number[],
+  width?: number,
+): string => rows.map((row) => `${lineOf(row, widths, width)}\n`).join('')
+
 /** Columns as wide as their longest cell, two spaces apart. A line that is too wide is cut. */
 export const table = (
   names: readonly string[],
   rows: readonly (readonly string[])[],
-  { width = Number.POSITIVE_INFINITY, head = (line) => line }: TableOptions = {},
+  { width, head = (line) => line }: TableOptions = {},
 ): string => {
-  const all = [names, ...rows]
-  const widths = names.map((_, column) =>
-    all.reduce((most, row) => Math.max(most, widthOf(row[column] ?? '')), 0),
-  )
-  const lines = all.map((row) => {
-    const cells = row.map((cell, column) =>
-      column === row.length - 1 ? cell : cell + ' '.repeat((widths[column] ?? 0) - widthOf(cell)),
-    )
-    return cut(cells.join('  ').trimEnd(), width)
-  })
-  const [first = '', ...others] = lines
-  return [head(first), ...others].map((line) => `${line}\n`).join('')
+  const widths = widthsOf([names, ...rows])
+  return `${head(lineOf(names, widths, width))}\n${tableLines(rows, widths, width)}`
 }
 
 /** `1 push`, `2 pushes`. */

@@ -20,12 +20,15 @@ import {
 } from './connection.ts'
 import type { Entry } from './entry.ts'
 import { socketPaths } from './folder.ts'
-import type { Fields } from './protocol.ts'
+import { type Fields, isFields } from './protocol.ts'
 
 export { shellQuote } from './connection.ts'
 
 export type WatchRequest = RequestOf<'watch'>
 export type ExportRequest = RequestOf<'export'>
+
+/** A request whose answer is streamed in rows: pairs of key and value, or keys. */
+export type RowsRequest = ExportRequest | (RequestOf<'list' | 'keys'> & { readonly rows: true })
 
 export interface WatchOptions {
   /** Called once: every change from now on will be reported. */
@@ -109,10 +112,10 @@ export class ControlClient {
   }
 
   /**
-   * All entries in batches, sorted by key, and at last the agent's closing line. It reads only as
+   * All entries in batches (of `keys`: the keys), sorted by key, and at last the agent's closing line. It reads only as
    * fast as the caller does. Rejects if the agent ends before that.
    */
-  async *rows(request: ExportRequest): AsyncGenerator<readonly Entry[], Fields> {
+  async *rows<Row = Entry>(request: RowsRequest): AsyncGenerator<readonly Row[], Fields> {
     const connection = await this.open()
     try {
       connection.send(request)
@@ -122,8 +125,13 @@ export class ControlClient {
         const { rows } = answer
         if (Array.isArray(rows)) {
           count += rows.length
-          yield rows as Entry[]
+          yield rows as Row[]
         } else if (answer.count === count) {
+          return answer
+        } else if (Array.isArray(answer.keys) || isFields(answer.entries)) {
+          // An agent of an earlier version does not stream these.
+          const whole = (answer.keys ?? Object.entries(answer.entries as Fields)) as Row[]
+          if (whole.length > 0) yield whole
           return answer
         } else {
           throw new Failure('internal', `received ${count} of ${answer.count} entries`)

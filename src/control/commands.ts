@@ -123,8 +123,9 @@ export const COMMANDS = {
       synonyms: ['exists', 'contains', 'test'],
     },
   },
+  // `rows`: the answer is streamed in rows, as that of `export`.
   keys: {
-    fields: MAP_FIELDS,
+    fields: { rows: { kind: 'flag' }, ...MAP_FIELDS },
     help: {
       group: 'Entries',
       about: 'print all keys',
@@ -133,7 +134,7 @@ export const COMMANDS = {
     },
   },
   list: {
-    fields: MAP_FIELDS,
+    fields: { rows: { kind: 'flag' }, ...MAP_FIELDS },
     help: {
       group: 'Entries',
       about: 'print all entries',

@@ -103,6 +103,11 @@ function* plainRows(map: string, key: string, json: string, types: ForeignTypes 
   else yield* rowsOf(key, json, { kind: 'raw' })
 }
 
+/** The keys as they are now, each as JSON. */
+export function* keyRows(doc: Y.Doc, map: string): Generator<string> {
+  for (const key of keysInOrder(doc, map)) yield JSON.stringify(key)
+}
+
 /** The keys as they are now, each with its value at the time when its row is drawn. */
 export function* exportRows(
   doc: Y.Doc,

@@ -31,7 +31,7 @@ import { quote } from '../quote.ts'
 import type { Relay } from '../transports/relay.ts'
 import { type Answer, type Channel, Farewell, type Handle, Rows, Subscription } from './answers.ts'
 import type { Command, Request, RequestOf } from './commands.ts'
-import { exportRows } from './export-rows.ts'
+import { exportRows, keyRows } from './export-rows.ts'
 import { guestChannel } from './guest-channel.ts'
 import { mergeHistory } from './history.ts'
 import { HistoryLog } from './history-log.ts'
@@ -117,8 +117,10 @@ class Service {
       case 'has':
         return { map, key: request.key, has: hasEntry(doc, map, request.key) }
       case 'list':
+        if (request.rows) return new Rows(exportRows(doc, map), { map })
         return { map, entries: readEntries(doc, map) }
       case 'keys':
+        if (request.rows) return new Rows(keyRows(doc, map), { map })
         return { map, keys: keysOf(doc, map) }
       case 'export':
         return this.#export(map, request.kinds ?? false)

@@ -137,6 +137,28 @@ test('keys: one a line, sorted, escaped for the terminal', async () => {
   })
 })
 
+test('list and keys: a map of several batches is one table, one list and one object', async () => {
+  const keys = Array.from({ length: 3_000 }, (_, i) => `key${String(i).padStart(4, '0')}`)
+  const long = `z${'z'.repeat(40)}`
+  const entries = [...keys, long].map((key): [string, string] => [key, `value of ${key}`])
+  const file = folder('long.ndjson')
+  const lines = entries.map(([key, value]) => JSON.stringify({ key, value }))
+  writeFileSync(file, lines.join('\n'))
+  assert.is((await tell('import', file, '--map', 'long')).code, 0)
+  assert.equal(dataOf(await tell('list', '--map', 'long', '--json')), {
+    map: 'long',
+    entries: Object.fromEntries(entries),
+  })
+  assert.equal(dataOf(await tell('keys', '--map', 'long', '--json')), {
+    map: 'long',
+    keys: [...keys, long],
+  })
+  await prints(['keys', '--map', 'long'], `${[...keys, long].join('\n')}\n`)
+  // The last key is longer than those of the first batch, which set the width.
+  const rows = entries.map(([key, value]) => `${key}  "${value}"\n`)
+  await prints(['list', '--map', 'long'], `KEY      VALUE\n${rows.join('')}`)
+})
+
 test('increment: prints the new sum, and refuses what is not a number', async () => {
   await prints(['increment', 'n'], '1\n')
   await prints(['increment', 'n', '41'], '42\n')

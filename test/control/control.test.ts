@@ -568,6 +568,27 @@ test('rows: arrive complete and in order, and the connection stays usable', asyn
   connection.close()
 })
 
+test('rows: list and keys of an agent that does not stream them', async () => {
+  const { client } = await start(({ command }) =>
+    command === 'list' ? { map: 'm', entries: { k: 1, l: [2] } } : { map: 'm', keys: ['k', 'l'] },
+  )
+  for (const [command, expected] of [
+    [
+      'list',
+      [
+        ['k', 1],
+        ['l', [2]],
+      ],
+    ],
+    ['keys', ['k', 'l']],
+  ] as const) {
+    const rows = client.rows<unknown>({ command, rows: true })
+    assert.equal((await rows.next()).value, expected)
+    const { done, value } = await rows.next()
+    assert.ok(done && 'map' in value && value.map === 'm')
+  }
+})
+
 test('rows: wait for a client that does not read, and others are served meanwhile', async () => {
   const { client, drawn } = await startRows()
   const rows = client.rows({ command: 'export' })
