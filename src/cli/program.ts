@@ -191,7 +191,7 @@ const version = command({
   load: async () => (await import('./version.ts')).version,
 })
 
-const { status, peers, history, ...entries } = REQUESTS
+const { status, peers, history, increment, append, ...entries } = REQUESTS
 
 export const COMMANDS: readonly Command[] = [
   run,
@@ -199,6 +199,10 @@ export const COMMANDS: readonly Command[] = [
   status,
   doctor,
   ...Object.values(entries),
+  onLine('keys', WIRE.keys, async () => (await import('./listing.ts')).listKeys),
+  onLine('list', WIRE.list, async () => (await import('./listing.ts')).listEntries),
+  increment,
+  append,
   history,
   onLine('watch', WIRE.watch, async () => (await import('./watch.ts')).watch),
   wait,

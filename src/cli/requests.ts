@@ -153,8 +153,6 @@ export const REQUESTS = {
     ({ data }) => `${data.has}\n`,
     ({ has }) => (has === true ? 0 : 1),
   ),
-  keys: onLine('keys', COMMANDS.keys, async () => (await import('./listing.ts')).listKeys),
-  list: onLine('list', COMMANDS.list, async () => (await import('./listing.ts')).listEntries),
   increment: asking('increment', COMMANDS.increment, ({ data }) => showValue(data.value)),
   append: asking(
     'append',
