@@ -12,7 +12,7 @@
  */
 import * as Y from 'yjs'
 import { Failure } from '../../src/errors.ts'
-import { DEFAULTS, type GossipConfig } from '../../src/gossip/index.ts'
+import { DEFAULTS, type GossipConfig, ringsFor } from '../../src/gossip/index.ts'
 import { type SimulatedNode, Simulation } from '../../src/simulation/index.ts'
 import type { Settings } from './settings.ts'
 import { Spread } from './spread.ts'
@@ -93,7 +93,8 @@ export class Swarm {
       },
     })
     this.addresses = Array.from({ length: nodes }, (_, node) => addressOf(node))
-    this.#views = viewsOf(this.addresses, view, this.random)
+    const rings = ringsFor({ ...DEFAULTS, ...config }).digest.end
+    this.#views = viewsOf(this.addresses, view, rings, this.random)
     const past = pastOf(writers, this.random)
     for (const address of this.addresses) {
       const doc = new Y.Doc({ guid: address })

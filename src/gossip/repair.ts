@@ -164,6 +164,7 @@ export class Repair {
       if (more) document.probation?.extend(now)
       if (!more && document.rumors.hasFresh) this.#options.dissemination.changed(now)
       const { next, since } = this.#puller.answered(name, peer.address, more === true, now)
+      if (since !== undefined) this.#options.dissemination.answered(now)
       if (since !== undefined && !vector && !ranges) document.answered(peer.address, since)
       if (since !== undefined && document.replica.waiting.updates === 0) document.syncs++
       if (digest !== undefined && document.replica.published.hasDigest(digest))
