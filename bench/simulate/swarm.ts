@@ -74,8 +74,20 @@ export class Swarm {
   #keys = 0
 
   constructor(options: SwarmOptions) {
-    const { nodes, view, writers, seed, loss, latency, fanout, digestFanout, hasRounds } = options
+    const {
+      dissemination,
+      nodes,
+      view,
+      writers,
+      seed,
+      loss,
+      latency,
+      fanout,
+      digestFanout,
+      hasRounds,
+    } = options
     const config: Partial<GossipConfig> = {
+      dissemination,
       fanout,
       digestFanout,
       // A limited view stays as it is: no node learns of others.

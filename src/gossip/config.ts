@@ -8,6 +8,11 @@
  */
 
 export interface GossipConfig {
+  /**
+   * How a large swarm spreads a change: `fanout` pushes it to all neighbours, `tree` only over the
+   * links of a tree (see `tree.ts`).
+   */
+  readonly dissemination: 'fanout' | 'tree'
   /** Peers that a push goes to. */
   readonly fanout: number
   /** Milliseconds between two rounds. */
@@ -63,6 +68,9 @@ export interface GossipConfig {
 }
 
 export const DEFAULTS: GossipConfig = {
+  // Under load a tree is slower and sends as many messages (docs/performance.md). It saves a third
+  // of them if writes are rare.
+  dissemination: 'fanout',
   // The seed's. With four neighbours, 3 are left after the one that sent the change. Each one more
   // costs every node up to one more message a change, about 15 ms of processor time with pilotctl.
   fanout: 3,

@@ -146,17 +146,39 @@ export class Dissemination {
     return targets
   }
 
+  /** The neighbours over which a tree is laid. */
+  #links(document: string, now: number, skip: Skip): Peer[] {
+    const { peers } = this.#options
+    const { first, end } = this.#rings.push
+    return peers
+      .neighbours(first, end, (peer) => peer.retryAt <= now && peers.mayHave(peer, document))
+      .filter((peer) => !skip(peer))
+  }
+
+  /** What the peer pushed was here already: it is to push no more, and so are we. */
+  prune(document: SharedDocument, peer: Peer): void {
+    const { config, peers, sender } = this.#options
+    if (config.dissemination !== 'tree' || fanoutsFor(config, peers.living).isSmall) return
+    document.tree.makeLazy(peer.address)
+    sender.enqueue(peer, document.name, { enough: true })
+  }
+
   #flush(now: number): void {
     const { composer, config, documents, peers, sender } = this.#options
     const { isSmall, push, digest } = fanoutsFor(config, peers.living)
+    const isTree = config.dissemination === 'tree' && !isSmall
     this.#flushAt = Number.POSITIVE_INFINITY
-    if (config.digestFanout > 0) this.#digestAt = now + config.digestDelayMs
+    if (config.digestFanout > 0 && !(isTree && Number.isFinite(this.#digestAt)))
+      this.#digestAt = now + config.digestDelayMs
     for (const [name, document] of documents) {
       const { rumors } = document
       if (!rumors.hasFresh) continue
       const since = rumors.flush()
       const isKnown: Skip = ({ address }) => rumors.isKnownTo(since, address)
-      const targets = this.#select(name, this.#rings.push, push, now, isKnown)
+      const { tree } = document
+      const targets = isTree
+        ? this.#links(name, now, (peer) => isKnown(peer) || tree.isLazy(peer.address))
+        : this.#select(name, this.#rings.push, push, now, isKnown)
       // The writer has sent it to every peer, and its digest follows.
       if (isSmall && targets.length === 0) rumors.takeUndigested()
       // Whether it fits inline is known only after encoding, so do not ask if no peer gets it.
@@ -166,7 +188,11 @@ export class Dissemination {
         // messages.
         rumors.takeUndigested()
         const isTold: Skip = (peer) => targets.includes(peer) || isKnown(peer)
-        targets.push(...this.#select(name, this.#rings.digest, digest, now, isTold))
+        targets.push(
+          ...(isTree
+            ? this.#links(name, now, isTold)
+            : this.#select(name, this.#rings.digest, digest, now, isTold)),
+        )
       }
       if (isSmall)
         rumors.markSent(
@@ -185,9 +211,16 @@ export class Dissemination {
     const { config, documents, peers, sender } = this.#options
     const { isSmall, digest } = fanoutsFor(config, peers.living)
     this.#digestAt = Number.POSITIVE_INFINITY
-    for (const [name, { rumors }] of documents) {
+    const isTree = config.dissemination === 'tree' && !isSmall
+    for (const [name, { rumors, tree }] of documents) {
       const since = rumors.takeUndigested()
       if (since === undefined) continue
+      if (isTree) {
+        const isOut: Skip = ({ address }) => rumors.isAllKnownTo(address) || !tree.isLazy(address)
+        for (const peer of this.#links(name, now, isOut))
+          sender.enqueue(peer, name, { digest: true })
+        continue
+      }
       // If every peer was sent the change, another copy is nearly always redundant.
       let again = isSmall || rumors.isWidelyKnown(since) ? 0 : 1
       const isKnown: Skip = ({ address }) => rumors.isAllKnownTo(address)

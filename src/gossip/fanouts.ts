@@ -40,7 +40,9 @@ export const SMALL_SWARM_FACTOR = 2
 export const PEERS_A_ROUND = 3
 
 export const fanoutsFor = (config: GossipConfig, living: number): Fanouts => {
-  const { fanout, digestFanout, inlineBytes, maxInlineBytes } = config
+  const { fanout, digestFanout, maxInlineBytes } = config
+  // In a tree no copy is redundant.
+  const inlineBytes = config.dissemination === 'tree' ? maxInlineBytes : config.inlineBytes
   if (living > SMALL_SWARM_FACTOR * fanout) {
     return {
       isSmall: false,
