@@ -19,6 +19,7 @@ import {
   showShare,
   showUs,
 } from '../runner/table.ts'
+import type { Comparison } from '../simulate/compare.ts'
 import type { Finite, WriteRow } from '../simulate/rows.ts'
 import type { Result as Simulation } from '../simulate/simulate.ts'
 import { OPTIONS } from '../swarm/options.ts'
@@ -31,7 +32,7 @@ import { createPlots } from './plots.ts'
 import type { Results } from './results.ts'
 import { TARGET_KEYS, targetRows } from './targets.ts'
 
-export const PART_NAMES = ['performance', 'overwrites', 'summary'] as const
+export const PART_NAMES = ['performance', 'overwrites', 'plans', 'summary'] as const
 
 export type PartName = (typeof PART_NAMES)[number]
 
@@ -244,6 +245,45 @@ ${markdown(
 `
 }
 
+/** One condition: the figure with `fanout`, then with `tree`. */
+type Pair = readonly [Comparison, Comparison]
+
+const pairColumn = (head: string, show: (one: Comparison) => string): readonly Column<Pair>[] => [
+  [`${head}: fanout`, ([fanout]) => show(fanout)],
+  ['tree', ([, tree]) => show(tree)],
+]
+
+/** The ways to spread a change, side by side. */
+const plansText = ({ plans: compared }: Results): string => {
+  if (compared === undefined) return ''
+  const { plans, size, latency, seed } = compared
+  const pairs = plans
+    .filter(({ plan }) => plan === 'fanout')
+    .flatMap((fanout): Pair[] => {
+      const { nodes, condition } = fanout
+      const tree = plans.find(
+        (one) => one.plan === 'tree' && one.nodes === nodes && one.condition === condition,
+      )
+      return tree ? [[fanout, tree]] : []
+    })
+  const columns: readonly Column<Pair>[] = [
+    ['condition', ([{ condition }]) => condition],
+    ['nodes', ([{ nodes }]) => showCount(nodes)],
+    ...pairColumn('p50 (ms)', ({ p50 }) => showMs(p50)),
+    ...pairColumn('p99 (ms)', ({ p99 }) => showMs(p99)),
+    ...pairColumn('left out', ({ leftOut }) => showShare(leftOut)),
+    ...pairColumn('messages', ({ messages }) => showNumber(messages)),
+    ...pairColumn('bytes', ({ bytes }) => showNumber(bytes)),
+  ]
+  return `
+A write of ${size} characters on links of ${latency.join(' to ')} ms, without rounds: the time until a node has it, the share of nodes
+that is left to the next round, and the messages and bytes of a node for each write. Seed ${seed}.
+
+${markdown(rowsOf(pairs, columns))}
+To measure again: \`npm run -s simulate -- --plans --json > plans.json && npm run bench:readme plans.json\`.
+`
+}
+
 /** A few figures for the README: of the first load, the worst short write, and two merges. */
 const summaryText = ({ result, simulation, swarm }: Results): string => {
   const cells = result.merges?.length ? cellsAtSize(result.merges) : []
@@ -279,6 +319,8 @@ export const createPart = (name: PartName, results: Results, plots: string): str
       return performanceText(results, plots)
     case 'overwrites':
       return overwritesText(results.result)
+    case 'plans':
+      return plansText(results)
     case 'summary':
       return summaryText(results)
   }

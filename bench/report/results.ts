@@ -9,6 +9,7 @@ import { copyFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Failure } from '../../src/errors.ts'
 import { readData, readLine } from '../runner/result.ts'
+import type { Plans } from '../simulate/compare.ts'
 import type { Result as Simulation } from '../simulate/simulate.ts'
 import type { SwarmBenches } from '../swarm/result.ts'
 import type { BenchResult } from '../workloads/bench.ts'
@@ -17,11 +18,13 @@ export interface Results {
   readonly result: BenchResult
   readonly simulation?: Simulation | undefined
   readonly swarm?: SwarmBenches | undefined
+  readonly plans?: Plans | undefined
 }
 
 /** The fields by which a result is recognised. */
 const FIELDS = {
   bench: ['machine', 'date', 'engines', 'layouts', 'swarm'],
+  plans: ['plans', 'seed', 'size'],
   simulation: ['settings', 'writes', 'rates', 'faults', 'writers', 'verdicts'],
   swarm: ['loads'],
 } as const
@@ -55,5 +58,6 @@ export const readResults = (dir: string): Results => {
     result: readLine<BenchResult>(pathOf(dir, 'bench'), FIELDS.bench),
     simulation: read<Simulation>('simulation'),
     swarm: read<SwarmBenches>('swarm'),
+    plans: read<Plans>('plans'),
   }
 }

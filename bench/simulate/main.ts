@@ -24,7 +24,8 @@ import {
   whole,
 } from '../runner/command-line.ts'
 import { toLine } from '../runner/result.ts'
-import { showCost, showResult } from './report.ts'
+import { comparePlans, PLANS } from './compare.ts'
+import { showCost, showPlans, showResult } from './report.ts'
 import { QUICK, SECTIONS, type Settings, STANDARD, VIEW } from './settings.ts'
 import { simulate } from './simulate.ts'
 import type { Verdict } from './verdicts.ts'
@@ -95,6 +96,10 @@ const OPTIONS = {
   seeds: whole(1, MAX_SEEDS, 'swarms, each with the next seed; figures are medians'),
   seed: whole(0, 2 ** 31, 'of the first swarm'),
   sections: { ...listOf(oneOf(SECTIONS, 'sections')), name: 'only' },
+  dissemination: oneOf(PLANS, 'how a change spreads'),
+  plans: flag(
+    'compare both ways to spread a change under many conditions: with --nodes, or in 100 and 1,000 nodes',
+  ),
   quick: flag(
     `for tests: --nodes ${QUICK.nodes} --only ${QUICK.sections}; a count beyond its limit ends it with 1`,
   ),
@@ -117,13 +122,15 @@ write take half a minute and 0.8 GB:
 export interface Options {
   readonly settings: Settings
   readonly isQuick: boolean
+  /** Only compares the ways to spread a change: in that many nodes, or in several swarms. */
+  readonly plans: { readonly nodes: number | undefined } | undefined
   readonly isJson: boolean
   readonly isHelp: boolean
 }
 
 /** Throws a Failure (invalid_argument) that quotes the invalid option. */
 export const parse = (args: readonly string[]): Options => {
-  const { quick, json, help, ...given } = parseOptions(OPTIONS, args, 'npm run simulate')
+  const { quick, json, help, plans, ...given } = parseOptions(OPTIONS, args, 'npm run simulate')
   const standard = quick ? QUICK : STANDARD
   const others = (given.nodes ?? standard.nodes) - 1
   // A small swarm has fewer peers than the defaults; asking for more than there are is an error.
@@ -136,7 +143,13 @@ export const parse = (args: readonly string[]): Options => {
       throw invalidOption(`--${word}`, `${given[name]}`, `a whole number from 1 to ${others}`)
   }
   const settings = { ...standard, ...peers, ...given }
-  return { settings, isQuick: quick ?? false, isJson: json ?? false, isHelp: help ?? false }
+  return {
+    settings,
+    plans: plans ? { nodes: given.nodes } : undefined,
+    isQuick: quick ?? false,
+    isJson: json ?? false,
+    isHelp: help ?? false,
+  }
 }
 
 /** Throws a Failure (internal) that names each figure beyond its limit. */
@@ -151,14 +164,19 @@ const checkLimits = (verdicts: readonly Verdict[]): void => {
 }
 
 const run = (args: readonly string[], streams: Streams): void => {
-  const { settings, isQuick, isJson, isHelp } = parse(args)
+  const { settings, plans, isQuick, isJson, isHelp } = parse(args)
   if (isHelp) {
     streams.out(HELP)
     return
   }
   const start = process.cpuUsage()
-  const result = simulate(settings, streams.progress)
   const cost = () => showCost(process.cpuUsage(start), process.resourceUsage())
+  if (plans) {
+    const compared = comparePlans(settings, plans.nodes, streams.progress)
+    streams.out(isJson ? toLine(compared) : `${showPlans(compared)}${cost()}`)
+    return
+  }
+  const result = simulate(settings, streams.progress)
   streams.out(isJson ? toLine(result) : `${showResult(result)}${cost()}`)
   if (isQuick) checkLimits(result.verdicts)
 }

@@ -6,6 +6,7 @@
  * ```
  */
 import { records, showCount, showNumber, table } from '../runner/table.ts'
+import type { Plans } from './compare.ts'
 import { FAULT_MS } from './faults.ts'
 import { LOAD } from './rates.ts'
 import type { Settings } from './settings.ts'
@@ -85,6 +86,13 @@ until all nodes have everything; rounds in that time`,
       3,
     ),
   ].join('')
+
+export const showPlans = ({ plans, size, latency, seed }: Plans): string =>
+  chapter(
+    `a write of ${size} characters on links of ${latency.join(' to ')} ms, seed ${seed}, without rounds: milliseconds to a node; the share
+of nodes left out; messages and bytes of a node for each write`,
+    plans.map((row) => ({ ...row, p50: row.p50 ?? 'never', p99: row.p99 ?? 'never' })),
+  )
 
 /** The cost of the run itself: the only line that differs between machines. */
 export const showCost = (

@@ -1,10 +1,12 @@
 /** The simulated swarm, its network, and the sections of the report. */
-import { DEFAULTS } from '../../src/gossip/index.ts'
+import { DEFAULTS, type GossipConfig } from '../../src/gossip/index.ts'
 
 /** In the order in which they run and are shown. */
 export const SECTIONS = ['write', 'traffic', 'partition', 'churn', 'writers'] as const
 
 export interface Settings {
+  /** How a change spreads. */
+  readonly dissemination: GossipConfig['dissemination']
   readonly sections: readonly (typeof SECTIONS)[number][]
   readonly nodes: number
   /** Peers that each node knows, and that know it. */
@@ -41,6 +43,7 @@ export const VIEW = 100
 
 /** The swarm of the targets. */
 export const STANDARD: Settings = {
+  dissemination: DEFAULTS.dissemination,
   sections: SECTIONS,
   nodes: 1_000,
   view: VIEW,

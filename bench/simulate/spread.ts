@@ -14,11 +14,14 @@ export class Spread {
   readonly #hops = new Map<string, number>()
   /** Milliseconds since the write, ascending. */
   readonly #times: number[] = [0]
+  /** By address. */
+  readonly #timeOf = new Map<string, number>()
 
   constructor(nodes: number, writer: string, now: number) {
     this.#nodes = nodes
     this.startedAt = now
     this.#hops.set(writer, 0)
+    this.#timeOf.set(writer, 0)
   }
 
   /** Nodes that have it. */
@@ -40,6 +43,12 @@ export class Spread {
     if (this.#hops.has(address)) return
     this.#hops.set(address, (this.#hops.get(from) ?? 0) + 1)
     this.#times.push(now - this.startedAt)
+    this.#timeOf.set(address, now - this.startedAt)
+  }
+
+  /** Milliseconds until that node had it; infinity: never. */
+  msOf(address: string): number {
+    return this.#timeOf.get(address) ?? Number.POSITIVE_INFINITY
   }
 
   /** Milliseconds until that share of the nodes had it; infinity if fewer have it. */

@@ -12,7 +12,7 @@
  */
 import * as Y from 'yjs'
 import { Failure } from '../../src/errors.ts'
-import { DEFAULTS, type GossipConfig } from '../../src/gossip/index.ts'
+import { DEFAULTS, type GossipConfig, ringsFor } from '../../src/gossip/index.ts'
 import { type SimulatedNode, Simulation } from '../../src/simulation/index.ts'
 import type { Settings } from './settings.ts'
 import { Spread } from './spread.ts'
@@ -74,8 +74,20 @@ export class Swarm {
   #keys = 0
 
   constructor(options: SwarmOptions) {
-    const { nodes, view, writers, seed, loss, latency, fanout, digestFanout, hasRounds } = options
+    const {
+      dissemination,
+      nodes,
+      view,
+      writers,
+      seed,
+      loss,
+      latency,
+      fanout,
+      digestFanout,
+      hasRounds,
+    } = options
     const config: Partial<GossipConfig> = {
+      dissemination,
       fanout,
       digestFanout,
       // A limited view stays as it is: no node learns of others.
@@ -93,7 +105,8 @@ export class Swarm {
       },
     })
     this.addresses = Array.from({ length: nodes }, (_, node) => addressOf(node))
-    this.#views = viewsOf(this.addresses, view, this.random)
+    const rings = ringsFor({ ...DEFAULTS, ...config }).digest.end
+    this.#views = viewsOf(this.addresses, view, rings, this.random)
     const past = pastOf(writers, this.random)
     for (const address of this.addresses) {
       const doc = new Y.Doc({ guid: address })

@@ -8,6 +8,11 @@
  */
 
 export interface GossipConfig {
+  /**
+   * How a large swarm spreads a change: `fanout` pushes it to all neighbours, `tree` only over the
+   * links of a tree (see `tree.ts`).
+   */
+  readonly dissemination: 'fanout' | 'tree'
   /** Peers that a push goes to. */
   readonly fanout: number
   /** Milliseconds between two rounds. */
@@ -63,9 +68,11 @@ export interface GossipConfig {
 }
 
 export const DEFAULTS: GossipConfig = {
-  // The seed's. With pushes alone, 3 miss 6 % of a large swarm; the digest then reaches those. Each
-  // one more costs every node one more message a change, about 15 ms of processor time with
-  // pilotctl.
+  // Under load a tree is slower and sends as many messages (docs/performance.md). It saves a third
+  // of them if writes are rare.
+  dissemination: 'fanout',
+  // The seed's. With four neighbours, 3 are left after the one that sent the change. Each one more
+  // costs every node up to one more message a change, about 15 ms of processor time with pilotctl.
   fanout: 3,
   // The seed's. Rounds only repair, so this delays what was lost, not every write.
   intervalMs: 5_000,
@@ -77,9 +84,9 @@ export const DEFAULTS: GossipConfig = {
   // Five hops: by then a rumor has reached every peer that it reaches at all, so no peer pulls in
   // vain. A larger value delays the peers that it missed.
   digestDelayMs: 250,
-  // Misses 0.2 % of 1,000 nodes, or 0.7 % if a tenth of the messages is lost. Each one more costs
-  // every node one message a change.
-  digestFanout: 3,
+  // One ring: it misses none of 1,000 nodes, or 0.03 % if a tenth of the messages is lost. Each ring
+  // more costs every node about one message a change.
+  digestFanout: 2,
   // In a swarm of that size a peer with the document is found at once, in a larger one by rounds.
   // Costs one short message for each peer.
   announceFanout: 50,

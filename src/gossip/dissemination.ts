@@ -11,7 +11,7 @@
 import type { Composer } from './compose.ts'
 import type { GossipConfig } from './config.ts'
 import type { SharedDocument } from './document.ts'
-import { fanoutsFor } from './fanouts.ts'
+import { fanoutsFor, type RingRange, type RingRanges, ringsFor } from './fanouts.ts'
 import type { Peer, Peers } from './peers.ts'
 import type { Sender } from './sender.ts'
 
@@ -31,6 +31,7 @@ const skipNone: Skip = () => false
 
 export class Dissemination {
   readonly #options: DisseminationOptions
+  readonly #rings: RingRanges
   #roundAt = Number.NEGATIVE_INFINITY
   #flushAt = Number.POSITIVE_INFINITY
   #digestAt = Number.POSITIVE_INFINITY
@@ -39,6 +40,7 @@ export class Dissemination {
 
   constructor(options: DisseminationOptions) {
     this.#options = options
+    this.#rings = ringsFor(options.config)
   }
 
   /** Milliseconds; when something is due. */
@@ -65,6 +67,15 @@ export class Dissemination {
   /** Ends the batch now. */
   flushNow(now: number): void {
     if (Number.isFinite(this.#flushAt)) this.#flushAt = now
+  }
+
+  /**
+   * A pull was answered completely: what it brought is a batch already. In a small swarm the batch
+   * still waits, as the writer sends its change to all peers.
+   */
+  answered(now: number): void {
+    const { config, peers } = this.#options
+    if (!fanoutsFor(config, peers.living).isSmall) this.flushNow(now)
   }
 
   /** Makes the round due now. */
@@ -113,17 +124,61 @@ export class Dissemination {
     return peers.forPush(count, now, (peer) => skip(peer) || !peers.mayHave(peer, document))
   }
 
+  /**
+   * At most `count` peers for a change: the neighbours on these rings, or in a small swarm the next
+   * peers in rotation. No other peer takes the place of a neighbour that has the change, as its own
+   * neighbours send it the change.
+   */
+  #select(
+    document: string,
+    { first, end }: RingRange,
+    count: number,
+    now: number,
+    skip: Skip,
+  ): Peer[] {
+    const { config, peers, random } = this.#options
+    if (fanoutsFor(config, peers.living).isSmall)
+      return this.selectPeers(document, count, now, skip)
+    const targets = peers
+      .neighbours(first, end, (peer) => peer.retryAt <= now && peers.mayHave(peer, document))
+      .filter((peer) => !skip(peer))
+    while (targets.length > count) targets.splice(Math.floor(random() * targets.length), 1)
+    return targets
+  }
+
+  /** The neighbours over which a tree is laid. */
+  #links(document: string, now: number, skip: Skip): Peer[] {
+    const { peers } = this.#options
+    const { first, end } = this.#rings.push
+    return peers
+      .neighbours(first, end, (peer) => peer.retryAt <= now && peers.mayHave(peer, document))
+      .filter((peer) => !skip(peer))
+  }
+
+  /** What the peer pushed was here already: it is to push no more, and so are we. */
+  prune(document: SharedDocument, peer: Peer): void {
+    const { config, peers, sender } = this.#options
+    if (config.dissemination !== 'tree' || fanoutsFor(config, peers.living).isSmall) return
+    document.tree.makeLazy(peer.address)
+    sender.enqueue(peer, document.name, { enough: true })
+  }
+
   #flush(now: number): void {
     const { composer, config, documents, peers, sender } = this.#options
     const { isSmall, push, digest } = fanoutsFor(config, peers.living)
+    const isTree = config.dissemination === 'tree' && !isSmall
     this.#flushAt = Number.POSITIVE_INFINITY
-    if (config.digestFanout > 0) this.#digestAt = now + config.digestDelayMs
+    if (config.digestFanout > 0 && !(isTree && Number.isFinite(this.#digestAt)))
+      this.#digestAt = now + config.digestDelayMs
     for (const [name, document] of documents) {
       const { rumors } = document
       if (!rumors.hasFresh) continue
       const since = rumors.flush()
       const isKnown: Skip = ({ address }) => rumors.isKnownTo(since, address)
-      const targets = this.selectPeers(name, push, now, isKnown)
+      const { tree } = document
+      const targets = isTree
+        ? this.#links(name, now, (peer) => isKnown(peer) || tree.isLazy(peer.address))
+        : this.#select(name, this.#rings.push, push, now, isKnown)
       // The writer has sent it to every peer, and its digest follows.
       if (isSmall && targets.length === 0) rumors.takeUndigested()
       // Whether it fits inline is known only after encoding, so do not ask if no peer gets it.
@@ -133,7 +188,11 @@ export class Dissemination {
         // messages.
         rumors.takeUndigested()
         const isTold: Skip = (peer) => targets.includes(peer) || isKnown(peer)
-        targets.push(...this.selectPeers(name, digest, now, isTold))
+        targets.push(
+          ...(isTree
+            ? this.#links(name, now, isTold)
+            : this.#select(name, this.#rings.digest, digest, now, isTold)),
+        )
       }
       if (isSmall)
         rumors.markSent(
@@ -152,13 +211,20 @@ export class Dissemination {
     const { config, documents, peers, sender } = this.#options
     const { isSmall, digest } = fanoutsFor(config, peers.living)
     this.#digestAt = Number.POSITIVE_INFINITY
-    for (const [name, { rumors }] of documents) {
+    const isTree = config.dissemination === 'tree' && !isSmall
+    for (const [name, { rumors, tree }] of documents) {
       const since = rumors.takeUndigested()
       if (since === undefined) continue
+      if (isTree) {
+        const isOut: Skip = ({ address }) => rumors.isAllKnownTo(address) || !tree.isLazy(address)
+        for (const peer of this.#links(name, now, isOut))
+          sender.enqueue(peer, name, { digest: true })
+        continue
+      }
       // If every peer was sent the change, another copy is nearly always redundant.
       let again = isSmall || rumors.isWidelyKnown(since) ? 0 : 1
       const isKnown: Skip = ({ address }) => rumors.isAllKnownTo(address)
-      for (const peer of this.selectPeers(name, digest, now, isKnown)) {
+      for (const peer of this.#select(name, this.#rings.digest, digest, now, isKnown)) {
         sender.enqueue(peer, name, again-- > 0 ? { digest: true, since } : { digest: true })
       }
     }

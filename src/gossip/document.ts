@@ -15,6 +15,7 @@ import { dropOldest } from './oldest.ts'
 import type { AwarenessSource, OpenDocument } from './open-document.ts'
 import { Probation } from './probation.ts'
 import { Rumors, type Source } from './rumors.ts'
+import { Tree } from './tree.ts'
 import { Unacknowledged } from './unacknowledged.ts'
 
 export interface OpenOptions {
@@ -72,6 +73,7 @@ export class SharedDocument implements OpenDocument {
   readonly name: string
   readonly replica: Replica
   readonly rumors = new Rumors()
+  readonly tree = new Tree()
   readonly awareness?: AwarenessSource
   readonly unacknowledged = new Unacknowledged()
   readonly content: Content

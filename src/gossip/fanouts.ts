@@ -40,7 +40,9 @@ export const SMALL_SWARM_FACTOR = 2
 export const PEERS_A_ROUND = 3
 
 export const fanoutsFor = (config: GossipConfig, living: number): Fanouts => {
-  const { fanout, digestFanout, inlineBytes, maxInlineBytes } = config
+  const { fanout, digestFanout, maxInlineBytes } = config
+  // In a tree no copy is redundant.
+  const inlineBytes = config.dissemination === 'tree' ? maxInlineBytes : config.inlineBytes
   if (living > SMALL_SWARM_FACTOR * fanout) {
     return {
       isSmall: false,
@@ -62,4 +64,29 @@ export const fanoutsFor = (config: GossipConfig, living: number): Fanouts => {
     // No other peer sends it, so no copy is redundant.
     ownInlineBytes: Math.max(inlineBytes, maxInlineBytes),
   }
+}
+
+/**
+ * Upper bound of the rings for pushes, and of those for digests. A larger value only helps fanouts
+ * above 15, and costs 16 bytes for each peer and ring.
+ */
+const MAX_RINGS = 8
+
+/** Rings from number `first` up to `end` (see `rings.ts`). */
+export interface RingRange {
+  readonly first: number
+  readonly end: number
+}
+
+/** The rings whose neighbours pushes go to, and those for the digests that follow. */
+export interface RingRanges {
+  readonly push: RingRange
+  readonly digest: RingRange
+}
+
+/** A push needs one neighbour more than its fanout, as one of them has sent the change. */
+export const ringsFor = ({ fanout, digestFanout }: GossipConfig): RingRanges => {
+  const push = Math.min(MAX_RINGS, Math.ceil((fanout + 1) / 2))
+  const digest = Math.min(MAX_RINGS, Math.ceil(digestFanout / 2))
+  return { push: { first: 0, end: push }, digest: { first: push, end: push + digest } }
 }

@@ -10,8 +10,10 @@
  */
 import { type Format, type Fragment, type Missing, OLDEST_FORMAT } from '../../crdt/index.ts'
 import type { GossipConfig } from './config.ts'
+import { ringsFor } from './fanouts.ts'
 import type { FragmentedText } from './fragmented-text.ts'
 import { Outbox, type QueuedState } from './outbox.ts'
+import { Rings } from './rings.ts'
 import { ShuffledRotation } from './shuffled-rotation.ts'
 
 /** How we came to know a peer, from the weakest evidence to the strongest. */
@@ -136,6 +138,7 @@ export class Peers {
   #failing = 0
   readonly #roundRotation: ShuffledRotation
   readonly #pushRotation: ShuffledRotation
+  readonly #rings: Rings
 
   constructor(
     self: string,
@@ -150,6 +153,7 @@ export class Peers {
     this.#random = random
     this.#roundRotation = new ShuffledRotation(random)
     this.#pushRotation = new ShuffledRotation(random)
+    this.#rings = new Rings(self, ringsFor(config).digest.end)
   }
 
   get size(): number {
@@ -185,6 +189,7 @@ export class Peers {
     this.#all.set(address, peer)
     this.#roundRotation.add(address)
     this.#pushRotation.add(address)
+    this.#rings.add(address)
     return peer
   }
 
@@ -251,6 +256,19 @@ export class Peers {
   /** The next peers for a push, without those for which `skip` is true. */
   forPush(count: number, now: number, skip: (peer: Peer) => boolean): Peer[] {
     return this.#take(this.#pushRotation, count, (peer) => peer.retryAt <= now && !skip(peer))
+  }
+
+  /**
+   * The neighbours on the rings from number `first` up to `end`, among the peers that were not
+   * failing at the last attempt and for which `isFit` is true.
+   */
+  neighbours(first: number, end: number, isFit: (peer: Peer) => boolean): Peer[] {
+    return this.#rings
+      .neighbours(first, end, (address) => {
+        const peer = this.#all.get(address)!
+        return peer.failures === 0 && isFit(peer)
+      })
+      .map((address) => this.#all.get(address)!)
   }
 
   /** Some members that are alive, as far as we know; half of them new ones, if there are any. */

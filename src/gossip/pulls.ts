@@ -3,7 +3,8 @@
  * others wait, and are asked only if the answer did not help. So a large change that three peers
  * announce is pulled once.
  *
- * A pull without an answer times out. Its peer is remembered, as it may still answer at length.
+ * A pull without an answer times out, sooner if another peer can be asked. Its peer is remembered, as
+ * it may still answer at length.
  *
  * ```js
  * if (pulls.start('kv', peer, digest, now)) peer.outbox.enqueue('kv', { pull: true })
@@ -26,8 +27,24 @@ export const MIN_TIMEOUT_MS = 250
  */
 export const PATIENCE = 4
 
-/** Weight of the newest answer in the usual time, as for TCP's round trip time (RFC 6298). */
+/**
+ * The same if another peer has announced a change, too. If answers take unequally long, it is the
+ * usual time and four deviations, as in TCP (RFC 6298).
+ */
+export const HEDGE_PATIENCE = 2
+const DEVIATIONS = 4
+
+/**
+ * Milliseconds. No other peer is asked sooner: a fast answer says little about the next peer's link.
+ */
+export const MIN_HEDGE_MS = 100
+
+/** Share of the time-out that stands for the usual time until the first answer has come. */
+const UNKNOWN_SHARE = 1 / 8
+
+/** Weights of the newest answer in the usual time and in its deviation (RFC 6298). */
 const NEWEST_WEIGHT = 1 / 8
+const NEWEST_DEVIATION_WEIGHT = 1 / 4
 
 /** Times the longest time-out that the next part of an answer may take, at most. */
 const MAX_PATIENCE = 10
@@ -51,6 +68,8 @@ interface Pull {
    * has sent another digest since: its answer may be older.
    */
   readonly others: Map<string, string | undefined>
+  /** Has a part of the answer come? */
+  isAnswering: boolean
   /** Is the answer incomplete, or did it leave a gap? */
   hasGap: boolean
   /** Was something from this peer rejected? Then its answer does not bring everything it has. */
@@ -84,6 +103,8 @@ export class Pulls {
   readonly #timeoutMs: number
   /** Milliseconds; the usual time until an answer's first part. */
   #usualMs: number | undefined
+  /** Milliseconds; by how much an answer usually differs from that. */
+  #deviationMs = 0
   readonly #pulls = new Map<string, Pull>()
   /** Document → timed-out peer that may still answer → when it was asked, in milliseconds. */
   readonly #late = new Map<string, Map<string, number>>()
@@ -114,11 +135,17 @@ export class Pulls {
     if (pull && pull.until > now) {
       if (pull.peer === peer && digest === undefined) pull.hasGap = true
       else if (pull.peer === peer && digest === pull.digest) return false
-      else if (pull.others.has(peer) || pull.others.size < MAX_OTHERS) pull.others.set(peer, digest)
+      else if (pull.others.has(peer) || pull.others.size < MAX_OTHERS) {
+        pull.others.set(peer, digest)
+        this.#hedge(document, pull)
+      }
       return false
     }
     const until = now + this.#waitMs(repeated)
-    this.#begin(document, { peer, digest, until, repeated, hasGap: false }, now)
+    this.#hedge(
+      document,
+      this.#begin(document, { peer, digest, until, repeated, hasGap: false }, now),
+    )
     return true
   }
 
@@ -137,6 +164,7 @@ export class Pulls {
     if (more) {
       // If the rest does not come, the same peer is asked again: it need not repeat what came.
       pull.hasGap = true
+      pull.isAnswering = true
       // The next part may take as long as this one did, and some more.
       const wait = Math.max(this.#timeoutMs, PATIENCE * (now - pull.receivedAt))
       pull.until = now + Math.min(wait, MAX_PATIENCE * this.#timeoutMs)
@@ -155,7 +183,9 @@ export class Pulls {
       for (const one of this.#latePullResumes(document, peer, true, now))
         superseded.push([document, one])
     for (const pull of this.#pulls.values()) {
-      if (pull.peer === peer) pull.until = Math.max(pull.until, now + this.#timeoutMs)
+      if (pull.peer !== peer) continue
+      pull.isAnswering = true
+      pull.until = Math.max(pull.until, now + this.#timeoutMs)
     }
     return superseded
   }
@@ -222,10 +252,31 @@ export class Pulls {
     document: string,
     begun: Pick<Pull, 'peer' | 'digest' | 'until' | 'repeated' | 'hasGap'>,
     now: number,
-  ): void {
+  ): Pull {
     const others = this.#pulls.get(document)?.others ?? new Map<string, string | undefined>()
     others.delete(begun.peer)
-    this.#pulls.set(document, { ...begun, since: now, receivedAt: now, others, isRejected: false })
+    const isAnswering = false
+    const pull = { ...begun, since: now, receivedAt: now, others, isAnswering, isRejected: false }
+    this.#pulls.set(document, pull)
+    return pull
+  }
+
+  /**
+   * If another peer has announced a change, it is asked soon: the pull or its answer was probably
+   * lost. From the second one on, each peer that has not answered doubles the time, so that a slow
+   * host does not ask all of them.
+   */
+  #hedge(document: string, pull: Pull): void {
+    if (pull.others.size === 0 || pull.isAnswering || pull.hasGap) return
+    const usual = this.#usualMs ?? this.#timeoutMs * UNKNOWN_SHARE
+    const wait = Math.max(
+      MIN_HEDGE_MS,
+      usual * HEDGE_PATIENCE,
+      usual + this.#deviationMs * DEVIATIONS,
+    )
+    const unanswered = this.#late.get(document)?.size ?? 0
+    const longer = 2 ** Math.max(0, unanswered - 1)
+    pull.until = Math.min(pull.until, pull.since + wait * longer)
   }
 
   #waitMs(repeated: number): number {
@@ -234,8 +285,14 @@ export class Pulls {
   }
 
   #learnUsualTime(ms: number): void {
-    this.#usualMs =
-      this.#usualMs === undefined ? ms : this.#usualMs + (ms - this.#usualMs) * NEWEST_WEIGHT
+    if (this.#usualMs === undefined) {
+      this.#usualMs = ms
+      this.#deviationMs = ms / DEVIATIONS
+      return
+    }
+    const difference = ms - this.#usualMs
+    this.#deviationMs += (Math.abs(difference) - this.#deviationMs) * NEWEST_DEVIATION_WEIGHT
+    this.#usualMs += difference * NEWEST_WEIGHT
   }
 
   #end(document: string, pull: Pull): Next[] {

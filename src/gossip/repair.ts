@@ -63,6 +63,8 @@ interface ReceivedPart {
   readonly update: PackedUpdate
   /** Do further parts of the same answer follow? */
   readonly hasMore: boolean
+  /** Was it pushed? */
+  readonly isPush: boolean
 }
 
 /** The digest of a peer that has a document but has not sent its state. */
@@ -108,7 +110,12 @@ export class Repair {
       if (state.update) {
         const sent = updates.get(document) ?? []
         updates.set(document, sent)
-        sent.push({ peer, update: state.update, hasMore: state.more === true })
+        sent.push({
+          peer,
+          update: state.update,
+          hasMore: state.more === true,
+          isPush: !state.answer,
+        })
       }
       if (state.digest === undefined) continue
       const ofPeer = last.get(peer) ?? new Map<SharedDocument, DocState>()
@@ -144,7 +151,10 @@ export class Repair {
     const { name } = document
     const { digest, vector, ranges, awareness, answer, more, enough } = state
     // This comes first: what a vector in the same message requests is still to be sent.
-    if (enough) peer.outbox.dropAnswer(name)
+    if (enough) {
+      peer.outbox.dropAnswer(name)
+      document.tree.makeLazy(peer.address)
+    }
     if (awareness && document.awareness)
       this.#options.emit({
         type: 'awareness',
@@ -152,18 +162,24 @@ export class Repair {
         from: peer.address,
         bytes: awareness,
       })
+    // A peer that pulls has missed a push.
+    if ((ranges || vector) && !answer) document.tree.makeEager(peer.address)
     if (ranges) {
       this.#onRanges(peer, document, state, ranges, now)
     } else if (vector) {
       this.#onVector(peer, document, state, now)
     } else if (digest !== undefined && !answer && !enough && isLast) {
       if (document.replica.published.hasDigest(digest)) this.#onEqual(document, peer, state, now)
-      else this.#puller.pull(name, peer.address, digest, now)
+      else {
+        this.#puller.pull(name, peer.address, digest, now)
+        document.tree.makeEager(peer.address)
+      }
     }
     if (answer) {
       if (more) document.probation?.extend(now)
       if (!more && document.rumors.hasFresh) this.#options.dissemination.changed(now)
       const { next, since } = this.#puller.answered(name, peer.address, more === true, now)
+      if (since !== undefined) this.#options.dissemination.answered(now)
       if (since !== undefined && !vector && !ranges) document.answered(peer.address, since)
       if (since !== undefined && document.replica.waiting.updates === 0) document.syncs++
       if (digest !== undefined && document.replica.published.hasDigest(digest))
@@ -195,12 +211,14 @@ export class Repair {
       if (merged) {
         counters.redundant++
         document.acknowledged(merged, one.peer.address)
+        if (one.isPush) this.#options.dissemination.prune(document, one.peer)
         continue
       }
       const same = senders.get(digest)
       if (same) {
         counters.redundant++
         same.push(one)
+        if (one.isPush) this.#options.dissemination.prune(document, one.peer)
         continue
       }
       try {
@@ -253,7 +271,10 @@ export class Repair {
       }
       return
     }
-    if (status === 'known') counters.redundant++
+    if (status === 'known') {
+      counters.redundant++
+      if (senders[0]!.isPush) this.#options.dissemination.prune(document, peer)
+    } else document.tree.makeEager(peer.address)
     if (!isEmptyDelta(delta)) {
       const source = { from: peer.address, told: update.told }
       document.changed(delta, now, coversDelta(carried, delta) ? source : {})

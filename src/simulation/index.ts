@@ -1,6 +1,7 @@
 /** A swarm in virtual time. */
 export {
   type Core,
+  type Field,
   type NodeOptions,
   type SimulatedNode,
   Simulation,

@@ -23,6 +23,14 @@ const DOCUMENT = 'swarm'
 /** Milliseconds that a send to a dead peer takes until it fails, as with `pilotctl --timeout 3s`. */
 const DEAD_PEER_MS = 3_000
 
+/** Decides about each message in place of the network's loss and latency. */
+export interface Field {
+  /** Milliseconds; when a message that is sent now leaves. Until then its send is under way. */
+  leavesAt(from: string, now: number): number
+  /** The delay of each copy from then on; none if it is lost. */
+  deliveries(from: string, to: string, now: number): readonly number[]
+}
+
 export interface SimulationOptions extends Omit<NetworkOptions, 'random'> {
   readonly seed: number
   readonly config?: Partial<GossipConfig>
@@ -73,6 +81,8 @@ export class Simulation {
   readonly #options: SimulationOptions
   readonly #platform = createSharedPlatform()
   readonly #queue = new TimeQueue<() => void>()
+  /** May be set at any time; applies from the next message on. */
+  field: Field | undefined
   #now = 0
 
   constructor(options: SimulationOptions) {
@@ -199,14 +209,16 @@ export class Simulation {
       this.at(this.#now + DEAD_PEER_MS, () => this.#handle(node, { type: 'failed', to }))
       return
     }
-    for (const delay of this.network.deliveries(node.address, to, this.#now)) {
-      this.at(this.#now + delay, () => {
+    const leavesAt = this.field?.leavesAt(node.address, this.#now) ?? this.#now
+    const network = this.field ?? this.network
+    for (const delay of network.deliveries(node.address, to, leavesAt)) {
+      this.at(leavesAt + delay, () => {
         const receiver = this.nodes.get(to)
         if (!receiver) return
         this.#options.onReceive?.(node.address, to)
         this.#handle(receiver, { type: 'message', from: node.address, text })
       })
     }
-    this.at(this.#now, () => this.#handle(node, { type: 'sent', to }))
+    this.at(leavesAt, () => this.#handle(node, { type: 'sent', to }))
   }
 }

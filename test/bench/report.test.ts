@@ -16,6 +16,7 @@ import { createScale } from '../../bench/report/scale.ts'
 import { loadRows, TARGET_KEYS, targetRows } from '../../bench/report/targets.ts'
 import { toLine } from '../../bench/runner/result.ts'
 import { showBytes, showShare, showUs } from '../../bench/runner/table.ts'
+import type { Plans } from '../../bench/simulate/compare.ts'
 import { STANDARD } from '../../bench/simulate/settings.ts'
 import type { Result as Simulation } from '../../bench/simulate/simulate.ts'
 import { parse } from '../../bench/swarm/options.ts'
@@ -452,6 +453,31 @@ test('targets: a write that one run of three lost is missed, though the median l
   assert.equal(lastOf([FINE, FINE, FINE]), ['0', 'met'])
 })
 
+const compared: Plans = {
+  seed: 1,
+  latency: [10, 50],
+  size: 20,
+  plans: (['fanout', 'tree'] as const).map((plan, i) => ({
+    nodes: 1_000,
+    condition: 'calm',
+    plan,
+    p50: 200 + i,
+    p99: i === 0 ? 300 : null,
+    leftOut: 0.01 * i,
+    messages: 4 - i,
+    bytes: 1_200,
+  })),
+}
+
+test('plans: the part shows both ways to spread a change side by side', () => {
+  const text = createPart('plans', { result, plans: compared }, '')
+  assert.match(
+    text,
+    '| calm | 1,000 | 200 | 201 | 300 | never | 0 % | 1 % | 4 | 3 | 1,200 | 1,200 |',
+  )
+  assert.is(createPart('plans', { result }, ''), '')
+})
+
 test('overwrites: the part shows the most overwrites', () => {
   const text = createPart('overwrites', { result }, '')
   assert.match(text, '| 100 keys x 1,000 overwrites, 7 kB alive | structs in memory | bytes |')
@@ -534,7 +560,8 @@ test('pages: parts and plots are those of the kept results', () => {
 test('results: a file is recognised by its fields, kept, and read again; others are refused', () =>
   inFolder(async (dir) => {
     const path = join(dir, 'a.json')
-    for (const [kind, data] of Object.entries({ bench: result, simulation, swarm: { loads } })) {
+    const kept = { bench: result, simulation, swarm: { loads }, plans: compared }
+    for (const [kind, data] of Object.entries(kept)) {
       writeFileSync(path, toLine(data))
       assert.is(kindOf(path), kind)
       keepResult(path, dir)
@@ -543,6 +570,7 @@ test('results: a file is recognised by its fields, kept, and read again; others 
       result,
       simulation,
       swarm: JSON.parse(toLine({ loads })).data,
+      plans: compared,
     })
     const refused: [text: string, message: RegExp][] = [
       ['', /a.json" is not JSON/],

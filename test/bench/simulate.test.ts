@@ -83,14 +83,16 @@ test(
 )
 
 for (const [line, beyond] of [
-  ['--fanout 1 --digest-fanout 0 --bytes 20', /left out by pushes and digests/],
-  ['--digest-fanout 0 --bytes 20', /left out by pushes and digests \(loss 0 %, 20 characters\): /],
-  ['--fanout 7 --bytes 20', /messages a node .*; bytes a node /],
-  ['--view 2 --bytes 20', /hops, mean/],
-  ['--digest-fanout 7 --bytes 6000', /messages a node/],
+  [
+    '--fanout 1 --digest-fanout 0 --bytes 20 --loss 0.3',
+    /left out by pushes and digests \(loss 30 %, 20 characters\): /,
+  ],
+  ['--fanout 9 --bytes 20 --loss 0', /messages a node .*; bytes a node /],
+  ['--view 2 --bytes 20 --loss 0', /hops, mean/],
+  ['--digest-fanout 9 --bytes 6000 --loss 0', /messages a node/],
 ] as const) {
   test(`limits: a short run fails with ${line}`, () => {
-    const { code, out, err } = limits(`${line} --loss 0 --nodes 100 --seeds 2 --writes 1`)
+    const { code, out, err } = limits(`${line} --nodes 100 --seeds 2 --writes 1`)
     assert.is(code, 1)
     assert.match(err, /^simulate: beyond limits: /)
     assert.match(err, beyond)
@@ -100,7 +102,7 @@ for (const [line, beyond] of [
 }
 
 test('limits: without --quick a missed target is not a failure', () => {
-  const { code, out } = play(`${SMALL} --only write --digest-fanout 0`)
+  const { code, out } = play(`${SMALL} --only write --fanout 1 --digest-fanout 0 --loss 0.3`)
   assert.is(code, 0)
   assert.match(out, /OUTSIDE {2}left out by pushes and digests/)
   assert.match(out, /simulated in [\d.]+ s of processor time/)
@@ -226,7 +228,7 @@ test('views: knowing is mutual, no node knows itself, and all know equally many'
     const nodes = random.int(2, 120)
     const size = random.int(1, nodes + 5)
     const addresses = Array.from({ length: nodes }, (_, node) => `n${node}`)
-    const views = viewsOf(addresses, size, () => random.next())
+    const views = viewsOf(addresses, size, 3, () => random.next())
     assert.equal([...views.keys()], addresses)
     for (const [own, others] of views) {
       assert.not(others.includes(own))

@@ -15,8 +15,8 @@ import {
 import { MIN_DEFLATE_BYTES } from '../../crdt/packed.ts'
 import { MAX_DELETES_BYTES } from '../../crdt/sync-request.ts'
 import { DEFAULTS } from '../../src/gossip/config.ts'
-import { PEERS_A_ROUND, SMALL_SWARM_FACTOR } from '../../src/gossip/fanouts.ts'
-import { MIN_TIMEOUT_MS, PATIENCE } from '../../src/gossip/pulls.ts'
+import { PEERS_A_ROUND, ringsFor, SMALL_SWARM_FACTOR } from '../../src/gossip/fanouts.ts'
+import { HEDGE_PATIENCE, MIN_HEDGE_MS, MIN_TIMEOUT_MS, PATIENCE } from '../../src/gossip/pulls.ts'
 import { MAX_TRIES } from '../../src/gossip/reassembly.ts'
 import { suite } from '../helpers/suite.ts'
 
@@ -102,6 +102,10 @@ const PHRASES: Record<string, readonly string[]> = {
   ],
   pulls: [
     `after ${WORDS[PATIENCE]} times the usual time of an answer (${MIN_TIMEOUT_MS} ms to ${seconds(DEFAULTS.pullTimeoutMs)})`,
+    `after ${WORDS[HEDGE_PATIENCE]} times the usual time (at least ${MIN_HEDGE_MS} ms`,
+  ],
+  neighbours: [
+    `Pushes use rings 0 and ${ringsFor(DEFAULTS).push.end - 1}, the digests that follow ring ${ringsFor(DEFAULTS).digest.first}`,
   ],
   'after a start': [`after ${DEFAULTS.aloneMs / 1_000} seconds without any peer`],
   fragments: [

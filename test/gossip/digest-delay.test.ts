@@ -46,14 +46,14 @@ test('the first of the digests carries the change once more, the others do not',
 
 for (const [shown, kinds] of [
   [4, ['digest,update', 'digest', 'digest']],
-  [5, ['digest', 'digest', 'digest']],
+  [5, ['digest', 'digest']],
 ] as const) {
   test(`a change that ${shown} peers have shown is followed by ${kinds[0]}`, () => {
     const table = echoing({ fanout: 1, digestFanout: 3 })
     const [a, ...others] = table.seat('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i')
     write(table, a, 'k', 1)
     const [push] = table.advance(batchMs, () => true)
-    for (const { address } of others.slice(0, shown))
+    for (const { address } of others.slice(-shown))
       table.deliver({ from: address, to: 'a', text: push!.text })
     assert.equal(table.advance(digestDelayMs, () => true).map(kindOf), kinds)
   })

@@ -182,6 +182,7 @@ const run = (seed: number): HistoryReport => {
       fanout: 1 + below(random, 3),
       digestDelayMs: below(random, 500),
       digestFanout: below(random, 4),
+      dissemination: seed % 4 === 0 ? 'tree' : 'fanout',
     },
     onSend: () => messages++,
     onEffect: (node, effect) => {
