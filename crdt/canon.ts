@@ -111,7 +111,7 @@ export class Canon {
     return (
       followsLast &&
       isSameId(rightOrigin, last.rightOrigin) &&
-      content.constructor === last.content.constructor
+      content.getRef() === last.content.getRef()
     )
   }
 

@@ -105,6 +105,21 @@ test('content written in parts or at once has the same digests', () => {
   assert.equal(of(pieces), of(whole))
 })
 
+test('content in a subclass of its kind, as that of bounded runs, has the same digests', () => {
+  class Run extends Y.ContentAny {}
+  const plain = docOf(7)
+  plain.getArray('l').push([1, 2])
+  plain.getArray('l').push([3])
+  const bounded = docOf(7)
+  Y.applyUpdate(bounded, Y.encodeStateAsUpdate(plain))
+  const [item] = bounded.store.clients.get(7) as Y.Item[]
+  Y.transact(bounded, (transaction) => {
+    Y.getItemCleanStart(transaction, Y.createID(7, 1))
+    item!.content = new Run([1])
+  })
+  assert.equal(of(bounded), of(plain))
+})
+
 test('writers without remaining content have no hash', () => {
   const doc = docOf(7)
   doc.getMap('m').set('k', 1)

@@ -7,6 +7,7 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { emptyDeletes, emptyDelta, Replica } from '../../crdt/index.ts'
+import { Published } from '../../crdt/published.ts'
 import { rejects, suite } from '../helpers/suite.ts'
 import { type HistoryReport, runHistory } from './history.ts'
 
@@ -93,10 +94,25 @@ test('the digest shows that deletes are not repaired', async () => {
       function (this: Replica, known) {
         return { ...lacking.call(this, known), deletes: emptyDeletes() }
       },
-    [3, 13],
+    // In every other history pulls go by ranges.
+    [7, 4],
   )
   assert.match(message, /^\d+ replicas did not converge in 600000 virtual ms/)
   assert.match(message, REPLAY)
+})
+
+test('the digest shows that ranges do not repair deletes', async () => {
+  const message = await spoiled(
+    Published.prototype,
+    'compareRanges',
+    (compareRanges) =>
+      function (this: Published, bytes) {
+        const outcome = compareRanges.call(this, bytes)
+        return { ...outcome, lacks: { ...outcome.lacks, deletes: emptyDeletes() } }
+      },
+    [8, 2],
+  )
+  assert.match(message, /^\d+ replicas did not converge in 600000 virtual ms/)
 })
 
 test('the comparison finds a value that differs at one node although all digests are equal', async () => {
