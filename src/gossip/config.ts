@@ -68,8 +68,8 @@ export interface GossipConfig {
 }
 
 export const DEFAULTS: GossipConfig = {
-  // Under load a tree is slower and sends as many messages (docs/performance.md). It saves a third
-  // of them if writes are rare.
+  // A tree saves up to two fifths of the messages if writes are rare, and a sixth at most under load;
+  // a write takes up to twice the time, and longer after losses (docs/performance.md).
   dissemination: 'fanout',
   // The seed's. With four neighbours, 3 are left after the one that sent the change. Each one more
   // costs every node up to one more message a change, about 15 ms of processor time with pilotctl.
