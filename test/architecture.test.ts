@@ -59,6 +59,7 @@ const ORDER: readonly string[] = [
   'bench/workloads',
   'bench/simulate',
   'bench/swarm',
+  'bench/side',
   'bench/report',
   'bench/main.ts',
   'bench/run.ts',

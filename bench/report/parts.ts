@@ -29,9 +29,10 @@ import type { LostWrites } from '../workloads/lost-writes.ts'
 import type { Cell } from '../workloads/merges.ts'
 import { createPlots } from './plots.ts'
 import type { Results } from './results.ts'
+import { sideText } from './side.ts'
 import { TARGET_KEYS, targetRows } from './targets.ts'
 
-export const PART_NAMES = ['performance', 'overwrites', 'summary'] as const
+export const PART_NAMES = ['performance', 'side', 'overwrites', 'summary'] as const
 
 export type PartName = (typeof PART_NAMES)[number]
 
@@ -277,6 +278,8 @@ export const createPart = (name: PartName, results: Results, plots: string): str
   switch (name) {
     case 'performance':
       return performanceText(results, plots)
+    case 'side':
+      return sideText(results.side)
     case 'overwrites':
       return overwritesText(results.result)
     case 'summary':

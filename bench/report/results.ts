@@ -9,6 +9,7 @@ import { copyFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Failure } from '../../src/errors.ts'
 import { readData, readLine } from '../runner/result.ts'
+import type { SideBench } from '../side/bench.ts'
 import type { Result as Simulation } from '../simulate/simulate.ts'
 import type { SwarmBenches } from '../swarm/result.ts'
 import type { BenchResult } from '../workloads/bench.ts'
@@ -17,6 +18,7 @@ export interface Results {
   readonly result: BenchResult
   readonly simulation?: Simulation | undefined
   readonly swarm?: SwarmBenches | undefined
+  readonly side?: SideBench | undefined
 }
 
 /** The fields by which a result is recognised. */
@@ -24,6 +26,7 @@ const FIELDS = {
   bench: ['machine', 'date', 'engines', 'layouts', 'swarm'],
   simulation: ['settings', 'writes', 'rates', 'faults', 'writers', 'verdicts'],
   swarm: ['loads'],
+  side: ['versions', 'settings', 'sections'],
 } as const
 
 type Kind = keyof typeof FIELDS
@@ -38,7 +41,7 @@ export const kindOf = (path: string): Kind => {
   const isEmpty = kind === 'swarm' && !(Array.isArray(data.loads) && data.loads.length > 0)
   if (kind !== undefined && !isEmpty) return kind
   throw new Failure('invalid_argument', `"${path}" is not a result of the bench`, {
-    hint: 'give output of bench, simulate or bench:swarm (with --loads), each with --json',
+    hint: 'give output of bench, simulate, bench:side or bench:swarm (with --loads), each with --json',
   })
 }
 
@@ -55,5 +58,6 @@ export const readResults = (dir: string): Results => {
     result: readLine<BenchResult>(pathOf(dir, 'bench'), FIELDS.bench),
     simulation: read<Simulation>('simulation'),
     swarm: read<SwarmBenches>('swarm'),
+    side: read<SideBench>('side'),
   }
 }

@@ -543,6 +543,7 @@ test('results: a file is recognised by its fields, kept, and read again; others 
       result,
       simulation,
       swarm: JSON.parse(toLine({ loads })).data,
+      side: undefined,
     })
     const refused: [text: string, message: RegExp][] = [
       ['', /a.json" is not JSON/],
