@@ -24,6 +24,12 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
+/** Between this process and a child of ours. */
+interface Message {
+  readonly type: string
+  readonly [field: string]: unknown
+}
+
 export interface ChildOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
@@ -33,6 +39,9 @@ export interface ChildOptions {
 
 export class Child {
   readonly process: ChildProcess
+  /** Messages that were not awaited yet, and what waits for one, by type. */
+  readonly #messages: Message[] = []
+  readonly #waiting = new Map<string, (message: never) => void>()
   readonly #name: string
   readonly #ended: Promise<unknown>
   #output = ''
@@ -45,6 +54,7 @@ export class Child {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     running.add(this.process)
+    this.process.on('message', (message) => this.#take(message as Message))
     const kill = (): void => void this.process.kill('SIGKILL')
     own.signal.addEventListener('abort', kill, { once: true })
     this.#ended = once(this.process, 'exit')
@@ -84,6 +94,25 @@ export class Child {
     return this.process.pid ?? 0
   }
 
+  send(message: Message): void {
+    this.check()
+    this.process.send(message)
+  }
+
+  /**
+   * Resolves with its next message of that type, or with one that came before and was not awaited.
+   * Rejects with a Failure (not_running) if it ends.
+   */
+  answer<T>(type: string): Promise<T> {
+    const at = this.#messages.findIndex((one) => one.type === type)
+    const [found] = at < 0 ? [] : this.#messages.splice(at, 1)
+    if (found) return Promise.resolve(found as T)
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.set(type, resolve)
+      void this.#ended.then(() => reject(this.#failureOf('has ended')))
+    })
+  }
+
   /** Throws a Failure (not_running) if it has ended. */
   check(): void {
     if (!running.has(this.process)) throw this.#failureOf('has ended')
@@ -95,6 +124,13 @@ export class Child {
     const timer = setTimeout(() => this.process.kill('SIGKILL'), STOP_MS)
     await this.#ended
     clearTimeout(timer)
+  }
+
+  #take(message: Message): void {
+    const waiting = this.#waiting.get(message.type)
+    this.#waiting.delete(message.type)
+    if (waiting) waiting(message as never)
+    else this.#messages.push(message)
   }
 
   #ready(pattern: RegExp): Promise<string> {

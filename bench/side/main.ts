@@ -22,6 +22,7 @@ import { showMachine } from '../runner/machine.ts'
 import { toLine } from '../runner/result.ts'
 import { table } from '../runner/table.ts'
 import { benchSide } from './bench.ts'
+import { PROVIDERS } from './provider.ts'
 import type { SideSection } from './section.ts'
 import { sideRows } from './table.ts'
 import { TYPING } from './typing.ts'
@@ -34,7 +35,7 @@ const MAX_SECONDS = 600
 /** Loads: of clients at most what one room of the bridge serves. */
 const MAX_LOAD = 100
 
-const SECTIONS = [TYPING]
+const SECTIONS = [TYPING, PROVIDERS]
 const NAMES = SECTIONS.map(({ name }) => name)
 
 const STANDARD = { runs: 3, seconds: 10, only: NAMES }
@@ -52,6 +53,7 @@ const HELP = `npm run bench:side -- [options]
 
 pilot-gossip beside what does the same, each in a process of its own on loopback, in turn:
   typing    clients type into one document: the bridge, the stock y-websocket server, Hocuspocus
+  provider  two programs type into one document: our provider, y-websocket
 
 ${showOptions(OPTIONS, STANDARD)}`
 

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert'
 import { sideText } from '../../bench/report/side.ts'
 import { benchSide, type SideBench } from '../../bench/side/bench.ts'
 import { main } from '../../bench/side/main.ts'
+import { PROVIDERS } from '../../bench/side/provider.ts'
 import type { Section } from '../../bench/side/section.ts'
 import { ratioOf, sideRows } from '../../bench/side/table.ts'
 import { TYPING } from '../../bench/side/typing.ts'
@@ -71,6 +72,12 @@ test('typing: two clients of our bridge get every keystroke', async () => {
   const bridge = TYPING.participants.find(({ name }) => name === 'bridge')
   const figures = await bridge!.measure(2, { isBuilt: false, seconds: 1, signal })
   assert.ok(figures.sent! > 0 && figures.received! > 0)
+})
+
+test('provider: two processes get each keystroke over a mailbox', async () => {
+  const ours = PROVIDERS.participants.find(({ name }) => name === 'provider, mailbox')
+  const figures = await ours!.measure(5, { isBuilt: false, seconds: 1, signal })
+  assert.ok(figures.p50! > 0)
 })
 
 test.run()
