@@ -21,6 +21,12 @@ from a keystroke to another client. Processor and memory are those of the server
 
 Two processes type into one document; the latency is that from a keystroke of one to the document of the other. The mailbox needs no
 server and keeps what is not read yet; our provider gathers changes for 20 ms before it sends them.`,
+  maps: `### Maps between processes of one host
+
+One process writes, another one watches. Latency: from a write to the other process. Then the first writes 5,000 keys as fast as it
+can, counted until the other has all of them. Lost: acknowledged writes that are missing after the writing process, or the server,
+was killed (SIGKILL) while it wrote as fast as it could, and was started again. That does not show what a loss of power would lose:
+of these, pilot-gossip and \`appendfsync always\` alone flush to disk before they acknowledge. pilot-gossip has no server to kill.`,
 }
 
 /** Times the processor time of the stock server, when both keep the same. */

@@ -6,8 +6,14 @@
  * const { sections } = await benchSide([TYPING], { runs: 3, seconds: 10, isBuilt: true, signal })
  * ```
  */
+import { spawnSync } from 'node:child_process'
 import { type Machine, readMachine, versionOf } from '../runner/machine.ts'
+import { unique } from '../runner/stats.ts'
 import type { Figures, MeasureOptions, Section, SideRow, SideSection } from './section.ts'
+
+/** The version of a program of the system; undefined if it is not installed. */
+const programVersion = (program: string): string | undefined =>
+  /\d+\.\d+\.\d+/.exec(spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout ?? '')?.[0]
 
 /** Packages whose versions matter besides those that each machine line names. */
 const PACKAGES = ['@y/websocket-server', '@hocuspocus/server', 'y-websocket', 'ws']
@@ -63,10 +69,20 @@ export const benchSide = async (
 ): Promise<SideBench> => {
   const { runs, seconds, isBuilt } = options
   const measured: SideSection[] = []
+  const programs = sections.flatMap(({ participants }) =>
+    participants.flatMap(({ program }) => program ?? []),
+  )
+  const versions = [
+    ...PACKAGES.map((name) => [name, versionOf(name)] as const),
+    ...unique(programs).flatMap((name) => {
+      const version = programVersion(name)
+      return version === undefined ? [] : [[name, version] as const]
+    }),
+  ]
   const bench: SideBench = {
     date: new Date().toISOString(),
     machine: readMachine(),
-    versions: Object.fromEntries(PACKAGES.map((name) => [name, versionOf(name)])),
+    versions: Object.fromEntries(versions),
     settings: { runs, seconds, isBuilt },
     sections: measured,
   }

@@ -22,6 +22,7 @@ import { showMachine } from '../runner/machine.ts'
 import { toLine } from '../runner/result.ts'
 import { table } from '../runner/table.ts'
 import { benchSide } from './bench.ts'
+import { MAPS } from './maps.ts'
 import { PROVIDERS } from './provider.ts'
 import type { SideSection } from './section.ts'
 import { sideRows } from './table.ts'
@@ -35,7 +36,7 @@ const MAX_SECONDS = 600
 /** Loads: of clients at most what one room of the bridge serves. */
 const MAX_LOAD = 100
 
-const SECTIONS = [TYPING, PROVIDERS]
+const SECTIONS = [TYPING, PROVIDERS, MAPS]
 const NAMES = SECTIONS.map(({ name }) => name)
 
 const STANDARD = { runs: 3, seconds: 10, only: NAMES }
@@ -54,6 +55,7 @@ const HELP = `npm run bench:side -- [options]
 pilot-gossip beside what does the same, each in a process of its own on loopback, in turn:
   typing    clients type into one document: the bridge, the stock y-websocket server, Hocuspocus
   provider  two programs type into one document: our provider, y-websocket
+  maps      two processes share a map: our agents, Redis, NATS JetStream
 
 ${showOptions(OPTIONS, STANDARD)}`
 

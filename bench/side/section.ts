@@ -16,6 +16,8 @@ export interface MeasureOptions {
 export interface Participant {
   readonly name: string
   readonly about: string
+  /** A program of the system that it needs; its version is kept with the results. */
+  readonly program?: string
   /** Why it cannot be measured here, with the line that installs it; undefined if it can. */
   readonly missing?: () => string | undefined
   /** Rejects with a Failure if the answer is wrong. Leaves nothing behind. */

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert'
 import { sideText } from '../../bench/report/side.ts'
 import { benchSide, type SideBench } from '../../bench/side/bench.ts'
 import { main } from '../../bench/side/main.ts'
+import { MAPS } from '../../bench/side/maps.ts'
 import { PROVIDERS } from '../../bench/side/provider.ts'
 import type { Section } from '../../bench/side/section.ts'
 import { ratioOf, sideRows } from '../../bench/side/table.ts'
@@ -78,6 +79,13 @@ test('provider: two processes get each keystroke over a mailbox', async () => {
   const ours = PROVIDERS.participants.find(({ name }) => name === 'provider, mailbox')
   const figures = await ours!.measure(5, { isBuilt: false, seconds: 1, signal })
   assert.ok(figures.p50! > 0)
+})
+
+test('maps: two of our agents show each write, and a killed one has lost none', async () => {
+  const ours = MAPS.participants.find(({ name }) => name === 'pilot-gossip')
+  const figures = await ours!.measure(5, { isBuilt: false, seconds: 1, signal })
+  assert.ok(figures.p50! > 0 && figures.bulk! > 0)
+  assert.is(figures.lostWriter, 0)
 })
 
 test.run()
