@@ -251,6 +251,7 @@ test('report: every section has a table with aligned columns', async () => {
     runs: 1,
     b3N: 4,
     b3Runs: 1,
+    sequencesN: 5,
     heapKeys: [100],
     overwrites: [1, 2],
     startUpKeys: 100,
