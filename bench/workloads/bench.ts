@@ -8,7 +8,7 @@
  */
 import { LAYOUTS } from '../engines/layouts.ts'
 import { CLOCK } from '../runner/clock.ts'
-import { type Machine, readMachine } from '../runner/machine.ts'
+import { type Machine, readMachine, versionOf } from '../runner/machine.ts'
 import { type B3Row, runB3 } from './b3.ts'
 import { type CommitResult, openLog, runCommits } from './commits.ts'
 import { type Heap, runHeap } from './heap.ts'
@@ -39,6 +39,9 @@ export interface BenchOptions extends Omit<MergeOptions, 'keys' | 'runs' | 'leav
   readonly dir: string
 }
 
+/** Packages of engines, besides those that the machine names. */
+const PACKAGES = ['@automerge/automerge', 'loro-crdt']
+
 interface Named {
   readonly name: string
   readonly about: string
@@ -46,6 +49,8 @@ interface Named {
 
 export interface BenchResult {
   readonly machine: Machine
+  /** Of the packages of the engines, by name. */
+  readonly versions?: Readonly<Record<string, string>>
   /** The start of the run, in ISO 8601. */
   readonly date: string
   readonly clock: typeof CLOCK
@@ -100,6 +105,7 @@ export const runBench = async (options: BenchOptions): Promise<BenchResult> => {
   const has = (section: (typeof SECTIONS)[number]) => options.sections.includes(section)
   return {
     machine: readMachine(),
+    versions: Object.fromEntries(PACKAGES.map((name) => [name, versionOf(name)])),
     date: new Date().toISOString(),
     clock: CLOCK,
     seed,
