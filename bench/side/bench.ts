@@ -58,8 +58,8 @@ const benchSection = async (section: Section, options: SideOptions): Promise<Sid
     }
     for (const one of present) rows.push({ name: one.name, load, runs: runs.get(one.name)! })
   }
-  const told = present.map((one) => ({ name: one.name, about: one.about }))
-  return { name, reference, unit, participants: told, leftOut, rows }
+  const described = present.map((one) => ({ name: one.name, about: one.about }))
+  return { name, reference, unit, participants: described, leftOut, rows }
 }
 
 /** Rejects with a Failure if a participant does not start or answers wrongly. */
