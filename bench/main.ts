@@ -10,6 +10,7 @@ import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import type { Engine } from './engines/engine.ts'
 import { optionOf, REFERENCE } from './engines/index.ts'
+import { loadEngines } from './engines/load.ts'
 import { showResult } from './report/text.ts'
 import {
   COMMON,
@@ -35,12 +36,22 @@ const MAX_RUNS = 1_000
 
 const STANDARD = { ...FULL, sections: SECTIONS, seed: 1, dir: tmpdir() }
 
+/** An engine from outside is named by a path; those of the bench have no slash. */
+const isPath = (text: string): boolean => text.includes('/')
+
 const optionsOf = (engines: readonly Engine[]) => {
   const names = engines.map(optionOf)
   const quick = `to check that all answers are right: --keys ${QUICK.keys} --runs ${QUICK.runs}`
+  const byName = oneOf(
+    names,
+    `some of ${names}, or the path of a module, like ./mine.js  (default all)`,
+  )
   return {
     sections: { ...listOf(oneOf(SECTIONS, 'sections')), name: 'only' },
-    engine: listOf(oneOf(names, `some of ${names}  (default all)`)),
+    engine: listOf({
+      ...byName,
+      parse: (text: string, word: string) => (isPath(text) ? text : byName.parse(text, word)),
+    }),
     quick: flag(`small sizes, ${quick}`),
     keys: listOf(
       whole(MIN_KEYS, MAX_KEYS, `sizes of the maps, each from ${MIN_KEYS} to ${MAX_KEYS}`),
@@ -63,6 +74,17 @@ ${showOptions(optionsOf(engines), STANDARD)}
 If all maps are smaller than ${Math.max(...FULL.keys)} keys, the other sections are as small as with --quick.
 `
 
+/** The engines that are named, in the order of the bench, then those from outside. */
+const chooseEngines = async (
+  engines: readonly Engine[],
+  named: readonly string[] | undefined,
+): Promise<readonly Engine[]> => {
+  if (named === undefined) return engines
+  const own = engines.filter((one) => named.includes(optionOf(one)))
+  const others = await Promise.all(named.filter(isPath).map(loadEngines))
+  return [...own, ...others.flat()]
+}
+
 const run = async (args: readonly string[], engines: readonly Engine[], streams: Streams) => {
   const given = parseOptions(optionsOf(engines), args, 'npm run bench')
   const { engine, quick, help, json, sections, seed, dir } = { ...STANDARD, ...given }
@@ -75,7 +97,7 @@ const run = async (args: readonly string[], engines: readonly Engine[], streams:
   const sizes: Sizes = { ...(isFull ? FULL : QUICK), keys, runs }
   const { progress } = streams
   const result = await runBench({
-    engines: engine ? engines.filter((one) => engine.includes(optionOf(one))) : engines,
+    engines: await chooseEngines(engines, engine),
     reference: REFERENCE,
     sections,
     sizes,

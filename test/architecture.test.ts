@@ -60,6 +60,7 @@ const ORDER: readonly string[] = [
   'bench/simulate/conditions',
   'bench/simulate',
   'bench/swarm',
+  'bench/side',
   'bench/report',
   'bench/main.ts',
   'bench/run.ts',

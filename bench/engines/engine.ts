@@ -1,7 +1,7 @@
 /**
  * What the bench requires of an engine: replicas of a map that write, encode and receive. An engine
  * is one file in `engines/` and one line in `engines/index.ts`. Five methods give it every workload,
- * every check and the count of lost writes; `delete` adds the deletes. A library that is slow to
+ * every check and the count of lost writes; `delete` adds the deletes, `createSequence` texts and lists. A library that is slow to
  * load is loaded by the first `create`.
  *
  * ```ts
@@ -44,6 +44,16 @@ export interface EngineReplica {
   free?(): void
 }
 
+/** A text and a list of numbers, which B1 and B2 of crdt-benchmarks edit. */
+export interface SequenceReplica
+  extends Pick<EngineReplica, 'encodeState' | 'takeChanges' | 'receive' | 'free'> {
+  insertText(at: number, text: string): void
+  deleteText(at: number, length: number): void
+  insertNumbers(at: number, numbers: readonly number[]): void
+  text(): string
+  numbers(): readonly number[]
+}
+
 export interface Engine {
   /** Short: it heads a row. */
   readonly name: string
@@ -61,6 +71,8 @@ export interface Engine {
    * `now` and the calls it gets, and on nothing else.
    */
   create(writer: number, now: () => number): EngineReplica
+  /** The same for a text and a list, if the engine has them. */
+  createSequence?(writer: number): SequenceReplica
 }
 
 export const freeAll = (replicas: readonly EngineReplica[]): void => {

@@ -17,7 +17,13 @@ import {
 } from '../../crdt/index.ts'
 import { DEFAULT_MAP, deleteEntry, hotNeedsOf, useClock } from '../../src/maps/index.ts'
 import { nodePlatform as platform } from '../../src/platform.ts'
-import { type Engine, type EngineReplica, textOf } from './engine.ts'
+import {
+  type Engine,
+  type EngineReplica,
+  type Message,
+  type SequenceReplica,
+  textOf,
+} from './engine.ts'
 import { hot, type Layout, plain, readMap } from './layouts.ts'
 
 const SWARM = 'bench'
@@ -25,10 +31,8 @@ const DOCUMENT = 'kv'
 /** A push with the digest of a state also names five members. */
 const MEMBERS = ['B', 'C', 'D', 'E', 'F'].map((digit) => `0:0000.0000.000${digit}`)
 
-const create = (layout: Layout, writer: number, now: () => number): EngineReplica => {
-  const doc = new Y.Doc()
-  doc.clientID = writer
-  useClock(doc, now)
+/** What every replica does with messages, whatever its document holds. */
+const messagesOf = (doc: Y.Doc) => {
   const replica = new Replica(doc, platform)
   const merged = new Set<string>()
   const pack = (delta: Delta) => {
@@ -49,11 +53,6 @@ const create = (layout: Layout, writer: number, now: () => number): EngineReplic
       members: state.digest === undefined ? [] : MEMBERS,
     })
   return {
-    set: (entries) => layout.writeAll(doc, entries),
-    delete: (keys) =>
-      doc.transact(() => {
-        for (const key of keys) deleteEntry(doc, DEFAULT_MAP, key)
-      }),
     encodeState() {
       const all = replica.lacking({ clocks: new Map(), deletes: emptyDeletes() })
       return push({ digest: replica.digest, update: pack(all), answer: true })
@@ -61,7 +60,7 @@ const create = (layout: Layout, writer: number, now: () => number): EngineReplic
     takeChanges: () => push({ update: pack(mergeDeltas(replica.takeLocal())) }),
     encodeDigest: () => push({ digest: replica.digest }),
     forget: () => merged.clear(),
-    receive(message) {
+    receive(message: Message) {
       for (const { update, digest, answer } of decodePush(textOf(message), SWARM).state.values()) {
         if (update && !merged.has(update.digest)) {
           const { status } = replica.apply(unpackUpdate(update, platform), update.needs)
@@ -74,7 +73,35 @@ const create = (layout: Layout, writer: number, now: () => number): EngineReplic
         }
       }
     },
+  }
+}
+
+const create = (layout: Layout, writer: number, now: () => number): EngineReplica => {
+  const doc = new Y.Doc()
+  doc.clientID = writer
+  useClock(doc, now)
+  return {
+    ...messagesOf(doc),
+    set: (entries) => layout.writeAll(doc, entries),
+    delete: (keys) =>
+      doc.transact(() => {
+        for (const key of keys) deleteEntry(doc, DEFAULT_MAP, key)
+      }),
     read: () => readMap(doc),
+  }
+}
+
+const createSequence = (writer: number): SequenceReplica => {
+  const doc = new Y.Doc()
+  doc.clientID = writer
+  const [text, list] = [doc.getText('text'), doc.getArray<number>('list')]
+  return {
+    ...messagesOf(doc),
+    insertText: (at, inserted) => text.insert(at, inserted),
+    deleteText: (at, length) => text.delete(at, length),
+    insertNumbers: (at, numbers) => list.insert(at, [...numbers]),
+    text: () => text.toString(),
+    numbers: () => list.toArray(),
   }
 }
 
@@ -83,6 +110,7 @@ export const pilotGossip: Engine = {
   about: 'gossip_push text: decoded, checked, inflated, hashed, inspected, gated, applied',
   converges: true,
   create: (writer, now) => create(plain, writer, now),
+  createSequence,
 }
 
 export const pilotGossipHot: Engine = {

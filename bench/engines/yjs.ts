@@ -1,7 +1,13 @@
 /** Raw Yjs, without any check, in each of its two encodings of an update. */
 import * as Y from 'yjs'
 import { DEFAULT_MAP } from '../../src/maps/index.ts'
-import { binaryOf, type Engine, type EngineReplica, type Value } from './engine.ts'
+import {
+  binaryOf,
+  type Engine,
+  type EngineReplica,
+  type SequenceReplica,
+  type Value,
+} from './engine.ts'
 
 interface Encoding {
   readonly event: 'update' | 'updateV2'
@@ -58,11 +64,42 @@ const create = (writer: number, { event, apply, encode, merge }: Encoding): Engi
   }
 }
 
+const createSequence = (
+  writer: number,
+  { event, apply, encode, merge }: Encoding,
+): SequenceReplica => {
+  const doc = new Y.Doc()
+  doc.clientID = writer
+  const [text, list] = [doc.getText('text'), doc.getArray<number>('list')]
+  let changes: Uint8Array[] = []
+  const listener = (update: Uint8Array) => void changes.push(update)
+  const write = (run: () => void) => {
+    doc.on(event, listener)
+    run()
+    doc.off(event, listener)
+  }
+  return {
+    insertText: (at, inserted) => write(() => text.insert(at, inserted)),
+    deleteText: (at, length) => write(() => text.delete(at, length)),
+    insertNumbers: (at, numbers) => write(() => list.insert(at, [...numbers])),
+    encodeState: () => encode(doc),
+    takeChanges() {
+      const all = changes
+      changes = []
+      return all.length === 1 ? all[0]! : merge(all)
+    },
+    receive: (message) => apply(doc, binaryOf(message)),
+    text: () => text.toString(),
+    numbers: () => list.toArray(),
+  }
+}
+
 export const yjsV1: Engine = {
   name: 'yjs-v1',
   about: 'raw Yjs, Y.applyUpdate of bytes; nothing checked',
   converges: true,
   create: (writer) => create(writer, V1),
+  createSequence: (writer) => createSequence(writer, V1),
 }
 
 export const yjsV2: Engine = {
@@ -70,4 +107,5 @@ export const yjsV2: Engine = {
   about: 'raw Yjs, Y.applyUpdateV2 of bytes; nothing checked',
   converges: true,
   create: (writer) => create(writer, V2),
+  createSequence: (writer) => createSequence(writer, V2),
 }

@@ -28,11 +28,21 @@ import { type Settings, STANDARD } from '../swarm/settings.ts'
 import { participantsOf } from '../workloads/bench.ts'
 import type { LostWrites } from '../workloads/lost-writes.ts'
 import type { Cell } from '../workloads/merges.ts'
+import { benchmarksText } from './benchmarks.ts'
+import { findingsText } from './findings.ts'
 import { createPlots } from './plots.ts'
 import type { Results } from './results.ts'
+import { sideText } from './side.ts'
 import { TARGET_KEYS, targetRows } from './targets.ts'
 
-export const PART_NAMES = ['performance', 'overwrites', 'plans', 'summary'] as const
+export const PART_NAMES = [
+  'findings',
+  'performance',
+  'side',
+  'overwrites',
+  'plans',
+  'summary',
+] as const
 
 export type PartName = (typeof PART_NAMES)[number]
 
@@ -50,8 +60,10 @@ const cellsAtSize = (merges: readonly Cell[]): Cell[] => {
   return merges.filter((cell) => cell.keys === keys)
 }
 
-const timeOf = ({ us, ratio }: Cell): string =>
-  ratio === null ? showUs(us.median) : `${showUs(us.median)} (${showRatio(ratio)})`
+const timeOf = ({ us, ratio }: Cell): string => {
+  const range = `${showUs(us.min)}–${showUs(us.max)}`
+  return `${showUs(us.median)} (${ratio === null ? range : `${range}; ${showRatio(ratio)}`})`
+}
 
 const mergesText = ({ result }: Results): string => {
   const { merges = [], clock, reference } = result
@@ -66,7 +78,8 @@ const mergesText = ({ result }: Results): string => {
       ['merged in', (engine) => (find(engine) ? timeOf(find(engine)!) : '-')],
     ]
   })
-  return `A map of ${showCount(cells[0]!.keys)} keys: ${clock} of one merge, from message to map. In brackets: times ${reference}.
+  return `A map of ${showCount(cells[0]!.keys)} keys: ${clock} of one merge, from message to map. In brackets: the least and the most of all
+samples, and times ${reference}.
 
 ${markdown(rowsOf(unique(cells.map(({ engine }) => engine)), [['', (engine) => engine], ...columns]))}`
 }
@@ -202,11 +215,15 @@ ${swarm ? `${repeatSwarm(swarm.loads)}\n` : ''}npm run bench:readme bench.json s
 
 const performanceText = (results: Results, plots: string): string => {
   const { result, simulation, swarm } = results
+  const versions = Object.entries(result.versions ?? {})
+    .map(([name, version]) => `, ${name} ${version}`)
+    .join('')
   const pictures = createPlots(results).map(
     ({ id, title }) => `<img src="${plots}/${id}.svg" alt="${title}" width="49%" align="top">\n`,
   )
   return [
     mergesText(results),
+    benchmarksText(result),
     lostText(result),
     simulation ? simulationText(simulation) : '',
     swarm ? swarmText(swarm.loads) : '',
@@ -215,7 +232,7 @@ const performanceText = (results: Results, plots: string): string => {
     ...pictures,
     participantsText(results),
     `
-Merges measured on ${result.date.slice(0, 10)}: ${showMachine(result.machine)}; seed ${result.seed}. The load is the average of
+Merges measured on ${result.date.slice(0, 10)}: ${showMachine(result.machine)}; seed ${result.seed}${versions}. The load is the average of
 the last minute, in processes: above the number of cores they shared caches.
 `,
     repeatText(results),
@@ -315,8 +332,12 @@ const summaryText = ({ result, simulation, swarm }: Results): string => {
 /** `plots` is the folder of the pictures, relative to the page. */
 export const createPart = (name: PartName, results: Results, plots: string): string => {
   switch (name) {
+    case 'findings':
+      return findingsText(results)
     case 'performance':
       return performanceText(results, plots)
+    case 'side':
+      return sideText(results.side)
     case 'overwrites':
       return overwritesText(results.result)
     case 'plans':

@@ -9,6 +9,7 @@ import { copyFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Failure } from '../../src/errors.ts'
 import { readData, readLine } from '../runner/result.ts'
+import type { SideBench } from '../side/bench.ts'
 import type { Plans } from '../simulate/compare.ts'
 import type { Result as Simulation } from '../simulate/simulate.ts'
 import type { SwarmBenches } from '../swarm/result.ts'
@@ -19,6 +20,7 @@ export interface Results {
   readonly simulation?: Simulation | undefined
   readonly swarm?: SwarmBenches | undefined
   readonly plans?: Plans | undefined
+  readonly side?: SideBench | undefined
 }
 
 /** The fields by which a result is recognised. */
@@ -27,6 +29,7 @@ const FIELDS = {
   plans: ['plans', 'seed', 'size'],
   simulation: ['settings', 'writes', 'rates', 'faults', 'writers', 'verdicts'],
   swarm: ['loads'],
+  side: ['versions', 'settings', 'sections'],
 } as const
 
 type Kind = keyof typeof FIELDS
@@ -41,7 +44,7 @@ export const kindOf = (path: string): Kind => {
   const isEmpty = kind === 'swarm' && !(Array.isArray(data.loads) && data.loads.length > 0)
   if (kind !== undefined && !isEmpty) return kind
   throw new Failure('invalid_argument', `"${path}" is not a result of the bench`, {
-    hint: 'give output of bench, simulate or bench:swarm (with --loads), each with --json',
+    hint: 'give output of bench, simulate, bench:side or bench:swarm (with --loads), each with --json',
   })
 }
 
@@ -59,5 +62,6 @@ export const readResults = (dir: string): Results => {
     simulation: read<Simulation>('simulation'),
     swarm: read<SwarmBenches>('swarm'),
     plans: read<Plans>('plans'),
+    side: read<SideBench>('side'),
   }
 }

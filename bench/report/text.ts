@@ -19,7 +19,7 @@ const chapter = (
 ): string => (rows.length === 0 ? '' : `\n${title}: ${note}\n${records(rows, fields)}`)
 
 export const showResult = (result: BenchResult): string => {
-  const { date, machine, seed, clock, reference, swarm, b3, commits, leftOut } = result
+  const { date, machine, seed, clock, reference, swarm, sequences, b3, commits, leftOut } = result
   const { fileSystem = '', fsyncMs, samples } = commits?.disk ?? {}
   return [
     `merge cost, ${date}\n${showMachine(machine)}\nseed ${seed}; times are median (min to max), in us or ms; ratio: to ${reference}\n`,
@@ -33,6 +33,11 @@ export const showResult = (result: BenchResult): string => {
       'lost writes',
       `${swarm.nodes} nodes push their state to ${swarm.fanout} others in ${swarm.rounds} rounds; keys whose last write is lost, or on which nodes differ`,
       result.lostWrites,
+    ),
+    chapter(
+      'B1, B2',
+      `crdt-benchmarks: a text or a list is edited by one client, or by two at once; ${clock}`,
+      sequences,
     ),
     chapter('B3', `crdt-benchmarks: clients set one key, one client merges all; ${clock}`, b3),
     chapter('heap', 'memory of a replica that was read once, WebAssembly included', result.heap),

@@ -1,6 +1,8 @@
 /** What the figures were measured on. Without it they cannot be compared. */
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism, cpus, loadavg } from 'node:os'
+import { join } from 'node:path'
 
 export interface Machine {
   readonly cpu: string
@@ -13,10 +15,19 @@ export interface Machine {
   readonly load: number
 }
 
-const versionOf = (name: string): string => {
-  const { version } = createRequire(import.meta.url)(`${name}/package.json`) as { version: string }
-  return version
+/**
+ * The folder of an installed package. Not by its `exports`, since many leave out their package.json.
+ * Throws an Error if it is not installed.
+ */
+export const packageDir = (name: string): string => {
+  const folders = createRequire(import.meta.url).resolve.paths(name) ?? []
+  const dir = folders.map((folder) => join(folder, name)).find(existsSync)
+  if (dir === undefined) throw new Error(`package ${name} is not installed`)
+  return dir
 }
+
+export const versionOf = (name: string): string =>
+  JSON.parse(readFileSync(join(packageDir(name), 'package.json'), 'utf8')).version
 
 export const readMachine = (): Machine => ({
   cpu: cpus()[0]?.model.trim() || 'unknown processor',

@@ -8,7 +8,7 @@
  */
 import { LAYOUTS } from '../engines/layouts.ts'
 import { CLOCK } from '../runner/clock.ts'
-import { type Machine, readMachine } from '../runner/machine.ts'
+import { type Machine, readMachine, versionOf } from '../runner/machine.ts'
 import { type B3Row, runB3 } from './b3.ts'
 import { type CommitResult, openLog, runCommits } from './commits.ts'
 import { type Heap, runHeap } from './heap.ts'
@@ -17,12 +17,14 @@ import { countLostWrites, type LostWrites, SWARM, WRITES } from './lost-writes.t
 import { type Cell, type LeftOut, type MergeOptions, runMerges } from './merges.ts'
 import { KEYS, type Overwrites, runOverwrites, WRITERS } from './overwrites.ts'
 import { type Restarts, runRestarts } from './restarts.ts'
+import { runSequences, type SequenceRow } from './sequences.ts'
 import type { Sizes } from './sizes.ts'
 
 /** In the order in which they run and are shown. */
 export const SECTIONS = [
   'merges',
   'lost',
+  'b1-b2',
   'b3',
   'heap',
   'overwrites',
@@ -37,6 +39,9 @@ export interface BenchOptions extends Omit<MergeOptions, 'keys' | 'runs' | 'leav
   readonly dir: string
 }
 
+/** Packages of engines, besides those that the machine names. */
+const PACKAGES = ['@automerge/automerge', 'loro-crdt']
+
 interface Named {
   readonly name: string
   readonly about: string
@@ -44,6 +49,8 @@ interface Named {
 
 export interface BenchResult {
   readonly machine: Machine
+  /** Of the packages of the engines, by name. */
+  readonly versions?: Readonly<Record<string, string>>
   /** The start of the run, in ISO 8601. */
   readonly date: string
   readonly clock: typeof CLOCK
@@ -56,20 +63,21 @@ export interface BenchResult {
   // The requested sections.
   readonly merges?: readonly Cell[]
   readonly lostWrites?: readonly LostWrites[]
+  readonly sequences?: readonly SequenceRow[]
   readonly b3?: readonly B3Row[]
   readonly heap?: readonly Heap[]
   readonly overwrites?: readonly Overwrites[]
   readonly startUp?: readonly Restarts[]
   readonly commits?: CommitResult
-  /** From merges, B3 and heap. */
+  /** From merges, B1 to B3 and heap. */
   readonly leftOut?: readonly LeftOut[]
 }
 
 /** Engines and layouts of the measured sections: rows of a name and a description. */
 export const participantsOf = (result: BenchResult): string[][] => {
-  const { engines, layouts, merges, lostWrites, b3, heap, overwrites, startUp } = result
+  const { engines, layouts, merges, lostWrites, sequences, b3, heap, overwrites, startUp } = result
   return [
-    ...(merges || lostWrites || b3 || heap ? engines : []),
+    ...(merges || lostWrites || sequences || b3 || heap ? engines : []),
     ...(overwrites || startUp ? layouts : []),
   ].map(({ name, about }) => [name, about])
 }
@@ -85,7 +93,7 @@ const nameOf = ({ name, about }: Named): Named => ({ name, about })
 /** Throws a Failure (internal) for a wrong answer. */
 export const runBench = async (options: BenchOptions): Promise<BenchResult> => {
   const { engines, reference, seed, sizes, dir, progress } = options
-  const { keys, runs, b3N, b3Runs, heapKeys, startUpKeys, writers } = sizes
+  const { keys, runs, b3N, b3Runs, sequencesN, heapKeys, startUpKeys, writers } = sizes
   const leftOut: LeftOut[] = []
   const leaveOut = (left: LeftOut) => void leftOut.push(left)
   const common = { seed, ...(progress && { progress }) }
@@ -97,6 +105,7 @@ export const runBench = async (options: BenchOptions): Promise<BenchResult> => {
   const has = (section: (typeof SECTIONS)[number]) => options.sections.includes(section)
   return {
     machine: readMachine(),
+    versions: Object.fromEntries(PACKAGES.map((name) => [name, versionOf(name)])),
     date: new Date().toISOString(),
     clock: CLOCK,
     seed,
@@ -107,6 +116,9 @@ export const runBench = async (options: BenchOptions): Promise<BenchResult> => {
     swarm: SWARM,
     ...(has('merges') && { merges: runMerges({ ...ofEngines, keys, runs }) }),
     ...(has('lost') && { lostWrites: runLostWrites(options) }),
+    ...(has('b1-b2') && {
+      sequences: runSequences({ ...ofEngines, n: sequencesN, runs: b3Runs }),
+    }),
     ...(has('b3') && { b3: runB3({ ...ofEngines, n: b3N, runs: b3Runs }) }),
     ...(has('heap') && { heap: await runHeap({ ...ofEngines, keys: heapKeys }) }),
     ...(has('overwrites') && { overwrites: await runOverwrites({ ...ofLayouts, ...overwrites }) }),

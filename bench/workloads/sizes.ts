@@ -8,6 +8,8 @@ export interface Sizes {
   /** N of B3.1 to B3.3, and samples of each. */
   readonly b3N: number
   readonly b3Runs: number
+  /** N of B1 and B2. */
+  readonly sequencesN: number
   readonly heapKeys: readonly number[]
   /** Average overwrites of each key, ascending. */
   readonly overwrites: readonly number[]
@@ -26,6 +28,7 @@ export const FULL: Sizes = {
   // The author's own N, so that his published figures can be compared with ours.
   b3N: 6_000,
   b3Runs: 3,
+  sequencesN: 6_000,
   heapKeys: [100, 1_000, 10_000],
   overwrites: [1, 10, 100, 1_000],
   startUpKeys: 100_000,
@@ -39,6 +42,7 @@ export const QUICK: Sizes = {
   runs: 2,
   b3N: 25,
   b3Runs: 3,
+  sequencesN: 25,
   heapKeys: [1_000],
   overwrites: [1, 10, 100],
   startUpKeys: 1_000,

@@ -99,10 +99,10 @@ export class Room implements Attachable {
       address: () => this.#address,
       onProblem: (problem) => this.#report(problem),
     })
+    const room = updateRoom(name, LIMITS.messageBytes)
     this.replica = new Replica(doc, nodePlatform, {
       needs: (delta) => hotNeedsOf(doc, delta),
       fits: (bytes, encode) => {
-        const room = updateRoom(name, LIMITS.messageBytes)
         if (bytes * 2 <= room) return true
         const update = { bytes: encode(), digest: '', needs: new Map() }
         return packUpdate(update, nodePlatform).data.length <= room

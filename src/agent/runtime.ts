@@ -74,6 +74,8 @@ export class Runtime {
   /** Milliseconds until the next wake at least. */
   #minWaitMs = 0
   #wake: NodeJS.Timeout | undefined
+  /** The time that the timer was set for; undefined when it has fired. */
+  #armedFor: number | undefined
   readonly #search: PeerDiscovery
   #onIdle: (() => void) | undefined
   readonly #reader: PushReader
@@ -406,8 +408,15 @@ export class Runtime {
   }
 
   #arm(gossip: Gossip): void {
+    const { wakeAt } = gossip
+    // Most changes of a batch leave the time as it is.
+    if (wakeAt === this.#armedFor && this.#minWaitMs === 0) return
     clearTimeout(this.#wake)
-    const wait = Math.min(Math.max(this.#minWaitMs, gossip.wakeAt - now()), MAX_WAIT_MS)
-    this.#wake = setTimeout(() => this.take({ type: 'wake' }), wait)
+    this.#armedFor = wakeAt
+    const wait = Math.min(Math.max(this.#minWaitMs, wakeAt - now()), MAX_WAIT_MS)
+    this.#wake = setTimeout(() => {
+      this.#armedFor = undefined
+      this.take({ type: 'wake' })
+    }, wait)
   }
 }

@@ -9,13 +9,13 @@
  * ```
  */
 import type { Socket } from 'node:net'
-import type { WebSocket } from 'ws'
+import { WebSocket } from 'ws'
 import { Rejection } from '../../crdt/index.ts'
 import { Failure, systemCodeOf, toFailure } from '../errors.ts'
 import { attempt } from '../listeners.ts'
 import type { AwarenessGuard } from './awareness-guard.ts'
 import { ALIVE_FRAME, BadFrame, deniedFrame, PERMANENT, readFrame } from './frames.ts'
-import type { Hub, HubClient } from './hub.ts'
+import type { Broadcast, Hub, HubClient } from './hub.ts'
 import { Pace } from './pace.ts'
 import type { Shared } from './shared.ts'
 
@@ -45,6 +45,7 @@ export interface ConnectionOptions {
 
 export class Connection implements HubClient {
   readonly #ws: WebSocket
+  readonly #socket: Socket
   readonly #shared: Shared
   readonly #options: ConnectionOptions
   readonly #pace: Pace
@@ -66,6 +67,7 @@ export class Connection implements HubClient {
 
   constructor(ws: WebSocket, socket: Socket, shared: Shared, options: ConnectionOptions) {
     this.#ws = ws
+    this.#socket = socket
     this.#shared = shared
     this.#options = options
     this.#pace = new Pace(shared.limits, shared.work)
@@ -100,14 +102,15 @@ export class Connection implements HubClient {
 
   /** Sends the frame, or cuts the client if too many bytes wait for it already. */
   send(frame: Uint8Array): void {
-    if (this.#isOver) return
-    if (this.#ws.bufferedAmount - this.#answering > this.#shared.limits.sendBytes) {
-      this.close(1013, 'too slow: connect again to sync', 'slow')
-      return
-    }
-    this.#write(frame, () => {
-      this.#hasFlushed = true
-    })
+    if (this.#mayWrite()) this.#write(frame, this.#onFlushed)
+  }
+
+  /** The same for messages that are ready for the wire. `ws` has no queue of its own: nothing is compressed. */
+  broadcast({ bytes, frames, frameBytes }: Broadcast): void {
+    if (!this.#mayWrite() || this.#ws.readyState !== WebSocket.OPEN) return
+    this.#shared.framesOut += frames
+    this.#shared.bytesOut += frameBytes
+    this.#socket.write(bytes, this.#onFlushed)
   }
 
   dismiss(): void {
@@ -118,6 +121,7 @@ export class Connection implements HubClient {
   close(code: number, reason: string, why: string): void {
     if (this.#isOver) return
     this.#shared.count(this.#shared.cut, why)
+    if (why !== 'slow') this.#hub?.flush()
     this.#end()
     this.#ws.resume() // to read its answer
     this.#ws.close(code, fitReason(reason))
@@ -140,6 +144,17 @@ export class Connection implements HubClient {
     this.#isAlive = false
     this.#ws.ping()
     this.send(ALIVE_FRAME)
+  }
+
+  readonly #onFlushed = (): void => {
+    this.#hasFlushed = true
+  }
+
+  #mayWrite(): boolean {
+    if (this.#isOver) return false
+    if (this.#ws.bufferedAmount - this.#answering <= this.#shared.limits.sendBytes) return true
+    this.close(1013, 'too slow: connect again to sync', 'slow')
+    return false
   }
 
   #write(frame: Uint8Array, onFlushed: (error?: Error | null) => void): void {

@@ -107,5 +107,30 @@ export const awarenessFrame = (update: Uint8Array): Uint8Array => frame([AWARENE
 export const deniedFrame = (reason: string): Uint8Array =>
   frame([AUTH, PERMISSION_DENIED], new TextEncoder().encode(reason))
 
+/** The first byte of a WebSocket message that is binary and complete, as RFC 6455 has it. */
+const FINAL_BINARY = 0x82
+
+/**
+ * The frame as it goes over the wire: a WebSocket message of a server, which is not masked. Made once
+ * for all clients; `ws` would make a header for each and write it beside the frame.
+ */
+export const messageOf = (frame: Uint8Array): Uint8Array => {
+  const { length } = frame
+  const headLength = length < 126 ? 2 : length < 2 ** 16 ? 4 : 10
+  const message = new Uint8Array(headLength + length)
+  const view = new DataView(message.buffer)
+  message[0] = FINAL_BINARY
+  if (headLength === 2) message[1] = length
+  else if (headLength === 4) {
+    message[1] = 126
+    view.setUint16(2, length)
+  } else {
+    message[1] = 127
+    view.setBigUint64(2, BigInt(length))
+  }
+  message.set(frame, headLength)
+  return message
+}
+
 /** An awareness update without states: clients ignore it, but count it as a sign of life. */
 export const ALIVE_FRAME: Uint8Array = awarenessFrame(Uint8Array.of(0))

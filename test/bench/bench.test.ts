@@ -251,6 +251,7 @@ test('report: every section has a table with aligned columns', async () => {
     runs: 1,
     b3N: 4,
     b3Runs: 1,
+    sequencesN: 5,
     heapKeys: [100],
     overwrites: [1, 2],
     startUpKeys: 100,
@@ -265,7 +266,7 @@ test('report: every section has a table with aligned columns', async () => {
   const text = showResult(result)
   assert.equal(
     result.leftOut?.map(({ engine, workload }) => `${engine}: ${workload}`),
-    ['last-writer: delete of 10 keys'],
+    ['last-writer: delete of 10 keys', 'last-writer: B1, B2'],
   )
   assert.is(result.b3?.length, 2 * 3)
   assert.equal(
