@@ -55,7 +55,7 @@ export interface Peer {
 export interface Reach {
   /** May that address be named to peers? */
   readonly canName?: (address: string) => boolean
-  /** Can that address be reached from here? If not, it is not a peer, whoever names it. */
+  /** Can that address be reached from here? If not, it is not a peer, even if a peer names it. */
   readonly canReach?: (address: string) => boolean
 }
 

@@ -1,11 +1,11 @@
 /**
- * One agent's mailbox on disk. Any sender puts files into it, only its owner takes them out.
+ * One agent's mailbox on disk. Any sender puts files into it; only its owner takes them out.
  *
- *     DIR/ADDRESS/new/      messages, one file each; without it nobody can send to the address
- *     DIR/ADDRESS/tmp/      messages being written; renamed into new/ when whole
+ *     DIR/ADDRESS/new/      messages, one file each; without it no peer can send to the address
+ *     DIR/ADDRESS/tmp/      messages being written; renamed into new/ when they are whole
  *     DIR/ADDRESS/left/     what new/ becomes when the owner ends: it comes back with the owner
- *     DIR/ADDRESS/damaged/  files that are no message of ours, put aside for you to see
- *     DIR/ADDRESS/lock      who reads this mailbox; without a living one it is found by nobody
+ *     DIR/ADDRESS/damaged/  files that are not messages of ours, put aside for inspection
+ *     DIR/ADDRESS/lock      the owner; without a living one, discovery does not find the mailbox
  *
  * ```ts
  * const box = new Box('/tmp/swarm', 'b')
@@ -14,11 +14,11 @@
  * ```
  *
  * An owner that ends removes its box, unless something in it was not read. One that was killed
- * cannot: for a while its messages wait for it, then nobody writes there until it is back.
+ * cannot: for a while its messages wait for it, then senders are rejected until it is back.
  *
- * But for those Failures it rejects with the system's errors. A message is on disk as soon as
- * the operating system says so, without `fsync`: the crash of a process loses and halves
- * nothing; a power cut may lose messages, and one that it left too short is put aside.
+ * Apart from these Failures, methods reject with the system's errors. A message is on disk as soon
+ * as the operating system says so, without `fsync`: the crash of a process neither loses nor
+ * truncates a message; a power cut may lose some, and one that it truncated is put aside.
  */
 import { mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -30,9 +30,9 @@ import { parseName } from './message-file.ts'
 const MAX_WAITING_BYTES = 256 * 1024 * 1024
 
 /**
- * Milliseconds that the oldest message of a mailbox waits before it is asked whether anybody reads
- * there. An agent that is started again is back sooner; what it missed it gets by repair as well,
- * so longer only fills the disk.
+ * Milliseconds that the oldest message of a mailbox may wait before a sender checks whether its owner
+ * lives. A restarted agent is back sooner. It also gets what it missed by repair, so a longer time
+ * would only fill the disk.
  */
 const AWAY_MS = 30_000
 
@@ -42,10 +42,10 @@ const MAX_AWAY_MESSAGES = 100
 /** Milliseconds. Writing takes far less; what is older was left by a writer that died. */
 const STALE_MS = 10 * 60 * 1000
 
-/** Files that are left where a process died while it took or gave back the lock. */
+/** Files that a process leaves if it dies while it takes or releases the lock. */
 const LOCK_REMNANT = /^lock\.[0-9a-f-]{36}$/
 
-/** The names in a folder; undefined where there is none. */
+/** The names in a folder; undefined if there is no such folder. */
 const namesIn = async (path: string): Promise<string[] | undefined> => {
   try {
     return await readdir(path)
@@ -68,13 +68,13 @@ const removeEmpty = async (path: string): Promise<boolean> => {
   }
 }
 
-/** What can be the name of a mailbox, and of its folder. */
+/** A valid name of a mailbox and of its folder. */
 export const ADDRESS = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/
 
 /**
- * The addresses of the mailboxes in a swarm's folder: `open` are those that somebody reads. One
- * whose owner is of another host counts as open for as long as its lock lies there: nobody can
- * tell from here. Rejects with the system's error.
+ * The addresses of the mailboxes in a swarm's folder: `open` are those with a living owner. If the
+ * owner is on another host, the mailbox counts as open as long as its lock is there, because this
+ * host cannot check. Rejects with the system's error.
  */
 export const listBoxes = async (dir: string): Promise<{ open: string[]; gone: string[] }> => {
   const open: string[] = []
@@ -125,7 +125,7 @@ export class Box {
     return join(this.path, 'tmp')
   }
 
-  /** For its owner: makes the folders that are missing, and brings back what was not read before. */
+  /** For its owner: creates missing folders, and brings back what was not read before. */
   async make(): Promise<void> {
     await mkdir(this.inbox, { recursive: true })
     await mkdir(this.#drafts, { recursive: true })
@@ -135,7 +135,7 @@ export class Box {
     await removeEmpty(this.#left)
   }
 
-  /** For its owner: from now on nobody can send to it, and what is in it lies in `inbox` as before. */
+  /** For its owner: rejects further messages. Those that have arrived are in `inbox`, as before. */
   shut(): Promise<void> {
     this.#shutting ??= this.#shut()
     return this.#shutting
@@ -145,23 +145,23 @@ export class Box {
     try {
       await rename(this.inbox, this.#left)
     } catch (error) {
-      if (systemCodeOf(error) !== 'ENOENT') throw error // else somebody removed it
+      if (systemCodeOf(error) !== 'ENOENT') throw error // else it was removed
     }
     this.#isShut = true
   }
 
   /**
-   * For its owner, after `shut`: removes `inbox` if nothing waits there, and returns whether it is
-   * gone. Only then can no message arrive any more.
+   * For its owner, after `shut`: removes `inbox` if it is empty, and returns whether it is gone. Only
+   * then can no further message arrive.
    */
   removeInbox(): Promise<boolean> {
     return removeEmpty(this.inbox)
   }
 
-  /** For its owner, after `shut`: removes all that is empty or of no use, but for the lock. */
+  /** For its owner, after `shut`: removes everything that is empty or useless, except the lock. */
   async clear(): Promise<void> {
     await removeEmpty(this.#left)
-    // What senders are writing here cannot be delivered any more, and they will be told.
+    // Messages that are being written here cannot be delivered any more; their sends reject.
     const drafts = (await namesIn(this.#drafts)) ?? []
     for (const name of drafts)
       if (parseName(name)) await rm(join(this.#drafts, name), { force: true })
@@ -171,12 +171,12 @@ export class Box {
       if (LOCK_REMNANT.test(name)) await rm(join(this.path, name), { force: true })
   }
 
-  /** Removes the box where nothing is in it. */
+  /** Removes the box if it is empty. */
   async removeEmpty(): Promise<void> {
     await removeEmpty(this.path)
   }
 
-  /** Rejects where it does not take `bytes` more, or holds `maxWaiting` messages already. */
+  /** Rejects if there is no room for `bytes` more, or if `maxWaiting` messages wait already. */
   async validateRoom(bytes: number, maxWaiting: number): Promise<void> {
     const names = await namesIn(this.inbox)
     if (!names) throw this.#notFound()
@@ -199,10 +199,10 @@ export class Box {
     }
   }
 
-  /** Has its agent not read for so long, or so much, that it may be gone? Then its lock tells. */
+  /** Has its agent read nothing for so long, or left so much, that it may be gone? The lock shows it. */
   async #seemsAway(names: readonly string[]): Promise<boolean> {
     if (names.length >= MAX_AWAY_MESSAGES) return true
-    // Names sort by time; but that is the sender's word, and the file's own time is not.
+    // Names sort by time, but senders choose names. The file's own time is trustworthy.
     const [first, ...others] = names
     if (first === undefined) return false
     const oldest = others.reduce((least, name) => (name < least ? name : least), first)
@@ -221,7 +221,7 @@ export class Box {
     })
   }
 
-  /** Lays a message in, whole or not at all. `not_found` where its owner has just ended. */
+  /** Delivers a message, whole or not at all. Rejects with `not_found` if its owner has just ended. */
   async put(name: string, content: Buffer): Promise<void> {
     const written = join(this.#drafts, name)
     try {
@@ -230,7 +230,7 @@ export class Box {
     } catch (error) {
       await rm(written, { force: true })
       if (systemCodeOf(error) !== 'ENOENT') throw error
-      // We may have made again what its owner removed.
+      // We may have created again what its owner removed.
       await removeEmpty(this.#drafts)
       await removeEmpty(this.path)
       throw this.#notFound()
@@ -242,12 +242,12 @@ export class Box {
       await writeFile(path, content, { flag: 'wx' })
     } catch (error) {
       if (systemCodeOf(error) !== 'ENOENT') throw error
-      await this.#makeDrafts() // removed by somebody who took it for rubbish
+      await this.#makeDrafts() // another program removed it
       await writeFile(path, content, { flag: 'wx' })
     }
   }
 
-  /** Not the box itself: without an owner there is to be none. */
+  /** Does not create the box itself: only its owner may. */
   async #makeDrafts(): Promise<void> {
     try {
       await mkdir(this.#drafts)
@@ -256,7 +256,7 @@ export class Box {
     }
   }
 
-  /** Takes out a message that was read. */
+  /** Removes a message that was read. */
   async remove(name: string): Promise<void> {
     await rm(join(this.inbox, name), { force: true })
     if (!this.#shutting) return
@@ -264,7 +264,7 @@ export class Box {
     await rm(join(this.inbox, name), { force: true })
   }
 
-  /** Where `putAside` leaves a file. */
+  /** The path to which `putAside` moves a file. */
   asideOf(name: string): string {
     return join(this.path, 'damaged', name)
   }
@@ -274,12 +274,12 @@ export class Box {
     await rename(join(this.inbox, name), this.asideOf(name))
   }
 
-  /** Is it so long since the last `sweep` that something may be stale again? */
+  /** Was the last `sweep` so long ago that there may be stale files again? */
   get isToSweep(): boolean {
     return Date.now() - this.#swept > STALE_MS
   }
 
-  /** Removes what died writers left half written. */
+  /** Removes files that senders had begun to write when they died. */
   async sweep(): Promise<void> {
     this.#swept = Date.now()
     await mkdir(this.#drafts, { recursive: true })

@@ -1,11 +1,11 @@
 /**
- * Takes the messages out of a mailbox while it is open: those that are ours are handed on and
- * removed, what is no message is put aside. One for each time that the mailbox is opened: what it
- * has begun when it is closed does not go on in the next one.
+ * Reads a mailbox while it is open: messages for us are handed on and removed, and files that are not
+ * messages are put aside. Each time the mailbox is opened it gets a new reader, so that work of the
+ * last one does not go on in the next.
  *
  * ```ts
  * const reader = new MailReader({ box, lock, pollMs: 2_000, hooks })
- * await reader.leave(5_000)     // where the receiver ends for good
+ * await reader.leave(5_000)     // the receiver ends for good
  * await reader.close()
  * ```
  */
@@ -30,7 +30,7 @@ interface Found extends Incoming {
   readonly name: string
 }
 
-/** As many of the names, first to last, as one batch may hold of bytes; one at least. */
+/** As many of the names, from the first on, as one batch may hold in bytes; at least one. */
 const nextBatch = (names: readonly string[]): readonly string[] => {
   let bytes = 0
   const end = names.findIndex((name, i) => {
@@ -59,12 +59,12 @@ export class MailReader {
   #leaving: Promise<void> | undefined
   /** Ends the wait of `leave`. */
   #endLeave: (() => void) | undefined
-  /** files that are left where they lie: refused, or not to be removed */
+  /** Files that stay: they are not for us, or cannot be removed. */
   readonly #passed = new Set<string>()
-  /** files that could not be read, to be tried again but told of once */
+  /** Files that could not be read: they are tried again, but reported once. */
   readonly #unread = new Set<string>()
 
-  /** Starts to read at once; the box is made, and the lock ours. */
+  /** Starts to read at once. The box must exist and its lock must be ours. */
   constructor({ box, lock, pollMs, hooks }: MailReaderOptions) {
     this.#box = box
     this.#lock = lock
@@ -82,8 +82,8 @@ export class MailReader {
   }
 
   /**
-   * Nobody can send any more; what has come is handed over, for `handOverMs` at most, and none of it
-   * where that is 0. Never rejects.
+   * Rejects further messages, and hands over those that have arrived: for `handOverMs` at most, and
+   * none if that is 0. The promise never rejects.
    */
   leave(handOverMs: number): Promise<void> {
     if (this.#isOver) return Promise.resolve()
@@ -91,7 +91,7 @@ export class MailReader {
     return this.#leaving
   }
 
-  /** Waits for a `receive` in progress, for a second at most. The folder and what waits in it stay. */
+  /** Waits for a running `receive`, for a second at most. The folder and waiting messages stay. */
   async close(): Promise<void> {
     this.#isOver = true
     this.#endLeave?.()
@@ -102,7 +102,7 @@ export class MailReader {
   async #leave(handOverMs: number): Promise<void> {
     try {
       await this.#folder.close(0)
-      await this.#lock.hold() // another may have it since somebody removed the folder
+      await this.#lock.hold() // another may have it if the folder was removed
       await this.#box.shut()
     } catch (error) {
       if (systemCodeOf(error) !== 'ENOENT') this.#hooks.onProblem(toFailure(error))
@@ -148,9 +148,9 @@ export class MailReader {
 
   async #look(names: readonly string[]): Promise<void> {
     try {
-      await this.#lock.hold() // another may have it since somebody removed the folder
+      await this.#lock.hold() // another may have it if the folder was removed
     } catch (error) {
-      if (systemCodeOf(error) === 'ENOENT') return // all of it is gone: onMissing comes next
+      if (systemCodeOf(error) === 'ENOENT') return // the box is gone: onMissing comes next
       throw error
     }
     await this.#consumeAll(names)
@@ -162,7 +162,7 @@ export class MailReader {
     if (this.#box.isToSweep) await this.#box.sweep()
   }
 
-  /** Reads in parallel, hands on in the order of sending, and removes what was handed on. */
+  /** Reads in parallel, hands on in the order in which they were sent, and removes what was handed on. */
   async #consumeAll(present: readonly string[]): Promise<void> {
     const names = present.filter((name) => !this.#passed.has(name))
     for (let at = 0; at < names.length && !this.#isOver; ) {
@@ -182,7 +182,7 @@ export class MailReader {
     }
   }
 
-  /** The message in a file; what is no message is put aside. */
+  /** The message in a file. Puts the file aside if it is not a message. */
   async #read(name: string): Promise<Found | undefined> {
     const named = parseName(name)
     let text: string | undefined
@@ -202,7 +202,7 @@ export class MailReader {
     return { name, from: named.from, text }
   }
 
-  /** What is not ours stays where it is, and is asked for once. */
+  /** A message that is not for us stays, and the receiver is asked once. */
   #isOurs({ name, text }: Found): boolean {
     const isOurs = accepted(this.#hooks, text)
     if (!isOurs) this.#passed.add(name)
@@ -222,7 +222,7 @@ export class MailReader {
     )
   }
 
-  /** Takes a file out of new/; where that fails it stays, and is not looked at again. */
+  /** Takes a file out of new/. If that fails, it stays and is not read again. */
   async #take(name: string, take: () => Promise<void>): Promise<void> {
     try {
       await take()

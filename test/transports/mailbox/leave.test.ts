@@ -1,4 +1,4 @@
-/** The end of a mailbox: of an agent that ends in good order, and of one that was killed. */
+/** The end of a mailbox: of an agent that ends in order, and of one that was killed. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -75,7 +75,7 @@ const killedWith = async (dir: string, count: number): Promise<void> => {
   writeFileSync(join(dir, 'b', 'lock'), DEAD)
 }
 
-test('one that ends leaves nothing, and nobody is found there', () =>
+test('a mailbox that ends leaves nothing behind and is not found', () =>
   inFolder(async (dir) => {
     const a = await open(dir, 'a')
     for (let n = 0; n < 25; n++) {
@@ -92,7 +92,7 @@ test('one that ends leaves nothing, and nobody is found there', () =>
     assert.equal(filesIn(dir), [])
   }))
 
-test('what has come is handed over first, once and in order; nothing comes after it', () =>
+test('messages that have arrived are handed over once and in order; none comes after them', () =>
   inFolder(async (dir) => {
     const hold = gate()
     const seen = new Recorder(() => hold.promise)
@@ -146,7 +146,7 @@ test('a message that was on its way when the box was shut is handed over as well
     await a.close()
   }))
 
-test('a receiver that takes all at once gets what has come, too', () =>
+test('a receiver that takes batches gets the messages that have arrived, too', () =>
   inFolder(async (dir) => {
     const hold = gate()
     const texts: string[] = []
@@ -172,7 +172,7 @@ test('a receiver that takes all at once gets what has come, too', () =>
     await a.close()
   }))
 
-test('what the receiver does not take in time waits for the next, and nothing is added to it', () =>
+test('messages that the receiver does not take in time wait for the next one, and none is added', () =>
   inFolder(async (dir) => {
     const stuck = new Recorder(() => new Promise(() => {}))
     const a = await open(dir, 'a')
@@ -193,7 +193,7 @@ test('what the receiver does not take in time waits for the next, and nothing is
     await a.close()
   }))
 
-test('with no time at all nothing is handed over, and nothing lost', () =>
+test('with a time of 0 nothing is handed over, and nothing is lost', () =>
   inFolder(async (dir) => {
     const stuck = new Recorder(() => new Promise(() => {}))
     const a = await open(dir, 'a')
@@ -210,7 +210,7 @@ test('with no time at all nothing is handed over, and nothing lost', () =>
     await a.close()
   }))
 
-test('what is not ours stays, and is there again', () =>
+test('messages that are not for us stay, and are there at the next open', () =>
   inFolder(async (dir) => {
     const a = await open(dir, 'a')
     const first = new Recorder(undefined, (text) => text !== 'of others')
@@ -229,7 +229,7 @@ test('what is not ours stays, and is there again', () =>
     await a.close()
   }))
 
-test('files that others have put there stay, and do no harm', () =>
+test('files of other programs stay and do no harm', () =>
   inFolder(async (dir) => {
     const a = await open(dir, 'a')
     const seen = new Recorder()
@@ -252,7 +252,7 @@ test('files that others have put there stay, and do no harm', () =>
     await a.close()
   }))
 
-test('may be asked for before it is open, after it is closed, and twice', () =>
+test('leave may be called before open, after close, and twice', () =>
   inFolder(async (dir) => {
     const idle = new MailboxTransport({ dir, address: 'a' })
     await idle.leave(PATIENCE)
@@ -281,7 +281,7 @@ test('may be asked for before it is open, after it is closed, and twice', () =>
     assert.equal(filesIn(dir), [])
   }))
 
-test('leaves the mailbox alone that another has taken over', () =>
+test('a mailbox that another agent has taken over is left alone', () =>
   inFolder(async (dir) => {
     const seen = new Recorder()
     const b = await open(dir, 'b', seen)
@@ -300,7 +300,7 @@ test('leaves the mailbox alone that another has taken over', () =>
     await a.close()
   }))
 
-test('a mailbox that was removed by hand is not missed at the end', () =>
+test('a mailbox that was removed by hand does not make the end fail', () =>
   inFolder(async (dir) => {
     for (const gone of [['b'], ['b', 'new'], ['b', 'tmp'], ['b', 'lock']]) {
       const b = await open(dir, 'b')
@@ -340,7 +340,7 @@ const remains: Readonly<Record<string, (box: string) => void>> = {
 }
 
 for (const [what, make] of Object.entries(remains)) {
-  test(`after a kill: ${what} keeps nobody from starting`, () =>
+  test(`after a kill ${what} does not keep the next agent from starting`, () =>
     inFolder(async (dir) => {
       const box = join(dir, 'b')
       mkdirSync(box)
@@ -361,7 +361,7 @@ for (const [what, make] of Object.entries(remains)) {
     }))
 }
 
-test('killed at any moment of coming and going: the next one opens, and gets what was sent', () =>
+test('after a kill at any moment of opening and leaving the next agent opens and gets what was sent', () =>
   inFolder(async (dir) => {
     const a = await open(dir, 'a')
     for (let round = 0; round < 6; round++) {
@@ -379,7 +379,7 @@ test('killed at any moment of coming and going: the next one opens, and gets wha
     await a.close()
   }))
 
-test('ends while others write: each message arrives once or is refused, and nothing is left', () =>
+test('while others write, each message arrives once or is rejected, and nothing is left', () =>
   inFolder(async (dir) => {
     const writers = await Promise.all(['a', 'c', 'd'].map((name) => open(dir, name)))
     for (let round = 0; round < 20; round++) {
@@ -409,7 +409,7 @@ test('ends while others write: each message arrives once or is refused, and noth
     for (const writer of writers) await writer.close()
   }))
 
-test('two of one name, one after the other, without a pause', () =>
+test('two agents of one name follow each other without a pause', () =>
   inFolder(async (dir) => {
     const a = await open(dir, 'a')
     for (let round = 0; round < 30; round++) {
@@ -426,7 +426,7 @@ test('two of one name, one after the other, without a pause', () =>
     await a.close()
   }))
 
-test('into the box of a killed one nobody writes for long; when it is back it gets all', () =>
+test('senders soon stop writing to a killed agent; when it is back it gets everything', () =>
   inFolder(async (dir) => {
     const { child, lines } = start('reader', dir, 'b')
     await until('the reader', () => lines.includes('open'))
@@ -447,7 +447,7 @@ test('into the box of a killed one nobody writes for long; when it is back it ge
     await a.close()
   }))
 
-test('in the box of a killed one lie at most 100 messages, however fast they come', () =>
+test('at most 100 messages wait for a killed agent, however fast they come', () =>
   inFolder(async (dir) => {
     await killedWith(dir, 0)
     const a = await open(dir, 'a')
@@ -457,7 +457,7 @@ test('in the box of a killed one lie at most 100 messages, however fast they com
     await a.close()
   }))
 
-test('one that lives and is slow is not taken for gone', () =>
+test('a slow agent is not taken for gone', () =>
   inFolder(async (dir) => {
     const stuck = new Recorder(() => new Promise(() => {}))
     const b = await open(dir, 'b', stuck)
@@ -470,7 +470,7 @@ test('one that lives and is slow is not taken for gone', () =>
     await a.close()
   }))
 
-test('one of another host, of which nobody can tell, is not taken for gone', () =>
+test('an agent of another host, which cannot be checked, is not taken for gone', () =>
   inFolder(async (dir) => {
     await killedWith(dir, 3)
     writeFileSync(join(dir, 'b', 'lock'), JSON.stringify({ ...ownProcess(), host: 'another' }))
