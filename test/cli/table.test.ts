@@ -261,7 +261,7 @@ test('docs/socket.md: lists every command with its fields', () => {
   const page = readFileSync(join(ROOT, 'docs', 'socket.md'), 'utf8')
   const everywhere = new Set(['swarm', 'protocol'])
   for (const [command, { fields }] of Object.entries(WIRE)) {
-    const row = page.split('\n').find((line) => new RegExp(`^\\| .*\`${command}\``).test(line))
+    const row = page.split('\n').find((line) => new RegExp(`^\\| [^|]*\`${command}\``).test(line))
     const words = new Set((row?.split('|')[2] ?? '').match(/(?<=`)\w+(?=`)/g))
     const own = Object.keys(fields).filter((name) => !everywhere.has(name))
     assert.equal(
