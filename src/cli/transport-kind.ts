@@ -28,7 +28,7 @@ export interface Owner {
 /** What the report of a start says about the transport. */
 export interface Description {
   /** Further fields of the report in JSON. */
-  readonly fields: { readonly mailbox?: string }
+  readonly fields: Readonly<Record<string, string>>
   /** For people: ` in /tmp/kv`, or empty. */
   readonly place: string
   /** For people: which peers it has if none is named. */

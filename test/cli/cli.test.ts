@@ -195,7 +195,7 @@ test('TRANSPORTS: each kind has options of its own, and is described from its pl
   for (const { name, options, impliedBy, checkOptions, describe, plan } of TRANSPORTS) {
     if (impliedBy !== undefined) assert.ok(Object.hasOwn(options, impliedBy), name)
     for (const option of Object.keys(checkOptions)) assert.ok(Object.hasOwn(options, option), name)
-    const made = plan({ [impliedBy ?? 'none']: '/tmp/x' }, '/data')
+    const made = plan(impliedBy === 'mailbox' ? { mailbox: '/tmp/x' } : {}, '/data')
     assert.is(made.kind, name)
     assert.equal(JSON.parse(JSON.stringify(made)), made)
     assert.type(describe(made).peers, 'string')
