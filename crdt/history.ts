@@ -51,41 +51,31 @@ export interface HistoryTrees {
   readonly runsOf: (writer: number) => readonly Run[]
 }
 
-/** The state digest of a document with these clocks and deletes. */
-export const digestState = (clocks: Clocks, deletes: DeleteSet, platform: Platform): string => {
-  const history = new StateHashes(new DeleteIndex(deletes), clocks, platform)
-  return textOf(history.trie.state())
-}
-
 const hashWith =
   (platform: Platform) =>
   (bytes: Uint8Array): Uint8Array =>
     platform.sha256(bytes).slice(0, HASH_BYTES)
 
-/** A hash tree over clocks and deletes alone. */
-class StateHashes {
-  readonly trie: WriterTrie
-
-  constructor(deletes: DeleteIndex, clocks: Clocks, platform: Platform) {
-    const hash = hashWith(platform)
-    this.trie = new WriterTrie({
-      hash,
-      state: (writer) => {
-        const clock = clocks.get(writer) ?? 0
-        return stateOf(
-          new WriterTree({
-            hash,
-            clock: () => clock,
-            runs: () => deletes.runsOf(writer),
-            serialize: () => undefined,
-          }),
-          clock,
-        )
-      },
-      content: () => undefined,
-    })
-    for (const writer of clocks.keys()) this.trie.add(writer)
-  }
+/** The state digest of a document with these clocks and deletes. */
+export const digestState = (clocks: Clocks, deletes: DeleteSet, platform: Platform): string => {
+  const hash = hashWith(platform)
+  const index = new DeleteIndex(deletes)
+  const trie = new WriterTrie({
+    hash,
+    state: (writer) => {
+      const clock = clocks.get(writer) ?? 0
+      const tree = new WriterTree({
+        hash,
+        clock: () => clock,
+        runs: () => index.runsOf(writer),
+        serialize: () => undefined,
+      })
+      return stateOf(tree, clock)
+    },
+    content: () => undefined,
+  })
+  for (const writer of clocks.keys()) trie.add(writer)
+  return textOf(trie.state())
 }
 
 const stateOf = (tree: WriterTree, clock: number): Uint8Array =>

@@ -83,10 +83,10 @@ export class Answers {
       if (fits || bytes === SINGLE) {
         const isFragmented = !fits && this.#packing.canFragment(update)
         if (isFragmented && !mayFragment) return { rest: answer }
-        const rest = { ...answerAfter(answer, chunk), chunkBytes: nextChunkBytes(fitting) }
+        const chunkBytes = nextChunkBytes(fitting)
         return {
           ...(fits || isFragmented ? { update } : { unsendable: update.length }),
-          ...(hasRest && { rest }),
+          ...(hasRest && { rest: { ...answerAfter(answer, chunk), chunkBytes } }),
         }
       }
       bytes = shorterChunkBytes(bytes, update.length, fitting)

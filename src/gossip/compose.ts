@@ -15,9 +15,8 @@ import {
   OLDEST_FORMAT,
   type Replica,
   type SyncRequest,
-  withDelta,
 } from '../../crdt/index.ts'
-import { type AnswerPart, Answers } from './answers.ts'
+import { type AnswerPart, Answers, answerAfter } from './answers.ts'
 import { Envelope, type EnvelopeOptions } from './envelope.ts'
 import type { Fanouts } from './fanouts.ts'
 import { InlineUpdates, NO_UPDATE } from './inline-updates.ts'
@@ -267,7 +266,7 @@ export class Composer {
       state: { update },
       length: STATE_BYTES + lengthOf(update),
       rest: {
-        answer: { ...answer, peerState: withDelta(peerState, delta) },
+        answer: { ...answer, ...answerAfter(answer, delta) },
         ...(awareness !== undefined && { awareness }),
       },
     }

@@ -35,10 +35,11 @@ export class Content {
 
   /** The fields that go with the digest of a queued state. */
   fieldsFor({ writers }: QueuedState): Pick<DocState, 'content' | 'writers'> {
-    const { published, clocks } = this.#replica
+    const { published } = this.#replica
     const { content } = published
     if (content === undefined) return {}
-    const hashes = writers && clocks.size <= MAX_WRITERS ? published.writers : undefined
+    const hashes =
+      writers && published.state.clocks.size <= MAX_WRITERS ? published.writers : undefined
     return { content, ...(hashes && { writers: hashes }) }
   }
 }

@@ -200,7 +200,7 @@ export class Repair {
 
   /** Merges what peers sent for one document, and passes on what was new. */
   #onUpdates(document: SharedDocument, sent: readonly ReceivedPart[], now: number): void {
-    const { counters, limits, platform, reject, takeLocal } = this.#options
+    const { limits, platform, reject, takeLocal } = this.#options
     const { name, replica } = document
     /** Digest → the senders of that update; only the first copy is unpacked. */
     const senders = new Map<string, ReceivedPart[]>()
@@ -209,16 +209,14 @@ export class Repair {
       const { digest } = one.update
       const merged = document.merged(digest)
       if (merged) {
-        counters.redundant++
+        this.#onRedundant(document, one)
         document.acknowledged(merged, one.peer.address)
-        if (one.isPush) this.#options.dissemination.prune(document, one.peer)
         continue
       }
       const same = senders.get(digest)
       if (same) {
-        counters.redundant++
+        this.#onRedundant(document, one)
         same.push(one)
-        if (one.isPush) this.#options.dissemination.prune(document, one.peer)
         continue
       }
       try {
@@ -271,10 +269,8 @@ export class Repair {
       }
       return
     }
-    if (status === 'known') {
-      counters.redundant++
-      if (senders[0]!.isPush) this.#options.dissemination.prune(document, peer)
-    } else document.tree.makeEager(peer.address)
+    if (status === 'known') this.#onRedundant(document, senders[0]!)
+    else document.tree.makeEager(peer.address)
     if (!isEmptyDelta(delta)) {
       const source = { from: peer.address, told: update.told }
       document.changed(delta, now, coversDelta(carried, delta) ? source : {})
@@ -283,6 +279,12 @@ export class Repair {
     }
     document.remember(update.digest, carried, config.maxRemembered)
     for (const { peer } of senders) document.acknowledged(carried, peer.address)
+  }
+
+  /** The peer sent what we have. */
+  #onRedundant(document: SharedDocument, { peer, isPush }: ReceivedPart): void {
+    this.#options.counters.redundant++
+    if (isPush) this.#options.dissemination.prune(document, peer)
   }
 
   /** From now on neither an answer of this peer nor our silence proves that both have everything. */
