@@ -10,6 +10,7 @@
 import * as Y from 'yjs'
 import type { DecodedUpdate, Struct } from './decoded.ts'
 import { Rejection } from './rejection.ts'
+import { countSame } from './same-struct.ts'
 import type { OwnRange } from './withheld.ts'
 import * as yjsInner from './yjs-inner.ts'
 
@@ -23,73 +24,6 @@ export class ForkRejection extends Rejection {
   }
 }
 
-const isGone = (struct: yjsInner.StoredStruct): boolean =>
-  !(struct instanceof Y.Item) || struct.deleted || struct.content instanceof Y.ContentDeleted
-
-const isSameId = (a: Y.ID | null, b: Y.ID | null): boolean => Y.compareIDs(a, b)
-
-/** What an item follows at `clock`. */
-const originAt = ({ id, origin }: Y.Item, clock: number): Y.ID | null =>
-  clock > id.clock ? Y.createID(id.client, clock - 1) : origin
-
-/** The name of a root type, or the id of the parent item. */
-const parentOf = ({ parent }: Y.Item): string | Y.ID | null => {
-  if (!(parent instanceof Y.AbstractType)) return parent as string | Y.ID | null
-  return yjsInner.holderOf(parent)?.id ?? Y.findRootTypeKey(parent)
-}
-
-const isSameParent = (a: Y.Item, b: Y.Item): boolean => {
-  const [one, other] = [parentOf(a), parentOf(b)]
-  if (one === null || other === null) return true
-  if (typeof one === 'string' || typeof other === 'string') return one === other
-  return isSameId(one, other)
-}
-
-/** The encoded content of `length` clocks from `clock` on. */
-const contentOf = ({ id, content, length: all }: Y.Item, clock: number, length: number) => {
-  const encoder = new Y.UpdateEncoderV1()
-  let part = content
-  if (length < all) {
-    part = content.copy()
-    if (clock > id.clock) part = part.splice(clock - id.clock)
-    if (length < part.getLength()) part.splice(length)
-  }
-  encoder.writeInfo(content.getRef())
-  part.write(encoder, 0)
-  return encoder.toUint8Array()
-}
-
-const isSameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, i) => byte === b[i])
-
-/**
- * How many of `length` clocks from `clock` on are the same in both. What is deleted in one counts
- * as the same.
- */
-const countSame = (
-  ours: yjsInner.StoredStruct,
-  theirs: yjsInner.StoredStruct,
-  clock: number,
-  length: number,
-): number => {
-  if (isGone(ours) || isGone(theirs)) return length
-  const [a, b] = [ours as Y.Item, theirs as Y.Item]
-  const origin = originAt(b, clock)
-  const isPlaced =
-    isSameId(originAt(a, clock), origin) &&
-    isSameId(a.rightOrigin, b.rightOrigin) &&
-    // An item with an origin has no parent of its own: it is that of the origin.
-    (origin !== null ||
-      b.rightOrigin !== null ||
-      (isSameParent(a, b) && a.parentSub === b.parentSub))
-  if (!isPlaced) return 0
-  if (isSameBytes(contentOf(a, clock, length), contentOf(b, clock, length))) return length
-  let same = 0
-  while (same < length && isSameBytes(contentOf(a, clock + same, 1), contentOf(b, clock + same, 1)))
-    same++
-  return same
-}
-
 /** The first clock from `from` up to `to` at which an own struct of the update differs. */
 const findDifference = (
   structs: readonly yjsInner.StoredStruct[],
@@ -100,7 +34,7 @@ const findDifference = (
   for (let clock = from; clock < to; ) {
     const ours = structs[Y.findIndexSS(structs as Y.Item[], clock)]!
     const end = Math.min(to, ours.id.clock + ours.length)
-    const same = countSame(ours, theirs, clock, end - clock)
+    const same = countSame({ struct: ours, clock }, { struct: theirs, clock }, end - clock)
     if (clock + same < end) return clock + same
     clock = end
   }

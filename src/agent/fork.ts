@@ -9,7 +9,7 @@
  * fork.meet()                    // `own_clock` was refused
  * ```
  */
-import type * as Y from 'yjs'
+import * as Y from 'yjs'
 import type { Replica } from '../../crdt/index.ts'
 import { type Failure, toFailure } from '../errors.ts'
 import { followRename, mergeCounts, partsOf } from '../maps/index.ts'
@@ -99,7 +99,7 @@ export class Fork {
     else rename()
     // The other agent does not have what was added from that clock on.
     const shared = this.#parts.filter((part) => part.clock < clock)
-    mergeCounts(doc, shared, old)
+    mergeCounts(doc, shared, Y.createID(old, clock))
     this.#safe = 0
     this.#parts = []
     wake()

@@ -8,7 +8,13 @@ import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { Agent, type Problem } from '../../src/agent/agent.ts'
-import { appendEntry, incrementEntry, readEntries, writeEntry } from '../../src/maps/index.ts'
+import {
+  appendEntry,
+  incrementEntry,
+  readEntries,
+  useClock,
+  writeEntry,
+} from '../../src/maps/index.ts'
 import { MemoryHub, MemoryTransport } from '../../src/transports/memory/memory.ts'
 import { agentIn } from '../helpers/agent.ts'
 import { inFolder } from '../helpers/folder.ts'
@@ -274,35 +280,45 @@ const twins = (count: number): Y.Doc[] =>
   })
 
 for (const [name, counts] of Object.entries({ 'as much': [5, 5], 'more and less': [3, 7] })) {
-  test(`two documents with one id that wrote before they met, ${name}: loses nothing`, async () => {
-    const hub = new MemoryHub()
-    const agents = twins(2).map((doc, i) => {
-      const agent = new Agent({
-        swarm: 'kv',
-        doc,
-        transport: new MemoryTransport(hub, `agent-${i}`),
-        peers: i > 0 ? ['agent-0'] : [],
-        config: { intervalMs: 200, backoffMs: 100 },
+  // In one millisecond both give their elements the same stamps: only what was written before differs.
+  for (const isOneMoment of [false, true]) {
+    const when = isOneMoment ? 'in one millisecond' : 'one after the other'
+    test(`two documents with one id that wrote before they met, ${name}, ${when}: loses nothing`, async () => {
+      const hub = new MemoryHub()
+      const now = Date.now()
+      const agents = twins(2).map((doc, i) => {
+        if (isOneMoment) useClock(doc, () => now)
+        const agent = new Agent({
+          swarm: 'kv',
+          doc,
+          transport: new MemoryTransport(hub, `agent-${i}`),
+          peers: i > 0 ? ['agent-0'] : [],
+          config: { intervalMs: 200, backoffMs: 100 },
+        })
+        set(agent, `of ${i}`, counts[i]!)
+        each(counts[i]!, () => {
+          incrementEntry(doc, 'state', 'n')
+          appendEntry(doc, 'state', 'list', 'x')
+        })
+        return agent
       })
-      set(agent, `of ${i}`, counts[i]!)
-      each(counts[i]!, () => incrementEntry(doc, 'state', 'n'))
-      return agent
+      try {
+        for (const agent of agents) await agent.start()
+        await until('all of it', () =>
+          agents.every(
+            ({ doc }) =>
+              Object.keys(readEntries(doc, 'state')).length === counts[0]! + counts[1]! + 2,
+          ),
+        )
+        await agree(...agents)
+        const list = Array.from({ length: 10 }, () => 'x')
+        const expected = { ...keys('of 0', counts[0]!), ...keys('of 1', counts[1]!), n: 10, list }
+        for (const { doc } of agents) assert.equal(readEntries(doc, 'state'), expected)
+      } finally {
+        await Promise.all(agents.map((agent) => agent.stop()))
+      }
     })
-    try {
-      for (const agent of agents) await agent.start()
-      await until('all of it', () =>
-        agents.every(
-          ({ doc }) =>
-            Object.keys(readEntries(doc, 'state')).length === counts[0]! + counts[1]! + 1,
-        ),
-      )
-      await agree(...agents)
-      const expected = { ...keys('of 0', counts[0]!), ...keys('of 1', counts[1]!), n: 10 }
-      for (const { doc } of agents) assert.equal(readEntries(doc, 'state'), expected)
-    } finally {
-      await Promise.all(agents.map((agent) => agent.stop()))
-    }
-  })
+  }
 }
 
 test('a document with the same id that joins when peers have the first: loses nothing', async () => {
