@@ -19,11 +19,11 @@ import {
   oneOf,
   option,
   parseOptions,
-  reportFailure,
   type Streams,
   showOptions,
   whole,
 } from './runner/command-line.ts'
+import { exitCodeOf } from './runner/exit-code.ts'
 import { toLine } from './runner/result.ts'
 import { runBench, SECTIONS } from './workloads/bench.ts'
 import { FULL, QUICK, type Sizes } from './workloads/sizes.ts'
@@ -108,15 +108,9 @@ const run = async (args: readonly string[], engines: readonly Engine[], streams:
   streams.out(json ? toLine(result) : showResult(result))
 }
 
-export const main = async (
+export const main = (
   args: readonly string[],
   engines: readonly Engine[],
   streams: Streams,
-): Promise<number> => {
-  try {
-    await run(args, engines, streams)
-    return 0
-  } catch (error) {
-    return reportFailure(error, 'bench', args, streams)
-  }
-}
+): Promise<number> =>
+  exitCodeOf(() => run(args, engines, streams), { program: 'bench', args, streams })

@@ -16,6 +16,7 @@ export interface Spot {
 
 /** How ids are named, if one of two structs was renamed. */
 export interface Naming {
+  /** Ids of structs. */
   readonly id: (id: Y.ID) => Y.ID
   /** Keys of maps, which may be named after a writer. */
   readonly key: (key: string | null) => string | null

@@ -61,6 +61,7 @@ const ORDER: readonly string[] = [
   'bench/simulate',
   'bench/swarm',
   'bench/side',
+  'bench/costs',
   'bench/report',
   'bench/main.ts',
   'bench/run.ts',

@@ -6,6 +6,8 @@
  * const text = createPart('performance', readResults(dir), '../bench/plots')
  * ```
  */
+
+import { costsText } from '../costs/text.ts'
 import { showMachine } from '../runner/machine.ts'
 import { unique } from '../runner/stats.ts'
 import {
@@ -38,6 +40,7 @@ import { TARGET_KEYS, targetRows } from './targets.ts'
 export const PART_NAMES = [
   'findings',
   'performance',
+  'costs',
   'side',
   'overwrites',
   'plans',
@@ -338,6 +341,8 @@ export const createPart = (name: PartName, results: Results, plots: string): str
       return performanceText(results, plots)
     case 'side':
       return sideText(results.side)
+    case 'costs':
+      return costsText(results.costs)
     case 'overwrites':
       return overwritesText(results.result)
     case 'plans':

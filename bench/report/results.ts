@@ -8,6 +8,7 @@
 import { copyFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Failure } from '../../src/errors.ts'
+import type { CostsBench } from '../costs/bench.ts'
 import { readData, readLine } from '../runner/result.ts'
 import type { SideBench } from '../side/bench.ts'
 import type { Plans } from '../simulate/compare.ts'
@@ -21,6 +22,7 @@ export interface Results {
   readonly swarm?: SwarmBenches | undefined
   readonly plans?: Plans | undefined
   readonly side?: SideBench | undefined
+  readonly costs?: CostsBench | undefined
 }
 
 /** The fields by which a result is recognised. */
@@ -30,6 +32,7 @@ const FIELDS = {
   simulation: ['settings', 'writes', 'rates', 'faults', 'writers', 'verdicts'],
   swarm: ['loads'],
   side: ['versions', 'settings', 'sections'],
+  costs: ['date', 'machine', 'settings', 'sections', 'growth'],
 } as const
 
 type Kind = keyof typeof FIELDS
@@ -44,7 +47,7 @@ export const kindOf = (path: string): Kind => {
   const isEmpty = kind === 'swarm' && !(Array.isArray(data.loads) && data.loads.length > 0)
   if (kind !== undefined && !isEmpty) return kind
   throw new Failure('invalid_argument', `"${path}" is not a result of the bench`, {
-    hint: 'give output of bench, simulate, bench:side or bench:swarm (with --loads), each with --json',
+    hint: 'give output of bench, simulate, bench:side, bench:costs or bench:swarm (with --loads), each with --json',
   })
 }
 
@@ -63,5 +66,6 @@ export const readResults = (dir: string): Results => {
     swarm: read<SwarmBenches>('swarm'),
     plans: read<Plans>('plans'),
     side: read<SideBench>('side'),
+    costs: read<CostsBench>('costs'),
   }
 }

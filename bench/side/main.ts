@@ -13,11 +13,11 @@ import {
   listOf,
   oneOf,
   parseOptions,
-  reportFailure,
   type Streams,
   showOptions,
   whole,
 } from '../runner/command-line.ts'
+import { exitCodeOf } from '../runner/exit-code.ts'
 import { showMachine } from '../runner/machine.ts'
 import { toLine } from '../runner/result.ts'
 import { table } from '../runner/table.ts'
@@ -27,9 +27,6 @@ import { PROVIDERS } from './provider.ts'
 import type { SideSection } from './section.ts'
 import { sideRows } from './table.ts'
 import { TYPING } from './typing.ts'
-
-/** As shells report SIGINT. */
-const INTERRUPTED = 130
 
 const MAX_RUNS = 20
 const MAX_SECONDS = 600
@@ -100,15 +97,9 @@ const run = async (args: readonly string[], streams: Streams, signal: AbortSigna
   else streams.out(`\n${showMachine(result.machine)} before\n`)
 }
 
-export const main = async (
+export const main = (
   args: readonly string[],
   streams: Streams,
   signal: AbortSignal,
-): Promise<number> => {
-  try {
-    await run(args, streams, signal)
-    return 0
-  } catch (error) {
-    return signal.aborted ? INTERRUPTED : reportFailure(error, 'bench:side', args, streams)
-  }
-}
+): Promise<number> =>
+  exitCodeOf(() => run(args, streams, signal), { program: 'bench:side', args, streams, signal })

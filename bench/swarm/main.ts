@@ -7,15 +7,13 @@
  * ```
  */
 import { Failure } from '../../src/errors.ts'
-import { reportFailure, type Streams } from '../runner/command-line.ts'
+import type { Streams } from '../runner/command-line.ts'
+import { exitCodeOf } from '../runner/exit-code.ts'
 import { toLine } from '../runner/result.ts'
 import { benchSwarm } from './bench.ts'
 import { HELP, parse } from './options.ts'
 import { nameOf, showBench } from './report.ts'
 import type { Run, SwarmBench } from './result.ts'
-
-/** As shells report SIGINT. */
-const INTERRUPTED = 130
 
 const faultsOf = ({ writes, equal }: Run): string[] => [
   ...(equal.isEqual ? [] : ['the replicas are not equal']),
@@ -59,15 +57,9 @@ const run = async (args: readonly string[], streams: Streams, signal: AbortSigna
   checkLoads(loads)
 }
 
-export const main = async (
+export const main = (
   args: readonly string[],
   streams: Streams,
   signal: AbortSignal,
-): Promise<number> => {
-  try {
-    await run(args, streams, signal)
-    return 0
-  } catch (error) {
-    return signal.aborted ? INTERRUPTED : reportFailure(error, 'bench:swarm', args, streams)
-  }
-}
+): Promise<number> =>
+  exitCodeOf(() => run(args, streams, signal), { program: 'bench:swarm', args, streams, signal })

@@ -593,6 +593,7 @@ test('results: a file is recognised by its fields, kept, and read again; others 
       swarm: JSON.parse(toLine({ loads })).data,
       plans: compared,
       side: undefined,
+      costs: undefined,
     })
     const refused: [text: string, message: RegExp][] = [
       ['', /a.json" is not JSON/],

@@ -4,6 +4,7 @@
  */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
+import { exponentOf } from '../../bench/costs/fit.ts'
 import type { Platform } from '../../crdt/index.ts'
 import { nodePlatform } from '../../src/platform.ts'
 import { docOf, replicaOf } from '../helpers/docs.ts'
@@ -12,15 +13,6 @@ import { suite } from '../helpers/suite.ts'
 const test = suite('growth')
 
 const SIZES = [100, 1_000, 10_000]
-
-/** The slope of a line through the logarithms, by least squares: cost grows with size to that power. */
-const exponentOf = (points: readonly (readonly [size: number, cost: number])[]): number => {
-  const logs = points.map(([size, cost]) => [Math.log(size), Math.log(cost)] as const)
-  const mean = (index: 0 | 1) => logs.reduce((sum, log) => sum + log[index], 0) / logs.length
-  const [x, y] = [mean(0), mean(1)]
-  const covariance = logs.reduce((sum, log) => sum + (log[0] - x) * (log[1] - y), 0)
-  return covariance / logs.reduce((sum, log) => sum + (log[0] - x) ** 2, 0)
-}
 
 const withKeys = (count: number): Y.Doc => {
   const doc = docOf(7)
@@ -104,11 +96,6 @@ test('sixteen times as many writers cost one level of the tree more', () => {
       cost <= costs[0]! + LEAF_BYTES + i * LEVEL_BYTES,
       `${costs.join(', ')} bytes at ${sizes.join(', ')}`,
     )
-})
-
-test('fitted exponents show growth', () => {
-  const grows = (power: number) => SIZES.map((size) => [size, size ** power] as const)
-  for (const power of [0, 0.5, 1, 2]) assert.ok(Math.abs(exponentOf(grows(power)) - power) < 1e-9)
 })
 
 test.run()

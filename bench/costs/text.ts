@@ -1,0 +1,172 @@
+/**
+ * What a change, a start, a command and an idle agent cost, as Markdown, with the targets.
+ *
+ * ```ts
+ * const text = costsText(readResults(dir).costs)
+ * ```
+ */
+
+import { showMachine } from '../runner/machine.ts'
+import { unique } from '../runner/stats.ts'
+import {
+  markdown,
+  rowsOf,
+  showBytes,
+  showCount,
+  showNumber,
+  showRatio,
+  showShare,
+  showUs,
+} from '../runner/table.ts'
+import type { CostsBench } from './bench.ts'
+import { exponentOf, MIN_POINTS } from './fit.ts'
+import type { GrowthRow } from './growth.ts'
+
+interface Fitted {
+  readonly series: string
+  readonly ours: number
+  readonly yjs: number
+  readonly rows: readonly GrowthRow[]
+}
+
+const fitAll = (growth: readonly GrowthRow[]): Fitted[] =>
+  unique(growth.map(({ series }) => series)).flatMap((series) => {
+    const rows = growth.filter((row) => row.series === series)
+    if (rows.length < MIN_POINTS) return []
+    const exponent = (of: (row: GrowthRow) => number): number =>
+      exponentOf(rows.map((row) => [row.size, of(row)]))
+    const [ours, yjs] = [exponent(({ us }) => us.median), exponent(({ yjsUs }) => yjsUs.median)]
+    return [{ series, ours, yjs, rows }]
+  })
+
+const isHot = ({ series }: Fitted): boolean => series.startsWith('hot')
+
+const exponentText = (exponent: number): string => exponent.toFixed(2)
+
+const growthText = ({ growth = [], settings }: CostsBench): string => {
+  const fitted = fitAll(growth)
+  if (fitted.length === 0) return ''
+  const columns = fitted[0]!.rows.map((_, at) => at)
+  const cell = ({ us, yjsUs }: GrowthRow): string =>
+    `${showUs(us.median)} (${showUs(yjsUs.median)})`
+  return `
+### A change in a larger document
+
+Processor time of one change, with the digests of state and content; in brackets the same change in Yjs alone. Each cell is a
+size, from small to large, and its time; medians of ${settings.runs} runs. The exponents are fitted over all sizes: 0 does not grow, 1 grows as
+the document does.
+
+${markdown(
+  rowsOf(fitted, [
+    ['', ({ series }) => series],
+    ...columns.map(
+      (at) =>
+        [
+          ['small', 'medium', 'large'][at] ?? `${at + 1}`,
+          ({ rows }: Fitted) => `${showCount(rows[at]!.size)}: ${cell(rows[at]!)}`,
+        ] as const,
+    ),
+    ['exponent', ({ ours }) => exponentText(ours)],
+    ['of Yjs', ({ yjs }) => exponentText(yjs)],
+  ]),
+)}`
+}
+
+const profilesText = ({ profiles = [] }: CostsBench): string => {
+  if (profiles.length === 0) return ''
+  const parts = unique(profiles.flatMap((row) => row.parts.map(({ part }) => part)))
+  const shareOf = (at: number, part: string): number =>
+    profiles[at]!.parts.find((one) => one.part === part)?.share ?? 0
+  return `
+### From the message to the map
+
+One changed key of 10,000: the share of each part in the processor time, by the samples of V8's profiler.
+
+${markdown([
+  ['', ...profiles.map(({ engine }) => engine)],
+  ['one message', ...profiles.map(({ us }) => showUs(us))],
+  ['the same in Yjs alone', ...profiles.map(({ yjsUs }) => showUs(yjsUs))],
+  ...parts.map((part) => [part, ...profiles.map((_, at) => showShare(shareOf(at, part)))]),
+])}`
+}
+
+const rangesText = ({ ranges = [] }: CostsBench): string =>
+  ranges.length === 0
+    ? ''
+    : `
+### Repair with many past writers
+
+Two replicas, one of which lacks a write of one writer: what they exchange until both know it, beside a vector of all writers.
+
+${markdown(
+  rowsOf(ranges, [
+    ['past writers', ({ writers }) => showCount(writers)],
+    ['messages', ({ messages }) => showCount(messages)],
+    ['bytes of ranges', ({ bytes }) => showCount(bytes)],
+    ['a vector', ({ vectorBytes }) => showBytes(vectorBytes)],
+  ]),
+)}`
+
+const MAX_CHANGE_EXPONENT = 0.1
+const MAX_HOT_EXPONENT = 0.2
+
+/** Times Yjs alone, by engine. */
+const MAX_MESSAGE_RATIO: Readonly<Record<string, number>> = {
+  'pilot-gossip': 2,
+  'pilot-gossip hot': 3,
+}
+
+/** Bytes of ranges, however many writers there were. */
+const MAX_RANGES_BYTES = 1_000
+
+const row = (
+  name: string,
+  bound: number,
+  value: number,
+  show: (value: number) => string,
+): string[] => [name, `<= ${show(bound)}`, show(value), value <= bound ? 'met' : '**missed**']
+
+export const costTargets = ({
+  growth = [],
+  profiles = [],
+  ranges = [],
+}: CostsBench): string[][] => [
+  ...fitAll(growth).map((fitted) =>
+    row(
+      `${isHot(fitted) ? fitted.series : `a change with more ${fitted.series}`}: exponent`,
+      isHot(fitted) ? MAX_HOT_EXPONENT : MAX_CHANGE_EXPONENT,
+      fitted.ours,
+      exponentText,
+    ),
+  ),
+  ...profiles.flatMap(({ engine, us, yjsUs }) => {
+    const max = MAX_MESSAGE_RATIO[engine]
+    return max === undefined
+      ? []
+      : [row(`${engine}, one key changed: times Yjs alone`, max, us / yjsUs, showRatio)]
+  }),
+  ...ranges
+    .slice(-1)
+    .map(({ writers, bytes }) =>
+      row(`ranges, ${showCount(writers)} past writers: bytes`, MAX_RANGES_BYTES, bytes, showNumber),
+    ),
+]
+
+export const repeatCosts = ({ settings: { runs } }: CostsBench): string =>
+  `npm run -s bench:costs -- --runs ${runs} --json > costs.json`
+
+export const costsText = (costs: CostsBench | undefined): string => {
+  if (costs === undefined) return ''
+  const { date, machine } = costs
+  return `${growthText(costs)}${profilesText(costs)}${rangesText(costs)}
+### Targets of these
+
+${markdown([['target', 'wanted', 'measured', ''], ...costTargets(costs)])}
+Measured on ${date.slice(0, 10)}: ${showMachine(machine)} before. To measure again:
+
+\`\`\`
+${repeatCosts(costs)}
+npm run bench:readme costs.json
+\`\`\`
+`
+}
