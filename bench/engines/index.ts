@@ -7,6 +7,7 @@ import { pilotGossip, pilotGossipHot } from './pilot-gossip.ts'
 import { scalar } from './scalar.ts'
 import { scalarJq } from './scalar-jq.ts'
 import { yjsV1, yjsV2 } from './yjs.ts'
+import { yrs } from './yrs.ts'
 
 /** The engine that ratios compare with. */
 export const REFERENCE: Engine = yjsV1
@@ -16,6 +17,7 @@ export const ENGINES: readonly Engine[] = [
   scalarJq,
   yjsV1,
   yjsV2,
+  yrs,
   pilotGossip,
   pilotGossipHot,
   automerge,

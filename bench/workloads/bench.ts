@@ -40,7 +40,7 @@ export interface BenchOptions extends Omit<MergeOptions, 'keys' | 'runs' | 'leav
 }
 
 /** Packages of engines, besides those that the machine names. */
-const PACKAGES = ['@automerge/automerge', 'loro-crdt']
+const PACKAGES = ['@automerge/automerge', 'loro-crdt', 'ywasm']
 
 interface Named {
   readonly name: string

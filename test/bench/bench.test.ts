@@ -97,7 +97,7 @@ test('merges: every cell has bytes, times and a ratio, or a reason why not', () 
     cells.map(({ keys, workload, engine }) => `${keys}, ${workload}, ${engine}`),
     expected,
   )
-  assert.is(expected.length, 13 * 8 - 3)
+  assert.is(expected.length, 13 * 9 - 3)
   for (const { bytes, us, ratio, engine, merges, samples, workload, lost } of cells) {
     assert.ok(bytes > 0 && merges >= 1 && samples >= 1)
     assert.ok(us.min > 0 && us.min <= us.median && us.median <= us.max)

@@ -101,9 +101,9 @@ test('engines: WebAssembly is loaded by the first replica', () => {
   const program = `
     import { ENGINES } from '${new URL('../../bench/engines/index.ts', import.meta.url)}'
     import { createRequire } from 'node:module'
-    const count = () => Object.keys(createRequire(import.meta.url).cache).filter((path) => /automerge|loro/.test(path)).length
+    const count = () => Object.keys(createRequire(import.meta.url).cache).filter((path) => /automerge|loro|ywasm/.test(path)).length
     const before = count()
-    for (const name of ['automerge', 'loro']) ENGINES.find((engine) => engine.name === name).create(1, () => 1)
+    for (const name of ['automerge', 'loro', 'yrs']) ENGINES.find((engine) => engine.name === name).create(1, () => 1)
     process.stdout.write(JSON.stringify([before, count() > 0]))`
   const args = ['--import', 'tsx', '--input-type=module', '--eval', program]
   const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
