@@ -57,6 +57,7 @@ const ORDER: readonly string[] = [
   'bench/runner',
   'bench/engines',
   'bench/workloads',
+  'bench/costs',
   'bench/simulate/conditions',
   'bench/simulate',
   'bench/swarm',
