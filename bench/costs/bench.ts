@@ -6,9 +6,13 @@
  * ```
  */
 import { type Machine, readMachine } from '../runner/machine.ts'
+import { type CommandCost, measureCommands } from './command.ts'
 import { type GrowthRow, runGrowth } from './growth.ts'
+import { type IdleCost, measureIdle } from './idle.ts'
 import { type ProfileRow, runProfiles } from './profile.ts'
 import { type RangesRow, runRanges } from './ranges.ts'
+import { measureStarts, type StartCost } from './start.ts'
+import { measureStreams, type StreamCost } from './stream.ts'
 
 export interface CostsOptions {
   readonly runs: number
@@ -20,10 +24,27 @@ export interface CostsOptions {
 /** Past writers of two replicas that compare by ranges. */
 const WRITERS = [1_000, 10_000, 100_000]
 
+/** Keys of a document that an agent starts with, and of one that is listed. */
+const START_KEYS = [10_000, 100_000, 1_000_000]
+const LISTED_KEYS = 1_000_000
+
+/** Runs of a command for each run of the bench: a process is short, and its time varies. */
+const COMMAND_RUNS = 5
+
+/** Milliseconds. An idle agent wakes up every few seconds. */
+const IDLE_WARM_UP_MS = 20_000
+const IDLE_MS = 60_000
+
 interface Measured {
   readonly growth: readonly GrowthRow[]
   readonly profiles: readonly ProfileRow[]
   readonly ranges: readonly RangesRow[]
+  /** Those of the built program: `npm run build` first. */
+  readonly starts: readonly StartCost[]
+  readonly commands: readonly CommandCost[]
+  /** Null where the system does not report it. */
+  readonly idle: IdleCost | null
+  readonly streams: readonly StreamCost[]
 }
 
 export type SectionName = keyof Measured
@@ -40,6 +61,23 @@ const MEASUREMENTS: Measurements = {
       WRITERS.map((count) => Math.round(count / divisor)),
       progress,
     ),
+  starts: ({ runs, divisor, progress }) => {
+    progress?.('starts')
+    const keys = START_KEYS.map((count) => count / divisor)
+    return measureStarts({ keys, layouts: ['plain', 'hot'], runs })
+  },
+  commands: ({ runs, progress }) => {
+    progress?.('commands')
+    return measureCommands({ runs: COMMAND_RUNS * runs })
+  },
+  idle: ({ divisor, progress }) => {
+    progress?.('an idle agent')
+    return measureIdle({ warmUpMs: IDLE_WARM_UP_MS / divisor, ms: IDLE_MS / divisor })
+  },
+  streams: ({ runs, divisor, progress }) => {
+    progress?.('lists')
+    return measureStreams({ keys: LISTED_KEYS / divisor, runs })
+  },
 }
 
 export const SECTIONS = Object.keys(MEASUREMENTS) as readonly SectionName[]

@@ -41,6 +41,11 @@ What a change, a start, a command and an idle agent cost. The sections:
   growth      a write with its digests in documents of different sizes
   profiles    where the time of a small message goes
   ranges      messages and bytes until two replicas with many past writers are equal
+and of the built program (npm run build first):
+  starts      openMap with many keys on disk, beside Yjs alone
+  commands    a command as a whole process, beside node that does nothing
+  idle        processor, wake-ups and memory of an agent while nothing happens
+  streams     the first row of a list of a million keys
 
 ${showOptions(OPTIONS, STANDARD)}`
 

@@ -107,6 +107,64 @@ ${markdown(
   ]),
 )}`
 
+const ms = (value: number): string => `${showNumber(value)} ms`
+const mb = (value: number): string => `${showNumber(value)} MB`
+
+const startsText = ({ starts = [] }: CostsBench): string =>
+  starts.length === 0
+    ? ''
+    : `
+### A start
+
+\`openMap\` of the built package with that many keys on disk, in a process of its own: until it is open, and the peak of its memory,
+node included. Beside it Yjs alone, which applies the same state as one update.
+
+${markdown(
+  rowsOf(starts, [
+    ['keys', ({ keys, layout }) => `${showCount(keys)}, ${layout}`],
+    ['start', (row) => ms(row.ms)],
+    ['of Yjs', ({ yjsMs }) => ms(yjsMs)],
+    ['memory', ({ rssMb }) => mb(rssMb)],
+    ['of Yjs', ({ yjsRssMb }) => mb(yjsRssMb)],
+  ]),
+)}`
+
+const commandsText = ({ commands = [], streams = [], idle }: CostsBench): string => {
+  const parts: string[] = []
+  if (commands.length > 0)
+    parts.push(
+      `A command as a whole process, elapsed, beside \`node -e 0\` in turn:
+
+${markdown(
+  rowsOf(commands, [
+    ['', ({ command }) => command],
+    ['command', (row) => ms(row.ms)],
+    ['node -e 0', ({ nodeMs }) => ms(nodeMs)],
+    ['times', ({ ratio }) => showRatio(ratio)],
+  ]),
+)}`,
+    )
+  if (streams.length > 0)
+    parts.push(
+      `Rows of a long list, from the start of the process:
+
+${markdown(
+  rowsOf(streams, [
+    ['', ({ command, keys }) => `${command}, ${showCount(keys)} keys`],
+    ['first row', ({ firstMs }) => ms(firstMs)],
+    ['all rows', (row) => ms(row.ms)],
+  ]),
+)}`,
+    )
+  if (idle)
+    parts.push(
+      `An idle agent with ten keys and one peer over a mailbox takes ${showNumber(idle.cpuMsPerSecond)} ms of processor and ${showNumber(idle.wakeupsPerSecond)} wake-ups a second,
+and ${mb(idle.rssMb)} of memory; a bare node that listens has ${mb(idle.baseRssMb)}.
+`,
+    )
+  return parts.length === 0 ? '' : `\n### Commands, and an idle agent\n\n${parts.join('\n')}`
+}
+
 const MAX_CHANGE_EXPONENT = 0.1
 const MAX_HOT_EXPONENT = 0.2
 
@@ -119,6 +177,18 @@ const MAX_MESSAGE_RATIO: Readonly<Record<string, number>> = {
 /** Bytes of ranges, however many writers there were. */
 const MAX_RANGES_BYTES = 1_000
 
+/** Of a million keys. */
+const MAX_START_MS = 4_000
+const MAX_START_MB = 600
+const START_TARGET_KEYS = 1_000_000
+
+/** Times `node -e 0`. */
+const MAX_COMMAND_RATIO = 1.3
+const MAX_FIRST_ROW_MS = 200
+
+/** Of an idle agent: milliseconds and wake-ups in a second, megabytes. */
+const MAX_IDLE = { cpuMsPerSecond: 1, wakeupsPerSecond: 5, rssMb: 50 }
+
 const row = (
   name: string,
   bound: number,
@@ -130,6 +200,10 @@ export const costTargets = ({
   growth = [],
   profiles = [],
   ranges = [],
+  starts = [],
+  commands = [],
+  streams = [],
+  idle,
 }: CostsBench): string[][] => [
   ...fitAll(growth).map((fitted) =>
     row(
@@ -150,15 +224,44 @@ export const costTargets = ({
     .map(({ writers, bytes }) =>
       row(`ranges, ${showCount(writers)} past writers: bytes`, MAX_RANGES_BYTES, bytes, showNumber),
     ),
+  ...starts
+    .filter(({ keys }) => keys === START_TARGET_KEYS)
+    .flatMap(({ keys, layout, ms: time, rssMb }) => {
+      const name = `a start with ${showCount(keys)} keys, ${layout}`
+      return [row(name, MAX_START_MS, time, ms), row(`${name}: memory`, MAX_START_MB, rssMb, mb)]
+    }),
+  ...commands.map(({ command, ratio }) =>
+    row(`${command}: times node -e 0`, MAX_COMMAND_RATIO, ratio, showRatio),
+  ),
+  ...streams.map(({ command, firstMs }) =>
+    row(`${command}: the first row`, MAX_FIRST_ROW_MS, firstMs, ms),
+  ),
+  ...(idle
+    ? [
+        row(
+          'an idle agent: processor in a second',
+          MAX_IDLE.cpuMsPerSecond,
+          idle.cpuMsPerSecond,
+          ms,
+        ),
+        row(
+          'an idle agent: wake-ups in a second',
+          MAX_IDLE.wakeupsPerSecond,
+          idle.wakeupsPerSecond,
+          showNumber,
+        ),
+        row('an idle agent: memory', MAX_IDLE.rssMb, idle.rssMb, mb),
+      ]
+    : []),
 ]
 
 export const repeatCosts = ({ settings: { runs } }: CostsBench): string =>
-  `npm run -s bench:costs -- --runs ${runs} --json > costs.json`
+  `npm run build && npm run -s bench:costs -- --runs ${runs} --json > costs.json`
 
 export const costsText = (costs: CostsBench | undefined): string => {
   if (costs === undefined) return ''
   const { date, machine } = costs
-  return `${growthText(costs)}${profilesText(costs)}${rangesText(costs)}
+  return `${growthText(costs)}${profilesText(costs)}${rangesText(costs)}${startsText(costs)}${commandsText(costs)}
 ### Targets of these
 
 ${markdown([['target', 'wanted', 'measured', ''], ...costTargets(costs)])}
