@@ -10,6 +10,7 @@
  */
 import * as Y from 'yjs'
 import { countRuns, type DeleteSet, emptyDeletes } from './deletes.ts'
+import { firstIndex } from './search.ts'
 
 export interface Run {
   clock: number
@@ -19,17 +20,8 @@ export interface Run {
 const NO_RUNS: readonly Run[] = []
 
 /** Index of the first run that ends after `clock`; the number of runs if none does. */
-export const firstRunAfter = (runs: readonly Run[], clock: number): number => {
-  let low = 0
-  let high = runs.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    const { clock: start, len } = runs[middle]!
-    if (start + len > clock) high = middle
-    else low = middle + 1
-  }
-  return low
-}
+export const firstRunAfter = (runs: readonly Run[], clock: number): number =>
+  firstIndex(runs.length, (at) => runs[at]!.clock + runs[at]!.len > clock)
 
 /** Adds `[from, to)` to sorted runs that do not touch, in place. Returns how many more they are. */
 const insertRun = (runs: Run[], from: number, to: number): number => {

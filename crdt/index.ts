@@ -82,6 +82,7 @@ export { REJECTION_REASONS, Rejection, type RejectionReason } from './rejection.
 export { Replica } from './replica.ts'
 export { isCopy, type Naming } from './same-struct.ts'
 export { deepMerge, type Json, type ScalarPush, ScalarReplica } from './scalar.ts'
+export { firstIndex, mixBits } from './search.ts'
 export { structsOf } from './structs.ts'
 export { isHighSurrogate, jsonBytes, textBytes } from './text.ts'
 export {

@@ -12,6 +12,7 @@
  * ```
  */
 import * as encoding from 'lib0/encoding'
+import { firstIndex, mixBits } from './search.ts'
 import { type Budget, EMPTY } from './writer-tree.ts'
 
 /** Writers of a leaf: all of them are hashed again when one of them changes. */
@@ -56,13 +57,9 @@ const createLeaf = (): Node => ({
   content: undefined,
 })
 
-/** Spreads ids, which count up, over 32 bits (the finalizer of MurmurHash3, by Austin Appleby). */
-export const mixOf = (writer: number): number => {
-  let mix = (writer % 2 ** 32) ^ Math.imul(Math.floor(writer / 2 ** 32), 0x9e3779b1)
-  mix = Math.imul(mix ^ (mix >>> 16), 0x85ebca6b)
-  mix = Math.imul(mix ^ (mix >>> 13), 0xc2b2ae35)
-  return (mix ^ (mix >>> 16)) >>> 0
-}
+/** Spreads ids, which count up, over 32 bits. */
+export const mixOf = (writer: number): number =>
+  mixBits((writer % 2 ** 32) ^ Math.imul(Math.floor(writer / 2 ** 32), 0x9e3779b1))
 
 const childOf = (writer: number, depth: number): number =>
   (mixOf(writer) >>> (32 - BITS * (depth + 1))) & (CHILDREN - 1)
@@ -71,16 +68,8 @@ const isUnder = (writer: number, depth: number, prefix: number): boolean =>
   Math.floor(mixOf(writer) / 2 ** (32 - BITS * depth)) === prefix
 
 /** Index of the first number that is not below `value`. */
-const lowerBound = (sorted: readonly number[], value: number): number => {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (sorted[middle]! < value) low = middle + 1
-    else high = middle
-  }
-  return low
-}
+const lowerBound = (sorted: readonly number[], value: number): number =>
+  firstIndex(sorted.length, (at) => sorted[at]! >= value)
 
 export class WriterTrie {
   readonly #hashes: WriterHashes

@@ -11,6 +11,7 @@
  * rings.neighbours(0, 2, (address) => isAlive(address))     // at most two on each ring
  * ```
  */
+import { firstIndex, mixBits } from '../../crdt/index.ts'
 
 /** Is the address a peer that can be sent to? */
 type IsFit = (address: string) => boolean
@@ -20,9 +21,7 @@ export const ringHash = (ring: number, address: string): number => {
   let hash = 0x811c9dc5 ^ ring
   for (let i = 0; i < address.length; i++)
     hash = Math.imul(hash ^ address.charCodeAt(i), 0x01000193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 2
+  return mixBits(hash) >>> 2
 }
 
 class Ring {
@@ -67,16 +66,10 @@ class Ring {
   /** Where the address is, or would be. */
   #indexOf(address: string): number {
     const hash = ringHash(this.#number, address)
-    let from = 0
-    let to = this.#hashes.length
-    while (from < to) {
-      const middle = (from + to) >> 1
-      const other = this.#hashes[middle]!
-      const isBefore = other < hash || (other === hash && this.#addresses[middle]! < address)
-      if (isBefore) from = middle + 1
-      else to = middle
-    }
-    return from
+    return firstIndex(this.#hashes.length, (at) => {
+      const other = this.#hashes[at]!
+      return other > hash || (other === hash && this.#addresses[at]! >= address)
+    })
   }
 }
 
