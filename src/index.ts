@@ -75,4 +75,6 @@ export {
 } from './transports/memory/memory.ts'
 export type { Network, NetworkOptions } from './transports/memory/network.ts'
 export { PilotTransport, type PilotTransportOptions } from './transports/pilot/transport.ts'
+export type { SealRefusal, SealStatus } from './transports/seal-status.ts'
+export { newSecret, readSecretFile, type Secrets } from './transports/sealed/secret.ts'
 export type { Incoming, Receive, Transport, TransportHooks } from './transports/transport.ts'

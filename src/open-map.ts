@@ -28,6 +28,8 @@ import { MailboxTransport } from './transports/mailbox/mailbox.ts'
 import { InboxTaken } from './transports/pilot/claim.ts'
 import { PilotTransport } from './transports/pilot/transport.ts'
 import { Relay } from './transports/relay.ts'
+import { sealedOf } from './transports/sealed/sealed-transport.ts'
+import type { Secrets } from './transports/sealed/secret.ts'
 import type { Transport } from './transports/transport.ts'
 
 export interface OpenMapOptions {
@@ -46,6 +48,11 @@ export interface OpenMapOptions {
   readonly map?: string
   /** Write hot entries, for keys that are overwritten often; default false. */
   readonly hot?: boolean
+  /**
+   * Seals all messages: a text of 22 characters or more, the same for all agents of the swarm, or the
+   * newest and the former one. A guest of another agent has that agent's.
+   */
+  readonly secret?: Secrets
   /** Maximum of a value's JSON in UTF-8 bytes; default 8 MiB, at most 15 MiB. */
   readonly maxValueBytes?: number
   readonly config?: Partial<GossipConfig>
@@ -106,8 +113,9 @@ const serve = async (
 
 /** With a data folder, commands and other programs reach the agent by the socket in it. */
 const startOwn = async <T extends Keepable<T>>(options: OpenMapOptions): Promise<OpenedMap<T>> => {
-  const { swarm, peers, data, config, onProblem } = options
-  const transport = new Relay(transportOf(options))
+  const { swarm, peers, data, config, secret, onProblem } = options
+  const network = transportOf(options)
+  const transport = new Relay(secret === undefined ? network : sealedOf(network, secret, swarm))
   const agent = new Agent({
     swarm,
     transport,

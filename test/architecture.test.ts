@@ -34,6 +34,7 @@ const ORDER: readonly string[] = [
   'src/transports/memory',
   'src/transports/mailbox',
   'src/transports/pilot',
+  'src/transports/sealed',
   'src/store',
   'src/store/log',
   'src/store/level',

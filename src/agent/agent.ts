@@ -16,6 +16,8 @@ import { Failure, toFailure } from '../errors.ts'
 import { limitValues } from '../maps/index.ts'
 import type { DataFolder } from '../store/data-folder.ts'
 import { nodeTimers, type Timers } from '../timers.ts'
+import { sealedOf } from '../transports/sealed/sealed-transport.ts'
+import type { Secrets } from '../transports/sealed/secret.ts'
 import { checkDoc } from '../yjs-copy.ts'
 import { newWriter, Room } from './room.ts'
 import { RoomLease } from './room-lease.ts'
@@ -39,6 +41,12 @@ export interface AgentOptions extends RuntimeOptions {
   readonly doc?: Y.Doc
   /** The data folder, from `dataFolder`. Default: the document is in memory only. */
   readonly data?: DataFolder
+  /**
+   * Seals all messages, so that nobody without it reads or writes anything: a text of 22 characters or
+   * more, the same for all agents of the swarm, or the newest and the former one. Default: the swarm is
+   * open to everybody who can send to its agents.
+   */
+  readonly secret?: Secrets
   /** Maximum of a value's JSON in UTF-8 bytes; default 8 MiB, at most 15 MiB. */
   readonly maxValueBytes?: number
   /**
@@ -68,8 +76,11 @@ export class Agent {
   constructor(options: AgentOptions) {
     if (options.doc !== undefined) checkDoc(options.doc)
     this.#options = options
-    this.runtime = new Runtime({ ...options, isPatient: true })
-    this.#hold = new TransportHold(options.transport)
+    const { secret, swarm } = options
+    const transport =
+      secret === undefined ? options.transport : sealedOf(options.transport, secret, swarm)
+    this.runtime = new Runtime({ ...options, transport, isPatient: true })
+    this.#hold = new TransportHold(transport)
     this.swarm = this.runtime.swarm
     this.doc = options.doc ?? new Y.Doc()
     if (options.doc === undefined) this.doc.clientID = newWriter()

@@ -8,6 +8,7 @@
  */
 import { Counters, type Peer } from '../gossip/index.ts'
 import { listMaps } from '../maps/index.ts'
+import type { SealStatus } from '../transports/seal-status.ts'
 import type { Room } from './room.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -61,6 +62,8 @@ export interface AgentStatus {
   readonly isUnproven?: true
   /** Peers that have the same digest and other content, with the writer ids that two agents used. Absent: none is known. */
   readonly diverged?: readonly { readonly peer: string; readonly writers: readonly number[] }[]
+  /** How messages are sealed. Absent: the swarm is open, so anybody who can send to the agent can write. */
+  readonly secret?: SealStatus
   /** Why the transport is not open yet; absent: it is open. */
   readonly waitsFor?: {
     readonly code: string
@@ -129,6 +132,7 @@ export const describeAgent = (room: Room, runtime: Runtime): AgentStatus => {
     waiting: waiting.updates,
     ...describeWithheld(room),
     ...describeDiverged(room),
+    ...(transport.seal && { secret: transport.seal }),
     ...(waitsFor && {
       waitsFor: { code: waitsFor.code, message: waitsFor.message, hint: waitsFor.hint },
     }),

@@ -14,6 +14,7 @@ import type { PeerStatus } from '../agent/status.ts'
 import type { Failure } from '../errors.ts'
 import type { GossipConfig } from '../gossip/index.ts'
 import type { Store } from '../store/store.ts'
+import type { Secrets } from '../transports/sealed/secret.ts'
 import type { SyncStatus } from './sync-status.ts'
 
 /** y-protocols does not type the states; a program may use its own type. */
@@ -46,6 +47,8 @@ export interface ProviderOptions {
   readonly store?: Store
   /** Returns the store of a subdocument by its guid; default: subdocuments are not stored. */
   readonly storeOf?: (guid: string) => Store | undefined
+  /** Only with a transport: seals all messages, as the same option of an agent does. */
+  readonly secret?: Secrets
   /** Only with a transport. */
   readonly config?: Partial<GossipConfig>
   /** Milliseconds after which a change that no peer has acknowledged turns `syncStatus` red; default 15,000. */

@@ -11,6 +11,7 @@ import { Agent } from '../agent/agent.ts'
 import type { Problem } from '../agent/problem.ts'
 import type { Runtime } from '../agent/runtime.ts'
 import { Failure } from '../errors.ts'
+import { sealedOf } from '../transports/sealed/sealed-transport.ts'
 import type { Transport } from '../transports/transport.ts'
 import type { ProviderOptions } from './options.ts'
 import { type Lease, leaseRuntime } from './shared-runtime.ts'
@@ -69,8 +70,9 @@ export class RuntimeSource {
       if (via.runtime.isStarted) return via.runtime
       throw this.#stopped()
     }
-    const { swarm = via.swarm ?? DEFAULT_SWARM, peers, config } = this.#options
-    this.#lease ??= leaseRuntime(via, {
+    const { swarm = via.swarm ?? DEFAULT_SWARM, peers, config, secret } = this.#options
+    const transport = secret === undefined ? via : sealedOf(via, secret, swarm)
+    this.#lease ??= leaseRuntime(transport, {
       swarm,
       ...(peers && { peers }),
       ...(config && { config }),

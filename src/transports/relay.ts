@@ -49,6 +49,10 @@ export class Relay implements Transport {
     return this.#inner.address
   }
 
+  get seal(): Transport['seal'] {
+    return this.#inner.seal
+  }
+
   get maxMessageBytes(): number {
     return this.#inner.maxMessageBytes
   }

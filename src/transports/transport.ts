@@ -33,6 +33,7 @@
  * ```
  */
 import type { Failure } from '../errors.ts'
+import type { SealStatus } from './seal-status.ts'
 
 export interface Incoming {
   /** The sender's address as the transport knows it, not as the message claims it. */
@@ -69,6 +70,8 @@ export interface Transport {
   readonly swarm?: string
   /** The longest message that `send` takes, in UTF-8 bytes. Read it after `open`. */
   readonly maxMessageBytes: number
+  /** How messages are sealed (see `sealed/`). Absent: anybody who can send to this agent can write. */
+  readonly seal?: SealStatus | undefined
   /** Starts to receive. Rejects with a Failure, and may then be called again. */
   open(hooks: TransportHooks): Promise<void>
   /** Sends `text` to the peer at `to`. */

@@ -1,0 +1,112 @@
+/**
+ * A sealed message: AES-256-GCM over the compressed text of a push, inside a `gossip_push` that shows
+ * nothing of it. Sender and receiver are bound to it, so that it cannot be turned round or sent on.
+ *
+ * ```ts
+ * const text = seal(keys, route, numbers.next(), push, 0)
+ * openSealed(keys, route, text)      // { number, text: push, flags: 0 }
+ * ```
+ */
+import { createCipheriv, createDecipheriv } from 'node:crypto'
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import type { SwarmKeys } from './keys.ts'
+
+const CIPHER = 'aes-256-gcm'
+
+/** Bytes of a message's number, which is the nonce of its sender's key: it is never used again. */
+export const NUMBER_BYTES = 12
+
+const TAG_BYTES = 16
+
+/** The form of a push, so that the seed's readers see one; what it holds is for members alone. */
+const HEAD = '{"type":"gossip_push","version":0,"state":{"sealed":"'
+const MIDDLE = '"},"sender":"","timestamp":"0","swarm":"'
+const TAIL = '","format":2}'
+
+/**
+ * Characters of a push that are in nearly every one: compressed with them, a short message is no
+ * longer than an open one. Both sides need the same, so it never changes.
+ */
+const DICTIONARY = Buffer.from(
+  '"reads":2"fragment":"missing":"told":"needs":"awareness":"deletes":"vector":"writers":"ranges":"partial":true"more":true"enough":true"answer":true,"documents":2,"members":["0:0000.0000.000","content":"{"type":"gossip_push","version":1,"state":{"kv":{"digest":"","update":{"digest":"","data":"","zip":true}}},"sender":"0:0000.0000.0000","timestamp":"17","swarm":"","format":2}',
+)
+
+/** Level 1: nearly all of a long message is base64, in which there is nothing to be found by looking longer. */
+const DEFLATE = { level: 1, dictionary: DICTIONARY }
+
+/** Bytes of a text at most, as those of a transport. What inflates to more is refused. */
+const MAX_TEXT_BYTES = 16 * 2 ** 20
+
+/** Who sends to whom. */
+export interface Route {
+  readonly from: string
+  readonly to: string
+}
+
+export interface Opened {
+  /** The number that the sender gave it, which it uses once. */
+  readonly number: Buffer
+  readonly text: string
+  /** A byte for the two programs, beside the text. */
+  readonly flags: number
+}
+
+/** Bytes that an envelope needs, besides four thirds of what it holds. */
+const ENVELOPE_BYTES = HEAD.length + MIDDLE.length + TAIL.length + 64
+
+/**
+ * The longest text that fits into `max` bytes. A push is mostly base64, which compresses to three
+ * quarters and becomes as long as before; a fiftieth is for what is none.
+ */
+export const fittingBytes = (max: number): number =>
+  Math.max(1, Math.floor((max - ENVELOPE_BYTES) * 0.98) - 512)
+
+const boundTo = ({ from, to }: Route, tag: string): Buffer =>
+  Buffer.from(JSON.stringify([from, to, tag]))
+
+/** The tag that a sealed message names; undefined for any other text. */
+export const tagOf = (text: string): string | undefined => {
+  if (!text.startsWith(HEAD) || !text.endsWith(TAIL)) return undefined
+  const at = text.lastIndexOf(MIDDLE)
+  return at < HEAD.length ? undefined : text.slice(at + MIDDLE.length, -TAIL.length)
+}
+
+export const seal = (
+  keys: SwarmKeys,
+  route: Route,
+  number: Buffer,
+  text: string,
+  flags: number,
+): string => {
+  const cipher = createCipheriv(CIPHER, keys.of(route.from), number)
+  cipher.setAAD(boundTo(route, keys.tag))
+  const body = [
+    number,
+    cipher.update(Buffer.of(flags)),
+    cipher.update(deflateRawSync(text, DEFLATE)),
+    cipher.final(),
+    cipher.getAuthTag(),
+  ]
+  return `${HEAD}${Buffer.concat(body).toString('base64')}${MIDDLE}${keys.tag}${TAIL}`
+}
+
+/** Undefined unless `route.from` sealed it, for `route.to`, with these keys. Never throws. */
+export const openSealed = (keys: SwarmKeys, route: Route, text: string): Opened | undefined => {
+  const at = text.lastIndexOf(MIDDLE)
+  const body = Buffer.from(text.slice(HEAD.length, at), 'base64')
+  if (body.length <= NUMBER_BYTES + TAG_BYTES) return undefined
+  const number = body.subarray(0, NUMBER_BYTES)
+  try {
+    const decipher = createDecipheriv(CIPHER, keys.of(route.from), number)
+    decipher.setAAD(boundTo(route, keys.tag))
+    decipher.setAuthTag(body.subarray(-TAG_BYTES))
+    const flags = decipher.update(body.subarray(NUMBER_BYTES, NUMBER_BYTES + 1))[0]!
+    const packed = decipher.update(body.subarray(NUMBER_BYTES + 1, -TAG_BYTES))
+    decipher.final()
+    // Only now it is known who wrote it.
+    const options = { dictionary: DICTIONARY, maxOutputLength: MAX_TEXT_BYTES }
+    return { number, text: inflateRawSync(packed, options).toString('utf8'), flags }
+  } catch {
+    return undefined
+  }
+}
