@@ -1,5 +1,5 @@
 /**
- * A sealed message: AES-256-GCM over the compressed text of a push, inside a `gossip_push` that shows
+ * A sealed message: AES-256-GCM over the packed text of a push, inside a `gossip_push` that shows
  * nothing of it. Sender and receiver are bound to it, so that it cannot be turned round or sent on.
  *
  * ```ts
@@ -8,8 +8,8 @@
  * ```
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto'
-import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { SwarmKeys } from './keys.ts'
+import { pack, unpack } from './packing.ts'
 
 const CIPHER = 'aes-256-gcm'
 
@@ -22,17 +22,6 @@ const TAG_BYTES = 16
 const HEAD = '{"type":"gossip_push","version":0,"state":{"sealed":"'
 const MIDDLE = '"},"sender":"","timestamp":"0","swarm":"'
 const TAIL = '","format":2}'
-
-/**
- * Characters of a push that are in nearly every one: compressed with them, a short message is no
- * longer than an open one. Both sides need the same, so it never changes.
- */
-const DICTIONARY = Buffer.from(
-  '"reads":2"fragment":"missing":"told":"needs":"awareness":"deletes":"vector":"writers":"ranges":"partial":true"more":true"enough":true"answer":true,"documents":2,"members":["0:0000.0000.000","content":"{"type":"gossip_push","version":1,"state":{"kv":{"digest":"","update":{"digest":"","data":"","zip":true}}},"sender":"0:0000.0000.0000","timestamp":"17","swarm":"","format":2}',
-)
-
-/** Level 1: nearly all of a long message is base64, in which there is nothing to be found by looking longer. */
-const DEFLATE = { level: 1, dictionary: DICTIONARY }
 
 /** Bytes of a text at most, as those of a transport. What inflates to more is refused. */
 const MAX_TEXT_BYTES = 16 * 2 ** 20
@@ -55,8 +44,8 @@ export interface Opened {
 const ENVELOPE_BYTES = HEAD.length + MIDDLE.length + TAIL.length + 64
 
 /**
- * The longest text that fits into `max` bytes. A push is mostly base64, which compresses to three
- * quarters and becomes as long as before; a fiftieth is for what is none.
+ * The longest text that fits into `max` bytes. A push is mostly base64, which is packed as three
+ * quarters of it and becomes as long as before; a fiftieth is for what is none.
  */
 export const fittingBytes = (max: number): number =>
   Math.max(1, Math.floor((max - ENVELOPE_BYTES) * 0.98) - 512)
@@ -83,7 +72,7 @@ export const seal = (
   const body = [
     number,
     cipher.update(Buffer.of(flags)),
-    cipher.update(deflateRawSync(text, DEFLATE)),
+    cipher.update(pack(text)),
     cipher.final(),
     cipher.getAuthTag(),
   ]
@@ -104,8 +93,7 @@ export const openSealed = (keys: SwarmKeys, route: Route, text: string): Opened 
     const packed = decipher.update(body.subarray(NUMBER_BYTES + 1, -TAG_BYTES))
     decipher.final()
     // Only now it is known who wrote it.
-    const options = { dictionary: DICTIONARY, maxOutputLength: MAX_TEXT_BYTES }
-    return { number, text: inflateRawSync(packed, options).toString('utf8'), flags }
+    return { number, text: unpack(packed, MAX_TEXT_BYTES), flags }
   } catch {
     return undefined
   }

@@ -5,6 +5,8 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
+import { pilotGossip, pilotGossipHot } from '../../../bench/engines/pilot-gossip.ts'
+import { Base } from '../../../bench/workloads/base.ts'
 import { Agent } from '../../../src/agent/agent.ts'
 import { isFailure } from '../../../src/errors.ts'
 import { readEntries, writeEntry } from '../../../src/maps/index.ts'
@@ -12,10 +14,13 @@ import { Recorder } from '../../../src/testing/index.ts'
 import { MemoryHub, MemoryTransport } from '../../../src/transports/memory/memory.ts'
 import { openSealed, seal } from '../../../src/transports/sealed/envelope.ts'
 import { SwarmKeys } from '../../../src/transports/sealed/keys.ts'
+import { Numbers } from '../../../src/transports/sealed/numbers.ts'
+import { pack, unpack } from '../../../src/transports/sealed/packing.ts'
 import { SealedTransport, sealedOf } from '../../../src/transports/sealed/sealed-transport.ts'
 import { newSecret, readSecretFile } from '../../../src/transports/sealed/secret.ts'
 import { runTransportContract } from '../../contracts/transport.ts'
 import { inFolder } from '../../helpers/folder.ts'
+import { eachSeed } from '../../helpers/random.ts'
 import { suite } from '../../helpers/suite.ts'
 import { until } from '../../helpers/until.ts'
 
@@ -267,10 +272,54 @@ test('a message of today is opened by any later version', () => {
   const push =
     '{"type":"gossip_push","version":1,"state":{},"sender":"a","timestamp":"1","swarm":"kv","format":2}'
   const golden =
-    '{"type":"gossip_push","version":0,"state":{"sealed":"ASNFZ4mrze8AAAAHA8vZisQZibAubDECoeqny/GTIl1HS082wdJXk6AMdjcc"},"sender":"","timestamp":"0","swarm":"zWdZuu8nRU8","format":2}'
+    '{"type":"gossip_push","version":0,"state":{"sealed":"ASNFZ4mrze8AAAAHA+gYPxzMbXW9GnDejHNJuIcB3+qmwGm1flXLGL0KKofoCnr6ew=="},"sender":"","timestamp":"0","swarm":"zWdZuu8nRU8","format":2}'
   assert.equal(openSealed(keys, route, golden), { number, text: push, flags: 1 })
   // What zlib makes of it may change; it stays as short.
   assert.ok(seal(keys, route, number, push, 1).length <= golden.length + 8)
+})
+
+test('a push is hardly longer when it is sealed', () => {
+  const keys = new SwarmKeys(SECRET, SWARM)
+  const number = new Numbers(() => 0)
+  const route = { from: '0:0000.0000.000A', to: '0:0000.0000.000B' }
+  for (const engine of [pilotGossip, pilotGossipHot]) {
+    const base = new Base(engine, 1_000, 1)
+    const changes = [1, 10, 100].map((count) => base.createPair(count).first as string)
+    for (const text of [...changes, base.whole as string, base.digest as string]) {
+      const sealed = seal(keys, route, number.next(), text, 0)
+      assert.ok(
+        sealed.length - text.length <= 60,
+        `${sealed.length - text.length} of ${text.length}`,
+      )
+      assert.is(openSealed(keys, route, sealed)?.text, text)
+    }
+  }
+})
+
+test('any text is packed and unpacked', () => {
+  const base64 = Buffer.from('a'.repeat(30)).toString('base64')
+  const texts = [
+    '',
+    'x',
+    '\u0001',
+    `"\u0001${base64}"`,
+    `"${base64}"`,
+    `"${base64}" and "${base64}"`,
+    `"${base64.slice(0, -1)}"`,
+    '"AAAAAAAAAAAAAAAAAAAAAAAAAAAB=="',
+    '\u0000€😀',
+    `["${'A'.repeat(100_000)}"]`,
+  ]
+  for (const text of texts) assert.is(unpack(pack(text), 200_000), text)
+  eachSeed(200, (random) => {
+    const text = JSON.stringify([
+      random.text(random.int(0, 60)),
+      base64.slice(random.int(0, 9)),
+      random.text(5),
+    ])
+    assert.is(unpack(pack(text), 10_000), text)
+  })
+  assert.throws(() => unpack(pack('x'.repeat(10_000)), 5_000))
 })
 
 test('the same transport is sealed once', () => {
