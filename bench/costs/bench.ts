@@ -11,6 +11,7 @@ import { type GrowthRow, runGrowth } from './growth.ts'
 import { type IdleCost, measureIdle } from './idle.ts'
 import { type ProfileRow, runProfiles } from './profile.ts'
 import { type RangesRow, runRanges } from './ranges.ts'
+import { runSealing, type SealingRow } from './sealing.ts'
 import { measureStarts, type StartCost } from './start.ts'
 import { measureStreams, type StreamCost } from './stream.ts'
 
@@ -39,6 +40,7 @@ interface Measured {
   readonly growth: readonly GrowthRow[]
   readonly profiles: readonly ProfileRow[]
   readonly ranges: readonly RangesRow[]
+  readonly sealing: readonly SealingRow[]
   /** Those of the built program: `npm run build` first. */
   readonly starts: readonly StartCost[]
   readonly commands: readonly CommandCost[]
@@ -61,6 +63,7 @@ const MEASUREMENTS: Measurements = {
       WRITERS.map((count) => Math.round(count / divisor)),
       progress,
     ),
+  sealing: runSealing,
   starts: ({ runs, divisor, progress }) => {
     progress?.('starts')
     const keys = START_KEYS.map((count) => count / divisor)

@@ -41,6 +41,7 @@ What a change, a start, a command and an idle agent cost. The sections:
   growth      a write with its digests in documents of different sizes
   profiles    where the time of a small message goes
   ranges      messages and bytes until two replicas with many past writers are equal
+  sealing     characters and time that a secret costs a message
 and of the built program (npm run build first):
   starts      openMap with many keys on disk, beside Yjs alone
   commands    a command as a whole process, beside node that does nothing

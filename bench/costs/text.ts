@@ -107,6 +107,24 @@ ${markdown(
   ]),
 )}`
 
+const sealingText = ({ sealing = [] }: CostsBench): string =>
+  sealing.length === 0
+    ? ''
+    : `
+### A sealed message
+
+A push of a swarm with a secret: its characters, and processor time.
+
+${markdown(
+  rowsOf(sealing, [
+    ['', ({ message }) => message],
+    ['open', ({ chars }) => showCount(chars)],
+    ['sealed', ({ sealedChars }) => showCount(sealedChars)],
+    ['to seal', ({ sealUs }) => showUs(sealUs)],
+    ['to open', ({ openUs }) => showUs(openUs)],
+  ]),
+)}`
+
 const ms = (value: number): string => `${showNumber(value)} ms`
 const mb = (value: number): string => `${showNumber(value)} MB`
 
@@ -177,6 +195,10 @@ const MAX_MESSAGE_RATIO: Readonly<Record<string, number>> = {
 /** Bytes of ranges, however many writers there were. */
 const MAX_RANGES_BYTES = 1_000
 
+/** Of one key: characters more, and microseconds on both sides. */
+const MAX_SEALED_CHARS = 60
+const MAX_SEALED_US = 20
+
 /** Of a million keys. */
 const MAX_START_MS = 4_000
 const MAX_START_MB = 600
@@ -200,6 +222,7 @@ export const costTargets = ({
   growth = [],
   profiles = [],
   ranges = [],
+  sealing = [],
   starts = [],
   commands = [],
   streams = [],
@@ -224,6 +247,12 @@ export const costTargets = ({
     .map(({ writers, bytes }) =>
       row(`ranges, ${showCount(writers)} past writers: bytes`, MAX_RANGES_BYTES, bytes, showNumber),
     ),
+  ...sealing
+    .slice(-1)
+    .flatMap(({ message, chars, sealedChars, sealUs, openUs }) => [
+      row(`sealed, ${message}: characters more`, MAX_SEALED_CHARS, sealedChars - chars, showNumber),
+      row(`sealed, ${message}: to seal and open`, MAX_SEALED_US, sealUs + openUs, showUs),
+    ]),
   ...starts
     .filter(({ keys }) => keys === START_TARGET_KEYS)
     .flatMap(({ keys, layout, ms: time, rssMb }) => {
@@ -261,7 +290,7 @@ export const repeatCosts = ({ settings: { runs } }: CostsBench): string =>
 export const costsText = (costs: CostsBench | undefined): string => {
   if (costs === undefined) return ''
   const { date, machine } = costs
-  return `${growthText(costs)}${profilesText(costs)}${rangesText(costs)}${startsText(costs)}${commandsText(costs)}
+  return `${growthText(costs)}${profilesText(costs)}${rangesText(costs)}${sealingText(costs)}${startsText(costs)}${commandsText(costs)}
 ### Targets of these
 
 ${markdown([['target', 'wanted', 'measured', ''], ...costTargets(costs)])}
