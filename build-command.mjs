@@ -43,10 +43,10 @@ await build({
   format: 'cjs',
   target: 'node20',
   plugins: [outside],
-  define: { 'import.meta.url': '__url' },
+  define: { 'import.meta': '__meta' },
   banner: {
     js: `#!/usr/bin/env node
-const __url = require('node:url').pathToFileURL(__filename).href`,
+const __meta = { get url() { return require('node:url').pathToFileURL(__filename).href } }`,
   },
   // So that the paths in it do not depend on where it is built.
   absWorkingDir: dist,
