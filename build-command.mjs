@@ -5,7 +5,7 @@
  *
  *     node build-command.mjs [DIST]
  */
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
 import { build } from 'esbuild'
 
@@ -27,6 +27,17 @@ const outside = {
   },
 }
 
+/** Modules of node by `require`: an `import` in CommonJS first starts all that modules need. */
+const builtins = {
+  name: 'builtins',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.js$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8')
+      return { contents: text.replaceAll(/\bimport\(('node:[\w/]+')\)/g, 'require($1)') }
+    })
+  },
+}
+
 // In CommonJS, which node starts sooner. It has no await outside of functions: until `main` has
 // ended, the exit code is the one that node has for such an await that never ends.
 const ENTRY = `import { processIo } from './src/cli/io.js'
@@ -42,7 +53,7 @@ await build({
   platform: 'node',
   format: 'cjs',
   target: 'node20',
-  plugins: [outside],
+  plugins: [outside, builtins],
   define: { 'import.meta': '__meta' },
   banner: {
     js: `#!/usr/bin/env node
