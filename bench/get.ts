@@ -72,7 +72,7 @@ const measure = async (program: string, count: number, dir: string): Promise<Pai
 const { values } = parseArgs({
   options: { pairs: { type: 'string', default: '20' }, program: { type: 'string' } },
 })
-const program = values.program ?? fileURLToPath(new URL('../dist/src/bin.js', import.meta.url))
+const program = values.program ?? fileURLToPath(new URL('../dist/bin.cjs', import.meta.url))
 const count = Number(values.pairs)
 if (!Number.isInteger(count) || count < 1)
   throw new TypeError(`--pairs ${values.pairs} is not a number above 0`)

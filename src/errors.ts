@@ -72,9 +72,14 @@ export class Failure extends Error {
 export const invalid = (message: string, hint?: string, cause?: unknown): Failure =>
   new Failure('invalid_argument', message, { hint, cause })
 
+/** One program may load this package twice: by `import` and by `require`, or as one file and as many. */
+const isOfAnyCopy = (error: unknown): error is Failure =>
+  error instanceof Failure ||
+  (error instanceof Error && error.name === 'Failure' && typeof systemCodeOf(error) === 'string')
+
 /** Is `error` a Failure, with this code if one is given? */
 export const isFailure = (error: unknown, code?: FailureCode): error is Failure =>
-  error instanceof Failure && (code === undefined || error.code === code)
+  isOfAnyCopy(error) && (code === undefined || error.code === code)
 
 /** Codes of the operating system and ours. */
 const CODE_OF: ReadonlyMap<unknown, FailureCode> = new Map([
@@ -99,7 +104,7 @@ const missingPackageOf = (error: unknown): string | undefined => {
 
 /** Any thrown value as a Failure, so that each reported error has a code. */
 export const toFailure = (error: unknown): Failure => {
-  if (error instanceof Failure) return error
+  if (isOfAnyCopy(error)) return error
   const missing = missingPackageOf(error)
   if (missing !== undefined) {
     return new Failure('not_found', `the package "${missing}" is not installed`, {

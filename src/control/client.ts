@@ -7,7 +7,7 @@
  * await client.ask({ command: 'get', key: 'k' }) // { map: 'state', key: 'k', value: 1 }
  * ```
  */
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { Failure, isFailure, toFailure } from '../errors.ts'
 import type { RequestOf } from './commands.ts'
 import {
@@ -161,6 +161,8 @@ export class ControlClient {
     } catch (error) {
       throw isFailure(error, 'not_found') ? this.#notRunning() : error
     }
+    // Loaded only here: it takes as long as all else of a command that asks no agent.
+    const { connect } = await import('node:net')
     for (const path of paths) {
       const socket = connect(path)
       try {

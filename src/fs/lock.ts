@@ -93,6 +93,7 @@ export class Lock {
       lock: randomUUID(),
       data: this.#data,
     })
+    if (await this.#isUntouched()) return
     for (let left = MAX_TRIES; left > 0; left--) {
       const found = await readLock(this.#path)
       if (found === this.#text) {
@@ -117,7 +118,7 @@ export class Lock {
    * process has it, and with `not_found` if the folder was removed, moved or replaced.
    */
   async check(): Promise<void> {
-    if (isSame(this.#file, await fileIdOf(this.#path))) return
+    if (await this.#isUntouched()) return
     await this.checkFolder()
     await this.hold()
   }
@@ -140,6 +141,11 @@ export class Lock {
     this.#file = undefined
     this.#folder = undefined
     if (text !== undefined && (await readLock(this.#path)) === text) await this.#remove(text)
+  }
+
+  /** Is it the file that we took? Its text is never written again. */
+  async #isUntouched(): Promise<boolean> {
+    return this.#file !== undefined && isSame(this.#file, await fileIdOf(this.#path))
   }
 
   /** Creates the lock unless there is one. `link` is atomic, and the file has its whole text. */

@@ -11,6 +11,7 @@
  * await folder.close()
  * ```
  *
+ * - While polls find nothing that the watcher has not reported, the pauses between them grow.
  * - `look` gets all names in the folder, sorted, and runs one at a time. Changes while it runs cause
  *   one further look, so no new file is missed, and a half-written file is seen again when its writer
  *   goes on.
@@ -38,6 +39,13 @@ const CLOSE_WAIT_MS = 1_000
 /** Milliseconds between two looks for a missing folder, unless the poll is faster. A look costs one failing stat. */
 const MISSING_DELAY_MS = 500
 
+/**
+ * Milliseconds up to which the pause between two polls grows while they find nothing that the watcher
+ * has not reported. Where watchers see nothing, as on a network file system, the first file after a
+ * quiet time is found that much later at most; a poll that finds one ends that.
+ */
+const MAX_POLL_MS = 15_000
+
 /** Maximum of names that are kept for the next look. Beyond it, the folder is listed instead. */
 const MAX_CHANGED = 10_000
 
@@ -55,7 +63,7 @@ const unlessMissing = async <T>(reading: Promise<T>): Promise<T | undefined> => 
 
 export interface FolderOptions {
   readonly dir: string
-  /** Milliseconds from the end of a look at all names to the next poll. */
+  /** Milliseconds from the end of a look at all names to the next poll, at least. */
   readonly pollMs: number
   readonly look: (names: readonly string[]) => void | Promise<void>
   /** Gets the names that changed, sorted. Their files may be gone. Without it, every change causes a `look`. */
@@ -76,13 +84,26 @@ export class Folder {
   #all = false
   readonly #changed = new Set<string>()
   #closed = false
+  /** Milliseconds until the next poll, if there is a watcher. */
+  #stretchedMs: number
+  #isPoll = false
+  /** Names of the last list, and those that the watcher has reported since. */
+  #known = new Set<string>()
+  /** Files that `look` has removed, and that the watcher will report. */
+  readonly #removed = new Set<string>()
   /** The last problem that was reported, by its source. */
   readonly #reported = new Map<'watch' | 'look', string>()
 
   /** Starts to look soon, never before the constructor has returned. */
   constructor(options: FolderOptions) {
     this.#options = options
+    this.#stretchedMs = options.pollMs
     this.wake()
+  }
+
+  /** To be called when `look` removes a file, so that the report of that causes no further look. */
+  noteRemoved(name: string): void {
+    this.#removed.add(name)
   }
 
   /** Looks soon, at all names or, with `lookAt`, at these. During a look, causes another one after it. */
@@ -119,7 +140,23 @@ export class Folder {
       }
     }
     this.#looking = undefined
-    this.#wakeIn(this.#options.pollMs)
+    this.#wakeIn(this.#pollMs)
+  }
+
+  get #pollMs(): number {
+    return this.#watcher ? this.#stretchedMs : this.#options.pollMs
+  }
+
+  /** After a list: has the poll found what the watcher missed? */
+  #stretch(names: readonly string[]): void {
+    const { pollMs } = this.#options
+    const missed = names.some((name) => !this.#known.has(name))
+    if (this.#isPoll && missed) this.#stretchedMs = pollMs
+    else if (this.#isPoll)
+      this.#stretchedMs = Math.max(pollMs, Math.min(this.#stretchedMs * 2, MAX_POLL_MS))
+    this.#isPoll = false
+    this.#known = new Set(names)
+    this.#removed.clear()
   }
 
   /** Keeps a timer that is running: looks at changes do not delay the poll. */
@@ -127,6 +164,7 @@ export class Folder {
     if (this.#closed) return
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
+      this.#isPoll = true
       this.wake()
     }, delayMs)
   }
@@ -153,6 +191,7 @@ export class Folder {
     this.#stopTimer()
     const names = await unlessMissing(readdir(this.#options.dir))
     if (!names) return this.#searchSoon()
+    this.#stretch(names)
     if (!this.#closed) await look(names.sort())
   }
 
@@ -195,6 +234,10 @@ export class Folder {
   /** Reports the error; the poll goes on. */
   #onWatchError(error: unknown): void {
     this.#unwatch()
+    if (this.#timer) {
+      this.#stopTimer()
+      this.#wakeIn(this.#pollMs)
+    }
     const { code, message } = toFailure(error)
     const isOutOfWatches = code === 'disk_full' // the system has one code for both
     const hint = `raise the limit of watches if it is reached; until then the folder is checked every ${this.#options.pollMs} ms`
@@ -205,6 +248,8 @@ export class Folder {
   }
 
   #onChange(name: string | null): void {
+    if (name !== null && this.#removed.delete(name)) return
+    if (name !== null && this.#known.size < MAX_CHANGED) this.#known.add(name)
     const isItself = name === basename(this.#options.dir) // removed, moved away or replaced
     if (isItself) this.#watched = ''
     this.wake(name === null || isItself ? undefined : [name])

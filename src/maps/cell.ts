@@ -38,7 +38,8 @@ const NOTHING: readonly never[] = []
 export class Cell {
   readonly map: string
   readonly key: string
-  readonly elements = new Set<HotElement>()
+  /** The only element, as most keys have it, or a set of them: a set alone takes 200 bytes. */
+  #elements: HotElement | Set<HotElement> | undefined
   /** Cached for one plain entry. */
   #view: View | undefined
   /** Values and parts added, and parts removed, since `settle`; most keys have none. */
@@ -50,11 +51,33 @@ export class Cell {
     this.key = key
   }
 
+  get elements(): Iterable<HotElement> {
+    const elements = this.#elements
+    if (elements === undefined) return NOTHING
+    return elements instanceof Set ? elements : [elements]
+  }
+
+  get size(): number {
+    const elements = this.#elements
+    if (elements === undefined) return 0
+    return elements instanceof Set ? elements.size : 1
+  }
+
+  /** Is there one value and nothing else? Then it is what the key shows. */
+  get isOneValue(): boolean {
+    const elements = this.#elements
+    return elements !== undefined && !(elements instanceof Set) && elements.kind === 'v'
+  }
+
   add(element: HotElement): void {
-    this.elements.add(element)
+    const elements = this.#elements
+    if (elements === undefined) this.#elements = element
+    else if (elements instanceof Set) elements.add(element)
+    else if (elements !== element) this.#elements = new Set([elements, element])
     if (element.kind !== '>') {
-      this.#added ??= []
-      this.#added.push(element)
+      // An array that grows from none has room for 17.
+      if (this.#added) this.#added.push(element)
+      else this.#added = [element]
     }
     if (!this.#view || !isNextItem(element, this.#view)) this.#view = undefined
     // A list nearly always grows at its end: sorting it again would cost its whole length each time.
@@ -62,7 +85,9 @@ export class Cell {
   }
 
   remove(element: HotElement): void {
-    this.elements.delete(element)
+    const elements = this.#elements
+    if (elements instanceof Set) elements.delete(element)
+    else if (elements === element) this.#elements = undefined
     if (element.kind === '+') {
       this.#removed ??= []
       this.#removed.push(element)
@@ -109,7 +134,7 @@ export class Cell {
     if (known && known.plain?.clock === plain?.clock && known.plain?.client === plain?.client) {
       return known
     }
-    this.#view = viewOf(this.elements, plain)
+    this.#view = viewOf(this, plain)
     return this.#view
   }
 }
@@ -131,12 +156,12 @@ const isNextItem = (element: HotElement, { hot, plain, items }: View): element i
   )
 }
 
-const viewOf = (elements: ReadonlySet<HotElement>, plain: PlainEntry | undefined): View => {
+const viewOf = ({ elements, size }: Cell, plain: PlainEntry | undefined): View => {
   let hot: HotValue | undefined
   for (const element of elements) {
     if (element.kind === 'v' && (!hot || compareElements(element, hot) > 0)) hot = element
   }
-  if (hot && elements.size === 1) return { plain, hot, parts: NOTHING, items: NOTHING }
+  if (hot && size === 1) return { plain, hot, parts: NOTHING, items: NOTHING }
   const value = hot ? hot.value : valueOfPlain(plain)
   const base = hot ?? plain
   const items: HotItem[] = []

@@ -124,10 +124,13 @@ const seenKeys = (doc: Y.Doc, map: string): string[] => {
   const root = plainRoot(doc, map)
   const cells = hotOf(doc).cellsOf(map)
   for (const [key, item] of root ? yjsInner.entryItems(root) : []) {
-    if (entryOfItem(item) !== undefined && !cells.has(key)) keys.push(key)
+    if (!item.deleted && (cells.size === 0 || !cells.has(key))) keys.push(key)
   }
   for (const [key, cell] of cells) {
-    if (isSeen(cell.view(entryOfItem(root && yjsInner.entryItem(root, key))))) keys.push(key)
+    if (cell.isOneValue) keys.push(key)
+    else if (isSeen(cell.view(entryOfItem(root && yjsInner.entryItem(root, key))))) {
+      keys.push(key)
+    }
   }
   return keys
 }

@@ -73,16 +73,18 @@ export const decodeElement = (
   const [map, key, stamp, kind, value, base] = content as unknown[]
   if (!isMapName(map) || !isKeyName(key) || !isCount(stamp) || value === undefined) return undefined
   if (base !== undefined && !isId(base)) return undefined
-  const common = { client, clock, map, key, stamp }
+  // No object is copied into another, which would take twice the memory: there are millions.
   switch (kind) {
     case 'v':
-      return content.length === 5 ? { ...common, kind, value: jsonForm(value) } : undefined
+      return content.length === 5
+        ? { client, clock, map, key, stamp, kind, value: jsonForm(value) }
+        : undefined
     case '+':
       return typeof value === 'number' && Number.isFinite(value)
-        ? { ...common, kind, value, base }
+        ? { client, clock, map, key, stamp, kind, value, base }
         : undefined
     case '>':
-      return { ...common, kind, value: jsonForm(value), base }
+      return { client, clock, map, key, stamp, kind, value: jsonForm(value), base }
     default:
       return undefined
   }

@@ -93,6 +93,11 @@ export class HotIndex {
     return root !== undefined && isElementOf(item, root)
   }
 
+  /** The elements that a writer has written, into whatever array. */
+  elementsOf(writer: number): Iterable<HotElement> {
+    return this.#byId.get(writer)?.values() ?? []
+  }
+
   /** The last element of each writer. */
   *lastIds(): Generator<{ readonly client: number; readonly clock: number }> {
     for (const [client, ids] of this.#byId) {
@@ -126,7 +131,7 @@ export class HotIndex {
     if (!cells || !cell) return
     cell.remove(element)
     this.#touched.add(cell)
-    if (cell.elements.size > 0) return
+    if (cell.size > 0) return
     cells.delete(key)
     if (cells.size === 0) this.#maps.delete(map)
   }

@@ -61,10 +61,12 @@ const attach = (doc: Y.Doc): Hot => {
       }
     }
     for (const cell of touched) cell.settle()
-    for (const cell of [...touched, ...cellsOver(index, transaction)]) {
-      if (losersOf(index, cell).length === 0) continue
-      if (losing.size === 0) queueMicrotask(sweepLater)
-      losing.add(cell)
+    for (const cells of [touched, cellsOver(index, transaction)]) {
+      for (const cell of cells) {
+        if (losersOf(index, cell).length === 0) continue
+        if (losing.size === 0) queueMicrotask(sweepLater)
+        losing.add(cell)
+      }
     }
     if (thrown.length > 0) throw thrown[0]
   })

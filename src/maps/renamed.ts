@@ -53,15 +53,7 @@ export const followRename = (doc: Y.Doc, writer: number, clock: number, to: numb
 export const partsOf = (doc: Y.Doc, writer: number): HotPart[] => {
   // Reading it would attach listeners to the document.
   if (!doc.share.has(HOT_ROOT)) return []
-  const index = hotOf(doc)
-  const parts: HotPart[] = []
-  for (const map of index.maps) {
-    for (const cell of index.cellsOf(map).values()) {
-      for (const element of cell.elements)
-        if (element.kind === '+' && element.client === writer) parts.push(element)
-    }
-  }
-  return parts
+  return [...hotOf(doc).elementsOf(writer)].filter((element) => element.kind === '+')
 }
 
 const isSameBase = (a: Id | undefined, b: Id | undefined): boolean =>

@@ -21,9 +21,11 @@ const isWaiting = (doc: Y.Doc, element: HotElement): boolean =>
 
 /** Own elements of that key that no longer count. Cheap if all of them count. */
 export const losersOf = (index: HotIndex, cell: Cell): HotElement[] => {
+  // No view is made of each key that is loaded.
+  if (cell.isOneValue) return []
   const { doc } = index
   const { hot, parts, items } = cell.view(plainEntry(doc, cell.map, cell.key))
-  if ((hot ? 1 : 0) + parts.length + items.length === cell.elements.size) return []
+  if ((hot ? 1 : 0) + parts.length + items.length === cell.size) return []
   const used = new Set<HotElement>([...parts, ...items])
   if (hot) used.add(hot)
   return [...cell.elements].filter(

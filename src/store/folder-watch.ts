@@ -10,10 +10,10 @@
 import { type Failure, isFailure } from '../errors.ts'
 
 /**
- * Milliseconds between two checks. A check costs one `stat`. With longer pauses, an agent stays longer
- * that no command can reach.
+ * Milliseconds between two checks. A check costs one `stat`, which wakes two threads. With longer
+ * pauses, an agent stays longer that no command can reach.
  */
-const LOOK_MS = 2_000
+const LOOK_MS = 5_000
 
 export class FolderWatch {
   readonly #check: () => Promise<void>

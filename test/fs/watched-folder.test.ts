@@ -269,4 +269,50 @@ test(
   }),
 )
 
+test(
+  'a file that a look removes causes no further look',
+  inDir(async ({ base, start }) => {
+    const dir = join(base, 'in')
+    mkdirSync(dir)
+    const { folder, looks } = start(dir, NEVER, () => {
+      for (const name of looks.at(-1)!) {
+        folder.noteRemoved(name)
+        rmSync(join(dir, name))
+      }
+    })
+    await until('the first look', () => looks.length === 1)
+    for (const name of ['one', 'two', 'three']) {
+      writeFileSync(join(base, name), '')
+      renameSync(join(base, name), join(dir, name)) // one change
+      await until('a look at it', () => looks.at(-1)!.includes(name))
+    }
+    assert.equal(looks, [[], ['one'], ['two'], ['three']])
+  }),
+)
+
+test(
+  'polls become rarer while the watcher misses nothing, and no longer when it does',
+  inDir(async ({ base, start }) => {
+    const waits: number[] = []
+    const { setTimeout: real } = globalThis
+    const counting = (run: () => void, ms: number) => {
+      if (ms >= 2_000) waits.push(ms)
+      return real(run, 1)
+    }
+    // No pauses in this test: only how long they were to be counts.
+    globalThis.setTimeout = Object.assign(counting, real) as unknown as typeof setTimeout
+    try {
+      const { folder, looks } = start(base, 2_000)
+      while (waits.length < 6) await new Promise((resolve) => setImmediate(resolve))
+      assert.equal(waits.slice(0, 6), [2_000, 4_000, 8_000, 15_000, 15_000, 15_000])
+      folder.noteRemoved('unseen') // its report is left out, as if there were none
+      writeFileSync(join(base, 'unseen'), '')
+      while (!looks.at(-1)!.includes('unseen')) await new Promise((r) => setImmediate(r))
+      while (waits.at(-1) !== 2_000) await new Promise((resolve) => setImmediate(resolve))
+    } finally {
+      globalThis.setTimeout = real
+    }
+  }),
+)
+
 test.run()

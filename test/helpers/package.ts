@@ -47,13 +47,15 @@ export const installPackage = async (): Promise<Project> => {
   const modules = join(dir, 'node_modules')
   const own = join(modules, 'pilot-gossip')
   mkdirSync(own, { recursive: true })
+  // First, since the bundler reads there that no module has side effects.
+  cpSync(join(ROOT, 'package.json'), join(own, 'package.json'))
   const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
   await run(process.execPath, [
     compiler,
     ...['-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(own, 'dist')],
   ])
-  await run(process.execPath, [join(ROOT, 'build-require.mjs'), join(own, 'dist')])
-  cpSync(join(ROOT, 'package.json'), join(own, 'package.json'))
+  for (const script of ['build-require.mjs', 'build-command.mjs'])
+    await run(process.execPath, [join(ROOT, script), join(own, 'dist')])
   for (const name of ['yjs', 'lib0', 'y-protocols', 'execa', 'ws'])
     symlinkSync(join(ROOT, 'node_modules', name), join(modules, name))
   writeFileSync(join(dir, 'package.json'), '{"type":"module"}')

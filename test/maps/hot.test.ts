@@ -1,6 +1,8 @@
 /** The hot layout: what is visible, which write wins, what is deleted, and the effect of hostile elements. */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
+import { Cell } from '../../src/maps/cell.ts'
+import { followHot } from '../../src/maps/hot.ts'
 import {
   appendEntry,
   deleteEntry,
@@ -595,6 +597,29 @@ test('a document can be used after it was destroyed', () => {
   writeEntry(peer, 'state', 'k', 3)
   give(peer, doc)
   assert.is(readEntry(doc, 'state', 'k'), 3)
+})
+
+test('a load makes no view of the keys that have one value', () => {
+  const writer = docOf(1)
+  const keys = Array.from({ length: 100 }, (_, index): [string, number] => [`k${index}`, index])
+  writeEntries(writer, 'state', keys, HOT)
+  incrementEntry(writer, 'state', 'n', 1)
+  const doc = docOf(2)
+  followHot(doc)
+  const { view } = Cell.prototype
+  let views = 0
+  Cell.prototype.view = function (plain) {
+    views++
+    return view.call(this, plain)
+  }
+  try {
+    give(writer, doc)
+    assert.is(views, 1) // of the counter
+    assert.is(readEntry(doc, 'state', 'k7'), 7)
+    assert.ok(views > 1)
+  } finally {
+    Cell.prototype.view = view
+  }
 })
 
 test.run()

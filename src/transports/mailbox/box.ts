@@ -20,7 +20,7 @@
  * as the operating system says so, without `fsync`: the crash of a process neither loses nor
  * truncates a message; a power cut may lose some, and one that it truncated is put aside.
  */
-import { mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, rmdir, stat, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure, systemCodeOf } from '../../errors.ts'
 import { isHeld } from '../../fs/lock.ts'
@@ -65,6 +65,15 @@ const removeEmpty = async (path: string): Promise<boolean> => {
     if (code === 'ENOENT') return true
     if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error
     return false
+  }
+}
+
+/** Not by `rm`, which looks at each file twice before. */
+const removeFile = async (path: string): Promise<void> => {
+  try {
+    await unlink(path)
+  } catch (error) {
+    if (systemCodeOf(error) !== 'ENOENT') throw error
   }
 }
 
@@ -258,10 +267,10 @@ export class Box {
 
   /** Removes a message that was read. */
   async remove(name: string): Promise<void> {
-    await rm(join(this.inbox, name), { force: true })
+    await removeFile(join(this.inbox, name))
     if (!this.#shutting) return
     await Promise.allSettled([this.#shutting]) // it may have moved before we came
-    await rm(join(this.inbox, name), { force: true })
+    await removeFile(join(this.inbox, name))
   }
 
   /** The path to which `putAside` moves a file. */

@@ -210,6 +210,7 @@ export class MailReader {
   }
 
   async #remove(name: string): Promise<void> {
+    this.#folder.noteRemoved(name)
     await this.#take(name, () => this.#box.remove(name))
   }
 

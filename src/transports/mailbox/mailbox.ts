@@ -35,7 +35,7 @@ export interface MailboxOptions {
   readonly dir: string
   /** Its own name: 1 to 64 of `A-Z a-z 0-9 . _ -`, not starting with a dot. */
   readonly address: string
-  /** Milliseconds between two polls; default 2,000. */
+  /** Milliseconds between two polls; default 2,000, up to 15,000 while the watcher misses nothing. */
   readonly pollMs?: number
   /** Messages in a mailbox above which a send to it rejects with `inbox_full`; default 1,000. */
   readonly maxWaiting?: number
