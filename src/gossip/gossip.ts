@@ -134,9 +134,10 @@ export class Gossip {
     return this.#documents.get(document)?.hasCurrentDigest(address) ?? false
   }
 
-  /** The peers that have, or may have, the document. */
+  /** The peers that have, or may have, the document; not those that others named and that never answered. */
   *peersOf(document: string): IterableIterator<Peer> {
-    for (const peer of this.peers) if (this.peers.mayHave(peer, document)) yield peer
+    for (const peer of this.peers)
+      if (peer.namer === undefined && this.peers.mayHave(peer, document)) yield peer
   }
 
   /** When to send the next `wake` at the latest: milliseconds on the clock of `handle`. */

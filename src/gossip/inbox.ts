@@ -103,7 +103,7 @@ export class Inbox {
     if (!peer) return // our own push came back
     peer.format = push.reads
     this.#noteDocuments(peer, push.documents ?? 1)
-    for (const member of push.members) peers.add(member, 'named')
+    for (const member of push.members) peers.addNamed(member, from, now)
     // A peer that we did not know is likely new in the swarm: name it some members.
     if (isNew) dissemination.introduce(peer)
     if (push.missing) sender.resendFragments(peer, push.missing)

@@ -131,6 +131,10 @@ export class Sender {
     if (cause === 'timeout') this.#window.ended(sending.at, true, now)
     if (!isOurs) this.#peers.fail(peer, now, failure)
     if (cause === 'local') this.#pause(now)
+    if (this.#peers.get(to) !== peer) {
+      this.#ready.delete(peer) // a stranger that does not exist
+      return !isOurs
+    }
     if (sending.fragment && peer.fragmented?.of === sending.fragment.of) {
       peer.fragmented.failed(sending.fragment)
       this.#ready.add(peer)
