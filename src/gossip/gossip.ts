@@ -30,6 +30,7 @@ import { bytesOf, type FinalMessage, type GossipOptions } from './options.ts'
 import { type Peer, type PeerSource, Peers } from './peers.ts'
 import { Puller } from './puller.ts'
 import { Repair } from './repair.ts'
+import type { PeerScore } from './scores.ts'
 import { Sender } from './sender.ts'
 
 export class Gossip {
@@ -138,6 +139,11 @@ export class Gossip {
   *peersOf(document: string): IterableIterator<Peer> {
     for (const peer of this.peers)
       if (peer.namer === undefined && this.peers.mayHave(peer, document)) yield peer
+  }
+
+  /** What the peer has sent lately, as a number: see `scores.ts`. */
+  scoreOf(address: string): PeerScore {
+    return this.peers.scores.of(address, this.#now)
   }
 
   /** When to send the next `wake` at the latest: milliseconds on the clock of `handle`. */
