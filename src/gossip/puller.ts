@@ -77,9 +77,15 @@ export class Puller {
     } else this.#options.sender.enqueue(peer, document.name, { answer: { peerState: known } })
   }
 
-  /** An answer of the peer, or a part of it, has come. */
-  answered(document: string, address: string, more: boolean, now: number): Answered {
-    const answered = this.#pulls.answered(document, address, more, now)
+  /** An answer of the peer, or a part of it, has come. `isNew`: did it bring something? */
+  answered(
+    document: string,
+    address: string,
+    more: boolean,
+    now: number,
+    isNew: boolean = true,
+  ): Answered {
+    const answered = this.#pulls.answered(document, address, more, now, isNew)
     for (const superseded of answered.superseded) this.#cancelAnswer(document, superseded)
     return answered
   }
