@@ -18,6 +18,7 @@
  * ```
  */
 import { LIMITS, type Limits, type Replica } from '../../crdt/index.ts'
+import { AnswerBudget } from './answer-budget.ts'
 import { Composer } from './compose.ts'
 import { DEFAULTS, type GossipConfig } from './config.ts'
 import { Counters } from './counters.ts'
@@ -56,11 +57,13 @@ export class Gossip {
     this.config = { ...DEFAULTS, ...options.config }
     this.peers = new Peers(options.self, this.config, options.random, options)
     this.#composer = this.#createComposer()
-    this.#sender = new Sender(this.peers, this.#composer, this.config, this.counters)
+    const budget = new AnswerBudget()
+    this.#sender = new Sender(this.peers, this.#composer, this.config, this.counters, budget)
     const shared = {
       peers: this.peers,
       sender: this.#sender,
       composer: this.#composer,
+      budget,
       config: this.config,
       counters: this.counters,
       limits: this.#limits,

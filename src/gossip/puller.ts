@@ -9,8 +9,10 @@
  * ```
  */
 import type { PeerState } from '../../crdt/index.ts'
+import type { AnswerBudget } from './answer-budget.ts'
 import type { Composer } from './compose.ts'
 import type { GossipConfig } from './config.ts'
+import type { Counters } from './counters.ts'
 import type { Dissemination } from './dissemination.ts'
 import type { SharedDocument } from './document.ts'
 import type { Peer, Peers } from './peers.ts'
@@ -22,6 +24,8 @@ export interface PullerOptions {
   readonly sender: Sender
   readonly dissemination: Dissemination
   readonly composer: Composer
+  readonly budget: AnswerBudget
+  readonly counters: Counters
   readonly config: GossipConfig
   readonly documents: ReadonlyMap<string, SharedDocument>
   /** What is released now is pushed like a change made now. */
@@ -69,8 +73,13 @@ export class Puller {
     this.#pulls.forget(document)
   }
 
-  /** Answers a peer's pull: now or, during a probation, when that ends. */
+  /** Answers a peer's pull within the budget: now or, during a probation, when that ends. */
   answer(document: SharedDocument, peer: Peer, known: PeerState, now: number): void {
+    const { budget, counters } = this.#options
+    if (!budget.admits(peer.address, document.name, known, now)) {
+      counters.reject('pulled_too_often')
+      return
+    }
     if (document.replica.withheld) {
       document.startProbation(now, this.#options.config.aloneMs)
       document.probation?.defer(peer.address, known)
