@@ -6,6 +6,7 @@ export { type DocumentStatus, NOT_SHARED, type OpenOptions } from './document.ts
 export type { GossipEffect, GossipEvent, ReceivedMessage } from './events.ts'
 export { ringsFor } from './fanouts.ts'
 export { Gossip } from './gossip.ts'
+export { GrowingPause } from './growing-pause.ts'
 export type { AwarenessSource } from './open-document.ts'
 export type { GossipOptions } from './options.ts'
 export { updateRoom } from './packing.ts'

@@ -167,7 +167,7 @@ export class Puller {
   /** The peer has something else under our writer id: pull all of it. */
   suspectFork(document: SharedDocument, { address }: Peer, now: number): void {
     const { replica, name } = document
-    if (replica.withheld) return
+    if (replica.withheld || !document.suspicions.take(now)) return
     replica.withhold({ from: 0, fresh: Number.POSITIVE_INFINITY })
     document.startProbation(now, this.#options.config.aloneMs)
     this.#pulls.forget(name)
