@@ -32,6 +32,10 @@ export const REJECTION_REASONS = [
   'own_clock',
   /** a document that is not open here */
   'unknown_document',
+  /** a pull of what its sender was sent before, and has not shown to have merged */
+  'pulled_too_often',
+  /** the sender has sent too many messages that were rejected, and is not read for a while */
+  'grey_listed',
   /** Yjs failed on an update that had passed every check */
   'apply_failed',
 ] as const

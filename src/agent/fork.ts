@@ -12,6 +12,7 @@
 import * as Y from 'yjs'
 import type { Replica } from '../../crdt/index.ts'
 import { type Failure, toFailure } from '../errors.ts'
+import { GrowingPause } from '../gossip/index.ts'
 import { followRename, mergeCounts, partsOf } from '../maps/index.ts'
 import type { Identity } from '../store/identity.ts'
 import type { Persistence } from '../store/persistence.ts'
@@ -32,6 +33,9 @@ export interface ForkOptions {
 export class Fork {
   readonly #options: ForkOptions
   #isBusy = false
+  /** Anyone can send structs under our id, so neither happens as often as they come. */
+  readonly #renames = new GrowingPause()
+  readonly #suspicions = new GrowingPause()
   /** Peers had the own clocks below this before the start, so they are the same everywhere. */
   #safe = 0
   #hasBegun = false
@@ -76,8 +80,10 @@ export class Fork {
       replica.recover()
       const clock = replica.fork
       // The first clock that differs is not known yet: everything that may differ is pulled from a peer.
-      if (clock !== undefined) await this.#part(clock)
-      else if (!replica.withheld) {
+      // A fork that is still there after a pause is met again with the next round.
+      if (clock !== undefined) {
+        if (this.#renames.take(Date.now())) await this.#part(clock)
+      } else if (!replica.withheld && this.#suspicions.take(Date.now())) {
         replica.withhold({ from: this.#safe, fresh: Number.POSITIVE_INFINITY })
         wake()
       }

@@ -22,6 +22,12 @@ export interface PeerStatus {
   readonly inSync: boolean | null
   /** Consecutive sends that failed. */
   readonly failures: number
+  /** Falls with each rejected message and each made-up member, and decays; see `gossip/scores.ts`. Absent: 0. */
+  readonly score?: number
+  /** Why the score fell last: a reason of the protocol, or `made_up_member`. */
+  readonly scoreReason?: string
+  /** Are its messages dropped unread for a while? Absent: they are read. */
+  readonly isGreyListed?: true
   /** The failure of the last send; absent: it did not fail. */
   readonly failure?: {
     readonly code: string
@@ -100,6 +106,15 @@ const describeWithheld = ({ replica, status }: Room): Partial<AgentStatus> => {
   }
 }
 
+const describeScore = (room: Room, { address }: Peer): Partial<PeerStatus> => {
+  const { score = 0, reason, isGrey = false } = room.runtime?.gossip?.scoreOf(address) ?? {}
+  return {
+    ...(score !== 0 && { score }),
+    ...(score !== 0 && reason && { scoreReason: reason }),
+    ...(isGrey && { isGreyListed: true as const }),
+  }
+}
+
 /** The peers that may have the room, by address. None before the room has joined a runtime. */
 export const describePeers = (room: Room): PeerStatus[] =>
   [...(room.runtime?.gossip?.peersOf(room.name) ?? [])]
@@ -109,6 +124,7 @@ export const describePeers = (room: Room): PeerStatus[] =>
       lastHeard: peer.lastHeard === undefined ? null : new Date(peer.lastHeard).toISOString(),
       inSync: isInSync(room, peer),
       failures: peer.failures,
+      ...describeScore(room, peer),
       ...(peer.failure && { failure: peer.failure }),
     }))
     .sort((a, b) => (a.address < b.address ? -1 : 1))

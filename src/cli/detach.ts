@@ -13,7 +13,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { makeFolder } from '../control/folder.ts'
+import { makeDataFolder } from '../control/folder.ts'
 import { decodeAnswer } from '../control/protocol.ts'
 import { deferred } from '../deferred.ts'
 import { Failure, toFailure } from '../errors.ts'
@@ -51,7 +51,7 @@ export const detach = async (
   plan: RunPlan,
   { startMs = START_MS }: DetachOptions = {},
 ): Promise<void> => {
-  await makeFolder('the data folder', plan.dir, 0o700)
+  await makeDataFolder(plan.dir)
   const child = await launch(plan, context.io.env)
   let line: string | undefined
   try {

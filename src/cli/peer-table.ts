@@ -26,7 +26,8 @@ export const showAge = (time: string | null, now: number): string => {
 const GONE: ReadonlySet<string> = new Set(['not_found', 'not_running'])
 
 /** The state of a peer in one word. `pending`: it has not reported its state since the last change here. */
-const stateOf = ({ failures, failure, lastHeard, inSync }: PeerStatus): string => {
+const stateOf = ({ failures, failure, isGreyListed, lastHeard, inSync }: PeerStatus): string => {
+  if (isGreyListed) return 'ignored'
   if (failures > 0) return failure && GONE.has(failure.code) ? 'gone' : 'failing'
   if (lastHeard === null) return 'not heard'
   if (inSync === null) return 'pending'
@@ -46,8 +47,14 @@ export const showPeers = (io: Io, peers: readonly PeerStatus[], now: number): st
   const shown = table(['PEER', 'STATE', 'HEARD', 'KNOWN', 'FAILURES'], rows, {
     head: (line) => style('bold', line),
   })
-  return shown + peers.map(showFailure).join('')
+  return shown + peers.map(showGrey).join('') + peers.map(showFailure).join('')
 }
+
+/** A line below the table for a peer whose messages are dropped unread. */
+const showGrey = ({ address, isGreyListed, scoreReason = 'rejected' }: PeerStatus): string =>
+  isGreyListed
+    ? `${printable(`${address}: ignored for a while, as too many of its messages were rejected (${scoreReason})`)}\n`
+    : ''
 
 /** A line below the table for a peer that fails: the reason, and what to do. */
 const showFailure = ({ address, failure }: PeerStatus): string => {

@@ -13,9 +13,10 @@ import type { OneAnswer } from '../control/connection.ts'
 import { type Fields, MAX_REQUEST_BYTES, stringify } from '../control/protocol.ts'
 import { Failure } from '../errors.ts'
 import type { Answered, Command, Run, Value } from './grammar.ts'
+import type { Io } from './io.ts'
 import { type Context, report } from './report.ts'
 import { reach, type TargetOptions } from './target.ts'
-import { count, showJson, showKey } from './text.ts'
+import { count, printableLines, showJson, showKey } from './text.ts'
 
 const DATA_OPTION = {
   data: { value: 'DIR', about: 'the agent with that data folder' },
@@ -123,9 +124,14 @@ export const asking = <Name extends OneAnswer['command']>(
   return onLine(name, spec, async () => run as Run<unknown>)
 }
 
-/** A string as it is, all else as JSON. */
-export const showValue = (value: unknown): string =>
-  `${typeof value === 'string' ? value : stringify(value)}\n`
+/**
+ * A string as it is, all else as JSON. For a terminal what could control it is escaped; a program gets
+ * every character.
+ */
+export const showValue = (value: unknown, { isTerminal }: Io): string => {
+  const text = typeof value === 'string' ? value : (stringify(value) ?? 'null')
+  return `${isTerminal ? printableLines(text) : text}\n`
+}
 
 /** The key, and the part of its value that was asked for. */
 const showPart = (key: string, path = ''): string =>
@@ -141,7 +147,7 @@ export const REQUESTS = {
     COMMANDS.set,
     ({ request: { key, path, value } }) => `${showPart(key, path)} = ${showJson(value)}\n`,
   ),
-  get: asking('get', COMMANDS.get, ({ data }) => showValue(data.value)),
+  get: asking('get', COMMANDS.get, ({ context: { io }, data }) => showValue(data.value, io)),
   delete: asking(
     'delete',
     COMMANDS.delete,
@@ -153,7 +159,9 @@ export const REQUESTS = {
     ({ data }) => `${data.has}\n`,
     ({ has }) => (has === true ? 0 : 1),
   ),
-  increment: asking('increment', COMMANDS.increment, ({ data }) => showValue(data.value)),
+  increment: asking('increment', COMMANDS.increment, ({ context: { io }, data }) =>
+    showValue(data.value, io),
+  ),
   append: asking(
     'append',
     COMMANDS.append,

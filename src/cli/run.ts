@@ -70,7 +70,9 @@ const runDetached = async ({ io }: Context, starter: Starter): Promise<number> =
       },
       onProblem: (notice) => {
         log(describe(notice))
-        boundLog(plan.dir).catch((error) => log(`the log stays long: ${toFailure(error).message}`))
+        boundLog(plan.dir).catch((error) =>
+          log(printable(`the log stays long: ${toFailure(error).message}`)),
+        )
       },
     })
     log('stopped')

@@ -13,7 +13,7 @@ import { stringify } from '../control/protocol.ts'
 
 // Control characters, and those that change the writing direction.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: this is the set to escape
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 const escapeOf = (character: string): string => {
   const code = character.charCodeAt(0)
@@ -24,6 +24,18 @@ const escapeOf = (character: string): string => {
 
 /** The text on one line, harmless to a terminal. */
 export const printable = (text: string): string => text.replace(UNPRINTABLE, escapeOf)
+
+/** The same for a text of several lines. */
+export const printableLines = (text: string): string =>
+  text.replace(UNPRINTABLE, (character) =>
+    character === '\n' || character === '\t' ? character : escapeOf(character),
+  )
+
+/** JSON with what could control a terminal as `\\uXXXX`: it parses to the same. Line breaks between values stay. */
+export const printableJson = (json: string): string =>
+  json.replace(UNPRINTABLE, (character) =>
+    character === '\n' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 
 /** A key as it is if it can be read plainly, else quoted. */
 export const showKey = (key: string): string =>

@@ -24,7 +24,7 @@ import { Progress } from './progress.ts'
 import { type Context, report } from './report.ts'
 import { requestOf } from './requests.ts'
 import { reach, type TargetOptions } from './target.ts'
-import { count, printable, showJson } from './text.ts'
+import { count, printable, printableJson, showJson } from './text.ts'
 
 export interface TransferOptions extends TargetOptions {
   readonly map?: string
@@ -147,11 +147,12 @@ export const exportEntries = async (
     now: () => performance.now(),
   })
   let exported = 0
+  const show = file === '-' && io.isTerminal ? printableJson : (text: string): string => text
   let end: Fields
   try {
     let next = first
     for (; !next.done; next = await rows.next()) {
-      await output.write(writer.entries(next.value))
+      await output.write(show(writer.entries(next.value)))
       exported += next.value.filter(([, , about]) => !isContinuation(about)).length
       progress.at(exported)
     }

@@ -51,7 +51,7 @@ export const mailbox = transportKind({
     const { MailboxTransport } = await import('../transports/mailbox/mailbox.ts')
     return new MailboxTransport({ dir, address: name })
   },
-  prepare: ({ dir }) => makeFolder('the mailbox folder', dir),
+  prepare: ({ dir }) => makeFolder('the mailbox folder', dir, 0o700),
   describe: ({ dir }) => ({
     fields: { mailbox: dir },
     place: ` in ${dir}`,

@@ -73,7 +73,7 @@ export const wait = async (
   const found = await awaitEntry(client, request, isWanted, ms)
   if (found === undefined) throw tooLate(key, text, timeout)
   const { map, value } = found
-  report(context, { map, key, value }, () => showValue(value))
+  report(context, { map, key, value }, () => showValue(value, context.io))
 }
 
 /** The entry once it is as wanted; undefined if that takes longer than `ms`. */

@@ -3,7 +3,7 @@
  *
  * ```ts
  * const dir = defaultFolder('kv', process.env) // ~/.local/state/pilot-gossip/kv
- * await makeFolder('the data folder', dir, 0o700)
+ * await makeDataFolder(dir)
  * await socketPath(dir)                        // …/kv/agent.sock
  * ```
  */
@@ -11,6 +11,7 @@ import { lstat, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'n
 import { homedir, tmpdir, userInfo } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { Failure, toFailure } from '../errors.ts'
+import { checkEntries, OWN_DIR_MODE } from '../fs/own-folder.ts'
 import { checkSwarm } from '../swarm.ts'
 
 /** Bytes. The path of a Unix socket holds 104 on macOS and 108 on Linux, its terminator included. */
@@ -73,6 +74,15 @@ export const makeFolder = async (what: string, dir: string, mode = 0o777): Promi
   } catch (error) {
     throw folderFailure(what, dir, error)
   }
+}
+
+/**
+ * Makes the data folder of an agent, for its user alone. Rejects with `permission_denied` if the
+ * folder, or something in it, is another user's.
+ */
+export const makeDataFolder = async (dir: string): Promise<void> => {
+  await makeFolder('the data folder', dir, OWN_DIR_MODE)
+  await checkEntries('the data folder', dir)
 }
 
 const userId = (): number => userInfo().uid

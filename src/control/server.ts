@@ -18,7 +18,7 @@ import { safeListener } from '../listeners.ts'
 import type { Handle } from './answers.ts'
 import { ControlClient } from './client.ts'
 import { converse } from './conversation.ts'
-import { folderFailure, forgetSocket, makeFolder, noteSocket, socketPath } from './folder.ts'
+import { folderFailure, forgetSocket, makeDataFolder, noteSocket, socketPath } from './folder.ts'
 import { encodeFailure } from './protocol.ts'
 
 /** Clients at a time. Each may cost the memory of a request and an answer. Further ones receive an error and are disconnected. */
@@ -60,7 +60,7 @@ export class ControlServer {
    * on it; it takes over what a killed agent left.
    */
   async open(): Promise<void> {
-    await makeFolder('the data folder', this.#dir, 0o700)
+    await makeDataFolder(this.#dir)
     try {
       // A lock of its own: the one of the writer's identity is released while the socket is still
       // there, and an agent that started in between would lose its new socket.

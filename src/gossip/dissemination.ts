@@ -234,7 +234,10 @@ export class Dissemination {
     const { config, documents, peers, random, sender } = this.#options
     const swing = (random() * 2 - 1) * config.jitter
     this.#roundAt = now + config.intervalMs * (1 + swing)
-    const targets = peers.forRound(fanoutsFor(config, peers.living).round, now)
+    const { round } = fanoutsFor(config, peers.living)
+    // Strangers come on top, so that names without a peer behind them cost no peer its turn.
+    const strangers = peers.forTrial(round, now)
+    const targets = [...peers.forRound(round, now), ...strangers]
     for (const name of documents.keys())
       for (const peer of targets) sender.enqueue(peer, name, { digest: true, content: true })
     if (documents.size === 1) return

@@ -11,6 +11,7 @@
  */
 import type { Delta, Replica } from '../../crdt/index.ts'
 import { Content } from './content.ts'
+import { GrowingPause } from './growing-pause.ts'
 import { dropOldest } from './oldest.ts'
 import type { AwarenessSource, OpenDocument } from './open-document.ts'
 import { Probation } from './probation.ts'
@@ -77,6 +78,8 @@ export class SharedDocument implements OpenDocument {
   readonly awareness?: AwarenessSource
   readonly unacknowledged = new Unacknowledged()
   readonly content: Content
+  /** A peer may forge a content that differs from ours, as often as it likes. */
+  readonly suspicions = new GrowingPause()
   /** Milliseconds; when to ask a peer whether it has our changes, or has more than we. */
   confirmAt = Number.POSITIVE_INFINITY
   syncs = 0

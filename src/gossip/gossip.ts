@@ -18,6 +18,7 @@
  * ```
  */
 import { LIMITS, type Limits, type Replica } from '../../crdt/index.ts'
+import { AnswerBudget } from './answer-budget.ts'
 import { Composer } from './compose.ts'
 import { DEFAULTS, type GossipConfig } from './config.ts'
 import { Counters } from './counters.ts'
@@ -30,6 +31,7 @@ import { bytesOf, type FinalMessage, type GossipOptions } from './options.ts'
 import { type Peer, type PeerSource, Peers } from './peers.ts'
 import { Puller } from './puller.ts'
 import { Repair } from './repair.ts'
+import type { PeerScore } from './scores.ts'
 import { Sender } from './sender.ts'
 
 export class Gossip {
@@ -55,11 +57,13 @@ export class Gossip {
     this.config = { ...DEFAULTS, ...options.config }
     this.peers = new Peers(options.self, this.config, options.random, options)
     this.#composer = this.#createComposer()
-    this.#sender = new Sender(this.peers, this.#composer, this.config, this.counters)
+    const budget = new AnswerBudget()
+    this.#sender = new Sender(this.peers, this.#composer, this.config, this.counters, budget)
     const shared = {
       peers: this.peers,
       sender: this.#sender,
       composer: this.#composer,
+      budget,
       config: this.config,
       counters: this.counters,
       limits: this.#limits,
@@ -134,9 +138,15 @@ export class Gossip {
     return this.#documents.get(document)?.hasCurrentDigest(address) ?? false
   }
 
-  /** The peers that have, or may have, the document. */
+  /** The peers that have, or may have, the document; not those that others named and that never answered. */
   *peersOf(document: string): IterableIterator<Peer> {
-    for (const peer of this.peers) if (this.peers.mayHave(peer, document)) yield peer
+    for (const peer of this.peers)
+      if (peer.namer === undefined && this.peers.mayHave(peer, document)) yield peer
+  }
+
+  /** What the peer has sent lately, as a number: see `scores.ts`. */
+  scoreOf(address: string): PeerScore {
+    return this.peers.scores.of(address, this.#now)
   }
 
   /** When to send the next `wake` at the latest: milliseconds on the clock of `handle`. */

@@ -48,6 +48,8 @@ export interface InboxOptions extends Pick<GossipOptions, 'swarm' | 'platform' |
 export class Inbox {
   readonly #options: InboxOptions
   readonly #reassembly: Reassembly
+  /** Milliseconds; the time of the event that is handled. */
+  #now = 0
 
   constructor(options: InboxOptions) {
     this.#options = options
@@ -69,6 +71,7 @@ export class Inbox {
   receive(messages: readonly ReceivedMessage[], waiting: number, now: number): void {
     const { repair, sender } = this.#options
     const received: ReceivedState[] = []
+    this.#now = now
     sender.received(waiting, now)
     for (const { from, text } of messages) this.#receiveOne(from, text, now, received)
     repair.receive(received, now)
@@ -91,6 +94,10 @@ export class Inbox {
     const { counters, documents, dissemination, peers, sender } = this.#options
     counters.pushesReceived++
     counters.bytesReceived += text.length
+    if (peers.scores.isGrey(from, now)) {
+      counters.reject('grey_listed')
+      return
+    }
     let push: Push
     try {
       push = this.#decode(text)
@@ -101,9 +108,10 @@ export class Inbox {
     const isNew = !peers.get(from)
     const peer = peers.received(from, now)
     if (!peer) return // our own push came back
+    peers.scores.accepted(from, now)
     peer.format = push.reads
     this.#noteDocuments(peer, push.documents ?? 1)
-    for (const member of push.members) peers.add(member, 'named')
+    for (const member of push.members) peers.addNamed(member, from, now)
     // A peer that we did not know is likely new in the swarm: name it some members.
     if (isNew) dissemination.introduce(peer)
     if (push.missing) sender.resendFragments(peer, push.missing)
@@ -167,5 +175,8 @@ export class Inbox {
     const { reason, message } = error
     const of = document !== undefined && { document }
     this.#options.emit({ type: 'refused', from, ...of, reason, message })
+    if (!this.#options.peers.scores.rejected(from, reason, this.#now)) return
+    const why = `too many messages were rejected, the last one because: ${message}`
+    this.#options.emit({ type: 'refused', from, reason: 'grey_listed', message: why })
   }
 }

@@ -3,53 +3,23 @@
  * that peers named. A peer that fails is left alone for a while, twice as long each time, but is
  * never forgotten: after one push from it, it counts as alive again.
  *
+ * A peer that only another one has named is a stranger until it has answered: it gets no turn and no
+ * push, is tried now and then, and is forgotten if it cannot be reached (see `strangers.ts`).
+ *
  * ```js
  * peers.add('0:0000.0000.000B', 'given')
  * for (const peer of peers.forRound(3, now)) peer.outbox.enqueue('kv', { digest: true })
  * ```
  */
-import { type Format, type Fragment, type Missing, OLDEST_FORMAT } from '../../crdt/index.ts'
 import type { GossipConfig } from './config.ts'
 import { ringsFor } from './fanouts.ts'
-import type { FragmentedText } from './fragmented-text.ts'
-import { Outbox, type QueuedState } from './outbox.ts'
+import { KnownPeer, type Peer, type PeerSource, type SendFailure } from './peer.ts'
 import { Rings } from './rings.ts'
+import { Scores } from './scores.ts'
 import { ShuffledRotation } from './shuffled-rotation.ts'
+import { Strangers } from './strangers.ts'
 
-/** How we came to know a peer, from the weakest evidence to the strongest. */
-export type PeerSource = 'named' | 'found' | 'given' | 'heard'
-
-export interface Peer {
-  readonly address: string
-  source: PeerSource
-  /** Consecutive sends that failed. */
-  failures: number
-  /** Why the last send failed; undefined if it succeeded. */
-  failure: SendFailure | undefined
-  /** Milliseconds that a send to it takes at best, as of late; undefined before the first. */
-  bestMs: number | undefined
-  /** Milliseconds; until then it is left alone. */
-  retryAt: number
-  /** Milliseconds; when its last valid push came. */
-  lastHeard: number | undefined
-  /** Did it send a push, or did a send to it succeed? If not, it may never have existed. */
-  wasReached: boolean
-  /** Has it been sent some members? */
-  isIntroduced: boolean
-  /** The newest format of messages that it reads, as far as we know. */
-  format: Format
-  /** How many documents it has, as it last said; undefined if unknown. */
-  documents: number | undefined
-  /** Document → the digest it last sent. */
-  readonly digests: Map<string, string>
-  readonly outbox: Outbox
-  /** The send to it that is under way, if any. */
-  sending: Sending | undefined
-  /** A long message to it that is sent in fragments; kept for a while after the last one. */
-  fragmented: FragmentedText | undefined
-  /** Fragments of its messages that have not come, and are to be requested. */
-  missing: Missing | undefined
-}
+export type { Peer, PeerSource, SendFailure, Sending } from './peer.ts'
 
 /** What the transport knows about addresses. Default: all can be named and reached. */
 export interface Reach {
@@ -57,60 +27,6 @@ export interface Reach {
   readonly canName?: (address: string) => boolean
   /** Can that address be reached from here? If not, it is not a peer, even if a peer names it. */
   readonly canReach?: (address: string) => boolean
-}
-
-/** Why a peer cannot be reached, as the transport reports it. */
-export interface SendFailure {
-  readonly code: string
-  readonly message: string
-  readonly hint?: string | undefined
-}
-
-export interface Sending {
-  readonly included: readonly [string, QueuedState][]
-  /** Milliseconds; when it began. */
-  readonly at: number
-  /** UTF-16 units of the message. */
-  readonly length: number
-  /** Might the peer not exist? */
-  readonly suspect: boolean
-  /** The fragment that it carries, if any. */
-  readonly fragment?: Fragment | undefined
-}
-
-/** Creates rarely needed parts on demand: a peer that was never met takes 150 bytes, not 700. */
-class KnownPeer implements Peer {
-  readonly address: string
-  source: PeerSource
-  failures = 0
-  failure: SendFailure | undefined = undefined
-  bestMs: number | undefined = undefined
-  retryAt = 0
-  lastHeard: number | undefined = undefined
-  wasReached = false
-  isIntroduced = false
-  format: Format = OLDEST_FORMAT
-  documents: number | undefined = undefined
-  sending: Sending | undefined = undefined
-  fragmented: FragmentedText | undefined = undefined
-  missing: Missing | undefined = undefined
-  #digests: Map<string, string> | undefined
-  #outbox: Outbox | undefined
-
-  constructor(address: string, source: PeerSource) {
-    this.address = address
-    this.source = source
-  }
-
-  get digests(): Map<string, string> {
-    this.#digests ??= new Map()
-    return this.#digests
-  }
-
-  get outbox(): Outbox {
-    this.#outbox ??= new Outbox()
-    return this.#outbox
-  }
 }
 
 /** Random draws for each wanted member, before a sample stays short. */
@@ -121,6 +37,9 @@ const MAX_DRAWS = 4
  * A larger value leaves less room for other members while many join.
  */
 const NEWS_ROUNDS = 10
+
+/** Sends to a stranger that must fail before it is forgotten: one may be lost. */
+const MAX_STRANGER_TRIES = 2
 
 export class Peers {
   readonly #self: string
@@ -134,8 +53,10 @@ export class Peers {
   readonly #activeSince: number[] = []
   /** How many of them are not new any more. */
   #old = 0
-  /** How many could not be reached at the last attempt. */
+  /** How many could not be reached at the last attempt, strangers aside. */
   #failing = 0
+  readonly #strangers = new Strangers()
+  readonly scores = new Scores()
   readonly #roundRotation: ShuffledRotation
   readonly #pushRotation: ShuffledRotation
   readonly #rings: Rings
@@ -162,7 +83,12 @@ export class Peers {
 
   /** How many are alive, as far as we know. */
   get living(): number {
-    return this.#all.size - this.#failing
+    return this.#believed - this.#failing
+  }
+
+  /** How many have answered, or were given or found. */
+  get #believed(): number {
+    return this.#all.size - this.#strangers.size
   }
 
   get(address: string): Peer | undefined {
@@ -178,19 +104,68 @@ export class Peers {
    * and if there is no room.
    */
   add(address: string, source: PeerSource): Peer | undefined {
-    if (address === this.#self || address === '' || !this.#canReach(address)) return undefined
+    if (!this.#isPossible(address)) return undefined
     const known = this.#all.get(address)
-    if (known) {
-      if (known.source === 'named') known.source = source
-      return known
+    if (!known) {
+      if (source === 'named' && this.#all.size >= this.#config.maxPeers) return undefined
+      const peer = new KnownPeer(address, source)
+      this.#all.set(address, peer)
+      this.#rings.add(address)
+      this.#giveTurns(peer)
+      return peer
     }
-    if (source === 'named' && this.#all.size >= this.#config.maxPeers) return undefined
-    const peer = new KnownPeer(address, source)
+    if (known.source === 'named') known.source = source
+    if (source !== 'named') this.#believe(known)
+    return known
+  }
+
+  /** `namer` has named a member, which is a stranger unless we know it. */
+  addNamed(address: string, namer: string, now: number): void {
+    if (!this.#isPossible(address) || this.#all.has(address)) return
+    if (this.#all.size >= this.#config.maxPeers || this.scores.isDoubtful(namer, now)) return
+    const crowded = this.#strangers.makeRoom(namer)
+    if (crowded === 'full') return
+    if (crowded) this.#forget(crowded)
+    const peer = new KnownPeer(address, 'named', namer)
     this.#all.set(address, peer)
+    this.#rings.add(address)
+    this.#strangers.add(peer)
+  }
+
+  #isPossible(address: string): boolean {
+    return address !== this.#self && address !== '' && this.#canReach(address)
+  }
+
+  #giveTurns({ address }: Peer): void {
     this.#roundRotation.add(address)
     this.#pushRotation.add(address)
-    this.#rings.add(address)
-    return peer
+  }
+
+  /** The peer exists: it is a stranger no more. */
+  #believe(peer: Peer): void {
+    if (peer.namer === undefined) return
+    this.#strangers.delete(peer)
+    peer.namer = undefined
+    peer.failures = 0
+    peer.failure = undefined
+    peer.retryAt = 0
+    this.#giveTurns(peer)
+  }
+
+  /** Forgets a stranger. */
+  #forget(peer: Peer): void {
+    this.#strangers.delete(peer)
+    this.#all.delete(peer.address)
+    this.#rings.remove(peer.address)
+  }
+
+  /** A stranger could not be reached. If it is made up, that counts against its namer. */
+  #failStranger(peer: Peer, namer: string, now: number): void {
+    if (peer.failures < MAX_STRANGER_TRIES) return
+    this.#forget(peer)
+    this.scores.madeUp(namer, now)
+    if (!this.scores.isDoubtful(namer, now)) return
+    for (const other of this.#strangers.of(namer)) if (!other.sending) this.#forget(other)
   }
 
   /** A valid push came from there, so the peer is alive. */
@@ -211,7 +186,8 @@ export class Peers {
    * was cut off, and all failures are forgotten.
    */
   reached(peer: Peer): void {
-    const wasCutOff = this.#failing === this.#all.size
+    this.#believe(peer)
+    const wasCutOff = this.#failing === this.#believed
     peer.wasReached = true
     if (peer.failures > 0) this.#resetFailure(peer)
     if (wasCutOff) this.resetFailures()
@@ -223,7 +199,7 @@ export class Peers {
   }
 
   #resetFailure(peer: Peer): void {
-    if (peer.failures > 0) this.#failing--
+    if (peer.failures > 0 && peer.namer === undefined) this.#failing--
     peer.failures = 0
     peer.failure = undefined
     peer.retryAt = 0
@@ -236,10 +212,12 @@ export class Peers {
   fail(peer: Peer, now: number, failure?: SendFailure): void {
     const { backoffMs, maxBackoffMs } = this.#config
     const wait = Math.min(maxBackoffMs, backoffMs * 2 ** Math.min(peer.failures, 30))
-    if (peer.failures === 0) this.#failing++
+    const { namer } = peer
+    if (peer.failures === 0 && namer === undefined) this.#failing++
     peer.failures++
     peer.failure = failure
     peer.retryAt = now + wait * (0.75 + this.#random() / 2)
+    if (namer !== undefined) this.#failStranger(peer, namer, now)
   }
 
   /** May the peer have that document? Not if it has sent the digests of as many others as it has. */
@@ -266,9 +244,26 @@ export class Peers {
     return this.#rings
       .neighbours(first, end, (address) => {
         const peer = this.#all.get(address)!
-        return peer.failures === 0 && isFit(peer)
+        return peer.failures === 0 && peer.namer === undefined && isFit(peer)
       })
       .map((address) => this.#all.get(address)!)
+  }
+
+  /**
+   * Up to `count` strangers to be tried now. The first would be a neighbour on a ring, if there is one
+   * like that; the others are those of different namers.
+   */
+  forTrial(count: number, now: number): Peer[] {
+    const isFit = (peer: Peer): boolean =>
+      peer.namer !== undefined && peer.retryAt <= now && !peer.sending
+    if (this.#strangers.size === 0) return []
+    const { end } = ringsFor(this.#config).digest
+    const near = this.#rings.neighbours(0, end, (address) => isFit(this.#all.get(address)!))
+    const first = this.#all.get(near[Math.floor(this.#random() * near.length)] ?? '')
+    const others = this.#strangers.next(first ? count - 1 : count, (peer) => {
+      return isFit(peer) && peer !== first
+    })
+    return first ? [first, ...others] : others
   }
 
   /** Some members that are alive, as far as we know; half of them new ones, if there are any. */

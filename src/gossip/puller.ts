@@ -9,8 +9,10 @@
  * ```
  */
 import type { PeerState } from '../../crdt/index.ts'
+import type { AnswerBudget } from './answer-budget.ts'
 import type { Composer } from './compose.ts'
 import type { GossipConfig } from './config.ts'
+import type { Counters } from './counters.ts'
 import type { Dissemination } from './dissemination.ts'
 import type { SharedDocument } from './document.ts'
 import type { Peer, Peers } from './peers.ts'
@@ -22,6 +24,8 @@ export interface PullerOptions {
   readonly sender: Sender
   readonly dissemination: Dissemination
   readonly composer: Composer
+  readonly budget: AnswerBudget
+  readonly counters: Counters
   readonly config: GossipConfig
   readonly documents: ReadonlyMap<string, SharedDocument>
   /** What is released now is pushed like a change made now. */
@@ -69,17 +73,28 @@ export class Puller {
     this.#pulls.forget(document)
   }
 
-  /** Answers a peer's pull: now or, during a probation, when that ends. */
+  /** Answers a peer's pull within the budget: now or, during a probation, when that ends. */
   answer(document: SharedDocument, peer: Peer, known: PeerState, now: number): void {
+    const { budget, counters } = this.#options
+    if (!budget.admits(peer.address, document.name, known, now)) {
+      counters.reject('pulled_too_often')
+      return
+    }
     if (document.replica.withheld) {
       document.startProbation(now, this.#options.config.aloneMs)
       document.probation?.defer(peer.address, known)
     } else this.#options.sender.enqueue(peer, document.name, { answer: { peerState: known } })
   }
 
-  /** An answer of the peer, or a part of it, has come. */
-  answered(document: string, address: string, more: boolean, now: number): Answered {
-    const answered = this.#pulls.answered(document, address, more, now)
+  /** An answer of the peer, or a part of it, has come. `isNew`: did it bring something? */
+  answered(
+    document: string,
+    address: string,
+    more: boolean,
+    now: number,
+    isNew: boolean = true,
+  ): Answered {
+    const answered = this.#pulls.answered(document, address, more, now, isNew)
     for (const superseded of answered.superseded) this.#cancelAnswer(document, superseded)
     return answered
   }
@@ -152,7 +167,7 @@ export class Puller {
   /** The peer has something else under our writer id: pull all of it. */
   suspectFork(document: SharedDocument, { address }: Peer, now: number): void {
     const { replica, name } = document
-    if (replica.withheld) return
+    if (replica.withheld || !document.suspicions.take(now)) return
     replica.withhold({ from: 0, fresh: Number.POSITIVE_INFINITY })
     document.startProbation(now, this.#options.config.aloneMs)
     this.#pulls.forget(name)

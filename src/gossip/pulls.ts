@@ -49,6 +49,20 @@ const NEWEST_DEVIATION_WEIGHT = 1 / 4
 /** Times the longest time-out that the next part of an answer may take, at most. */
 const MAX_PATIENCE = 10
 
+/**
+ * Milliseconds that an answer may go on without bringing anything new, or while its fragments come. A
+ * peer that goes on for longer is given up; what it still sends is merged all the same. Above that, a
+ * slow link pulls a long value twice.
+ */
+const MAX_ANSWER_STALL_MS = 5_000
+const MAX_FRAGMENTS_STALL_MS = 60_000
+
+/** Milliseconds for which a peer that stalled gets no more patience than for a first answer. */
+const STALLED_MS = 300_000
+
+/** Peers remembered for that. */
+const MAX_STALLED = 256
+
 /** How often a lost pull is repeated to the same peer if there is no other. */
 const MAX_REPEATS = 1
 
@@ -61,6 +75,8 @@ interface Pull {
   until: number
   /** When it was sent, or the last part of its answer came. */
   receivedAt: number
+  /** When it was sent, or the last part came that brought something new. */
+  progressAt: number
   /** How often the same pull was repeated before. */
   readonly repeated: number
   /**
@@ -108,6 +124,8 @@ export class Pulls {
   readonly #pulls = new Map<string, Pull>()
   /** Document → timed-out peer that may still answer → when it was asked, in milliseconds. */
   readonly #late = new Map<string, Map<string, number>>()
+  /** Peers that went on and brought nothing, and when they were given up, in milliseconds. */
+  readonly #stalled = new Map<string, number>()
 
   constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs
@@ -155,8 +173,15 @@ export class Pulls {
     if (pull?.peer === peer) pull.isRejected = true
   }
 
-  /** A part of the answer came, or its last part. */
-  answered(document: string, peer: string, more: boolean, now: number): Answered {
+  /** A part of the answer came, or its last part. `isNew`: did it bring something? */
+  answered(
+    document: string,
+    peer: string,
+    more: boolean,
+    now: number,
+    isNew: boolean = true,
+  ): Answered {
+    if (isNew) this.#stalled.delete(peer)
     const superseded = this.#latePullResumes(document, peer, more, now)
     const pull = this.#pulls.get(document)
     if (pull?.peer !== peer) return notEnded(more ? [peer] : [])
@@ -165,9 +190,11 @@ export class Pulls {
       // If the rest does not come, the same peer is asked again: it need not repeat what came.
       pull.hasGap = true
       pull.isAnswering = true
+      if (isNew) pull.progressAt = now
       // The next part may take as long as this one did, and some more.
       const wait = Math.max(this.#timeoutMs, PATIENCE * (now - pull.receivedAt))
-      pull.until = now + Math.min(wait, MAX_PATIENCE * this.#timeoutMs)
+      const until = now + Math.min(wait, MAX_PATIENCE * this.#timeoutMs)
+      pull.until = isNew ? until : this.#bounded(pull, until, MAX_ANSWER_STALL_MS, now)
       pull.receivedAt = now
       return notEnded(superseded)
     }
@@ -185,7 +212,8 @@ export class Pulls {
     for (const pull of this.#pulls.values()) {
       if (pull.peer !== peer) continue
       pull.isAnswering = true
-      pull.until = Math.max(pull.until, now + this.#timeoutMs)
+      const until = Math.max(pull.until, now + this.#timeoutMs)
+      pull.until = this.#bounded(pull, until, MAX_FRAGMENTS_STALL_MS, now)
     }
     return superseded
   }
@@ -207,9 +235,10 @@ export class Pulls {
     for (const [document, pull] of this.#pulls) {
       if (pull.until > now) continue
       const { peer, digest, repeated } = pull
-      this.#giveUp(document, pull)
-      const next = this.#end(document, pull)
-      if (next.length === 0 && digest !== undefined && repeated < MAX_REPEATS) {
+      this.#giveUp(document, pull, now)
+      const isStalled = this.#stalled.get(peer) === now
+      const next = this.#end(document, pull).filter((one) => !isStalled || one.peer !== peer)
+      if (next.length === 0 && !isStalled && digest !== undefined && repeated < MAX_REPEATS) {
         next.push({ peer, digest, repeated: repeated + 1 })
       }
       ended.push([document, next])
@@ -222,8 +251,24 @@ export class Pulls {
     this.#late.delete(document)
   }
 
-  /** The peer may still answer. */
-  #giveUp(document: string, { peer, since }: Pull): void {
+  /** When the pull ends unless it brings something: `until`, or when its patience is used up. */
+  #bounded(pull: Pull, until: number, patienceMs: number, now: number): number {
+    const stalledAt = this.#stalled.get(pull.peer) ?? Number.NEGATIVE_INFINITY
+    const isKnown = now < stalledAt + STALLED_MS
+    const end = pull.progressAt + (isKnown ? this.#timeoutMs : patienceMs)
+    return Math.min(until, Math.max(end, pull.progressAt + this.#timeoutMs))
+  }
+
+  /** The peer may still answer, unless it went on for so long and brought nothing. */
+  #giveUp(document: string, pull: Pull, now = Number.NEGATIVE_INFINITY): void {
+    const { peer, since, isAnswering, progressAt } = pull
+    // Since then its parts have come, or it would have timed out before.
+    if (isAnswering && now >= progressAt + this.#timeoutMs && pull.receivedAt > progressAt) {
+      this.#stalled.delete(peer)
+      this.#stalled.set(peer, now)
+      dropOldest(this.#stalled, MAX_STALLED)
+      return
+    }
     const late = this.#late.get(document) ?? new Map<string, number>()
     this.#late.set(document, late.set(peer, since))
     dropOldest(late, MAX_LATE)
@@ -256,7 +301,15 @@ export class Pulls {
     const others = this.#pulls.get(document)?.others ?? new Map<string, string | undefined>()
     others.delete(begun.peer)
     const isAnswering = false
-    const pull = { ...begun, since: now, receivedAt: now, others, isAnswering, isRejected: false }
+    const pull = {
+      ...begun,
+      since: now,
+      receivedAt: now,
+      progressAt: now,
+      others,
+      isAnswering,
+      isRejected: false,
+    }
     this.#pulls.set(document, pull)
     return pull
   }

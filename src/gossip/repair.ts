@@ -85,6 +85,8 @@ export class Repair {
   readonly #options: RepairOptions
   readonly #puller: Puller
   readonly #divergence: Divergence
+  /** Document → the peers of which the messages in hand brought something new. */
+  readonly #hasBrought = new Map<SharedDocument, Set<string>>()
 
   constructor(options: RepairOptions) {
     this.#options = options
@@ -121,6 +123,7 @@ export class Repair {
       const ofPeer = last.get(peer) ?? new Map<SharedDocument, DocState>()
       last.set(peer, ofPeer.set(document, state))
     }
+    this.#hasBrought.clear()
     for (const [document, sent] of updates) this.#onUpdates(document, sent, now)
     for (const { peer, document, state } of states) {
       const isLast = last.get(peer)?.get(document) === state
@@ -178,7 +181,8 @@ export class Repair {
     if (answer) {
       if (more) document.probation?.extend(now)
       if (!more && document.rumors.hasFresh) this.#options.dissemination.changed(now)
-      const { next, since } = this.#puller.answered(name, peer.address, more === true, now)
+      const isNew = this.#hasBrought.get(document)?.has(peer.address) ?? false
+      const { next, since } = this.#puller.answered(name, peer.address, more === true, now, isNew)
       if (since !== undefined) this.#options.dissemination.answered(now)
       if (since !== undefined && !vector && !ranges) document.answered(peer.address, since)
       if (since !== undefined && document.replica.waiting.updates === 0) document.syncs++
@@ -272,6 +276,9 @@ export class Repair {
     if (status === 'known') this.#onRedundant(document, senders[0]!)
     else document.tree.makeEager(peer.address)
     if (!isEmptyDelta(delta)) {
+      const brought = this.#hasBrought.get(document) ?? new Set()
+      this.#hasBrought.set(document, brought)
+      for (const { peer } of senders) brought.add(peer.address)
       const source = { from: peer.address, told: update.told }
       document.changed(delta, now, coversDelta(carried, delta) ? source : {})
       // Chunks of a long answer are passed on with the last one.

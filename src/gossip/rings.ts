@@ -42,6 +42,13 @@ class Ring {
     this.#hashes.splice(at, 0, ringHash(this.#number, address))
   }
 
+  remove(address: string): void {
+    const at = this.#indexOf(address)
+    if (this.#addresses[at] !== address) return
+    this.#addresses.splice(at, 1)
+    this.#hashes.splice(at, 1)
+  }
+
   /** The first address that fits after our own, going around. */
   after(isFit: IsFit): string | undefined {
     const start = this.#indexOf(this.#self)
@@ -83,6 +90,10 @@ export class Rings {
   /** Adds an address that is not there yet. */
   add(address: string): void {
     for (const ring of this.#rings) ring.add(address)
+  }
+
+  remove(address: string): void {
+    for (const ring of this.#rings) ring.remove(address)
   }
 
   /** The neighbours on the rings from number `first` up to `end`, without repetition. */

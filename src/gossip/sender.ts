@@ -12,6 +12,7 @@
  * ```
  */
 import type { Fragment, Missing } from '../../crdt/index.ts'
+import type { AnswerBudget } from './answer-budget.ts'
 import type { Composer } from './compose.ts'
 import type { GossipConfig } from './config.ts'
 import type { Counters } from './counters.ts'
@@ -57,7 +58,16 @@ export class Sender {
   /** Has no send succeeded since the last failure of this host? Then one at a time is tried. */
   #isPaused = false
 
-  constructor(peers: Peers, composer: Composer, config: GossipConfig, counters: Counters) {
+  readonly #budget: AnswerBudget
+
+  constructor(
+    peers: Peers,
+    composer: Composer,
+    config: GossipConfig,
+    counters: Counters,
+    budget: AnswerBudget,
+  ) {
+    this.#budget = budget
     this.#peers = peers
     this.#composer = composer
     this.#config = config
@@ -131,6 +141,10 @@ export class Sender {
     if (cause === 'timeout') this.#window.ended(sending.at, true, now)
     if (!isOurs) this.#peers.fail(peer, now, failure)
     if (cause === 'local') this.#pause(now)
+    if (this.#peers.get(to) !== peer) {
+      this.#ready.delete(peer) // a stranger that does not exist
+      return !isOurs
+    }
     if (sending.fragment && peer.fragmented?.of === sending.fragment.of) {
       peer.fragmented.failed(sending.fragment)
       this.#ready.add(peer)
@@ -244,6 +258,8 @@ export class Sender {
       bytes,
     }))
     if (text === undefined) return effects
+    for (const [document, { answer }] of said)
+      if (answer) this.#budget.charge(peer.address, document, text.length, now)
     if (this.#composer.envelope.isTooLong(text)) {
       peer.fragmented = this.#composer.envelope.split(text)
       return [...effects, ...this.#sendFragment(peer, documents, now)]

@@ -24,6 +24,7 @@ import { Failure, systemCodeOf } from '../errors.ts'
 import { type Disk, type DiskFile, nodeDisk, writeWhole } from '../fs/disk.ts'
 import { toDiskFailure } from '../fs/disk-failure.ts'
 import { Lock } from '../fs/lock.ts'
+import { checkEntries } from '../fs/own-folder.ts'
 import { type Inode, isAt, type Place, parsePlace, placeOf, readHost } from '../fs/place.ts'
 import { FolderWatch } from './folder-watch.ts'
 import { newerFormat } from './head.ts'
@@ -112,6 +113,7 @@ export class Identity {
   async open(): Promise<void> {
     try {
       await this.#disk.makeDir(this.#dir)
+      await checkEntries('the data folder', this.#dir)
       await this.#lock.hold()
     } catch (error) {
       throw toDiskFailure(error, `lock "${this.#dir}"`)

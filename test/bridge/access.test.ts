@@ -64,6 +64,27 @@ test(
 )
 
 test(
+  'repeats no token, whatever is wrong with the request',
+  withBridge(async () => {
+    const problems: unknown[] = []
+    const token = 'tok-5f2b'
+    const { port } = await openBridge({ token, onProblem: (problem) => problems.push(problem) })
+    const header = `Authorization: Bearer ${token}`
+    const answers = [
+      await upgrade(port, `/%ff?token=${token}`, header),
+      await upgrade(port, `/?token=${token}`),
+      await upgrade(port, `/r?token=${token}x`),
+      await upgrade(port, `/r?token=${token}`, `Host: evil.example`),
+      await upgrade(port, `/r?token=${token}`, `Origin: https://evil.example`),
+      await speak(port, `GET /r?token=${token} HTTP/1.1`, 'Host: 127.0.0.1', 'Connection: close'),
+      await speak(port, `GARBAGE ${token}`),
+    ]
+    for (const answer of answers) assert.not.match(answer, token)
+    assert.not.match(JSON.stringify(problems), token)
+  }),
+)
+
+test(
   'reads the token from a header, which takes precedence over the address',
   withBridge(async () => {
     const { port } = await openBridge({ token: 'abc' })

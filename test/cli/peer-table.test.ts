@@ -31,6 +31,12 @@ test('showPeers: the reason and advice for a failing peer stand below the table'
   assert.is(lines[3], 'b: b does not trust this node (pilotctl handshake b)')
 })
 
+test('showPeers: a peer that is not read is ignored, with the reason', () => {
+  const grey = { score: -60, scoreReason: 'malformed', isGreyListed: true } as const
+  const shown = showPeers(io, [peerOf('a', grey)], 0)
+  assert.match(shown, /\na +ignored +never +given +0\na: ignored for a while, .*\(malformed\)\n$/)
+})
+
 test('showPeers: a peer that ended or was killed is gone', () => {
   for (const code of ['not_found', 'not_running']) {
     const failure = { code, message: 'nobody is there' }

@@ -280,11 +280,8 @@ test('a long update that three peers announce is pulled once', () => {
   assert.is(seen.filter(({ from }) => from === 'd').filter((m) => stateIn(m).vector).length, 1)
   assert.is(d.map.get('k'), doc.getMap('map').get('k'))
   const again = table.advance(10_000)
-  assert.equal(
-    again.map(({ to }) => to),
-    ['x'],
-    'd announced it to those who had announced it',
-  )
+  // x was only named to d, and is tried with the next round.
+  assert.equal(again, [], 'd announced it to those who had announced it')
 })
 
 test('30 nodes without loss: a long update costs each node its bytes once', () => {

@@ -44,13 +44,15 @@ export const failureOf = ({ stdout, stderr }: Ended): Record<string, unknown> =>
 
 export interface InProcess {
   readonly env?: NodeJS.ProcessEnv
+  /** Is standard output a terminal? Default false. */
+  readonly isTerminal?: boolean
   readonly input?: string
 }
 
 /** Runs a command in this process. `run` would wait for a signal. */
 export const inProcess = async (
   args: readonly string[],
-  { env = {}, input = '' }: InProcess = {},
+  { env = {}, input = '', isTerminal = false }: InProcess = {},
 ): Promise<Ended> => {
   const told = { stdout: '', stderr: '' }
   const io: Io = {
@@ -60,7 +62,7 @@ export const inProcess = async (
     err: (text) => {
       told.stderr += text
     },
-    isTerminal: false,
+    isTerminal,
     columns: 80,
     hasColors: false,
     env,

@@ -17,6 +17,7 @@ import {
   encodeAwareness,
   MAX_AWARENESS_ENTRIES,
   MAX_AWARENESS_STATE_LENGTH,
+  Rejection,
   type WrittenEntry,
 } from '../../../crdt/index.ts'
 import type { AwarenessSource } from '../../gossip/index.ts'
@@ -52,6 +53,16 @@ const MAX_STATES = 10_000
 
 /** From this clock it can still be raised for some centuries. */
 const MAX_CLOCK = 2 ** 52
+
+/**
+ * Milliseconds. A program's clocks start at its time of day or at 0, and rise by one with each state. A
+ * clock that is further ahead of our time is forged: its client could not be raised over it for good. A
+ * year, as hosts may have the wrong date.
+ */
+const MAX_AHEAD_MS = 366 * 24 * 60 * 60 * 1000
+
+/** A clock may always rise by this much: its owner has raised it over a forged one, on a host that is ahead of us. */
+const MAX_CLOCK_JUMP = 2 ** 20
 
 export interface AwarenessHooks {
   /** Sends the states from that number on to some peers, or only to `to`. */
@@ -144,7 +155,10 @@ export class AwarenessGossip implements AwarenessSource {
     return encodeAwareness({ isQuery, entries })
   }
 
-  /** Merges states from a peer. Throws a Rejection or, after the merge, what a listener threw. */
+  /**
+   * Merges states from a peer. Throws a Rejection or what a listener threw: after the merge, if it is
+   * for some of the states only.
+   */
   receive(bytes: Uint8Array, from: string): void {
     const { isQuery, entries } = decodeAwareness(bytes)
     const { clientID, meta, states } = this.#awareness
@@ -154,10 +168,14 @@ export class AwarenessGossip implements AwarenessSource {
     attempt(() => this.#raiseOver(entries), note)
     if (meta.size >= MAX_STATES) this.#forget()
     let places = MAX_STATES - meta.size
+    const forged = entries.filter((entry) => entry.client !== clientID && this.#isForged(entry))
     const taken = entries.filter(
-      ({ client, age }) =>
+      (entry) =>
         // Only this program sets its own state.
-        client !== clientID && age < life && (meta.has(client) || places-- > 0),
+        entry.client !== clientID &&
+        entry.age < life &&
+        !forged.includes(entry) &&
+        (meta.has(entry.client) || places-- > 0),
     )
     if (taken.length > 0) this.#queriesLeft = 0
     const before = new Map(taken.map(({ client }) => [client, meta.get(client)]))
@@ -174,6 +192,14 @@ export class AwarenessGossip implements AwarenessSource {
     }
     if (isQuery) this.#hooks.send(0, from)
     if (thrown.length > 0) throw thrown[0]
+    const [first] = forged
+    if (first)
+      throw new Rejection('clock_jump', `awareness clock ${first.clock} of client ${first.client}`)
+  }
+
+  #isForged({ client, clock }: AwarenessEntry): boolean {
+    const known = this.#awareness.meta.get(client)?.clock ?? 0
+    return clock > Math.max(Date.now() + MAX_AHEAD_MS, known + MAX_CLOCK_JUMP)
   }
 
   /**

@@ -20,10 +20,11 @@
  * as the operating system says so, without `fsync`: the crash of a process neither loses nor
  * truncates a message; a power cut may lose some, and one that it truncated is put aside.
  */
-import { mkdir, readdir, rename, rm, rmdir, stat, unlink, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure, systemCodeOf } from '../../errors.ts'
 import { isHeld } from '../../fs/lock.ts'
+import { checkOwn, makeOwn, OWN_DIR_MODE, OWN_FILE_MODE } from '../../fs/own-folder.ts'
 import { parseName } from './message-file.ts'
 
 /** Bytes of all messages that wait in one mailbox, as a Pilot daemon keeps by default: disk, not memory. */
@@ -80,6 +81,27 @@ const removeFile = async (path: string): Promise<void> => {
 /** A valid name of a mailbox and of its folder. */
 export const ADDRESS = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/
 
+const WHAT = 'the mailbox folder'
+
+/** Is it a folder of this user? Another user's is no mailbox of ours, and is not looked into. */
+const isOwn = async (path: string): Promise<boolean> => {
+  try {
+    await checkOwn(WHAT, path)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Checks the folder unless there is none. Rejects with `permission_denied`: see `checkOwn`. */
+const checkIfThere = async (path: string): Promise<void> => {
+  try {
+    await checkOwn(WHAT, path)
+  } catch (error) {
+    if (systemCodeOf(error) !== 'ENOENT') throw error
+  }
+}
+
 /**
  * The addresses of the mailboxes in a swarm's folder: `open` are those with a living owner. If the
  * owner is on another host, the mailbox counts as open as long as its lock is there, because this
@@ -91,6 +113,7 @@ export const listBoxes = async (dir: string): Promise<{ open: string[]; gone: st
   for (const entry of await readdir(dir, { withFileTypes: true })) {
     const { name } = entry
     if (!entry.isDirectory() || !ADDRESS.test(name)) continue
+    if (!(await isOwn(join(dir, name)))) continue
     const isOpen = await isHeld(new Box(dir, name).lock)
     ;(isOpen ? open : gone).push(name)
   }
@@ -130,18 +153,30 @@ export class Box {
     return join(this.path, 'left')
   }
 
+  get #damaged(): string {
+    return join(this.path, 'damaged')
+  }
+
   get #drafts(): string {
     return join(this.path, 'tmp')
   }
 
   /** For its owner: creates missing folders, and brings back what was not read before. */
   async make(): Promise<void> {
-    await mkdir(this.inbox, { recursive: true })
-    await mkdir(this.#drafts, { recursive: true })
+    await makeOwn(WHAT, this.path)
+    await makeOwn(WHAT, this.inbox)
+    await makeOwn(WHAT, this.#drafts)
+    await this.#check()
     const left = await namesIn(this.#left)
     if (!left) return
     for (const name of left) await rename(join(this.#left, name), join(this.inbox, name))
     await removeEmpty(this.#left)
+  }
+
+  /** Rejects with `permission_denied` if a folder of the box is a link, or another user's. */
+  async #check(): Promise<void> {
+    for (const path of [this.path, this.inbox, this.#drafts, this.#left, this.#damaged])
+      await checkIfThere(path)
   }
 
   /** For its owner: rejects further messages. Those that have arrived are in `inbox`, as before. */
@@ -175,7 +210,7 @@ export class Box {
     for (const name of drafts)
       if (parseName(name)) await rm(join(this.#drafts, name), { force: true })
     await removeEmpty(this.#drafts)
-    await removeEmpty(join(this.path, 'damaged'))
+    await removeEmpty(this.#damaged)
     for (const name of (await namesIn(this.path)) ?? [])
       if (LOCK_REMNANT.test(name)) await rm(join(this.path, name), { force: true })
   }
@@ -187,6 +222,7 @@ export class Box {
 
   /** Rejects if there is no room for `bytes` more, or if `maxWaiting` messages wait already. */
   async validateRoom(bytes: number, maxWaiting: number): Promise<void> {
+    await this.#check()
     const names = await namesIn(this.inbox)
     if (!names) throw this.#notFound()
     const waiting = names.reduce((sum, name) => sum + (parseName(name)?.bytes ?? 0), 0)
@@ -216,7 +252,7 @@ export class Box {
     if (first === undefined) return false
     const oldest = others.reduce((least, name) => (name < least ? name : least), first)
     try {
-      const { mtimeMs } = await stat(join(this.inbox, oldest))
+      const { mtimeMs } = await lstat(join(this.inbox, oldest))
       return Date.now() - mtimeMs > AWAY_MS
     } catch (error) {
       if (systemCodeOf(error) === 'ENOENT') return false // it was read just now
@@ -248,18 +284,18 @@ export class Box {
 
   async #write(path: string, content: Buffer): Promise<void> {
     try {
-      await writeFile(path, content, { flag: 'wx' })
+      await writeFile(path, content, { flag: 'wx', mode: OWN_FILE_MODE })
     } catch (error) {
       if (systemCodeOf(error) !== 'ENOENT') throw error
       await this.#makeDrafts() // another program removed it
-      await writeFile(path, content, { flag: 'wx' })
+      await writeFile(path, content, { flag: 'wx', mode: OWN_FILE_MODE })
     }
   }
 
   /** Does not create the box itself: only its owner may. */
   async #makeDrafts(): Promise<void> {
     try {
-      await mkdir(this.#drafts)
+      await mkdir(this.#drafts, { mode: OWN_DIR_MODE })
     } catch (error) {
       if (systemCodeOf(error) !== 'EEXIST') throw error // another sender was faster
     }
@@ -275,11 +311,11 @@ export class Box {
 
   /** The path to which `putAside` moves a file. */
   asideOf(name: string): string {
-    return join(this.path, 'damaged', name)
+    return join(this.#damaged, name)
   }
 
   async putAside(name: string): Promise<void> {
-    await mkdir(join(this.path, 'damaged'), { recursive: true })
+    await makeOwn(WHAT, this.#damaged)
     await rename(join(this.inbox, name), this.asideOf(name))
   }
 
@@ -291,14 +327,15 @@ export class Box {
   /** Removes files that senders had begun to write when they died. */
   async sweep(): Promise<void> {
     this.#swept = Date.now()
-    await mkdir(this.#drafts, { recursive: true })
+    await makeOwn(WHAT, this.#drafts)
     for (const name of await readdir(this.#drafts)) {
       const path = join(this.#drafts, name)
-      const found = await stat(path).catch((error: unknown) => {
+      const found = await lstat(path).catch((error: unknown) => {
         if (systemCodeOf(error) === 'ENOENT') return undefined // its writer renamed it just now
         throw error
       })
-      if (found && this.#swept - found.mtimeMs > STALE_MS) await rm(path, { force: true })
+      if (found && !found.isDirectory() && this.#swept - found.mtimeMs > STALE_MS)
+        await rm(path, { force: true })
     }
   }
 }

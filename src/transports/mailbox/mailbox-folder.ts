@@ -3,8 +3,10 @@
  * failures that name the folder and a remedy.
  */
 import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { Failure, isFailure, systemCodeOf, toFailure } from '../../errors.ts'
 import type { Lock } from '../../fs/lock.ts'
+import { checkRoot, makeOwn, OWN_DIR_MODE } from '../../fs/own-folder.ts'
 import type { Box } from './box.ts'
 
 /** Attempts. Each failure means that another process removed the folder in between. */
@@ -27,7 +29,9 @@ export const inFolder = async <T>(path: string, work: () => Promise<T>): Promise
 /** Creates and locks the box. The lock comes first, so that a box that another process is removing is not created again. */
 export const takeBox = async (box: Box, lock: Lock): Promise<void> => {
   for (let left = MAX_TRIES; ; left--) {
-    await mkdir(box.path, { recursive: true })
+    await mkdir(dirname(box.path), { recursive: true, mode: OWN_DIR_MODE })
+    await checkRoot('the folder of mailboxes', dirname(box.path))
+    await makeOwn('the mailbox folder', box.path)
     try {
       await lock.hold()
       break

@@ -10,7 +10,7 @@
  * ```
  */
 import { randomBytes } from 'node:crypto'
-import { lstat, readFile } from 'node:fs/promises'
+import { readPlain } from '../../fs/plain-file.ts'
 
 /** Bytes, far above any push. A larger limit costs a reader that much memory at once. */
 export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -54,9 +54,8 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** The text of a message file; undefined if no sender of this package can have written it. */
 export const readMessage = async (path: string, bytes: number): Promise<string | undefined> => {
-  const found = await lstat(path)
-  if (!found.isFile() || found.size !== bytes || bytes > MAX_MESSAGE_BYTES) return undefined
-  const content = await readFile(path)
+  const content = await readPlain(path, Math.min(bytes, MAX_MESSAGE_BYTES))
+  if (content?.length !== bytes) return undefined
   try {
     return decoder.decode(content)
   } catch {

@@ -9,8 +9,9 @@
  * ```
  */
 
-import { lstat, readFile } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { systemCodeOf } from '../../errors.ts'
+import { readPlain } from '../../fs/plain-file.ts'
 
 /** Bytes. pilotctl carries messages of 64 MiB; ours are far smaller. Reading one takes three times its size in memory. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -56,11 +57,14 @@ export const readStamp = async (path: string): Promise<Stamp | undefined> => {
   return stat?.isFile() ? { mtimeNs: stat.mtimeNs, size: stat.size, ino: stat.ino } : undefined
 }
 
+const readText = async (path: string): Promise<string | undefined> =>
+  (await unlessGone(readPlain(path, MAX_FILE_BYTES)))?.toString('utf8')
+
 /** The text of the file that has this stamp. Rejects with the system's error if it cannot be read. */
 export const readSnapshot = async (path: string, stamp: Stamp): Promise<Snapshot> => {
   if (stamp.size > MAX_FILE_BYTES) return { kind: 'too large', stamp, content: '', isRacy: false }
   const isRacy = Date.now() - Number(stamp.mtimeNs / 1_000_000n) < RACY_MS
-  const content = await unlessGone(readFile(path, 'utf8'))
+  const content = await readText(path)
   const after = await readStamp(path)
   if (content === undefined || after === undefined || !isSame(stamp, after))
     return { kind: 'changing', stamp, content: '', isRacy }
@@ -71,5 +75,5 @@ export const readSnapshot = async (path: string, stamp: Stamp): Promise<Snapshot
 export const isSameFile = async (path: string, snapshot: Snapshot): Promise<boolean> => {
   const now = await readStamp(path)
   if (now === undefined || !isSame(now, snapshot.stamp)) return false
-  return !snapshot.isRacy || (await unlessGone(readFile(path, 'utf8'))) === snapshot.content
+  return !snapshot.isRacy || (await readText(path)) === snapshot.content
 }

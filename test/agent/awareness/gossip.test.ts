@@ -5,7 +5,12 @@
 import * as assert from 'uvu/assert'
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
-import { type AwarenessEntry, decodeAwareness, encodeAwareness } from '../../../crdt/index.ts'
+import {
+  type AwarenessEntry,
+  decodeAwareness,
+  encodeAwareness,
+  type Rejection,
+} from '../../../crdt/index.ts'
 import { AwarenessGossip } from '../../../src/agent/awareness/awareness-gossip.ts'
 import { lifeOf, SwarmAwareness } from '../../../src/agent/awareness/swarm-awareness.ts'
 import { suite } from '../../helpers/suite.ts'
@@ -319,7 +324,7 @@ test(
     a.awareness.setLocalStateField('name', 'Ada')
     clock.move(1_000)
     for (const node of [b, c])
-      node.receive({ client: 1, clock: 2 ** 50, age: 0, state: { name: 'Eve' } })
+      node.receive({ client: 1, clock: clock.now + 1e9, age: 0, state: { name: 'Eve' } })
     assert.equal(b.sees(1), { name: 'Eve' })
     clock.move(2_000)
     for (const node of [b, c]) assert.equal(node.sees(1), { name: 'Ada' })
@@ -327,16 +332,42 @@ test(
 )
 
 test(
-  'a clock that cannot be raised further expires with its state',
+  'a clock that could not be raised any more is refused, and other states of the message are merged',
   onClock((clock, add) => {
     const [a, b] = [add('a', 1), add('b', 2)]
     link(a, b)
+    a.awareness.setLocalStateField('name', 'Ada')
     clock.move(1_000)
-    b.receive({ client: 1, clock: Number.MAX_SAFE_INTEGER, age: 0, state: { name: 'Eve' } })
-    clock.move(20_000)
-    assert.equal(b.sees(1), { name: 'Eve' })
-    clock.move(100_000)
-    assert.equal(b.sees(1), {})
+    const other = { client: 7, clock: 1, age: 0, state: { name: 'Grace' } }
+    for (const forged of [Number.MAX_SAFE_INTEGER, 2 ** 52, 2 ** 42]) {
+      const state = { name: 'Eve' }
+      assert.throws(
+        () => b.receive({ client: 1, clock: forged, age: 0, state }, other),
+        ({ reason }: Rejection) => reason === 'clock_jump',
+      )
+      assert.throws(() => b.receive({ client: 1, clock: forged, age: 0, state: null }))
+      assert.equal(b.sees(1), { name: 'Ada' })
+    }
+    assert.equal(b.sees(7), { name: 'Grace' })
+    a.awareness.setLocalStateField('name', 'Ada L.')
+    clock.move(1_000)
+    assert.equal(b.sees(1), { name: 'Ada L.' })
+  }),
+)
+
+test(
+  'the highest clock that is accepted: its owner recovers, also at a peer whose time is behind',
+  onClock((clock, add) => {
+    const [a, b, c] = [add('a', 1), add('b', 2), add('c', 3)]
+    link(a, b, c)
+    a.awareness.setLocalStateField('name', 'Ada')
+    clock.move(1_000)
+    const highest = clock.now + 366 * 86_400_000
+    for (const forged of [highest, highest - 60_000]) {
+      b.receive({ client: 1, clock: forged, age: 0, state: { name: 'Eve' } })
+      clock.move(10_000)
+    }
+    for (const node of [b, c]) assert.equal(node.sees(1), { name: 'Ada' })
   }),
 )
 

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import {
   mkdirSync,
   mkdtempSync,
@@ -6,6 +6,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -464,6 +465,71 @@ test(
     await mailbox.close()
     await opening
     await open('a')
+  }),
+)
+
+test(
+  'a prepared folder with links: the files behind them stay, and the mailbox is refused',
+  inDir(async ({ dir, open }) => {
+    const home = createDir()
+    try {
+      for (const name of ['thesis.txt', 'key.pem']) {
+        writeFileSync(join(home, name), 'mine')
+        utimesSync(join(home, name), 1, 1)
+      }
+      for (const [box, links] of [
+        ['tmp-link', ['tmp']],
+        ['new-link', ['new']],
+        ['left-link', ['left']],
+        ['damaged-link', ['damaged']],
+      ] as const) {
+        mkdirSync(join(dir, box))
+        for (const link of links) symlinkSync(home, join(dir, box, link))
+        await rejects(
+          () => open(box),
+          new RegExp(`permission_denied .*"${dir}/${box}/.*" is a symbolic link`),
+        )
+      }
+      symlinkSync(home, join(dir, 'box-link'))
+      await rejects(() => open('box-link'), /permission_denied .*is a symbolic link/)
+      const a = await open('a')
+      for (const box of ['new-link', 'tmp-link', 'box-link'])
+        await rejects(() => a.send(box, 'x'), /permission_denied .*is a symbolic link/)
+      assert.equal(filesIn(home), ['key.pem', 'thesis.txt'])
+      assert.equal(await a.discover(), [])
+    } finally {
+      rmSync(home, { recursive: true })
+    }
+  }),
+)
+
+test(
+  'messages and folders are for this user alone, also in a mailbox of an older version',
+  inDir(async ({ dir, open }) => {
+    mkdirSync(join(dir, 'b', 'new'), { recursive: true, mode: 0o755 })
+    await (await open('b')).close()
+    const a = await open('a')
+    await a.send('b', 'private')
+    const modeOf = (...path: string[]): number => statSync(join(dir, ...path)).mode & 0o777
+    assert.is(modeOf('b'), 0o700)
+    for (const folder of ['new', 'tmp']) assert.is(modeOf('b', folder), 0o700)
+    assert.is(modeOf('b', 'new', filesIn(dir, 'b', 'new')[0]!), 0o600)
+  }),
+)
+
+test(
+  'a pipe with the name of a message, and a directory among the drafts, hold nothing up',
+  inDir(async ({ dir, open }) => {
+    const seen = new Recorder()
+    await (await open('b')).close()
+    execFileSync('mkfifo', [join(dir, 'b', 'new', '000000000000001-000001-00000000-0-x.msg')])
+    mkdirSync(join(dir, 'b', 'tmp', 'odd'))
+    utimesSync(join(dir, 'b', 'tmp', 'odd'), 1, 1)
+    await (await open('a')).send('b', 'after')
+    await open('b', seen)
+    await until('the message', () => seen.has('after'))
+    assert.is(seen.problems.length, 1)
+    assert.match(seen.problems[0]?.message ?? '', /not a message and was moved aside/)
   }),
 )
 
