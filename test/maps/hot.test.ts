@@ -10,6 +10,7 @@ import {
   incrementEntry,
   keysOf,
   listMaps,
+  observeEntries,
   readEntries,
   readEntry,
   sizeOf,
@@ -379,15 +380,38 @@ test('a document may have content before it is first read', () => {
   assert.is(readEntry(untyped, 'state', 'n'), 6)
 })
 
-test('a root that only peers used, and as a text, is not a map', () => {
-  const a = new Y.Doc()
-  a.getText('notes').insert(0, 'hello')
-  const b = new Y.Doc()
-  give(a, b)
-  assert.throws(() => writeEntry(b, 'notes', 'k', 1), /is a shared type, but not a map/)
-  assert.is(b.getText('notes').toString(), 'hello')
-  assert.equal(listMaps(b), [])
-})
+for (const isDeleted of [false, true]) {
+  test(`a map stays one beside ${isDeleted ? 'deleted' : 'live'} items of a peer's text`, () => {
+    const a = new Y.Doc()
+    a.getText('notes').insert(0, 'hello')
+    if (isDeleted) a.getText('notes').delete(0, 5)
+    const [b, untouched] = [new Y.Doc(), new Y.Doc()]
+    give(a, b)
+    give(a, untouched)
+    assert.equal(listMaps(b), [])
+    assert.equal(readEntries(b, 'notes'), {})
+    const seen: unknown[] = []
+    observeEntries(b, 'notes', ({ key, value }) => seen.push([key, value]))
+    writeEntry(b, 'notes', 'k', 1)
+    writeEntry(b, 'notes', 'hot', 1, HOT)
+    incrementEntry(b, 'notes', 'hot')
+    const more = new Y.Doc()
+    more.getText('notes').insert(0, 'more')
+    give(more, b)
+    deleteEntry(b, 'notes', 'k')
+    writeEntry(b, 'notes', 'k', 2)
+    give(b, a)
+    assert.equal(readEntries(b, 'notes'), { hot: 2, k: 2 })
+    assert.equal(seen.slice(-2), [
+      ['k', undefined],
+      ['k', 2],
+    ])
+    assert.equal(listMaps(b), [{ name: 'notes', keys: 2 }])
+    // The text is still there for those who use it.
+    assert.is(a.getText('notes').toString().replace('more', ''), isDeleted ? '' : 'hello')
+    assert.is(untouched.getText('notes').toString(), isDeleted ? '' : 'hello')
+  })
+}
 
 test('a new writer id gets an array of its own, and overwrites the old elements like any others', async () => {
   const doc = docOf(1)
