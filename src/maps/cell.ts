@@ -14,6 +14,7 @@ import {
   type HotValue,
 } from './hot-element.ts'
 import { type PlainEntry, valueOfPlain } from './plain.ts'
+import { sumOf } from './sum.ts'
 
 /** The visible content of a key. Without a value, parts and items there is no entry. */
 export interface View {
@@ -172,7 +173,10 @@ export const valueOfView = ({ plain, hot, parts, items }: View): unknown => {
   }
   if (parts.length === 0) return value
   // In the same order everywhere, since sums of fractions depend on it.
-  return parts.reduce((sum, part) => sum + part.value, typeof value === 'number' ? value : 0)
+  return sumOf(
+    typeof value === 'number' ? value : 0,
+    parts.map((part) => part.value),
+  )
 }
 
 /** Is there an entry? Cheaper than `valueOfView`. */

@@ -129,7 +129,11 @@ const wrongKind = (key: string, view: View | undefined, does: string, kind: stri
   )
 }
 
-/** Throws if the sum is infinite, or equals the one before, as beyond 2^53. */
+/**
+ * Throws if the sum is infinite, or equals the one before, as beyond 2^53. What other writers have
+ * added does not count: a huge amount of one of them must not keep others from counting. They see
+ * their sum again when the key is set, or the amount is taken back.
+ */
 const checkSum = (key: string, sum: number, by: number, before: number): void => {
   if (Number.isFinite(sum) && (sum !== before || by === 0)) return
   throw invalid(`${quote(key)} is ${before}, and ${by} more is not a number that JSON can hold`)
@@ -142,8 +146,8 @@ const checkSum = (key: string, sum: number, by: number, before: number): void =>
  *
  * A plain number stays in place, and other Yjs programs still see it without the increments.
  *
- * Throws a Failure (invalid_argument) if the value is not a number, or if the sum would equal the
- * one before. Throws a TypeError if `by` is not finite.
+ * Throws a Failure (invalid_argument) if the value is not a number, or if the sum without what other
+ * writers have added would equal the one before, or be infinite. Throws a TypeError if `by` is not finite.
  */
 export const incrementEntry = (doc: Y.Doc, map: string, key: string, by = 1): number => {
   checkNames(map, key)
@@ -152,16 +156,17 @@ export const incrementEntry = (doc: Y.Doc, map: string, key: string, by = 1): nu
   const before = view ? valueOfView(view) : 0
   if (typeof before !== 'number') throw wrongKind(key, view, 'nothing can be added', 'number')
   const index = hotOf(doc)
+  const { value: base, id } = baseOf(view)
   const own = view?.parts.find(({ client }) => client === doc.clientID)?.value ?? 0
   checkSum(key, own + by, by, own)
-  checkSum(key, before + by, by, before)
+  const visible = own + (typeof base === 'number' ? base : 0)
+  checkSum(key, visible + by, by, visible)
   const old = elementsOf(index.cellOf(map, key)).filter(
     ({ kind, client }) => kind === '+' && client === doc.clientID,
   )
   doc.transact((transaction) => {
-    const { id: base } = baseOf(view)
     appendElements(index, transaction, [
-      { map, key, stamp: index.clock.next(), kind: '+', value: own + by, base },
+      { map, key, stamp: index.clock.next(), kind: '+', value: own + by, base: id },
     ])
     deleteElements(index, transaction, old)
   })

@@ -1,6 +1,7 @@
 /** The hot layout: what is visible, which write wins, what is deleted, and the effect of hostile elements. */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
+import { watchTransactions } from '../../src/maps/hot.ts'
 import {
   appendEntry,
   deleteEntry,
@@ -18,6 +19,7 @@ import {
   writeEntries,
   writeEntry,
 } from '../../src/maps/index.ts'
+import { addedBy, stepsOf } from '../../src/maps/steps.ts'
 import { docOf, give, HOT, swept, T0 } from '../helpers/maps.ts'
 import { suite } from '../helpers/suite.ts'
 
@@ -307,6 +309,61 @@ test('an increment that would be lost in a large sum is refused', () => {
     /is not a number that JSON can hold/,
   )
   assert.is(readEntry(doc, 'state', 'n'), 1e308)
+})
+
+test('amounts of other writers, however large, leave a counter a number that counts on', () => {
+  const [a, b] = [docOf(1), docOf(9)]
+  incrementEntry(a, 'state', 'n', 5)
+  for (const name of [2, 3]) {
+    const hostile = docOf(name)
+    forge(hostile, String(name), ['state', 'n', 1, '+', 1.7e308])
+    give(hostile, a)
+  }
+  give(a, b)
+  const seen: unknown[] = []
+  observeEntries(b, 'state', ({ value, old }) => seen.push([value, old]))
+  for (const doc of [a, b]) assert.is(readEntry(doc, 'state', 'n'), Number.MAX_VALUE)
+  assert.is(incrementEntry(a, 'state', 'n', 2), Number.MAX_VALUE)
+  incrementEntry(b, 'state', 'n', 3)
+  exchange(a, b)
+  assert.equal(readEntries(a, 'state'), readEntries(b, 'state'))
+  assert.equal(JSON.parse(JSON.stringify(readEntries(a, 'state'))), { n: Number.MAX_VALUE })
+  // Amounts that are taken back cancel out.
+  for (const name of [4, 5]) {
+    const honest = docOf(name)
+    forge(honest, String(name), ['state', 'n', 1, '+', -1.7e308])
+    give(honest, b)
+  }
+  exchange(a, b)
+  const sum = readEntry(b, 'state', 'n') as number
+  assert.ok(Math.abs(sum) < 1e300, String(sum))
+  assert.is(readEntry(a, 'state', 'n'), sum)
+  writeEntry(b, 'state', 'n', 1)
+  assert.is(incrementEntry(b, 'state', 'n'), 2)
+  assert.equal(seen.at(-1), [2, 1])
+})
+
+test('the steps of a counter that overflows are numbers', () => {
+  const doc = docOf(1)
+  const found: number[] = []
+  incrementEntry(doc, 'state', 'n', 1)
+  watchTransactions(doc, (_, cells) => {
+    for (const cell of cells) {
+      for (const step of stepsOf(doc, 'state', 'n', cell).steps)
+        found.push(addedBy(step), step.value)
+    }
+  })
+  for (const [name, amount] of [
+    [2, 1.7e308],
+    [3, 1.7e308],
+    [4, -1.7e308],
+  ] as const) {
+    const hostile = docOf(name)
+    forge(hostile, String(name), ['state', 'n', 1, '+', amount])
+    give(hostile, doc)
+  }
+  assert.is(found.length, 6)
+  assert.ok(found.every(Number.isFinite), String(found))
 })
 
 test('a transaction reads its own writes', () => {
