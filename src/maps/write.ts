@@ -20,7 +20,7 @@ import { invalid } from '../errors.ts'
 import { quote } from '../quote.ts'
 import { type Cell, type View, valueOfView } from './cell.ts'
 import { keepable, UnkeepableError } from './check.ts'
-import { latestOf, layoutOf, viewEntry } from './entries.ts'
+import { layoutOf, viewEntry } from './entries.ts'
 import { hotOf } from './hot.ts'
 import type { HotElement, Id, NewElement } from './hot-element.ts'
 import type { HotIndex } from './hot-index.ts'
@@ -179,6 +179,24 @@ const readSum = (doc: Y.Doc, map: string, key: string): number => {
 }
 
 /**
+ * Stamps at the end of all numbers that no list uses up: 2^40 of them last for 2^40 items. No clock
+ * reaches them before the year 2213, so such an item is a hostile writer's.
+ */
+const SPARE_STAMPS = 2 ** 40
+
+/**
+ * A stamp after those of all visible items, even if they come from a clock too far ahead to be
+ * followed. Only in this list: the clock itself stays. Items with one of the last stamps are at the
+ * end for good, and others come before them.
+ */
+export const stampAfter = ({ clock }: HotIndex, view: View | undefined): number => {
+  const isFit = ({ stamp }: HotElement): boolean => stamp < Number.MAX_SAFE_INTEGER - SPARE_STAMPS
+  const last = view?.items.findLast(isFit)?.stamp ?? 0
+  const base = view?.hot && isFit(view.hot) ? view.hot.stamp : 0
+  return Math.max(clock.next(), last + 1, base + 1)
+}
+
+/**
  * Appends an item to a list, which starts empty; returns the new length. All concurrent items are
  * kept, in the order of their stamps. A concurrent `set` replaces the item.
  *
@@ -195,9 +213,7 @@ export const appendEntry = (doc: Y.Doc, map: string, key: string, item: unknown)
   const isList = view === undefined || Array.isArray(list) || view.items.length > 0
   if (!isList) throw wrongKind(key, view, 'nothing can be appended', 'list')
   const index = hotOf(doc)
-  // After all visible items, even if their stamps come from a clock too far ahead to be followed.
-  const after = (view && latestOf(view)?.stamp) ?? 0
-  const stamp = Math.min(Math.max(index.clock.next(), after + 1), Number.MAX_SAFE_INTEGER)
+  const stamp = stampAfter(index, view)
   doc.transact((transaction) => {
     appendElements(index, transaction, [{ map, key, stamp, kind: '>', value, base }])
   })
