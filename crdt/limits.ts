@@ -35,7 +35,7 @@ export interface Limits {
   readonly clockJump: number
   /** Clocks by which a delete may exceed what is known of its writer. */
   readonly deleteJump: number
-  /** Bytes of updates that wait for their predecessors, for each document. */
+  /** Bytes of memory of updates that wait for their predecessors, for each document. */
   readonly waitingBytes: number
   /** Number of such updates, for each document. */
   readonly waitingUpdates: number

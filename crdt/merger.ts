@@ -144,6 +144,11 @@ export class Merger {
     return { outcomes, freed, thrown }
   }
 
+  /** Ends a round of gossip: drops deletes that have waited too long. */
+  endRound(): void {
+    if (this.gate.size > 0) this.gate.endRound(this.#clockOf)
+  }
+
   #checkIdle(): void {
     if (yjsInner.isInTransaction(this.#doc)) {
       throw new TypeError('apply was called in a transaction or an observer: call it afterwards')
