@@ -235,8 +235,10 @@ export class Dissemination {
     const swing = (random() * 2 - 1) * config.jitter
     this.#roundAt = now + config.intervalMs * (1 + swing)
     const targets = peers.forRound(fanoutsFor(config, peers.living).round, now)
-    for (const name of documents.keys())
+    for (const [name, { replica }] of documents) {
+      replica.endRound()
       for (const peer of targets) sender.enqueue(peer, name, { digest: true, content: true })
+    }
     if (documents.size === 1) return
     // A document that few peers have is repaired by those that have it.
     for (const name of documents.keys()) {

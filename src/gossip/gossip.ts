@@ -222,7 +222,6 @@ export class Gossip {
         break
       case 'round':
         this.#dissemination.round(now)
-        for (const { replica } of this.#documents.values()) replica.endRound()
         break
       case 'flush':
       case 'wake':
