@@ -139,20 +139,20 @@ test('a gate full by number drops and counts the oldest', () => {
 })
 
 test('a gate full by bytes drops as many of the oldest as needed', () => {
-  const gate = new CausalGate({ waitingBytes: 10 + 2 * 128, waitingUpdates: 100 })
+  const gate = new CausalGate({ waitingBytes: 10 + 2 * 200, waitingUpdates: 100 })
   gate.hold(held([1, 1, 1, 1], { 1: 1 }))
   gate.hold(held([2, 2, 2, 2], { 1: 1 }))
   gate.hold(held([3, 3, 3, 3, 3, 3], { 1: 1 }))
   assert.is(gate.bytes, 10)
   assert.is(gate.dropped, 1)
-  gate.hold(held(Array(139).fill(0), { 1: 1 }))
+  gate.hold(held(Array(211).fill(0), { 1: 1 }))
   assert.is(gate.size, 0, 'one too large for the gate goes itself')
   assert.is(gate.bytes, 0)
   assert.is(gate.dropped, 4)
 })
 
 test('what an update needs counts by the memory that it takes', () => {
-  const gate = new CausalGate({ waitingBytes: 64 * 1024, waitingUpdates: 100 })
+  const gate = new CausalGate({ waitingBytes: 110_000, waitingUpdates: 100 })
   const needs = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [i, 1]))
   for (let i = 0; i < 5; i++) gate.hold(held([i], { 1000: 1 }, { 1001: [0, 1] }, needs))
   assert.is(gate.size, 2)
