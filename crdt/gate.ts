@@ -12,6 +12,7 @@
  * ```
  */
 import { equalFlat } from 'lib0/array'
+import { countRuns } from './deletes.ts'
 import type { Clocks, Delta } from './delta.ts'
 import type { Limits } from './limits.ts'
 
@@ -24,11 +25,41 @@ export interface HeldUpdate {
   readonly carried: Delta
 }
 
+/**
+ * Bytes that an entry of a map or a run of deletes takes in memory. Measured with Node 20 in maps of
+ * 270,000 ids of 53 bits: 86 with a clock, 126 with a run.
+ */
+const ENTRY_BYTES = 100
+
+/** The memory that it takes, in bytes. */
+const costOf = ({ bytes, missing, needs, carried: { structs, deletes } }: HeldUpdate): number =>
+  bytes.length +
+  ENTRY_BYTES *
+    (missing.size + needs.size + structs.size + deletes.clients.size + countRuns(deletes))
+
+/**
+ * Rounds that a delete may wait for structs that nobody has shown to exist. Who deletes something
+ * has it, so it comes when it is pulled, within a round or two. A delete of what its writer has not
+ * yet written would otherwise wait for it, and delete the honest write. A larger value gives a
+ * hostile delete more time; a smaller one drops a delete before a slow transport has brought what it
+ * deletes, and repair brings it again.
+ */
+const MAX_DELETE_ROUNDS = 12
+
 type ClockOf = (writer: number) => number
 
 const isReached = (clocks: Clocks, clockOf: ClockOf): boolean => {
   for (const [writer, clock] of clocks) if (clockOf(writer) < clock) return false
   return true
+}
+
+/** Does it delete something that neither the document has nor the update brings? */
+const isAhead = ({ structs, deletes }: Delta, clockOf: ClockOf): boolean => {
+  for (const [writer, runs] of deletes.clients) {
+    const reach = Math.max(clockOf(writer), structs.get(writer)?.to ?? 0)
+    if (runs.some(({ clock, len }) => clock + len > reach)) return true
+  }
+  return false
 }
 
 /**
@@ -53,8 +84,11 @@ const place = (updates: readonly HeldUpdate[], clockOf: ClockOf) => {
 
 export class CausalGate {
   readonly #limits: Pick<Limits, 'waitingBytes' | 'waitingUpdates'>
+  /** Rounds that each has waited. */
+  readonly #rounds = new WeakMap<HeldUpdate, number>()
   #waiting: HeldUpdate[] = []
   #bytes = 0
+  #cost = 0
   #dropped = 0
 
   constructor(limits: Pick<Limits, 'waitingBytes' | 'waitingUpdates'>) {
@@ -88,14 +122,19 @@ export class CausalGate {
    */
   hold(update: HeldUpdate): void {
     const same = this.#waiting.findIndex(({ bytes }) => equalFlat(bytes, update.bytes))
-    if (same >= 0) this.#bytes -= this.#waiting.splice(same, 1)[0]!.bytes.length
+    const before = same >= 0 ? this.#waiting.splice(same, 1)[0] : undefined
+    if (before) {
+      this.#gone(before)
+      this.#rounds.set(update, this.#rounds.get(before) ?? 0)
+    }
     this.#waiting.push(update)
     this.#bytes += update.bytes.length
+    this.#cost += costOf(update)
     while (
       this.#waiting.length > this.#limits.waitingUpdates ||
-      this.#bytes > this.#limits.waitingBytes
+      this.#cost > this.#limits.waitingBytes
     ) {
-      this.#bytes -= this.#waiting.shift()!.bytes.length
+      this.#gone(this.#waiting.shift()!)
       this.#dropped++
     }
   }
@@ -115,8 +154,29 @@ export class CausalGate {
     if (free.length === 0) return []
     const gone = new Set(free)
     this.#waiting = this.#waiting.filter((update) => !gone.has(update))
-    for (const { bytes } of free) this.#bytes -= bytes.length
+    for (const update of free) this.#gone(update)
     return free
+  }
+
+  /**
+   * Ends a round: drops deletes that have waited too long for what they delete. Repair brings them
+   * again when that exists.
+   */
+  endRound(clockOf: ClockOf): void {
+    this.#waiting = this.#waiting.filter((update) => {
+      if (!isAhead(update.carried, clockOf)) return true
+      const rounds = (this.#rounds.get(update) ?? 0) + 1
+      this.#rounds.set(update, rounds)
+      if (rounds < MAX_DELETE_ROUNDS) return true
+      this.#gone(update)
+      this.#dropped++
+      return false
+    })
+  }
+
+  #gone(update: HeldUpdate): void {
+    this.#bytes -= update.bytes.length
+    this.#cost -= costOf(update)
   }
 
   /** Writer → clock that the waiting updates would reach, if that is beyond the document. */
@@ -126,10 +186,11 @@ export class CausalGate {
 
   /** An update whose structs have come another way need not wait; repair brings its deletes. */
   #forgetKnown(clockOf: ClockOf): void {
-    this.#waiting = this.#waiting.filter(({ carried, bytes }) => {
-      if (carried.structs.size === 0) return true
-      for (const [writer, { to }] of carried.structs) if (clockOf(writer) < to) return true
-      this.#bytes -= bytes.length
+    this.#waiting = this.#waiting.filter((update) => {
+      const { structs } = update.carried
+      if (structs.size === 0) return true
+      for (const [writer, { to }] of structs) if (clockOf(writer) < to) return true
+      this.#gone(update)
       return false
     })
   }

@@ -46,7 +46,7 @@ export { digestBytes, digestSnapshot } from './digest.ts'
 export { differences } from './fingerprint.ts'
 export { CausalGate, type HeldUpdate } from './gate.ts'
 export { type Inspection, inspectUpdate } from './inspect.ts'
-export { mergeOwn } from './integrate.ts'
+export { mergeOwn, mergeOwnState } from './integrate.ts'
 export { LIMITS, type Limits } from './limits.ts'
 export type { Fits, RejectedChange } from './local-check.ts'
 export {

@@ -30,9 +30,19 @@ export interface Inspection {
   readonly update: DecodedUpdate
 }
 
-/** Checks values that travel as JSON. All other values were checked when they were decoded. */
+/**
+ * Checks values that travel as JSON, and what Yjs takes unchecked. All other values were checked
+ * when they were decoded.
+ */
 const checkContent = ({ content }: Y.Item): void => {
-  if (content instanceof Y.ContentEmbed) checkValue(content.embed)
+  if (content instanceof Y.ContentDoc) {
+    // The options of a subdocument, which are any value, can replace its id. Yjs writes it as text:
+    // with such an item in it, no document could be encoded again.
+    const guid: unknown = content.doc.guid
+    if (typeof guid !== 'string') {
+      throw new Rejection('malformed', `the id of a subdocument is of type ${typeof guid}`)
+    }
+  } else if (content instanceof Y.ContentEmbed) checkValue(content.embed)
   else if (content instanceof Y.ContentFormat) checkValue(content.value)
   else if (content instanceof Y.ContentJSON) for (const value of content.arr) checkValue(value)
 }

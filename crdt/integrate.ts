@@ -13,8 +13,9 @@ import { deleteItem, integrateOver } from './deep-delete.ts'
 import { type DeleteSet, emptyDeletes } from './deletes.ts'
 import { encodeDelta } from './delta.ts'
 import { type Inspection, inspectUpdate } from './inspect.ts'
-import { LIMITS } from './limits.ts'
+import { LIMITS, type Limits } from './limits.ts'
 import { checkOwnDoc } from './own-doc.ts'
+import { Places } from './place.ts'
 import { Rejection } from './rejection.ts'
 import * as yjsInner from './yjs-inner.ts'
 
@@ -42,7 +43,7 @@ const rowsOf = (structs: readonly Struct[]): Map<number, Row> => {
 }
 
 /** Merges the next struct of `row`, or returns the writer whose structs must come first. */
-const mergeNext = (transaction: Y.Transaction, row: Row): number | undefined => {
+const mergeNext = (transaction: Y.Transaction, row: Row, places: Places): number | undefined => {
   const { doc } = transaction
   const struct = row.structs[row.next]!
   const { client, clock } = struct.id
@@ -56,7 +57,10 @@ const mergeNext = (transaction: Y.Transaction, row: Row): number | undefined => 
     const before = struct.getMissing(transaction, doc.store)
     if (before !== null) return before
     if (struct instanceof Y.Item)
-      integrateOver(transaction, struct, () => struct.integrate(transaction, known))
+      integrateOver(transaction, struct, () => {
+        if (known === 0) places.integrate(struct)
+        else struct.integrate(transaction, known)
+      })
     else struct.integrate(transaction, known)
   }
   row.next++
@@ -124,17 +128,25 @@ export const applyDeletes = (
 
 /**
  * Merges `update` in a transaction of `origin`, or in the one that is running. Throws a RangeError
- * if the update is incomplete, which an inspection rules out.
+ * if the update is incomplete, which an inspection rules out. Throws a Rejection (too_costly) if it
+ * takes too many comparisons (see `place.ts`): its first structs are merged then, and its deletes
+ * are not. An update that is sent again continues there.
  */
-export const integrate = (doc: Y.Doc, update: DecodedUpdate, origin: unknown): void => {
+export const integrate = (
+  doc: Y.Doc,
+  update: DecodedUpdate,
+  origin: unknown,
+  maxComparisons = Number.POSITIVE_INFINITY,
+): void => {
   const merge = (transaction: Y.Transaction): void => {
     const rows = rowsOf(update.structs)
+    const places = new Places(transaction, maxComparisons)
     // The highest writer comes first, as in Yjs: that is the cheapest order for concurrent structs.
     const writers = [...rows.keys()].sort((a, b) => b - a)
     for (const writer of writers) {
       const stack = [writer]
       for (let row = rows.get(writer)!; row.next < row.end; row = rows.get(stack.at(-1)!)!) {
-        const before = mergeNext(transaction, row)
+        const before = mergeNext(transaction, row, places)
         if (before === undefined) {
           if (stack.length > 1) stack.pop()
           continue
@@ -154,6 +166,9 @@ export const integrate = (doc: Y.Doc, update: DecodedUpdate, origin: unknown): v
   Y.transact(doc, merge, origin, false)
 }
 
+/** What our own store holds was accepted before: how much it is does not matter. */
+const OWN_LIMITS: Limits = { ...LIMITS, entries: Number.POSITIVE_INFINITY }
+
 /**
  * Merges a V1 update of our own store. Returns false, and changes nothing, while its predecessors
  * are missing: `Y.applyUpdate` would merge its deletes, and what they replaced would vanish.
@@ -164,7 +179,7 @@ export const mergeOwn = (doc: Y.Doc, bytes: Uint8Array, origin: unknown): boolea
   checkOwnDoc(doc)
   let seen: Inspection
   try {
-    seen = inspectUpdate(doc, bytes, LIMITS)
+    seen = inspectUpdate(doc, bytes, OWN_LIMITS)
   } catch (error) {
     if (!(error instanceof Rejection)) throw error
     Y.applyUpdate(doc, bytes, origin)
@@ -173,4 +188,20 @@ export const mergeOwn = (doc: Y.Doc, bytes: Uint8Array, origin: unknown): boolea
   if (seen.missing.size > 0) return false
   integrate(doc, seen.update, origin)
   return true
+}
+
+/**
+ * Merges the state of our own store, a V2 update. Bare Yjs takes the square of the number of values
+ * that one key was given without knowing of others. Throws what Yjs throws.
+ */
+export const mergeOwnState = (doc: Y.Doc, bytes: Uint8Array, origin: unknown): void => {
+  checkOwnDoc(doc)
+  const { structs, ds: deletes } = Y.decodeUpdateV2(bytes)
+  try {
+    integrate(doc, { structs, deletes }, origin)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    // Structs whose predecessors are missing wait inside the document, as in the one that wrote it.
+    Y.applyUpdateV2(doc, bytes, origin)
+  }
 }

@@ -19,6 +19,8 @@ export interface Limits {
   readonly documents: number
   /** Structs and delete ranges of one update, and entries of one state vector. */
   readonly entries: number
+  /** Items that those of the updates in one transaction are compared with to find their places. */
+  readonly comparisons: number
   /** Levels of nesting of one value. Shared types may be nested to any depth. */
   readonly depth: number
   /** Members named in one message. */
@@ -33,7 +35,7 @@ export interface Limits {
   readonly clockJump: number
   /** Clocks by which a delete may exceed what is known of its writer. */
   readonly deleteJump: number
-  /** Bytes of updates that wait for their predecessors, for each document. */
+  /** Bytes of memory of updates that wait for their predecessors, for each document. */
   readonly waitingBytes: number
   /** Number of such updates, for each document. */
   readonly waitingUpdates: number
@@ -46,9 +48,14 @@ export const LIMITS: Limits = {
   updateBytes: 64 * MiB,
   // An agent has one document, a provider one for each room. More only make messages longer.
   documents: 256,
-  // The smallest struct takes 2 bytes but some 100 in memory, so one message takes at most about
-  // 500 MB.
-  entries: 5_000_000,
+  // Twice a map of 1,000,000 keys. The smallest struct takes 2 bytes (and deflates to nothing) but
+  // some 250 in memory, so one message takes at most about 500 MB.
+  entries: 2_000_000,
+  // Some 15 ns each, so 0.15 s at most. Concurrent items at one place are compared with one another:
+  // two writers who each insert 3,000 of them at one place need 9,000,000. Writers of one key need
+  // none if they come in one update, and their number if each comes alone. What a longer update
+  // cannot have at once it gets when it is sent again.
+  comparisons: 10_000_000,
   // Yjs reads and writes values by recursion. With the stack of Node and browsers (984 KiB) it
   // writes 7,200 levels and reads 4,400; JSON.stringify writes 4,100. Half of the least is left to
   // the calling program. Some replicas could read deeper values and others could not.

@@ -55,7 +55,9 @@ interface Merged extends Pick<Outcome, 'delta' | 'thrown'> {
 }
 
 const failed = (error: unknown): Rejection =>
-  new Rejection('apply_failed', `Yjs failed: ${(error as Error).message}`, error)
+  error instanceof Rejection
+    ? error
+    : new Rejection('apply_failed', `Yjs failed: ${(error as Error).message}`, error)
 
 const waiting = ({ carried }: HeldUpdate): Exclude<UpdateOutcome, Rejection> => ({
   status: 'waiting',
@@ -142,6 +144,11 @@ export class Merger {
     return { outcomes, freed, thrown }
   }
 
+  /** Ends a round of gossip: drops deletes that have waited too long. */
+  endRound(): void {
+    if (this.gate.size > 0) this.gate.endRound(this.#clockOf)
+  }
+
   #checkIdle(): void {
     if (yjsInner.isInTransaction(this.#doc)) {
       throw new TypeError('apply was called in a transaction or an observer: call it afterwards')
@@ -186,8 +193,12 @@ export class Merger {
 
   /** Without new structs only the deletes can be new, and those cost far less to apply. */
   #integrate({ hasNewStructs, update }: Omit<Inspection, 'missing'>, origin: unknown): void {
-    if (hasNewStructs) integrate(this.#doc, update, origin)
+    if (hasNewStructs) this.#integrateAll(update, origin)
     else applyDeletes(this.#doc, update, origin)
+  }
+
+  #integrateAll(update: DecodedUpdate, origin: unknown): void {
+    integrate(this.#doc, update, origin, this.#options.limits.comparisons)
   }
 
   /** Does the document, together with `carried`, hold all these clocks? */
@@ -238,7 +249,7 @@ export class Merger {
         return
       }
       const { delta: carried, missing, update } = seen
-      if (missing.size === 0) integrate(this.#doc, update, this.#options.origin)
+      if (missing.size === 0) this.#integrateAll(update, this.#options.origin)
       else this.gate.hold({ bytes, missing, needs: NO_CLOCKS, carried })
     }
 

@@ -8,6 +8,7 @@
  * ```
  */
 import { fromBase64, toBase64 } from 'lib0/buffer'
+import { decodeUpdate } from './decoded.ts'
 import { digestBytes } from './digest.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import type { PackedUpdate } from './message.ts'
@@ -18,13 +19,51 @@ import { Rejection } from './rejection.ts'
 /** Bytes. DEFLATE gains nothing for shorter updates and takes time. */
 export const MIN_DEFLATE_BYTES = 512
 
+/**
+ * How many times longer than deflated an update may be before its structs are counted. Values can
+ * deflate to nothing, but counting them costs decoding the update once more.
+ */
+const MAX_UNCOUNTED_RATIO = 32
+
+/**
+ * Structs and runs of deletes for each deflated byte. They differ from one another at least in a
+ * clock or a key, which takes more than a byte; millions of equal ones are no honest program's. A
+ * larger value lets a short message cost as much more memory, some 250 bytes each.
+ */
+const MAX_ENTRIES_PER_BYTE = 4
+
+/** The same for an update however short. */
+const MIN_ENTRIES = 1_000
+
+/** Throws a Rejection if a deflated update has more structs than its length may bring. */
+const checkEntries = (bytes: Uint8Array, deflated: number, limits: Limits): void => {
+  if (bytes.length <= deflated * MAX_UNCOUNTED_RATIO) return
+  const entries = MIN_ENTRIES + deflated * MAX_ENTRIES_PER_BYTE
+  try {
+    decodeUpdate(bytes, { ...limits, entries: Math.min(entries, limits.entries) })
+  } catch (error) {
+    // The inspection finds everything else.
+    if (error instanceof Rejection && error.reason === 'too_many') throw error
+  }
+}
+
+/** May these bytes travel deflated? What a document has must be able to travel, whoever wrote it. */
+const isDeflatable = (bytes: Uint8Array, deflated: number): boolean => {
+  try {
+    checkEntries(bytes, deflated, LIMITS)
+    return true
+  } catch {
+    return false // the reason does not matter: it travels as it is
+  }
+}
+
 /** Packs V1 bytes whose digest is known; deflates them if that makes them shorter. */
 export const packUpdate = (update: EncodedUpdate, platform: Platform): PackedUpdate => {
   const { bytes, digest } = update
   const needs = update.needs.size > 0 && { needs: update.needs }
   if (bytes.length >= MIN_DEFLATE_BYTES) {
     const deflated = platform.deflate(bytes)
-    if (deflated.length < bytes.length) {
+    if (deflated.length < bytes.length && isDeflatable(bytes, deflated.length)) {
       return {
         data: toBase64(deflated),
         encoding: 'v1+deflate',
@@ -50,8 +89,9 @@ export const unpackUpdate = (
     )
   }
   let bytes: Uint8Array
+  let raw: Uint8Array
   try {
-    const raw = fromBase64(packed.data)
+    raw = fromBase64(packed.data)
     bytes = packed.encoding === 'v1' ? raw : platform.inflate(raw, packed.length)
   } catch (error) {
     throw new Rejection('damaged', `update cannot be unpacked: ${(error as Error).message}`, error)
@@ -66,5 +106,6 @@ export const unpackUpdate = (
   if (digest !== packed.digest) {
     throw new Rejection('damaged', `update has digest ${digest}, not ${packed.digest} as announced`)
   }
+  if (packed.encoding !== 'v1') checkEntries(bytes, raw.length, limits)
   return bytes
 }

@@ -20,6 +20,8 @@ export const REJECTION_REASONS = [
   'too_large',
   /** more documents, entries or members than allowed */
   'too_many',
+  /** items that need more comparisons with concurrent ones than allowed; those before them are merged */
+  'too_costly',
   /** nested deeper than allowed */
   'too_deep',
   /** length or digest of the update do not match its bytes */

@@ -144,6 +144,11 @@ export class Replica {
     return { updates: size, bytes, dropped }
   }
 
+  /** Ends a round of gossip: deletes that have waited too long for what they delete are dropped. */
+  endRound(): void {
+    this.#merger.endRound()
+  }
+
   /**
    * Checks everything in the document, some of which may be older than this replica. Removes and
    * reports what peers would reject. Own clocks from `unsent` on were never sent, so their length is

@@ -63,6 +63,22 @@ export const moveEntryItem = (type: SharedType, item: Y.Item, key: string | null
   type._map.set(key, item)
 }
 
+/** Runs `change`, which adds an item before `first` and none at the end, while `first` counts as the newest item of the key. */
+export const withEntryItem = (
+  type: SharedType,
+  key: string,
+  first: Y.Item,
+  change: () => void,
+): void => {
+  const newest = type._map.get(key)!
+  type._map.set(key, first)
+  try {
+    change()
+  } finally {
+    type._map.set(key, newest)
+  }
+}
+
 /** The item that holds a type; null for a root. */
 export const holderOf = (type: SharedType): Y.Item | null => type._item
 

@@ -238,8 +238,10 @@ export class Dissemination {
     // Strangers come on top, so that names without a peer behind them cost no peer its turn.
     const strangers = peers.forTrial(round, now)
     const targets = [...peers.forRound(round, now), ...strangers]
-    for (const name of documents.keys())
+    for (const [name, { replica }] of documents) {
+      replica.endRound()
       for (const peer of targets) sender.enqueue(peer, name, { digest: true, content: true })
+    }
     if (documents.size === 1) return
     // A document that few peers have is repaired by those that have it.
     for (const name of documents.keys()) {

@@ -2,6 +2,11 @@
  * All hot elements of one key, and the view of them: which value won, and which parts or items add
  * to it.
  *
+ * A value whose stamp is too far ahead of this document's clock loses against every other one until
+ * its time has come. Replicas whose clocks differ may then show different values, but no longer than
+ * their clocks differ: a value counts as lost for good (see `sweep.ts`) only if it loses by its stamp
+ * alone, which is the same everywhere.
+ *
  * ```js
  * const { value, parts, items } = cell.view(plain)
  * ```
@@ -14,6 +19,7 @@ import {
   type HotValue,
 } from './hot-element.ts'
 import { type PlainEntry, valueOfPlain } from './plain.ts'
+import { sumOf } from './sum.ts'
 
 /** The visible content of a key. Without a value, parts and items there is no entry. */
 export interface View {
@@ -40,15 +46,20 @@ export class Cell {
   readonly key: string
   /** The only element, as most keys have it, or a set of them: a set alone takes 200 bytes. */
   #elements: HotElement | Set<HotElement> | undefined
+  readonly #horizon: () => number
   /** Cached for one plain entry. */
   #view: View | undefined
+  /** The lowest stamp of a value that would take precedence if its time had come. */
+  #due = Number.POSITIVE_INFINITY
   /** Values and parts added, and parts removed, since `settle`; most keys have none. */
   #added: (HotValue | HotPart)[] | undefined
   #removed: HotPart[] | undefined
 
-  constructor(map: string, key: string) {
+  /** Stamps beyond `horizon` are too far ahead. */
+  constructor(map: string, key: string, horizon: () => number) {
     this.map = map
     this.key = key
+    this.#horizon = horizon
   }
 
   get elements(): Iterable<HotElement> {
@@ -131,11 +142,32 @@ export class Cell {
   /** The visible content, given the plain entry of the same key. */
   view(plain: PlainEntry | undefined): View {
     const known = this.#view
-    if (known && known.plain?.clock === plain?.clock && known.plain?.client === plain?.client) {
+    if (
+      known &&
+      known.plain?.clock === plain?.clock &&
+      known.plain?.client === plain?.client &&
+      !(this.#due < Number.POSITIVE_INFINITY && this.#due <= this.#horizon())
+    ) {
       return known
     }
-    this.#view = viewOf(this, plain)
+    const hot = valueBelow(this.elements, Number.POSITIVE_INFINITY)
+    const horizon = hot ? this.#horizon() : 0
+    const present = hot && hot.stamp > horizon ? valueBelow(this.elements, horizon) : undefined
+    this.#due = present ? dueOf(this.elements, horizon) : Number.POSITIVE_INFINITY
+    this.#view = viewOf(this, plain, present ?? hot)
     return this.#view
+  }
+
+  /** The same if the time of all values had come: what will be visible at last. */
+  lastView(plain: PlainEntry | undefined): View {
+    const view = this.view(plain)
+    if (this.#due === Number.POSITIVE_INFINITY) return view
+    return viewOf(this, plain, valueBelow(this.elements, Number.POSITIVE_INFINITY))
+  }
+
+  /** Call it when the clock was replaced. */
+  forgetTime(): void {
+    this.#view = undefined
   }
 }
 
@@ -156,11 +188,30 @@ const isNextItem = (element: HotElement, { hot, plain, items }: View): element i
   )
 }
 
-const viewOf = ({ elements, size }: Cell, plain: PlainEntry | undefined): View => {
+/** The highest value whose stamp is not beyond `horizon`. */
+const valueBelow = (elements: Iterable<HotElement>, horizon: number): HotValue | undefined => {
   let hot: HotValue | undefined
   for (const element of elements) {
-    if (element.kind === 'v' && (!hot || compareElements(element, hot) > 0)) hot = element
+    if (element.kind !== 'v' || element.stamp > horizon) continue
+    if (!hot || compareElements(element, hot) > 0) hot = element
   }
+  return hot
+}
+
+/** The lowest stamp of a value beyond `horizon`. */
+const dueOf = (elements: Iterable<HotElement>, horizon: number): number => {
+  let due = Number.POSITIVE_INFINITY
+  for (const { kind, stamp } of elements) {
+    if (kind === 'v' && stamp > horizon && stamp < due) due = stamp
+  }
+  return due
+}
+
+const viewOf = (
+  { elements, size }: Cell,
+  plain: PlainEntry | undefined,
+  hot: HotValue | undefined,
+): View => {
   if (hot && size === 1) return { plain, hot, parts: NOTHING, items: NOTHING }
   const value = hot ? hot.value : valueOfPlain(plain)
   const base = hot ?? plain
@@ -197,7 +248,10 @@ export const valueOfView = ({ plain, hot, parts, items }: View): unknown => {
   }
   if (parts.length === 0) return value
   // In the same order everywhere, since sums of fractions depend on it.
-  return parts.reduce((sum, part) => sum + part.value, typeof value === 'number' ? value : 0)
+  return sumOf(
+    typeof value === 'number' ? value : 0,
+    parts.map((part) => part.value),
+  )
 }
 
 /** Is there an entry? Cheaper than `valueOfView`. */

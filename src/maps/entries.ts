@@ -22,7 +22,7 @@ import { compareElements, type HotElement } from './hot-element.ts'
 import { msOfStamp } from './hybrid-clock.ts'
 import { inOrder } from './in-order.ts'
 import { describeForm, type Form } from './json-form.ts'
-import { isMapName } from './names.ts'
+import { isMapName, isShownKey } from './names.ts'
 import { readPath } from './path.ts'
 import { entryOfItem, isMap, plainEntry, plainItem, plainRoot, valueOfPlain } from './plain.ts'
 
@@ -44,6 +44,7 @@ const NAMES: { readonly [type: string]: string } = { bigint: 'a bigint', bytes: 
 /** The visible content of a key; undefined if there is none. */
 export const viewEntry = (doc: Y.Doc, map: string, key: string): View | undefined => {
   plainRoot(doc, map)
+  if (!isShownKey(key)) return undefined
   const plain = plainEntry(doc, map, key)
   const cell = hotOf(doc).cellOf(map, key)
   if (!cell) return plain && { plain, hot: undefined, parts: [], items: [] }
@@ -69,7 +70,7 @@ export const latestOf = ({ hot, parts, items }: View): HotElement | undefined =>
 /** The value; undefined if there is none. */
 export const readEntry = (doc: Y.Doc, map: string, key: string): unknown => {
   const cell = hotOf(doc).cellOf(map, key)
-  if (!cell) return valueOfPlain(entryOfItem(plainItem(doc, map, key)))
+  if (!cell && isShownKey(key)) return valueOfPlain(entryOfItem(plainItem(doc, map, key)))
   const view = viewEntry(doc, map, key)
   return view && valueOfView(view)
 }
@@ -124,9 +125,11 @@ const seenKeys = (doc: Y.Doc, map: string): string[] => {
   const root = plainRoot(doc, map)
   const cells = hotOf(doc).cellsOf(map)
   for (const [key, item] of root ? yjsInner.entryItems(root) : []) {
-    if (!item.deleted && (cells.size === 0 || !cells.has(key))) keys.push(key)
+    if (isShownKey(key) && entryOfItem(item) !== undefined && (cells.size === 0 || !cells.has(key)))
+      keys.push(key)
   }
   for (const [key, cell] of cells) {
+    if (!isShownKey(key)) continue
     if (cell.isOneValue) keys.push(key)
     else if (isSeen(cell.view(entryOfItem(root && yjsInner.entryItem(root, key))))) {
       keys.push(key)
@@ -155,7 +158,7 @@ export const listMaps = (doc: Y.Doc): { name: string; keys: number }[] => {
   for (const [name, root] of doc.share) {
     // A root that only peers have used has no type yet; one with keys is a map.
     if (root.constructor === Y.Map || yjsInner.entryItems(root).size > 0) names.add(name)
-    if (!isMap(root) || !isMapName(name)) names.delete(name)
+    if (!isMap(root) || !isMapName(name) || !isShownKey(name)) names.delete(name)
   }
   return [...names]
     .map((name) => ({ name, keys: sizeOf(doc, name) }))

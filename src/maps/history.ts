@@ -16,6 +16,7 @@ import { compareElements, decodeElement, type HotElement, type HotPart } from '.
 import type { HotIndex } from './hot-index.ts'
 import { msOfStamp } from './hybrid-clock.ts'
 import { jsonForm } from './json-form.ts'
+import { isShownKey } from './names.ts'
 import { plainItem } from './plain.ts'
 
 export interface Version {
@@ -94,6 +95,7 @@ const valueOfItem = ({ content, deleted, length }: Y.Item): { value?: unknown } 
  * then plain ones in the order in which they replaced each other. Visits all hot elements.
  */
 export const historyOf = (doc: Y.Doc, map: string, key: string): Version[] => {
+  if (!isShownKey(key)) return []
   const view = viewEntry(doc, map, key)
   const elements = [...elementsOf(hotOf(doc), map, key)]
   const before = partsBefore(elements)

@@ -14,7 +14,7 @@ import { Cell } from './cell.ts'
 import { GoneElements } from './gone.ts'
 import { decodeElement, type HotElement } from './hot-element.ts'
 import { boundRun, cutRun, MAX_RUN, type RunPlace } from './hot-run.ts'
-import { HybridClock } from './hybrid-clock.ts'
+import { HybridClock, msOfStamp } from './hybrid-clock.ts'
 import { HOT_ROOT } from './names.ts'
 import type { Root } from './plain.ts'
 
@@ -38,6 +38,9 @@ export class HotIndex {
   #long: RunPlace[] = []
   /** Cells that changed since `takeTouched`. */
   #touched = new Set<Cell>()
+  /** Values whose stamps are too far ahead. */
+  readonly #ahead = new Set<HotElement>()
+  readonly #horizon = (): number => this.clock.horizon()
 
   constructor(doc: Y.Doc, now: () => number) {
     this.doc = doc
@@ -50,6 +53,7 @@ export class HotIndex {
     this.#maps.clear()
     this.#byId.clear()
     this.#long = []
+    this.#ahead.clear()
     for (const array of this.arrays()) {
       for (const item of yjsInner.items(array)) this.#addItem(item)
     }
@@ -59,8 +63,43 @@ export class HotIndex {
   /** Takes the time from another clock. */
   useClock(now: () => number): void {
     this.clock = new HybridClock(now)
-    for (const ids of this.#byId.values())
-      for (const { stamp } of ids.values()) this.clock.see(stamp)
+    this.#ahead.clear()
+    for (const ids of this.#byId.values()) for (const element of ids.values()) this.#see(element)
+    for (const cells of this.#maps.values()) for (const cell of cells.values()) cell.forgetTime()
+  }
+
+  /**
+   * Touches the cells of values whose time has come. Returns the milliseconds until that of the next
+   * one; undefined if there is none.
+   */
+  ripen(): number | undefined {
+    const horizon = this.#horizon()
+    let next = Number.POSITIVE_INFINITY
+    for (const element of this.#ahead) {
+      if (element.stamp > horizon) {
+        next = Math.min(next, element.stamp)
+        continue
+      }
+      this.#ahead.delete(element)
+      this.clock.see(element.stamp)
+      const cell = this.cellOf(element.map, element.key)
+      if (cell) this.#touched.add(cell)
+    }
+    return this.#ahead.size > 0 ? msOfStamp(next) - msOfStamp(horizon) : undefined
+  }
+
+  /** Have cells changed since `takeTouched`? */
+  get hasTouched(): boolean {
+    return this.#touched.size > 0
+  }
+
+  /** Are there values whose stamps are too far ahead? */
+  get hasAhead(): boolean {
+    return this.#ahead.size > 0
+  }
+
+  #see(element: HotElement): void {
+    if (!this.clock.see(element.stamp) && element.kind === 'v') this.#ahead.add(element)
   }
 
   /** The names of maps with hot elements. */
@@ -114,16 +153,17 @@ export class HotIndex {
     if (ids.has(clock)) return
     ids.set(clock, element)
     const cells = setIfMissing(this.#maps, map, () => new Map<string, Cell>())
-    const cell = setIfMissing(cells, key, () => new Cell(map, key))
+    const cell = setIfMissing(cells, key, () => new Cell(map, key, this.#horizon))
     cell.add(element)
     this.#touched.add(cell)
-    this.clock.see(element.stamp)
+    this.#see(element)
   }
 
   remove(element: HotElement): void {
     const { client, clock, map, key } = element
     const ids = this.#byId.get(client)
     if (!ids?.delete(clock)) return
+    this.#ahead.delete(element)
     this.gone.add(element)
     if (ids.size === 0) this.#byId.delete(client)
     const cells = this.#maps.get(map)

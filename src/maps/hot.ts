@@ -11,6 +11,7 @@ import { guardTransactions, yjsInner } from '../../crdt/index.ts'
 import { checkDoc } from '../yjs-copy.ts'
 import type { Cell } from './cell.ts'
 import { HotIndex } from './hot-index.ts'
+import { Ripening } from './ripening.ts'
 import { losersOf, sweep } from './sweep.ts'
 
 /** Called at the end of each transaction, before any observer, with the keys whose hot elements changed. */
@@ -38,6 +39,8 @@ const attach = (doc: Y.Doc): Hot => {
   checkDoc(doc)
   const index = new HotIndex(doc, Date.now)
   const hot: Hot = { index, watchers: new Set() }
+  const ripening = new Ripening(index)
+  if (index.hasAhead) ripening.start()
   const losing = new Set<Cell>()
   const sweepLater = (): void => {
     const cells = [...losing]
@@ -61,6 +64,7 @@ const attach = (doc: Y.Doc): Hot => {
       }
     }
     for (const cell of touched) cell.settle()
+    if (index.hasAhead) ripening.start()
     for (const cells of [touched, cellsOver(index, transaction)]) {
       for (const cell of cells) {
         if (losersOf(index, cell).length === 0) continue
@@ -71,7 +75,10 @@ const attach = (doc: Y.Doc): Hot => {
     if (thrown.length > 0) throw thrown[0]
   })
   // Yjs then drops all listeners, though the document can still be used.
-  doc.on('destroy', () => hots.delete(doc))
+  doc.on('destroy', () => {
+    ripening.end()
+    hots.delete(doc)
+  })
   hots.set(doc, hot)
   return hot
 }

@@ -17,7 +17,8 @@ const PER_MS = 1024
 /**
  * Milliseconds that a stamp may be ahead of this clock and still be followed: clocks set over a
  * network differ by less. A stamp further ahead comes from a broken clock or a hostile writer,
- * which would otherwise push all other clocks forward, or use up all numbers.
+ * which would otherwise push all other clocks forward, win against every concurrent write, or use
+ * up all numbers. A larger value gives such a writer as much more time.
  */
 const MAX_AHEAD_MS = 5 * 60 * 1000
 
@@ -35,14 +36,24 @@ export class HybridClock {
     this.#now = now
   }
 
-  /** Follows a peer's stamp, unless it is too far ahead. */
-  see(stamp: number): void {
-    if (stamp > this.#last && stamp <= (this.#now() + MAX_AHEAD_MS) * PER_MS) this.#last = stamp
+  /** Stamps beyond it are too far ahead. */
+  horizon(): number {
+    return (this.#now() + MAX_AHEAD_MS) * PER_MS
   }
 
-  /** A stamp higher than all seen and issued ones. */
+  /** Follows a peer's stamp, unless it is too far ahead. Returns whether it was not. */
+  see(stamp: number): boolean {
+    if (stamp <= this.#last) return true
+    if (stamp > this.horizon()) return false
+    this.#last = stamp
+    return true
+  }
+
+  /** A stamp higher than all seen and issued ones, unless the clock was set back by more than it may be ahead. */
   next(): number {
-    this.#last = capped(Math.max(this.#last + 1, Math.floor(this.#now() * PER_MS)))
+    const isAhead = this.#last > this.horizon()
+    const time = Math.floor(this.#now() * PER_MS)
+    this.#last = capped(isAhead ? time : Math.max(this.#last + 1, time))
     return this.#last
   }
 }

@@ -182,7 +182,8 @@ class Former {
     }
     if (value instanceof Y.Doc) {
       this.#notes?.shared()
-      return { guid: value.guid }
+      // A store of an earlier version may hold one that is not text.
+      return { guid: typeof value.guid === 'string' ? value.guid : null }
     }
     if (value instanceof Y.AbstractType) {
       this.#notes?.shared()

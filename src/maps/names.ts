@@ -49,9 +49,23 @@ export const textOf = (value: unknown): string => {
 export const isMapName = (name: unknown): name is string =>
   isKeyName(name) && !name.startsWith(RESERVED)
 
-/** May this text, which a peer wrote, be a key? */
+/** May this text, which a peer wrote, be a key? All replicas must decide alike. */
 export const isKeyName = (name: unknown): name is string =>
   typeof name === 'string' && isPlainKey(name)
+
+/**
+ * UTF-16 units of a key that is shown. A request to import an entry repeats its key beside two
+ * million characters of its value, within 16 MiB; an escaped unit takes seven bytes. A larger value
+ * would let an export have rows that no import takes, and a key fill every answer.
+ */
+const MAX_SHOWN_KEY = 64 * 1024
+
+/**
+ * Does a map show an entry of this key? Other programs can write an empty key, or one that is
+ * longer than we write, which any reader shows, and an export restores. One of megabytes is hidden
+ * from all readers; its entry stays in the document.
+ */
+export const isShownKey = (key: string): boolean => key.length <= MAX_SHOWN_KEY
 
 /** Throws a Failure (invalid_argument) for the name of a root that is not a map. */
 export const checkNotReserved = (map: string): void => {

@@ -26,11 +26,13 @@ export interface PlainEntry {
 /** A root type of the document. */
 export type Root = NonNullable<ReturnType<Y.Doc['share']['get']>>
 
-/** A root that only peers have used has no type yet. One that contains a list is not a map. */
-export const isMap = (root: Root): boolean => {
-  const kind = root.constructor
-  return kind === Y.Map || (kind === Y.AbstractType && yjsInner.firstItem(root) === null)
-}
+/**
+ * May the root be read as a map? One that only peers have used has no type yet, and may: the items
+ * of a list or a text that lie beside its keys, of whatever writer, do not belong to the map. Not
+ * so a root that this program uses as another type.
+ */
+export const isMap = ({ constructor: kind }: Root): boolean =>
+  kind === Y.Map || kind === Y.AbstractType
 
 const noMap = (map: string, cause?: unknown) =>
   invalid(`${quote(map)} is a shared type, but not a map`, 'choose the name of another map', cause)

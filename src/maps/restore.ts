@@ -19,7 +19,7 @@ import { byteLength } from './bytes.ts'
 import { checkEntry, keepable } from './check.ts'
 import { layoutOf, viewEntry } from './entries.ts'
 import { type ForeignTypes, restoreForeign } from './foreign.ts'
-import { checkNames, isKeyName, textOf, toWellFormed } from './names.ts'
+import { checkNames, isKeyName, isShownKey, textOf, toWellFormed } from './names.ts'
 import { plainRoot } from './plain.ts'
 import { isDeep, MAX_RAW_DEPTH, normalizeRaw, type RawValue } from './raw-value.ts'
 import { Restoring } from './restoring.ts'
@@ -109,6 +109,7 @@ const planKind = (entry: RestoredEntry): Step => {
 const plan = (map: string, entry: RestoredEntry, hot: boolean, maxBytes: number): Step => {
   checkEntry(map, 'k', null) // checks the map's name
   const { key, kind, types } = entry
+  if (!isShownKey(key)) throw invalid(`key ${quote(key)} is too long to be shown again`)
   if (kind === 'raw' || (kind === undefined && types)) return planRaw(entry, hot)
   if (types) {
     throw invalid(

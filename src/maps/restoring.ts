@@ -11,13 +11,13 @@
  */
 import type * as Y from 'yjs'
 import type { View } from './cell.ts'
-import { latestOf, viewEntry } from './entries.ts'
+import { viewEntry } from './entries.ts'
 import { hotOf } from './hot.ts'
 import type { HotIndex } from './hot-index.ts'
 import { appendElements, deleteElements } from './hot-writer.ts'
 import { makePlainRoot } from './plain.ts'
 import { type RawValue, setShared } from './raw-value.ts'
-import { baseOf, elementsOf, replaceHot } from './write.ts'
+import { baseOf, elementsOf, replaceHot, stampAfter } from './write.ts'
 
 export class Restoring {
   readonly #doc: Y.Doc
@@ -72,9 +72,9 @@ export class Restoring {
     if (items.length === 0) return
     const view = viewEntry(this.#doc, this.#map, key)
     const { id: base } = baseOf(view)
-    let stamp = (view && latestOf(view)?.stamp) ?? 0
+    let stamp = stampAfter(this.#index, view) - 1
     const elements = items.map((value) => {
-      stamp = Math.min(Math.max(this.#index.clock.next(), stamp + 1), Number.MAX_SAFE_INTEGER)
+      stamp = Math.max(this.#index.clock.next(), stamp + 1)
       return { map: this.#map, key, stamp, kind: '>', value, base } as const
     })
     appendElements(this.#index, this.#transaction, elements)

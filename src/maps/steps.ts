@@ -13,6 +13,7 @@ import type * as Y from 'yjs'
 import { type Cell, valueOfView } from './cell.ts'
 import { viewEntry } from './entries.ts'
 import { valueOfPlain } from './plain.ts'
+import { finite } from './sum.ts'
 
 /** A writer's sum in a counter, after and before the last step; `before` is absent if that was nothing. */
 export interface Added {
@@ -39,12 +40,12 @@ export interface CounterChange {
 /** Digits that a number keeps reliably: a difference of sums has noise beyond them. */
 const DIGITS = 15
 
-const tidy = (number: number): number => Number(number.toPrecision(DIGITS))
+const tidy = (number: number): number => finite(Number(number.toPrecision(DIGITS)))
 
 /** By how much the last step changed the counter; 0.2 if 0.1 became 0.30000000000000004. */
 export const addedBy = ({ total, before = 0 }: Added): number => {
   const step = tidy(total - before)
-  return before + step === total ? step : total - before
+  return before + step === total ? step : finite(total - before)
 }
 
 /** How a transaction changed a counter. Pass its cell if the cell was touched; without it only the plain value was. */

@@ -24,10 +24,16 @@ export const losersOf = (index: HotIndex, cell: Cell): HotElement[] => {
   // No view is made of each key that is loaded.
   if (cell.isOneValue) return []
   const { doc } = index
-  const { hot, parts, items } = cell.view(plainEntry(doc, cell.map, cell.key))
-  if ((hot ? 1 : 0) + parts.length + items.length === cell.size) return []
-  const used = new Set<HotElement>([...parts, ...items])
-  if (hot) used.add(hot)
+  const plain = plainEntry(doc, cell.map, cell.key)
+  const view = cell.view(plain)
+  if ((view.hot ? 1 : 0) + view.parts.length + view.items.length === cell.size) return []
+  const used = new Set<HotElement>()
+  // What will count when its time has come does not lose. Otherwise two replicas, one of whose clocks
+  // is ahead, might each delete its own value in favour of the other's.
+  for (const { hot, parts, items } of [view, cell.lastView(plain)]) {
+    if (hot) used.add(hot)
+    for (const added of [...parts, ...items]) used.add(added)
+  }
   return [...cell.elements].filter(
     (element) => element.client === doc.clientID && !used.has(element) && !isWaiting(doc, element),
   )

@@ -20,7 +20,7 @@ import { invalid } from '../errors.ts'
 import { quote } from '../quote.ts'
 import { type Cell, type View, valueOfView } from './cell.ts'
 import { keepable, UnkeepableError } from './check.ts'
-import { latestOf, layoutOf, viewEntry } from './entries.ts'
+import { layoutOf, viewEntry } from './entries.ts'
 import { hotOf } from './hot.ts'
 import type { HotElement, Id, NewElement } from './hot-element.ts'
 import type { HotIndex } from './hot-index.ts'
@@ -129,7 +129,11 @@ const wrongKind = (key: string, view: View | undefined, does: string, kind: stri
   )
 }
 
-/** Throws if the sum is infinite, or equals the one before, as beyond 2^53. */
+/**
+ * Throws if the sum is infinite, or equals the one before, as beyond 2^53. What other writers have
+ * added does not count: a huge amount of one of them must not keep others from counting. They see
+ * their sum again when the key is set, or the amount is taken back.
+ */
 const checkSum = (key: string, sum: number, by: number, before: number): void => {
   if (Number.isFinite(sum) && (sum !== before || by === 0)) return
   throw invalid(`${quote(key)} is ${before}, and ${by} more is not a number that JSON can hold`)
@@ -142,8 +146,8 @@ const checkSum = (key: string, sum: number, by: number, before: number): void =>
  *
  * A plain number stays in place, and other Yjs programs still see it without the increments.
  *
- * Throws a Failure (invalid_argument) if the value is not a number, or if the sum would equal the
- * one before. Throws a TypeError if `by` is not finite.
+ * Throws a Failure (invalid_argument) if the value is not a number, or if the sum without what other
+ * writers have added would equal the one before, or be infinite. Throws a TypeError if `by` is not finite.
  */
 export const incrementEntry = (doc: Y.Doc, map: string, key: string, by = 1): number => {
   checkNames(map, key)
@@ -152,16 +156,17 @@ export const incrementEntry = (doc: Y.Doc, map: string, key: string, by = 1): nu
   const before = view ? valueOfView(view) : 0
   if (typeof before !== 'number') throw wrongKind(key, view, 'nothing can be added', 'number')
   const index = hotOf(doc)
+  const { value: base, id } = baseOf(view)
   const own = view?.parts.find(({ client }) => client === doc.clientID)?.value ?? 0
   checkSum(key, own + by, by, own)
-  checkSum(key, before + by, by, before)
+  const visible = own + (typeof base === 'number' ? base : 0)
+  checkSum(key, visible + by, by, visible)
   const old = elementsOf(index.cellOf(map, key)).filter(
     ({ kind, client }) => kind === '+' && client === doc.clientID,
   )
   doc.transact((transaction) => {
-    const { id: base } = baseOf(view)
     appendElements(index, transaction, [
-      { map, key, stamp: index.clock.next(), kind: '+', value: own + by, base },
+      { map, key, stamp: index.clock.next(), kind: '+', value: own + by, base: id },
     ])
     deleteElements(index, transaction, old)
   })
@@ -171,6 +176,24 @@ export const incrementEntry = (doc: Y.Doc, map: string, key: string, by = 1): nu
 const readSum = (doc: Y.Doc, map: string, key: string): number => {
   const view = viewEntry(doc, map, key)
   return view ? Number(valueOfView(view)) : 0
+}
+
+/**
+ * Stamps at the end of all numbers that no list uses up: 2^40 of them last for 2^40 items. No clock
+ * reaches them before the year 2213, so such an item is a hostile writer's.
+ */
+const SPARE_STAMPS = 2 ** 40
+
+/**
+ * A stamp after those of all visible items, even if they come from a clock too far ahead to be
+ * followed. Only in this list: the clock itself stays. Items with one of the last stamps are at the
+ * end for good, and others come before them.
+ */
+export const stampAfter = ({ clock }: HotIndex, view: View | undefined): number => {
+  const isFit = ({ stamp }: HotElement): boolean => stamp < Number.MAX_SAFE_INTEGER - SPARE_STAMPS
+  const last = view?.items.findLast(isFit)?.stamp ?? 0
+  const base = view?.hot && isFit(view.hot) ? view.hot.stamp : 0
+  return Math.max(clock.next(), last + 1, base + 1)
 }
 
 /**
@@ -190,9 +213,7 @@ export const appendEntry = (doc: Y.Doc, map: string, key: string, item: unknown)
   const isList = view === undefined || Array.isArray(list) || view.items.length > 0
   if (!isList) throw wrongKind(key, view, 'nothing can be appended', 'list')
   const index = hotOf(doc)
-  // After all visible items, even if their stamps come from a clock too far ahead to be followed.
-  const after = (view && latestOf(view)?.stamp) ?? 0
-  const stamp = Math.min(Math.max(index.clock.next(), after + 1), Number.MAX_SAFE_INTEGER)
+  const stamp = stampAfter(index, view)
   doc.transact((transaction) => {
     appendElements(index, transaction, [{ map, key, stamp, kind: '>', value, base }])
   })

@@ -15,7 +15,7 @@
  * wait forever, and deletes that integration adds.
  */
 import * as Y from 'yjs'
-import { digestSnapshot } from '../../crdt/index.ts'
+import { digestSnapshot, mergeOwnState } from '../../crdt/index.ts'
 import { Failure } from '../errors.ts'
 import { nodePlatform } from '../platform.ts'
 
@@ -29,7 +29,7 @@ export const proofOf = (doc: Y.Doc): ((update: Uint8Array | undefined) => void) 
   const digest = digestOf(doc)
   return (update) => {
     const copy = new Y.Doc()
-    if (update) Y.applyUpdateV2(copy, update)
+    if (update) mergeOwnState(copy, update, undefined)
     const found = digestOf(copy)
     copy.destroy()
     if (update && found === digest) return

@@ -37,7 +37,7 @@
  *   with `closed`.
  */
 import * as Y from 'yjs'
-import { mergeOwn } from '../../crdt/index.ts'
+import { mergeOwn, mergeOwnState } from '../../crdt/index.ts'
 import { Failure } from '../errors.ts'
 import type { Moment, Sizes } from './compaction.ts'
 
@@ -124,7 +124,7 @@ export const restore = (doc: Y.Doc, loaded: Loaded, origin?: unknown): Restored 
     }
   }
   const { state, updates } = loaded
-  if (state) attempt('the state', state, () => Y.applyUpdateV2(doc, state, origin))
+  if (state) attempt('the state', state, () => mergeOwnState(doc, state, origin))
   for (let start = 0; start < updates.length; start += MAX_UPDATES_AT_ONCE) {
     const apply = (): void => {
       for (const [index, update] of updates.slice(start, start + MAX_UPDATES_AT_ONCE).entries()) {

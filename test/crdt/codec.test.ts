@@ -22,7 +22,15 @@ import {
   unpackUpdate,
 } from '../../crdt/index.ts'
 import { nodePlatform } from '../../src/platform.ts'
-import { docOf, golden, readGolden, replicaOf, spyPlatform } from '../helpers/docs.ts'
+import {
+  docOf,
+  forge,
+  forged,
+  golden,
+  readGolden,
+  replicaOf,
+  spyPlatform,
+} from '../helpers/docs.ts'
 import { eachSeed, Random } from '../helpers/random.ts'
 import { suite } from '../helpers/suite.ts'
 
@@ -770,6 +778,59 @@ test('sizes: the pull of a swarm of 100 writers takes less than 2 KB', () => {
   }
   const ask = encodePush(push({ kv: { digest: replica.digest, ...replica.syncRequest() } }))
   assert.ok(ask.length < 2_000, `${ask.length} bytes`)
+})
+
+/** Packed by a program that deflates whatever it sends. */
+const deflated = (bytes: Uint8Array): PackedUpdate => ({
+  data: toBase64(nodePlatform.deflate(bytes)),
+  encoding: 'v1+deflate',
+  length: bytes.length,
+  digest: digestBytes(bytes, nodePlatform),
+})
+
+const reasonOfUnpacking = (packed: PackedUpdate): string => {
+  try {
+    unpackUpdate(packed, nodePlatform)
+    return 'none'
+  } catch (error) {
+    return (error as Rejection).reason
+  }
+}
+
+test('too_many: structs that deflate to nothing; what a document has travels all the same', () => {
+  const same = forged.any({ parent: 'list' }, [1])
+  const bytes = forge([{ writer: 3, structs: new Array(50_000).fill(same) }])
+  assert.ok(nodePlatform.deflate(bytes).length < 3_000)
+  assert.is(reasonOfUnpacking(deflated(bytes)), 'too_many')
+  const packed = packUpdate(
+    { bytes, digest: digestBytes(bytes, nodePlatform), needs: new Map() },
+    nodePlatform,
+  )
+  assert.is(packed.encoding, 'v1')
+  assert.is(reasonOfUnpacking(packed), 'none')
+})
+
+test('long values that deflate to nothing, and maps of many keys, travel deflated', () => {
+  const doc = new Y.Doc()
+  doc.getMap('map').set('k', 'a'.repeat(2_000_000))
+  const many = new Y.Doc()
+  many.transact(() => {
+    for (let i = 0; i < 20_000; i++) many.getMap('map').set(`${i}`, 0)
+  })
+  const every = new Y.Doc()
+  every.getArray('list').push(new Array(40_000).fill(0))
+  every.transact(() => {
+    for (let i = 20_000; i > 0; i--) every.getArray('list').delete(i)
+  })
+  for (const each of [doc, many, every]) {
+    const bytes = Y.encodeStateAsUpdate(each)
+    const packed = packUpdate(
+      { bytes, digest: digestBytes(bytes, nodePlatform), needs: new Map() },
+      nodePlatform,
+    )
+    assert.is(packed.encoding, 'v1+deflate')
+    assert.is(reasonOfUnpacking(packed), 'none')
+  }
 })
 
 test.run()

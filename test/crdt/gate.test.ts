@@ -139,16 +139,74 @@ test('a gate full by number drops and counts the oldest', () => {
 })
 
 test('a gate full by bytes drops as many of the oldest as needed', () => {
-  const gate = new CausalGate({ waitingBytes: 10, waitingUpdates: 100 })
+  const gate = new CausalGate({ waitingBytes: 10 + 2 * 200, waitingUpdates: 100 })
   gate.hold(held([1, 1, 1, 1], { 1: 1 }))
   gate.hold(held([2, 2, 2, 2], { 1: 1 }))
   gate.hold(held([3, 3, 3, 3, 3, 3], { 1: 1 }))
   assert.is(gate.bytes, 10)
   assert.is(gate.dropped, 1)
-  gate.hold(held(Array(11).fill(0), { 1: 1 }))
+  gate.hold(held(Array(211).fill(0), { 1: 1 }))
   assert.is(gate.size, 0, 'one too large for the gate goes itself')
   assert.is(gate.bytes, 0)
   assert.is(gate.dropped, 4)
+})
+
+test('what an update needs counts by the memory that it takes', () => {
+  const gate = new CausalGate({ waitingBytes: 110_000, waitingUpdates: 100 })
+  const needs = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [i, 1]))
+  for (let i = 0; i < 5; i++) gate.hold(held([i], { 1000: 1 }, { 1001: [0, 1] }, needs))
+  assert.is(gate.size, 2)
+  assert.is(gate.dropped, 3)
+  const free = clocksOf({ 1000: 1, ...needs })
+  assert.is(gate.release(free).length, 2)
+  gate.hold(held([9], { 1000: 1 }, { 1001: [0, 1] }, needs))
+  gate.hold(held([8], { 1000: 1 }, { 1001: [0, 1] }, needs))
+  assert.is(gate.size, 2, 'what went out leaves room')
+})
+
+test('a delete of what is not yet written does not wait for it', () => {
+  const [honest, other] = [replicaOf(1), replicaOf(2)]
+  for (let i = 0; i < 500; i++) assert.is(other.apply(forge([], [[1, i, 1]])).status, 'waiting')
+  for (let round = 0; round < 12; round++) {
+    // Sending it again gives it no more time.
+    other.apply(forge([], [[1, 0, 1]]))
+    other.endRound()
+  }
+  assert.is(other.waiting.updates, 0)
+  assert.is(other.waiting.dropped, 500)
+  for (let i = 0; i < 10; i++) honest.doc.getMap('map').set(`k${i}`, i)
+  give(honest, other)
+  assert.is(other.doc.getMap('map').size, 10)
+  assert.is(other.digest, honest.digest)
+})
+
+test('a delete waits some rounds for what it deletes, and other updates for as long as it takes', () => {
+  const sender = replicaOf(1)
+  const updates = record(sender)
+  const map = sender.doc.getMap('map')
+  map.set('k', 1)
+  map.delete('k')
+  map.set('l', 1)
+  map.set('m', 1)
+  const [set, remove, ...others] = updates
+  const receiver = replicaOf(2)
+  assert.is(receiver.apply(remove!).status, 'waiting')
+  assert.is(receiver.apply(others[1]!).status, 'waiting')
+  for (let round = 0; round < 11; round++) receiver.endRound()
+  receiver.apply(set!)
+  assert.is(map.has('k'), receiver.doc.getMap('map').has('k'))
+  for (let round = 0; round < 50; round++) receiver.endRound()
+  assert.is(receiver.waiting.updates, 1)
+  receiver.apply(others[0]!)
+  assert.equal(receiver.doc.getMap('map').toJSON(), { l: 1, m: 1 })
+})
+
+test('writers without structs take no place', () => {
+  const replica = replicaOf(9)
+  const empty = Array.from({ length: 1_000 }, (_, i) => ({ writer: 2 ** 40 + i, structs: [] }))
+  assert.is(replica.apply(forge(empty)).status, 'known')
+  assert.is(replica.clocks.size, 0)
+  assert.is(replica.syncRequest(true).vector.length, 1)
 })
 
 test('a replica bounds what waits by number and bytes, and drops the oldest', () => {
@@ -158,7 +216,7 @@ test('a replica bounds what waits by number and bytes, and drops the oldest', ()
   const few = replicaOf(2, { limits: { ...LIMITS, waitingUpdates: 5 } })
   for (const update of updates.slice(1)) assert.is(few.apply(update).status, 'waiting')
   assert.equal({ ...few.waiting, bytes: 0 }, { updates: 5, bytes: 0, dropped: 15 })
-  const small = replicaOf(3, { limits: { ...LIMITS, waitingBytes: 100 } })
+  const small = replicaOf(3, { limits: { ...LIMITS, waitingBytes: 1_000 } })
   for (const update of updates.slice(1)) small.apply(update)
   assert.ok(small.waiting.bytes <= 100 && small.waiting.updates > 0)
   assert.is(small.waiting.updates + small.waiting.dropped, 20)

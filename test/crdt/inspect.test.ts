@@ -118,6 +118,27 @@ rejects('structs under our own id after a gap', 'own_clock', () =>
 )
 rejects('deletes under our own id beyond our clock', 'own_clock', () => forge([], [[9, 0, 2]]))
 
+// Content
+
+for (const guid of [null, 1n, [1], { toString: 1, valueOf: 1 }]) {
+  rejects(
+    `a subdocument whose id is ${Array.isArray(guid) ? 'a list' : typeof guid}`,
+    'malformed',
+    () => one(1, forged.subdocument({ key: 'k' }, { guid })),
+  )
+}
+
+test('a subdocument with odd options is accepted, and can be encoded', () => {
+  const replica = victim()
+  replica.apply(one(1, forged.subdocument({ key: 'k' }, { gc: 1, meta: [1n], collectionid: {} })))
+  replica.apply(one(2, forged.subdocument({ key: 'l' }, 'odd')))
+  assert.is(
+    replica.encode(replica.lacking(replicaOf(3).decode(replicaOf(3).syncRequest()))).bytes.length >
+      0,
+    true,
+  )
+})
+
 // Keys
 
 for (const key of ['__proto__', 'constructor', 'prototype']) {

@@ -69,6 +69,7 @@ const LIMITS_IN_ROWS: readonly [string, readonly string[]][] = [
       `${shown(LIMITS.entries)} structs and delete ranges`,
     ],
   ],
+  ['too_costly', [`more than ${shown(LIMITS.comparisons)} comparisons`]],
   ['too_deep', [`nested more than ${shown(LIMITS.depth)} deep`]],
   ['clock_jump', [`more than ${power(LIMITS.clockJump)} clocks`]],
   ['delete_jump', [`more than ${power(LIMITS.deleteJump)} clocks`]],

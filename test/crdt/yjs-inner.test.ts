@@ -121,6 +121,26 @@ test('maps: an item can be moved to another key, or to none', () => {
   assert.equal(map.toJSON(), { c: 1 })
 })
 
+test('entries: an item is put before the first of a key', () => {
+  const doc = docOf(1)
+  const map = doc.getMap('map')
+  for (const value of [1, 2, 3]) map.set('k', value)
+  const newest = inner.entryItem(map, 'k')!
+  const first = newest.left!
+  inner.withEntryItem(map, 'k', first, () => {
+    assert.is(inner.entryItem(map, 'k'), first)
+    doc.transact((transaction) => {
+      const id = Y.createID(5, 0)
+      const item = new Y.Item(id, null, null, first, null, map, 'k', new Y.ContentAny([0]))
+      item.integrate(transaction, 0)
+      assert.is(first.left, item)
+      assert.ok(item.deleted)
+    })
+  })
+  assert.is(inner.entryItem(map, 'k'), newest)
+  assert.is(map.get('k'), 3)
+})
+
 test('holders: the item that holds a type; a root has none', () => {
   const doc = docOf(1)
   const map = doc.getMap('map')

@@ -3,9 +3,16 @@
  * must be woken, and how long its messages are.
  */
 import * as assert from 'uvu/assert'
-import { type DocState, LIMITS, type Push, Replica } from '../../crdt/index.ts'
+import {
+  type DocState,
+  digestBytes,
+  LIMITS,
+  type Push,
+  packUpdate,
+  Replica,
+} from '../../crdt/index.ts'
 import { nodePlatform } from '../../src/platform.ts'
-import { docOf, imageOf } from '../helpers/docs.ts'
+import { docOf, forge, imageOf } from '../helpers/docs.ts'
 import {
   bytesOf,
   carriedBy,
@@ -150,6 +157,22 @@ test('an update that is rejected after it had waited is reported with the peer t
   table.deliver({ from: 'b', to: 'a', text: pushText({ [DOC]: { update: first } }) })
   assert.is(a.map.get('k'), 1)
   assert.equal(a.gossip.counters.rejected, { clock_jump: 1 })
+})
+
+test('a delete of what is not yet written is forgotten after some rounds', () => {
+  const table = new Table()
+  const [a] = table.seat('a', 'b')
+  const bytes = forge([], [[77, 0, 1]])
+  const hostile = packUpdate(
+    { bytes, digest: digestBytes(bytes, nodePlatform), needs: new Map() },
+    nodePlatform,
+  )
+  table.deliver({ from: 'b', to: 'a', text: pushText({ [DOC]: { update: hostile } }) })
+  assert.is(a.replica.waiting.updates, 1)
+  table.advance(a.gossip.config.intervalMs * 20)
+  assert.is(a.replica.waiting.updates, 0)
+  table.deliver({ from: 'b', to: 'a', text: pushText({ [DOC]: { update } }) })
+  assert.is(a.map.get('k'), 1)
 })
 
 test('an observer that throws is reported, and the update is merged and passed on', () => {

@@ -290,6 +290,13 @@ export const forged = {
       place(7, at, e)
       e.writeTypeRef(1)
     },
+  subdocument:
+    (at: Place, options: unknown): Struct =>
+    (e) => {
+      place(9, at, e)
+      e.writeString('sub')
+      e.writeAny(options)
+    },
   any:
     (at: Place, values: readonly unknown[]): Struct =>
     (e) => {

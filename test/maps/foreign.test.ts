@@ -2,6 +2,7 @@
 import * as encoding from 'lib0/encoding'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
+import { exportRows } from '../../src/control/export-rows.ts'
 import { stringify } from '../../src/control/protocol.ts'
 import {
   describeEntry,
@@ -14,14 +15,30 @@ import {
   readEntries,
   readEntry,
   restoreEntries,
+  sizeOf,
   writeEntry,
 } from '../../src/maps/index.ts'
 import { SharedMap } from '../../src/maps/shared-map.ts'
 import { deepMap, FOREIGN, writeForeign } from '../helpers/foreign.ts'
-import { docOf, give } from '../helpers/maps.ts'
+import { docOf, give, T0 } from '../helpers/maps.ts'
 import { rejects, suite } from '../helpers/suite.ts'
 
 const test = suite('maps: foreign values')
+
+/** Hot elements of the writer of that document, past every check. */
+const forgeHot = (
+  doc: Y.Doc,
+  ...elements: readonly (readonly [key: string, kind: string, value: unknown])[]
+): void => {
+  const own = doc.getMap('pilot-gossip:hot').set(String(doc.clientID), new Y.Array<unknown>())
+  const base = [doc.clientID, 1]
+  own.push(
+    elements.map(([key, kind, value]) => {
+      const element = ['state', key, T0 * 1024, kind, value]
+      return kind === '+' && key.startsWith('l') ? [...element, base] : element
+    }),
+  )
+}
 
 const sorted = (values: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(
@@ -300,6 +317,44 @@ test("a peer's update with each kind of value that Yjs can encode is readable", 
   add('ccc', new Y.ContentString('text'))
   add('dddd', new Y.ContentFormat('bold', true))
   assert.equal(readEntries(doc, 'state'), { a: { image: 'x' }, bb: null, ccc: 't', dddd: null })
+})
+
+test('a key of megabytes is hidden from every reader, and an empty or a long one is not', () => {
+  const [a, b] = [docOf(1), docOf(2)]
+  const [long, endless] = ['l'.repeat(64 * 1024), 'e'.repeat(4_000_000)]
+  const seen: string[] = []
+  observeEntries(b, 'state', ({ key }) => seen.push(key))
+  for (const key of ['', long, endless]) a.getMap('state').set(key, 1)
+  forgeHot(a, [endless, 'v', 1], [endless, '+', 2], [long, '+', 1])
+  give(a, b)
+  assert.equal(readEntries(b, 'state'), { '': 1, [long]: 2 })
+  assert.equal(keysOf(b, 'state'), ['', long])
+  assert.is(sizeOf(b, 'state'), 2)
+  assert.equal(new SharedMap(b, 'state').toJSON(), { '': 1, [long]: 2 })
+  assert.equal(seen.sort(), ['', long])
+  assert.is(readEntry(b, 'state', endless), undefined)
+  assert.is(hasEntry(b, 'state', endless), false)
+  assert.is(describeEntry(b, 'state', endless), undefined)
+  assert.equal(historyOf(b, 'state', endless), [])
+  // Everything that is shown can be written again.
+  const rows = [...exportRows(b, 'state', { kinds: true })].map((row) => JSON.parse(row))
+  const other = docOf(3)
+  restoreEntries(
+    other,
+    'state',
+    rows.map(([key, value, about]) => ({ key, value, ...about })),
+  )
+  assert.equal(readEntries(other, 'state'), readEntries(b, 'state'))
+  assert.throws(
+    () => restoreEntries(other, 'state', [{ key: endless, kind: 'raw', value: 1 }]),
+    /is too long to be shown again/,
+  )
+})
+
+test('a map shows a subdocument whose id is not text', () => {
+  const doc = docOf(1)
+  doc.getMap('state').set('k', new Y.Doc({ guid: 1n as never }))
+  assert.equal(readEntries(doc, 'state'), { k: { guid: null } })
 })
 
 test.run()

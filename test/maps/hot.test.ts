@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { Cell } from '../../src/maps/cell.ts'
-import { followHot } from '../../src/maps/hot.ts'
+import { followHot, watchTransactions } from '../../src/maps/hot.ts'
 import {
   appendEntry,
   deleteEntry,
@@ -12,6 +12,7 @@ import {
   incrementEntry,
   keysOf,
   listMaps,
+  observeEntries,
   readEntries,
   readEntry,
   sizeOf,
@@ -19,6 +20,7 @@ import {
   writeEntries,
   writeEntry,
 } from '../../src/maps/index.ts'
+import { addedBy, stepsOf } from '../../src/maps/steps.ts'
 import { docOf, give, HOT, swept, T0 } from '../helpers/maps.ts'
 import { suite } from '../helpers/suite.ts'
 
@@ -310,6 +312,61 @@ test('an increment that would be lost in a large sum is refused', () => {
   assert.is(readEntry(doc, 'state', 'n'), 1e308)
 })
 
+test('amounts of other writers, however large, leave a counter a number that counts on', () => {
+  const [a, b] = [docOf(1), docOf(9)]
+  incrementEntry(a, 'state', 'n', 5)
+  for (const name of [2, 3]) {
+    const hostile = docOf(name)
+    forge(hostile, String(name), ['state', 'n', 1, '+', 1.7e308])
+    give(hostile, a)
+  }
+  give(a, b)
+  const seen: unknown[] = []
+  observeEntries(b, 'state', ({ value, old }) => seen.push([value, old]))
+  for (const doc of [a, b]) assert.is(readEntry(doc, 'state', 'n'), Number.MAX_VALUE)
+  assert.is(incrementEntry(a, 'state', 'n', 2), Number.MAX_VALUE)
+  incrementEntry(b, 'state', 'n', 3)
+  exchange(a, b)
+  assert.equal(readEntries(a, 'state'), readEntries(b, 'state'))
+  assert.equal(JSON.parse(JSON.stringify(readEntries(a, 'state'))), { n: Number.MAX_VALUE })
+  // Amounts that are taken back cancel out.
+  for (const name of [4, 5]) {
+    const honest = docOf(name)
+    forge(honest, String(name), ['state', 'n', 1, '+', -1.7e308])
+    give(honest, b)
+  }
+  exchange(a, b)
+  const sum = readEntry(b, 'state', 'n') as number
+  assert.ok(Math.abs(sum) < 1e300, String(sum))
+  assert.is(readEntry(a, 'state', 'n'), sum)
+  writeEntry(b, 'state', 'n', 1)
+  assert.is(incrementEntry(b, 'state', 'n'), 2)
+  assert.equal(seen.at(-1), [2, 1])
+})
+
+test('the steps of a counter that overflows are numbers', () => {
+  const doc = docOf(1)
+  const found: number[] = []
+  incrementEntry(doc, 'state', 'n', 1)
+  watchTransactions(doc, (_, cells) => {
+    for (const cell of cells) {
+      for (const step of stepsOf(doc, 'state', 'n', cell).steps)
+        found.push(addedBy(step), step.value)
+    }
+  })
+  for (const [name, amount] of [
+    [2, 1.7e308],
+    [3, 1.7e308],
+    [4, -1.7e308],
+  ] as const) {
+    const hostile = docOf(name)
+    forge(hostile, String(name), ['state', 'n', 1, '+', amount])
+    give(hostile, doc)
+  }
+  assert.is(found.length, 6)
+  assert.ok(found.every(Number.isFinite), String(found))
+})
+
 test('a transaction reads its own writes', () => {
   const doc = docOf(1)
   doc.transact(() => {
@@ -381,15 +438,38 @@ test('a document may have content before it is first read', () => {
   assert.is(readEntry(untyped, 'state', 'n'), 6)
 })
 
-test('a root that only peers used, and as a text, is not a map', () => {
-  const a = new Y.Doc()
-  a.getText('notes').insert(0, 'hello')
-  const b = new Y.Doc()
-  give(a, b)
-  assert.throws(() => writeEntry(b, 'notes', 'k', 1), /is a shared type, but not a map/)
-  assert.is(b.getText('notes').toString(), 'hello')
-  assert.equal(listMaps(b), [])
-})
+for (const isDeleted of [false, true]) {
+  test(`a map stays one beside ${isDeleted ? 'deleted' : 'live'} items of a peer's text`, () => {
+    const a = new Y.Doc()
+    a.getText('notes').insert(0, 'hello')
+    if (isDeleted) a.getText('notes').delete(0, 5)
+    const [b, untouched] = [new Y.Doc(), new Y.Doc()]
+    give(a, b)
+    give(a, untouched)
+    assert.equal(listMaps(b), [])
+    assert.equal(readEntries(b, 'notes'), {})
+    const seen: unknown[] = []
+    observeEntries(b, 'notes', ({ key, value }) => seen.push([key, value]))
+    writeEntry(b, 'notes', 'k', 1)
+    writeEntry(b, 'notes', 'hot', 1, HOT)
+    incrementEntry(b, 'notes', 'hot')
+    const more = new Y.Doc()
+    more.getText('notes').insert(0, 'more')
+    give(more, b)
+    deleteEntry(b, 'notes', 'k')
+    writeEntry(b, 'notes', 'k', 2)
+    give(b, a)
+    assert.equal(readEntries(b, 'notes'), { hot: 2, k: 2 })
+    assert.equal(seen.slice(-2), [
+      ['k', undefined],
+      ['k', 2],
+    ])
+    assert.equal(listMaps(b), [{ name: 'notes', keys: 2 }])
+    // The text is still there for those who use it.
+    assert.is(a.getText('notes').toString().replace('more', ''), isDeleted ? '' : 'hello')
+    assert.is(untouched.getText('notes').toString(), isDeleted ? '' : 'hello')
+  })
+}
 
 test('a new writer id gets an array of its own, and overwrites the old elements like any others', async () => {
   const doc = docOf(1)
