@@ -10,6 +10,7 @@
 import type { PeerStatus } from '../agent/status.ts'
 import { ControlClient } from '../control/client.ts'
 import { type Check, MAX_SHOWN, problemOf } from './check.ts'
+import { OPEN, SEALED } from './secret-words.ts'
 import { count } from './text.ts'
 
 /** What a running agent reports of itself. */
@@ -17,6 +18,8 @@ export interface RunningAgent {
   readonly swarm: string
   readonly transport: string
   readonly peers: readonly PeerStatus[]
+  /** Absent: the swarm is open. */
+  readonly secret?: unknown
 }
 
 export interface AgentChecks {
@@ -33,10 +36,17 @@ export const checkAgent = async (dir: string): Promise<AgentChecks> => {
     if (!(await client.isRunning())) {
       return { checks: [{ name, level: 'ok', detail: 'does not run' }], agent: undefined }
     }
-    const { swarm, transport } = await client.ask({ command: 'status' })
+    const { swarm, transport, secret } = await client.ask({ command: 'status' })
     const { peers } = await client.ask({ command: 'peers', ask: true })
-    const agent = { swarm, transport, peers } as RunningAgent
-    return { checks: [{ name, level: 'ok', detail: `runs on ${dir}` }], agent }
+    const agent = { swarm, transport, peers, secret } as RunningAgent
+    const door = secret === undefined ? OPEN : SEALED
+    return {
+      checks: [
+        { name, level: 'ok', detail: `runs on ${dir}` },
+        { name: 'secret', level: 'ok', detail: door },
+      ],
+      agent,
+    }
   } catch (error) {
     return { checks: [{ ...problemOf(name, error), level: 'warning' }], agent: undefined }
   }

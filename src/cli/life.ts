@@ -21,6 +21,7 @@ import { Failure, toFailure } from '../errors.ts'
 import { onceThereIsRoom } from '../fs/full-disk.ts'
 import { dataFolder } from '../store/log/data-folder.ts'
 import { Relay } from '../transports/relay.ts'
+import { sealedOf } from '../transports/sealed/sealed-transport.ts'
 import { withOwner } from './owner.ts'
 import { removePid, writePid } from './pid-file.ts'
 import { type Notice, ProblemLog } from './problems.ts'
@@ -118,7 +119,9 @@ const liveOnce = async (
 ): Promise<void> => {
   const kind = kindNamed(plan.transport.kind)
   const owner = { swarm: plan.swarm, data: plan.dir, env }
-  const transport = new Relay(await kind.create(plan.transport, owner))
+  const network = await kind.create(plan.transport, owner)
+  const { secrets } = plan
+  const transport = new Relay(secrets ? sealedOf(network, secrets, plan.swarm) : network)
   let hasStarted = false
   let isStopping = false
   /** The reason if it ends by itself. */

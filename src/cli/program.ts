@@ -44,6 +44,10 @@ const run = command({
     data: { value: 'DIR', about: 'data folder (default: a folder of the swarm)' },
     transport: KIND_OPTION,
     ...TRANSPORT_OPTIONS,
+    'secret-file': {
+      value: 'FILE',
+      about: 'seal all messages with the secret in it (default: PILOT_GOSSIP_SECRET)',
+    },
     fanout: { value: 'N', about: 'peers that each push goes to (default: 3)' },
     'max-value': { value: 'SIZE', about: 'longest value that may be written (default: 8MiB)' },
     interval: { value: 'TIME', about: 'between two rounds: 500ms, 5s, 1m (default: 5s)' },
@@ -64,6 +68,7 @@ const run = command({
   examples: [
     'pilot-gossip run --swarm kv --peer 0:0000.0000.000B',
     'pilot-gossip run --swarm kv --mailbox /tmp/kv --detach',
+    'pilot-gossip run --swarm kv --secret-file kv.secret',
   ],
   synonyms: ['start', 'join', 'serve', 'daemon', 'up'],
   isService: true,
@@ -130,6 +135,28 @@ const importing = onLine(
   },
   async () => (await import('./transfer.ts')).importEntries,
 )
+
+const secret = command({
+  name: 'secret',
+  group: 'Run an agent',
+  about: 'make or change the secret of a swarm',
+  args: [
+    { name: 'ACTION', about: 'new, rotate or finish', choices: ['new', 'rotate', 'finish'] },
+    { name: 'FILE', about: 'the secret file (new without it: print one)', isOptional: true },
+  ],
+  options: {},
+  paragraphs: [
+    'All agents of a swarm with a secret seal their messages: whoever lacks it reads and writes nothing.',
+    'To change it, run "secret rotate FILE", copy the file to each host and start the agents again one by one. When status names no peer with the former secret, run "secret finish FILE", and do the same.',
+  ],
+  examples: [
+    'pilot-gossip secret new kv.secret',
+    'pilot-gossip secret rotate kv.secret',
+    'pilot-gossip secret finish kv.secret',
+  ],
+  synonyms: ['key', 'password', 'encrypt', 'seal'],
+  load: async () => (await import('./secret.ts')).secret,
+})
 
 const demo = command({
   name: 'demo',
@@ -198,6 +225,7 @@ export const COMMANDS: readonly Command[] = [
   onLine('stop', WIRE.stop, async () => (await import('./stop.ts')).stop),
   status,
   doctor,
+  secret,
   ...Object.values(entries),
   onLine('keys', WIRE.keys, async () => (await import('./listing.ts')).listKeys),
   onLine('list', WIRE.list, async () => (await import('./listing.ts')).listEntries),

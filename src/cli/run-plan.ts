@@ -11,6 +11,7 @@ import { checkRoomName, MAX_ROOMS } from '../agent/room-name.ts'
 import { defaultFolder } from '../control/folder.ts'
 import { invalid } from '../errors.ts'
 import { MAX_VALUE_BYTES } from '../maps/value-limit.ts'
+import { parseSecrets, readSecretFile } from '../transports/sealed/secret.ts'
 import { parseBytes, parseDuration, parseFanout } from './parse.ts'
 import { namedFolder, optionOr } from './target.ts'
 import { planTransport, type TransportOptions, type TransportPlan } from './transports.ts'
@@ -19,6 +20,7 @@ export interface RunOptions extends TransportOptions {
   readonly swarm?: string
   readonly peer?: readonly string[]
   readonly transport?: string
+  readonly 'secret-file'?: string
   readonly fanout?: string
   readonly interval?: string
   readonly 'max-value'?: string
@@ -52,6 +54,8 @@ export interface RunPlan {
   readonly rooms: readonly string[]
   readonly bridge?: BridgePlan
   readonly config: { readonly fanout?: number; readonly intervalMs?: number }
+  /** The newest, and the former one. Absent: the swarm is open. */
+  readonly secrets?: readonly string[]
   /** UTF-8 bytes of a value's JSON. */
   readonly maxValueBytes?: number
 }
@@ -91,6 +95,7 @@ export const planRun = (options: RunOptions, env: NodeJS.ProcessEnv): RunPlan =>
   const dir = namedFolder({ data: options.data, swarm }, env) ?? standard
   const { peer = [], room = [], fanout, interval, 'max-value': maxValue } = options
   const bridge = planBridge(options)
+  const secrets = planSecrets(options['secret-file'], env)
   if (peer.includes('')) throw invalid('--peer "" is not usable', 'give an address or a name')
   return {
     swarm,
@@ -100,6 +105,7 @@ export const planRun = (options: RunOptions, env: NodeJS.ProcessEnv): RunPlan =>
     transport: planTransport(options, dir),
     rooms: planRooms(room),
     ...(bridge && { bridge }),
+    ...(secrets && { secrets }),
     ...(maxValue !== undefined && {
       maxValueBytes: parseBytes('--max-value', maxValue, MAX_VALUE_BYTES),
     }),
@@ -108,6 +114,16 @@ export const planRun = (options: RunOptions, env: NodeJS.ProcessEnv): RunPlan =>
       ...(interval !== undefined && { intervalMs: parseDuration('--interval', interval) }),
     },
   }
+}
+
+/** The secrets of the file, or of the environment. */
+const planSecrets = (
+  file: string | undefined,
+  env: NodeJS.ProcessEnv,
+): readonly string[] | undefined => {
+  if (file !== undefined) return readSecretFile(file)
+  const text = env.PILOT_GOSSIP_SECRET
+  return text === undefined ? undefined : parseSecrets(text, 'PILOT_GOSSIP_SECRET')
 }
 
 /** Each name once. Throws a Failure (invalid_argument) for a bad one, or too many. */

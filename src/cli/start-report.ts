@@ -10,6 +10,7 @@ import type { Runtime } from '../agent/runtime.ts'
 import { shellQuote } from '../control/client.ts'
 import type { Io } from './io.ts'
 import type { RunPlan } from './run-plan.ts'
+import { OPEN, SEALED } from './secret-words.ts'
 import { printable, styler } from './text.ts'
 import { kindNamed } from './transports.ts'
 
@@ -22,6 +23,8 @@ export interface StartReport {
   /** The data folder. */
   readonly data: string
   readonly peers: readonly string[]
+  /** Are all messages sealed with the swarm's secret? */
+  readonly isSealed: boolean
   /** Why it does not exchange messages yet. */
   readonly waitsFor?: { readonly message: string; readonly hint?: string | undefined }
   /** Where y-websocket clients connect. */
@@ -44,6 +47,7 @@ export const describeStart = (
   ...kindNamed(plan.transport.kind).describe(plan.transport).fields,
   data: plan.dir,
   peers: runtime.given,
+  isSealed: plan.secrets !== undefined,
   ...(waitsFor && { waitsFor }),
   ...(ws !== undefined && { ws }),
   pid: process.pid,
@@ -59,7 +63,7 @@ const reasonOf = ({ message, hint }: NonNullable<StartReport['waitsFor']>): stri
 /** For people, with commands to try next. */
 export const showStart = ({ hasColors }: Io, plan: RunPlan, report: StartReport): string => {
   const style = styler(hasColors)
-  const { node, transport, peers, waitsFor, ws, pid, log } = report
+  const { node, transport, peers, isSealed, waitsFor, ws, pid, log } = report
   const { place, peers: found } = kindNamed(plan.transport.kind).describe(plan.transport)
   const to = targetOf(plan)
   const tries = ['set greeting hello', 'get greeting', 'watch', 'status']
@@ -71,6 +75,7 @@ export const showStart = ({ hasColors }: Io, plan: RunPlan, report: StartReport)
     ...(waitsFor === undefined ? [] : [`waits    ${printable(reasonOf(waitsFor))}`]),
     `data     ${printable(report.data)}`,
     `peers    ${peers.length > 0 ? printable(peers.join(', ')) : found}`,
+    `secret   ${isSealed ? SEALED : OPEN}`,
     ...(ws === undefined ? [] : [`editors  ${ws}/${report.swarm}`]),
     ...(log === undefined ? [] : [`log      ${printable(log)}`, `process  ${pid}`]),
     '',

@@ -2,6 +2,7 @@
 import type { AgentStatus } from '../agent/status.ts'
 import type { Answered } from './grammar.ts'
 import { showPeers } from './peer-table.ts'
+import { OPEN, SEALED } from './secret-words.ts'
 import { count, printable, showKey, styler, table } from './text.ts'
 
 const showCounters = ({ counters, waiting }: AgentStatus): string[] => {
@@ -14,6 +15,16 @@ const showCounters = ({ counters, waiting }: AgentStatus): string[] => {
     `rejected  ${refused.length > 0 ? refused.join(', ') : 'none'}`,
     `waiting   ${count(waiting, 'update')}`,
   ].map((line) => printable(line))
+}
+
+const showSecret = ({ secret }: AgentStatus): string[] => {
+  if (secret === undefined) return [`secret    ${OPEN}`]
+  const { secrets, former, refused } = secret
+  const times = Object.entries(refused).filter(([, count]) => count > 0)
+  const shown = times.map(([reason, count]) => `${count} ${reason}`).join(', ')
+  const lag = former.length > 0 ? `; not yet the new one: ${former.join(', ')}` : ''
+  const all = `secret    ${SEALED}${secrets > 1 ? ', two secrets are valid' : ''}${lag}`
+  return [printable(all), ...(times.length > 0 ? [`refused   ${shown}`] : [])]
 }
 
 const showDiverged = ({ diverged = [] }: AgentStatus): string[] =>
@@ -43,6 +54,7 @@ export const showStatus = ({ context: { io }, dir, data }: Answered): string => 
     `data      ${printable(dir)}`,
     `version   ${status.version}`,
     `digest    ${status.digest}`,
+    ...showSecret(status),
     ...showWithheld(status),
     ...showDiverged(status),
     ...(status.waitsFor ? [`waits     ${printable(status.waitsFor.message)}`] : []),

@@ -59,6 +59,7 @@ test('run --json: prints one line that describes the agent', async () => {
       mailbox,
       data: folder('a'),
       peers: [],
+      isSealed: false,
       pid: a.child.pid,
     },
   })
@@ -323,6 +324,7 @@ test('run: prints commands to try, and Ctrl-C ends it with code 0', async () => 
 address  ${mailboxName(dir)} (mailbox in ${folder('m2')})
 data     ${dir}
 peers    those in the mailbox folder
+secret   none: whoever can send to this agent can write (pilot-gossip secret new)
 
 Try in another terminal, here or at a peer:
   pilot-gossip set greeting hello --swarm people
@@ -423,7 +425,7 @@ test('pilotctl: agents find each other by trust and tag', async () => {
   }[]
   assert.equal(
     checks.map(({ name, ok }) => `${name} ${ok}`),
-    ['node', 'data', 'agent', 'pilotctl', 'daemon', 'inbox', 'tag', 'peers'].map(
+    ['node', 'data', 'agent', 'secret', 'pilotctl', 'daemon', 'inbox', 'tag', 'peers'].map(
       (name) => `${name} true`,
     ),
   )
@@ -441,9 +443,9 @@ test('doctor: with agents on a mailbox, checks their peers and not Pilot', async
   const { checks } = dataOf(named) as { checks: { name: string; level: string; detail: string }[] }
   assert.equal(
     checks.map(({ name, level }) => `${name} ${level}`),
-    ['node ok', 'data ok', 'agent ok', 'peers ok'],
+    ['node ok', 'data ok', 'agent ok', 'secret ok', 'peers ok'],
   )
-  assert.match(checks[3]?.detail ?? '', /^\d+ peers, [1-9] heard: agent-/)
+  assert.match(checks[4]?.detail ?? '', /^\d+ peers, [1-9] heard: agent-/)
   // No agent is named: it checks those below the user's own folder.
   const home = homeEnv(folder('home2'))
   mkdirSync(folder('home2'))

@@ -120,6 +120,7 @@ test('--detach: returns with the report when the agent answers; stop returns whe
     'mailbox',
     'data',
     'peers',
+    'isSealed',
     'pid',
     'log',
   ])

@@ -3,7 +3,7 @@
  * decoded, shown by help and completed, and one that no code reads fails here.
  */
 import { once } from 'node:events'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
@@ -25,6 +25,7 @@ import { serveAgent } from '../../src/control/service.ts'
 import { Failure } from '../../src/errors.ts'
 import { MemoryHub, MemoryTransport } from '../../src/transports/memory/memory.ts'
 import { Relay } from '../../src/transports/relay.ts'
+import { newSecret } from '../../src/transports/sealed/secret.ts'
 import { ROOT } from '../helpers/cli.ts'
 import { closeAll, serve } from '../helpers/control.ts'
 import { temporaryFolder } from '../helpers/folder.ts'
@@ -240,7 +241,9 @@ test('the command line: reads every option of every command', async () => {
 
 test('run: reads every option, with each transport', async () => {
   const run = COMMANDS.find(({ name }) => name === 'run')!
-  const all = optionsOf(run, temporary.dir)
+  const secret = join(temporary.dir, 'secret')
+  writeFileSync(secret, newSecret(), { mode: 0o600 })
+  const all = { ...optionsOf(run, temporary.dir), 'secret-file': secret }
   const seen = new Set<string>()
   for (const { name: transport, options } of TRANSPORTS) {
     const others = Object.keys(TRANSPORT_OPTIONS).filter((name) => !Object.hasOwn(options, name))
