@@ -26,6 +26,7 @@ export {
   type GossipOptions,
   type OpenOptions,
   type Peer,
+  type PeerScore,
   type PeerSource,
   type Reach,
   type ReceivedMessage,

@@ -196,7 +196,17 @@ const transport = () => new MemoryTransport(new MemoryHub(), 'a')
   assert.is(await project.run('entries.cjs'), 'true true function string\ntrue {"k":[1]} true\n')
 })
 
-const ENTRIES = ['', '/crdt', '/bridge', '/client', '/level', '/maps', '/gossip', '/testing']
+const ENTRIES = [
+  '',
+  '/crdt',
+  '/bridge',
+  '/client',
+  '/level',
+  '/maps',
+  '/gossip',
+  '/testing',
+  '/hostile',
+]
 
 test('each entry: import and require give the same names, and classes keep theirs', async () => {
   project.write(
