@@ -69,6 +69,7 @@ const ORDER: readonly string[] = [
   'bench/run.ts',
   'bench/get.ts',
   'test/tools/crash',
+  'test/tools/fuzz',
   'test/fixtures/former',
   'test/tools',
   'test/fixtures',

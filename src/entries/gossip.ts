@@ -16,6 +16,7 @@
  */
 export {
   type AwarenessSource,
+  type Blame,
   Counters,
   DEFAULTS,
   type DocumentStatus,
