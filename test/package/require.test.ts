@@ -231,7 +231,7 @@ test('the main entry: its values are those that a program needs', async () => {
   assert.is(
     await project.run('values.mjs'),
     `Agent Failure LogStore MailboxTransport MemoryHub MemoryTransport PilotGossipProvider \
-PilotTransport SharedMap connectMap dataFolder isFailure openMap toFailure\n`,
+PilotTransport SharedMap connectMap dataFolder isFailure newSecret openMap readSecretFile toFailure\n`,
   )
 })
 
