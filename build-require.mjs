@@ -20,6 +20,7 @@ const ENTRIES = {
   maps: 'src/entries/maps.js',
   gossip: 'src/entries/gossip.js',
   testing: 'src/testing/index.js',
+  hostile: 'src/hostile/index.js',
 }
 
 const dist = resolve(process.argv[2] ?? 'dist')

@@ -57,6 +57,7 @@ export default {
     'src/entries/gossip.ts',
     'crdt/index.ts',
     'src/testing/index.ts',
+    'src/hostile/index.ts',
   ],
   tsconfig: 'tsconfig.build.json',
   out: '.cache/docs',

@@ -48,6 +48,7 @@ const ORDER: readonly string[] = [
   'src/connect-map.ts',
   'src/open-map.ts',
   'src/testing',
+  'src/hostile',
   'src/entries',
   'src/index.ts',
   'src/cli',
@@ -68,6 +69,7 @@ const ORDER: readonly string[] = [
   'bench/run.ts',
   'bench/get.ts',
   'test/tools/crash',
+  'test/tools/fuzz',
   'test/fixtures/former',
   'test/tools',
   'test/fixtures',
@@ -147,8 +149,10 @@ const forbidden: Record<string, (from: string, to: string) => boolean> = {
   'maps import no module of Node': (from, to) =>
     (isOf(from, 'src/maps') || from === 'src/errors.ts' || from === 'src/yjs-copy.ts') &&
     to.startsWith('node:'),
-  'no code that ships imports the contract suites': (from, to) =>
-    ships(from) && isOf(to, 'src/testing') && !isOf(from, 'src/testing'),
+  'no code that ships imports the contract suites or attacks': (from, to) =>
+    ['src/testing', 'src/hostile'].some(
+      (suite) => ships(from) && isOf(to, suite) && !isOf(from, suite),
+    ),
   'what ships imports no test and no bench': (from, to) =>
     ships(from) && (isOf(to, 'test') || isOf(to, 'bench')),
   'the library does not import its command line': (from, to) =>
@@ -264,8 +268,9 @@ const broken: readonly (readonly [file: string, text: string, fault: string])[] 
   [
     'src/index.ts',
     `export * from './testing/index.ts'`,
-    'imports the contract suites: src/index.ts',
+    'the contract suites or attacks: src/index.ts',
   ],
+  ['src/a.ts', `import './hostile/index.ts'`, 'the contract suites or attacks: src/a.ts'],
   ['src/a.ts', `import x from '../test/b.ts'`, 'no test and no bench: src/a.ts'],
   ['src/a.ts', `import x from './cli/x.ts'`, 'its command line: src/a.ts -> src/cli/x.ts'],
   ['src/a/b.ts', `export { x } from '../bin.ts'`, 'its command line: src/a/b.ts -> src/bin.ts'],

@@ -16,6 +16,7 @@
  */
 export {
   type AwarenessSource,
+  type Blame,
   Counters,
   DEFAULTS,
   type DocumentStatus,
@@ -26,6 +27,7 @@ export {
   type GossipOptions,
   type OpenOptions,
   type Peer,
+  type PeerScore,
   type PeerSource,
   type Reach,
   type ReceivedMessage,

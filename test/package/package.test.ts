@@ -17,6 +17,7 @@ export * as bridge from 'pilot-gossip/bridge'
 export * as client from 'pilot-gossip/client'
 export * as crdt from 'pilot-gossip/crdt'
 export * as gossip from 'pilot-gossip/gossip'
+export * as hostile from 'pilot-gossip/hostile'
 export * as maps from 'pilot-gossip/maps'
 export * as testing from 'pilot-gossip/testing'
 `

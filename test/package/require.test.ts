@@ -196,7 +196,17 @@ const transport = () => new MemoryTransport(new MemoryHub(), 'a')
   assert.is(await project.run('entries.cjs'), 'true true function string\ntrue {"k":[1]} true\n')
 })
 
-const ENTRIES = ['', '/crdt', '/bridge', '/client', '/level', '/maps', '/gossip', '/testing']
+const ENTRIES = [
+  '',
+  '/crdt',
+  '/bridge',
+  '/client',
+  '/level',
+  '/maps',
+  '/gossip',
+  '/testing',
+  '/hostile',
+]
 
 test('each entry: import and require give the same names, and classes keep theirs', async () => {
   project.write(
@@ -221,7 +231,7 @@ test('the main entry: its values are those that a program needs', async () => {
   assert.is(
     await project.run('values.mjs'),
     `Agent Failure LogStore MailboxTransport MemoryHub MemoryTransport PilotGossipProvider \
-PilotTransport SharedMap connectMap dataFolder isFailure openMap toFailure\n`,
+PilotTransport SharedMap connectMap dataFolder isFailure newSecret openMap readSecretFile toFailure\n`,
   )
 })
 
