@@ -2,16 +2,15 @@
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { encodePush, packUpdate } from '../../crdt/index.ts'
 import { Agent, type AgentOptions } from '../../src/agent/agent.ts'
 import type { Problem } from '../../src/agent/problem.ts'
 import { isFailure } from '../../src/errors.ts'
 import { readEntry, writeEntry } from '../../src/maps/index.ts'
 import { openMap } from '../../src/open-map.ts'
-import { nodePlatform } from '../../src/platform.ts'
 import { PilotGossipProvider } from '../../src/provider/provider.ts'
 import { MemoryHub, MemoryTransport } from '../../src/transports/memory/memory.ts'
 import { inFolder } from '../helpers/folder.ts'
+import { packedState, pushText } from '../helpers/gossip.ts'
 import { rejects, suite } from '../helpers/suite.ts'
 import { until } from '../helpers/until.ts'
 
@@ -162,17 +161,10 @@ test('a banned address: nothing is taken, answered or sent, also if it is given 
   assert.equal(a.banned, ['mallory'])
   assert.not.ok(sent.includes('a to mallory'))
   await mallory.stop()
-  // A valid push of its own making, word for word.
+  // A push that is valid for whoever takes it.
   const doc = new Y.Doc()
   doc.getMap('state').set('forged', 1)
-  const update = { bytes: Y.encodeStateAsUpdate(doc), digest: '', needs: new Map() }
-  const text = encodePush({
-    swarm: 'kv',
-    sender: 'b',
-    timestamp: String(Date.now()),
-    members: [],
-    state: new Map([['kv', { update: packUpdate(update, nodePlatform) }]]),
-  } as unknown as Parameters<typeof encodePush>[0])
+  const text = pushText({ kv: { update: packedState(doc) } }, { swarm: 'kv', sender: 'b' })
   const again = new MemoryTransport(hub, 'mallory')
   await again.open({
     accepts: () => true,
