@@ -246,6 +246,21 @@ test('openMap: all writes of a read-only map are refused, and its guests write n
     await map.close()
   }))
 
+test('openMap: a guest is accepted, and lists nobody', () =>
+  inFolder(async (dir) => {
+    const options = { swarm: 'kv', mailbox: join(dir, 'mail'), data: join(dir, 'a'), name: 'a' }
+    const map = await openMap({ ...options, accept: 'listed', peers: ['b'] })
+    const guest = await openMap({ ...options, peers: ['x'] })
+    guest.set('k', 1)
+    await guest.flushed()
+    assert.is(map.get('k'), 1)
+    const { access } = map.agent.runtime
+    assert.is(access.refusal('x'), 'not_accepted')
+    assert.is(access.refusal('b'), undefined)
+    await guest.close()
+    await map.close()
+  }))
+
 test('providers of one transport: cannot ask for other peers that may write', async () => {
   const transport = new MemoryTransport(new MemoryHub(), 'a')
   const first = new PilotGossipProvider(transport, 'one', new Y.Doc(), { banned: ['mallory'] })
