@@ -38,6 +38,12 @@ export const REJECTION_REASONS = [
   'pulled_too_often',
   /** the sender has sent too many messages that were rejected, and is not read for a while */
   'grey_listed',
+  /** the agent takes messages of listed peers only, and the sender is none of them */
+  'not_accepted',
+  /** the sender is banned */
+  'banned',
+  /** an update of a peer, or of a program of this host, that may only read */
+  'read_only',
   /** Yjs failed on an update that had passed every check */
   'apply_failed',
 ] as const

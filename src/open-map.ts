@@ -12,6 +12,7 @@
  */
 import type { Json } from '../crdt/index.ts'
 import { Agent, type Problem } from './agent/agent.ts'
+import type { NamedAccess } from './agent/named-access.ts'
 import { ControlClient } from './control/client.ts'
 import { Guest } from './control/guest.ts'
 import { ControlServer } from './control/server.ts'
@@ -32,7 +33,8 @@ import { sealedOf } from './transports/sealed/sealed-transport.ts'
 import type { Secrets } from './transports/sealed/secret.ts'
 import type { Transport } from './transports/transport.ts'
 
-export interface OpenMapOptions {
+/** A guest of another agent takes part as that agent allows; of what others may do it sets `readOnly` alone. */
+export interface OpenMapOptions extends NamedAccess {
   readonly swarm: string
   /** A folder through which the agents of this host exchange messages. Needs `name`. */
   readonly mailbox?: string
@@ -114,6 +116,7 @@ const serve = async (
 /** With a data folder, commands and other programs reach the agent by the socket in it. */
 const startOwn = async <T extends Keepable<T>>(options: OpenMapOptions): Promise<OpenedMap<T>> => {
   const { swarm, peers, data, config, secret, onProblem } = options
+  const { accept, readOnlyPeers, banned, readOnly } = options
   const network = transportOf(options)
   const transport = new Relay(secret === undefined ? network : sealedOf(network, secret, swarm))
   const agent = new Agent({
@@ -123,6 +126,10 @@ const startOwn = async <T extends Keepable<T>>(options: OpenMapOptions): Promise
     ...(config && { config }),
     ...(onProblem && { onProblem }),
     ...(data !== undefined && { data: dataFolder(data) }),
+    ...(accept && { accept }),
+    ...(readOnlyPeers && { readOnlyPeers }),
+    ...(banned && { banned }),
+    ...(readOnly !== undefined && { readOnly }),
   })
   let server: ControlServer | undefined
   const stop = async (): Promise<void> => {
@@ -157,13 +164,14 @@ const startGuest = async <T extends Keepable<T>>(
   options: OpenMapOptions,
   dir: string,
 ): Promise<OpenedMap<T>> => {
-  const { swarm, peers, config, onProblem } = options
+  const { swarm, peers, config, readOnly, onProblem } = options
   const guest = await Guest.start({
     dir,
     swarm,
     ...(peers && { peers }),
     ...(config && { config }),
     ...(onProblem && { onProblem }),
+    ...(readOnly !== undefined && { readOnly }),
   })
   const { agent } = guest
   return mapOn<T>(options, { agent, flushed: () => guest.stored(), stop: () => guest.stop() })

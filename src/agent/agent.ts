@@ -90,6 +90,7 @@ export class Agent {
       name: this.swarm,
       doc: this.doc,
       isBystander: true,
+      isReadOnly: options.readOnly ?? false,
       ...(data && { data }),
       ...(onProblem && { onProblem }),
       ...(onGone && { onGone }),
@@ -193,6 +194,11 @@ export class Agent {
     return describePeers(this.room)
   }
 
+  /** The addresses from which nothing is taken, and to which nothing is sent. */
+  get banned(): readonly string[] {
+    return this.runtime.access.banned
+  }
+
   /** Its address, its document and its peers. Counts all keys, so it takes time for large maps. */
   status(): AgentStatus {
     return describeAgent(this.room, this.runtime)
@@ -208,6 +214,7 @@ export class Agent {
       name,
       doc,
       isBystander: true,
+      isReadOnly: this.#options.readOnly ?? false,
       ...(store && { data: { store } }),
       ...(onProblem && { onProblem }),
     })

@@ -40,6 +40,11 @@ export class RoomLease {
     return this.#room.awareness
   }
 
+  /** Is the room only read here? */
+  get isReadOnly(): boolean {
+    return this.#room.isReadOnly
+  }
+
   /** What gossip knows of the document. */
   get status(): DocumentStatus {
     return this.#room.status

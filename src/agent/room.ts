@@ -18,7 +18,7 @@ import { type Deferred, deferred } from '../deferred.ts'
 import { type Failure, toFailure } from '../errors.ts'
 import { type DocumentStatus, NOT_SHARED, type OpenOptions, updateRoom } from '../gossip/index.ts'
 import { attempt } from '../listeners.ts'
-import { followHot, hotNeedsOf } from '../maps/index.ts'
+import { followHot, hotNeedsOf, makeReadOnly } from '../maps/index.ts'
 import { nodePlatform } from '../platform.ts'
 import type { Identity } from '../store/identity.ts'
 import { nodeNumber } from '../store/node-number.ts'
@@ -47,6 +47,8 @@ export interface RoomOptions {
   readonly onGone?: (failure: Failure) => void
   /** Does the awareness have no state of this client until the program sets one? Default false. */
   readonly isBystander?: boolean
+  /** Is the document only read here? Writes to its maps and updates of programs are refused. Default false. */
+  readonly isReadOnly?: boolean
   /** Milliseconds after which a peer must acknowledge a local change: see `OpenOptions`. Absent: never. */
   readonly confirmMs?: number
   /** Called after each event of gossip that may concern the document. */
@@ -89,6 +91,7 @@ export class Room implements Attachable {
     this.name = name
     this.doc = doc
     this.#options = options
+    if (options.isReadOnly) makeReadOnly(doc)
     this.#report = reporter(options.onProblem)
     this.#persistence = data && new Persistence(doc, data.store, (failure) => this.#fail(failure))
     this.#awareness = new RoomAwareness({
@@ -130,6 +133,10 @@ export class Room implements Attachable {
   /** Does it have a store? Otherwise its content is only in memory. */
   get isKept(): boolean {
     return this.#persistence !== undefined
+  }
+
+  get isReadOnly(): boolean {
+    return this.#options.isReadOnly ?? false
   }
 
   /** The runtime that it has joined. */
@@ -240,6 +247,9 @@ export class Room implements Attachable {
    * `origin` is the origin of the transaction.
    */
   accept(update: Uint8Array, origin: unknown): void {
+    if (this.isReadOnly) {
+      throw new Rejection('read_only', `room "${this.name}" is read-only here`)
+    }
     const { thrown } = this.replica.accept(update, origin)
     for (const error of thrown) {
       if (!(error instanceof Rejection)) this.#onThrown(error)

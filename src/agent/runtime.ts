@@ -15,13 +15,20 @@ import { PushReader } from '../../crdt/index.ts'
 import { now } from '../clock.ts'
 import { deferred } from '../deferred.ts'
 import { Failure, toFailure } from '../errors.ts'
-import { Gossip, type GossipConfig, type GossipEffect, type GossipEvent } from '../gossip/index.ts'
+import {
+  type Access,
+  Gossip,
+  type GossipConfig,
+  type GossipEffect,
+  type GossipEvent,
+} from '../gossip/index.ts'
 import { attempt } from '../listeners.ts'
 import { nodePlatform } from '../platform.ts'
 import { checkSwarm } from '../swarm.ts'
 import type { Incoming, Transport } from '../transports/transport.ts'
 import { within } from '../within.ts'
 import type { Attachable } from './attachable.ts'
+import { createAccess, grantNamed, type NamedAccess } from './named-access.ts'
 import { Outgoing } from './outgoing.ts'
 import { PatientOpening } from './patient-opening.ts'
 import { PeerDiscovery } from './peer-discovery.ts'
@@ -42,7 +49,10 @@ const LAST_PUSH_MS = 2_000
  */
 const LAST_MESSAGES_MS = 5_000
 
-export interface RuntimeOptions {
+/** Milliseconds until names that could not be looked up are tried again: as soon as peers are while none is known. */
+const NAMES_AGAIN_MS = 5_000
+
+export interface RuntimeOptions extends NamedAccess {
   readonly swarm: string
   readonly transport: Transport
   /** Names or addresses of peers. The transport resolves the names. */
@@ -57,6 +67,8 @@ export interface RuntimeOptions {
 export class Runtime {
   readonly swarm: string
   readonly transport: Transport
+  /** What addresses may do here. */
+  readonly access: Access
   readonly #options: RuntimeOptions
   readonly #rooms = new Map<string, Attachable>()
   readonly #report: (problem: Problem) => void
@@ -74,6 +86,8 @@ export class Runtime {
   /** Milliseconds until the next wake at least. */
   #minWaitMs = 0
   #wake: NodeJS.Timeout | undefined
+  /** Looks names up again. */
+  #again: NodeJS.Timeout | undefined
   /** The time that the timer was set for; undefined when it has fired. */
   #armedFor: number | undefined
   readonly #search: PeerDiscovery
@@ -88,6 +102,7 @@ export class Runtime {
     this.swarm = checkSwarm(options.swarm)
     this.transport = options.transport
     this.#options = options
+    this.access = createAccess(options, options.transport)
     this.#reader = new PushReader(this.swarm)
     this.#report = reporter(options.onProblem)
     this.#search = new PeerDiscovery({
@@ -116,6 +131,11 @@ export class Runtime {
   /** The own address; empty before `open`. */
   get address(): string {
     return this.transport.address
+  }
+
+  /** The options that say what others may do. */
+  get namedAccess(): NamedAccess {
+    return this.#options
   }
 
   /** The given names and addresses of peers, without the own ones once the runtime has started. */
@@ -173,6 +193,7 @@ export class Runtime {
       maxMessageBytes: () => this.transport.maxMessageBytes,
       canName: (address) => !this.transport.isPrivate?.(address),
       canReach: (address) => this.transport.canReach?.(address) ?? true,
+      access: this.access,
       ...(this.#options.config && { config: this.#options.config }),
     })
     this.#gossip = gossip
@@ -182,15 +203,31 @@ export class Runtime {
 
   /**
    * Resolves the peers and starts the first round, now or once the transport is open. Rejects with
-   * a Failure if none of the given peers exists.
+   * a Failure if none of the given peers exists, or a banned or read-only one has no address.
    */
   async start(): Promise<void> {
     this.#isWanted = true
-    if (this.#gossip) this.#begin(await this.#search.resolve())
+    if (!this.#gossip) return
+    await this.#grant()
+    this.#begin(await this.#search.resolve())
+  }
+
+  #grant(): Promise<void> {
+    return grantNamed(this.access, this.#options, this.transport)
   }
 
   /** No caller waits for this start, so unknown peers are reported and looked up again later. */
   async #beginLate(): Promise<void> {
+    try {
+      await this.#grant()
+    } catch (error) {
+      // Nothing is taken from anyone while a ban may be missing.
+      this.#report({ type: 'transport', failure: toFailure(error) })
+      this.#again = setTimeout(() => {
+        if (!this.#closing) void this.#beginLate()
+      }, NAMES_AGAIN_MS)
+      return
+    }
     try {
       this.#begin(await this.#search.resolve())
     } catch (error) {
@@ -307,6 +344,7 @@ export class Runtime {
   async #close(): Promise<void> {
     this.#opening.stop()
     this.#search.stop()
+    clearTimeout(this.#again)
     for (const room of this.#rooms.values()) room.onClosing()
     await this.drain()
     // Senders may be gone, so a message that has arrived may be the only copy. It is forwarded.

@@ -28,6 +28,8 @@ export interface PeerStatus {
   readonly scoreReason?: string
   /** Are its messages dropped unread for a while? Absent: they are read. */
   readonly isGreyListed?: true
+  /** May it only read, so that its updates are refused? Absent: it may write. */
+  readonly isReadOnly?: true
   /** The failure of the last send; absent: it did not fail. */
   readonly failure?: {
     readonly code: string
@@ -70,6 +72,10 @@ export interface AgentStatus {
   readonly diverged?: readonly { readonly peer: string; readonly writers: readonly number[] }[]
   /** How messages are sealed. Absent: the swarm is open, so anybody who can send to the agent can write. */
   readonly secret?: SealStatus
+  /** Are messages of listed peers alone taken? Absent: of any. */
+  readonly accept?: 'listed'
+  /** Does the agent write nothing of its own? Absent: it may. */
+  readonly readOnly?: true
   /** Why the transport is not open yet; absent: it is open. */
   readonly waitsFor?: {
     readonly code: string
@@ -125,13 +131,14 @@ export const describePeers = (room: Room): PeerStatus[] =>
       inSync: isInSync(room, peer),
       failures: peer.failures,
       ...describeScore(room, peer),
+      ...(room.runtime?.access.isReadOnly(peer.address) && { isReadOnly: true as const }),
       ...(peer.failure && { failure: peer.failure }),
     }))
     .sort((a, b) => (a.address < b.address ? -1 : 1))
 
 /** The status of the agent with this runtime and this own room. */
 export const describeAgent = (room: Room, runtime: Runtime): AgentStatus => {
-  const { swarm, transport, gossip, waitsFor } = runtime
+  const { access, swarm, transport, gossip, waitsFor } = runtime
   const { version, waiting, published } = room.replica
   // While changes are withheld, peers see a digest without them.
   const digest = published.history.state
@@ -149,6 +156,8 @@ export const describeAgent = (room: Room, runtime: Runtime): AgentStatus => {
     ...describeWithheld(room),
     ...describeDiverged(room),
     ...(transport.seal && { secret: transport.seal }),
+    ...(access.accept === 'listed' && { accept: access.accept }),
+    ...(access.readOnly && { readOnly: true as const }),
     ...(waitsFor && {
       waitsFor: { code: waitsFor.code, message: waitsFor.message, hint: waitsFor.hint },
     }),

@@ -94,7 +94,7 @@ export class Connection implements HubClient {
     this.#guard = hub.guard(this.#shared.limits)
     hub.join(this)
     // A client that may not write has nothing for us.
-    if (!this.#shared.readOnly) this.send(hub.step1())
+    if (!this.#isReadOnly(hub)) this.send(hub.step1())
     const states = hub.states()
     if (states) this.send(states)
     this.#drain()
@@ -272,8 +272,12 @@ export class Connection implements HubClient {
     })
   }
 
+  #isReadOnly(hub: Hub): boolean {
+    return this.#shared.readOnly || hub.isReadOnly
+  }
+
   #accept(hub: Hub, update: Uint8Array): void {
-    if (!this.#shared.readOnly) {
+    if (!this.#isReadOnly(hub)) {
       hub.accept(update, this)
       return
     }

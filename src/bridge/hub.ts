@@ -32,6 +32,8 @@ export interface ServedRoom {
   readonly doc: Y.Doc
   /** Created when it is first read. */
   readonly awareness: Awareness
+  /** May no client write to it? Default false. */
+  readonly isReadOnly?: boolean
   /**
    * Merges a V1 update of a client after the checks for updates of peers. Throws a Rejection, and
    * then nothing has changed. `origin` is the origin of the transaction.
@@ -176,6 +178,11 @@ export class Hub {
   /** Closes the room, which has no clients any more. */
   async close(): Promise<void> {
     await this.#room.close?.()
+  }
+
+  /** May no client write? */
+  get isReadOnly(): boolean {
+    return this.#room.isReadOnly ?? false
   }
 
   /** A guard for the awareness of one client. Release it when the client leaves. */

@@ -142,6 +142,7 @@ const liveOnce = async (
     swarm: plan.swarm,
     transport,
     peers: plan.peers,
+    ...plan.access,
     config: plan.config,
     data: dataFolder(plan.dir),
     ...(plan.maxValueBytes !== undefined && { maxValueBytes: plan.maxValueBytes }),

@@ -41,7 +41,7 @@ export const showPeers = (io: Io, peers: readonly PeerStatus[], now: number): st
     showKey(peer.address),
     stateOf(peer),
     showAge(peer.lastHeard, now),
-    printable(peer.source),
+    printable(peer.isReadOnly ? `${peer.source}, read-only` : peer.source),
     String(peer.failures),
   ])
   const shown = table(['PEER', 'STATE', 'HEARD', 'KNOWN', 'FAILURES'], rows, {

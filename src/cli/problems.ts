@@ -47,6 +47,12 @@ const ofFailure = ({ code, message, hint }: Failure, prefix: string): Omit<Notic
   hint,
 })
 
+/** What to do about a refused message, for those reasons that a person decides. */
+const HINTS: Readonly<Record<string, string>> = {
+  not_accepted: 'add --peer with that address if it belongs to the swarm',
+  read_only: 'leave out --read-only-peer with that address if it may write',
+}
+
 const describe = (problem: Problem): Omit<Notice, 'count'> => {
   switch (problem.type) {
     case 'transport':
@@ -63,7 +69,7 @@ const describe = (problem: Problem): Omit<Notice, 'count'> => {
           problem.path === undefined
             ? `refused a message from ${problem.from}: ${problem.message}`
             : `not shared, since peers would refuse it: ${problem.message}`,
-        hint: undefined,
+        hint: HINTS[problem.reason],
       }
     case 'unsendable':
       return {

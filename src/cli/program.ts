@@ -40,6 +40,22 @@ const run = command({
       about: 'a peer: address, node id or hostname; repeatable',
       isList: true,
     },
+    accept: {
+      value: 'WHOM',
+      about: 'take messages of any address, or of listed peers only (default: any)',
+      choices: ['any', 'listed'],
+    },
+    'read-only-peer': {
+      value: 'ADDR',
+      about: 'a peer that may read, but whose changes are refused; repeatable',
+      isList: true,
+    },
+    ban: {
+      value: 'ADDR',
+      about: 'take nothing from there and send nothing there; repeatable',
+      isList: true,
+    },
+    'read-only': { about: 'refuse writes here, and pass on those of peers' },
     detach: { about: 'go to the background as soon as it runs' },
     data: { value: 'DIR', about: 'data folder (default: a folder of the swarm)' },
     transport: KIND_OPTION,

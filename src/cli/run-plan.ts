@@ -7,18 +7,23 @@
  * // { kind: 'mailbox', dir: '/tmp/kv', name: 'agent-1b2c3d4e' }
  * ```
  */
+import type { NamedAccess } from '../agent/named-access.ts'
 import { checkRoomName, MAX_ROOMS } from '../agent/room-name.ts'
 import { defaultFolder } from '../control/folder.ts'
 import { invalid } from '../errors.ts'
 import { MAX_VALUE_BYTES } from '../maps/value-limit.ts'
 import { parseSecrets, readSecretFile } from '../transports/sealed/secret.ts'
-import { parseBytes, parseDuration, parseFanout } from './parse.ts'
+import { parseBytes, parseDuration, parseFanout, unusable } from './parse.ts'
 import { namedFolder, optionOr } from './target.ts'
 import { planTransport, type TransportOptions, type TransportPlan } from './transports.ts'
 
 export interface RunOptions extends TransportOptions {
   readonly swarm?: string
   readonly peer?: readonly string[]
+  readonly accept?: string
+  readonly 'read-only-peer'?: readonly string[]
+  readonly ban?: readonly string[]
+  readonly 'read-only'?: boolean
   readonly transport?: string
   readonly 'secret-file'?: string
   readonly fanout?: string
@@ -49,6 +54,8 @@ export interface RunPlan {
   /** Is it the folder that `--swarm` alone means? */
   readonly isDefaultDir: boolean
   readonly peers: readonly string[]
+  /** What others may do here. */
+  readonly access?: NamedAccess
   readonly transport: TransportPlan
   /** Documents to open besides the swarm's own. */
   readonly rooms: readonly string[]
@@ -102,6 +109,7 @@ export const planRun = (options: RunOptions, env: NodeJS.ProcessEnv): RunPlan =>
     dir,
     isDefaultDir: dir === standard,
     peers: peer,
+    ...planAccess(options),
     transport: planTransport(options, dir),
     rooms: planRooms(room),
     ...(bridge && { bridge }),
@@ -124,6 +132,26 @@ const planSecrets = (
   if (file !== undefined) return readSecretFile(file)
   const text = env.PILOT_GOSSIP_SECRET
   return text === undefined ? undefined : parseSecrets(text, 'PILOT_GOSSIP_SECRET')
+}
+
+/** Throws a Failure (invalid_argument) for a name that is not usable, and if nobody could be a peer. */
+const planAccess = (options: RunOptions): Pick<RunPlan, 'access'> => {
+  const { accept, peer = [], ban = [], 'read-only': readOnly = false } = options
+  const { 'read-only-peer': readOnlyPeers = [] } = options
+  for (const [name, given] of Object.entries({ 'read-only-peer': readOnlyPeers, ban })) {
+    if (given.includes('')) throw invalid(`--${name} "" is not usable`, 'give an address or a name')
+  }
+  if (accept !== undefined && accept !== 'any' && accept !== 'listed')
+    throw unusable('--accept', accept, 'give any or listed')
+  if (accept === 'listed' && peer.length + readOnlyPeers.length === 0)
+    throw invalid('--accept listed needs a peer', 'add --peer ADDR for each agent to be accepted')
+  const access: NamedAccess = {
+    ...(accept && { accept }),
+    ...(readOnlyPeers.length > 0 && { readOnlyPeers }),
+    ...(ban.length > 0 && { banned: ban }),
+    ...(readOnly && { readOnly }),
+  }
+  return Object.keys(access).length > 0 ? { access } : {}
 }
 
 /** Each name once. Throws a Failure (invalid_argument) for a bad one, or too many. */

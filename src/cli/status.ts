@@ -57,6 +57,8 @@ export const showStatus = ({ context: { io }, dir, data }: Answered): string => 
     ...showSecret(status),
     ...showWithheld(status),
     ...showDiverged(status),
+    ...(status.accept ? ['accepts   listed peers only'] : []),
+    ...(status.readOnly ? ['writes    nothing: it is read-only'] : []),
     ...(status.waitsFor ? [`waits     ${printable(status.waitsFor.message)}`] : []),
   ]
   return [

@@ -13,12 +13,12 @@ import type { Relay } from '../transports/relay.ts'
 import { Channel } from './answers.ts'
 
 /** Throws a Failure (connection_failed, not_running) if the relay admits no further program. */
-export const guestChannel = (relay: Relay): Channel =>
+export const guestChannel = (relay: Relay, readOnly = false): Channel =>
   new Channel((emit) => {
     const guest = relay.admit((text) => emit({ text }))
     const { address: agent, maxMessageBytes } = relay
     return {
-      first: { address: guest.address, agent, maxMessageBytes },
+      first: { address: guest.address, agent, maxMessageBytes, ...(readOnly && { readOnly }) },
       channel: {
         take: async ({ id, text }) => {
           if (typeof text !== 'string') {

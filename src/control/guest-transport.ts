@@ -45,6 +45,7 @@ export class GuestTransport implements Transport {
   #address = ''
   #agent = ''
   #maxMessageBytes = MIN_MESSAGE_BYTES
+  #isReadOnly = false
   #next = 1
   #retry: NodeJS.Timeout | undefined
   /** Reading the agent's lines; it ends with the connection. */
@@ -73,6 +74,11 @@ export class GuestTransport implements Transport {
   /** Has the agent ended without coming back? */
   get isLost(): boolean {
     return this.#connection === undefined
+  }
+
+  /** Does the agent refuse what its guests write? */
+  get isReadOnly(): boolean {
+    return this.#isReadOnly
   }
 
   get maxMessageBytes(): number {
@@ -145,10 +151,11 @@ export class GuestTransport implements Transport {
       connection.send({ command: 'join', swarm, ...(peers.length > 0 && { peers }) })
       const first = await connection.receive()
       if (!first) throw this.#lost()
-      const { address, agent, maxMessageBytes } = first
+      const { address, agent, maxMessageBytes, readOnly } = first
       this.#address = String(address)
       this.#agent = String(agent)
       this.#maxMessageBytes = Number(maxMessageBytes)
+      this.#isReadOnly = readOnly === true
       return connection
     } catch (error) {
       connection.close()

@@ -12,6 +12,7 @@
 import { Agent, type AgentOptions } from '../agent/agent.ts'
 import { deferred } from '../deferred.ts'
 import { Failure } from '../errors.ts'
+import { makeReadOnly } from '../maps/index.ts'
 import { GuestTransport, type GuestTransportOptions } from './guest-transport.ts'
 
 /** Milliseconds to receive the agent's state, and to store ours: some 10 MB on a busy host. */
@@ -20,20 +21,22 @@ const TIMEOUT_MS = 30_000
 /** Milliseconds between two requests to the agent. An answer takes some ten. */
 const ASK_MS = 250
 
-export type GuestOptions = GuestTransportOptions & Pick<AgentOptions, 'config' | 'onProblem'>
+export type GuestOptions = GuestTransportOptions &
+  Pick<AgentOptions, 'config' | 'onProblem' | 'readOnly'>
 
 export class Guest {
   readonly agent: Agent
   readonly #transport: GuestTransport
   readonly #waiting = new Set<() => void>()
 
-  private constructor({ config, onProblem, ...options }: GuestOptions) {
+  private constructor({ config, onProblem, readOnly, ...options }: GuestOptions) {
     this.#transport = new GuestTransport(options)
     this.agent = new Agent({
       swarm: options.swarm,
       transport: this.#transport,
       ...(config && { config }),
       ...(onProblem && { onProblem }),
+      ...(readOnly !== undefined && { readOnly }),
       onStep: () => {
         for (const wake of [...this.#waiting]) wake()
       },
@@ -45,6 +48,7 @@ export class Guest {
     const guest = new Guest(options)
     try {
       await guest.agent.start()
+      if (guest.#transport.isReadOnly) makeReadOnly(guest.agent.doc)
       await guest.#until(() => guest.agent.room.status.syncs > 0, 'did not send its state')
       return guest
     } catch (error) {

@@ -144,13 +144,17 @@ class Service {
         hint: 'start it with pilot-gossip run, or openMap with a data folder',
       })
     }
-    if (peers.length > 0) void this.#agent.runtime.invite(peers).catch(() => undefined)
-    return guestChannel(relay)
+    const { access } = this.#agent.runtime
+    // To name a peer is to list it, which is not for guests to do.
+    if (peers.length > 0 && access.accept === 'any')
+      void this.#agent.runtime.invite(peers).catch(() => undefined)
+    return guestChannel(relay, access.readOnly)
   }
 
   #peers(): Fields {
     const { swarm, address: node } = this.#agent
-    return { swarm, node, peers: this.#agent.peers() }
+    const { banned } = this.#agent
+    return { swarm, node, peers: this.#agent.peers(), ...(banned.length > 0 && { banned }) }
   }
 
   /** The answer, once the writes before it are on disk. */

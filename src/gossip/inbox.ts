@@ -30,6 +30,11 @@ import type { Sender } from './sender.ts'
 
 const utf8 = new TextEncoder()
 
+const WHY = {
+  banned: 'the sender is banned',
+  not_accepted: 'the sender is not a listed peer',
+} as const
+
 export interface InboxOptions extends Pick<GossipOptions, 'swarm' | 'platform' | 'reader'> {
   readonly limits: Limits
   readonly config: GossipConfig
@@ -94,6 +99,11 @@ export class Inbox {
     const { counters, documents, dissemination, peers, sender } = this.#options
     counters.pushesReceived++
     counters.bytesReceived += text.length
+    const refusal = peers.access.refusal(from)
+    if (refusal) {
+      this.reject(from, new Rejection(refusal, WHY[refusal]))
+      return
+    }
     if (peers.scores.isGrey(from, now)) {
       counters.reject('grey_listed')
       return
@@ -175,7 +185,10 @@ export class Inbox {
     const { reason, message } = error
     const of = document !== undefined && { document }
     this.#options.emit({ type: 'refused', from, ...of, reason, message })
-    if (!this.#options.peers.scores.rejected(from, reason, this.#now)) return
+    const { peers } = this.#options
+    // The score of a sender that is not read is of no use, and would need a place.
+    if (peers.access.refusal(from)) return
+    if (!peers.scores.rejected(from, reason, this.#now)) return
     const why = `too many messages were rejected, the last one because: ${message}`
     this.#options.emit({ type: 'refused', from, reason: 'grey_listed', message: why })
   }

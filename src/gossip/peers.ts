@@ -11,6 +11,7 @@
  * for (const peer of peers.forRound(3, now)) peer.outbox.enqueue('kv', { digest: true })
  * ```
  */
+import { Access } from './access.ts'
 import type { GossipConfig } from './config.ts'
 import { ringsFor } from './fanouts.ts'
 import { KnownPeer, type Peer, type PeerSource, type SendFailure } from './peer.ts'
@@ -27,6 +28,8 @@ export interface Reach {
   readonly canName?: (address: string) => boolean
   /** Can that address be reached from here? If not, it is not a peer, even if a peer names it. */
   readonly canReach?: (address: string) => boolean
+  /** What addresses may do; default: everything. */
+  readonly access?: Access
 }
 
 /** Random draws for each wanted member, before a sample stays short. */
@@ -57,6 +60,7 @@ export class Peers {
   #failing = 0
   readonly #strangers = new Strangers()
   readonly scores = new Scores()
+  readonly access: Access
   readonly #roundRotation: ShuffledRotation
   readonly #pushRotation: ShuffledRotation
   readonly #rings: Rings
@@ -65,8 +69,9 @@ export class Peers {
     self: string,
     config: GossipConfig,
     random: () => number,
-    { canName = () => true, canReach = () => true }: Reach = {},
+    { canName = () => true, canReach = () => true, access = new Access() }: Reach = {},
   ) {
+    this.access = access
     this.#canName = canName
     this.#canReach = canReach
     this.#self = self
@@ -100,10 +105,11 @@ export class Peers {
   }
 
   /**
-   * Adds a peer, or returns the known one; undefined for ourselves, for an address out of reach,
-   * and if there is no room.
+   * Adds a peer, or returns the known one; undefined for ourselves, for an address that is out of
+   * reach or refused, and if there is no room. A given peer is listed.
    */
   add(address: string, source: PeerSource): Peer | undefined {
+    if (source === 'given') this.access.set(address, 'listed')
     if (!this.#isPossible(address)) return undefined
     const known = this.#all.get(address)
     if (!known) {
@@ -133,7 +139,8 @@ export class Peers {
   }
 
   #isPossible(address: string): boolean {
-    return address !== this.#self && address !== '' && this.#canReach(address)
+    if (address === this.#self || address === '' || this.access.refusal(address)) return false
+    return this.#canReach(address)
   }
 
   #giveTurns({ address }: Peer): void {

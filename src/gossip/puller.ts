@@ -110,10 +110,17 @@ export class Puller {
     this.#pulls.rejected(document, address)
   }
 
-  /** Pulls from one peer that may have the document. Returns whether there was one. */
+  /**
+   * Pulls from one peer that may have the document. One that may only read shows what it has, but brings
+   * nothing: it is chosen if there is no other. Returns whether there was one.
+   */
   pullFromSome(name: string, now: number, isAnyFit = true): boolean {
+    const { dissemination, peers } = this.#options
     const isUnfit = ({ digests }: Peer): boolean => !isAnyFit && !digests.has(name)
-    const [peer] = this.#options.dissemination.selectPeers(name, 1, now, isUnfit)
+    const isNoSource = (peer: Peer): boolean =>
+      isUnfit(peer) || peers.access.isReadOnly(peer.address)
+    const [source] = dissemination.selectPeers(name, 1, now, isNoSource)
+    const peer = source ?? dissemination.selectPeers(name, 1, now, isUnfit)[0]
     if (peer) this.pull(name, peer.address, undefined, now)
     return peer !== undefined
   }
@@ -210,11 +217,12 @@ export class Puller {
 
   /** A pull or its answer was lost. If updates wait for others, another peer is asked. */
   #onTimeouts(now: number): void {
+    const { peers } = this.#options
     const ended = this.#pulls.expire(now)
     this.pullNext(ended, now)
     for (const [name] of ended) {
       if ((this.#options.documents.get(name)?.replica.waiting.updates ?? 0) === 0) continue
-      const [peer] = this.#options.peers.forPush(1, now, () => false)
+      const [peer] = peers.forPush(1, now, ({ address }) => peers.access.isReadOnly(address))
       if (peer) this.pull(name, peer.address, undefined, now)
     }
   }

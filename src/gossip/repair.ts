@@ -199,12 +199,15 @@ export class Repair {
   #onEqual(document: SharedDocument, peer: Peer, state: DocState, now: number): void {
     if (!state.partial) document.equals(peer.address)
     this.#puller.confirmWriter(document, now)
+    // What a peer wrote that may only read is not here, so it is no copy of a writer of the swarm.
+    if (this.#options.peers.access.isReadOnly(peer.address)) return
     this.#divergence.compare(peer, document, state, now)
   }
 
   /** Merges what peers sent for one document, and passes on what was new. */
   #onUpdates(document: SharedDocument, sent: readonly ReceivedPart[], now: number): void {
     const { limits, platform, reject, takeLocal } = this.#options
+    const { access } = this.#options.peers
     const { name, replica } = document
     /** Digest → the senders of that update; only the first copy is unpacked. */
     const senders = new Map<string, ReceivedPart[]>()
@@ -221,6 +224,12 @@ export class Repair {
       if (same) {
         this.#onRedundant(document, one)
         same.push(one)
+        continue
+      }
+      if (access.isReadOnly(one.peer.address)) {
+        this.#onRejected(one.peer, document)
+        const why = `an update of ${one.peer.address}, which may only read`
+        reject(one.peer.address, new Rejection('read_only', why), name)
         continue
       }
       try {

@@ -43,12 +43,16 @@ const NAMES_FROM = -5
 /** Scores kept. About 150 bytes each. */
 const MAX_SCORES = 2_048
 
-/** These say nothing about the peer: it may belong to another swarm, or to a fork of our own. */
+/**
+ * These say nothing about the peer: it may belong to another swarm, or to a fork of our own. One that
+ * may only read passes on what others wrote.
+ */
 const IGNORED: ReadonlySet<RejectionReason> = new Set([
   'wrong_swarm',
   'wrong_format',
   'unknown_document',
   'own_clock',
+  'read_only',
 ])
 
 /** Why a score fell last. */

@@ -37,6 +37,7 @@ export { DEFAULT_MAP } from './names.ts'
 export { hotNeedsOf } from './needs.ts'
 export { type EntryChange, type ObserveOptions, observeEntries } from './observe.ts'
 export { readPath, writePath } from './path.ts'
+export { checkWritable, makeReadOnly } from './read-only.ts'
 export { followRename, mergeCounts, partsOf } from './renamed.ts'
 export {
   checkRestored,

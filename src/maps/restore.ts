@@ -22,6 +22,7 @@ import { type ForeignTypes, restoreForeign } from './foreign.ts'
 import { checkNames, isKeyName, isShownKey, textOf, toWellFormed } from './names.ts'
 import { plainRoot } from './plain.ts'
 import { isDeep, MAX_RAW_DEPTH, normalizeRaw, type RawValue } from './raw-value.ts'
+import { checkWritable } from './read-only.ts'
 import { Restoring } from './restoring.ts'
 import { DEFAULT_VALUE_BYTES, valueLimitOf } from './value-limit.ts'
 
@@ -157,6 +158,7 @@ export const restoreEntries = (
   { hot = false }: { readonly hot?: boolean } = {},
 ): void => {
   plainRoot(doc, map) // throws if it cannot be a map
+  checkWritable(doc)
   const maxBytes = valueLimitOf(doc)
   const steps = entries.map((entry) => plan(map, entry, hot, maxBytes))
   checkAppends(doc, map, steps)

@@ -32,6 +32,7 @@ import {
   incrementEntry,
   keysOf,
   limitValues,
+  makeReadOnly,
   type ObserveOptions,
   observeEntries,
   readEntry,
@@ -64,6 +65,8 @@ export interface SharedMapOptions {
   readonly flushed?: () => Promise<void>
   /** Maximum of a value's JSON in UTF-8 bytes, for all maps of the document; default 8 MiB. */
   readonly maxValueBytes?: number
+  /** Does this program only read the maps of the document? Writes fail with `permission_denied`. Default false. */
+  readonly readOnly?: boolean
   /** What `close` does after it has ended all observers; default: nothing. */
   readonly close?: () => Promise<void>
 }
@@ -85,6 +88,7 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
     checkDoc(doc)
     checkEntry(name, 'k', null) // checks the name
     if (options.maxValueBytes !== undefined) limitValues(doc, options.maxValueBytes)
+    if (options.readOnly) makeReadOnly(doc)
     this.doc = doc
     this.name = name
     this.#options = options

@@ -27,6 +27,7 @@ import type { HotIndex } from './hot-index.ts'
 import { appendElements, deleteElements } from './hot-writer.ts'
 import { checkNames, textOf } from './names.ts'
 import { makePlainRoot, plainEntry, plainRoot, valueOfPlain } from './plain.ts'
+import { checkWritable } from './read-only.ts'
 import { valueLimitOf } from './value-limit.ts'
 
 export interface WriteOptions {
@@ -71,6 +72,7 @@ export const writeEntries = (
   entries: Iterable<readonly [key: string, value: unknown]>,
   { hot = false }: WriteOptions = {},
 ): void => {
+  checkWritable(doc)
   const plain = new Map<string, unknown>()
   const asHot = new Map<string, unknown>()
   for (const [key, value] of entries) {
@@ -101,6 +103,7 @@ export const writeEntry = (
 
 /** Deletes everything visible under the key; concurrent writes of others stay. Returns whether the key existed. */
 export const deleteEntry = (doc: Y.Doc, map: string, key: string): boolean => {
+  checkWritable(doc)
   if (!viewEntry(doc, map, key)) return false
   const index = hotOf(doc)
   doc.transact((transaction) => {
@@ -150,6 +153,7 @@ const checkSum = (key: string, sum: number, by: number, before: number): void =>
  * writers have added would equal the one before, or be infinite. Throws a TypeError if `by` is not finite.
  */
 export const incrementEntry = (doc: Y.Doc, map: string, key: string, by = 1): number => {
+  checkWritable(doc)
   checkNames(map, key)
   if (!Number.isFinite(by)) throw new UnkeepableError(`by is ${by}, which JSON cannot keep`)
   const view = viewEntry(doc, map, key)
@@ -206,6 +210,7 @@ export const stampAfter = ({ clock }: HotIndex, view: View | undefined): number 
  * does.
  */
 export const appendEntry = (doc: Y.Doc, map: string, key: string, item: unknown): number => {
+  checkWritable(doc)
   checkNames(map, key)
   const value = keepable(key, item, valueLimitOf(doc))
   const view = viewEntry(doc, map, key)

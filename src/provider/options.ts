@@ -9,6 +9,7 @@
  */
 import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
+import type { NamedAccess } from '../agent/named-access.ts'
 import type { Problem } from '../agent/problem.ts'
 import type { PeerStatus } from '../agent/status.ts'
 import type { Failure } from '../errors.ts'
@@ -31,7 +32,8 @@ export interface StateAwareness extends Awareness {
 /** The values of `status`. */
 export type ConnectionStatus = 'connecting' | 'connected' | 'disconnected'
 
-export interface ProviderOptions {
+/** What others may do is only for a provider with a transport; a program does not write if it is to read only. */
+export interface ProviderOptions extends Omit<NamedAccess, 'readOnly'> {
   /**
    * Only with a transport: the swarm that all providers over that transport share. Default: that of
    * the transport, or `pilot-gossip`.

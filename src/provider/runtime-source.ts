@@ -71,11 +71,15 @@ export class RuntimeSource {
       throw this.#stopped()
     }
     const { swarm = via.swarm ?? DEFAULT_SWARM, peers, config, secret } = this.#options
+    const { accept, readOnlyPeers, banned } = this.#options
     const transport = secret === undefined ? via : sealedOf(via, secret, swarm)
     this.#lease ??= leaseRuntime(transport, {
       swarm,
       ...(peers && { peers }),
       ...(config && { config }),
+      ...(accept && { accept }),
+      ...(readOnlyPeers && { readOnlyPeers }),
+      ...(banned && { banned }),
       onProblem: this.#onProblem,
     })
     const lease = this.#lease

@@ -8,6 +8,7 @@
  * ```
  */
 
+import { differsIn } from '../agent/named-access.ts'
 import type { Problem } from '../agent/problem.ts'
 import { Runtime, type RuntimeOptions } from '../agent/runtime.ts'
 import { TransportHold } from '../agent/transport-hold.ts'
@@ -101,6 +102,13 @@ export const leaseRuntime = (transport: Transport, options: LeaseOptions): Lease
       'invalid_argument',
       `swarm "${swarm}": the transport is used for swarm "${found.runtime.swarm}" already`,
       { hint: 'give each swarm a transport of its own' },
+    )
+  }
+  if (known && differsIn(known.runtime.namedAccess, options)) {
+    throw new Failure(
+      'invalid_argument',
+      'the transport is used already, and other peers may write there',
+      { hint: 'give all providers of a transport the same accept, readOnlyPeers and banned' },
     )
   }
   const shared = known ?? share(transport, options)

@@ -181,6 +181,13 @@ test('planRun: rooms and the bridge', () => {
   assert.equal(planRun({ swarm: 'kv', room: [...rooms, 'room 7'] }, env).rooms, rooms)
 })
 
+test('planRun: what others may do', () => {
+  const given = { swarm: 'kv', accept: 'listed', 'read-only-peer': ['r'], ban: ['m'] }
+  const access = { accept: 'listed', readOnlyPeers: ['r'], banned: ['m'] }
+  assert.equal(planRun(given, env).access, access)
+  assert.equal(planRun({ swarm: 'kv', 'read-only': true }, env).access, { readOnly: true })
+})
+
 test('planRun: the name in a mailbox comes from the data folder', () => {
   assert.match(mailboxName('/a'), /^agent-[0-9a-f]{8}$/)
   assert.is(mailboxName('/a'), mailboxName('/a'))
@@ -226,6 +233,10 @@ test('planRun: refuses unusable options', async () => {
     [{ swarm: 'kv', mailbox: '/m', network: '7' }, 'the mailbox transport does not take --network'],
     [{ swarm: 'kv', pilotctl: '' }, '--pilotctl is empty'],
     [{ swarm: 'kv', peer: [''] }, '--peer "" is not usable'],
+    [{ swarm: 'kv', ban: [''] }, '--ban "" is not usable'],
+    [{ swarm: 'kv', 'read-only-peer': [''] }, '--read-only-peer "" is not usable'],
+    [{ swarm: 'kv', accept: 'some' }, '--accept "some" is not usable'],
+    [{ swarm: 'kv', accept: 'listed' }, '--accept listed needs a peer'],
     [{ swarm: 'kv', data: '' }, '--data is empty'],
     [{ swarm: 'kv', fanout: '0' }, '--fanout "0" is not usable'],
     [{ swarm: 'kv', interval: '5' }, '--interval "5" is not usable'],

@@ -196,6 +196,7 @@ const VALUES: Readonly<Record<string, string>> = {
   fanout: '2',
   interval: '1s',
   'max-value': '1MiB',
+  accept: 'listed',
   ws: '1234',
 }
 

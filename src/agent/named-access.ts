@@ -1,0 +1,54 @@
+/**
+ * The options of an agent that say what others may do, and how their names become rows of the core's
+ * table. All rows are there before the first message is taken: a name that cannot be looked up keeps
+ * the agent from starting, rather than leave out a ban.
+ *
+ * ```ts
+ * const access = createAccess({ banned: ['mallory'] }, transport)
+ * await grantNamed(access, { banned: ['mallory'] }, transport)
+ * ```
+ */
+import { type Accept, Access } from '../gossip/index.ts'
+import type { Transport } from '../transports/transport.ts'
+
+export interface NamedAccess {
+  /**
+   * Whose messages the agent takes: those of `any` address that the transport proves (default), or of
+   * `listed` peers only: those in `peers` and `readOnlyPeers`, and guests of this host.
+   */
+  readonly accept?: Accept
+  /** Names or addresses of peers that may read: they are answered, and updates of theirs are refused. */
+  readonly readOnlyPeers?: readonly string[]
+  /** Names or addresses from which nothing is taken, and to which nothing is sent. */
+  readonly banned?: readonly string[]
+  /**
+   * Does the agent only read? It then refuses writes to its maps and through its socket, its guests and
+   * the bridge, and still passes on what peers write. Default false.
+   */
+  readonly readOnly?: boolean
+}
+
+/** The table without the rows of names. Throws a TypeError for a value that does not exist. */
+export const createAccess = ({ accept, readOnly }: NamedAccess, transport: Transport): Access =>
+  new Access({
+    accept,
+    readOnly,
+    isGuest: (address) => transport.isPrivate?.(address) ?? false,
+  })
+
+/** Adds the rows. Rejects with the Failure of a name that has no address; an address needs no look-up. */
+export const grantNamed = async (
+  access: Access,
+  { readOnlyPeers = [], banned = [] }: NamedAccess,
+  transport: Transport,
+): Promise<void> => {
+  for (const name of readOnlyPeers) access.set(await transport.resolve(name), 'read_only')
+  for (const name of banned) access.set(await transport.resolve(name), 'banned')
+}
+
+/** Do `wanted` options ask for something else than `given` ones? Absent options ask for nothing. */
+export const differsIn = (given: NamedAccess, wanted: NamedAccess): boolean =>
+  (['accept', 'readOnlyPeers', 'banned', 'readOnly'] as const).some(
+    (name) =>
+      wanted[name] !== undefined && JSON.stringify(wanted[name]) !== JSON.stringify(given[name]),
+  )

@@ -1,0 +1,70 @@
+/**
+ * What an address may do here: one table, which the inbox, the peers and repair ask. The transport
+ * proves addresses; without a row an address has the rights of `accept`. Guests of this host always
+ * take part, and write unless this agent itself is read-only.
+ *
+ * ```ts
+ * const access = new Access({ accept: 'listed' })
+ * access.set('bob', 'listed')
+ * access.refusal('bob')       // undefined
+ * access.refusal('mallory')   // 'not_accepted'
+ * ```
+ */
+
+/** From the weakest row to the strongest: a stronger one is never replaced by a weaker one. */
+const RIGHTS = ['listed', 'read_only', 'banned'] as const
+
+export type Right = (typeof RIGHTS)[number]
+
+/** `any`: messages of every address that the transport proves. `listed`: of addresses in the table. */
+export type Accept = 'any' | 'listed'
+
+export interface AccessOptions {
+  /** Default: `any`. */
+  readonly accept?: Accept | undefined
+  /** Does this agent write nothing of its own, so that its guests write nothing either? Default false. */
+  readonly readOnly?: boolean | undefined
+  /** Is the address that of a program of this host, which takes part through this agent? */
+  readonly isGuest?: (address: string) => boolean
+}
+
+export class Access {
+  readonly accept: Accept
+  readonly readOnly: boolean
+  readonly #isGuest: (address: string) => boolean
+  /** As many rows as the user named addresses: peers add none. */
+  readonly #rights = new Map<string, Right>()
+
+  /** Throws a TypeError for a value of `accept` that does not exist. */
+  constructor({ accept = 'any', readOnly = false, isGuest = () => false }: AccessOptions = {}) {
+    if (accept !== 'any' && accept !== 'listed') {
+      throw new TypeError(`accept is "${String(accept)}": give "any" or "listed"`)
+    }
+    this.accept = accept
+    this.readOnly = readOnly
+    this.#isGuest = isGuest
+  }
+
+  set(address: string, right: Right): void {
+    const known = this.#rights.get(address)
+    if (known && RIGHTS.indexOf(known) >= RIGHTS.indexOf(right)) return
+    this.#rights.set(address, right)
+  }
+
+  /** Why nothing is taken from that address and nothing sent to it; undefined: it may be a peer. */
+  refusal(address: string): 'banned' | 'not_accepted' | undefined {
+    const right = this.#rights.get(address)
+    if (right === 'banned') return 'banned'
+    if (right || this.accept === 'any' || this.#isGuest(address)) return undefined
+    return 'not_accepted'
+  }
+
+  /** Are updates of that address refused? */
+  isReadOnly(address: string): boolean {
+    return this.#rights.get(address) === 'read_only' || (this.readOnly && this.#isGuest(address))
+  }
+
+  get banned(): string[] {
+    return [...this.#rights].flatMap(([address, right]) => (right === 'banned' ? [address] : []))
+  }
+}
