@@ -22,6 +22,7 @@
 export type { Json } from '../crdt/index.ts'
 export { Agent, type AgentOptions, type Problem } from './agent/agent.ts'
 export type { Attachable } from './agent/attachable.ts'
+export type { NamedAccess } from './agent/named-access.ts'
 export type { Room, RoomOptions } from './agent/room.ts'
 export type { RoomLease } from './agent/room-lease.ts'
 export type { Runtime, RuntimeOptions } from './agent/runtime.ts'
@@ -34,6 +35,8 @@ export {
 } from './connect-map.ts'
 export { Failure, type FailureCode, type FailureOptions, isFailure, toFailure } from './errors.ts'
 export type {
+  Accept,
+  Access,
   AwarenessSource,
   Counters,
   DocumentStatus,

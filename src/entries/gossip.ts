@@ -15,6 +15,8 @@
  * @module pilot-gossip/gossip
  */
 export {
+  type Accept,
+  Access,
   type AwarenessSource,
   type Blame,
   Counters,

@@ -45,6 +45,7 @@ export class Access {
     this.#isGuest = isGuest
   }
 
+  /** Adds a row for the address; of two rows the stronger one stays. */
   set(address: string, right: Right): void {
     const known = this.#rights.get(address)
     if (known && RIGHTS.indexOf(known) >= RIGHTS.indexOf(right)) return

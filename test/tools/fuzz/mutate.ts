@@ -3,8 +3,8 @@
  * replaced by extreme ones.
  *
  * ```ts
- * mutateText(text, random)
- * mutateBytes(bytes, random)
+ * mutateText(text, another, random)
+ * mutateBytes(bytes, others, random)
  * ```
  */
 import type { Random } from '../../helpers/random.ts'
