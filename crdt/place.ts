@@ -119,7 +119,6 @@ export class Places {
   readonly #transaction: Y.Transaction
   /** The first value of each key that was searched. */
   readonly #first = new Map<Type, Map<string, Y.Item>>()
-
   readonly #budget: Budget
 
   /** `max` is the number of comparisons that all updates of the transaction may take. */
@@ -129,8 +128,9 @@ export class Places {
   }
 
   /**
+   * Integrates an item whose left and right are found (`getMissing`), and none of which is known.
    * Throws a Rejection (too_costly) if the budget is used up; what was integrated before stays.
-   * Integrates an item whose left and right are found (`getMissing`), and none of which is known. */
+   */
   integrate(item: Y.Item): void {
     const { parent, parentSub } = item
     // Below something that was collected, it is collected itself.
