@@ -256,8 +256,11 @@ export const costTargets = ({
   ...starts
     .filter(({ keys }) => keys === START_TARGET_KEYS)
     .flatMap(({ keys, layout, ms: time, rssMb }) => {
-      const name = `a start with ${showCount(keys)} keys, ${layout}`
-      return [row(name, MAX_START_MS, time, ms), row(`${name}: memory`, MAX_START_MB, rssMb, mb)]
+      const name = `${showCount(keys)} keys, ${layout}`
+      return [
+        row(`${name}: time of a start`, MAX_START_MS, time, ms),
+        row(`${name}: memory of a start`, MAX_START_MB, rssMb, mb),
+      ]
     }),
   ...commands.map(({ command, ratio }) =>
     row(`${command}: times node -e 0`, MAX_COMMAND_RATIO, ratio, showRatio),
@@ -279,7 +282,7 @@ export const costTargets = ({
           idle.wakeupsPerSecond,
           showNumber,
         ),
-        row('an idle agent: memory', MAX_IDLE.rssMb, idle.rssMb, mb),
+        row('an idle agent: idle memory', MAX_IDLE.rssMb, idle.rssMb, mb),
       ]
     : []),
 ]
