@@ -117,8 +117,7 @@ const serve = async (
 const startOwn = async <T extends Keepable<T>>(options: OpenMapOptions): Promise<OpenedMap<T>> => {
   const { swarm, peers, data, config, secret, onProblem } = options
   const { accept, readOnlyPeers, banned, readOnly } = options
-  const network = transportOf(options)
-  const transport = new Relay(secret === undefined ? network : sealedOf(network, secret, swarm))
+  const transport = new Relay(sealedOf(transportOf(options), secret, swarm))
   const agent = new Agent({
     swarm,
     transport,

@@ -76,9 +76,7 @@ export class Agent {
   constructor(options: AgentOptions) {
     if (options.doc !== undefined) checkDoc(options.doc)
     this.#options = options
-    const { secret, swarm } = options
-    const transport =
-      secret === undefined ? options.transport : sealedOf(options.transport, secret, swarm)
+    const transport = sealedOf(options.transport, options.secret, options.swarm)
     this.runtime = new Runtime({ ...options, transport, isPatient: true })
     this.#hold = new TransportHold(transport)
     this.swarm = this.runtime.swarm

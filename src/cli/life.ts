@@ -120,8 +120,7 @@ const liveOnce = async (
   const kind = kindNamed(plan.transport.kind)
   const owner = { swarm: plan.swarm, data: plan.dir, env }
   const network = await kind.create(plan.transport, owner)
-  const { secrets } = plan
-  const transport = new Relay(secrets ? sealedOf(network, secrets, plan.swarm) : network)
+  const transport = new Relay(sealedOf(network, plan.secrets, plan.swarm))
   let hasStarted = false
   let isStopping = false
   /** The reason if it ends by itself. */

@@ -9,11 +9,9 @@
  * ```
  */
 import { Failure, invalid, systemCodeOf } from '../errors.ts'
+import { OWN_FILE_MODE } from '../fs/own-folder.ts'
 import { quote } from '../quote.ts'
 import { type Context, report } from './report.ts'
-
-/** Of files that hold a secret: its owner alone reads and writes them. */
-const MODE = 0o600
 
 /** Loaded when it is needed: every command loads this file, and these cost more than all of it. */
 const load = async () => ({
@@ -28,7 +26,7 @@ const replace = async (path: string, secrets: readonly string[]): Promise<void> 
   const { rename, rm, writeFile } = await load()
   const draft = `${path}.${process.pid}.new`
   try {
-    await writeFile(draft, contentOf(secrets), { mode: MODE, flag: 'wx' })
+    await writeFile(draft, contentOf(secrets), { mode: OWN_FILE_MODE, flag: 'wx' })
     await rename(draft, path)
   } catch (error) {
     await rm(draft, { force: true })
@@ -45,7 +43,7 @@ const make = async (context: Context, path: string | undefined): Promise<void> =
   }
   try {
     // Never over another one: that would cut its agents off.
-    await writeFile(path, contentOf([secret]), { mode: MODE, flag: 'wx' })
+    await writeFile(path, contentOf([secret]), { mode: OWN_FILE_MODE, flag: 'wx' })
   } catch (error) {
     if (systemCodeOf(error) !== 'EEXIST') throw error
     throw new Failure('already_exists', `${quote(path)} exists already`, {

@@ -72,8 +72,7 @@ export class RuntimeSource {
     }
     const { swarm = via.swarm ?? DEFAULT_SWARM, peers, config, secret } = this.#options
     const { accept, readOnlyPeers, banned } = this.#options
-    const transport = secret === undefined ? via : sealedOf(via, secret, swarm)
-    this.#lease ??= leaseRuntime(transport, {
+    this.#lease ??= leaseRuntime(sealedOf(via, secret, swarm), {
       swarm,
       ...(peers && { peers }),
       ...(config && { config }),

@@ -48,7 +48,7 @@ const WINDOW = 1_024
 /** Starts of a sender that are known: those of a day of restarts. An older one is not taken again. */
 const MAX_STARTS = 64
 
-/** Senders at most: each has 140 bytes. Only members get here. */
+/** Senders at most. A window takes up to 40 kB, but only members get here. */
 const MAX_SENDERS = 10_000
 
 /** The numbers of one start that were taken: all up to `below`, and some of the last ones. */
@@ -58,14 +58,14 @@ class Window {
 
   take(count: number): boolean {
     if (count <= this.#highest - WINDOW || this.#taken.has(count)) return false
+    if (count > this.#highest) {
+      // What has left the window is refused by its age alone.
+      const oldest = count - WINDOW
+      if (oldest >= this.#highest) this.#taken.clear()
+      else for (let at = this.#highest - WINDOW; at <= oldest; at++) this.#taken.delete(at)
+      this.#highest = count
+    }
     this.#taken.add(count)
-    if (count <= this.#highest) return true
-    // What has left the window is refused by its age alone.
-    const oldest = count - WINDOW
-    if (oldest - this.#highest > WINDOW) this.#taken.clear()
-    else for (let at = this.#highest - WINDOW; at <= oldest; at++) this.#taken.delete(at)
-    this.#taken.add(count)
-    this.#highest = count
     return true
   }
 }

@@ -86,6 +86,12 @@ export class SealedTransport implements Transport {
     }
   }
 
+  /** Are secrets and swarm the same? */
+  hasKeysOf(other: SealedTransport): boolean {
+    const tagsOf = (keys: readonly SwarmKeys[]): string => keys.map(({ tag }) => tag).join()
+    return tagsOf(this.#keys) === tagsOf(other.#keys)
+  }
+
   open(hooks: TransportHooks): Promise<void> {
     const { receiveAll } = hooks
     return this.#inner.open({
@@ -172,13 +178,18 @@ export class SealedTransport implements Transport {
 const sealed = new WeakMap<Transport, SealedTransport>()
 
 /**
- * The sealed transport over `inner`: the same one for the same transport, so that all who use it
- * still meet. The secrets and the swarm are those of the first call.
+ * The sealed transport over `inner`, or `inner` itself without secrets. It is the same one for the
+ * same transport, secrets and swarm, so that all who use it still meet.
  */
-export const sealedOf = (inner: Transport, secrets: Secrets, swarm: string): SealedTransport => {
+export const sealedOf = (
+  inner: Transport,
+  secrets: Secrets | undefined,
+  swarm: string,
+): Transport => {
+  if (secrets === undefined) return inner
   const known = sealed.get(inner)
-  if (known) return known
   const made = new SealedTransport(inner, secrets, swarm)
+  if (known?.hasKeysOf(made)) return known
   sealed.set(inner, made)
   return made
 }

@@ -324,7 +324,12 @@ test('any text is packed and unpacked', () => {
 
 test('the same transport is sealed once', () => {
   const memory = new MemoryTransport(new MemoryHub(), 'a')
-  assert.is(sealedOf(memory, SECRET, SWARM), sealedOf(memory, SECRET, SWARM))
+  const sealed = sealedOf(memory, SECRET, SWARM)
+  assert.is(sealedOf(memory, SECRET, SWARM), sealed)
+  assert.is(sealedOf(memory, [SECRET], SWARM), sealed)
+  assert.is(sealedOf(memory, undefined, SWARM), memory)
+  // An agent that starts again over the transport, after the secret has changed.
+  assert.is.not(sealedOf(memory, newSecret(), SWARM), sealed)
 })
 
 test.run()
