@@ -71,8 +71,7 @@ export const seal = (
   cipher.setAAD(boundTo(route, keys.tag))
   const body = [
     number,
-    cipher.update(Buffer.of(flags)),
-    cipher.update(pack(text)),
+    cipher.update(Buffer.concat([Buffer.of(flags), pack(text)])),
     cipher.final(),
     cipher.getAuthTag(),
   ]
@@ -89,11 +88,10 @@ export const openSealed = (keys: SwarmKeys, route: Route, text: string): Opened 
     const decipher = createDecipheriv(CIPHER, keys.of(route.from), number)
     decipher.setAAD(boundTo(route, keys.tag))
     decipher.setAuthTag(body.subarray(-TAG_BYTES))
-    const flags = decipher.update(body.subarray(NUMBER_BYTES, NUMBER_BYTES + 1))[0]!
-    const packed = decipher.update(body.subarray(NUMBER_BYTES + 1, -TAG_BYTES))
+    const plain = decipher.update(body.subarray(NUMBER_BYTES, -TAG_BYTES))
     decipher.final()
     // Only now it is known who wrote it.
-    return { number, text: unpack(packed, MAX_TEXT_BYTES), flags }
+    return { number, text: unpack(plain.subarray(1), MAX_TEXT_BYTES), flags: plain[0]! }
   } catch {
     return undefined
   }
