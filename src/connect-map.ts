@@ -18,7 +18,10 @@ import { type Fields, PROTOCOL } from './control/protocol.ts'
 import { Session } from './control/session.ts'
 import { deferred } from './deferred.ts'
 import { Failure, isFailure } from './errors.ts'
+import type { Conditions } from './maps/conditions.ts'
 import type { Keepable } from './maps/keepable.ts'
+import type { ObserveOptions } from './maps/observe.ts'
+import type { Selection } from './maps/selection.ts'
 import { late, type Signal, type UntilOptions } from './maps/until.ts'
 
 /** The default map. The same as `DEFAULT_MAP`, whose module would load Yjs. */
@@ -47,6 +50,10 @@ export interface ConnectedMapChange<T> {
   /** The agent that wrote it, if it is known. */
   readonly node?: string
 }
+
+/** The fields that are not undefined. */
+const given = <T extends object>(fields: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
 
 type ItemOf<T> = T extends readonly (infer Item)[] ? Item : never
 
@@ -100,12 +107,28 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
     return (await this.#session.ask({ command: 'has', ...this.#common, key })).has === true
   }
 
-  /** Rejects, like all methods that write, with a Failure (invalid_argument) for an invalid key or value. */
-  async set(key: string, value: T): Promise<void> {
+  /** Names the last write of a key, for the condition `ifVersion`; undefined if there is no such key. */
+  async versionOf(key: string): Promise<string | undefined> {
+    try {
+      const request = { command: 'get', ...this.#common, key, versioned: true } as const
+      const { version } = await this.#session.ask(request)
+      return version as string
+    } catch (error) {
+      if (isFailure(error, 'not_found')) return undefined
+      throw error
+    }
+  }
+
+  /**
+   * Rejects, like all methods that write, with a Failure (invalid_argument) for an invalid key or value.
+   * With conditions that do not hold it writes nothing and rejects with a Failure (conflict).
+   */
+  async set(key: string, value: T, conditions: Conditions = {}): Promise<void> {
     if (JSON.stringify(value) === undefined) {
       throw new TypeError(`the value of "${key}" is ${typeof value}, which JSON cannot keep`)
     }
-    await this.#session.ask({ command: 'set', ...this.#common, ...this.#writing, key, value })
+    const request = { command: 'set', ...this.#common, ...this.#writing, key, value } as const
+    await this.#session.ask({ ...request, ...given(conditions) })
   }
 
   /** Writes many entries in one step. */
@@ -157,15 +180,23 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
     return Number((await this.#session.ask(request)).length)
   }
 
-  /** The keys, sorted. */
-  async keys(): Promise<string[]> {
-    return (await this.#session.ask({ command: 'keys', ...this.#common })).keys as string[]
+  /** Deletes the entries of a prefix or pattern in one transaction, and resolves to their number. */
+  async deleteAll(which: Pick<Selection, 'prefix' | 'glob'>): Promise<number> {
+    const request = { command: 'delete', ...this.#common, ...given(which) } as const
+    return Number((await this.#session.ask(request)).count)
   }
 
-  /** The entries in order of their keys. */
-  async entries(): Promise<[key: string, value: T][]> {
+  /** The keys, sorted: all, or those that are selected. The cursor of a page is the last key of the page before. */
+  async keys(selection: Selection = {}): Promise<string[]> {
+    const request = { command: 'keys', ...this.#common, ...given(selection) } as const
+    return (await this.#session.ask(request)).keys as string[]
+  }
+
+  /** The entries in order of their keys: all, or those that are selected. */
+  async entries(selection: Selection = {}): Promise<[key: string, value: T][]> {
     const entries: [string, T][] = []
-    for await (const rows of this.#session.rows({ command: 'export', ...this.#common })) {
+    const request = { command: 'list', rows: true, ...this.#common, ...given(selection) } as const
+    for await (const rows of this.#session.rows(request)) {
       for (const [key, value] of rows) entries.push([key, value as T])
     }
     return entries
@@ -174,9 +205,9 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
   /** Calls `onChange` for each change after it has resolved. Call the function it resolves to to stop. */
   async observe(
     onChange: (change: ConnectedMapChange<T>) => void,
-    { key, onEnd }: { readonly key?: string; readonly onEnd?: (reason: Failure) => void } = {},
+    { onEnd, ...which }: ObserveOptions & { readonly onEnd?: (reason: Failure) => void } = {},
   ): Promise<() => void> {
-    return this.#watch(onChange, key, onEnd)
+    return this.#watch(onChange, which, onEnd)
   }
 
   /**
@@ -194,7 +225,7 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
     const timer =
       timeout === undefined ? undefined : setTimeout(() => failed.reject(late(timeout)), timeout)
     const stopListening = onAbort(signal, failed.reject)
-    const watching = this.#watch(() => changed.resolve(), undefined, failed.reject)
+    const watching = this.#watch(() => changed.resolve(), {}, failed.reject)
     try {
       await Promise.race([watching, failed.promise])
       for (;;) {
@@ -239,13 +270,13 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
 
   #watch(
     onChange: (change: ConnectedMapChange<T>) => void,
-    key: string | undefined,
+    which: ObserveOptions,
     onEnd?: (reason: Failure) => void,
   ): Promise<() => void> {
     const request = {
       command: 'watch',
       ...this.#common,
-      ...(key !== undefined && { key }),
+      ...given(which),
     } as const
     const take = (change: Fields): void => onChange(change as unknown as ConnectedMapChange<T>)
     return this.#session.watch(request, take, onEnd)

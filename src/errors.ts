@@ -18,6 +18,8 @@ export type FailureCode =
   | 'not_running'
   /** another agent already owns this data folder or address */
   | 'already_exists'
+  /** a condition of the write does not hold: nothing was written */
+  | 'conflict'
   /** the peer could not be reached */
   | 'connection_failed'
   /** no answer came in time; the message may still have arrived */

@@ -51,7 +51,7 @@ export type {
   Reach,
   ReceivedMessage,
 } from './gossip/index.ts'
-export type { EntryChange, ObserveOptions } from './maps/index.ts'
+export type { Conditions, EntryChange, ObserveOptions, Selection } from './maps/index.ts'
 export type { Keepable, ReadonlyJson } from './maps/keepable.ts'
 export { SharedMap, type SharedMapChange, type SharedMapOptions } from './maps/shared-map.ts'
 export type { Signal, UntilOptions } from './maps/until.ts'

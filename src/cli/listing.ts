@@ -6,6 +6,7 @@
  * await listEntries(context, [], { swarm: 'kv' })
  * ```
  */
+import { shellQuote } from '../control/connection.ts'
 import type { Entry } from '../control/entry.ts'
 import { stringify } from '../control/protocol.ts'
 import { openOutput } from './output-file.ts'
@@ -16,13 +17,17 @@ import { showJson, showKey, styler, table, tableLines, widthsOf } from './text.t
 
 interface ListOptions extends TargetOptions {
   readonly map?: string
+  readonly prefix?: string
+  readonly glob?: string
+  readonly limit?: string
+  readonly cursor?: string
 }
 
 /** Text of the rows, so that the pieces one after another are the output. */
 interface Printer<Row> {
   readonly begin: string
   readonly rows: (rows: readonly Row[]) => string
-  readonly end: (map: unknown) => string
+  readonly end: (map: unknown, cursor: unknown) => string
 }
 
 /** One line of JSON, as of an answer that is not streamed; `[open, close]` are the brackets. */
@@ -39,7 +44,10 @@ const jsonPrinter = <Row>(
       before = ','
       return text
     },
-    end: (map) => `${close},"map":${JSON.stringify(map)}}}\n`,
+    end: (map, cursor) => {
+      const more = cursor === undefined ? '' : `,"cursor":${JSON.stringify(cursor)}`
+      return `${close},"map":${JSON.stringify(map)}${more}}}\n`
+    },
   }
 }
 
@@ -68,6 +76,11 @@ const keyPrinter: Printer<string> = {
   end: () => '',
 }
 
+const nothingIn = (map: unknown, { prefix, glob, cursor }: ListOptions): string => {
+  const isWhole = prefix === undefined && glob === undefined && cursor === undefined
+  return isWhole ? `map ${showJson(map)} is empty\n` : `no such key in map ${showJson(map)}\n`
+}
+
 const print = async <Row>(
   context: Context,
   command: 'list' | 'keys',
@@ -85,10 +98,12 @@ const print = async <Row>(
     await output.write(`${text}${printer.rows(next.value)}`)
     text = ''
   }
-  const { map } = next.value
+  const { map, cursor } = next.value
   // An empty map is not a failure, but it has no output either.
-  if (isEmpty && !context.isJson) context.io.err(`map ${showJson(map)} is empty\n`)
-  else await output.write(`${text}${printer.end(map)}`)
+  if (isEmpty && !context.isJson) context.io.err(nothingIn(map, options))
+  else await output.write(`${text}${printer.end(map, cursor)}`)
+  if (cursor !== undefined && !context.isJson)
+    context.io.err(`there are more: add --cursor ${shellQuote(String(cursor))}\n`)
 }
 
 export const listEntries = (

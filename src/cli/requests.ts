@@ -29,6 +29,10 @@ type Asked<Spec extends CommandSpec> = Given<
     typeof DATA_OPTION
 >
 
+/** `ifAbsent` of a request is `--if-absent` on the line. */
+const optionOf = (field: string): string =>
+  field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+
 /** A command on the line, with the arguments and options of its fields. */
 export const onLine = <const Spec extends CommandSpec & { readonly help: Help }>(
   name: string,
@@ -43,7 +47,7 @@ export const onLine = <const Spec extends CommandSpec & { readonly help: Help }>
     options: {
       ...local.options,
       ...Object.fromEntries(
-        all.flatMap(([field, { option }]) => (option ? [[field, option]] : [])),
+        all.flatMap(([field, { option }]) => (option ? [[optionOf(field), option]] : [])),
       ),
       ...DATA_OPTION,
     },
@@ -87,12 +91,12 @@ export const requestOf = async <Name extends WireName>(
   const request: Record<string, unknown> = { command }
   const left = [...args]
   for (const [name, { kind, argument }] of Object.entries(fields)) {
-    const value = argument ? left.shift() : options[name]
+    const value = argument ? left.shift() : options[optionOf(name)]
     if (value === undefined) continue
     const text = String(value)
     if (kind === 'json') request[name] = await readValue(context, text, options.string === true)
     else if (kind === 'number')
-      request[name] = await readNumber(argument?.name ?? `--${name}`, text)
+      request[name] = await readNumber(argument?.name ?? `--${optionOf(name)}`, text)
     else request[name] = value
   }
   return request as unknown as RequestOf<Name> // of the kinds that the table names
@@ -148,10 +152,10 @@ export const REQUESTS = {
     ({ request: { key, path, value } }) => `${showPart(key, path)} = ${showJson(value)}\n`,
   ),
   get: asking('get', COMMANDS.get, ({ context: { io }, data }) => showValue(data.value, io)),
-  delete: asking(
-    'delete',
-    COMMANDS.delete,
-    ({ request: { key, path } }) => `deleted ${showPart(key, path)}\n`,
+  delete: asking('delete', COMMANDS.delete, ({ request: { key, path }, data }) =>
+    key === undefined
+      ? `deleted ${count(Number(data.count), 'key')}\n`
+      : `deleted ${showPart(key, path)}\n`,
   ),
   has: asking(
     'has',

@@ -43,6 +43,35 @@ const PATH_FIELD = {
   },
 } as const satisfies FieldTable
 
+/** Which keys. */
+export const WHICH_FIELDS = {
+  prefix: { kind: 'text', option: { value: 'TEXT', about: 'keys that begin with it' } },
+  glob: {
+    kind: 'text',
+    option: { value: 'PATTERN', about: 'keys like it: * is any characters, ? is one' },
+  },
+} as const satisfies FieldTable
+
+/** Which keys, page by page. */
+const PAGE_FIELDS = {
+  ...WHICH_FIELDS,
+  limit: { kind: 'number', option: { value: 'N', about: 'at most that many' } },
+  cursor: {
+    kind: 'text',
+    option: { value: 'KEY', about: 'those after it: what the page before ended with' },
+  },
+} as const satisfies FieldTable
+
+/** What must be so for a write. This agent checks it; another may write at the same moment. */
+const CONDITION_FIELDS = {
+  ifAbsent: { kind: 'flag', option: { about: 'only if there is no such key' } },
+  if: { kind: 'json', option: { value: 'OLD', about: 'only if the value is OLD' } },
+  ifVersion: {
+    kind: 'text',
+    option: { value: 'VERSION', about: 'only if nobody has written it since (get --versioned)' },
+  },
+} as const satisfies FieldTable
+
 export const HOT_FIELD = {
   hot: { kind: 'flag', option: { about: 'keep it small however often it is overwritten' } },
 } as const satisfies FieldTable
@@ -69,6 +98,12 @@ export const FORMAT_HELP =
 const VALUE_HELP =
   'VALUE is JSON if it parses, else a string. "-" reads standard input, without the line break at its end. Put "--" before a string that begins with a dash.'
 
+const PAGE_HELP =
+  'A page of --limit keys that is not the last one names the --cursor of the next. Quote a pattern: the shell has its own. A backslash before * or ? takes it as it is.'
+
+const CONDITION_HELP =
+  'With a condition that does not hold nothing is written: exit code 1 (conflict). This agent checks it. Of what others write at the same moment one wins, as always.'
+
 const PEERS_HELP =
   'STATE of a peer: "in sync", "differs", or "pending" until it reports its state after the last change here (inSync in JSON: true, false, null); "not heard" if nothing came from it, "failing" if nothing reaches it.'
 
@@ -77,23 +112,39 @@ const PATH_HELP =
 
 export const COMMANDS = {
   set: {
-    fields: { ...KEY_FIELD, ...VALUE_FIELD, ...PATH_FIELD, ...HOT_FIELD, ...MAP_FIELDS },
+    fields: {
+      ...KEY_FIELD,
+      ...VALUE_FIELD,
+      ...PATH_FIELD,
+      ...HOT_FIELD,
+      ...CONDITION_FIELDS,
+      ...MAP_FIELDS,
+    },
     local: { options: STRING_OPTION },
     help: {
       group: 'Entries',
       about: 'write an entry',
-      paragraphs: [VALUE_HELP, PATH_HELP],
+      paragraphs: [VALUE_HELP, PATH_HELP, CONDITION_HELP],
       examples: [
         `pilot-gossip set task:7 '{"owner":"a","done":false}'`,
         'pilot-gossip set task:7 true --path /done',
         'pilot-gossip set phone 5550100 --string',
         'date | pilot-gossip set seen - --hot',
+        'pilot-gossip set leader a --if-absent',
       ],
       synonyms: ['put', 'write', 'add', 'update'],
     },
   },
   get: {
-    fields: { ...KEY_FIELD, ...PATH_FIELD, ...MAP_FIELDS },
+    fields: {
+      ...KEY_FIELD,
+      ...PATH_FIELD,
+      versioned: {
+        kind: 'flag',
+        option: { about: 'with --json: also its version, for set --if-version' },
+      },
+      ...MAP_FIELDS,
+    },
     help: {
       group: 'Entries',
       about: 'print the value of a key',
@@ -105,11 +156,20 @@ export const COMMANDS = {
     },
   },
   delete: {
-    fields: { ...KEY_FIELD, ...PATH_FIELD, ...MAP_FIELDS },
+    fields: {
+      key: { kind: 'text', argument: { ...KEY_FIELD.key.argument, isOptional: true } },
+      ...PATH_FIELD,
+      ...WHICH_FIELDS,
+      ...MAP_FIELDS,
+    },
     help: {
       group: 'Entries',
-      about: 'remove an entry',
-      examples: ['pilot-gossip delete greeting', 'pilot-gossip delete task:7 --path /done'],
+      about: 'remove an entry, or all of a prefix',
+      examples: [
+        'pilot-gossip delete greeting',
+        'pilot-gossip delete task:7 --path /done',
+        'pilot-gossip delete --prefix task:',
+      ],
       synonyms: ['rm', 'del', 'remove', 'unset', 'drop'],
     },
   },
@@ -125,20 +185,28 @@ export const COMMANDS = {
   },
   // `rows`: the answer is streamed in rows, as that of `export`.
   keys: {
-    fields: { rows: { kind: 'flag' }, ...MAP_FIELDS },
+    fields: { rows: { kind: 'flag' }, ...PAGE_FIELDS, ...MAP_FIELDS },
     help: {
       group: 'Entries',
-      about: 'print all keys',
-      paragraphs: ['One a line, sorted. A key with a space or a quote in it is printed as JSON.'],
-      examples: ['pilot-gossip keys --map tasks'],
+      about: 'print keys: all, or those of a prefix',
+      paragraphs: [
+        'One a line, sorted. A key with a space or a quote in it is printed as JSON.',
+        PAGE_HELP,
+      ],
+      examples: ['pilot-gossip keys --map tasks', 'pilot-gossip keys --prefix task: --limit 20'],
     },
   },
   list: {
-    fields: { rows: { kind: 'flag' }, ...MAP_FIELDS },
+    fields: { rows: { kind: 'flag' }, ...PAGE_FIELDS, ...MAP_FIELDS },
     help: {
       group: 'Entries',
-      about: 'print all entries',
-      examples: ['pilot-gossip list', 'pilot-gossip list --map other --json'],
+      about: 'print entries: all, or those of a prefix',
+      paragraphs: [PAGE_HELP],
+      examples: [
+        'pilot-gossip list',
+        'pilot-gossip list --map other --json',
+        "pilot-gossip list --glob 'task:*:done'",
+      ],
       synonyms: ['ls', 'all', 'dump', 'entries'],
     },
   },
@@ -187,6 +255,7 @@ export const COMMANDS = {
         kind: 'text',
         argument: { name: 'KEY', about: 'only changes of this key', isOptional: true },
       },
+      ...WHICH_FIELDS,
       ...MAP_FIELDS,
     },
     help: {
@@ -230,7 +299,7 @@ export const COMMANDS = {
   },
   export: {
     // `kinds`: each entry carries a note on its kind, so that `put` can restore it.
-    fields: { kinds: { kind: 'flag' }, ...MAP_FIELDS },
+    fields: { kinds: { kind: 'flag' }, ...WHICH_FIELDS, ...MAP_FIELDS },
     local: {
       args: [{ name: 'FILE', about: 'default: -, standard output', isOptional: true }],
       options: FORMAT_OPTION,

@@ -15,7 +15,8 @@ import {
   type ForeignTypes,
   type Form,
   formOf,
-  keysInOrder,
+  type Selection,
+  selectedKeys,
 } from '../maps/index.ts'
 import { cutJson, MAX_CHUNK_CHARACTERS } from './chunks.ts'
 import type { EntryAbout } from './entry.ts'
@@ -88,6 +89,10 @@ function* listRows(key: string, items: readonly unknown[]): Generator<string> {
 export interface ExportOptions {
   /** Add a note on the kind of each entry. Default: keys and values alone. */
   readonly kinds?: boolean
+  /** Which of them; default: all. */
+  readonly selection?: Selection
+  /** Called at the end with the last key, if the limit has cut off others. */
+  readonly onMore?: (cursor: string) => void
   /** Called for an entry that an import cannot restore: its shared types become plain values. */
   readonly onFlattened?: () => void
 }
@@ -104,17 +109,21 @@ function* plainRows(map: string, key: string, json: string, types: ForeignTypes 
 }
 
 /** The keys as they are now, each as JSON. */
-export function* keyRows(doc: Y.Doc, map: string): Generator<string> {
-  for (const key of keysInOrder(doc, map)) yield JSON.stringify(key)
+export function* keyRows(
+  doc: Y.Doc,
+  map: string,
+  { selection = {}, onMore }: Pick<ExportOptions, 'selection' | 'onMore'> = {},
+): Generator<string> {
+  for (const key of selectedKeys(doc, map, selection, onMore)) yield JSON.stringify(key)
 }
 
 /** The keys as they are now, each with its value at the time when its row is drawn. */
 export function* exportRows(
   doc: Y.Doc,
   map: string,
-  { kinds = false, onFlattened = () => undefined }: ExportOptions = {},
+  { kinds = false, selection = {}, onMore, onFlattened = () => undefined }: ExportOptions = {},
 ): Generator<string> {
-  for (const key of keysInOrder(doc, map)) {
+  for (const key of selectedKeys(doc, map, selection, onMore)) {
     const form = formOf(doc, map, key)
     const types = form && typesOf(form)
     if (form?.isFlattened || (types && !kinds)) onFlattened()

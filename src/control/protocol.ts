@@ -50,6 +50,7 @@ export const FAILURE_CODES: Readonly<Record<FailureCode, true>> = {
   not_found: true,
   not_running: true,
   already_exists: true,
+  conflict: true,
   connection_failed: true,
   timeout: true,
   trust_required: true,

@@ -10,19 +10,24 @@ import type { Agent } from '../agent/agent.ts'
 import { Failure } from '../errors.ts'
 import {
   appendEntry,
+  checkConditions,
+  checkSelection,
   checkUnlost,
   DEFAULT_MAP,
+  deleteEntries,
   deleteEntry,
   type EntryChange,
   hasEntry,
   historyOf,
   incrementEntry,
-  keysOf,
   observeEntries,
-  readEntries,
   readEntry,
   readPath,
+  type Selection,
+  selectedKeys,
+  selectKeys,
   toArgumentFailure,
+  versionOf,
   writeEntry,
   writePath,
 } from '../maps/index.ts'
@@ -56,6 +61,13 @@ export interface ServiceOptions {
   /** The agent's transport, if further programs may join the swarm through it. */
   readonly relay?: Relay
 }
+
+const selectionOf = ({ prefix, glob, cursor, limit }: Selection): Selection => ({
+  ...(prefix !== undefined && { prefix }),
+  ...(glob !== undefined && { glob }),
+  ...(cursor !== undefined && { cursor }),
+  ...(limit !== undefined && { limit }),
+})
 
 /** Answers with `agent`, whose document is loaded. */
 class Service {
@@ -117,17 +129,17 @@ class Service {
       case 'has':
         return { map, key: request.key, has: hasEntry(doc, map, request.key) }
       case 'list':
-        if (request.rows) return new Rows(exportRows(doc, map), { map })
-        return { map, entries: readEntries(doc, map) }
+        return request.rows ? this.#rows(exportRows, request, map) : this.#list(request, map)
       case 'keys':
-        if (request.rows) return new Rows(keyRows(doc, map), { map })
-        return { map, keys: keysOf(doc, map) }
+        return request.rows
+          ? this.#rows(keyRows, request, map)
+          : { map, ...selectKeys(doc, map, selectionOf(request)) }
       case 'export':
-        return this.#export(map, request.kinds ?? false)
+        return this.#export(request, map)
       case 'history':
         return this.#history(map, request.key)
       case 'watch':
-        return this.#watch(map, request.key)
+        return this.#watch(request, map)
     }
   }
 
@@ -195,12 +207,35 @@ class Service {
     })
   }
 
-  #get({ key, path }: RequestOf<'get'>, map: string): Fields {
-    return { map, key, ...(path !== undefined && { path }), value: this.#part(map, key, path) }
+  #get({ key, path, versioned }: RequestOf<'get'>, map: string): Fields {
+    const value = this.#part(map, key, path)
+    const version = versioned && versionOf(this.#agent.doc, map, key)
+    return { map, key, ...(path !== undefined && { path }), value, ...(version && { version }) }
   }
 
-  #set({ map = DEFAULT_MAP, key, value, path, hot }: RequestOf<'set'>): Fields {
+  #list(request: RequestOf<'list'>, map: string): Fields {
     const { doc } = this.#agent
+    const { keys, ...more } = selectKeys(doc, map, selectionOf(request))
+    return {
+      map,
+      entries: Object.fromEntries(keys.map((key) => [key, readEntry(doc, map, key)])),
+      ...more,
+    }
+  }
+
+  /** The answer in rows, with the cursor of what the limit has cut off at its end. */
+  #rows(rowsOf: typeof exportRows, request: RequestOf<'list' | 'keys'>, map: string): Rows {
+    let cursor: string | undefined
+    const onMore = (last: string): void => {
+      cursor = last
+    }
+    const rows = rowsOf(this.#agent.doc, map, { selection: selectionOf(request), onMore })
+    return new Rows(rows, () => ({ map, ...(cursor !== undefined && { cursor }) }))
+  }
+
+  #set({ map = DEFAULT_MAP, key, value, path, hot, ...conditions }: RequestOf<'set'>): Fields {
+    const { doc } = this.#agent
+    checkConditions(doc, map, key, conditions)
     // A map writes whole values: of two clients that change parts of one at once, one wins.
     const whole = path === undefined ? value : writePath(readEntry(doc, map, key), path, value)
     if (path !== undefined) checkUnlost(doc, map, key, whole)
@@ -208,8 +243,16 @@ class Service {
     return { map, key, ...(path !== undefined && { path }), value }
   }
 
-  #delete({ map = DEFAULT_MAP, key, path }: RequestOf<'delete'>): Fields {
+  #delete({ map = DEFAULT_MAP, key, path, ...request }: RequestOf<'delete'>): Fields {
     const { doc } = this.#agent
+    const { prefix, glob } = request
+    const isOne = key !== undefined
+    if (isOne === (prefix !== undefined || glob !== undefined))
+      throw new Failure('invalid_argument', 'delete needs a key, or a prefix or glob, and not both')
+    if (!isOne) {
+      const count = deleteEntries(doc, map, [...selectedKeys(doc, map, { prefix, glob })])
+      return { map, ...(prefix === undefined ? { glob } : { prefix }), count }
+    }
     const old = this.#part(map, key, path)
     if (path === undefined || path === '') {
       deleteEntry(doc, map, key)
@@ -234,10 +277,11 @@ class Service {
     return { map, count: entries.length }
   }
 
-  #export(map: string, kinds: boolean): Rows {
+  #export({ kinds = false, ...request }: RequestOf<'export'>, map: string): Rows {
     let flattened = 0
     const onFlattened = (): void => void flattened++
-    return new Rows(exportRows(this.#agent.doc, map, { kinds, onFlattened }), () => ({
+    const options = { kinds, selection: selectionOf(request), onFlattened }
+    return new Rows(exportRows(this.#agent.doc, map, options), () => ({
       map,
       ...(flattened > 0 && { flattened }),
     }))
@@ -252,10 +296,15 @@ class Service {
     })
   }
 
-  #watch(map: string, key: string | undefined): Subscription {
-    const first = { map, ...(key !== undefined && { key }), watching: true }
+  #watch({ key, ...request }: RequestOf<'watch'>, map: string): Subscription {
+    const which = selectionOf(request)
+    checkSelection(which)
+    const first = { map, ...(key !== undefined && { key }), ...which, watching: true }
     return new Subscription(first, (emit) =>
-      observeEntries(this.#agent.doc, map, (change) => emit(this.#changeOf(change)), { key }),
+      observeEntries(this.#agent.doc, map, (change) => emit(this.#changeOf(change)), {
+        key,
+        ...which,
+      }),
     )
   }
 

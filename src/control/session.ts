@@ -11,7 +11,7 @@
  */
 import { type Deferred, deferred } from '../deferred.ts'
 import { Failure, toFailure } from '../errors.ts'
-import { ControlClient, type ExportRequest, type WatchRequest } from './client.ts'
+import { ControlClient, type RowsRequest, type WatchRequest } from './client.ts'
 import { type Connection, hasStopped, type OneAnswer } from './connection.ts'
 import type { Entry } from './entry.ts'
 import { decodeAnswer, type Fields } from './protocol.ts'
@@ -109,7 +109,7 @@ export class Session {
   }
 
   /** All entries, in batches. */
-  rows(request: ExportRequest): AsyncGenerator<readonly Entry[], Fields> {
+  rows(request: RowsRequest): AsyncGenerator<readonly Entry[], Fields> {
     return this.#client.rows(request)
   }
 

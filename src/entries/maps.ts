@@ -16,6 +16,7 @@ export type { Json } from '../../crdt/index.ts'
 export { Failure, type FailureCode, type FailureOptions, isFailure } from '../errors.ts'
 export {
   appendEntry,
+  type Conditions,
   checkEntry,
   DEFAULT_MAP,
   deleteEntry,
@@ -40,6 +41,7 @@ export {
   readEntry,
   readPath,
   restoreEntries,
+  type Selection,
   sizeOf,
   toArgumentFailure,
   UnkeepableError,

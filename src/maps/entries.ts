@@ -94,6 +94,15 @@ export const describeEntry = (doc: Y.Doc, map: string, key: string): EntryInfo |
 }
 
 /**
+ * Names the last write of an entry, an increment or an item, too: two that are equal are one write.
+ * Undefined if there is no entry. What another program changes inside a shared type is no write here.
+ */
+export const versionOf = (doc: Y.Doc, map: string, key: string): string | undefined => {
+  const info = describeEntry(doc, map, key)
+  return info && `${info.writer}.${info.clock}`
+}
+
+/**
  * The value of a plain entry, with the types that JSON lacks. Undefined if the visible entry is not
  * plain: hot entries are JSON.
  */

@@ -14,6 +14,7 @@
  */
 export type { Cell } from './cell.ts'
 export { checkEntry, toArgumentFailure, UnkeepableError } from './check.ts'
+export { type Conditions, checkConditions } from './conditions.ts'
 export {
   checkUnlost,
   describeEntry,
@@ -27,6 +28,7 @@ export {
   readEntries,
   readEntry,
   sizeOf,
+  versionOf,
 } from './entries.ts'
 export type { ForeignTypes } from './foreign.ts'
 export { historyOf, type Version } from './history.ts'
@@ -45,10 +47,20 @@ export {
   type RestoredEntry,
   restoreEntries,
 } from './restore.ts'
+export {
+  checkSelection,
+  isWhole,
+  matcherOf,
+  type SelectedKeys,
+  type Selection,
+  selectedKeys,
+  selectKeys,
+} from './selection.ts'
 export { type Added, addedBy, type CounterChange, type CounterStep, stepsOf } from './steps.ts'
 export { DEFAULT_VALUE_BYTES, limitValues, MAX_VALUE_BYTES, valueLimitOf } from './value-limit.ts'
 export {
   appendEntry,
+  deleteEntries,
   deleteEntry,
   incrementEntry,
   type WriteOptions,

@@ -12,11 +12,12 @@ import * as Y from 'yjs'
 import { yjsInner } from '../../crdt/index.ts'
 import { checkDoc } from '../yjs-copy.ts'
 import { type Cell, type View, valueOfView } from './cell.ts'
-import { keysOf, latestOf, viewEntry } from './entries.ts'
+import { latestOf, viewEntry } from './entries.ts'
 import { watchTransactions } from './hot.ts'
 import type { HotElement } from './hot-element.ts'
 import { isSameJson } from './json-value.ts'
 import { type PlainEntry, plainRoot, type Root } from './plain.ts'
+import { matcherOf, selectedKeys } from './selection.ts'
 
 export interface EntryChange {
   readonly map: string
@@ -35,6 +36,10 @@ export interface EntryChange {
 export interface ObserveOptions {
   /** Observe only this key, at a cost that does not depend on the size of the map. Default: all keys. */
   readonly key?: string | undefined
+  /** Observe only keys that begin with this. */
+  readonly prefix?: string | undefined
+  /** Observe only keys of this pattern: `*` stands for any characters, `?` for one. */
+  readonly glob?: string | undefined
 }
 
 type Listener = (change: EntryChange) => void
@@ -75,16 +80,16 @@ class ObservedMap {
   readonly #listeners = new Set<Listener>()
   readonly #doc: Y.Doc
   readonly #map: string
-  /** Undefined: all keys. */
-  readonly #key: string | undefined
+  readonly #isOfInterest: (key: string) => boolean
   readonly #seen = new Map<string, Seen>()
   readonly #unwatch: () => void
 
-  constructor(doc: Y.Doc, map: string, only: string | undefined) {
+  constructor(doc: Y.Doc, map: string, options: ObserveOptions) {
+    const { key: only } = options
     this.#doc = doc
     this.#map = map
-    this.#key = only
-    for (const key of only === undefined ? keysOf(doc, map) : [only]) {
+    this.#isOfInterest = only === undefined ? matcherOf(options) : (key) => key === only
+    for (const key of only === undefined ? selectedKeys(doc, map, options) : [only]) {
       const view = viewEntry(doc, map, key)
       if (view) this.#seen.set(key, see(view))
     }
@@ -130,7 +135,7 @@ class ObservedMap {
     const changes: EntryChange[] = []
     const { written, nested } = this.#touchedKeys(transaction, touched)
     for (const key of new Set([...written, ...nested])) {
-      if (this.#key !== undefined && key !== this.#key) continue
+      if (!this.#isOfInterest(key)) continue
       const before = this.#seen.get(key)
       const view = viewEntry(this.#doc, this.#map, key)
       const now = view && see(view)
@@ -173,26 +178,27 @@ class ObservedMap {
 const isOther = (a: Seen | undefined, b: Seen | undefined): boolean =>
   !isSameJson(a?.value, b?.value)
 
-/** By map, or by map and key, as JSON. */
+/** By map and options, as JSON. */
 const observedMaps = new WeakMap<Y.Doc, Map<string, ObservedMap>>()
 
 /**
  * Calls `listener` after each transaction, for each change of a visible entry, local or not;
  * several changes of one key are one. Returns a function that ends the observer. An error of a
  * listener is thrown by the transaction, after all other listeners were called. To report previous
- * values, it keeps the values of all keys, or of the one that is named.
+ * values, it keeps the values of all keys, or of those that are named. Throws a Failure
+ * (invalid_argument) for a prefix and a pattern together.
  */
 export const observeEntries = (
   doc: Y.Doc,
   map: string,
   listener: (change: EntryChange) => void,
-  { key }: ObserveOptions = {},
+  { key, prefix, glob }: ObserveOptions = {},
 ): (() => void) => {
   checkDoc(doc)
-  const id = JSON.stringify([map, key])
+  const id = JSON.stringify([map, key, prefix, glob])
   const maps = observedMaps.get(doc) ?? new Map<string, ObservedMap>()
   observedMaps.set(doc, maps)
-  const observed = maps.get(id) ?? new ObservedMap(doc, map, key)
+  const observed = maps.get(id) ?? new ObservedMap(doc, map, { key, prefix, glob })
   maps.set(id, observed)
   // One function may be registered twice, and each registration ends by itself.
   const own = (change: EntryChange): void => listener(change)

@@ -23,20 +23,26 @@ import type { Json } from '../../crdt/index.ts'
 import { checkDoc } from '../yjs-copy.ts'
 import {
   appendEntry,
+  type Conditions,
+  checkConditions,
   checkEntry,
   checkUnlost,
   copyJson,
+  deleteEntries,
   deleteEntry,
   type EntryChange,
   hasEntry,
   incrementEntry,
-  keysOf,
   limitValues,
   makeReadOnly,
   type ObserveOptions,
   observeEntries,
   readEntry,
+  type Selection,
+  selectKeys,
   sizeOf,
+  versionOf,
+  writeEntries,
   writeEntry,
 } from './index.ts'
 import type { Keepable } from './keepable.ts'
@@ -109,19 +115,39 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
     return hasEntry(this.doc, this.name, key)
   }
 
+  /** Names the last write of a key, for the condition `ifVersion`; undefined if there is no such key. */
+  versionOf(key: string): string | undefined {
+    return versionOf(this.doc, this.name, key)
+  }
+
   /**
    * Writes a value. Throws a TypeError that names the first part that JSON cannot keep
    * (`value.items[3].at is a Date, which JSON cannot keep`), and a Failure (invalid_argument) for an
-   * invalid key or a value that is longer than `maxValueBytes`.
+   * invalid key or a value that is longer than `maxValueBytes`. With conditions that do not hold it
+   * writes nothing and throws a Failure (conflict). They are checked in this document: of what others
+   * write at the same moment one wins, as always.
    */
-  set(key: string, value: T): this {
+  set(key: string, value: T, conditions: Conditions = {}): this {
+    checkConditions(this.doc, this.name, key, conditions)
     writeEntry(this.doc, this.name, key, value, { hot: this.#options.hot ?? false })
+    return this
+  }
+
+  /** Writes many entries in one transaction: all of them, or none if `set` would refuse one. */
+  setAll(entries: Iterable<readonly [key: string, value: T]>): this {
+    writeEntries(this.doc, this.name, entries, { hot: this.#options.hot ?? false })
     return this
   }
 
   /** Returns whether there was such a key. */
   delete(key: string): boolean {
     return deleteEntry(this.doc, this.name, key)
+  }
+
+  /** Deletes the selected entries in one transaction. Returns their number. */
+  deleteAll(selection: Selection): number {
+    const { keys } = selectKeys(this.doc, this.name, selection)
+    return deleteEntries(this.doc, this.name, keys)
   }
 
   /**
@@ -156,9 +182,12 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
     return appendEntry(this.doc, this.name, key, item)
   }
 
-  /** The keys, sorted. */
-  keys(): string[] {
-    return keysOf(this.doc, this.name)
+  /**
+   * The keys, sorted: all, or those that are selected. A selection costs what it returns. The cursor
+   * of a page is the last key of the page before.
+   */
+  keys(selection: Selection = {}): string[] {
+    return selectKeys(this.doc, this.name, selection).keys
   }
 
   /** In order of the keys. */
@@ -166,9 +195,9 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
     return this.keys().map((key) => this.get(key) as T)
   }
 
-  /** In order of the keys. */
-  entries(): [key: string, value: T][] {
-    return this.keys().map((key) => [key, this.get(key) as T])
+  /** In order of the keys: all, or those that are selected. */
+  entries(selection: Selection = {}): [key: string, value: T][] {
+    return this.keys(selection).map((key) => [key, this.get(key) as T])
   }
 
   /** Keys with their values, in no order. */
@@ -186,7 +215,8 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
    * changes of a key in one transaction are one call. Returns a function that ends the observer. What
    * the listener throws is thrown by the call that made the change.
    *
-   * The observer keeps the values of the whole map, or of one `key`, to report the previous ones.
+   * The observer keeps the values of the whole map, or of the `key`, `prefix` or `glob`, to report the
+   * previous ones.
    */
   observe(
     listener: (change: SharedMapChange<T>) => void,

@@ -101,6 +101,16 @@ export const writeEntry = (
   options?: WriteOptions,
 ): void => writeEntries(doc, map, [[key, value]], options)
 
+/** Deletes entries in one transaction. Returns how many of the keys existed. */
+export const deleteEntries = (doc: Y.Doc, map: string, keys: Iterable<string>): number => {
+  checkWritable(doc)
+  let count = 0
+  doc.transact(() => {
+    for (const key of keys) if (deleteEntry(doc, map, key)) count++
+  })
+  return count
+}
+
 /** Deletes everything visible under the key; concurrent writes of others stay. Returns whether the key existed. */
 export const deleteEntry = (doc: Y.Doc, map: string, key: string): boolean => {
   checkWritable(doc)

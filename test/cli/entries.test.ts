@@ -159,6 +159,78 @@ test('list and keys: a map of several batches is one table, one list and one obj
   await prints(['list', '--map', 'long'], `KEY      VALUE\n${rows.join('')}`)
 })
 
+test('prefixes, patterns and pages: list, keys, export, watch and delete', async () => {
+  const inMap = ['--map', 'pages']
+  for (const key of ['task:1', 'task:2', 'task:3', 'other', "it's"])
+    await tell('set', key, `"${key}"`, ...inMap)
+  await prints(['keys', '--prefix', 'task:', ...inMap], 'task:1\ntask:2\ntask:3\n')
+  assert.equal(await tell('keys', '--glob', 'o*r', ...inMap), {
+    code: 0,
+    stdout: 'other\n',
+    stderr: '',
+  })
+  assert.equal(await tell('keys', '--prefix', 'none', ...inMap), {
+    code: 0,
+    stdout: '',
+    stderr: 'no such key in map "pages"\n',
+  })
+  assert.equal(await tell('list', '--prefix', 'task:', '--limit', '2', ...inMap), {
+    code: 0,
+    stdout: 'KEY     VALUE\ntask:1  "task:1"\ntask:2  "task:2"\n',
+    stderr: 'there are more: add --cursor task:2\n',
+  })
+  assert.equal(await tell('keys', '--limit', '1', ...inMap), {
+    code: 0,
+    stdout: "it's\n",
+    stderr: "there are more: add --cursor 'it'\\''s'\n",
+  })
+  const page = await tell('list', '--glob', 'task:?', '--limit=2', '--json', ...inMap)
+  assert.equal(dataOf(page), {
+    entries: { 'task:1': 'task:1', 'task:2': 'task:2' },
+    map: 'pages',
+    cursor: 'task:2',
+  })
+  const rest = await tell('list', '--glob', 'task:?', '--cursor', 'task:2', '--json', ...inMap)
+  assert.equal(dataOf(rest), { entries: { 'task:3': 'task:3' }, map: 'pages' })
+  await prints(['export', '--prefix', 'oth', ...inMap], '{"key":"other","value":"other"}\n')
+  for (const args of [
+    ['keys', '--limit', '0'],
+    ['keys', '--limit', '1.5'],
+    ['list', '--prefix', 'a', '--glob', 'a*'],
+    ['watch', '--prefix', 'a', '--glob', 'a*'],
+    ['delete'],
+    ['delete', 'k', '--prefix', 'a'],
+  ])
+    assert.is((await tell(...args)).code, 2, args.join(' '))
+  await prints(['delete', '--glob', 'task:[12]', ...inMap], 'deleted 0 keys\n')
+  await prints(['delete', '--prefix', 'task:', ...inMap], 'deleted 3 keys\n')
+  await prints(['keys', ...inMap], "it's\nother\n")
+})
+
+test('conditions: nothing is written unless they hold', async () => {
+  const at = ['--map', 'conditions']
+  await prints(['set', 'leader', 'a', '--if-absent', ...at], 'leader = "a"\n')
+  const refused = await tell('set', 'leader', 'b', '--if-absent', '--json', ...at)
+  const { code, message } = failureOf(refused)
+  assert.equal([refused.code, code], [1, 'conflict'])
+  assert.match(String(message), /"leader" in map "conditions" was not written: it is "\\?"a/)
+  await prints(['set', 'leader', 'b', '--if', 'a', ...at], 'leader = "b"\n')
+  assert.is((await tell('set', 'leader', 'c', '--if', 'a', ...at)).code, 1)
+  assert.is((await tell('set', 'none', 'c', '--if', 'a', ...at)).code, 1)
+  const got = dataOf(await tell('get', 'leader', '--versioned', '--json', ...at))
+  assert.is(got.value, 'b')
+  const version = String(got.version)
+  await prints(['set', 'leader', 'c', '--if-version', version, ...at], 'leader = "c"\n')
+  assert.is((await tell('set', 'leader', 'd', '--if-version', version, ...at)).code, 1)
+  // The same value, but another write.
+  await prints(['increment', 'n', ...at], '1\n')
+  const first = dataOf(await tell('get', 'n', '--versioned', '--json', ...at)).version
+  await prints(['increment', 'n', ...at], '2\n')
+  assert.is((await tell('set', 'n', '0', '--if-version', String(first), ...at)).code, 1)
+  await prints(['set', 'n', '0', '--if', '2', ...at], 'n = 0\n')
+  await prints(['get', 'leader', ...at], 'c\n')
+})
+
 test('increment: prints the new sum, and refuses what is not a number', async () => {
   await prints(['increment', 'n'], '1\n')
   await prints(['increment', 'n', '41'], '42\n')

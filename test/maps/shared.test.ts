@@ -288,4 +288,47 @@ test('openMap refuses an unusable map, and starts nothing', () =>
     assert.not.ok(existsSync(mailbox) || existsSync(join(dir, 'data')))
   }))
 
+test('selections, conditions and several entries at once', () => {
+  const doc = new Y.Doc()
+  const map = new SharedMap<number>(doc, 'm')
+  let transactions = 0
+  doc.on('afterTransaction', () => transactions++)
+  map.setAll([
+    ['a:1', 1],
+    ['a:2', 2],
+    ['b', 3],
+  ])
+  assert.is(transactions, 1)
+  assert.equal(map.keys({ prefix: 'a:' }), ['a:1', 'a:2'])
+  assert.equal(map.entries({ glob: '*2' }), [['a:2', 2]])
+  assert.equal(map.keys({ limit: 1, cursor: 'a:1' }), ['a:2'])
+  const seen: string[] = []
+  map.observe(({ key, action }) => void seen.push(`${action} ${key}`), { prefix: 'a:' })
+  map.set('a:3', 3).set('b', 4)
+  assert.is(map.deleteAll({ prefix: 'a:' }), 3)
+  assert.equal(seen.sort(), ['delete a:1', 'delete a:2', 'delete a:3', 'set a:3'])
+  assert.is(map.versionOf('a:1'), undefined)
+  const version = map.versionOf('b')!
+  assert.throws(
+    () => map.set('b', 0, { ifAbsent: true }),
+    (e: Error) => isFailure(e, 'conflict'),
+  )
+  map.set('b', 5, { ifVersion: version }).set('b', 6, { if: 5 })
+  assert.throws(
+    () => map.set('b', 0, { ifVersion: version }),
+    (e: Error) => isFailure(e, 'conflict'),
+  )
+  assert.throws(
+    () => map.set('b', 0, { if: 5, ifAbsent: false }),
+    (e: Error) => isFailure(e, 'conflict'),
+  )
+  assert.throws(() =>
+    map.setAll([
+      ['c', 1],
+      ['', 2],
+    ]),
+  )
+  assert.equal(map.toJSON(), { b: 6 })
+})
+
 test.run()
