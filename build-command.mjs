@@ -10,7 +10,7 @@ import { join, relative, resolve, sep } from 'node:path'
 import { build } from 'esbuild'
 
 /** What loads an agent or a transport. */
-const OUTSIDE = /^src\/(?:cli\/(?:run|doctor|pilot-checks|demo)|transports\/.*)\.js$/
+const OUTSIDE = /^src\/(?:cli\/(?:run|doctor|mcp|pilot-checks|demo)|transports\/.*)\.js$/
 
 const dist = resolve(process.argv[2] ?? 'dist')
 const program = join(dist, 'bin.cjs')

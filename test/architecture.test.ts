@@ -42,6 +42,7 @@ const ORDER: readonly string[] = [
   'src/agent',
   'src/provider',
   'src/control',
+  'src/mcp',
   'src/bridge',
   'src/simulation',
   'src/demo',

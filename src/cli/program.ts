@@ -27,56 +27,58 @@ const command = <const O extends Options>(
   shape: Shape<O> & { readonly load: () => Promise<Run<Given<O>>> },
 ): Command => shape as unknown as Command // the parser makes options of exactly this form
 
+const RUN_OPTIONS = {
+  swarm: { value: 'NAME', about: 'the swarm to join; all its agents give the same name' },
+  peer: {
+    value: 'ADDR',
+    about: 'a peer: address, node id or hostname; repeatable',
+    isList: true,
+  },
+  accept: {
+    value: 'WHOM',
+    about: 'take messages of any address, or of listed peers only (default: any)',
+    choices: ['any', 'listed'],
+  },
+  'read-only-peer': {
+    value: 'ADDR',
+    about: 'a peer that may read, but whose changes are refused; repeatable',
+    isList: true,
+  },
+  ban: {
+    value: 'ADDR',
+    about: 'take nothing from there and send nothing there; repeatable',
+    isList: true,
+  },
+  'read-only': { about: 'refuse writes here, and pass on those of peers' },
+  detach: { about: 'go to the background as soon as it runs' },
+  data: { value: 'DIR', about: 'data folder (default: a folder of the swarm)' },
+  transport: KIND_OPTION,
+  ...TRANSPORT_OPTIONS,
+  'secret-file': {
+    value: 'FILE',
+    about: 'seal all messages with the secret in it (default: PILOT_GOSSIP_SECRET)',
+  },
+  fanout: { value: 'N', about: 'peers that each push goes to (default: 3)' },
+  'max-value': { value: 'SIZE', about: 'longest value that may be written (default: 8MiB)' },
+  interval: { value: 'TIME', about: 'between two rounds: 500ms, 5s, 1m (default: 5s)' },
+  room: { value: 'NAME', about: 'another document to share; repeatable', isList: true },
+  ws: { value: 'PORT', about: 'serve y-websocket clients: ws://127.0.0.1:PORT/ROOM' },
+  'ws-host': { value: 'HOST', about: 'address to listen on (default: 127.0.0.1)' },
+  'ws-origin': {
+    value: 'URL',
+    about: 'let pages from there connect, besides those of this host; repeatable',
+    isList: true,
+  },
+  'ws-read-only': { about: 'its clients see changes but make none' },
+} as const satisfies Options
+
 const run = command({
   name: 'run',
   group: 'Run an agent',
   about: 'run an agent, in the foreground or with --detach',
   needs: '--swarm NAME',
   args: [],
-  options: {
-    swarm: { value: 'NAME', about: 'the swarm to join; all its agents give the same name' },
-    peer: {
-      value: 'ADDR',
-      about: 'a peer: address, node id or hostname; repeatable',
-      isList: true,
-    },
-    accept: {
-      value: 'WHOM',
-      about: 'take messages of any address, or of listed peers only (default: any)',
-      choices: ['any', 'listed'],
-    },
-    'read-only-peer': {
-      value: 'ADDR',
-      about: 'a peer that may read, but whose changes are refused; repeatable',
-      isList: true,
-    },
-    ban: {
-      value: 'ADDR',
-      about: 'take nothing from there and send nothing there; repeatable',
-      isList: true,
-    },
-    'read-only': { about: 'refuse writes here, and pass on those of peers' },
-    detach: { about: 'go to the background as soon as it runs' },
-    data: { value: 'DIR', about: 'data folder (default: a folder of the swarm)' },
-    transport: KIND_OPTION,
-    ...TRANSPORT_OPTIONS,
-    'secret-file': {
-      value: 'FILE',
-      about: 'seal all messages with the secret in it (default: PILOT_GOSSIP_SECRET)',
-    },
-    fanout: { value: 'N', about: 'peers that each push goes to (default: 3)' },
-    'max-value': { value: 'SIZE', about: 'longest value that may be written (default: 8MiB)' },
-    interval: { value: 'TIME', about: 'between two rounds: 500ms, 5s, 1m (default: 5s)' },
-    room: { value: 'NAME', about: 'another document to share; repeatable', isList: true },
-    ws: { value: 'PORT', about: 'serve y-websocket clients: ws://127.0.0.1:PORT/ROOM' },
-    'ws-host': { value: 'HOST', about: 'address to listen on (default: 127.0.0.1)' },
-    'ws-origin': {
-      value: 'URL',
-      about: 'let pages from there connect, besides those of this host; repeatable',
-      isList: true,
-    },
-    'ws-read-only': { about: 'its clients see changes but make none' },
-  },
+  options: RUN_OPTIONS,
   paragraphs: [
     "An agent finds peers by itself: in the mailbox folder, or among the nodes that this one trusts and that carry the swarm's tag. --peer names one that it would not find. One is enough, since peers report each other.",
     'Ctrl-C or "pilot-gossip stop" ends it. What it wrote is then on disk, and pushed.',
@@ -89,6 +91,28 @@ const run = command({
   synonyms: ['start', 'join', 'serve', 'daemon', 'up'],
   isService: true,
   load: async () => (await import('./run.ts')).run,
+})
+
+const { detach: _, ...runOptions } = RUN_OPTIONS
+
+const mcp = command({
+  name: 'mcp',
+  group: 'Run an agent',
+  about: 'give the maps to a language model as tools',
+  args: [],
+  options: runOptions,
+  paragraphs: [
+    'A server of the Model Context Protocol over standard input and output: a client starts it. It uses the agent that runs on the data folder. With --swarm it starts one in the background if none runs, with the options of run; that agent goes on when the client ends.',
+    'It needs the package @modelcontextprotocol/server beside this one.',
+  ],
+  examples: [
+    'pilot-gossip mcp --swarm kv',
+    'pilot-gossip mcp --swarm kv --mailbox /tmp/kv',
+    'claude mcp add shared -- pilot-gossip mcp --swarm kv',
+  ],
+  synonyms: ['tools', 'model', 'server'],
+  isService: true,
+  load: async () => (await import('./mcp.ts')).mcp,
 })
 
 const doctor = command({
@@ -242,6 +266,7 @@ export const COMMANDS: readonly Command[] = [
   status,
   doctor,
   secret,
+  mcp,
   ...Object.values(entries),
   onLine('keys', WIRE.keys, async () => (await import('./listing.ts')).listKeys),
   onLine('list', WIRE.list, async () => (await import('./listing.ts')).listEntries),

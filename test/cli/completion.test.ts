@@ -25,7 +25,7 @@ const cases: readonly (readonly [words: string[], expected: readonly string[] | 
   [['--v'], ['--version']],
   [
     ['get', 'k', '--'],
-    ['--path', '--map', '--swarm', '--data', '--json', '--help'],
+    ['--path', '--versioned', '--map', '--swarm', '--data', '--json', '--help'],
   ],
   [
     ['set', 'k', '-5', '--s'],
@@ -185,7 +185,10 @@ if (isInstalled('bash')) {
     writeFileSync(join(folder, 'state.json'), '')
     const cases: readonly (readonly [line: string, expected: readonly string[]])[] = [
       ['pilot-gossip h', ['has', 'history', 'help']],
-      ['pilot-gossip get k --', ['--path', '--map', '--swarm', '--data', '--json', '--help']],
+      [
+        'pilot-gossip get k --',
+        ['--path', '--versioned', '--map', '--swarm', '--data', '--json', '--help'],
+      ],
       ['pilot-gossip run --transport ', ['pilot', 'mailbox']],
       ['pilot-gossip run --transport=m', ['mailbox']],
       ['pilot-gossip import st', ['state.json']],

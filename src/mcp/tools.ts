@@ -1,0 +1,332 @@
+/**
+ * The tools that a model is given: for each its name, what it says of itself, the schema of its
+ * arguments, and the request to the agent that it makes.
+ *
+ * ```ts
+ * const tool = TOOLS.find(({ name }) => name === 'get')!
+ * await tool.call({ backend, changes }, { key: 'k' })      // { found: true, key: 'k', value: 1 }
+ * ```
+ */
+import type { OneAnswer } from '../control/connection.ts'
+import type { Fields } from '../control/protocol.ts'
+import { isFailure } from '../errors.ts'
+import { isSameJson } from '../maps/json-value.ts'
+import type { Backend } from './backend.ts'
+import type { Changes } from './changes.ts'
+
+/** Characters of values in one answer: some 16,000 tokens, which a model still reads. */
+export const MAX_CHARACTERS = 64_000
+
+/** Entries or changes in one answer. */
+const MAX_LIMIT = 500
+const LIMIT = 100
+
+/** Seconds that `wait` takes at most: clients give up after 60. */
+const MAX_WAIT_SECONDS = 50
+const WAIT_SECONDS = 30
+
+export interface Behind {
+  readonly backend: Backend
+  readonly changes: Changes
+}
+
+type Arguments = Readonly<Record<string, unknown>>
+
+/** JSON Schema (2020-12) of an object. */
+export interface Schema {
+  readonly type: 'object'
+  readonly properties: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  readonly required?: readonly string[]
+  readonly additionalProperties: false
+}
+
+export interface Tool {
+  readonly name: string
+  readonly title: string
+  /** For the model: what it does, when to use it, what comes back. */
+  readonly description: string
+  readonly schema: Schema
+  readonly annotations: {
+    readonly readOnlyHint: boolean
+    readonly destructiveHint?: boolean
+    readonly idempotentHint?: boolean
+    readonly openWorldHint: false
+  }
+  /** Rejects with a Failure. */
+  readonly call: (behind: Behind, args: Arguments) => Promise<Fields>
+}
+
+const KEY = { type: 'string', minLength: 1, description: 'The key of the entry, e.g. "task:7".' }
+const MAP = { type: 'string', description: 'Another map than the default, "state".' }
+const VALUE = { description: 'Any JSON value: string, number, boolean, null, array or object.' }
+const WHICH = {
+  prefix: { type: 'string', description: 'Only keys that begin with this.' },
+  glob: {
+    type: 'string',
+    description: 'Only keys like this pattern: * is any characters, ? is one. Not with prefix.',
+  },
+}
+const limitOf = (what: string) => ({
+  type: 'integer',
+  minimum: 1,
+  maximum: MAX_LIMIT,
+  description: `At most that many ${what} (default ${LIMIT}).`,
+})
+
+const objectOf = (properties: Schema['properties'], required: readonly string[] = []): Schema => ({
+  type: 'object',
+  properties,
+  ...(required.length > 0 && { required }),
+  additionalProperties: false,
+})
+
+const READS = { readOnlyHint: true, openWorldHint: false } as const
+const ADDS = {
+  readOnlyHint: false,
+  destructiveHint: false,
+  idempotentHint: false,
+  openWorldHint: false,
+} as const
+const WRITES = {
+  readOnlyHint: false,
+  destructiveHint: true,
+  idempotentHint: true,
+  openWorldHint: false,
+} as const
+
+/** A request of the agent's socket with these arguments, which the schema has checked. */
+const asking =
+  (command: 'set' | 'delete' | 'increment' | 'append' | 'history' | 'status' | 'peers') =>
+  ({ backend }: Behind, args: Arguments): Promise<Fields> =>
+    backend.ask({ ...args, command } as unknown as OneAnswer)
+
+/** The answer, or what `absent` returns if there is no such key: that is an answer, too. */
+const orAbsent = async (answer: Promise<Fields>, absent: Fields): Promise<Fields> => {
+  try {
+    return await answer
+  } catch (error) {
+    if (isFailure(error, 'not_found')) return absent
+    throw error
+  }
+}
+
+const shortened = (value: unknown): Fields => {
+  const text = JSON.stringify(value)
+  if (text.length <= MAX_CHARACTERS) return { value }
+  const advice = `The value has ${text.length} characters. Read parts of it with path.`
+  return { isCut: true, advice, begin: text.slice(0, 1_000) }
+}
+
+const getEntry = async ({ backend }: Behind, args: Arguments): Promise<Fields> => {
+  const request = { ...args, command: 'get', versioned: true } as unknown as OneAnswer
+  const { key } = args
+  const found = await orAbsent(backend.ask(request), { found: false, key })
+  if (found.found === false) return found
+  return { found: true, key, ...shortened(found.value), version: found.version }
+}
+
+const listEntries = async ({ backend }: Behind, args: Arguments): Promise<Fields> => {
+  const { limit = LIMIT, keysOnly, ...which } = args
+  if (keysOnly === true)
+    return backend.ask({ ...which, limit, command: 'keys' } as unknown as OneAnswer)
+  const page = await backend.ask({ ...which, limit, command: 'list' } as unknown as OneAnswer)
+  const entries: [string, unknown][] = []
+  let characters = 0
+  for (const [key, value] of Object.entries(page.entries as Fields)) {
+    const size = key.length + JSON.stringify(value).length
+    if (entries.length > 0 && characters + size > MAX_CHARACTERS)
+      return { ...page, entries: Object.fromEntries(entries), cursor: entries.at(-1)![0] }
+    const shown = shortened(value)
+    entries.push([key, 'value' in shown ? shown.value : shown])
+    characters += Math.min(size, MAX_CHARACTERS)
+  }
+  return { ...page, entries: Object.fromEntries(entries) }
+}
+
+const isAsWanted = (value: unknown, args: Arguments): boolean =>
+  value !== undefined && (!('value' in args) || isSameJson(value, args.value))
+
+/** Watches first, so that no change falls between the look and the wait. */
+const waitForEntry = async ({ backend }: Behind, args: Arguments): Promise<Fields> => {
+  const { key, seconds = WAIT_SECONDS, map } = args
+  const where = { key: String(key), ...(map !== undefined && { map: String(map) }) }
+  let wake: (found: Fields | undefined) => void = () => undefined
+  const arrived = new Promise<Fields | undefined>((resolve) => {
+    wake = resolve
+  })
+  const look = ({ value }: Fields): void => {
+    if (isAsWanted(value, args)) wake({ found: true, key, ...shortened(value) })
+  }
+  const timer = setTimeout(() => wake(undefined), Number(seconds) * 1_000)
+  const end = await backend.watch({ command: 'watch', ...where }, look, () => wake(undefined))
+  try {
+    look(await orAbsent(backend.ask({ command: 'get', ...where }), {}))
+    const found = await arrived
+    return found ?? { found: false, key, advice: 'Not yet. Call wait again to go on waiting.' }
+  } finally {
+    clearTimeout(timer)
+    end()
+  }
+}
+
+const MAX_HISTORY = 20
+
+const historyOf = async (behind: Behind, args: Arguments): Promise<Fields> => {
+  const answer = await orAbsent(asking('history')(behind, args), { changes: [] })
+  const changes = answer.changes as readonly Fields[]
+  return {
+    key: args.key,
+    changes: changes
+      .slice(0, MAX_HISTORY)
+      .map((change) => ({ ...change, ...('value' in change && shortened(change.value)) })),
+    left: changes.length + Number(answer.left ?? 0) - Math.min(changes.length, MAX_HISTORY),
+  }
+}
+
+export const TOOLS: readonly Tool[] = [
+  {
+    name: 'get',
+    title: 'Read an entry',
+    description:
+      'Read the value of a key in the shared map. Returns found: false if there is no such key. version identifies the last write, for set with ifVersion.',
+    schema: objectOf(
+      {
+        key: KEY,
+        path: { type: 'string', description: 'A JSON Pointer to a part of the value: "/items/0".' },
+        map: MAP,
+      },
+      ['key'],
+    ),
+    annotations: READS,
+    call: getEntry,
+  },
+  {
+    name: 'set',
+    title: 'Write an entry',
+    description:
+      'Write a value under a key. All agents of the swarm see it within a second. It replaces the value that is there; of two agents that write one key at the same moment one wins. Use increment for counters and append for logs, which lose nothing. The conditions (ifAbsent, if, ifVersion) are checked against what this agent knows: an error with the code conflict means that nothing was written.',
+    schema: objectOf(
+      {
+        key: KEY,
+        value: VALUE,
+        path: { type: 'string', description: 'Write only this part of the value: "/done".' },
+        ifAbsent: { type: 'boolean', description: 'Write only if there is no such key.' },
+        if: { description: 'Write only if the value equals this one.' },
+        ifVersion: { type: 'string', description: 'Write only if this is still its version.' },
+        hot: {
+          type: 'boolean',
+          description: 'For a key that is overwritten very often: keeps its history from growing.',
+        },
+        map: MAP,
+      },
+      ['key', 'value'],
+    ),
+    annotations: WRITES,
+    call: asking('set'),
+  },
+  {
+    name: 'delete',
+    title: 'Delete an entry',
+    description:
+      'Delete a key, or all keys with a prefix or of a pattern, for all agents of the swarm. Give exactly one of key, prefix and glob.',
+    schema: objectOf({ key: KEY, ...WHICH, map: MAP }),
+    annotations: WRITES,
+    call: (behind, args) =>
+      orAbsent(asking('delete')(behind, args), { key: args.key, found: false }),
+  },
+  {
+    name: 'list',
+    title: 'List entries',
+    description:
+      'List entries in order of their keys: all, or those with a prefix or of a pattern. If the answer has a cursor there are more: give it to the next call.',
+    schema: objectOf({
+      ...WHICH,
+      limit: limitOf('entries'),
+      cursor: { type: 'string', description: 'The cursor of the page before.' },
+      keysOnly: { type: 'boolean', description: 'Only the keys, without values.' },
+      map: MAP,
+    }),
+    annotations: READS,
+    call: listEntries,
+  },
+  {
+    name: 'increment',
+    title: 'Add to a number',
+    description:
+      'Add to a number, which starts at 0, and return the sum. Increments of all agents count, also those at the same moment.',
+    schema: objectOf(
+      { key: KEY, by: { type: 'number', description: 'Default 1; may be negative.' }, map: MAP },
+      ['key'],
+    ),
+    annotations: ADDS,
+    call: asking('increment'),
+  },
+  {
+    name: 'append',
+    title: 'Append to a list',
+    description:
+      'Append an item to a list, which starts empty, and return its length. Items of all agents are kept, also those of the same moment.',
+    schema: objectOf({ key: KEY, value: VALUE, map: MAP }, ['key', 'value']),
+    annotations: ADDS,
+    call: asking('append'),
+  },
+  {
+    name: 'wait',
+    title: 'Wait for an entry',
+    description: `Wait until a key is there, or has the given value, for at most ${MAX_WAIT_SECONDS} seconds. Use it to wait for the result of another agent instead of asking again and again. found: false means that the time is over: call it again.`,
+    schema: objectOf(
+      {
+        key: KEY,
+        value: { description: 'Wait until the value equals this one. Default: any value.' },
+        seconds: {
+          type: 'number',
+          exclusiveMinimum: 0,
+          maximum: MAX_WAIT_SECONDS,
+          description: `Default ${WAIT_SECONDS}.`,
+        },
+        map: MAP,
+      },
+      ['key'],
+    ),
+    annotations: READS,
+    call: waitForEntry,
+  },
+  {
+    name: 'watch_since',
+    title: 'Catch up with changes',
+    description:
+      'What has changed in a map since the last call. The first call, without a cursor, returns one; give it to the next call to get the changes in between: key, action, value, and who wrote it. isComplete: false means that some were missed: call list to see what is there.',
+    schema: objectOf({
+      cursor: { type: 'string', description: 'The cursor of the last call. Default: from now on.' },
+      limit: limitOf('changes'),
+      map: MAP,
+    }),
+    annotations: READS,
+    call: async ({ changes }, { map = 'state', cursor, limit = LIMIT }) => ({
+      ...(await changes.since(
+        String(map),
+        cursor === undefined ? undefined : String(cursor),
+        Number(limit),
+        MAX_CHARACTERS,
+      )),
+    }),
+  },
+  {
+    name: 'history',
+    title: 'Who wrote a key',
+    description:
+      'Who wrote a key and when, newest first, as far as the agent knows: to find out what happened to an entry.',
+    schema: objectOf({ key: KEY, map: MAP }, ['key']),
+    annotations: READS,
+    call: historyOf,
+  },
+  {
+    name: 'status',
+    title: 'State of the swarm',
+    description:
+      'What the agent of this host knows: its maps with their sizes, the other agents and whether their state is equal, and problems.',
+    schema: objectOf({}),
+    annotations: READS,
+    call: asking('status'),
+  },
+]
