@@ -259,7 +259,7 @@ class Service {
     )
   }
 
-  #changeOf({ map, key, action, value, old, writer }: EntryChange): Fields {
+  #changeOf({ map, key, action, value, old, writer, from }: EntryChange): Fields {
     return this.#withNode({
       map,
       key,
@@ -267,6 +267,7 @@ class Service {
       ...(value !== undefined && { value }),
       ...(old !== undefined && { old }),
       ...(writer !== undefined && { writer }),
+      ...(from !== undefined && { from }),
     })
   }
 

@@ -14,6 +14,7 @@
  */
 export type { Cell } from './cell.ts'
 export { checkEntry, toArgumentFailure, UnkeepableError } from './check.ts'
+export { deletedIn } from './deleted.ts'
 export {
   checkUnlost,
   describeEntry,
