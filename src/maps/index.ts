@@ -30,6 +30,12 @@ export {
   sizeOf,
 } from './entries.ts'
 export type { ForeignTypes } from './foreign.ts'
+export {
+  type FormerKey,
+  type FormerOptions,
+  type FormerResult,
+  restoreFormer,
+} from './former.ts'
 export { historyOf, type Version } from './history.ts'
 export { followHot, useClock, watchTransactions } from './hot.ts'
 export { FOREIGN_TYPES, type ForeignType, type Form } from './json-form.ts'
