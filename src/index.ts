@@ -74,7 +74,7 @@ export {
 export type { DataFolder } from './store/data-folder.ts'
 export { dataFolder } from './store/log/data-folder.ts'
 export { LogStore, type LogStoreOptions } from './store/log/log-store.ts'
-export { type Point, Points, type PointsOptions } from './store/points.ts'
+export type { Point, Points, PointsOptions } from './store/points.ts'
 export type { Loaded, Store, StoreProblem, StoreStats } from './store/store.ts'
 export type { Timers } from './timers.ts'
 export { type MailboxOptions, MailboxTransport } from './transports/mailbox/mailbox.ts'
