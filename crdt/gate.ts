@@ -23,6 +23,8 @@ export interface HeldUpdate {
   /** Writer → clock that must be reached with it. */
   readonly needs: Clocks
   readonly carried: Delta
+  /** The peer that brought it; absent: unknown. */
+  readonly from?: string | undefined
 }
 
 /**

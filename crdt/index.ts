@@ -4,6 +4,7 @@
  *
  * @module pilot-gossip/crdt
  */
+
 export {
   type AwarenessEntry,
   type AwarenessMessage,
@@ -18,6 +19,7 @@ export {
   type WrittenState,
   writeState,
 } from './awareness-state.ts'
+export { broughtBy } from './brought.ts'
 export { fitsChunk, takeChunk } from './chunk.ts'
 export { decodePush, encodePush } from './codec.ts'
 export {

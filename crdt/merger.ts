@@ -9,6 +9,7 @@
  * ```
  */
 import * as Y from 'yjs'
+import { noteBrought } from './brought.ts'
 import type { DecodedUpdate } from './decoded.ts'
 import { type Clocks, type Delta, emptyDelta, isEmptyDelta, mergeDeltas } from './delta.ts'
 import { CausalGate, type HeldUpdate } from './gate.ts'
@@ -111,7 +112,11 @@ export class Merger {
     const taken = this.#inspectOrHold(update, options)
     if (!('missing' in taken)) {
       const { delta: carried } = taken
-      const { delta, thrown } = this.#run([() => this.#integrate(taken, origin)], origin)
+      const integrate: Step = (_, transaction) => {
+        noteBrought(transaction, update.from, carried)
+        this.#integrate(taken, origin)
+      }
+      const { delta, thrown } = this.#run([integrate], origin)
       return { ...merged(delta, carried), thrown }
     }
     // It may be freed at once, together with updates that need one another.
@@ -160,6 +165,7 @@ export class Merger {
     try {
       const taken = this.#inspectOrHold(update, { withheld: this.#options.withheld() })
       if ('missing' in taken) return taken
+      noteBrought(transaction, update.from, taken.delta)
       const progress = new Progress(transaction, taken.delta)
       this.#integrate(taken, transaction.origin)
       return merged(this.#options.strip(progress.delta()), taken.delta)
@@ -170,13 +176,13 @@ export class Merger {
 
   /** The inspected update if it can be merged now; else the held one, which the gate keeps. */
   #inspectOrHold(
-    { bytes, needs = NO_CLOCKS }: ReceivedUpdate,
+    { bytes, needs = NO_CLOCKS, from }: ReceivedUpdate,
     { withheld, check }: MergeOptions,
   ): Omit<Inspection, 'missing'> | HeldUpdate {
     const { missing, ...seen } = this.#inspect(bytes, withheld)
     check?.(seen.update)
     if (missing.size === 0 && this.#hasReached(needs, seen.delta)) return seen
-    const held: HeldUpdate = { bytes, missing, needs, carried: seen.delta }
+    const held: HeldUpdate = { bytes, missing, needs, carried: seen.delta, from }
     this.gate.hold(held)
     return held
   }
@@ -238,8 +244,8 @@ export class Merger {
 
   /** An update is inspected again when it is freed: only now is there all that it refers to. */
   readonly #stepOf =
-    ({ bytes }: HeldUpdate): Step =>
-    (thrown) => {
+    ({ bytes, from }: HeldUpdate): Step =>
+    (thrown, transaction) => {
       let seen: Inspection
       try {
         seen = this.#inspect(bytes, this.#options.withheld())
@@ -249,8 +255,12 @@ export class Merger {
         return
       }
       const { delta: carried, missing, update } = seen
-      if (missing.size === 0) this.#integrateAll(update, this.#options.origin)
-      else this.gate.hold({ bytes, missing, needs: NO_CLOCKS, carried })
+      if (missing.size > 0) {
+        this.gate.hold({ bytes, missing, needs: NO_CLOCKS, carried, from })
+        return
+      }
+      noteBrought(transaction, from, carried)
+      this.#integrateAll(update, this.#options.origin)
     }
 
   #transact(

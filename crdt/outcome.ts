@@ -53,6 +53,8 @@ export interface ReceivedUpdate {
   readonly bytes: Uint8Array
   /** What it needs (see `needs.ts`); absent: nothing. */
   readonly needs?: Clocks | undefined
+  /** The peer that brought it (see `brought.ts`); absent: unknown. */
+  readonly from?: string | undefined
 }
 
 /** The outcome of one update among several: what was new by it alone, or why it was rejected. */

@@ -282,10 +282,11 @@ export class Replica {
    * Merges a V1 update from the network. Throws a Rejection, and then nothing has changed. An update
    * waits while its predecessors or what it `needs` (see `needs.ts`) are missing; those that waited
    * for this one are merged with it. Throws a TypeError in a transaction or an observer of the
-   * document: Yjs would report what was new only later.
+   * document: Yjs would report what was new only later. `from` is the peer that brought it.
    */
-  apply(bytes: Uint8Array, needs?: Clocks): Outcome {
-    return this.#merger.merge({ bytes, needs }, this.origin, { withheld: this.published.withheld })
+  apply(bytes: Uint8Array, needs?: Clocks, from?: string): Outcome {
+    const update = { bytes, needs, from }
+    return this.#merger.merge(update, this.origin, { withheld: this.published.withheld })
   }
 
   /**

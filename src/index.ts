@@ -23,6 +23,7 @@ export type { Json } from '../crdt/index.ts'
 export { Agent, type AgentOptions, type Problem } from './agent/agent.ts'
 export type { Attachable } from './agent/attachable.ts'
 export type { NamedAccess } from './agent/named-access.ts'
+export type { RestoredPoint } from './agent/point-keeper.ts'
 export type { Room, RoomOptions } from './agent/room.ts'
 export type { RoomLease } from './agent/room-lease.ts'
 export type { Runtime, RuntimeOptions } from './agent/runtime.ts'
@@ -51,7 +52,15 @@ export type {
   Reach,
   ReceivedMessage,
 } from './gossip/index.ts'
-export type { Conditions, EntryChange, ObserveOptions, Selection } from './maps/index.ts'
+export type {
+  Conditions,
+  EntryChange,
+  FormerKey,
+  FormerOptions,
+  FormerResult,
+  ObserveOptions,
+  Selection,
+} from './maps/index.ts'
 export type { Keepable, ReadonlyJson } from './maps/keepable.ts'
 export { SharedMap, type SharedMapChange, type SharedMapOptions } from './maps/shared-map.ts'
 export type { Signal, UntilOptions } from './maps/until.ts'
@@ -67,6 +76,7 @@ export {
 export type { DataFolder } from './store/data-folder.ts'
 export { dataFolder } from './store/log/data-folder.ts'
 export { LogStore, type LogStoreOptions } from './store/log/log-store.ts'
+export type { Point, Points, PointsOptions } from './store/points.ts'
 export type { Loaded, Store, StoreProblem, StoreStats } from './store/store.ts'
 export type { Timers } from './timers.ts'
 export { type MailboxOptions, MailboxTransport } from './transports/mailbox/mailbox.ts'

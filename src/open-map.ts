@@ -57,6 +57,8 @@ export interface OpenMapOptions extends NamedAccess {
   readonly secret?: Secrets
   /** Maximum of a value's JSON in UTF-8 bytes; default 8 MiB, at most 15 MiB. */
   readonly maxValueBytes?: number
+  /** Maximum of bytes of former states in the data folder; default 64 MiB. 0: none are stored. */
+  readonly pointBytes?: number
   readonly config?: Partial<GossipConfig>
   /** Called for problems such as refused messages or an unreachable daemon, often many times. */
   readonly onProblem?: (problem: Problem) => void
@@ -129,6 +131,7 @@ const startOwn = async <T extends Keepable<T>>(options: OpenMapOptions): Promise
     ...(readOnlyPeers && { readOnlyPeers }),
     ...(banned && { banned }),
     ...(readOnly !== undefined && { readOnly }),
+    ...(options.pointBytes !== undefined && { pointBytes: options.pointBytes }),
   })
   let server: ControlServer | undefined
   const stop = async (): Promise<void> => {

@@ -13,12 +13,14 @@
  */
 import * as Y from 'yjs'
 import { Failure, toFailure } from '../errors.ts'
-import { limitValues } from '../maps/index.ts'
+import { type FormerOptions, limitValues } from '../maps/index.ts'
 import type { DataFolder } from '../store/data-folder.ts'
+import { POINT_BYTES, type Point } from '../store/points.ts'
 import { nodeTimers, type Timers } from '../timers.ts'
 import { sealedOf } from '../transports/sealed/sealed-transport.ts'
 import type { Secrets } from '../transports/sealed/secret.ts'
 import { checkDoc } from '../yjs-copy.ts'
+import { PointKeeper, type RestoredPoint } from './point-keeper.ts'
 import { newWriter, Room } from './room.ts'
 import { RoomLease } from './room-lease.ts'
 import { checkRoomName, MAX_ROOMS } from './room-name.ts'
@@ -50,6 +52,11 @@ export interface AgentOptions extends RuntimeOptions {
   /** Maximum of a value's JSON in UTF-8 bytes; default 8 MiB, at most 15 MiB. */
   readonly maxValueBytes?: number
   /**
+   * Maximum of bytes of former states in the data folder (see `points`); default 64 MiB. 0: none are
+   * stored.
+   */
+  readonly pointBytes?: number
+  /**
    * Called once when the data folder was removed, moved or replaced. Later changes are in memory
    * only, `flushed` rejects, and nothing more is sent to peers.
    */
@@ -70,6 +77,7 @@ export class Agent {
   readonly #options: AgentOptions
   readonly #rooms: Rooms
   readonly #hold: TransportHold
+  readonly #points: PointKeeper | undefined
   #isStopped = false
 
   /** Throws a Failure (invalid_argument) if `doc` is of another copy of Yjs. */
@@ -94,6 +102,16 @@ export class Agent {
       ...(onGone && { onGone }),
       ...(onStep && { onStep }),
     })
+    this.#points =
+      data?.points &&
+      new PointKeeper({
+        doc: this.doc,
+        points: data.points,
+        maxBytes: options.pointBytes ?? POINT_BYTES,
+        flushed: () => this.flushed(),
+        timers: options.timers ?? nodeTimers,
+        onProblem: (failure) => onProblem?.({ type: 'store', failure }),
+      })
     this.#rooms = new Rooms({
       most: MAX_ROOMS,
       idleMs: IDLE_ROOM_MS,
@@ -125,6 +143,7 @@ export class Agent {
     }
     try {
       await this.room.load(this.address)
+      this.#points?.start()
       this.room.join(this.runtime)
       await this.runtime.start()
     } catch (error) {
@@ -145,6 +164,7 @@ export class Agent {
   async #stop(): Promise<void> {
     await this.runtime.close()
     await this.#rooms.close()
+    await this.#points?.stop()
     await this.room.close()
   }
 
@@ -195,6 +215,36 @@ export class Agent {
   /** The addresses from which nothing is taken, and to which nothing is sent. */
   get banned(): readonly string[] {
     return this.runtime.access.banned
+  }
+
+  /**
+   * The former states in the data folder, oldest first: one for each hour of the last day and each day
+   * of the last month in which the document changed. Rejects with a Failure.
+   */
+  async points(): Promise<readonly Point[]> {
+    return (await this.#options.data?.points?.list()) ?? []
+  }
+
+  /** Stores a former state now, unless nothing has changed since the last one. Rejects with a Failure. */
+  async takePoint(): Promise<void> {
+    await this.#keeper().take()
+  }
+
+  /**
+   * Writes again what the document had at the newest point at or before `time` (Unix milliseconds),
+   * and resolves when that is on disk: deleted keys come back, overwritten ones get their former
+   * value. The present state is stored as a point before. Rejects with a Failure: `not_found` if there
+   * is no such point, `permission_denied` if the agent is read-only.
+   */
+  async restoreAt(time: number, options: FormerOptions = {}): Promise<RestoredPoint> {
+    return this.#keeper().restoreAt(time, options)
+  }
+
+  #keeper(): PointKeeper {
+    if (this.#points) return this.#points
+    throw new Failure('invalid_argument', 'this agent has no data folder, so no former states', {
+      hint: 'start it with a data folder',
+    })
   }
 
   /** Its address, its document and its peers. Counts all keys, so it takes time for large maps. */

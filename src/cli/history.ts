@@ -28,14 +28,19 @@ const showWhat = (change: Shown): string => {
   return `${action}${shown}${times}${isCurrent ? ' (now)' : ''}`
 }
 
+/** The writer; if it is not known, the peer that brought the change. */
+const showWho = ({ node, writer, from }: Shown): string => {
+  if (node !== undefined) return showKey(printable(node))
+  if (writer !== undefined) return String(writer)
+  return from === undefined ? 'unknown' : `brought by ${showKey(printable(from))}`
+}
+
 /** Newest first. */
 export const showHistory = ({ context: { io }, data }: Answered): string => {
   const style = styler(io.hasColors)
   const rows = (data.changes as readonly Shown[]).map((change) => [
     showWhen(change),
-    change.node === undefined
-      ? String(change.writer ?? 'unknown')
-      : showKey(printable(change.node)),
+    showWho(change),
     showWhat(change),
   ])
   const left = Number(data.left)

@@ -145,6 +145,7 @@ const liveOnce = async (
     config: plan.config,
     data: dataFolder(plan.dir),
     ...(plan.maxValueBytes !== undefined && { maxValueBytes: plan.maxValueBytes }),
+    ...(plan.pointBytes !== undefined && { pointBytes: plan.pointBytes }),
     onProblem: (problem) => problems.add(problem),
     onGone: () => {
       gone = new Failure(

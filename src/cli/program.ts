@@ -60,6 +60,10 @@ const RUN_OPTIONS = {
   },
   fanout: { value: 'N', about: 'peers that each push goes to (default: 3)' },
   'max-value': { value: 'SIZE', about: 'longest value that may be written (default: 8MiB)' },
+  points: {
+    value: 'SIZE',
+    about: 'most bytes of former states for restore, or off (default: 64MiB)',
+  },
   interval: { value: 'TIME', about: 'between two rounds: 500ms, 5s, 1m (default: 5s)' },
   room: { value: 'NAME', about: 'another document to share; repeatable', isList: true },
   ws: { value: 'PORT', about: 'serve y-websocket clients: ws://127.0.0.1:PORT/ROOM' },
@@ -170,7 +174,7 @@ const importing = onLine(
       about: 'write entries from a file or standard input',
       paragraphs: [FORMAT_HELP],
       examples: ['pilot-gossip import state.json', 'pilot-gossip import <state.ndjson'],
-      synonyms: ['load', 'restore'],
+      synonyms: ['load'],
     },
   },
   async () => (await import('./transfer.ts')).importEntries,
@@ -258,7 +262,7 @@ const version = command({
   load: async () => (await import('./version.ts')).version,
 })
 
-const { status, peers, history, increment, append, ...entries } = REQUESTS
+const { status, peers, history, increment, append, points, restore, ...entries } = REQUESTS
 
 export const COMMANDS: readonly Command[] = [
   run,
@@ -278,6 +282,8 @@ export const COMMANDS: readonly Command[] = [
   peers,
   importing,
   onLine('export', WIRE.export, async () => (await import('./transfer.ts')).exportEntries),
+  points,
+  restore,
   demo,
   completion,
   help,

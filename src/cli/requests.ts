@@ -174,6 +174,12 @@ export const REQUESTS = {
   history: asking('history', COMMANDS.history, async (answered) =>
     (await import('./history.ts')).showHistory(answered),
   ),
+  points: asking('points', COMMANDS.points, async (answered) =>
+    (await import('./points.ts')).showPoints(answered),
+  ),
+  restore: asking('restore', COMMANDS.restore, async (answered) =>
+    (await import('./points.ts')).showRestored(answered),
+  ),
   peers: asking('peers', COMMANDS.peers, async (answered) =>
     (await import('./peers.ts')).showAll(answered),
   ),

@@ -29,6 +29,7 @@ export interface RunOptions extends TransportOptions {
   readonly fanout?: string
   readonly interval?: string
   readonly 'max-value'?: string
+  readonly points?: string
   readonly data?: string
   readonly detach?: boolean
   readonly room?: readonly string[]
@@ -65,6 +66,8 @@ export interface RunPlan {
   readonly secrets?: readonly string[]
   /** UTF-8 bytes of a value's JSON. */
   readonly maxValueBytes?: number
+  /** Bytes of all former states; 0: none. */
+  readonly pointBytes?: number
 }
 
 const MAX_PORT = 65_535
@@ -117,12 +120,19 @@ export const planRun = (options: RunOptions, env: NodeJS.ProcessEnv): RunPlan =>
     ...(maxValue !== undefined && {
       maxValueBytes: parseBytes('--max-value', maxValue, MAX_VALUE_BYTES),
     }),
+    ...(options.points !== undefined && { pointBytes: planPoints(options.points) }),
     config: {
       ...(fanout !== undefined && { fanout: parseFanout('--fanout', fanout) }),
       ...(interval !== undefined && { intervalMs: parseDuration('--interval', interval) }),
     },
   }
 }
+
+/** Bytes. A larger limit is no limit: no state is longer than a record. */
+const MAX_POINT_BYTES = 2 ** 40
+
+const planPoints = (text: string): number =>
+  text === 'off' ? 0 : parseBytes('--points', text, MAX_POINT_BYTES)
 
 /** The secrets of the file, or of the environment. */
 const planSecrets = (

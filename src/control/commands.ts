@@ -249,6 +249,48 @@ export const COMMANDS = {
       synonyms: ['log', 'blame', 'versions'],
     },
   },
+  // `take`: stores one now, before it answers.
+  points: {
+    fields: { take: { kind: 'flag', option: { about: 'store one now' } }, ...TARGET_FIELDS },
+    help: {
+      group: 'Tools',
+      about: 'print the times to which restore can go back',
+      paragraphs: [
+        'The agent stores its state each hour in which something changes. It keeps one an hour for a day and one a day for a month.',
+      ],
+      examples: ['pilot-gossip points', 'pilot-gossip points --take'],
+      synonyms: ['snapshots', 'snapshot', 'backups'],
+    },
+  },
+  restore: {
+    fields: {
+      at: {
+        kind: 'text',
+        isNeeded: true,
+        option: { value: 'TIME', about: '90m, 2h or 1d ago, or 2026-12-01T03:00 in UTC' },
+      },
+      key: { kind: 'text', option: { value: 'KEY', about: 'only that key' } },
+      prefix: { kind: 'text', option: { value: 'TEXT', about: 'only keys that begin so' } },
+      exact: { kind: 'flag', option: { about: 'also delete keys that did not exist then' } },
+      dryRun: { kind: 'flag', option: { about: 'print what would change, and change nothing' } },
+      map: { kind: 'text', option: { value: 'NAME', about: 'only that map (default: all)' } },
+      ...TARGET_FIELDS,
+    },
+    help: {
+      group: 'Tools',
+      about: 'write again what entries were at a time',
+      needs: '--at TIME',
+      paragraphs: [
+        'Takes the newest state at or before TIME that "points" lists. Deleted keys come back, and overwritten ones get their former value, as new writes that all agents get.',
+        'The present state is stored first, so that a restore can be undone.',
+      ],
+      examples: [
+        'pilot-gossip restore --at 2h --dry-run',
+        'pilot-gossip restore --at 1d --map state --prefix task:',
+      ],
+      synonyms: ['undo', 'rollback', 'revert', 'recover'],
+    },
+  },
   watch: {
     fields: {
       key: {

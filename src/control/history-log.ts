@@ -1,7 +1,7 @@
 /**
  * The latest changes that this agent has seen, of all maps, in memory. A `Y.Map` forgets
  * overwritten values and has no times; a hot key forgets its earlier writers. This log remembers
- * both for a while, until a restart.
+ * both for a while, until a restart, and which peer brought each change.
  *
  * ```ts
  * const log = new HistoryLog(agent.doc)
@@ -9,10 +9,11 @@
  * ```
  */
 import * as Y from 'yjs'
-import { yjsInner } from '../../crdt/index.ts'
+import { broughtBy, yjsInner } from '../../crdt/index.ts'
 import { isFailure } from '../errors.ts'
 import {
   type Cell,
+  deletedIn,
   describeEntry,
   type EntryInfo,
   stepsOf,
@@ -30,7 +31,7 @@ export interface SeenChange {
   /** Unix milliseconds by this agent's clock. */
   readonly at: number
   readonly action: 'set' | 'increment' | 'append' | 'delete'
-  /** The value of the key then; absent for `delete`, and for a list, which still holds it. */
+  /** The value of the key then, and for `delete` the one that was there; absent for a list, which still holds it. */
   readonly value?: unknown
   /** For an increment: the writer's sum with it, and before it. `before` is absent for the first one. */
   readonly total?: number
@@ -38,6 +39,8 @@ export interface SeenChange {
   /** Absent if another agent has deleted the key: the document does not record who. */
   readonly writer?: number
   readonly clock?: number
+  /** The peer that brought it first, which need not have made it. Absent if it was made here. */
+  readonly from?: string
 }
 
 /** All fields are always there, so that all objects have one shape: an import makes a million of them. */
@@ -51,6 +54,7 @@ interface Kept {
   readonly before: number | undefined
   readonly writer: number | undefined
   readonly clock: number | undefined
+  readonly from: string | undefined
   readonly characters: number
 }
 
@@ -102,7 +106,8 @@ export class HistoryLog {
       const plain = changedKeys(transaction)
       const isBoth = hot.length > 0 && plain.length > 0
       const changed = isBoth ? unique([...hot, ...plain]) : [...hot, ...plain]
-      for (const each of changed.slice(-MAX_CHANGES)) this.#add(each, transaction.local)
+      const deletedOf = deletedIn(transaction)
+      for (const each of changed.slice(-MAX_CHANGES)) this.#add(each, transaction, deletedOf)
     })
   }
 
@@ -112,7 +117,7 @@ export class HistoryLog {
     for (let number = this.#next - 1; number >= this.#oldest; number--) {
       const kept = this.#kept[number % MAX_CHANGES]
       if (kept?.map !== map || kept.key !== key) continue
-      const { at, action, value, total, before, writer, clock } = kept
+      const { at, action, value, total, before, writer, clock, from } = kept
       found.push({
         at,
         action,
@@ -121,44 +126,62 @@ export class HistoryLog {
         ...(before !== undefined && { before }),
         ...(writer !== undefined && { writer }),
         ...(clock !== undefined && { clock }),
+        ...(from !== undefined && { from }),
       })
     }
     return found
   }
 
-  #add([map, key, cell]: Changed, isLocal: boolean): void {
+  #add(
+    [map, key, cell]: Changed,
+    transaction: Y.Transaction,
+    deletedOf: ReturnType<typeof deletedIn>,
+  ): void {
     const info = describe(this.#doc, map, key)
     if (info === undefined) return
     if (info === 'none') {
-      const { clientID: writer } = this.#doc
-      this.#note(map, key, { action: 'delete', ...(isLocal && { writer }) })
+      const deleted = deletedOf(map, key)
+      const from = deleted && broughtBy(transaction, deleted, 'delete')
+      this.#note(map, key, {
+        action: 'delete',
+        ...(deleted && 'value' in deleted && { value: deleted.value }),
+        ...(transaction.local && { writer: this.#doc.clientID }),
+        ...(from !== undefined && { from }),
+      })
     } else if (info.layout === 'counter') {
-      this.#addCounter(map, key, cell)
+      this.#addCounter(map, key, cell, transaction)
     } else {
       const action = info.layout === 'list' ? 'append' : 'set'
       const { writer, clock } = info
+      const from = broughtBy(transaction, { client: writer, clock }, 'set')
       // A list still has all its items. To keep it again for each would cost its length each time.
       this.#note(map, key, {
         action,
         value: action === 'set' ? info.value : undefined,
         writer,
         clock,
+        ...(from !== undefined && { from }),
       })
     }
   }
 
   /** Each step by itself, after the value that they start from if that is new. */
-  #addCounter(map: string, key: string, cell: Cell | undefined): void {
+  #addCounter(map: string, key: string, cell: Cell | undefined, transaction: Y.Transaction): void {
     const { base, steps } = stepsOf(this.#doc, map, key, cell)
-    if (base) this.#note(map, key, { action: 'set', ...base })
-    for (const step of steps) this.#note(map, key, { action: 'increment', ...step })
+    const fromOf = ({ writer, clock }: { writer: number; clock: number }) => {
+      const from = broughtBy(transaction, { client: writer, clock }, 'set')
+      return from === undefined ? {} : { from }
+    }
+    if (base) this.#note(map, key, { action: 'set', ...base, ...fromOf(base) })
+    for (const step of steps)
+      this.#note(map, key, { action: 'increment', ...step, ...fromOf(step) })
   }
 
   #note(map: string, key: string, change: Omit<SeenChange, 'at'>): void {
-    const { action, value, total, before, writer, clock } = change
+    const { action, value, total, before, writer, clock, from } = change
     const characters = key.length + charactersOf(value)
     const at = this.#now()
-    this.#keep({ map, key, at, action, value, total, before, writer, clock, characters })
+    this.#keep({ map, key, at, action, value, total, before, writer, clock, from, characters })
   }
 
   #keep(change: Kept): void {

@@ -14,7 +14,7 @@ import type { SeenChange } from './history-log.ts'
 /** Times are ISO 8601, and absent if they are unknown. */
 export interface PastChange {
   readonly action: SeenChange['action']
-  /** The value of the key then; for a list, the item. Absent if it is forgotten. */
+  /** The value of the key then; for a list, the item; for a delete, what was there. Absent if it is forgotten. */
   readonly value?: unknown
   /** For an increment: the amount. */
   readonly by?: number
@@ -22,6 +22,8 @@ export interface PastChange {
   readonly isTotal?: true
   readonly writer?: number
   readonly clock?: number
+  /** The peer that brought it to this agent first, which need not have made it. Absent if it was made here, or is not known. */
+  readonly from?: string
   /** Is it part of the current value? */
   readonly isCurrent: boolean
   /** When it was written, by the writer's clock. */
@@ -70,6 +72,7 @@ const ofVersion = (version: Version, seen?: CountedChange): PastChange => {
     isCurrent,
     ...(at !== undefined && { written: timeOf(at) }),
     ...(seen?.at !== undefined && { seen: timeOf(seen.at) }),
+    ...(seen?.from !== undefined && { from: seen.from }),
     ...(count !== undefined && { count }),
   }
 }

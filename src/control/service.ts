@@ -41,6 +41,7 @@ import { guestChannel } from './guest-channel.ts'
 import { mergeHistory } from './history.ts'
 import { HistoryLog } from './history-log.ts'
 import { Parts } from './parts.ts'
+import { parsePastTime } from './past-time.ts'
 import { type Fields, PROTOCOL } from './protocol.ts'
 import { putEntries } from './put.ts'
 import { reachPeer } from './reach-peer.ts'
@@ -49,11 +50,14 @@ import { Writers } from './writers.ts'
 /** The number of changes in an answer to `history`, the newest ones: a key may have been overwritten a million times. */
 const MAX_HISTORY = 1_000
 
+/** Keys in an answer to `restore`: the numbers are those of all. */
+const MAX_RESTORED = 1_000
+
 /** Commands that change something. */
-type Changing = 'set' | 'delete' | 'increment' | 'append' | 'put' | 'stop'
+type Changing = 'set' | 'delete' | 'increment' | 'append' | 'put' | 'restore' | 'stop'
 
 /** Commands that only read, answered at once. */
-type Reading = Exclude<Command, Changing | 'peers' | 'join'>
+type Reading = Exclude<Command, Changing | 'peers' | 'points' | 'join'>
 
 export interface ServiceOptions {
   /** Called to stop the agent, once the client that asked has its answer. Without it `stop` is refused. */
@@ -106,6 +110,10 @@ class Service {
         return this.#stored(this.#append(request))
       case 'put':
         return this.#stored(this.#put(request))
+      case 'restore':
+        return this.#restore(request)
+      case 'points':
+        return this.#points(request)
       case 'stop':
         return this.#stop()
       case 'join':
@@ -277,6 +285,31 @@ class Service {
     return { map, count: entries.length }
   }
 
+  async #points({ take = false }: RequestOf<'points'>): Promise<Fields> {
+    if (take) await this.#agent.takePoint()
+    const points = await this.#agent.points()
+    const shown = points.map(({ at, bytes }) => ({ time: new Date(at).toISOString(), bytes }))
+    return { points: shown.reverse() }
+  }
+
+  async #restore(request: RequestOf<'restore'>): Promise<Fields> {
+    const { at, map, key, prefix, exact, dryRun } = request
+    const time = parsePastTime(at, Date.now())
+    const done = await this.#agent.restoreAt(time, { map, key, prefix, exact, dryRun })
+    const written = done.written.slice(0, MAX_RESTORED)
+    const deleted = done.deleted.slice(0, MAX_RESTORED - written.length)
+    const all = done.written.length + done.deleted.length
+    return {
+      time: new Date(done.at).toISOString(),
+      ...(dryRun && { isDryRun: true }),
+      written: done.written.length,
+      deleted: done.deleted.length,
+      ...(done.flattened > 0 && { flattened: done.flattened }),
+      keys: { written, deleted },
+      left: all - written.length - deleted.length,
+    }
+  }
+
   #export({ kinds = false, ...request }: RequestOf<'export'>, map: string): Rows {
     let flattened = 0
     const onFlattened = (): void => void flattened++
@@ -308,7 +341,7 @@ class Service {
     )
   }
 
-  #changeOf({ map, key, action, value, old, writer }: EntryChange): Fields {
+  #changeOf({ map, key, action, value, old, writer, from }: EntryChange): Fields {
     return this.#withNode({
       map,
       key,
@@ -316,6 +349,7 @@ class Service {
       ...(value !== undefined && { value }),
       ...(old !== undefined && { old }),
       ...(writer !== undefined && { writer }),
+      ...(from !== undefined && { from }),
     })
   }
 

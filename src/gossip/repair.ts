@@ -71,9 +71,9 @@ interface ReceivedPart {
 const UNKNOWN_DIGEST = ''
 
 /** A single update costs less this way, because its delta is that of the transaction. */
-const applyOne = (replica: Replica, { bytes, needs }: ReceivedUpdate): BatchOutcome => {
+const applyOne = (replica: Replica, { bytes, needs, from }: ReceivedUpdate): BatchOutcome => {
   try {
-    const { thrown, ...outcome } = replica.apply(bytes, needs)
+    const { thrown, ...outcome } = replica.apply(bytes, needs, from)
     return { outcomes: [outcome], freed: emptyDelta(), thrown }
   } catch (error) {
     if (!(error instanceof Rejection)) throw error
@@ -234,7 +234,7 @@ export class Repair {
       }
       try {
         const bytes = unpackUpdate(one.update, platform, limits)
-        updates.push({ bytes, needs: one.update.needs })
+        updates.push({ bytes, needs: one.update.needs, from: one.peer.address })
         senders.set(digest, [one])
       } catch (error) {
         this.#onRejected(one.peer, document)

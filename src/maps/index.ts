@@ -15,6 +15,7 @@
 export type { Cell } from './cell.ts'
 export { checkEntry, toArgumentFailure, UnkeepableError } from './check.ts'
 export { type Conditions, checkConditions } from './conditions.ts'
+export { deletedIn } from './deleted.ts'
 export {
   checkUnlost,
   describeEntry,
@@ -31,6 +32,12 @@ export {
   versionOf,
 } from './entries.ts'
 export type { ForeignTypes } from './foreign.ts'
+export {
+  type FormerKey,
+  type FormerOptions,
+  type FormerResult,
+  restoreFormer,
+} from './former.ts'
 export { historyOf, type Version } from './history.ts'
 export { followHot, useClock, watchTransactions } from './hot.ts'
 export { FOREIGN_TYPES, type ForeignType, type Form } from './json-form.ts'

@@ -9,7 +9,7 @@
  * ```
  */
 import * as Y from 'yjs'
-import { yjsInner } from '../../crdt/index.ts'
+import { broughtBy, yjsInner } from '../../crdt/index.ts'
 import { checkDoc } from '../yjs-copy.ts'
 import { type Cell, type View, valueOfView } from './cell.ts'
 import { latestOf, viewEntry } from './entries.ts'
@@ -29,6 +29,11 @@ export interface EntryChange {
   readonly old?: unknown
   /** The writer of the visible value. Absent if another agent deleted the entry: the document does not record who. */
   readonly writer?: number
+  /**
+   * The address of the peer that brought the change. It may have passed on what another one made.
+   * Absent if it was made through this document, or was in an update that no peer sent.
+   */
+  readonly from?: string
   /** Was it changed through this document, and not by an update of a peer? */
   readonly isLocal: boolean
 }
@@ -47,14 +52,21 @@ type Listener = (change: EntryChange) => void
 interface Seen {
   readonly value: unknown
   readonly writer: number
+  readonly clock: number
   readonly base: HotElement | PlainEntry | undefined
   readonly added: readonly HotElement[]
 }
 
 const see = (view: View): Seen => {
   const { plain, hot, parts, items } = view
-  const { client: writer } = latestOf(view) ?? plain!
-  return { value: valueOfView(view), writer, base: hot ?? plain, added: [...parts, ...items] }
+  const { client: writer, clock } = latestOf(view) ?? plain!
+  return {
+    value: valueOfView(view),
+    writer,
+    clock,
+    base: hot ?? plain,
+    added: [...parts, ...items],
+  }
 }
 
 /** Does it consist of the same elements? */
@@ -143,6 +155,9 @@ class ObservedMap {
       if (now) this.#seen.set(key, now)
       else this.#seen.delete(key)
       const { local: isLocal } = transaction
+      const last = now ?? before
+      const id = last && { client: last.writer, clock: last.clock }
+      const from = id && broughtBy(transaction, id, now ? 'set' : 'delete')
       changes.push({
         map: this.#map,
         key,
@@ -150,6 +165,7 @@ class ObservedMap {
           ? { action: 'set', value: now.value, writer: now.writer }
           : { action: 'delete', ...(isLocal && { writer: this.#doc.clientID }) }),
         ...(before && { old: before.value }),
+        ...(from !== undefined && { from }),
         isLocal,
       })
     }

@@ -61,12 +61,15 @@ const rootOf = (doc: Y.Doc, map: string): Root | undefined => {
   return root && isMap(root) ? root : undefined
 }
 
-/** The entry of an item, unless it was deleted. */
-export const entryOfItem = (item: Y.Item | undefined): PlainEntry | undefined => {
-  if (item === undefined || item.deleted) return undefined
+/** The entry of an item, deleted or not. */
+export const entryId = (item: Y.Item): PlainEntry => {
   const content: unknown = item.content.getContent()[item.length - 1]
   return { client: item.id.client, clock: item.id.clock + item.length - 1, content }
 }
+
+/** The entry of an item, unless it was deleted. */
+export const entryOfItem = (item: Y.Item | undefined): PlainEntry | undefined =>
+  item === undefined || item.deleted ? undefined : entryId(item)
 
 /** The newest item of that key, deleted or not. Throws as `plainRoot` does. */
 export const plainItem = (doc: Y.Doc, map: string, key: string): Y.Item | undefined => {

@@ -60,6 +60,8 @@ export interface SharedMapChange<T> {
   readonly old?: T
   /** The writer id of the new value; absent if another agent deleted the key. */
   readonly writer?: number
+  /** The address of the peer that brought the change, which need not have made it. Absent if it was made here. */
+  readonly from?: string
   /** Was the change made in this document, and not by an update of a peer? */
   readonly isLocal: boolean
 }

@@ -9,11 +9,14 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { Identity } from './identity.ts'
+import { Points } from './points.ts'
 import type { Store } from './store.ts'
 
 export interface DataFolder {
   readonly store: Store
   readonly identity: Identity
+  /** The former states of the document. Absent: none are kept. */
+  readonly points?: Points
   /** The store of the room with that name. Without it, further rooms are not saved. */
   readonly storeOf?: (room: string) => Store
 }
@@ -27,6 +30,9 @@ export interface StoreOptions {
 
 /** One folder for each further room. */
 const ROOMS = 'rooms'
+
+/** One folder for the former states of the document. */
+const POINTS = 'points'
 
 /** Characters of a room's name that are repeated in the name of its folder. */
 const MAX_READABLE = 40
@@ -48,6 +54,7 @@ export const dataFolderWith = (
   return {
     store: create({ dir: join(dir, name), onIncomplete }),
     identity,
+    points: new Points({ dir: join(dir, POINTS) }),
     // These rooms get a new writer id at each start, and peers send back what is lost of them.
     storeOf: (room) =>
       create({ dir: join(dir, ROOMS, folderOf(room), name), onIncomplete: () => undefined }),

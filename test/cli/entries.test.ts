@@ -315,7 +315,7 @@ test('history: newest first, with writer and time', async () => {
   assert.match(
     stdout,
     new RegExp(
-      `^WHEN \\(UTC\\) +BY {2}WHAT\nseen ${time} {2}a {3}delete\n(.*increment.*\n)(.* {2}a {3}set 2\n)(.* {2}a {3}set 1\n)$`,
+      `^WHEN \\(UTC\\) +BY {2}WHAT\nseen ${time} {2}a {3}delete 7\n(.*increment.*\n)(.* {2}a {3}set 2\n)(.* {2}a {3}set 1\n)$`,
     ),
   )
   const { changes, left } = dataOf(await tell('history', 'past', '--json'))

@@ -27,6 +27,7 @@ type Requested = keyof typeof REQUESTS
 /** Every command that asks an agent, with what a peer has named. */
 const COMMANDS = {
   status: ['status'],
+  points: ['points', '--take'],
   peers: ['peers'],
   get: ['get', EVIL],
   set: ['set', EVIL, EVIL],
@@ -35,6 +36,7 @@ const COMMANDS = {
   append: ['append', 'list', EVIL],
   increment: ['increment', `${EVIL}count`],
   delete: ['delete', `${EVIL}gone`],
+  restore: ['restore', '--at', '0s', '--dry-run'],
 } as const satisfies Record<Requested, readonly string[]>
 
 const OTHERS = [

@@ -1,6 +1,7 @@
 /** What an agent remembers of changes, its limits, and how that is merged with the document. */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
+import { Replica } from '../../crdt/index.ts'
 import { mergeHistory } from '../../src/control/history.ts'
 import {
   HistoryLog,
@@ -13,10 +14,12 @@ import {
   deleteEntry,
   historyOf,
   incrementEntry,
+  observeEntries,
   type Version,
   writeEntries,
   writeEntry,
 } from '../../src/maps/index.ts'
+import { nodePlatform } from '../../src/platform.ts'
 import { suite } from '../helpers/suite.ts'
 
 const test = suite('control history')
@@ -44,7 +47,7 @@ test('HistoryLog: records every kind of change, newest first', () => {
     [counted, deleted, hot, plain].map((change) => [change?.at, change?.action, change?.value]),
     [
       [6, 'increment', 5],
-      [5, 'delete', undefined],
+      [5, 'delete', { x: 2 }],
       [4, 'set', { x: 2 }],
       [1, 'set', 1],
     ],
@@ -67,10 +70,96 @@ test("HistoryLog: records a peer's changes, without the writer of a delete, and 
   deleteEntry(peer, 'm', 'k')
   Y.applyUpdate(doc, Y.encodeStateAsUpdate(peer))
   assert.equal(log.of('m', 'k'), [
-    { at: 2, action: 'delete' },
+    { at: 2, action: 'delete', value: 1 },
     { at: 1, action: 'set', value: 1, writer: peer.clientID, clock: 0 },
   ])
   assert.equal(log.of('xml', 'k'), [])
+})
+
+test('HistoryLog: names the peer that brought a change first, and what a delete removed', () => {
+  const writer = new Y.Doc()
+  for (const hot of [false, true]) {
+    writeEntry(writer, 'm', `value ${hot}`, 'x', { hot })
+    writeEntry(writer, 'm', `other ${hot}`, 'y', { hot })
+  }
+  incrementEntry(writer, 'm', 'n', 5)
+  appendEntry(writer, 'm', 'list', 'a')
+  appendEntry(writer, 'm', 'list', 'b')
+  const written = Y.encodeStateAsUpdate(writer)
+  const keys = ['value false', 'value true', 'n', 'list']
+  for (const key of keys) deleteEntry(writer, 'm', key)
+  const deleted = Y.encodeStateAsUpdate(writer, Y.encodeStateVectorFromUpdate(written))
+
+  const { doc, log } = startLog()
+  const replica = new Replica(doc, nodePlatform)
+  replica.apply(written, undefined, 'a')
+  // One batch: the second sender of the same delete is not the first one.
+  replica.applyAll([
+    { bytes: deleted, from: 'b' },
+    { bytes: deleted, from: 'c' },
+  ])
+  assert.equal(
+    keys.map((key) => log.of('m', key).map(({ action, value, from }) => [action, value, from])),
+    [
+      [
+        ['delete', 'x', 'b'],
+        ['set', 'x', 'a'],
+      ],
+      [
+        ['delete', 'x', 'b'],
+        ['set', 'x', 'a'],
+      ],
+      [
+        ['delete', 5, 'b'],
+        ['increment', 5, 'a'],
+      ],
+      [
+        ['delete', ['a', 'b'], 'b'],
+        ['append', undefined, 'a'],
+      ],
+    ],
+  )
+  assert.is(log.of('m', 'other true')[0]?.from, 'a')
+  replica.destroy()
+})
+
+test('HistoryLog: an update that waited for another keeps the peer that brought it', () => {
+  const writer = new Y.Doc()
+  writeEntry(writer, 'm', 'k', 1)
+  const first = Y.encodeStateAsUpdate(writer)
+  const vector = Y.encodeStateVector(writer)
+  writeEntry(writer, 'm', 'k', 2)
+  const second = Y.encodeStateAsUpdate(writer, vector)
+  const { doc, log } = startLog()
+  const replica = new Replica(doc, nodePlatform)
+  assert.is(replica.apply(second, undefined, 'b').status, 'waiting')
+  replica.apply(first, undefined, 'a')
+  assert.equal(
+    log.of('m', 'k').map(({ value, from }) => [value, from]),
+    [
+      [2, 'b'],
+      [1, 'a'],
+    ],
+  )
+  replica.destroy()
+})
+
+test('observeEntries: names the peer that brought a change, and none for one made here', () => {
+  const writer = new Y.Doc()
+  writeEntry(writer, 'm', 'k', 1)
+  const replica = new Replica(new Y.Doc(), nodePlatform)
+  const seen: unknown[] = []
+  observeEntries(replica.doc, 'm', ({ action, from }) => seen.push([action, from]))
+  replica.apply(Y.encodeStateAsUpdate(writer), undefined, 'a')
+  deleteEntry(writer, 'm', 'k')
+  replica.apply(Y.encodeStateAsUpdate(writer), undefined, 'b')
+  writeEntry(replica.doc, 'm', 'k', 2)
+  assert.equal(seen, [
+    ['set', 'a'],
+    ['delete', 'b'],
+    ['set', undefined],
+  ])
+  replica.destroy()
 })
 
 test('HistoryLog: a key that turns hot in one transaction is one change', () => {

@@ -278,7 +278,7 @@ test('service: watch reports old and new value and the node, here and at a peer'
     b.client.ask({ command: 'set', ...of, value: 'from b' }),
   )
   assert.equal(elsewhere, [
-    { ...of, action: 'set', value: 'from b', writer: b.agent.doc.clientID, node: 'b' },
+    { ...of, action: 'set', value: 'from b', writer: b.agent.doc.clientID, from: 'b', node: 'b' },
   ])
 })
 
@@ -300,12 +300,18 @@ test('service: history merges the document and the log, newest first', async () 
   const shown = changes as Fields[]
   assert.is(left, 0)
   assert.equal(
-    shown.map(({ action, value, node, isCurrent }) => ({ action, value, node, isCurrent })),
+    shown.map(({ action, value, node, from, isCurrent }) => ({
+      action,
+      value,
+      node,
+      from,
+      isCurrent,
+    })),
     [
-      { action: 'set', value: 3, node: 'a', isCurrent: true },
-      { action: 'delete', value: undefined, node: undefined, isCurrent: false },
-      { action: 'set', value: 2, node: 'a', isCurrent: false },
-      { action: 'set', value: 1, node: 'a', isCurrent: false },
+      { action: 'set', value: 3, node: 'a', from: undefined, isCurrent: true },
+      { action: 'delete', value: 2, node: undefined, from: 'b', isCurrent: false },
+      { action: 'set', value: 2, node: 'a', from: undefined, isCurrent: false },
+      { action: 'set', value: 1, node: 'a', from: undefined, isCurrent: false },
     ],
   )
   for (const { seen } of shown) assert.ok(Math.abs(Date.parse(String(seen)) - Date.now()) < 60_000)
