@@ -24,6 +24,8 @@ export {
   type EntryInfo,
   type EntryKind,
   type EntryLayout,
+  expireEntry,
+  expiryOf,
   FOREIGN_TYPES,
   type ForeignType,
   type ForeignTypes,
@@ -33,8 +35,11 @@ export {
   keysOf,
   limitValues,
   listMaps,
+  MAX_TTL_MS,
   type ObserveOptions,
   observeEntries,
+  passTime,
+  persistEntry,
   type RestoredEntry,
   readEntries,
   readEntry,
@@ -50,5 +55,10 @@ export {
   writePath,
 } from '../maps/index.ts'
 export type { Keepable, ReadonlyJson } from '../maps/keepable.ts'
-export { SharedMap, type SharedMapChange, type SharedMapOptions } from '../maps/shared-map.ts'
+export {
+  type SetOptions,
+  SharedMap,
+  type SharedMapChange,
+  type SharedMapOptions,
+} from '../maps/shared-map.ts'
 export type { Signal, UntilOptions } from '../maps/until.ts'

@@ -28,9 +28,11 @@ export {
   readEntry,
   sizeOf,
 } from './entries.ts'
+export { DELETE_MARGIN_MS } from './expiring.ts'
+export { expireEntry, expiryOf, MAX_TTL_MS, persistEntry } from './expiry.ts'
 export type { ForeignTypes } from './foreign.ts'
 export { historyOf, type Version } from './history.ts'
-export { followHot, useClock, watchTransactions } from './hot.ts'
+export { followHot, passTime, useClock, watchTransactions } from './hot.ts'
 export { FOREIGN_TYPES, type ForeignType, type Form } from './json-form.ts'
 export { copyJson } from './json-value.ts'
 export { DEFAULT_MAP } from './names.ts'
