@@ -25,6 +25,8 @@ export {
   type EntryInfo,
   type EntryKind,
   type EntryLayout,
+  expireEntry,
+  expiryOf,
   FOREIGN_TYPES,
   type ForeignType,
   type ForeignTypes,
@@ -34,8 +36,11 @@ export {
   keysOf,
   limitValues,
   listMaps,
+  MAX_TTL_MS,
   type ObserveOptions,
   observeEntries,
+  passTime,
+  persistEntry,
   type RestoredEntry,
   readEntries,
   readEntry,
@@ -52,5 +57,10 @@ export {
   writePath,
 } from '../maps/index.ts'
 export type { Keepable, ReadonlyJson } from '../maps/keepable.ts'
-export { SharedMap, type SharedMapChange, type SharedMapOptions } from '../maps/shared-map.ts'
+export {
+  type SetOptions,
+  SharedMap,
+  type SharedMapChange,
+  type SharedMapOptions,
+} from '../maps/shared-map.ts'
 export type { Signal, UntilOptions } from '../maps/until.ts'

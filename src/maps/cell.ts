@@ -1,6 +1,6 @@
 /**
- * All hot elements of one key, and the view of them: which value won, and which parts or items add
- * to it.
+ * All hot elements of one key, and the view of them: which value won, which parts or items add to it,
+ * and when it ends.
  *
  * A value whose stamp is too far ahead of this document's clock loses against every other one until
  * its time has come. Replicas whose clocks differ may then show different values, but no longer than
@@ -15,6 +15,7 @@ import {
   compareElements,
   type HotElement,
   type HotItem,
+  type HotMark,
   type HotPart,
   type HotValue,
 } from './hot-element.ts'
@@ -30,6 +31,8 @@ export interface View {
   readonly parts: readonly HotPart[]
   /** The items that follow an array (or nothing), in order. The array grows while the rest of the view is unchanged. */
   readonly items: readonly HotItem[]
+  /** The latest mark of when all of this ends; absent: never. */
+  readonly end?: HotMark | undefined
 }
 
 /** One increment of a counter, or several that arrived as one. */
@@ -85,7 +88,7 @@ export class Cell {
     if (elements === undefined) this.#elements = element
     else if (elements instanceof Set) elements.add(element)
     else if (elements !== element) this.#elements = new Set([elements, element])
-    if (element.kind !== '>') {
+    if (element.kind === 'v' || element.kind === '+') {
       // An array that grows from none has room for 17.
       if (this.#added) this.#added.push(element)
       else this.#added = [element]
@@ -173,7 +176,7 @@ export class Cell {
 
 /** Does it add to the visible value? */
 const addsTo = (
-  { base: of }: HotPart | HotItem,
+  { base: of }: HotPart | HotItem | HotMark,
   base: HotValue | PlainEntry | undefined,
 ): boolean =>
   of === undefined ? base === undefined : of[0] === base?.client && of[1] === base.clock
@@ -217,24 +220,30 @@ const viewOf = (
   const base = hot ?? plain
   const items: HotItem[] = []
   const parts = new Map<number, HotPart>()
+  let mark: HotMark | undefined
   for (const element of elements) {
     if (element.kind === 'v' || !addsTo(element, base)) continue
     if (element.kind === '>') items.push(element)
-    else {
+    else if (element.kind === 'x') {
+      if (!mark || compareElements(element, mark) > 0) mark = element
+    } else {
       // A writer replaces its part by a later one. If both are present, the older is about to be deleted.
       const other = parts.get(element.client)
       if (!other || other.clock < element.clock) parts.set(element.client, element)
     }
   }
   if (items.length > 0 && (base === undefined || Array.isArray(value))) {
-    return { plain, hot, parts: NOTHING, items: items.sort(compareElements) }
+    return { plain, hot, parts: NOTHING, items: items.sort(compareElements), end: mark }
   }
   const isCounter = base === undefined || typeof value === 'number'
+  // A mark of nothing does not count.
+  const end = base === undefined && parts.size === 0 ? undefined : mark
   return {
     plain,
     hot,
     parts: isCounter ? [...parts.values()].sort((a, b) => a.client - b.client) : NOTHING,
     items: NOTHING,
+    end,
   }
 }
 
@@ -257,3 +266,7 @@ export const valueOfView = ({ plain, hot, parts, items }: View): unknown => {
 /** Is there an entry? Cheaper than `valueOfView`. */
 export const isSeen = ({ plain, hot, parts, items }: View): boolean =>
   hot !== undefined || plain !== undefined || parts.length > 0 || items.length > 0
+
+/** Has its time ended? Then the map does not show it, though it may still be in the document. */
+export const isOver = ({ end }: View, now: () => number): boolean =>
+  end !== undefined && end.value <= now()

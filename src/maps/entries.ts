@@ -16,7 +16,7 @@ import * as Y from 'yjs'
 import { yjsInner } from '../../crdt/index.ts'
 import { invalid } from '../errors.ts'
 import { quote } from '../quote.ts'
-import { isSeen, type View, valueOfView } from './cell.ts'
+import { isOver, isSeen, type View, valueOfView } from './cell.ts'
 import { hotOf } from './hot.ts'
 import { compareElements, type HotElement } from './hot-element.ts'
 import { msOfStamp } from './hybrid-clock.ts'
@@ -37,19 +37,22 @@ export interface EntryInfo {
   readonly layout: EntryLayout
   /** When it was written, in Unix milliseconds of the writer's clock. Absent for a plain entry. */
   readonly stampMs?: number
+  /** When it ends, in Unix milliseconds. Absent: never. */
+  readonly expiresAt?: number
 }
 
 const NAMES: { readonly [type: string]: string } = { bigint: 'a bigint', bytes: 'bytes' }
 
-/** The visible content of a key; undefined if there is none. */
+/** The visible content of a key; undefined if there is none, or if its time is over. */
 export const viewEntry = (doc: Y.Doc, map: string, key: string): View | undefined => {
   plainRoot(doc, map)
   if (!isShownKey(key)) return undefined
   const plain = plainEntry(doc, map, key)
-  const cell = hotOf(doc).cellOf(map, key)
+  const index = hotOf(doc)
+  const cell = index.cellOf(map, key)
   if (!cell) return plain && { plain, hot: undefined, parts: [], items: [] }
   const view = cell.view(plain)
-  return isSeen(view) ? view : undefined
+  return isSeen(view) && !isOver(view, index.clock.now) ? view : undefined
 }
 
 export const layoutOf = ({ hot, parts, items }: View): EntryLayout => {
@@ -90,6 +93,7 @@ export const describeEntry = (doc: Y.Doc, map: string, key: string): EntryInfo |
     clock,
     layout: layoutOf(view),
     ...(latest && { stampMs: msOfStamp(latest.stamp) }),
+    ...(view.end && { expiresAt: view.end.value }),
   }
 }
 
@@ -132,17 +136,20 @@ export const checkUnlost = (doc: Y.Doc, map: string, key: string, next: unknown)
 const seenKeys = (doc: Y.Doc, map: string): string[] => {
   const keys: string[] = []
   const root = plainRoot(doc, map)
-  const cells = hotOf(doc).cellsOf(map)
+  const index = hotOf(doc)
+  const cells = index.cellsOf(map)
   for (const [key, item] of root ? yjsInner.entryItems(root) : []) {
     if (isShownKey(key) && entryOfItem(item) !== undefined && (cells.size === 0 || !cells.has(key)))
       keys.push(key)
   }
   for (const [key, cell] of cells) {
     if (!isShownKey(key)) continue
-    if (cell.isOneValue) keys.push(key)
-    else if (isSeen(cell.view(entryOfItem(root && yjsInner.entryItem(root, key))))) {
+    if (cell.isOneValue) {
       keys.push(key)
+      continue
     }
+    const view = cell.view(entryOfItem(root && yjsInner.entryItem(root, key)))
+    if (isSeen(view) && !isOver(view, index.clock.now)) keys.push(key)
   }
   return keys
 }

@@ -12,7 +12,13 @@ import { yjsInner } from '../../crdt/index.ts'
 import type { View } from './cell.ts'
 import { viewEntry } from './entries.ts'
 import { hotOf } from './hot.ts'
-import { compareElements, decodeElement, type HotElement, type HotPart } from './hot-element.ts'
+import {
+  compareElements,
+  decodeElement,
+  type HotElement,
+  type HotMark,
+  type HotPart,
+} from './hot-element.ts'
 import type { HotIndex } from './hot-index.ts'
 import { msOfStamp } from './hybrid-clock.ts'
 import { jsonForm } from './json-form.ts'
@@ -35,20 +41,23 @@ export interface Version {
   readonly count?: number
 }
 
+/** A mark of when an entry ends is no version of it. */
+type Written = Exclude<HotElement, HotMark>
+
 const KINDS = { v: 'set', '+': 'increment', '>': 'append' } as const
 
 const isCurrent = ({ hot, parts, items }: View, { client, clock }: HotElement): boolean =>
   [hot, ...parts, ...items].some((used) => used?.client === client && used.clock === clock)
 
 /** The elements of a key, including deleted ones whose content is still there. */
-function* elementsOf(index: HotIndex, map: string, key: string): Generator<HotElement> {
+function* elementsOf(index: HotIndex, map: string, key: string): Generator<Written> {
   for (const array of index.arrays()) {
     for (const item of yjsInner.items(array)) {
       if (!(item.content instanceof Y.ContentAny)) continue
       const { client, clock } = item.id
       for (const [i, content] of item.content.arr.entries()) {
         const element = decodeElement(client, clock + i, content)
-        if (element?.map === map && element.key === key) yield element
+        if (element?.map === map && element.key === key && element.kind !== 'x') yield element
       }
     }
   }
@@ -70,7 +79,7 @@ const partsBefore = (elements: readonly HotElement[]): ReadonlyMap<HotElement, H
 }
 
 const hotVersion = (
-  element: HotElement,
+  element: Written,
   view: View | undefined,
   before: HotPart | undefined,
 ): Version => ({

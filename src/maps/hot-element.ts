@@ -5,8 +5,10 @@
  *     [map, key, stamp, 'v', value]           a value
  *     [map, key, stamp, '+', amount, base?]   everything that this writer has added to a counter
  *     [map, key, stamp, '>', item, base?]     an item of a list
+ *     [map, key, stamp, 'x', at, base?]       a mark: the entry ends at that time (Unix milliseconds)
  *
- * `base` is the Yjs id `[client, clock]` of the value that is added to; absent if there was none.
+ * `base` is the Yjs id `[client, clock]` of the value that is added to, or that ends; absent if there
+ * was none.
  *
  * ```js
  * decodeElement(client, clock, ['state', 'n', 1810000000000000, '+', 5])
@@ -44,7 +46,13 @@ export interface HotItem extends Common {
   readonly base: Id | undefined
 }
 
-export type HotElement = HotValue | HotPart | HotItem
+export interface HotMark extends Common {
+  readonly kind: 'x'
+  readonly value: number
+  readonly base: Id | undefined
+}
+
+export type HotElement = HotValue | HotPart | HotItem | HotMark
 
 /** An element without its id, before it is written. */
 export type NewElement = Pick<HotElement, 'map' | 'key' | 'stamp' | 'kind' | 'value'> & {
@@ -85,6 +93,8 @@ export const decodeElement = (
         : undefined
     case '>':
       return { client, clock, map, key, stamp, kind, value: jsonForm(value), base }
+    case 'x':
+      return isCount(value) ? { client, clock, map, key, stamp, kind, value, base } : undefined
     default:
       return undefined
   }

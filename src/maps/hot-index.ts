@@ -40,6 +40,8 @@ export class HotIndex {
   #touched = new Set<Cell>()
   /** Values whose stamps are too far ahead. */
   readonly #ahead = new Set<HotElement>()
+  /** Cells with marks, and how many each has. */
+  readonly #marks = new Map<Cell, number>()
   readonly #horizon = (): number => this.clock.horizon()
 
   constructor(doc: Y.Doc, now: () => number) {
@@ -52,6 +54,7 @@ export class HotIndex {
   rebuild(): void {
     this.#maps.clear()
     this.#byId.clear()
+    this.#marks.clear()
     this.#long = []
     this.#ahead.clear()
     for (const array of this.arrays()) {
@@ -100,6 +103,16 @@ export class HotIndex {
 
   #see(element: HotElement): void {
     if (!this.clock.see(element.stamp) && element.kind === 'v') this.#ahead.add(element)
+  }
+
+  /** The cells with marks of when their entry ends. */
+  get marked(): { readonly size: number; has(cell: Cell): boolean; keys(): Iterable<Cell> } {
+    return this.#marks
+  }
+
+  /** Reports the cell as changed, though only the time has. */
+  touch(cell: Cell): void {
+    this.#touched.add(cell)
   }
 
   /** The names of maps with hot elements. */
@@ -155,6 +168,7 @@ export class HotIndex {
     const cells = setIfMissing(this.#maps, map, () => new Map<string, Cell>())
     const cell = setIfMissing(cells, key, () => new Cell(map, key, this.#horizon))
     cell.add(element)
+    if (element.kind === 'x') this.#marks.set(cell, (this.#marks.get(cell) ?? 0) + 1)
     this.#touched.add(cell)
     this.#see(element)
   }
@@ -170,10 +184,17 @@ export class HotIndex {
     const cell = cells?.get(key)
     if (!cells || !cell) return
     cell.remove(element)
+    if (element.kind === 'x') this.#unmark(cell)
     this.#touched.add(cell)
     if (cell.size > 0) return
     cells.delete(key)
     if (cells.size === 0) this.#maps.delete(map)
+  }
+
+  #unmark(cell: Cell): void {
+    const left = (this.#marks.get(cell) ?? 0) - 1
+    if (left > 0) this.#marks.set(cell, left)
+    else this.#marks.delete(cell)
   }
 
   /** The cells that changed since the last call. One that has become empty is no longer in the index. */

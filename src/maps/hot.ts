@@ -10,6 +10,7 @@ import type * as Y from 'yjs'
 import { guardTransactions, yjsInner } from '../../crdt/index.ts'
 import { checkDoc } from '../yjs-copy.ts'
 import type { Cell } from './cell.ts'
+import { Expiring } from './expiring.ts'
 import { HotIndex } from './hot-index.ts'
 import { Ripening } from './ripening.ts'
 import { losersOf, sweep } from './sweep.ts'
@@ -20,6 +21,8 @@ export type Watcher = (transaction: Y.Transaction, touched: ReadonlySet<Cell>) =
 interface Hot {
   readonly index: HotIndex
   readonly watchers: Set<Watcher>
+  readonly ripening: Ripening
+  readonly expiring: Expiring
 }
 
 const hots = new WeakMap<Y.Doc, Hot>()
@@ -38,9 +41,11 @@ function* cellsOver(index: HotIndex, { changed }: Y.Transaction): Generator<Cell
 const attach = (doc: Y.Doc): Hot => {
   checkDoc(doc)
   const index = new HotIndex(doc, Date.now)
-  const hot: Hot = { index, watchers: new Set() }
   const ripening = new Ripening(index)
+  const expiring = new Expiring(index)
+  const hot: Hot = { index, watchers: new Set(), ripening, expiring }
   if (index.hasAhead) ripening.start()
+  for (const cell of index.marked.keys()) expiring.note(cell)
   const losing = new Set<Cell>()
   const sweepLater = (): void => {
     const cells = [...losing]
@@ -67,6 +72,7 @@ const attach = (doc: Y.Doc): Hot => {
     if (index.hasAhead) ripening.start()
     for (const cells of [touched, cellsOver(index, transaction)]) {
       for (const cell of cells) {
+        if (index.marked.has(cell)) expiring.note(cell)
         if (losersOf(index, cell).length === 0) continue
         if (losing.size === 0) queueMicrotask(sweepLater)
         losing.add(cell)
@@ -77,6 +83,7 @@ const attach = (doc: Y.Doc): Hot => {
   // Yjs then drops all listeners, though the document can still be used.
   doc.on('destroy', () => {
     ripening.end()
+    expiring.end()
     hots.delete(doc)
   })
   hots.set(doc, hot)
@@ -103,4 +110,17 @@ export const watchTransactions = (doc: Y.Doc, watcher: Watcher): (() => void) =>
 }
 
 /** Takes the time of this document's stamps from `now` (Unix milliseconds) instead of `Date.now`. */
-export const useClock = (doc: Y.Doc, now: () => number): void => hotOf(doc).useClock(now)
+export const useClock = (doc: Y.Doc, now: () => number): void => {
+  hotOf(doc).useClock(now)
+  hots.get(doc)?.expiring.start()
+}
+
+/**
+ * Does at once what is due by the document's clock: ends entries, and shows values whose time has
+ * come. For programs in virtual time; otherwise timers do it.
+ */
+export const passTime = (doc: Y.Doc): void => {
+  const { ripening, expiring } = hots.get(doc) ?? attach(doc)
+  ripening.look()
+  expiring.look()
+}

@@ -20,7 +20,7 @@ const PER_MS = 1024
  * which would otherwise push all other clocks forward, win against every concurrent write, or use
  * up all numbers. A larger value gives such a writer as much more time.
  */
-const MAX_AHEAD_MS = 5 * 60 * 1000
+export const MAX_AHEAD_MS = 5 * 60 * 1000
 
 /** Unix milliseconds of a stamp. */
 export const msOfStamp = (stamp: number): number => Math.floor(stamp / PER_MS)
@@ -28,17 +28,17 @@ export const msOfStamp = (stamp: number): number => Math.floor(stamp / PER_MS)
 const capped = (stamp: number): number => Math.min(stamp, Number.MAX_SAFE_INTEGER)
 
 export class HybridClock {
-  readonly #now: () => number
+  /** Unix milliseconds. */
+  readonly now: () => number
   #last = 0
 
-  /** `now` returns Unix milliseconds. */
   constructor(now: () => number) {
-    this.#now = now
+    this.now = now
   }
 
   /** Stamps beyond it are too far ahead. */
   horizon(): number {
-    return (this.#now() + MAX_AHEAD_MS) * PER_MS
+    return (this.now() + MAX_AHEAD_MS) * PER_MS
   }
 
   /** Follows a peer's stamp, unless it is too far ahead. Returns whether it was not. */
@@ -52,7 +52,7 @@ export class HybridClock {
   /** A stamp higher than all seen and issued ones, unless the clock was set back by more than it may be ahead. */
   next(): number {
     const isAhead = this.#last > this.horizon()
-    const time = Math.floor(this.#now() * PER_MS)
+    const time = Math.floor(this.now() * PER_MS)
     this.#last = capped(isAhead ? time : Math.max(this.#last + 1, time))
     return this.#last
   }

@@ -31,6 +31,8 @@ export {
   sizeOf,
   versionOf,
 } from './entries.ts'
+export { DELETE_MARGIN_MS } from './expiring.ts'
+export { expireEntry, expiryOf, MAX_TTL_MS, persistEntry } from './expiry.ts'
 export type { ForeignTypes } from './foreign.ts'
 export {
   type FormerKey,
@@ -39,7 +41,7 @@ export {
   restoreFormer,
 } from './former.ts'
 export { historyOf, type Version } from './history.ts'
-export { followHot, useClock, watchTransactions } from './hot.ts'
+export { followHot, passTime, useClock, watchTransactions } from './hot.ts'
 export { FOREIGN_TYPES, type ForeignType, type Form } from './json-form.ts'
 export { copyJson } from './json-value.ts'
 export { DEFAULT_MAP } from './names.ts'

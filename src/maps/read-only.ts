@@ -13,6 +13,8 @@ const readOnly = new WeakSet<Y.Doc>()
 
 export const makeReadOnly = (doc: Y.Doc): void => void readOnly.add(doc)
 
+export const isReadOnly = (doc: Y.Doc): boolean => readOnly.has(doc)
+
 /** Throws a Failure (permission_denied) if the document is only read here. */
 export const checkWritable = (doc: Y.Doc): void => {
   if (!readOnly.has(doc)) return

@@ -17,7 +17,7 @@ import type { HotIndex } from './hot-index.ts'
 import { appendElements, deleteElements } from './hot-writer.ts'
 import { makePlainRoot } from './plain.ts'
 import { type RawValue, setShared } from './raw-value.ts'
-import { baseOf, elementsOf, replaceHot, stampAfter } from './write.ts'
+import { baseOf, elementsOf, replaceHot, replacePlain, stampAfter } from './write.ts'
 
 export class Restoring {
   readonly #doc: Y.Doc
@@ -83,7 +83,8 @@ export class Restoring {
   /** Writes the collected values. */
   flush(): void {
     if (this.#hot.size > 0) replaceHot(this.#index, this.#transaction, this.#map, this.#hot)
-    for (const [key, value] of this.#plain) makePlainRoot(this.#doc, this.#map).set(key, value)
+    for (const [key, value] of this.#plain)
+      replacePlain(this.#index, this.#transaction, this.#map, key, value)
     this.#hot.clear()
     this.#plain.clear()
   }

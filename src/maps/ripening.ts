@@ -10,9 +10,7 @@
 import * as Y from 'yjs'
 import { guardTransactions } from '../../crdt/index.ts'
 import type { HotIndex } from './hot-index.ts'
-
-/** The origin of transactions that change nothing but what time it is. */
-export const RIPEN = Symbol('pilot-gossip ripen')
+import { TIME_PASSED } from './time-passed.ts'
 
 /**
  * Milliseconds between two looks. Such values are rare, and come from broken clocks: an observer may
@@ -51,7 +49,7 @@ export class Ripening {
     if (!this.#index.hasTouched) return
     // No caller is there to catch what listeners throw.
     const guard = guardTransactions(doc)
-    guard.run(() => Y.transact(doc, () => undefined, RIPEN, false))
+    guard.run(() => Y.transact(doc, () => undefined, TIME_PASSED, false))
     guard.end()
   }
 

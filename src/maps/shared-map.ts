@@ -31,12 +31,15 @@ import {
   deleteEntries,
   deleteEntry,
   type EntryChange,
+  expireEntry,
+  expiryOf,
   hasEntry,
   incrementEntry,
   limitValues,
   makeReadOnly,
   type ObserveOptions,
   observeEntries,
+  persistEntry,
   readEntry,
   type Selection,
   selectKeys,
@@ -64,6 +67,11 @@ export interface SharedMapChange<T> {
   readonly from?: string
   /** Was the change made in this document, and not by an update of a peer? */
   readonly isLocal: boolean
+}
+
+export interface SetOptions extends Conditions {
+  /** Milliseconds after which the entry ends, 1 to ten years; it is then hot. Default: it stays until it is deleted. */
+  readonly ttlMs?: number | undefined
 }
 
 export interface SharedMapOptions {
@@ -125,13 +133,16 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
   /**
    * Writes a value. Throws a TypeError that names the first part that JSON cannot keep
    * (`value.items[3].at is a Date, which JSON cannot keep`), and a Failure (invalid_argument) for an
-   * invalid key or a value that is longer than `maxValueBytes`. With conditions that do not hold it
-   * writes nothing and throws a Failure (conflict). They are checked in this document: of what others
-   * write at the same moment one wins, as always.
+   * invalid key, a value that is longer than `maxValueBytes`, or a time to live that is not usable.
+   * A value without one stays, also if the value before it would have ended.
+   *
+   * With conditions that do not hold it writes nothing and throws a Failure (conflict). They are
+   * checked in this document: of what others write at the same moment one wins, as always.
    */
-  set(key: string, value: T, conditions: Conditions = {}): this {
+  set(key: string, value: T, { ttlMs, ...conditions }: SetOptions = {}): this {
+    const { hot = false } = this.#options
     checkConditions(this.doc, this.name, key, conditions)
-    writeEntry(this.doc, this.name, key, value, { hot: this.#options.hot ?? false })
+    writeEntry(this.doc, this.name, key, value, { hot, ttlMs })
     return this
   }
 
@@ -139,6 +150,25 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
   setAll(entries: Iterable<readonly [key: string, value: T]>): this {
     writeEntries(this.doc, this.name, entries, { hot: this.#options.hot ?? false })
     return this
+  }
+
+  /**
+   * Ends the entry after that many milliseconds, 1 to ten years: it is then as if it had been deleted.
+   * Additions to a counter or a list do not change that. Returns whether there is such a key. Throws a
+   * Failure (invalid_argument) for another time.
+   */
+  expire(key: string, ttlMs: number): boolean {
+    return expireEntry(this.doc, this.name, key, ttlMs)
+  }
+
+  /** Keeps the entry until it is deleted. Returns whether it would have ended. */
+  persist(key: string): boolean {
+    return persistEntry(this.doc, this.name, key)
+  }
+
+  /** When the entry ends, in Unix milliseconds; undefined if it does not, or if there is none. */
+  expiresAt(key: string): number | undefined {
+    return expiryOf(this.doc, this.name, key)
   }
 
   /** Returns whether there was such a key. */

@@ -1,6 +1,6 @@
 /**
  * Each writer deletes its own elements once they no longer count: a value that lost against a
- * concurrent one, and parts and items of a value that is gone. Those of other writers stay until
+ * concurrent one, and parts, items and marks of a value that is gone. Those of other writers stay until
  * the key is written again.
  */
 import * as Y from 'yjs'
@@ -26,12 +26,14 @@ export const losersOf = (index: HotIndex, cell: Cell): HotElement[] => {
   const { doc } = index
   const plain = plainEntry(doc, cell.map, cell.key)
   const view = cell.view(plain)
-  if ((view.hot ? 1 : 0) + view.parts.length + view.items.length === cell.size) return []
+  if ((view.hot ? 1 : 0) + view.parts.length + view.items.length + (view.end ? 1 : 0) === cell.size)
+    return []
   const used = new Set<HotElement>()
   // What will count when its time has come does not lose. Otherwise two replicas, one of whose clocks
   // is ahead, might each delete its own value in favour of the other's.
-  for (const { hot, parts, items } of [view, cell.lastView(plain)]) {
+  for (const { hot, parts, items, end } of [view, cell.lastView(plain)]) {
     if (hot) used.add(hot)
+    if (end) used.add(end)
     for (const added of [...parts, ...items]) used.add(added)
   }
   return [...cell.elements].filter(

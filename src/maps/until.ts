@@ -1,6 +1,6 @@
 /**
  * Waits for a condition on a document, which is checked now and after each transaction that changed
- * something. However the wait ends, its listeners and its timer are removed.
+ * something, also when the time of a value has come or is over. However the wait ends, its listeners and its timer are removed.
  *
  * ```ts
  * const { over, close } = waitUntil(doc, () => hasEntry(doc, 'state', 'k'), { timeout: 5_000 })
@@ -9,6 +9,7 @@
  */
 import type * as Y from 'yjs'
 import { Failure } from '../errors.ts'
+import { TIME_PASSED } from './time-passed.ts'
 
 /** Milliseconds. Node's timers fire at once for longer times. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1
@@ -80,8 +81,8 @@ export const waitUntil = (
         fail(error)
       }
     }
-    const checkIfChanged = ({ changed }: Y.Transaction): void => {
-      if (changed.size > 0) check()
+    const checkIfChanged = ({ changed, origin }: Y.Transaction): void => {
+      if (changed.size > 0 || origin === TIME_PASSED) check()
     }
     const abort = (): void => fail(signal?.reason)
     close = () => fail(closed())

@@ -21,6 +21,7 @@ import { quote } from '../quote.ts'
 import { type Cell, type View, valueOfView } from './cell.ts'
 import { keepable, UnkeepableError } from './check.ts'
 import { layoutOf, viewEntry } from './entries.ts'
+import { appendMarks, clearMarks, clearOver, endAfter } from './expiry.ts'
 import { hotOf } from './hot.ts'
 import type { HotElement, Id, NewElement } from './hot-element.ts'
 import type { HotIndex } from './hot-index.ts'
@@ -33,6 +34,8 @@ import { valueLimitOf } from './value-limit.ts'
 export interface WriteOptions {
   /** For keys that are overwritten all day: overwritten values leave nothing behind. Other Yjs programs cannot read them. */
   readonly hot?: boolean
+  /** Milliseconds after which the entry ends; it is then hot. Default: it stays until it is deleted. */
+  readonly ttlMs?: number | undefined
 }
 
 export const elementsOf = (cell: Cell | undefined): HotElement[] => (cell ? [...cell.elements] : [])
@@ -58,6 +61,19 @@ export const replaceHot = (
   for (const key of entries.keys()) deletePlain(doc, map, key)
 }
 
+/** Sets the plain entry of a key that shows no hot elements. */
+export const replacePlain = (
+  index: HotIndex,
+  transaction: Y.Transaction,
+  map: string,
+  key: string,
+  value: unknown,
+): void => {
+  clearOver(index, transaction, map, key)
+  clearMarks(index, transaction, map, key)
+  makePlainRoot(index.doc, map).set(key, value)
+}
+
 export const deletePlain = (doc: Y.Doc, map: string, key: string): void => {
   if (plainEntry(doc, map, key)) makePlainRoot(doc, map).delete(key)
 }
@@ -70,26 +86,26 @@ export const writeEntries = (
   doc: Y.Doc,
   map: string,
   entries: Iterable<readonly [key: string, value: unknown]>,
-  { hot = false }: WriteOptions = {},
+  { hot = false, ttlMs }: WriteOptions = {},
 ): void => {
   checkWritable(doc)
+  const index = hotOf(doc)
+  const end = ttlMs === undefined ? undefined : endAfter(index, ttlMs)
   const plain = new Map<string, unknown>()
   const asHot = new Map<string, unknown>()
   for (const [key, value] of entries) {
     checkNames(map, key)
     const view = viewEntry(doc, map, key)
-    const isHot = hot || (view !== undefined && layoutOf(view) !== 'plain')
+    const isHot = hot || end !== undefined || (view !== undefined && layoutOf(view) !== 'plain')
     ;(isHot ? asHot : plain).set(key, keepable(key, value, valueLimitOf(doc)))
   }
   plainRoot(doc, map)
-  if (asHot.size > 0 || plain.size > 1) {
-    doc.transact((transaction) => {
-      if (asHot.size > 0) replaceHot(hotOf(doc), transaction, map, asHot)
-      for (const [key, value] of plain) makePlainRoot(doc, map).set(key, value)
-    })
-  } else {
-    for (const [key, value] of plain) makePlainRoot(doc, map).set(key, value)
-  }
+  if (asHot.size + plain.size === 0) return
+  doc.transact((transaction) => {
+    if (asHot.size > 0) replaceHot(index, transaction, map, asHot)
+    if (end !== undefined) appendMarks(index, transaction, map, asHot.keys(), end)
+    for (const [key, value] of plain) replacePlain(index, transaction, map, key, value)
+  })
 }
 
 /** Writes an entry. Throws as `checkEntry` does. */
@@ -179,10 +195,11 @@ export const incrementEntry = (doc: Y.Doc, map: string, key: string, by = 1): nu
     ({ kind, client }) => kind === '+' && client === doc.clientID,
   )
   doc.transact((transaction) => {
+    const isCleared = clearOver(index, transaction, map, key)
     appendElements(index, transaction, [
       { map, key, stamp: index.clock.next(), kind: '+', value: own + by, base: id },
     ])
-    deleteElements(index, transaction, old)
+    if (!isCleared) deleteElements(index, transaction, old)
   })
   return readSum(doc, map, key)
 }
@@ -230,6 +247,7 @@ export const appendEntry = (doc: Y.Doc, map: string, key: string, item: unknown)
   const index = hotOf(doc)
   const stamp = stampAfter(index, view)
   doc.transact((transaction) => {
+    clearOver(index, transaction, map, key)
     appendElements(index, transaction, [{ map, key, stamp, kind: '>', value, base }])
   })
   const now = viewEntry(doc, map, key)

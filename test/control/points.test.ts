@@ -41,7 +41,7 @@ test('restore: names the point, what it wrote, and refuses what is no time', asy
   await client.ask({ command: 'set', key: 'c', value: 1 })
   const written = [{ map: 'state', key: 'a' }]
   const counts = { time, written: 1, deleted: 0, left: 0 }
-  assert.equal(await client.ask({ command: 'restore', at: '0s', 'dry-run': true }), {
+  assert.equal(await client.ask({ command: 'restore', at: '0s', dryRun: true }), {
     ...counts,
     isDryRun: true,
     keys: { written, deleted: [] },
