@@ -18,10 +18,10 @@ import { type Fields, PROTOCOL } from './control/protocol.ts'
 import { Session } from './control/session.ts'
 import { deferred } from './deferred.ts'
 import { Failure, isFailure } from './errors.ts'
-import type { Conditions } from './maps/conditions.ts'
 import type { Keepable } from './maps/keepable.ts'
 import type { ObserveOptions } from './maps/observe.ts'
 import type { Selection } from './maps/selection.ts'
+import type { SetOptions } from './maps/shared-map.ts'
 import { late, type Signal, type UntilOptions } from './maps/until.ts'
 
 /** The default map. The same as `DEFAULT_MAP`, whose module would load Yjs. */
@@ -123,12 +123,12 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
    * Rejects, like all methods that write, with a Failure (invalid_argument) for an invalid key or value.
    * With conditions that do not hold it writes nothing and rejects with a Failure (conflict).
    */
-  async set(key: string, value: T, conditions: Conditions = {}): Promise<void> {
+  async set(key: string, value: T, { ttlMs, ...conditions }: SetOptions = {}): Promise<void> {
     if (JSON.stringify(value) === undefined) {
       throw new TypeError(`the value of "${key}" is ${typeof value}, which JSON cannot keep`)
     }
     const request = { command: 'set', ...this.#common, ...this.#writing, key, value } as const
-    await this.#session.ask({ ...request, ...given(conditions) })
+    await this.#session.ask({ ...request, ...given({ ttl: ttlMs, ...conditions }) })
   }
 
   /** Writes many entries in one step. */

@@ -62,7 +62,12 @@ export type {
   Selection,
 } from './maps/index.ts'
 export type { Keepable, ReadonlyJson } from './maps/keepable.ts'
-export { SharedMap, type SharedMapChange, type SharedMapOptions } from './maps/shared-map.ts'
+export {
+  type SetOptions,
+  SharedMap,
+  type SharedMapChange,
+  type SharedMapOptions,
+} from './maps/shared-map.ts'
 export type { Signal, UntilOptions } from './maps/until.ts'
 export { type OpenedMap, type OpenMapOptions, openMap } from './open-map.ts'
 export {

@@ -32,6 +32,16 @@ export const parseDuration = (option: string, text: string): number => {
   throw unusable(option, text, 'give a time from 100ms to 24h, with its unit: 500ms, 5s, 1m')
 }
 
+const MS_PER_DAY = 86_400_000
+
+/** Milliseconds of a time to live, with its unit. The agent knows the longest. */
+export const parseLifetime = (option: string, text: string): number => {
+  const [, number = '', unit = ''] = /^(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h|d)$/.exec(text) ?? []
+  const ms = Math.round(Number(number) * (unit === 'd' ? MS_PER_DAY : (MS_PER_UNIT[unit] ?? 0)))
+  if (ms >= 1) return ms
+  throw unusable(option, text, 'give a time with its unit: 30s, 10m, 2h, 7d')
+}
+
 const BYTES_PER_UNIT: Readonly<Record<string, number>> = {
   '': 1,
   kB: 1e3,

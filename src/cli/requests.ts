@@ -76,6 +76,9 @@ const readNumber = async (word: string, text: string): Promise<number> => {
   })
 }
 
+const readTime = async (word: string, text: string): Promise<number> =>
+  (await import('./parse.ts')).parseLifetime(word, text)
+
 /**
  * The request that a line makes: each field of the command that was given. Rejects with a Failure
  * (invalid_argument) for a value of the wrong kind.
@@ -90,11 +93,12 @@ export const requestOf = async <Name extends WireName>(
   const options = given as Readonly<Record<string, Value | undefined>>
   const request: Record<string, unknown> = { command }
   const left = [...args]
-  for (const [name, { kind, argument }] of Object.entries(fields)) {
+  for (const [name, { kind, argument, isTime }] of Object.entries(fields)) {
     const value = argument ? left.shift() : options[optionOf(name)]
     if (value === undefined) continue
     const text = String(value)
     if (kind === 'json') request[name] = await readValue(context, text, options.string === true)
+    else if (isTime) request[name] = await readTime(argument?.name ?? `--${optionOf(name)}`, text)
     else if (kind === 'number')
       request[name] = await readNumber(argument?.name ?? `--${optionOf(name)}`, text)
     else request[name] = value
@@ -156,6 +160,14 @@ export const REQUESTS = {
     key === undefined
       ? `deleted ${count(Number(data.count), 'key')}\n`
       : `deleted ${showPart(key, path)}\n`,
+  ),
+  expire: asking(
+    'expire',
+    COMMANDS.expire,
+    ({ request: { key }, data }) => `${showKey(key)} ends ${data.expiresAt}\n`,
+  ),
+  persist: asking('persist', COMMANDS.persist, ({ request: { key }, data }) =>
+    data.hadEnd === true ? `${showKey(key)} stays\n` : `${showKey(key)} had no end\n`,
   ),
   has: asking(
     'has',

@@ -56,6 +56,8 @@ export type FieldKind = keyof KindValues
 export interface Field {
   readonly kind: FieldKind
   readonly isNeeded?: true
+  /** A number of milliseconds, which the command line takes as a time with its unit. */
+  readonly isTime?: true
   readonly argument?: Argument
   readonly option?: Option
 }

@@ -117,6 +117,11 @@ export const COMMANDS = {
       ...VALUE_FIELD,
       ...PATH_FIELD,
       ...HOT_FIELD,
+      ttl: {
+        kind: 'number',
+        isTime: true,
+        option: { value: 'TIME', about: 'it ends after that: 30s, 10m, 7d' },
+      },
       ...CONDITION_FIELDS,
       ...MAP_FIELDS,
     },
@@ -130,7 +135,7 @@ export const COMMANDS = {
         'pilot-gossip set task:7 true --path /done',
         'pilot-gossip set phone 5550100 --string',
         'date | pilot-gossip set seen - --hot',
-        'pilot-gossip set leader a --if-absent',
+        'pilot-gossip set leader a --if-absent --ttl 30s',
       ],
       synonyms: ['put', 'write', 'add', 'update'],
     },
@@ -171,6 +176,36 @@ export const COMMANDS = {
         'pilot-gossip delete --prefix task:',
       ],
       synonyms: ['rm', 'del', 'remove', 'unset', 'drop'],
+    },
+  },
+  expire: {
+    fields: {
+      ...KEY_FIELD,
+      ttl: {
+        kind: 'number',
+        isTime: true,
+        isNeeded: true,
+        argument: { name: 'TIME', about: 'from now: 30s, 10m, 2h, 7d' },
+      },
+      ...MAP_FIELDS,
+    },
+    help: {
+      group: 'Entries',
+      about: 'let an entry end after some time',
+      paragraphs: [
+        'It is then as if it had been deleted. Adding to a counter or a list does not change when it ends; set without --ttl keeps the entry. Each agent goes by its own clock.',
+      ],
+      examples: ['pilot-gossip expire task:7 10m'],
+      synonyms: ['ttl', 'timeout'],
+    },
+  },
+  persist: {
+    fields: { ...KEY_FIELD, ...MAP_FIELDS },
+    help: {
+      group: 'Entries',
+      about: 'keep an entry that would end',
+      examples: ['pilot-gossip persist task:7'],
+      synonyms: ['keep'],
     },
   },
   has: {

@@ -17,10 +17,13 @@ import {
   deleteEntries,
   deleteEntry,
   type EntryChange,
+  expireEntry,
+  expiryOf,
   hasEntry,
   historyOf,
   incrementEntry,
   observeEntries,
+  persistEntry,
   readEntry,
   readPath,
   type Selection,
@@ -54,7 +57,16 @@ const MAX_HISTORY = 1_000
 const MAX_RESTORED = 1_000
 
 /** Commands that change something. */
-type Changing = 'set' | 'delete' | 'increment' | 'append' | 'put' | 'restore' | 'stop'
+type Changing =
+  | 'set'
+  | 'expire'
+  | 'persist'
+  | 'delete'
+  | 'increment'
+  | 'append'
+  | 'put'
+  | 'restore'
+  | 'stop'
 
 /** Commands that only read, answered at once. */
 type Reading = Exclude<Command, Changing | 'peers' | 'points' | 'join'>
@@ -104,6 +116,10 @@ class Service {
         return this.#stored(this.#set(request))
       case 'delete':
         return this.#stored(this.#delete(request))
+      case 'expire':
+        return this.#stored(this.#expire(request))
+      case 'persist':
+        return this.#stored(this.#persist(request))
       case 'increment':
         return this.#stored(this.#increment(request))
       case 'append':
@@ -218,7 +234,14 @@ class Service {
   #get({ key, path, versioned }: RequestOf<'get'>, map: string): Fields {
     const value = this.#part(map, key, path)
     const version = versioned && versionOf(this.#agent.doc, map, key)
-    return { map, key, ...(path !== undefined && { path }), value, ...(version && { version }) }
+    return {
+      map,
+      key,
+      ...(path !== undefined && { path }),
+      value,
+      ...(version && { version }),
+      ...this.#endOf(map, key),
+    }
   }
 
   #list(request: RequestOf<'list'>, map: string): Fields {
@@ -241,19 +264,20 @@ class Service {
     return new Rows(rows, () => ({ map, ...(cursor !== undefined && { cursor }) }))
   }
 
-  #set({ map = DEFAULT_MAP, key, value, path, hot, ...conditions }: RequestOf<'set'>): Fields {
+  #set(request: RequestOf<'set'>): Fields {
+    const { map = DEFAULT_MAP, key, value, path, hot, ttl: ttlMs } = request
+    const { ifAbsent, if: wanted, ifVersion } = request
     const { doc } = this.#agent
-    checkConditions(doc, map, key, conditions)
+    checkConditions(doc, map, key, { ifAbsent, if: wanted, ifVersion })
     // A map writes whole values: of two clients that change parts of one at once, one wins.
     const whole = path === undefined ? value : writePath(readEntry(doc, map, key), path, value)
     if (path !== undefined) checkUnlost(doc, map, key, whole)
-    writeEntry(doc, map, key, whole, hot === undefined ? {} : { hot })
-    return { map, key, ...(path !== undefined && { path }), value }
+    writeEntry(doc, map, key, whole, { ...(hot !== undefined && { hot }), ttlMs })
+    return { map, key, ...(path !== undefined && { path }), value, ...this.#endOf(map, key) }
   }
 
-  #delete({ map = DEFAULT_MAP, key, path, ...request }: RequestOf<'delete'>): Fields {
+  #delete({ map = DEFAULT_MAP, key, path, prefix, glob }: RequestOf<'delete'>): Fields {
     const { doc } = this.#agent
-    const { prefix, glob } = request
     const isOne = key !== undefined
     if (isOne === (prefix !== undefined || glob !== undefined))
       throw new Failure('invalid_argument', 'delete needs a key, or a prefix or glob, and not both')
@@ -270,6 +294,24 @@ class Service {
     checkUnlost(doc, map, key, left)
     writeEntry(doc, map, key, left)
     return { map, key, path, old }
+  }
+
+  #expire({ map = DEFAULT_MAP, key, ttl }: RequestOf<'expire'>): Fields {
+    const { doc } = this.#agent
+    this.#value(map, key) // throws if there is none
+    expireEntry(doc, map, key, ttl)
+    return { map, key, ...this.#endOf(map, key) }
+  }
+
+  #persist({ map = DEFAULT_MAP, key }: RequestOf<'persist'>): Fields {
+    this.#value(map, key) // throws if there is none
+    return { map, key, hadEnd: persistEntry(this.#agent.doc, map, key) }
+  }
+
+  /** When the entry ends, if it does. */
+  #endOf(map: string, key: string): Fields {
+    const at = expiryOf(this.#agent.doc, map, key)
+    return at === undefined ? {} : { expiresAt: new Date(at).toISOString() }
   }
 
   #increment({ map = DEFAULT_MAP, key, by = 1 }: RequestOf<'increment'>): Fields {
@@ -310,7 +352,8 @@ class Service {
     }
   }
 
-  #export({ kinds = false, ...request }: RequestOf<'export'>, map: string): Rows {
+  #export(request: RequestOf<'export'>, map: string): Rows {
+    const { kinds = false } = request
     let flattened = 0
     const onFlattened = (): void => void flattened++
     const options = { kinds, selection: selectionOf(request), onFlattened }
@@ -329,7 +372,8 @@ class Service {
     })
   }
 
-  #watch({ key, ...request }: RequestOf<'watch'>, map: string): Subscription {
+  #watch(request: RequestOf<'watch'>, map: string): Subscription {
+    const { key } = request
     const which = selectionOf(request)
     checkSelection(which)
     const first = { map, ...(key !== undefined && { key }), ...which, watching: true }

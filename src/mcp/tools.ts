@@ -122,7 +122,9 @@ const getEntry = async ({ backend }: Behind, args: Arguments): Promise<Fields> =
   const { key } = args
   const found = await orAbsent(backend.ask(request), { found: false, key })
   if (found.found === false) return found
-  return { found: true, key, ...shortened(found.value), version: found.version }
+  const { version, expiresAt } = found
+  const end = expiresAt === undefined ? {} : { expiresAt }
+  return { found: true, key, ...shortened(found.value), version, ...end }
 }
 
 const listEntries = async ({ backend }: Behind, args: Arguments): Promise<Fields> => {
@@ -213,6 +215,11 @@ export const TOOLS: readonly Tool[] = [
         ifAbsent: { type: 'boolean', description: 'Write only if there is no such key.' },
         if: { description: 'Write only if the value equals this one.' },
         ifVersion: { type: 'string', description: 'Write only if this is still its version.' },
+        ttl: {
+          type: 'number',
+          minimum: 1,
+          description: 'Milliseconds after which the entry ends, as if it were deleted.',
+        },
         hot: {
           type: 'boolean',
           description: 'For a key that is overwritten very often: keeps its history from growing.',

@@ -207,6 +207,27 @@ test('prefixes, patterns and pages: list, keys, export, watch and delete', async
   await prints(['keys', ...inMap], "it's\nother\n")
 })
 
+test('entries that end: --ttl, expire and persist', async () => {
+  const at = ['--map', 'ends']
+  await prints(['set', 'soon', 'x', '--ttl', '50ms', ...at], 'soon = "x"\n')
+  await prints(['set', 'later', 'x', '--ttl', '1.5h', ...at], 'later = "x"\n')
+  const { expiresAt } = dataOf(await tell('get', 'later', '--json', ...at))
+  const left = Date.parse(String(expiresAt)) - Date.now()
+  assert.ok(left > 5_300_000 && left <= 5_400_000, String(expiresAt))
+  await until('it has ended', async () => (await tell('has', 'soon', ...at)).code === 1)
+  await prints(['keys', ...at], 'later\n')
+  await prints(['persist', 'later', ...at], 'later stays\n')
+  await prints(['persist', 'later', ...at], 'later had no end\n')
+  assert.is(dataOf(await tell('get', 'later', '--json', ...at)).expiresAt, undefined)
+  const set = dataOf(await tell('expire', 'later', '7d', '--json', ...at))
+  assert.match(String(set.expiresAt), /^\d{4}-\d\d-\d\dT/)
+  assert.match((await tell('expire', 'later', '1d', ...at)).stdout, /^later ends 2\d{3}-/)
+  assert.is((await tell('expire', 'none', '1d', ...at)).code, 1)
+  assert.is((await tell('persist', 'none', ...at)).code, 1)
+  for (const time of ['7', '0s', 'soon', '20000d', '-1s'])
+    assert.is((await tell('expire', 'later', time, ...at)).code, 2, time)
+})
+
 test('conditions: nothing is written unless they hold', async () => {
   const at = ['--map', 'conditions']
   await prints(['set', 'leader', 'a', '--if-absent', ...at], 'leader = "a"\n')

@@ -31,6 +31,8 @@ const COMMANDS = {
   peers: ['peers'],
   get: ['get', EVIL],
   set: ['set', EVIL, EVIL],
+  expire: ['expire', EVIL, '1h'],
+  persist: ['persist', EVIL],
   has: ['has', EVIL],
   history: ['history', EVIL],
   append: ['append', 'list', EVIL],
