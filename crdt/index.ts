@@ -20,6 +20,7 @@ export {
 } from './awareness-state.ts'
 export { fitsChunk, takeChunk } from './chunk.ts'
 export { decodePush, encodePush } from './codec.ts'
+export { stateToUpdate } from './decoded.ts'
 export {
   type DeleteSet,
   decodeDeletes,
