@@ -97,6 +97,20 @@ class CheckedDecoder extends Y.UpdateDecoderV1 {
   }
 }
 
+/** Yjs's decoder of a state of our own store, with values of any keys and depth. */
+export class StateDecoder extends Y.UpdateDecoderV2 {
+  override readAny(): unknown {
+    return readValue(this.restDecoder as decoding.Decoder, Number.POSITIVE_INFINITY)
+  }
+}
+
+/** No writers, no deletes, as V2: Yjs encodes anew only what it merges with another update. */
+const EMPTY_STATE = Y.encodeStateAsUpdateV2(new Y.Doc())
+
+/** A state of our own store, a V2 update, as a V1 update. Throws what Yjs throws. */
+export const stateToUpdate = (state: Uint8Array): Uint8Array =>
+  Y.mergeUpdatesV2([state, EMPTY_STATE], StateDecoder, Y.UpdateEncoderV1)
+
 /** Decodes a V1 update; throws a Rejection. */
 export const decodeUpdate = (bytes: Uint8Array, limits: Limits): DecodedUpdate => {
   entriesLeft = limits.entries

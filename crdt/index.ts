@@ -22,6 +22,7 @@ export {
 export { broughtBy } from './brought.ts'
 export { fitsChunk, takeChunk } from './chunk.ts'
 export { decodePush, encodePush } from './codec.ts'
+export { stateToUpdate } from './decoded.ts'
 export {
   type DeleteSet,
   decodeDeletes,

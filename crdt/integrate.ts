@@ -8,7 +8,7 @@
  * ```
  */
 import * as Y from 'yjs'
-import type { DecodedUpdate, Struct } from './decoded.ts'
+import { type DecodedUpdate, StateDecoder, type Struct } from './decoded.ts'
 import { deleteItem, integrateOver } from './deep-delete.ts'
 import { type DeleteSet, emptyDeletes } from './deletes.ts'
 import { encodeDelta } from './delta.ts'
@@ -42,6 +42,18 @@ const rowsOf = (structs: readonly Struct[]): Map<number, Row> => {
   return rows
 }
 
+/**
+ * The part of an item that is new belongs where the part that is known is: its writer has only gone
+ * on. Yjs takes the place that the update names, and fails if the known part has been collected.
+ */
+const goOn = ({ doc }: Y.Transaction, item: Y.Item, known: number): void => {
+  const { client, clock } = item.id
+  const structs = yjsInner.storedStructs(doc, client)!
+  const left = structs[Y.findIndexSS(structs as Y.Item[], clock + known - 1)]!
+  item.parent = left instanceof Y.Item ? left.parent : null
+  item.parentSub = left instanceof Y.Item ? left.parentSub : null
+}
+
 /** Merges the next struct of `row`, or returns the writer whose structs must come first. */
 const mergeNext = (transaction: Y.Transaction, row: Row, places: Places): number | undefined => {
   const { doc } = transaction
@@ -56,6 +68,7 @@ const mergeNext = (transaction: Y.Transaction, row: Row, places: Places): number
     }
     const before = struct.getMissing(transaction, doc.store)
     if (before !== null) return before
+    if (struct instanceof Y.Item && known > 0) goOn(transaction, struct, known)
     if (struct instanceof Y.Item)
       integrateOver(transaction, struct, () => {
         if (known === 0) places.integrate(struct)
@@ -196,12 +209,12 @@ export const mergeOwn = (doc: Y.Doc, bytes: Uint8Array, origin: unknown): boolea
  */
 export const mergeOwnState = (doc: Y.Doc, bytes: Uint8Array, origin: unknown): void => {
   checkOwnDoc(doc)
-  const { structs, ds: deletes } = Y.decodeUpdateV2(bytes)
+  const { structs, ds: deletes } = Y.decodeUpdateV2(bytes, StateDecoder)
   try {
     integrate(doc, { structs, deletes }, origin)
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     // Structs whose predecessors are missing wait inside the document, as in the one that wrote it.
-    Y.applyUpdateV2(doc, bytes, origin)
+    Y.applyUpdateV2(doc, bytes, origin, StateDecoder)
   }
 }

@@ -116,6 +116,27 @@ export const SHAPES: readonly UpdateAttack[] = [
   ),
   byUpdates(
     {
+      name: 'collected-beginning',
+      description: 'an item of a text, the beginning of which was sent as collected',
+      expected: 'harmless',
+      why: 'Yjs merges the writers before it, and fails where it looks for what is left of the rest',
+    },
+    () => [
+      forge([{ writer: HOSTILE, structs: [forged.gc(2)] }]),
+      forge([
+        {
+          writer: HOSTILE + 2,
+          structs: [forged.string({ parent: 'hostile text' }, 'before')],
+        },
+        {
+          writer: HOSTILE,
+          structs: [forged.string({ parent: 'hostile text' }, 'some text')],
+        },
+      ]),
+    ],
+  ),
+  byUpdates(
+    {
       name: 'circles',
       description: 'structs that refer to themselves, to later ones, and to one another',
       expected: 'rejected',

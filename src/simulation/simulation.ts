@@ -148,6 +148,12 @@ export class Simulation {
     this.nodes.delete(address)
   }
 
+  /** A message that arrives now, from an address that need not be a node's. */
+  receive(from: string, to: string, text: string): void {
+    const receiver = this.nodes.get(to)
+    if (receiver) this.at(this.#now, () => this.#handle(receiver, { type: 'message', from, text }))
+  }
+
   /** Runs an action at a later time. */
   at(time: number, action: () => void): void {
     this.#queue.push(time, action)

@@ -7,7 +7,7 @@ import * as Y from 'yjs'
 import { decodeUpdate } from '../../crdt/decoded.ts'
 import { applyDeletes, integrate } from '../../crdt/integrate.ts'
 import { LIMITS } from '../../crdt/limits.ts'
-import { change, docOf, forge, forged } from '../helpers/docs.ts'
+import { change, docOf, forge, forged, replicaOf, type Struct } from '../helpers/docs.ts'
 import { eachSeed } from '../helpers/random.ts'
 import { suite } from '../helpers/suite.ts'
 
@@ -207,6 +207,31 @@ test('an entry that loses leaves the winner alone, however deep it is', () => {
   let depth = 0
   for (let map: unknown = doc.getMap('map'); map instanceof Y.Map; map = map.get('child')) depth++
   assert.is(depth, 3_001)
+})
+
+test('an item whose beginning is known goes on where that is, whatever place it names', () => {
+  const elsewhere = forge([{ writer: 5, structs: [forged.string({ parent: 'other' }, 'abcde')] }])
+  const known: readonly [string, Struct[], string][] = [
+    ['collected', [forged.gc(2)], ''],
+    ['deleted', [forged.deleted({ parent: 'text' }, 2)], 'cde'],
+    ['text', [forged.string({ parent: 'text' }, 'ab')], 'abcde'],
+  ]
+  for (const [name, structs, text] of known) {
+    const replica = replicaOf(9)
+    replica.apply(forge([{ writer: 5, structs }]))
+    assert.equal(replica.apply(elsewhere).thrown, [], name)
+    const { doc } = replica
+    assert.is(Y.getState(doc.store, 5), 5, name)
+    assert.equal(
+      [doc.getText('text').toString(), doc.getText('other').toString()],
+      [text, ''],
+      name,
+    )
+    // What it has become can be encoded, and merged by others.
+    const other = replicaOf(10)
+    other.apply(Y.encodeStateAsUpdate(doc))
+    assert.is(other.digest, replica.digest, name)
+  }
 })
 
 test.run()

@@ -1,7 +1,14 @@
 /** The places of concurrent items: those that Yjs finds, in fewer steps, and within bounds. */
 import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
-import { LIMITS, mergeOwnState, Rejection, type Replica } from '../../crdt/index.ts'
+import {
+  LIMITS,
+  mergeOwn,
+  mergeOwnState,
+  Rejection,
+  type Replica,
+  stateToUpdate,
+} from '../../crdt/index.ts'
 import { docOf, forge, forged, rejectionReasonOf, replicaOf, type Struct } from '../helpers/docs.ts'
 import { eachSeed, type Random } from '../helpers/random.ts'
 import { suite } from '../helpers/suite.ts'
@@ -196,6 +203,20 @@ test('a state of the store with many values of one key is loaded as Yjs would', 
   mergeOwnState(loaded, state, undefined)
   assert.equal(orderOf(loaded), orderOf(whole))
   assert.equal(Y.encodeStateVector(loaded), Y.encodeStateVector(whole))
+})
+
+test('a state of the store keeps values with any keys', () => {
+  const value = JSON.parse('{"a":{"__proto__":{"b":1}},"list":[{"__proto__":2,"constructor":3}]}')
+  const writer = docOf(96)
+  writer.getMap('map').set('k', value)
+  const state = Y.encodeStateAsUpdateV2(writer)
+  const [loaded, converted] = [docOf(95), docOf(94)]
+  mergeOwnState(loaded, state, undefined)
+  assert.ok(mergeOwn(converted, stateToUpdate(state), undefined))
+  for (const doc of [loaded, converted]) {
+    assert.is(JSON.stringify(doc.getMap('map').get('k')), JSON.stringify(value))
+    assert.equal(Y.encodeStateAsUpdate(doc), Y.encodeStateAsUpdate(writer))
+  }
 })
 
 test('a state of the store whose predecessors are missing waits inside the document', () => {

@@ -10,6 +10,7 @@ import { emptyDeletes, emptyDelta, Replica } from '../../crdt/index.ts'
 import { Published } from '../../crdt/published.ts'
 import { rejects, suite } from '../helpers/suite.ts'
 import { type HistoryReport, runHistory } from './history.ts'
+import { HostileMember } from './hostile-member.ts'
 
 const test = suite('histories')
 
@@ -36,6 +37,34 @@ for (let batch = 0; batch < BATCHES; batch++) {
 
 test('a seed gives the same history every time', () => {
   assert.equal(runHistory(3), runHistory(3))
+})
+
+/** Each takes some half a second. */
+const HOSTILE_SEEDS = 12
+
+test(`seeds ${FIRST} to ${FIRST + HOSTILE_SEEDS - 1} with a hostile member keep all that was written`, () => {
+  let [sent, rejected, kept] = [0, 0, 0]
+  for (let seed = FIRST; seed < FIRST + HOSTILE_SEEDS; seed++) {
+    const { hostile } = runHistory(seed, { hostile: true })
+    sent += hostile!.sent
+    rejected += hostile!.rejected
+    kept += hostile!.kept
+  }
+  assert.ok(sent > 100 && rejected > 50 && kept > 100, `${sent}, ${rejected}, ${kept}`)
+})
+
+test('the ledger finds an honest write that is gone, and the command replays it', async () => {
+  const { act } = HostileMember.prototype
+  HostileMember.prototype.act = function (this: HostileMember) {
+    this.target.doc.getMap('map').delete('honest:0')
+  }
+  try {
+    const { message } = await rejects(() => runHistory(FIRST, { hostile: true }))
+    assert.match(message, /has undefined as honest:0, not n\d+:\d+/)
+    assert.match(message, /--hostile --seed \d+$/)
+  } finally {
+    HostileMember.prototype.act = act
+  }
 })
 
 /** Runs histories with a method replaced until one fails; returns the message. */

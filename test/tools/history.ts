@@ -3,19 +3,25 @@
  * messages are lost, doubled and reordered, the network splits, and nodes crash and come back. At
  * the end all replicas must be equal by two oracles: `compare` of yjs/testHelper, which compares
  * every struct, and our own digest. Meanwhile a watcher fails the history if a visible key vanishes
- * that no writer deleted. In every third history some nodes run the former build.
+ * that no writer deleted. In every third history some nodes run the former build; with `--hostile`
+ * none do, a member attacks the others, and what honest writers wrote must be there at the end.
  *
  * node --import tsx test/tools/history.ts --seed 17            replays one
  * node --import tsx test/tools/history.ts --from 1 --count 10000    runs many
+ * node --import tsx test/tools/history.ts --hostile --from 1 --count 10000
  */
 import { parseArgs } from 'node:util'
 import * as Y from 'yjs'
 import { compare } from 'yjs/testHelper'
 import { History } from '../../crdt/history.ts'
+import { mergeOwn } from '../../crdt/index.ts'
 import { nodePlatform } from '../../src/platform.ts'
 import { type SimulatedNode, Simulation } from '../../src/simulation/index.ts'
 import { seeded } from '../../src/transports/memory/network.ts'
 import { FORMER } from '../fixtures/former/index.ts'
+import { below, edits, KEPT, pick, type Random } from './edits.ts'
+import { HostileMember } from './hostile-member.ts'
+import { Ledger } from './ledger.ts'
 
 /** The share of histories in which nodes of the former build take part, and of nodes in them. */
 const MIXED_HISTORIES = 1 / 3
@@ -32,67 +38,14 @@ export interface HistoryReport {
   readonly convergedAfter: number
   readonly messages: number
   readonly gaps: number
+  /** Messages of the hostile member, how many of them were rejected, and honest writes found again. */
+  readonly hostile?: { readonly sent: number; readonly rejected: number; readonly kept: number }
 }
 
-type Random = () => number
-
-const below = (random: Random, bound: number): number => Math.floor(random() * bound)
-const pick = <T>(random: Random, list: readonly T[]): T => list[below(random, list.length)]!
-const word = (random: Random, length: number): string =>
-  Array.from({ length }, () => String.fromCharCode(97 + below(random, 26))).join('')
-
-const value = (random: Random): unknown =>
-  pick(random, [
-    () => below(random, 1000),
-    () => word(random, 1 + below(random, 40)),
-    () => ({ name: word(random, 5), list: [1, null, true] }),
-    () => word(random, 600),
-  ])()
-
-/** Keys that are overwritten but never deleted: they must never vanish. */
-const KEPT = ['keep0', 'keep1', 'keep2', 'keep3']
-
-const nested = (random: Random): Y.Map<unknown> | Y.Array<unknown> => {
-  if (random() < 0.5) return new Y.Map([[word(random, 2), value(random)]])
-  const array = new Y.Array<unknown>()
-  array.push([value(random), value(random)])
-  return array
+export interface HistoryOptions {
+  /** Does a member attack the others? Default: no. */
+  readonly hostile?: boolean
 }
-
-const edits: readonly ((doc: Y.Doc, random: Random) => void)[] = [
-  (doc, random) => doc.getMap('map').set(pick(random, KEPT), value(random)),
-  (doc, random) => doc.getMap('map').set(`key${below(random, 8)}`, value(random)),
-  (doc, random) => doc.getMap('map').delete(`key${below(random, 8)}`),
-  (doc, random) => doc.getMap('map').set(`deep${below(random, 4)}`, nested(random)),
-  (doc, random) => {
-    const inner = doc.getMap('map').get(`deep${below(random, 4)}`)
-    if (inner instanceof Y.Map)
-      inner.set(word(random, 1), random() < 0.3 ? nested(random) : value(random))
-    if (inner instanceof Y.Array) inner.insert(below(random, inner.length + 1), [value(random)])
-  },
-  (doc, random) => {
-    const array = doc.getArray('array')
-    array.insert(below(random, array.length + 1), [value(random), value(random)])
-  },
-  (doc, random) => {
-    const array = doc.getArray('array')
-    if (array.length > 0) array.delete(below(random, array.length), 1)
-  },
-  (doc, random) => {
-    const text = doc.getText('text')
-    text.insert(below(random, text.length + 1), word(random, 1 + below(random, 30)))
-  },
-  (doc, random) => {
-    const text = doc.getText('text')
-    const at = below(random, text.length + 1)
-    text.delete(at, Math.min(text.length - at, below(random, 10)))
-  },
-  (doc, random) => {
-    doc.transact(() => {
-      for (let i = 0; i < 20; i++) doc.getMap('map').set(`bulk${i}`, value(random))
-    })
-  },
-]
 
 /** Throws as soon as a key of KEPT vanishes from this document. */
 const watch = (address: string, doc: Y.Doc): void => {
@@ -119,7 +72,7 @@ const newDoc = (random: Random, gc: boolean): Y.Doc => {
 
 const restore = (bytes: Uint8Array, random: Random, gc: boolean): Y.Doc => {
   const doc = newDoc(random, gc)
-  Y.applyUpdate(doc, bytes)
+  mergeOwn(doc, bytes, undefined)
   return doc
 }
 
@@ -129,7 +82,7 @@ const restore = (bytes: Uint8Array, random: Random, gc: boolean): Y.Doc => {
  */
 const reload = (doc: Y.Doc): Y.Doc => {
   const copy = new Y.Doc()
-  Y.applyUpdate(copy, Y.encodeStateAsUpdate(doc))
+  mergeOwn(copy, Y.encodeStateAsUpdate(doc), undefined)
   return copy
 }
 
@@ -145,25 +98,30 @@ const contentOf = (doc: Y.Doc): string | undefined =>
   new History(doc, nodePlatform).content(Number.POSITIVE_INFINITY)
 
 /** Runs the history of that seed; throws an Error with the command that replays it. */
-export const runHistory = (seed: number): HistoryReport => {
+export const runHistory = (
+  seed: number,
+  { hostile = false }: HistoryOptions = {},
+): HistoryReport => {
   try {
-    return run(seed)
+    return run(seed, hostile)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new Error(`${reason}\n  replay: node --import tsx test/tools/history.ts --seed ${seed}`, {
-      cause: error,
-    })
+    const flag = hostile ? '--hostile ' : ''
+    throw new Error(
+      `${reason}\n  replay: node --import tsx test/tools/history.ts ${flag}--seed ${seed}`,
+      { cause: error },
+    )
   }
 }
 
-const run = (seed: number): HistoryReport => {
+const run = (seed: number, isHostile: boolean): HistoryReport => {
   const random = seeded(seed)
   const count = 3 + below(random, 10)
   const gc = random() < 0.5
   const addresses = Array.from({ length: count }, (_, i) => `n${i}`)
   // Drawn from a stream of its own, so that a seed gives the same history in both cases.
   const draw = seeded(seed + 1)
-  const isMixed = draw() < MIXED_HISTORIES
+  const isMixed = draw() < MIXED_HISTORIES && !isHostile
   const former = new Set(addresses.filter(() => isMixed && draw() < FORMER_NODES))
   let messages = 0
   const swarm = new Simulation({
@@ -184,12 +142,18 @@ const run = (seed: number): HistoryReport => {
       digestFanout: below(random, 4),
       dissemination: seed % 4 === 0 ? 'tree' : 'fanout',
     },
-    onSend: () => messages++,
+    onSend: (_from, _to, text) => {
+      messages++
+      member?.hear(text)
+    },
     onEffect: (node, effect) => {
       if (effect.type === 'observer_failed') throw effect.error
+      if (member?.expects(effect)) return
       throw new Error(`${node.address}: ${JSON.stringify(effect)}`)
     },
   })
+  const member = isHostile ? new HostileMember(swarm, seed) : undefined
+  const ledger = isHostile ? new Ledger(seed) : undefined
   const logs = new Map<string, Uint8Array[]>()
   const join = (address: string, doc: Y.Doc): SimulatedNode => {
     logs.set(address, record(doc))
@@ -207,6 +171,8 @@ const run = (seed: number): HistoryReport => {
     const what = random()
     const address = pick(random, addresses)
     const { doc } = swarm.nodes.get(address)!
+    member?.act()
+    ledger?.write(address, doc)
     if (what < 0.85) {
       pick(random, edits)(doc, random)
       writes++
@@ -221,7 +187,8 @@ const run = (seed: number): HistoryReport => {
       swarm.crash(address)
       swarm.run(below(random, 3_000))
       const back = pick(random, ['whole', 'copy', 'empty'] as const)
-      if (back === 'empty') join(address, newDoc(random, gc))
+      // What an empty node had not sent is lost, which no ledger can know.
+      if (back === 'empty' && !isHostile) join(address, newDoc(random, gc))
       else {
         const next = restore(old, random, gc)
         if (back === 'whole') next.clientID = doc.clientID
@@ -245,24 +212,33 @@ const run = (seed: number): HistoryReport => {
       updates: logs.get(address)!,
     })
   })
-  compare(users)
+  if (member?.isComparable ?? true) compare(users)
   const contents = [...swarm.nodes.values()].map(({ doc }) => contentOf(doc))
   if (new Set(contents).size > 1) throw new Error(`equal states, but contents ${contents.join()}`)
-  return { seed, replicas: count, writes, convergedAfter, messages, gaps }
+  const report = { seed, replicas: count, writes, convergedAfter, messages, gaps }
+  if (!member || !ledger) return report
+  for (const { address, doc } of swarm.nodes.values()) ledger.check(address, doc)
+  return { ...report, hostile: { ...member.counts(), kept: ledger.size } }
 }
 
 if (import.meta.filename === process.argv[1]) {
   const { values } = parseArgs({
-    options: { seed: { type: 'string' }, from: { type: 'string' }, count: { type: 'string' } },
+    options: {
+      seed: { type: 'string' },
+      from: { type: 'string' },
+      count: { type: 'string' },
+      hostile: { type: 'boolean', default: false },
+    },
   })
-  if (values.seed !== undefined) console.log(runHistory(Number(values.seed)))
+  const { hostile } = values
+  if (values.seed !== undefined) console.log(runHistory(Number(values.seed), { hostile }))
   else {
     const from = Number(values.from ?? 1)
     const count = Number(values.count ?? 1000)
     let failed = 0
     for (let seed = from; seed < from + count; seed++) {
       try {
-        runHistory(seed)
+        runHistory(seed, { hostile })
       } catch (error) {
         failed++
         console.log(`seed ${seed}: ${(error as Error).message}`)

@@ -8,7 +8,7 @@
  * ```
  */
 import { join } from 'node:path'
-import * as Y from 'yjs'
+import { stateToUpdate } from '../../../crdt/index.ts'
 import { Failure, systemCodeOf } from '../../errors.ts'
 import type { Disk } from '../../fs/disk.ts'
 import { toDiskFailure } from '../../fs/disk-failure.ts'
@@ -143,7 +143,7 @@ class Recovery {
     const payloads = (await this.scan(file))?.payloads ?? []
     if (file.kind === 'log') return payloads
     try {
-      return payloads.map((state) => Y.convertUpdateFormatV2ToV1(state))
+      return payloads.map((state) => stateToUpdate(state))
     } catch (error) {
       const name = fileName(file.kind, file.generation, true)
       const bytes = payloads[0]?.length ?? 0
