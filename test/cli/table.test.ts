@@ -223,7 +223,8 @@ const refuse = (): never => {
 /** The options that a command reads when it runs on the agent of that folder. */
 const readBy = async (command: Command, dir: string): Promise<ReadonlySet<string>> => {
   const { proxy, read } = noting({ ...optionsOf(command, dir), data: dir })
-  const args = command.args.map(({ name }) => (name === 'FILE' ? join(dir, 'file.json') : '1'))
+  const given: Readonly<Record<string, string>> = { FILE: join(dir, 'file.json'), TIME: '1m' }
+  const args = command.args.map(({ name }) => given[name] ?? '1')
   const run = await command.load()
   await run(silent({ HOME: dir }).context, args, proxy).catch(() => undefined)
   return read
