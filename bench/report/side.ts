@@ -66,9 +66,17 @@ ${markdown([['', ''], ...participants.map((one) => [one.name, one.about])], 2)}
 `
 }
 
-/** The command that measures the same again. */
-export const repeatSide = ({ settings: { runs, seconds, isBuilt } }: SideBench): string =>
-  `npm run -s bench:side -- --runs ${runs} --seconds ${seconds}${isBuilt ? ' --built' : ''} --json > side.json`
+const loadsOf = ({ rows }: SideSection): string =>
+  [...new Set(rows.map(({ load }) => load))].join(',')
+
+/** The command that measures the same again. Loads that all sections share were given. */
+export const repeatSide = ({ settings, sections }: SideBench): string => {
+  const { runs, seconds, isBuilt } = settings
+  const [loads, ...others] = new Set(sections.map(loadsOf))
+  const areGiven = sections.length > 1 && others.length === 0
+  const more = `${areGiven ? ` --loads ${loads}` : ''}${isBuilt ? ' --built' : ''}`
+  return `npm run -s bench:side -- --runs ${runs} --seconds ${seconds}${more} --json > side.json`
+}
 
 export const sideText = (side: SideBench | undefined): string => {
   if (side === undefined) return ''
