@@ -18,6 +18,8 @@ export type FailureCode =
   | 'not_running'
   /** another agent already owns this data folder or address */
   | 'already_exists'
+  /** somebody else holds the claim */
+  | 'taken'
   /** a condition of the write does not hold: nothing was written */
   | 'conflict'
   /** the peer could not be reached */

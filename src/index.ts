@@ -53,6 +53,9 @@ export type {
   ReceivedMessage,
 } from './gossip/index.ts'
 export type {
+  Claim,
+  ClaimOptions,
+  ClaimRequest,
   Conditions,
   EntryChange,
   FormerKey,

@@ -169,6 +169,21 @@ export const REQUESTS = {
   persist: asking('persist', COMMANDS.persist, ({ request: { key }, data }) =>
     data.hadEnd === true ? `${showKey(key)} stays\n` : `${showKey(key)} had no end\n`,
   ),
+  claim: asking('claim', COMMANDS.claim, ({ request: { key }, data }) => {
+    const { until, fence, acknowledged } = data
+    const peers = count(Number(acknowledged), 'peer')
+    return `${showKey(key)} is yours until ${until} (number ${fence}, known to ${peers})\n`
+  }),
+  renew: asking(
+    'renew',
+    COMMANDS.renew,
+    ({ request: { key }, data }) => `${showKey(key)} is yours until ${data.until}\n`,
+  ),
+  release: asking(
+    'release',
+    COMMANDS.release,
+    ({ request: { key } }) => `${showKey(key)} is free\n`,
+  ),
   has: asking(
     'has',
     COMMANDS.has,

@@ -72,6 +72,24 @@ const CONDITION_FIELDS = {
   },
 } as const satisfies FieldTable
 
+const CLAIM_FIELDS = {
+  ...KEY_FIELD,
+  as: {
+    kind: 'text',
+    option: { value: 'NAME', about: "the holder (default: this agent's address)" },
+  },
+  map: { kind: 'text', option: { value: 'NAME', about: 'another map (default: claims)' } },
+  ...TARGET_FIELDS,
+} as const satisfies FieldTable
+
+const FOR_FIELD = {
+  for: {
+    kind: 'number',
+    isTime: true,
+    option: { value: 'TIME', about: 'hold it for that long (default: 30s)' },
+  },
+} as const satisfies FieldTable
+
 export const HOT_FIELD = {
   hot: { kind: 'flag', option: { about: 'keep it small however often it is overwritten' } },
 } as const satisfies FieldTable
@@ -103,6 +121,9 @@ const PAGE_HELP =
 
 const CONDITION_HELP =
   'With a condition that does not hold nothing is written: exit code 1 (conflict). This agent checks it. Of what others write at the same moment one wins, as always.'
+
+const CLAIM_HELP =
+  'A claim is no lock: there is nobody to ask. Where the network is cut, two may hold it until they meet; then the higher fencing number wins, and watch tells the other. Give the number to what you change, so that it can refuse a lower one.'
 
 const PEERS_HELP =
   'STATE of a peer: "in sync", "differs", or "pending" until it reports its state after the last change here (inSync in JSON: true, false, null); "not heard" if nothing came from it, "failing" if nothing reaches it.'
@@ -206,6 +227,46 @@ export const COMMANDS = {
       about: 'keep an entry that would end',
       examples: ['pilot-gossip persist task:7'],
       synonyms: ['keep'],
+    },
+  },
+  claim: {
+    fields: {
+      ...CLAIM_FIELDS,
+      ...FOR_FIELD,
+      settle: {
+        kind: 'number',
+        isTime: true,
+        option: { value: 'TIME', about: 'wait for claims of that moment (default: 500ms)' },
+      },
+    },
+    help: {
+      group: 'Entries',
+      about: 'take a task for some time, unless it is taken',
+      paragraphs: [
+        'Exit code 1 (taken) if another holder has it. It returns when it has settled: give --settle twice the time that a write takes to the others. With --json it says how many peers have shown that they know it.',
+        CLAIM_HELP,
+      ],
+      examples: ['pilot-gossip claim task:7 --for 1m --as anna && work'],
+      synonyms: ['lock', 'lease', 'acquire', 'take'],
+    },
+  },
+  renew: {
+    fields: { ...CLAIM_FIELDS, ...FOR_FIELD },
+    help: {
+      group: 'Entries',
+      about: 'hold a claim for longer',
+      paragraphs: [CLAIM_HELP],
+      examples: ['pilot-gossip renew task:7 --for 1m --as anna'],
+      synonyms: ['extend', 'refresh'],
+    },
+  },
+  release: {
+    fields: CLAIM_FIELDS,
+    help: {
+      group: 'Entries',
+      about: 'give a claim back',
+      examples: ['pilot-gossip release task:7 --as anna'],
+      synonyms: ['unlock', 'free'],
     },
   },
   has: {

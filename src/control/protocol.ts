@@ -51,6 +51,7 @@ export const FAILURE_CODES: Readonly<Record<FailureCode, true>> = {
   not_running: true,
   already_exists: true,
   conflict: true,
+  taken: true,
   connection_failed: true,
   timeout: true,
   trust_required: true,

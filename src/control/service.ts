@@ -10,6 +10,8 @@ import type { Agent } from '../agent/agent.ts'
 import { Failure } from '../errors.ts'
 import {
   appendEntry,
+  CLAIMS_MAP,
+  type ClaimState,
   checkConditions,
   checkSelection,
   checkUnlost,
@@ -26,9 +28,12 @@ import {
   persistEntry,
   readEntry,
   readPath,
+  releaseClaim,
+  renewClaim,
   type Selection,
   selectedKeys,
   selectKeys,
+  settledClaim,
   toArgumentFailure,
   versionOf,
   writeEntry,
@@ -56,8 +61,17 @@ const MAX_HISTORY = 1_000
 /** Keys in an answer to `restore`: the numbers are those of all. */
 const MAX_RESTORED = 1_000
 
+/** Milliseconds of a claim if nothing is said. */
+const CLAIM_MS = 30_000
+
+/** Milliseconds: clients give up when an answer takes much longer. */
+const MAX_SETTLE_MS = 10_000
+
 /** Commands that change something. */
 type Changing =
+  | 'claim'
+  | 'renew'
+  | 'release'
   | 'set'
   | 'expire'
   | 'persist'
@@ -77,6 +91,12 @@ export interface ServiceOptions {
   /** The agent's transport, if further programs may join the swarm through it. */
   readonly relay?: Relay
 }
+
+const shownClaim = ({ holder, fence, until }: ClaimState): Fields => ({
+  holder,
+  fence,
+  until: new Date(until).toISOString(),
+})
 
 const selectionOf = ({ prefix, glob, cursor, limit }: Selection): Selection => ({
   ...(prefix !== undefined && { prefix }),
@@ -120,6 +140,11 @@ class Service {
         return this.#stored(this.#expire(request))
       case 'persist':
         return this.#stored(this.#persist(request))
+      case 'claim':
+        return this.#claim(request)
+      case 'renew':
+      case 'release':
+        return this.#stored(this.#changeClaim(request))
       case 'increment':
         return this.#stored(this.#increment(request))
       case 'append':
@@ -306,6 +331,30 @@ class Service {
   #persist({ map = DEFAULT_MAP, key }: RequestOf<'persist'>): Fields {
     this.#value(map, key) // throws if there is none
     return { map, key, hadEnd: persistEntry(this.#agent.doc, map, key) }
+  }
+
+  /** The answer, once the claim has settled, with the number of peers that have the same state by then. */
+  async #claim(request: RequestOf<'claim'>): Promise<Fields> {
+    const { map = CLAIMS_MAP, key, as: holder = this.#agent.address } = request
+    const { for: forMs = CLAIM_MS, settle: settleMs } = request
+    if (settleMs !== undefined && settleMs > MAX_SETTLE_MS)
+      throw new Failure('invalid_argument', `a settling time of ${settleMs} ms is not usable`, {
+        hint: `give at most ${MAX_SETTLE_MS} ms`,
+      })
+    const claim = await settledClaim(this.#agent.doc, map, key, { holder, forMs, settleMs })
+    const acknowledged = this.#agent.peers().filter(({ inSync }) => inSync === true).length
+    return this.#stored({ map, key, ...shownClaim(claim), acknowledged })
+  }
+
+  #changeClaim(request: RequestOf<'renew' | 'release'>): Fields {
+    const { map = CLAIMS_MAP, key, as: holder = this.#agent.address } = request
+    const { doc } = this.#agent
+    if (request.command === 'release') {
+      const { fence } = releaseClaim(doc, map, key, holder)
+      return { map, key, holder, fence }
+    }
+    const { for: forMs = CLAIM_MS } = request
+    return { map, key, ...shownClaim(renewClaim(doc, map, key, { holder, forMs })) }
   }
 
   /** When the entry ends, if it does. */

@@ -14,6 +14,16 @@
  */
 export type { Cell } from './cell.ts'
 export { checkEntry, toArgumentFailure, UnkeepableError } from './check.ts'
+export { Claim, type ClaimOptions, claimKey, settledClaim } from './claim.ts'
+export {
+  CLAIMS_MAP,
+  type ClaimRequest,
+  type ClaimState,
+  readClaim,
+  releaseClaim,
+  renewClaim,
+  takeClaim,
+} from './claim-state.ts'
 export { type Conditions, checkConditions } from './conditions.ts'
 export { deletedIn } from './deleted.ts'
 export {

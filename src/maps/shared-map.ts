@@ -23,10 +23,13 @@ import type { Json } from '../../crdt/index.ts'
 import { checkDoc } from '../yjs-copy.ts'
 import {
   appendEntry,
+  type Claim,
+  type ClaimOptions,
   type Conditions,
   checkConditions,
   checkEntry,
   checkUnlost,
+  claimKey,
   copyJson,
   deleteEntries,
   deleteEntry,
@@ -212,6 +215,15 @@ export class SharedMap<T extends Keepable<T> = Json> implements Iterable<[key: s
    */
   append(key: string, item: ItemOf<T>): number {
     return appendEntry(this.doc, this.name, key, item)
+  }
+
+  /**
+   * Claims a key of this map, which holds nothing but claims, and resolves once the claim has settled.
+   * Rejects with a Failure (taken) if another holder has it. Across a cut network two may hold it until
+   * they meet; then that with the higher `fence` wins, and the `signal` of the other is aborted.
+   */
+  claim(key: string, options: ClaimOptions): Promise<Claim> {
+    return claimKey(this.doc, this.name, key, options)
   }
 
   /**

@@ -66,6 +66,16 @@ const WHICH = {
     description: 'Only keys like this pattern: * is any characters, ? is one. Not with prefix.',
   },
 }
+const CLAIM = {
+  key: { type: 'string', minLength: 1, description: 'What is claimed, e.g. "task:7".' },
+  as: {
+    type: 'string',
+    minLength: 1,
+    description: 'Your name: the same in claim, renew and release.',
+  },
+  map: { type: 'string', description: 'Another map than the default, "claims".' },
+}
+const FOR = { type: 'number', minimum: 10, description: 'Milliseconds (default 30000).' }
 const limitOf = (what: string) => ({
   type: 'integer',
   minimum: 1,
@@ -96,7 +106,7 @@ const WRITES = {
 
 /** A request of the agent's socket with these arguments, which the schema has checked. */
 const asking =
-  (command: 'set' | 'delete' | 'increment' | 'append' | 'history' | 'status' | 'peers') =>
+  (command: OneAnswer['command']) =>
   ({ backend }: Behind, args: Arguments): Promise<Fields> =>
     backend.ask({ ...args, command } as unknown as OneAnswer)
 
@@ -297,6 +307,33 @@ export const TOOLS: readonly Tool[] = [
     ),
     annotations: READS,
     call: waitForEntry,
+  },
+  {
+    name: 'claim',
+    title: 'Claim a task',
+    description:
+      'Take a task for some time, so that no other agent works on it. An error with the code taken says who has it: take another task. Renew it in time, and release it when you are done. It is no lock: if the network is cut two agents may hold it until they meet, and then that with the higher fence wins. acknowledged: how many other agents have shown that they know of it.',
+    schema: objectOf({ ...CLAIM, for: FOR }, ['key', 'as']),
+    annotations: { ...WRITES, destructiveHint: false },
+    call: asking('claim'),
+  },
+  {
+    name: 'renew',
+    title: 'Hold a claim for longer',
+    description:
+      'Hold a claim for longer. An error with the code taken or not_found says that it is lost: stop the work, and look at what happened.',
+    schema: objectOf({ ...CLAIM, for: FOR }, ['key', 'as']),
+    annotations: { ...WRITES, destructiveHint: false },
+    call: asking('renew'),
+  },
+  {
+    name: 'release',
+    title: 'Give a claim back',
+    description:
+      'Give a claim back when the work is done, so that others need not wait for its end.',
+    schema: objectOf(CLAIM, ['key', 'as']),
+    annotations: { ...WRITES, destructiveHint: false },
+    call: asking('release'),
   },
   {
     name: 'watch_since',

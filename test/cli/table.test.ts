@@ -199,6 +199,8 @@ const VALUES: Readonly<Record<string, string>> = {
   'max-value': '1MiB',
   points: '1MiB',
   ttl: '1m',
+  for: '1m',
+  settle: '1ms',
   accept: 'listed',
   ws: '1234',
 }
