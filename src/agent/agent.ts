@@ -85,7 +85,12 @@ export class Agent {
     if (options.doc !== undefined) checkDoc(options.doc)
     this.#options = options
     const transport = sealedOf(options.transport, options.secret, options.swarm)
-    this.runtime = new Runtime({ ...options, transport, isPatient: true })
+    this.runtime = new Runtime({
+      ...options,
+      transport,
+      network: options.transport,
+      isPatient: true,
+    })
     this.#hold = new TransportHold(transport)
     this.swarm = this.runtime.swarm
     this.doc = options.doc ?? new Y.Doc()
