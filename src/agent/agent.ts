@@ -217,6 +217,15 @@ export class Agent {
     return describePeers(this.room)
   }
 
+  /**
+   * Takes nothing from that name or address from now on, and sends nothing there. What it wrote
+   * stays. Counts until the agent stops: give it in `banned`, too. Rejects with the Failure of a name
+   * that has no address.
+   */
+  async ban(peer: string): Promise<void> {
+    await this.runtime.ban(peer)
+  }
+
   /** The addresses from which nothing is taken, and to which nothing is sent. */
   get banned(): readonly string[] {
     return this.runtime.access.banned

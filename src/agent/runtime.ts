@@ -263,6 +263,15 @@ export class Runtime {
     await this.#search.invite(peers)
   }
 
+  /**
+   * Takes nothing from that name or address from now on and sends nothing there, until this runtime
+   * is closed. Rejects with the Failure of a name that has no address.
+   */
+  async ban(peer: string): Promise<void> {
+    this.access.set(await this.transport.resolve(peer), 'banned')
+    this.take({ type: 'access' })
+  }
+
   /** Tries addresses or names as peers, which gives them no right to write. */
   async introduce(peers: readonly string[]): Promise<void> {
     const addresses: string[] = []

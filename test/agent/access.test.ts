@@ -181,6 +181,25 @@ test('a banned address: nothing is taken, answered or sent, also if it is given 
   await end()
 })
 
+test('ban: a peer that has been heard is forgotten at once, and nothing goes there any more', async () => {
+  const { sent, start, end } = createSwarm()
+  const a = await start('a', { peers: ['mallory'] })
+  const mallory = await start('mallory', { peers: ['a'] })
+  set(mallory, 'before')
+  await until('what it wrote', () => get(a, 'before') === 1)
+  await a.ban('mallory')
+  assert.equal([peersOf(a), a.banned], [[], ['mallory']])
+  const count = sent.filter((one) => one === 'a to mallory').length
+  set(a, 'secret')
+  set(mallory, 'after')
+  mallory.push()
+  await until('the refusals', () => rejected(a, 'banned') >= 3)
+  assert.is(sent.filter((one) => one === 'a to mallory').length, count)
+  assert.equal([get(a, 'after'), get(mallory, 'secret')], [undefined, undefined])
+  assert.is(get(a, 'before'), 1)
+  await end()
+})
+
 test('a banned address: no score is kept for a sender that is not read', async () => {
   const { start, end } = createSwarm()
   const a = await start('a', { banned: ['mallory'] })
