@@ -119,7 +119,8 @@ const serve = async (
 const startOwn = async <T extends Keepable<T>>(options: OpenMapOptions): Promise<OpenedMap<T>> => {
   const { swarm, peers, data, config, secret, onProblem } = options
   const { accept, readOnlyPeers, banned, readOnly } = options
-  const transport = new Relay(sealedOf(transportOf(options), secret, swarm))
+  const network = transportOf(options)
+  const transport = new Relay(sealedOf(network, secret, swarm), network)
   const agent = new Agent({
     swarm,
     transport,

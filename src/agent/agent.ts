@@ -85,7 +85,12 @@ export class Agent {
     if (options.doc !== undefined) checkDoc(options.doc)
     this.#options = options
     const transport = sealedOf(options.transport, options.secret, options.swarm)
-    this.runtime = new Runtime({ ...options, transport, isPatient: true })
+    this.runtime = new Runtime({
+      ...options,
+      transport,
+      network: options.transport,
+      isPatient: true,
+    })
     this.#hold = new TransportHold(transport)
     this.swarm = this.runtime.swarm
     this.doc = options.doc ?? new Y.Doc()
@@ -210,6 +215,15 @@ export class Agent {
   /** The peers that may have the document. */
   peers(): readonly PeerStatus[] {
     return describePeers(this.room)
+  }
+
+  /**
+   * Takes nothing from that name or address from now on, and sends nothing there. What it wrote
+   * stays. Counts until the agent stops: give it in `banned`, too. Rejects with the Failure of a name
+   * that has no address.
+   */
+  async ban(peer: string): Promise<void> {
+    await this.runtime.ban(peer)
   }
 
   /** The addresses from which nothing is taken, and to which nothing is sent. */

@@ -8,13 +8,17 @@
  * await grantNamed(access, { banned: ['mallory'] }, transport)
  * ```
  */
-import { type Accept, Access } from '../gossip/index.ts'
+import { invalid } from '../errors.ts'
+import { type Accept, Access, networkOf } from '../gossip/index.ts'
 import type { Transport } from '../transports/transport.ts'
 
 export interface NamedAccess {
   /**
-   * Whose messages the agent takes: those of `any` address that the transport proves (default), or of
-   * `listed` peers only: those in `peers` and `readOnlyPeers`, and guests of this host.
+   * Whose messages the agent takes. `listed`: those of `peers`, `readOnlyPeers` and guests of this
+   * host. `trusted`: those of nodes that the transport trusts, too. `network:ID`: of members of that
+   * Pilot network, too. `any`: of every address that the transport proves. Default: `trusted`; `any`
+   * with a secret, which decides instead, and on a transport that has no notion of trust, where
+   * `trusted` means the same.
    */
   readonly accept?: Accept
   /** Names or addresses of peers that may read: they are answered, and updates of theirs are refused. */
@@ -28,13 +32,24 @@ export interface NamedAccess {
   readonly readOnly?: boolean
 }
 
-/** The table without the rows of names. Throws a TypeError for a value that does not exist. */
-export const createAccess = ({ accept, readOnly }: NamedAccess, transport: Transport): Access =>
-  new Access({
-    accept,
+/**
+ * The table without the rows of names. `network` is the transport that may be sealed in `transport`.
+ * Throws a TypeError for a value that does not exist.
+ */
+export const createAccess = (
+  { accept, readOnly }: NamedAccess,
+  transport: Transport,
+  network: Transport = transport,
+): Access => {
+  const wanted = accept ?? (transport.seal ? 'any' : 'trusted')
+  if (!network.trusted && networkOf(wanted) !== undefined)
+    throw invalid(`accept is "${wanted}": this transport has no networks`, 'give "any" or "listed"')
+  return new Access({
+    accept: wanted === 'trusted' && !network.trusted ? 'any' : wanted,
     readOnly,
     isGuest: (address) => transport.isPrivate?.(address) ?? false,
   })
+}
 
 /** Adds the rows. Rejects with the Failure of a name that has no address; an address needs no look-up. */
 export const grantNamed = async (

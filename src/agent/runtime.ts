@@ -33,6 +33,7 @@ import { Outgoing } from './outgoing.ts'
 import { PatientOpening } from './patient-opening.ts'
 import { PeerDiscovery } from './peer-discovery.ts'
 import { type Problem, reporter } from './problem.ts'
+import { Trust } from './trust.ts'
 
 /** Milliseconds until the next wake at most: a timer itself cannot wait longer than 25 days. */
 const MAX_WAIT_MS = 60_000
@@ -55,6 +56,8 @@ const NAMES_AGAIN_MS = 5_000
 export interface RuntimeOptions extends NamedAccess {
   readonly swarm: string
   readonly transport: Transport
+  /** The transport that may be sealed in `transport`: it knows whom it trusts. Default: `transport`. */
+  readonly network?: Transport
   /** Names or addresses of peers. The transport resolves the names. */
   readonly peers?: readonly string[]
   readonly config?: Partial<GossipConfig>
@@ -93,6 +96,7 @@ export class Runtime {
   readonly #search: PeerDiscovery
   #onIdle: (() => void) | undefined
   readonly #reader: PushReader
+  readonly #trust: Trust
   readonly #opening: PatientOpening
   readonly #outgoing: Outgoing
   /** Was `start` called? */
@@ -102,7 +106,7 @@ export class Runtime {
     this.swarm = checkSwarm(options.swarm)
     this.transport = options.transport
     this.#options = options
-    this.access = createAccess(options, options.transport)
+    this.access = createAccess(options, options.transport, options.network)
     this.#reader = new PushReader(this.swarm)
     this.#report = reporter(options.onProblem)
     this.#search = new PeerDiscovery({
@@ -110,6 +114,12 @@ export class Runtime {
       peers: options.peers ?? [],
       countKnown: () => this.#gossip?.peers.size ?? 0,
       onPeers: (addresses, source) => this.take({ type: 'peers', addresses, source }),
+      onFailure: (failure) => this.#report({ type: 'transport', failure }),
+    })
+    this.#trust = new Trust({
+      access: this.access,
+      transport: options.network ?? options.transport,
+      onChange: () => this.take({ type: 'access' }),
       onFailure: (failure) => this.#report({ type: 'transport', failure }),
     })
     this.#opening = new PatientOpening({
@@ -212,8 +222,9 @@ export class Runtime {
     this.#begin(await this.#search.resolve())
   }
 
-  #grant(): Promise<void> {
-    return grantNamed(this.access, this.#options, this.transport)
+  async #grant(): Promise<void> {
+    await grantNamed(this.access, this.#options, this.transport)
+    await this.#trust.learn()
   }
 
   /** No caller waits for this start, so unknown peers are reported and looked up again later. */
@@ -250,6 +261,22 @@ export class Runtime {
    */
   async invite(peers: readonly string[]): Promise<void> {
     await this.#search.invite(peers)
+  }
+
+  /**
+   * Takes nothing from that name or address from now on and sends nothing there, until this runtime
+   * is closed. Rejects with the Failure of a name that has no address.
+   */
+  async ban(peer: string): Promise<void> {
+    this.access.set(await this.transport.resolve(peer), 'banned')
+    this.take({ type: 'access' })
+  }
+
+  /** Tries addresses or names as peers, which gives them no right to write. */
+  async introduce(peers: readonly string[]): Promise<void> {
+    const addresses: string[] = []
+    for (const peer of peers) addresses.push(await this.transport.resolve(peer))
+    this.take({ type: 'peers', addresses, source: 'found' })
   }
 
   /**
@@ -344,6 +371,7 @@ export class Runtime {
   async #close(): Promise<void> {
     this.#opening.stop()
     this.#search.stop()
+    this.#trust.stop()
     clearTimeout(this.#again)
     for (const room of this.#rooms.values()) room.onClosing()
     await this.drain()
@@ -424,6 +452,7 @@ export class Runtime {
   /** The transport drops the messages once this resolves, so their changes must be stored by then. */
   async #receive(messages: readonly Incoming[], waiting: number): Promise<void> {
     await this.ready
+    await this.#trust.learnOf(messages.map(({ from }) => from))
     this.take({ type: 'messages', messages, waiting })
     await Promise.all([...this.#rooms.values()].map((room) => room.flushed()))
   }

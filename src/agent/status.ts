@@ -6,7 +6,7 @@
  * peers.filter(({ inSync }) => inSync === false)
  * ```
  */
-import { Counters, type Peer } from '../gossip/index.ts'
+import { type Accept, Counters, type Peer } from '../gossip/index.ts'
 import { listMaps } from '../maps/index.ts'
 import type { SealStatus } from '../transports/seal-status.ts'
 import type { Room } from './room.ts'
@@ -72,8 +72,8 @@ export interface AgentStatus {
   readonly diverged?: readonly { readonly peer: string; readonly writers: readonly number[] }[]
   /** How messages are sealed. Absent: the swarm is open, so anybody who can send to the agent can write. */
   readonly secret?: SealStatus
-  /** Are messages of listed peers alone taken? Absent: of any. */
-  readonly accept?: 'listed'
+  /** Whose messages are taken. Absent: those of any address. */
+  readonly accept?: Exclude<Accept, 'any'>
   /** Does the agent write nothing of its own? Absent: it may. */
   readonly readOnly?: true
   /** Why the transport is not open yet; absent: it is open. */
@@ -156,7 +156,7 @@ export const describeAgent = (room: Room, runtime: Runtime): AgentStatus => {
     ...describeWithheld(room),
     ...describeDiverged(room),
     ...(transport.seal && { secret: transport.seal }),
-    ...(access.accept === 'listed' && { accept: access.accept }),
+    ...(access.accept !== 'any' && { accept: access.accept }),
     ...(access.readOnly && { readOnly: true as const }),
     ...(waitsFor && {
       waitsFor: { code: waitsFor.code, message: waitsFor.message, hint: waitsFor.hint },

@@ -10,7 +10,7 @@
 import type { PeerStatus } from '../agent/status.ts'
 import { ControlClient } from '../control/client.ts'
 import { type Check, MAX_SHOWN, problemOf } from './check.ts'
-import { OPEN, SEALED } from './secret-words.ts'
+import { OPEN, SEALED, UNSEALED } from './secret-words.ts'
 import { count } from './text.ts'
 
 /** What a running agent reports of itself. */
@@ -36,10 +36,10 @@ export const checkAgent = async (dir: string): Promise<AgentChecks> => {
     if (!(await client.isRunning())) {
       return { checks: [{ name, level: 'ok', detail: 'does not run' }], agent: undefined }
     }
-    const { swarm, transport, secret } = await client.ask({ command: 'status' })
+    const { swarm, transport, secret, accept } = await client.ask({ command: 'status' })
     const { peers } = await client.ask({ command: 'peers', ask: true })
     const agent = { swarm, transport, peers, secret } as RunningAgent
-    const door = secret === undefined ? OPEN : SEALED
+    const door = secret === undefined ? (accept ? UNSEALED : OPEN) : SEALED
     return {
       checks: [
         { name, level: 'ok', detail: `runs on ${dir}` },

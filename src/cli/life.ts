@@ -120,7 +120,7 @@ const liveOnce = async (
   const kind = kindNamed(plan.transport.kind)
   const owner = { swarm: plan.swarm, data: plan.dir, env }
   const network = await kind.create(plan.transport, owner)
-  const transport = new Relay(sealedOf(network, plan.secrets, plan.swarm))
+  const transport = new Relay(sealedOf(network, plan.secrets, plan.swarm), network)
   let hasStarted = false
   let isStopping = false
   /** The reason if it ends by itself. */

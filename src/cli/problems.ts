@@ -49,7 +49,8 @@ const ofFailure = ({ code, message, hint }: Failure, prefix: string): Omit<Notic
 
 /** What to do about a refused message, for those reasons that a person decides. */
 const HINTS: Readonly<Record<string, string>> = {
-  not_accepted: 'add --peer with that address if it belongs to the swarm',
+  not_accepted:
+    'if it belongs to the swarm, trust it (pilotctl handshake with that address), add --peer with it, or --accept any',
   read_only: 'leave out --read-only-peer with that address if it may write',
 }
 

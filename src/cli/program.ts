@@ -36,8 +36,7 @@ const RUN_OPTIONS = {
   },
   accept: {
     value: 'WHOM',
-    about: 'take messages of any address, or of listed peers only (default: any)',
-    choices: ['any', 'listed'],
+    about: 'take messages of trusted, listed, network:ID or any (default: trusted nodes and peers)',
   },
   'read-only-peer': {
     value: 'ADDR',

@@ -11,6 +11,7 @@ import type { NamedAccess } from '../agent/named-access.ts'
 import { checkRoomName, MAX_ROOMS } from '../agent/room-name.ts'
 import { defaultFolder } from '../control/folder.ts'
 import { invalid } from '../errors.ts'
+import { isAccept, networkOf } from '../gossip/access.ts'
 import { MAX_VALUE_BYTES } from '../maps/value-limit.ts'
 import { parseSecrets, readSecretFile } from '../transports/sealed/secret.ts'
 import { parseBytes, parseDuration, parseFanout, unusable } from './parse.ts'
@@ -107,13 +108,14 @@ export const planRun = (options: RunOptions, env: NodeJS.ProcessEnv): RunPlan =>
   const bridge = planBridge(options)
   const secrets = planSecrets(options['secret-file'], env)
   if (peer.includes('')) throw invalid('--peer "" is not usable', 'give an address or a name')
+  const transport = planTransport(options, dir)
   return {
     swarm,
     dir,
     isDefaultDir: dir === standard,
     peers: peer,
-    ...planAccess(options),
-    transport: planTransport(options, dir),
+    ...planAccess(options, transport.kind),
+    transport,
     rooms: planRooms(room),
     ...(bridge && { bridge }),
     ...(secrets && { secrets }),
@@ -145,14 +147,16 @@ const planSecrets = (
 }
 
 /** Throws a Failure (invalid_argument) for a name that is not usable, and if nobody could be a peer. */
-const planAccess = (options: RunOptions): Pick<RunPlan, 'access'> => {
+const planAccess = (options: RunOptions, transport: string): Pick<RunPlan, 'access'> => {
   const { accept, peer = [], ban = [], 'read-only': readOnly = false } = options
   const { 'read-only-peer': readOnlyPeers = [] } = options
   for (const [name, given] of Object.entries({ 'read-only-peer': readOnlyPeers, ban })) {
     if (given.includes('')) throw invalid(`--${name} "" is not usable`, 'give an address or a name')
   }
-  if (accept !== undefined && accept !== 'any' && accept !== 'listed')
-    throw unusable('--accept', accept, 'give any or listed')
+  if (accept !== undefined && !isAccept(accept))
+    throw unusable('--accept', accept, 'give trusted, listed, network:ID or any')
+  if (accept !== undefined && networkOf(accept) !== undefined && transport !== 'pilot')
+    throw unusable('--accept', accept, 'only the pilot transport has networks')
   if (accept === 'listed' && peer.length + readOnlyPeers.length === 0)
     throw invalid('--accept listed needs a peer', 'add --peer ADDR for each agent to be accepted')
   const access: NamedAccess = {

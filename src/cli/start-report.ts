@@ -8,9 +8,11 @@
  */
 import type { Runtime } from '../agent/runtime.ts'
 import { shellQuote } from '../control/client.ts'
+import type { Accept } from '../gossip/index.ts'
+import { acceptWords } from './accept-words.ts'
 import type { Io } from './io.ts'
 import type { RunPlan } from './run-plan.ts'
-import { OPEN, SEALED } from './secret-words.ts'
+import { OPEN, SEALED, UNSEALED } from './secret-words.ts'
 import { printable, styler } from './text.ts'
 import { kindNamed } from './transports.ts'
 
@@ -25,6 +27,8 @@ export interface StartReport {
   readonly peers: readonly string[]
   /** Are all messages sealed with the swarm's secret? */
   readonly isSealed: boolean
+  /** Whose messages it takes. */
+  readonly accept: Accept
   /** Why it does not exchange messages yet. */
   readonly waitsFor?: { readonly message: string; readonly hint?: string | undefined }
   /** Where y-websocket clients connect. */
@@ -48,6 +52,7 @@ export const describeStart = (
   data: plan.dir,
   peers: runtime.given,
   isSealed: plan.secrets !== undefined,
+  accept: runtime.access.accept,
   ...(waitsFor && { waitsFor }),
   ...(ws !== undefined && { ws }),
   pid: process.pid,
@@ -60,10 +65,17 @@ export const targetOf = (plan: RunPlan): string =>
 const reasonOf = ({ message, hint }: NonNullable<StartReport['waitsFor']>): string =>
   hint === undefined ? message : `${message} (${hint})`
 
+/** Absent for any address by default: the line of the secret says that. */
+const showAccept = ({ access, transport }: RunPlan, accept: Accept): readonly string[] => {
+  if (accept !== 'any') return [`accepts  ${acceptWords(accept)}`]
+  if (access?.accept !== 'trusted') return []
+  return [`accepts  ${acceptWords(accept)}: the ${transport.kind} transport has no notion of trust`]
+}
+
 /** For people, with commands to try next. */
 export const showStart = ({ hasColors }: Io, plan: RunPlan, report: StartReport): string => {
   const style = styler(hasColors)
-  const { node, transport, peers, isSealed, waitsFor, ws, pid, log } = report
+  const { node, transport, peers, isSealed, accept, waitsFor, ws, pid, log } = report
   const { place, peers: found } = kindNamed(plan.transport.kind).describe(plan.transport)
   const to = targetOf(plan)
   const tries = ['set greeting hello', 'get greeting', 'watch', 'status']
@@ -75,7 +87,8 @@ export const showStart = ({ hasColors }: Io, plan: RunPlan, report: StartReport)
     ...(waitsFor === undefined ? [] : [`waits    ${printable(reasonOf(waitsFor))}`]),
     `data     ${printable(report.data)}`,
     `peers    ${peers.length > 0 ? printable(peers.join(', ')) : found}`,
-    `secret   ${isSealed ? SEALED : OPEN}`,
+    ...showAccept(plan, accept),
+    `secret   ${isSealed ? SEALED : accept === 'any' ? OPEN : UNSEALED}`,
     ...(ws === undefined ? [] : [`editors  ${ws}/${report.swarm}`]),
     ...(log === undefined ? [] : [`log      ${printable(log)}`, `process  ${pid}`]),
     '',

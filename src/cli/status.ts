@@ -1,8 +1,9 @@
 /** What `status` prints: the agent's own state, its counters, its maps and its peers. */
 import type { AgentStatus } from '../agent/status.ts'
+import { acceptWords } from './accept-words.ts'
 import type { Answered } from './grammar.ts'
 import { showPeers } from './peer-table.ts'
-import { OPEN, SEALED } from './secret-words.ts'
+import { OPEN, SEALED, UNSEALED } from './secret-words.ts'
 import { count, printable, showKey, styler, table } from './text.ts'
 
 const showCounters = ({ counters, waiting }: AgentStatus): string[] => {
@@ -17,8 +18,8 @@ const showCounters = ({ counters, waiting }: AgentStatus): string[] => {
   ].map((line) => printable(line))
 }
 
-const showSecret = ({ secret }: AgentStatus): string[] => {
-  if (secret === undefined) return [`secret    ${OPEN}`]
+const showSecret = ({ secret, accept }: AgentStatus): string[] => {
+  if (secret === undefined) return [`secret    ${accept ? UNSEALED : OPEN}`]
   const { secrets, former, refused } = secret
   const times = Object.entries(refused).filter(([, count]) => count > 0)
   const shown = times.map(([reason, count]) => `${count} ${reason}`).join(', ')
@@ -57,7 +58,7 @@ export const showStatus = ({ context: { io }, dir, data }: Answered): string => 
     ...showSecret(status),
     ...showWithheld(status),
     ...showDiverged(status),
-    ...(status.accept ? ['accepts   listed peers only'] : []),
+    ...(status.accept ? [`accepts   ${acceptWords(status.accept)}`] : []),
     ...(status.readOnly ? ['writes    nothing: it is read-only'] : []),
     ...(status.waitsFor ? [`waits     ${printable(status.waitsFor.message)}`] : []),
   ]

@@ -207,8 +207,9 @@ class Service {
     }
     const { access } = this.#agent.runtime
     // To name a peer is to list it, which is not for guests to do.
-    if (peers.length > 0 && access.accept === 'any')
-      void this.#agent.runtime.invite(peers).catch(() => undefined)
+    const { runtime } = this.#agent
+    const joined = access.accept === 'any' ? runtime.invite(peers) : runtime.introduce(peers)
+    void joined.catch(() => undefined)
     return guestChannel(relay, access.readOnly)
   }
 

@@ -16,8 +16,21 @@ const RIGHTS = ['listed', 'read_only', 'banned'] as const
 
 export type Right = (typeof RIGHTS)[number]
 
-/** `any`: messages of every address that the transport proves. `listed`: of addresses in the table. */
-export type Accept = 'any' | 'listed'
+/**
+ * `any`: messages of every address that the transport proves. `listed`: of addresses in the table.
+ * `trusted`: of those, too, that the transport itself trusts. `network:ID`: of the members of that
+ * network instead.
+ */
+export type Accept = 'any' | 'listed' | 'trusted' | `network:${number}`
+
+/** The id in `network:ID`; undefined for another text. 16 bits, and 0 is the network of every node. */
+export const networkOf = (accept: string): number | undefined => {
+  const [, id] = /^network:([1-9]\d{0,4})$/.exec(accept) ?? []
+  return id !== undefined && Number(id) <= 0xffff ? Number(id) : undefined
+}
+
+export const isAccept = (accept: string): accept is Accept =>
+  ['any', 'listed', 'trusted'].includes(accept) || networkOf(accept) !== undefined
 
 export interface AccessOptions {
   /** Default: `any`. */
@@ -34,11 +47,15 @@ export class Access {
   readonly #isGuest: (address: string) => boolean
   /** As many rows as the user named addresses: peers add none. */
   readonly #rights = new Map<string, Right>()
+  /** Those of the transport, as it last named them. */
+  #trusted: ReadonlySet<string> = new Set()
 
   /** Throws a TypeError for a value of `accept` that does not exist. */
   constructor({ accept = 'any', readOnly = false, isGuest = () => false }: AccessOptions = {}) {
-    if (accept !== 'any' && accept !== 'listed') {
-      throw new TypeError(`accept is "${String(accept)}": give "any" or "listed"`)
+    if (!isAccept(String(accept))) {
+      throw new TypeError(
+        `accept is "${String(accept)}": give "trusted", "listed", "network:ID" or "any"`,
+      )
     }
     this.accept = accept
     this.readOnly = readOnly
@@ -52,12 +69,22 @@ export class Access {
     this.#rights.set(address, right)
   }
 
+  /** Does the transport decide who is accepted? Then `trust` says whom. */
+  get asksTransport(): boolean {
+    return this.accept !== 'any' && this.accept !== 'listed'
+  }
+
+  /** Replaces the addresses that the transport trusts. Without a call: none. */
+  trust(addresses: Iterable<string>): void {
+    this.#trusted = new Set(addresses)
+  }
+
   /** Why nothing is taken from that address and nothing sent to it; undefined: it may be a peer. */
   refusal(address: string): 'banned' | 'not_accepted' | undefined {
     const right = this.#rights.get(address)
     if (right === 'banned') return 'banned'
     if (right || this.accept === 'any' || this.#isGuest(address)) return undefined
-    return 'not_accepted'
+    return this.#trusted.has(address) ? undefined : 'not_accepted'
   }
 
   /** Are updates of that address refused? */

@@ -51,6 +51,8 @@ export type GossipEvent =
       readonly addresses: readonly string[]
       readonly source: 'given' | 'found'
     }
+  /** Rights of addresses have changed: peers that are refused now are forgotten. */
+  | { readonly type: 'access' }
   /** Awareness states have changed, from that number on; some peers get them. */
   | {
       readonly type: 'awareness'

@@ -233,6 +233,9 @@ export class Gossip {
       case 'round':
         this.#dissemination.round(now)
         break
+      case 'access':
+        for (const { address } of this.peers.dropRefused()) this.#puller.failed(address, now)
+        break
       case 'flush':
       case 'wake':
         break

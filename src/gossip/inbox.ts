@@ -32,7 +32,7 @@ const utf8 = new TextEncoder()
 
 const WHY = {
   banned: 'the sender is banned',
-  not_accepted: 'the sender is not a listed peer',
+  not_accepted: 'the sender is neither a listed peer nor trusted',
 } as const
 
 export interface InboxOptions extends Pick<GossipOptions, 'swarm' | 'platform' | 'reader'> {

@@ -1,6 +1,6 @@
 /** The gossip core: a state machine without clock, socket or randomness. */
 
-export { type Accept, Access, type Right } from './access.ts'
+export { type Accept, Access, networkOf, type Right } from './access.ts'
 export { DEFAULTS, type GossipConfig } from './config.ts'
 export { Counters } from './counters.ts'
 export { type DocumentStatus, NOT_SHARED, type OpenOptions } from './document.ts'

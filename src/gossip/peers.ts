@@ -166,6 +166,13 @@ export class Peers {
     this.#rings.remove(peer.address)
   }
 
+  /** Forgets the peers that may not be peers any more, and returns them. */
+  dropRefused(): readonly Peer[] {
+    const refused = [...this.#all.values()].filter(({ address }) => this.access.refusal(address))
+    for (const peer of refused) this.#forget(peer)
+    return refused
+  }
+
   /** A stranger could not be reached. If it is made up, that counts against its namer. */
   #failStranger(peer: Peer, namer: string, now: number): void {
     if (peer.failures < MAX_STRANGER_TRIES) return

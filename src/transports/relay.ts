@@ -35,9 +35,12 @@ export class Relay implements Transport {
   readonly #inner: Transport
   readonly #guests = new Map<string, Send>()
   #hooks: TransportHooks | undefined
+  readonly trusted?: (network?: number) => Promise<readonly string[]>
 
-  constructor(inner: Transport) {
+  /** `network`: what `inner` seals, if it does; it knows whom it trusts. */
+  constructor(inner: Transport, network: Transport = inner) {
     this.#inner = inner
+    if (network.trusted) this.trusted = (id) => network.trusted!(id)
     if (inner.swarm !== undefined) this.swarm = inner.swarm
   }
 

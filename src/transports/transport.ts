@@ -84,6 +84,11 @@ export interface Transport {
   isPrivate?(address: string): boolean
   /** Can this transport reach that address? Absent: it may reach any. */
   canReach?(address: string): boolean
+  /**
+   * The addresses that the transport itself trusts or, with a number, the members of that network of
+   * it. Bounded in time. Rejects with a Failure if it cannot tell now. Absent: it has no notion of trust.
+   */
+  trusted?(network?: number): Promise<readonly string[]>
   /** Accepts no more messages, and hands over those that have arrived, for `handOverMs` at most. */
   leave?(handOverMs: number): Promise<void>
   /** Stops to receive. Never rejects, and may be called twice. */

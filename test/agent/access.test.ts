@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import * as Y from 'yjs'
 import { Agent, type AgentOptions } from '../../src/agent/agent.ts'
 import type { Problem } from '../../src/agent/problem.ts'
-import { isFailure } from '../../src/errors.ts'
+import { Failure, isFailure } from '../../src/errors.ts'
 import { readEntry, writeEntry } from '../../src/maps/index.ts'
 import { openMap } from '../../src/open-map.ts'
 import { PilotGossipProvider } from '../../src/provider/provider.ts'
@@ -181,6 +181,25 @@ test('a banned address: nothing is taken, answered or sent, also if it is given 
   await end()
 })
 
+test('ban: a peer that has been heard is forgotten at once, and nothing goes there any more', async () => {
+  const { sent, start, end } = createSwarm()
+  const a = await start('a', { peers: ['mallory'] })
+  const mallory = await start('mallory', { peers: ['a'] })
+  set(mallory, 'before')
+  await until('what it wrote', () => get(a, 'before') === 1)
+  await a.ban('mallory')
+  assert.equal([peersOf(a), a.banned], [[], ['mallory']])
+  const count = sent.filter((one) => one === 'a to mallory').length
+  set(a, 'secret')
+  set(mallory, 'after')
+  mallory.push()
+  await until('the refusals', () => rejected(a, 'banned') >= 3)
+  assert.is(sent.filter((one) => one === 'a to mallory').length, count)
+  assert.equal([get(a, 'after'), get(mallory, 'secret')], [undefined, undefined])
+  assert.is(get(a, 'before'), 1)
+  await end()
+})
+
 test('a banned address: no score is kept for a sender that is not read', async () => {
   const { start, end } = createSwarm()
   const a = await start('a', { banned: ['mallory'] })
@@ -198,6 +217,36 @@ test('a name without an address keeps the agent from starting, rather than leave
   const agent = new Agent({ swarm: 'kv', transport, banned: ['mallory'] })
   await rejects(() => agent.start(), /no mallory/)
 })
+
+test(
+  'a late start: a banned name that cannot be looked up is tried again, and nothing is taken before',
+  async () => {
+    const { hub, start, end } = createSwarm()
+    const transport = new MemoryTransport(hub, 'a')
+    let [opens, looks] = [0, 0]
+    const open = transport.open.bind(transport)
+    transport.open = async (hooks) => {
+      if (opens++ === 0) throw new Failure('not_running', 'no daemon', { isLocal: true })
+      return open(hooks)
+    }
+    transport.resolve = async (name) => {
+      if (looks++ === 0) throw new Failure('timeout', `no ${name}`)
+      return name
+    }
+    const problems: Problem[] = []
+    const mallory = await start('mallory')
+    const a = await start('a', { transport, banned: ['mallory'] }, problems)
+    await mallory.runtime.invite(['a'])
+    set(mallory, 'k')
+    await until('the failed look-up', () => looks === 1, 20_000)
+    assert.equal([a.runtime.isStarted, a.banned], [false, []])
+    await until('a refusal', () => rejected(a, 'banned') > 0, 20_000)
+    assert.is(get(a, 'k'), undefined)
+    assert.equal(a.banned, ['mallory'])
+    await end()
+  },
+  { timeout: 50_000 },
+)
 
 test('accept: another word is a mistake', () => {
   const transport = new MemoryTransport(new MemoryHub(), 'a')

@@ -60,6 +60,7 @@ test('run --json: prints one line that describes the agent', async () => {
       data: folder('a'),
       peers: [],
       isSealed: false,
+      accept: 'any',
       pid: a.child.pid,
     },
   })
@@ -478,7 +479,7 @@ test('doctor: pings peers over Pilot unless its agent receives from them', async
   // Seven trusts no node; six sends to it.
   assert.match(peersOf(await examine(seven)), /^warning +peers +0 trusted nodes, none of the swarm/)
   const agents = [
-    start(['run', ...seven.args, '--json'], seven.env),
+    start(['run', ...seven.args, '--accept', 'any', '--json'], seven.env),
     start(['run', ...six.args, '--peer', '7', '--json'], six.env),
   ]
   for (const agent of agents) await agent.shows(/"transport":"pilot"/)
@@ -547,7 +548,7 @@ test('openMap: a script at the daemon of an agent joins through that agent', asy
 })
 
 test('run: a signal during the start ends it with code 0', async () => {
-  const five = pilot(5)
+  const five = pilot(5, { trusted: [4] })
   fake.set('lost-5', true)
   const agent = start(['run', ...five.args, '--peer', '5'], five.env)
   await until('its socket', () => new ControlClient(folder('pilot5')).isRunning())

@@ -121,6 +121,7 @@ test('--detach: returns with the report when the agent answers; stop returns whe
     'data',
     'peers',
     'isSealed',
+    'accept',
     'pid',
     'log',
   ])

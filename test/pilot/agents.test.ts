@@ -32,6 +32,8 @@ const agentOf = (node: Node, peers: readonly string[], problems: Problem[]): Age
     swarm: 'kv',
     transport: new PilotTransport({ swarm: 'kv', pilotctl: node.pilotctl, env: node.env }),
     peers,
+    // Public nodes that do not trust one another.
+    accept: 'any',
     config: { intervalMs: 2_000 },
     onProblem: (problem) => problems.push(problem),
   })

@@ -189,6 +189,7 @@ else {
           BOUND,
         )
         assert.not.ok((await transport.discover()).includes(node.address))
+        assert.ok((await transport.trusted()).includes(peer.address), node.version)
       }
       for (const { node } of agents) await ask(node, 'network', 'join', String(SWARM_NETWORK))
       const all = agents.map(({ node }) => node.address).sort()
@@ -202,7 +203,14 @@ else {
         })
         await transport.open(new Recorder(undefined, () => false))
         const found = await transport.discover()
+        const members = await transport.trusted(SWARM_NETWORK)
+        const trusted = await transport.trusted()
         await transport.close()
+        assert.equal([...new Set([...members, node.address])].sort(), all, node.version)
+        assert.ok(
+          members.every((address) => trusted.includes(address)),
+          node.version,
+        )
         assert.equal([...found, node.address].sort(), all, node.version)
       }
     },

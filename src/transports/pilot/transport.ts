@@ -16,8 +16,15 @@ import { safeHooks } from '../delivery.ts'
 import { Lifecycle, type Opening } from '../lifecycle.ts'
 import type { Transport, TransportHooks } from '../transport.ts'
 import { AdaptiveTimeout } from './adaptive-timeout.ts'
-import { backboneAddress, isNodeId } from './address.ts'
-import { isAcknowledged, type NodeInfo, readAcknowledgedBytes, readNode } from './answers.ts'
+import { backboneAddress, formatAddress, isNodeId } from './address.ts'
+import {
+  isAcknowledged,
+  type NodeInfo,
+  readAcknowledgedBytes,
+  readMembers,
+  readNode,
+  readTrusted,
+} from './answers.ts'
 import { Claim, InboxTaken } from './claim.ts'
 import * as commands from './commands.ts'
 import { Discovery, hasTag } from './discovery.ts'
@@ -231,6 +238,25 @@ export class PilotTransport implements Transport {
     await this.#refresh()
     const found = await discovery.find()
     return found.filter((address) => address !== this.#address)
+  }
+
+  /**
+   * Without `network`: the nodes that the daemon trusts, and the members of the transport's network,
+   * which the user has named as those of the swarm.
+   */
+  async trusted(network?: number): Promise<readonly string[]> {
+    this.#mustBeOpen()
+    if (network !== undefined) return this.#members(network)
+    const own = this.#network
+    const [nodes, members] = await Promise.all([
+      this.#ask(commands.trust()),
+      own === undefined ? [] : this.#members(own),
+    ])
+    return [...readTrusted(nodes).map(formatAddress), ...members]
+  }
+
+  async #members(network: number): Promise<readonly string[]> {
+    return readMembers(await this.#ask(commands.networkMembers(network)))
   }
 
   /** Looks up a node id or a hostname in the registry. An address is returned as it is. */
