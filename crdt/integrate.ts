@@ -183,12 +183,18 @@ export const integrate = (
 const OWN_LIMITS: Limits = { ...LIMITS, entries: Number.POSITIVE_INFINITY }
 
 /**
- * Merges a V1 update of our own store. Returns false, and changes nothing, while its predecessors
+ * Merges a V1 update of our own store. Throws a Rejection (too_costly) if it takes more than
+ * `maxComparisons` with concurrent items: its first structs are merged then. Returns false, and changes nothing, while its predecessors
  * are missing: `Y.applyUpdate` would merge its deletes, and what they replaced would vanish.
  * Accepts what would be rejected from a peer, because it was in the document before. Throws what
  * Yjs throws.
  */
-export const mergeOwn = (doc: Y.Doc, bytes: Uint8Array, origin: unknown): boolean => {
+export const mergeOwn = (
+  doc: Y.Doc,
+  bytes: Uint8Array,
+  origin: unknown,
+  maxComparisons = Number.POSITIVE_INFINITY,
+): boolean => {
   checkOwnDoc(doc)
   let seen: Inspection
   try {
@@ -199,19 +205,25 @@ export const mergeOwn = (doc: Y.Doc, bytes: Uint8Array, origin: unknown): boolea
     return true
   }
   if (seen.missing.size > 0) return false
-  integrate(doc, seen.update, origin)
+  integrate(doc, seen.update, origin, maxComparisons)
   return true
 }
 
 /**
  * Merges the state of our own store, a V2 update. Bare Yjs takes the square of the number of values
- * that one key was given without knowing of others. Throws what Yjs throws.
+ * that one key was given without knowing of others. Throws what Yjs throws, and a Rejection as
+ * `mergeOwn` does.
  */
-export const mergeOwnState = (doc: Y.Doc, bytes: Uint8Array, origin: unknown): void => {
+export const mergeOwnState = (
+  doc: Y.Doc,
+  bytes: Uint8Array,
+  origin: unknown,
+  maxComparisons = Number.POSITIVE_INFINITY,
+): void => {
   checkOwnDoc(doc)
   const { structs, ds: deletes } = Y.decodeUpdateV2(bytes, StateDecoder)
   try {
-    integrate(doc, { structs, deletes }, origin)
+    integrate(doc, { structs, deletes }, origin, maxComparisons)
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     // Structs whose predecessors are missing wait inside the document, as in the one that wrote it.

@@ -15,6 +15,12 @@ import { MESSAGE_TYPE, type Push } from './message.ts'
 /** Parsed messages kept. An inbox hands over at most some hundred in one batch. */
 const MAX_KEPT = 1_000
 
+/** A push, as far as it matters for `workOf`. Anything may be missing or of another type. */
+interface Outline {
+  readonly state?: unknown
+  readonly fragment?: unknown
+}
+
 /** UTF-16 units of all kept texts; parsed, they take several times as much memory. */
 const MAX_KEPT_LENGTH = 16 * 2 ** 20
 
@@ -45,6 +51,30 @@ export class PushReader {
   decode(text: string, limits: Limits = LIMITS): Push {
     const kept = this.#take(text)
     return decodeParsed(parseMessage(text, limits, kept), this.#swarm, limits)
+  }
+
+  /**
+   * How much work the message may be, in bytes that must be read: those of its text, and those of
+   * its updates when they are inflated, as it announces them (an update that is longer is refused
+   * before it is read). Infinite for a fragment, which may be the last of a long message. Checks
+   * nothing else, and never throws.
+   */
+  workOf(text: string): number {
+    const value = this.#kept.get(text) ?? this.#parse(text)
+    if (typeof value !== 'object' || value === null) return text.length
+    const { state, fragment } = value as Outline
+    if (fragment !== undefined) return Number.POSITIVE_INFINITY
+    if (typeof state !== 'object' || state === null) return text.length
+    let work = text.length
+    for (const one of Object.values(state)) {
+      const length: unknown = one?.update?.length
+      if (typeof length === 'number' && length > 0) work += length
+    }
+    return work
+  }
+
+  #parse(text: string): unknown {
+    return this.accepts(text) ? this.#kept.get(text) : undefined
   }
 
   #keep(text: string, value: unknown): void {

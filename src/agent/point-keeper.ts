@@ -45,6 +45,7 @@ export class PointKeeper {
   readonly #now: () => number
   readonly #onUpdate = (): void => {
     this.#hasChanged = true
+    this.#lookLater()
   }
   /** Since the last point. */
   #hasChanged = false
@@ -52,6 +53,7 @@ export class PointKeeper {
   #lastAt: number | undefined
   #cancel: (() => void) | undefined
   #looking: Promise<void> | undefined
+  #isStopped = false
 
   constructor(options: PointKeeperOptions) {
     this.#options = options
@@ -60,14 +62,15 @@ export class PointKeeper {
 
   /** To be called when the document is loaded. What was loaded may be newer than the last point. */
   start(): void {
-    const { doc, maxBytes } = this.#options
+    const { doc } = this.#options
     this.#hasChanged = Y.decodeStateVector(Y.encodeStateVector(doc)).size > 0
     doc.on('update', this.#onUpdate)
-    if (maxBytes > 0) this.#lookLater()
+    if (this.#hasChanged) this.#lookLater()
   }
 
   /** Resolves when nothing is being written. May be called twice. */
   async stop(): Promise<void> {
+    this.#isStopped = true
     this.#options.doc.off('update', this.#onUpdate)
     this.#cancel?.()
     this.#cancel = undefined
@@ -112,11 +115,21 @@ export class PointKeeper {
     }
   }
 
+  /** As long as nothing changes no timer runs. */
   #lookLater(): void {
+    const { maxBytes } = this.#options
+    if (
+      maxBytes === 0 ||
+      this.#isStopped ||
+      this.#cancel !== undefined ||
+      this.#looking !== undefined
+    )
+      return
     this.#cancel = this.#options.timers.after(LOOK_MS, () => {
+      this.#cancel = undefined
       this.#looking = this.#look().finally(() => {
         this.#looking = undefined
-        if (this.#cancel) this.#lookLater()
+        if (this.#hasChanged) this.#lookLater()
       })
     })
   }

@@ -11,6 +11,7 @@
  * await runtime.close()
  * ```
  */
+import { setImmediate } from 'node:timers/promises'
 import { PushReader } from '../../crdt/index.ts'
 import { now } from '../clock.ts'
 import { deferred } from '../deferred.ts'
@@ -32,6 +33,7 @@ import { createAccess, grantNamed, type NamedAccess } from './named-access.ts'
 import { Outgoing } from './outgoing.ts'
 import { PatientOpening } from './patient-opening.ts'
 import { PeerDiscovery } from './peer-discovery.ts'
+import { piecesOf } from './pieces.ts'
 import { type Problem, reporter } from './problem.ts'
 import { Trust } from './trust.ts'
 
@@ -52,6 +54,9 @@ const LAST_MESSAGES_MS = 5_000
 
 /** Milliseconds until names that could not be looked up are tried again: as soon as peers are while none is known. */
 const NAMES_AGAIN_MS = 5_000
+
+/** Awaited by what must not end any more. */
+const NEVER = new Promise<never>(() => undefined)
 
 export interface RuntimeOptions extends NamedAccess {
   readonly swarm: string
@@ -453,7 +458,13 @@ export class Runtime {
   async #receive(messages: readonly Incoming[], waiting: number): Promise<void> {
     await this.ready
     await this.#trust.learnOf(messages.map(({ from }) => from))
-    this.take({ type: 'messages', messages, waiting })
+    let isFirst = true
+    for (const piece of piecesOf(messages, (text) => this.#reader.workOf(text))) {
+      if (!isFirst) await setImmediate()
+      isFirst = false
+      if (!this.#gossip) await NEVER // closed meanwhile: they stay where they are
+      this.take({ type: 'messages', messages: piece, waiting })
+    }
     await Promise.all([...this.#rooms.values()].map((room) => room.flushed()))
   }
 

@@ -74,6 +74,7 @@ export class RuntimeSource {
     const { accept, readOnlyPeers, banned } = this.#options
     this.#lease ??= leaseRuntime(sealedOf(via, secret, swarm), {
       swarm,
+      network: via,
       ...(peers && { peers }),
       ...(config && { config }),
       ...(accept && { accept }),

@@ -37,7 +37,7 @@
  *   with `closed`.
  */
 import * as Y from 'yjs'
-import { mergeOwn, mergeOwnState } from '../../crdt/index.ts'
+import { LIMITS, mergeOwn, mergeOwnState, Rejection } from '../../crdt/index.ts'
 import { Failure } from '../errors.ts'
 import type { Moment, Sizes } from './compaction.ts'
 
@@ -101,44 +101,99 @@ export interface Restored {
   readonly held: readonly Uint8Array[]
 }
 
+/** Comparisons with concurrent items that loading may take; see `mergeOwn`. */
+export interface LoadBudget {
+  /** For each thousand updates. What takes more is tried again at the end. */
+  readonly first: number
+  /** For the state, and for all that is tried again. */
+  readonly last: number
+}
+
+/**
+ * Some 15 ns a comparison: 0.15 s for a thousand updates, 15 s for what is tried again. That is a
+ * hundred times what one update of a peer may take, because what was merged in many steps comes back
+ * in one. A larger value lets a forged or damaged store delay a start longer.
+ */
+const LOAD_BUDGET: LoadBudget = { first: LIMITS.comparisons, last: 100 * LIMITS.comparisons }
+
+const isTooCostly = (error: unknown): boolean =>
+  error instanceof Rejection && error.reason === 'too_costly'
+
 /**
  * Applies loaded data. An update that Yjs refuses is left out and reported: its checksum was right, so
- * it was invalid when it was stored. An update that lacks predecessors is held back whole.
+ * it was invalid when it was stored. An update that lacks predecessors is held back whole. One that
+ * would take too long is reported and held back, too: each start goes on with it, and the rest loads.
  */
-export const restore = (doc: Y.Doc, loaded: Loaded, origin?: unknown): Restored => {
+export const restore = (
+  doc: Y.Doc,
+  loaded: Loaded,
+  origin?: unknown,
+  budget = LOAD_BUDGET,
+): Restored => {
   const problems = [...loaded.problems]
   let held: Uint8Array[] = []
+  let costly: { readonly what: string; readonly update: Uint8Array }[] = []
+  const report = (bytes: number, message: string, hint: string, cause?: unknown): void => {
+    const failure = new Failure('damaged', message, { hint, cause })
+    problems.push({ type: 'damaged', file: '', bytes, failure })
+  }
   const attempt = (what: string, bytes: Uint8Array, apply: () => void): void => {
     try {
       apply()
     } catch (error) {
-      const failure = new Failure(
-        'damaged',
-        `${what} of the store is not an update that Yjs can read`,
-        {
-          hint: 'keep the agent running: peers send back what was lost',
-          cause: error,
-        },
-      )
-      problems.push({ type: 'damaged', file: '', bytes: bytes.length, failure })
+      if (isTooCostly(error)) costly.push({ what, update: bytes })
+      else
+        report(
+          bytes.length,
+          `${what} of the store is not an update that Yjs can read`,
+          'keep the agent running: peers send back what was lost',
+          error,
+        )
     }
   }
+  /** Merges an update, or holds it back. */
+  const merge = (what: string, update: Uint8Array, max: number): void =>
+    attempt(what, update, () => {
+      if (!mergeOwn(doc, update, origin, max)) held.push(update)
+    })
+  const mergeHeld = (): void => {
+    // The predecessors of a held update may have come after it.
+    for (let before = -1; held.length > 0 && held.length !== before; ) {
+      before = held.length
+      const waiting = held
+      held = []
+      for (const update of waiting) merge('an update', update, budget.first)
+    }
+  }
+
   const { state, updates } = loaded
-  if (state) attempt('the state', state, () => mergeOwnState(doc, state, origin))
+  if (state) attempt('the state', state, () => mergeOwnState(doc, state, origin, budget.last))
+  // It is kept as any other update.
+  costly = costly.map(({ what }) => ({ what, update: Y.convertUpdateFormatV2ToV1(state!) }))
   for (let start = 0; start < updates.length; start += MAX_UPDATES_AT_ONCE) {
     const apply = (): void => {
-      for (const [index, update] of updates.slice(start, start + MAX_UPDATES_AT_ONCE).entries()) {
-        attempt(`update ${start + index}`, update, () => {
-          if (!mergeOwn(doc, update, origin)) held.push(update)
-        })
-      }
+      for (const [index, update] of updates.slice(start, start + MAX_UPDATES_AT_ONCE).entries())
+        merge(`update ${start + index}`, update, budget.first)
     }
     Y.transact(doc, apply, origin, false)
   }
-  // The predecessors of a held update may have come after it.
-  for (let before = -1; held.length > 0 && held.length !== before; ) {
-    before = held.length
-    held = held.filter((update) => !mergeOwn(doc, update, origin))
+  mergeHeld()
+  if (costly.length > 0) {
+    const again = costly
+    costly = []
+    const apply = (): void => {
+      for (const { what, update } of again) merge(what, update, budget.last)
+    }
+    Y.transact(doc, apply, origin, false)
+    mergeHeld()
+  }
+  for (const { what, update } of costly) {
+    report(
+      update.length,
+      `${what} of the store would take too long to merge`,
+      'it is kept, and each start goes on with it: peers send back what they have of it',
+    )
+    held.push(update)
   }
   return { problems, held }
 }

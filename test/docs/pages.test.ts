@@ -4,6 +4,7 @@ import { posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
 import { LIMITS } from '../../crdt/index.ts'
+import { PIECE_BYTES } from '../../src/agent/pieces.ts'
 import type { Problem } from '../../src/agent/problem.ts'
 import { BRIDGE_LIMITS } from '../../src/bridge/index.ts'
 import { COMMANDS } from '../../src/cli/program.ts'
@@ -154,6 +155,7 @@ const readFacts = (): Readonly<Record<string, readonly string[]>> => {
       `| a key | ${key} bytes`,
       `${shown(LIMITS.depth)} for other Yjs programs`,
       `${LIMITS.updateBytes / MiB} MiB, ${shown(LIMITS.entries)} structs`,
+      `| ${PIECE_BYTES / 1024} KiB, inflated, or one message |`,
       `| peers that an agent remembers | ${shown(DEFAULTS.maxPeers)} |`,
       `next round, ${DEFAULTS.intervalMs / 1_000} s`,
       `after ${DEFAULTS.aloneMs / 1_000} s alone`,
