@@ -127,6 +127,7 @@ test('restoreAt: entries of each kind come back at all agents, and later ones st
   assert.equal(readEntries(b.doc, 'state'), { ...before, later: 1 })
   incrementEntry(b.doc, 'state', 'counter', 1)
   assert.is(readEntries(b.doc, 'state').counter, 6)
+  await until('a to follow', () => readEntries(doc, 'state').counter === 6)
 
   await a.restoreAt(first!.at, { exact: true })
   assert.equal(readEntries(doc, 'state'), before)
