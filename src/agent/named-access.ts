@@ -16,9 +16,9 @@ export interface NamedAccess {
   /**
    * Whose messages the agent takes. `listed`: those of `peers`, `readOnlyPeers` and guests of this
    * host. `trusted`: those of nodes that the transport trusts, too. `network:ID`: of members of that
-   * Pilot network, too. `any`: of every address that the transport proves. Default: `trusted`; `any`
-   * with a secret, which decides instead, and on a transport that has no notion of trust, where
-   * `trusted` means the same.
+   * Pilot network, too. `any`: of every address that the transport proves. Default: `trusted` as soon
+   * as the node trusts anybody, and `any` before that; `any` with a secret, which decides instead, and
+   * on a transport that has no notion of trust, where `trusted` means the same.
    */
   readonly accept?: Accept
   /** Names or addresses of peers that may read: they are answered, and updates of theirs are refused. */
@@ -46,6 +46,7 @@ export const createAccess = (
     throw invalid(`accept is "${wanted}": this transport has no networks`, 'give "any" or "listed"')
   return new Access({
     accept: wanted === 'trusted' && !network.trusted ? 'any' : wanted,
+    isOpenAtFirst: accept === undefined,
     readOnly,
     isGuest: (address) => transport.isPrivate?.(address) ?? false,
   })

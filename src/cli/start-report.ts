@@ -66,8 +66,10 @@ const reasonOf = ({ message, hint }: NonNullable<StartReport['waitsFor']>): stri
   hint === undefined ? message : `${message} (${hint})`
 
 /** Absent for any address by default: the line of the secret says that. */
-const showAccept = ({ access, transport }: RunPlan, accept: Accept): readonly string[] => {
+const showAccept = ({ access, transport, secrets }: RunPlan, accept: Accept): readonly string[] => {
   if (accept !== 'any') return [`accepts  ${acceptWords(accept)}`]
+  if (access?.accept === undefined && transport.kind === 'pilot' && !secrets)
+    return [`accepts  ${acceptWords(accept)}: this node trusts none yet (pilotctl handshake NODE)`]
   if (access?.accept !== 'trusted') return []
   return [`accepts  ${acceptWords(accept)}: the ${transport.kind} transport has no notion of trust`]
 }

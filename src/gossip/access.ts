@@ -35,6 +35,11 @@ export const isAccept = (accept: string): accept is Accept =>
 export interface AccessOptions {
   /** Default: `any`. */
   readonly accept?: Accept | undefined
+  /**
+   * Is it as `any` until the transport trusts somebody? A node without trust would take messages of
+   * nobody else; once there is trust, it decides from then on. Default false.
+   */
+  readonly isOpenAtFirst?: boolean | undefined
   /** Does this agent write nothing of its own, so that its guests write nothing either? Default false. */
   readonly readOnly?: boolean | undefined
   /** Is the address that of a program of this host, which takes part through this agent? */
@@ -42,24 +47,39 @@ export interface AccessOptions {
 }
 
 export class Access {
-  readonly accept: Accept
   readonly readOnly: boolean
+  readonly #accept: Accept
+  readonly #isOpenAtFirst: boolean
   readonly #isGuest: (address: string) => boolean
   /** As many rows as the user named addresses: peers add none. */
   readonly #rights = new Map<string, Right>()
   /** Those of the transport, as it last named them. */
   #trusted: ReadonlySet<string> = new Set()
+  /** Has the transport said that it trusts nobody, and never named anybody before? */
+  #isOpen = false
+  #hasTrusted = false
 
   /** Throws a TypeError for a value of `accept` that does not exist. */
-  constructor({ accept = 'any', readOnly = false, isGuest = () => false }: AccessOptions = {}) {
+  constructor({
+    accept = 'any',
+    isOpenAtFirst = false,
+    readOnly = false,
+    isGuest = () => false,
+  }: AccessOptions = {}) {
     if (!isAccept(String(accept))) {
       throw new TypeError(
         `accept is "${String(accept)}": give "trusted", "listed", "network:ID" or "any"`,
       )
     }
-    this.accept = accept
+    this.#accept = accept
+    this.#isOpenAtFirst = isOpenAtFirst
     this.readOnly = readOnly
     this.#isGuest = isGuest
+  }
+
+  /** What it is now. */
+  get accept(): Accept {
+    return this.#isOpen ? 'any' : this.#accept
   }
 
   /** Adds a row for the address; of two rows the stronger one stays. */
@@ -71,12 +91,15 @@ export class Access {
 
   /** Does the transport decide who is accepted? Then `trust` says whom. */
   get asksTransport(): boolean {
-    return this.accept !== 'any' && this.accept !== 'listed'
+    return this.#accept !== 'any' && this.#accept !== 'listed'
   }
 
   /** Replaces the addresses that the transport trusts. Without a call: none. */
   trust(addresses: Iterable<string>): void {
     this.#trusted = new Set(addresses)
+    // Trust that was withdrawn opens nothing.
+    this.#hasTrusted ||= this.#trusted.size > 0
+    this.#isOpen = this.#isOpenAtFirst && !this.#hasTrusted
   }
 
   /** Why nothing is taken from that address and nothing sent to it; undefined: it may be a peer. */

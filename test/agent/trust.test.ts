@@ -94,7 +94,7 @@ test(
   'a node that is trusted later is accepted; one whose trust ends is forgotten',
   async () => {
     const { start, end } = createSwarm()
-    const a = await start('a', [])
+    const a = await start('a', [], { accept: 'trusted' })
     const late = await start('late', ['a'], { peers: ['a'] })
     set(late.agent, 'k')
     await until('a refusal', () => refused(a.agent) > 0)
@@ -108,6 +108,22 @@ test(
   },
   LEARNS,
 )
+
+test('by default a node that trusts nobody takes messages of all, until it trusts somebody', async () => {
+  const { start, end } = createSwarm()
+  const a = await start('a', [])
+  const b = await start('b', [], { peers: ['a'] })
+  set(b.agent, 'first')
+  await until('what it wrote', () => get(a.agent, 'first') === 1)
+  assert.is(a.agent.status().accept, undefined)
+  const { access } = a.agent.runtime
+  access.trust(['c'])
+  assert.is(a.agent.status().accept, 'trusted')
+  assert.is(access.refusal('b'), 'not_accepted')
+  access.trust([])
+  assert.is(access.refusal('b'), 'not_accepted', 'trust that was withdrawn opens nothing')
+  await end()
+})
 
 test(
   'a transport that cannot tell: given peers only, said, and asked again',
