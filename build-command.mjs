@@ -9,8 +9,8 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
 import { build } from 'esbuild'
 
-/** What loads an agent or a transport. */
-const OUTSIDE = /^src\/(?:cli\/(?:run|doctor|mcp|pilot-checks|demo)|transports\/.*)\.js$/
+/** What loads an agent or a transport, and what no script calls all day. */
+const OUTSIDE = /^src\/(?:cli\/(?:run|doctor|mcp|points|secret|pilot-checks|demo)|transports\/.*)\.js$/
 
 const dist = resolve(process.argv[2] ?? 'dist')
 const program = join(dist, 'bin.cjs')
@@ -62,6 +62,7 @@ const __meta = { get url() { return require('node:url').pathToFileURL(__filename
   // So that the paths in it do not depend on where it is built.
   absWorkingDir: dist,
   minifyWhitespace: true,
+  minifySyntax: true,
   lineLimit: 120,
   logLevel: 'warning',
 })

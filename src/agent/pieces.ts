@@ -6,7 +6,7 @@
  * ```ts
  * for (const piece of piecesOf(messages, (text) => reader.workOf(text))) {
  *   take(piece)
- *   await setImmediate()
+ *   await aTurn()
  * }
  * ```
  */
