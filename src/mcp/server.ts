@@ -11,8 +11,9 @@ import { stringify } from '../control/protocol.ts'
 import { type Failure, invalid, toFailure } from '../errors.ts'
 import { packageVersion } from '../package-version.ts'
 import type { Backend } from './backend.ts'
+import { type Behind, listEntries, shortValue } from './calls.ts'
 import { Changes } from './changes.ts'
-import { type Behind, MAX_CHARACTERS, TOOLS, type Tool } from './tools.ts'
+import { TOOLS, type Tool } from './tools.ts'
 
 /** For the model, once. */
 const INSTRUCTIONS = `A map of JSON values that this agent shares with other agents, on this host and on others. What one writes, all
@@ -52,19 +53,15 @@ const readMap = async (uri: URL, { backend, changes }: Behind): Promise<string> 
   const [map, key, ...more] = uri.pathname.slice(1).split('/').map(decodeURIComponent)
   if (!map || more.length > 0) throw invalid(`"${uri.href}" is no resource`, `give ${TEMPLATE}`)
   await changes.follow(map)
-  if (key !== undefined) return stringify((await backend.ask({ command: 'get', map, key })).value)
-  const list = TOOLS.find(({ name }) => name === 'list')!
-  return stringify(await list.call({ backend, changes }, { map }))
+  if (key !== undefined)
+    return stringify(shortValue((await backend.ask({ command: 'get', map, key })).value))
+  return stringify(await listEntries({ backend, changes }, { map }))
 }
 
 const registerResources = (server: McpServer, behind: Behind): void => {
   const read = async (uri: URL) => {
     const text = await readMap(uri, behind)
-    return {
-      contents: [
-        { uri: uri.href, mimeType: 'application/json', text: text.slice(0, MAX_CHARACTERS * 2) },
-      ],
-    }
+    return { contents: [{ uri: uri.href, mimeType: 'application/json', text }] }
   }
   const list = async () => ({
     resources: (await mapsOf(behind.backend)).map(({ name, keys }) => ({

@@ -7,30 +7,24 @@
  * await tool.call({ backend, changes }, { key: 'k' })      // { found: true, key: 'k', value: 1 }
  * ```
  */
-import type { OneAnswer } from '../control/connection.ts'
-import type { Fields } from '../control/protocol.ts'
-import { isFailure } from '../errors.ts'
-import { isSameJson } from '../maps/json-value.ts'
-import type { Backend } from './backend.ts'
-import type { Changes } from './changes.ts'
+import {
+  asking,
+  type Call,
+  changesSince,
+  getEntry,
+  historyOf,
+  LIMIT,
+  listEntries,
+  orAbsent,
+  WAIT_SECONDS,
+  waitForEntry,
+} from './calls.ts'
 
-/** Characters of values in one answer: some 16,000 tokens, which a model still reads. */
-export const MAX_CHARACTERS = 64_000
-
-/** Entries or changes in one answer. */
+/** Entries or changes in one answer at most. */
 const MAX_LIMIT = 500
-const LIMIT = 100
 
 /** Seconds that `wait` takes at most: clients give up after 60. */
 const MAX_WAIT_SECONDS = 50
-const WAIT_SECONDS = 30
-
-export interface Behind {
-  readonly backend: Backend
-  readonly changes: Changes
-}
-
-type Arguments = Readonly<Record<string, unknown>>
 
 /** JSON Schema (2020-12) of an object. */
 export interface Schema {
@@ -52,8 +46,7 @@ export interface Tool {
     readonly idempotentHint?: boolean
     readonly openWorldHint: false
   }
-  /** Rejects with a Failure. */
-  readonly call: (behind: Behind, args: Arguments) => Promise<Fields>
+  readonly call: Call
 }
 
 const KEY = { type: 'string', minLength: 1, description: 'The key of the entry, e.g. "task:7".' }
@@ -103,97 +96,6 @@ const WRITES = {
   idempotentHint: true,
   openWorldHint: false,
 } as const
-
-/** A request of the agent's socket with these arguments, which the schema has checked. */
-const asking =
-  (command: OneAnswer['command']) =>
-  ({ backend }: Behind, args: Arguments): Promise<Fields> =>
-    backend.ask({ ...args, command } as unknown as OneAnswer)
-
-/** The answer, or what `absent` returns if there is no such key: that is an answer, too. */
-const orAbsent = async (answer: Promise<Fields>, absent: Fields): Promise<Fields> => {
-  try {
-    return await answer
-  } catch (error) {
-    if (isFailure(error, 'not_found')) return absent
-    throw error
-  }
-}
-
-const shortened = (value: unknown): Fields => {
-  const text = JSON.stringify(value)
-  if (text.length <= MAX_CHARACTERS) return { value }
-  const advice = `The value has ${text.length} characters. Read parts of it with path.`
-  return { isCut: true, advice, begin: text.slice(0, 1_000) }
-}
-
-const getEntry = async ({ backend }: Behind, args: Arguments): Promise<Fields> => {
-  const request = { ...args, command: 'get', versioned: true } as unknown as OneAnswer
-  const { key } = args
-  const found = await orAbsent(backend.ask(request), { found: false, key })
-  if (found.found === false) return found
-  const { version, expiresAt } = found
-  const end = expiresAt === undefined ? {} : { expiresAt }
-  return { found: true, key, ...shortened(found.value), version, ...end }
-}
-
-const listEntries = async ({ backend }: Behind, args: Arguments): Promise<Fields> => {
-  const { limit = LIMIT, keysOnly, ...which } = args
-  if (keysOnly === true)
-    return backend.ask({ ...which, limit, command: 'keys' } as unknown as OneAnswer)
-  const page = await backend.ask({ ...which, limit, command: 'list' } as unknown as OneAnswer)
-  const entries: [string, unknown][] = []
-  let characters = 0
-  for (const [key, value] of Object.entries(page.entries as Fields)) {
-    const size = key.length + JSON.stringify(value).length
-    if (entries.length > 0 && characters + size > MAX_CHARACTERS)
-      return { ...page, entries: Object.fromEntries(entries), cursor: entries.at(-1)![0] }
-    const shown = shortened(value)
-    entries.push([key, 'value' in shown ? shown.value : shown])
-    characters += Math.min(size, MAX_CHARACTERS)
-  }
-  return { ...page, entries: Object.fromEntries(entries) }
-}
-
-const isAsWanted = (value: unknown, args: Arguments): boolean =>
-  value !== undefined && (!('value' in args) || isSameJson(value, args.value))
-
-/** Watches first, so that no change falls between the look and the wait. */
-const waitForEntry = async ({ backend }: Behind, args: Arguments): Promise<Fields> => {
-  const { key, seconds = WAIT_SECONDS, map } = args
-  const where = { key: String(key), ...(map !== undefined && { map: String(map) }) }
-  let wake: (found: Fields | undefined) => void = () => undefined
-  const arrived = new Promise<Fields | undefined>((resolve) => {
-    wake = resolve
-  })
-  const look = ({ value }: Fields): void => {
-    if (isAsWanted(value, args)) wake({ found: true, key, ...shortened(value) })
-  }
-  const timer = setTimeout(() => wake(undefined), Number(seconds) * 1_000)
-  const end = await backend.watch({ command: 'watch', ...where }, look, () => wake(undefined))
-  try {
-    look(await orAbsent(backend.ask({ command: 'get', ...where }), {}))
-    const found = await arrived
-    return found ?? { found: false, key, advice: 'Not yet. Call wait again to go on waiting.' }
-  } finally {
-    clearTimeout(timer)
-    end()
-  }
-}
-
-const MAX_HISTORY = 20
-
-const historyOf = async (behind: Behind, args: Arguments): Promise<Fields> => {
-  const answer = await orAbsent(asking('history')(behind, args), { changes: [] })
-  const changes = answer.changes as readonly Fields[]
-  return {
-    key: args.key,
-    changes: changes
-      .slice(0, MAX_HISTORY)
-      .map((change) => ({ ...change, ...('value' in change && shortened(change.value)) })),
-    left: changes.length + Number(answer.left ?? 0) - Math.min(changes.length, MAX_HISTORY),
-  }
-}
 
 export const TOOLS: readonly Tool[] = [
   {
@@ -346,14 +248,7 @@ export const TOOLS: readonly Tool[] = [
       map: MAP,
     }),
     annotations: READS,
-    call: async ({ changes }, { map = 'state', cursor, limit = LIMIT }) => ({
-      ...(await changes.since(
-        String(map),
-        cursor === undefined ? undefined : String(cursor),
-        Number(limit),
-        MAX_CHARACTERS,
-      )),
-    }),
+    call: changesSince,
   },
   {
     name: 'history',

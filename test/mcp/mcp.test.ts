@@ -153,6 +153,19 @@ test('no answer is longer than a model reads', async () => {
   const { isCut, advice } = await answer(model, 'get', { key: 'huge', map })
   assert.is(isCut, true)
   assert.match(String(advice), /500002 characters.*path/)
+  const { contents } = await model.readResource({ uri: 'pilot-gossip:///long/huge' })
+  assert.is(JSON.parse((contents[0] as { text: string }).text).isCut, true)
+  const { cursor: since } = await answer(model, 'watch_since', { map })
+  a.agent.doc.getMap(map).set('huge', 'z'.repeat(500_000))
+  const seen = await until('the change', async () => {
+    const next = await answer(model, 'watch_since', { map, cursor: since })
+    return (next.changes as Fields[]).length > 0 && next
+  })
+  const past = await answer(model, 'history', { key: 'huge', map })
+  for (const [change] of [seen.changes, past.changes] as Fields[][]) {
+    assert.is(change?.isCut, true)
+    assert.ok(JSON.stringify(change).length < 10_000)
+  }
   let count = 0
   for (let cursor: unknown; ; ) {
     const { content, structuredContent = {} } = await call(model, 'list', {
