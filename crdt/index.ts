@@ -4,7 +4,6 @@
  *
  * @module pilot-gossip/crdt
  */
-
 export {
   type AwarenessEntry,
   type AwarenessMessage,

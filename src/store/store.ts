@@ -37,7 +37,7 @@
  *   with `closed`.
  */
 import * as Y from 'yjs'
-import { LIMITS, mergeOwn, mergeOwnState, Rejection } from '../../crdt/index.ts'
+import { LIMITS, mergeOwn, mergeOwnState, Rejection, stateToUpdate } from '../../crdt/index.ts'
 import { Failure } from '../errors.ts'
 import type { Moment, Sizes } from './compaction.ts'
 
@@ -169,7 +169,7 @@ export const restore = (
   const { state, updates } = loaded
   if (state) attempt('the state', state, () => mergeOwnState(doc, state, origin, budget.last))
   // It is kept as any other update.
-  costly = costly.map(({ what }) => ({ what, update: Y.convertUpdateFormatV2ToV1(state!) }))
+  costly = costly.map(({ what }) => ({ what, update: stateToUpdate(state!) }))
   for (let start = 0; start < updates.length; start += MAX_UPDATES_AT_ONCE) {
     const apply = (): void => {
       for (const [index, update] of updates.slice(start, start + MAX_UPDATES_AT_ONCE).entries())
