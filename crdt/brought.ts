@@ -16,18 +16,34 @@ interface Carrier {
   readonly carried: Delta
 }
 
-/** By writer, in the order in which they are merged. Gone with the transaction. */
-interface Carriers {
+/** By writer, in the order in which they are merged. */
+interface ByWriter {
   readonly structs: Map<number, Carrier[]>
   readonly deletes: Map<number, Carrier[]>
 }
 
-const all = new WeakMap<Y.Transaction, Carriers>()
+interface Noted {
+  readonly carriers: Carrier[]
+  /** Made when somebody asks: a merge that nobody observes costs nothing more. */
+  byWriter: ByWriter | undefined
+}
+
+/** Gone with the transaction. */
+const all = new WeakMap<Y.Transaction, Noted>()
 
 const add = (lists: Map<number, Carrier[]>, writer: number, carrier: Carrier): void => {
   const list = lists.get(writer)
   if (list) list.push(carrier)
   else lists.set(writer, [carrier])
+}
+
+const byWriterOf = (carriers: readonly Carrier[]): ByWriter => {
+  const { structs, deletes }: ByWriter = { structs: new Map(), deletes: new Map() }
+  for (const carrier of carriers) {
+    for (const writer of carrier.carried.structs.keys()) add(structs, writer, carrier)
+    for (const writer of carrier.carried.deletes.clients.keys()) add(deletes, writer, carrier)
+  }
+  return { structs, deletes }
 }
 
 /** To be called before the update is integrated. Does nothing if the peer is unknown. */
@@ -37,11 +53,10 @@ export const noteBrought = (
   carried: Delta,
 ): void => {
   if (from === undefined) return
-  const carriers = all.get(transaction) ?? { structs: new Map(), deletes: new Map() }
-  all.set(transaction, carriers)
-  const carrier = { from, carried }
-  for (const writer of carried.structs.keys()) add(carriers.structs, writer, carrier)
-  for (const writer of carried.deletes.clients.keys()) add(carriers.deletes, writer, carrier)
+  const noted = all.get(transaction) ?? { carriers: [], byWriter: undefined }
+  all.set(transaction, noted)
+  noted.carriers.push({ from, carried })
+  noted.byWriter = undefined
 }
 
 /**
@@ -53,16 +68,17 @@ export const broughtBy = (
   { client, clock }: { readonly client: number; readonly clock: number },
   what: 'set' | 'delete',
 ): string | undefined => {
-  const carriers = all.get(transaction)
-  if (!carriers) return undefined
+  const noted = all.get(transaction)
+  if (!noted) return undefined
+  noted.byWriter ??= byWriterOf(noted.carriers)
+  const { structs, deletes } = noted.byWriter
   if (what === 'delete') {
     const id = Y.createID(client, clock)
-    return carriers.deletes.get(client)?.find(({ carried }) => Y.isDeleted(carried.deletes, id))
-      ?.from
+    return deletes.get(client)?.find(({ carried }) => Y.isDeleted(carried.deletes, id))?.from
   }
   const holds = ({ carried }: Carrier): boolean => {
     const run = carried.structs.get(client)
     return run !== undefined && run.from <= clock && clock < run.to
   }
-  return carriers.structs.get(client)?.find(holds)?.from
+  return structs.get(client)?.find(holds)?.from
 }

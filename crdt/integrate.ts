@@ -184,9 +184,9 @@ const OWN_LIMITS: Limits = { ...LIMITS, entries: Number.POSITIVE_INFINITY }
 
 /**
  * Merges a V1 update of our own store. Throws a Rejection (too_costly) if it takes more than
- * `maxComparisons` with concurrent items: its first structs are merged then. Returns false, and changes nothing, while its predecessors
- * are missing: `Y.applyUpdate` would merge its deletes, and what they replaced would vanish.
- * Accepts what would be rejected from a peer, because it was in the document before. Throws what
+ * `maxComparisons` with concurrent items: its first structs are merged then. Returns false, and
+ * changes nothing, while its predecessors are missing: `Y.applyUpdate` would merge its deletes, and
+ * what they replaced would vanish. Accepts what would be rejected from a peer, because it was in the document before. Throws what
  * Yjs throws.
  */
 export const mergeOwn = (

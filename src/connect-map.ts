@@ -12,6 +12,7 @@
  */
 import type { Json } from '../crdt/index.ts'
 import type { AgentStatus } from './agent/status.ts'
+import type { RequestOf } from './control/commands.ts'
 import type { Entry } from './control/entry.ts'
 import { defaultFolder } from './control/folder.ts'
 import { type Fields, PROTOCOL } from './control/protocol.ts'
@@ -93,13 +94,7 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
 
   /** Resolves to the value; undefined if there is none. */
   async get(key: string): Promise<T | undefined> {
-    try {
-      const { value } = await this.#session.ask({ command: 'get', ...this.#common, key })
-      return value as T
-    } catch (error) {
-      if (isFailure(error, 'not_found')) return undefined
-      throw error
-    }
+    return (await this.#find({ command: 'get', ...this.#common, key }))?.value as T | undefined
   }
 
   /** Resolves to whether there is an entry of that key. */
@@ -109,14 +104,8 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
 
   /** Names the last write of a key, for the condition `ifVersion`; undefined if there is no such key. */
   async versionOf(key: string): Promise<string | undefined> {
-    try {
-      const request = { command: 'get', ...this.#common, key, versioned: true } as const
-      const { version } = await this.#session.ask(request)
-      return version as string
-    } catch (error) {
-      if (isFailure(error, 'not_found')) return undefined
-      throw error
-    }
+    const request = { command: 'get', ...this.#common, key, versioned: true } as const
+    return (await this.#find(request))?.version as string | undefined
   }
 
   /**
@@ -139,13 +128,7 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
 
   /** Resolves to whether there was such a key. */
   async delete(key: string): Promise<boolean> {
-    try {
-      await this.#session.ask({ command: 'delete', ...this.#common, key })
-      return true
-    } catch (error) {
-      if (isFailure(error, 'not_found')) return false
-      throw error
-    }
+    return (await this.#find({ command: 'delete', ...this.#common, key })) !== undefined
   }
 
   /**
@@ -266,6 +249,16 @@ export class ConnectedMap<T extends Keepable<T> = Json> {
   /** Ends all observers, all waits and the connection. */
   close(): void {
     this.#session.close()
+  }
+
+  /** The answer's data; undefined if there is no such key. */
+  async #find(request: RequestOf<'get' | 'delete'>): Promise<Fields | undefined> {
+    try {
+      return await this.#session.ask(request)
+    } catch (error) {
+      if (isFailure(error, 'not_found')) return undefined
+      throw error
+    }
   }
 
   #watch(

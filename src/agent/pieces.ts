@@ -14,8 +14,9 @@
 /**
  * Bytes to be read for one piece: those of the messages and of their inflated updates. The smallest
  * struct takes 2 bytes and about a microsecond: that is 0.15 s, and some 10 ms for what is no attack.
- * Many concurrent writes of one key take longer, up to the budget of comparisons. A larger value makes commands wait longer; a smaller one merges less at once, each merge
- * costs about 0.1 ms more. A single message that is longer is a piece by itself.
+ * Many concurrent writes of one key take longer, up to the budget of comparisons. A larger value makes
+ * commands wait longer; a smaller one merges less at once, and each merge costs about 0.1 ms more. A
+ * single message that is longer is a piece by itself.
  */
 export const PIECE_BYTES = 256 * 1024
 

@@ -7,25 +7,10 @@
  * ```
  */
 import { ControlClient } from '../control/client.ts'
-import { Failure } from '../errors.ts'
 import { detach } from './detach.ts'
 import type { Context } from './report.ts'
 import { planRun, type RunOptions } from './run-plan.ts'
-import { findTarget, namedFolder } from './target.ts'
-
-/** Loads the server, whose library is installed by those who use it. */
-const load = async () => {
-  try {
-    const { serveStdio } = await import('@modelcontextprotocol/server/stdio')
-    const { toolServer } = await import('../mcp/server.ts')
-    return { serveStdio, toolServer }
-  } catch (error) {
-    throw new Failure('not_found', 'the package @modelcontextprotocol/server is not installed', {
-      hint: 'install it beside this one: npm install @modelcontextprotocol/server',
-      cause: error,
-    })
-  }
-}
+import { findTarget, optionOr } from './target.ts'
 
 /** Resolves with 0 when the client has closed its end. */
 export const mcp = async (
@@ -33,11 +18,13 @@ export const mcp = async (
   _args: readonly string[],
   options: RunOptions,
 ): Promise<number> => {
-  const { serveStdio, toolServer } = await load()
+  // Those who use it install its library.
+  const { serveStdio } = await import('@modelcontextprotocol/server/stdio')
+  const { toolServer } = await import('../mcp/server.ts')
   const { Backend } = await import('../mcp/backend.ts')
-  const canStart = options.swarm !== undefined || io.env.PILOT_GOSSIP_SWARM !== undefined
-  const plan = canStart ? planRun(options, io.env) : undefined
-  const dir = plan?.dir ?? namedFolder(options, io.env) ?? (await findTarget(options, io.env)).dir
+  const swarm = optionOr(options.swarm, io.env.PILOT_GOSSIP_SWARM)
+  const plan = swarm === undefined ? undefined : planRun(options, io.env)
+  const { dir } = plan ?? (await findTarget(options, io.env))
   // Standard output belongs to the protocol.
   const quiet: Context = { io: { ...io, out: (text) => io.err(text) }, isJson: false }
   const start =

@@ -24,20 +24,24 @@ const MAX_NETWORK = 65_535
 export const unusable = (option: string, text: string, hint: string): Failure =>
   invalid(`${option} "${text}" is not usable`, hint)
 
+/** Milliseconds; NaN for what is no time with one of these units. */
+const msOf = (text: string, units: Readonly<Record<string, number>>): number => {
+  const [, number = '', unit = ''] = /^(\d{1,9}(?:\.\d{1,6})?)([a-z]{1,2})$/.exec(text) ?? []
+  return Math.round(Number(number) * (units[unit] ?? Number.NaN))
+}
+
 /** Milliseconds. */
 export const parseDuration = (option: string, text: string): number => {
-  const [, number = '', unit = ''] = /^(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h)$/.exec(text) ?? []
-  const ms = Math.round(Number(number) * (MS_PER_UNIT[unit] ?? Number.NaN))
+  const ms = msOf(text, MS_PER_UNIT)
   if (ms >= MIN_INTERVAL_MS && ms <= MAX_INTERVAL_MS) return ms
   throw unusable(option, text, 'give a time from 100ms to 24h, with its unit: 500ms, 5s, 1m')
 }
 
-const MS_PER_DAY = 86_400_000
+const MS_PER_LONG_UNIT = { ...MS_PER_UNIT, d: 86_400_000 }
 
 /** Milliseconds of a time to live, with its unit. The agent knows the longest. */
 export const parseLifetime = (option: string, text: string): number => {
-  const [, number = '', unit = ''] = /^(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h|d)$/.exec(text) ?? []
-  const ms = Math.round(Number(number) * (unit === 'd' ? MS_PER_DAY : (MS_PER_UNIT[unit] ?? 0)))
+  const ms = msOf(text, MS_PER_LONG_UNIT)
   if (ms >= 1) return ms
   throw unusable(option, text, 'give a time with its unit: 30s, 10m, 2h, 7d')
 }

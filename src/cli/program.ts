@@ -36,7 +36,7 @@ const RUN_OPTIONS = {
   },
   accept: {
     value: 'WHOM',
-    about: 'take messages of trusted, listed, network:ID or any (default: trusted nodes and peers)',
+    about: 'take messages of trusted, listed, network:ID or any (default: trusted, if any are)',
   },
   'read-only-peer': {
     value: 'ADDR',

@@ -97,10 +97,10 @@ export const requestOf = async <Name extends WireName>(
     const value = argument ? left.shift() : options[optionOf(name)]
     if (value === undefined) continue
     const text = String(value)
+    const word = argument?.name ?? `--${optionOf(name)}`
     if (kind === 'json') request[name] = await readValue(context, text, options.string === true)
-    else if (isTime) request[name] = await readTime(argument?.name ?? `--${optionOf(name)}`, text)
-    else if (kind === 'number')
-      request[name] = await readNumber(argument?.name ?? `--${optionOf(name)}`, text)
+    else if (isTime) request[name] = await readTime(word, text)
+    else if (kind === 'number') request[name] = await readNumber(word, text)
     else request[name] = value
   }
   return request as unknown as RequestOf<Name> // of the kinds that the table names

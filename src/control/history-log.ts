@@ -87,6 +87,15 @@ const charactersOf = (value: unknown): number => {
   return typeof value === 'object' && value !== null ? stringify(value).length : 8
 }
 
+/** Of a counter: the value that it starts from, or an increment. */
+type Step = Omit<SeenChange, 'at' | 'action'> & Required<Pick<SeenChange, 'writer' | 'clock'>>
+
+/** The peer that brought it, as a field; none if it was made here. */
+const fromOf = (...what: Parameters<typeof broughtBy>): { readonly from?: string } => {
+  const from = broughtBy(...what)
+  return from === undefined ? {} : { from }
+}
+
 export class HistoryLog {
   readonly #doc: Y.Doc
   readonly #now: () => number
@@ -141,26 +150,24 @@ export class HistoryLog {
     if (info === undefined) return
     if (info === 'none') {
       const deleted = deletedOf(map, key)
-      const from = deleted && broughtBy(transaction, deleted, 'delete')
       this.#note(map, key, {
         action: 'delete',
         ...(deleted && 'value' in deleted && { value: deleted.value }),
         ...(transaction.local && { writer: this.#doc.clientID }),
-        ...(from !== undefined && { from }),
+        ...(deleted && fromOf(transaction, deleted, 'delete')),
       })
     } else if (info.layout === 'counter') {
       this.#addCounter(map, key, cell, transaction)
     } else {
       const action = info.layout === 'list' ? 'append' : 'set'
       const { writer, clock } = info
-      const from = broughtBy(transaction, { client: writer, clock }, 'set')
       // A list still has all its items. To keep it again for each would cost its length each time.
       this.#note(map, key, {
         action,
         value: action === 'set' ? info.value : undefined,
         writer,
         clock,
-        ...(from !== undefined && { from }),
+        ...fromOf(transaction, { client: writer, clock }, 'set'),
       })
     }
   }
@@ -168,13 +175,12 @@ export class HistoryLog {
   /** Each step by itself, after the value that they start from if that is new. */
   #addCounter(map: string, key: string, cell: Cell | undefined, transaction: Y.Transaction): void {
     const { base, steps } = stepsOf(this.#doc, map, key, cell)
-    const fromOf = ({ writer, clock }: { writer: number; clock: number }) => {
-      const from = broughtBy(transaction, { client: writer, clock }, 'set')
-      return from === undefined ? {} : { from }
+    const noteStep = (action: 'set' | 'increment', step: Step): void => {
+      const from = fromOf(transaction, { client: step.writer, clock: step.clock }, 'set')
+      this.#note(map, key, { action, ...step, ...from })
     }
-    if (base) this.#note(map, key, { action: 'set', ...base, ...fromOf(base) })
-    for (const step of steps)
-      this.#note(map, key, { action: 'increment', ...step, ...fromOf(step) })
+    if (base) noteStep('set', base)
+    for (const step of steps) noteStep('increment', step)
   }
 
   #note(map: string, key: string, change: Omit<SeenChange, 'at'>): void {

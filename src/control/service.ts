@@ -31,7 +31,6 @@ import {
   releaseClaim,
   renewClaim,
   type Selection,
-  selectedKeys,
   selectKeys,
   settledClaim,
   toArgumentFailure,
@@ -308,7 +307,7 @@ class Service {
     if (isOne === (prefix !== undefined || glob !== undefined))
       throw new Failure('invalid_argument', 'delete needs a key, or a prefix or glob, and not both')
     if (!isOne) {
-      const count = deleteEntries(doc, map, [...selectedKeys(doc, map, { prefix, glob })])
+      const count = deleteEntries(doc, map, selectKeys(doc, map, { prefix, glob }).keys)
       return { map, ...(prefix === undefined ? { glob } : { prefix }), count }
     }
     const old = this.#part(map, key, path)

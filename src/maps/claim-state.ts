@@ -14,10 +14,9 @@ import { quote } from '../quote.ts'
 import { viewEntry } from './entries.ts'
 import { appendMarks } from './expiry.ts'
 import { hotOf } from './hot.ts'
-import { appendElements, deleteElements } from './hot-writer.ts'
 import { checkNames } from './names.ts'
-import { makePlainRoot, plainEntry } from './plain.ts'
 import { checkWritable } from './read-only.ts'
+import { replaceHot } from './write.ts'
 
 /** The map for claims if none is named. */
 export const CLAIMS_MAP = 'claims'
@@ -94,13 +93,9 @@ const nextFence = (doc: Y.Doc, last: ClaimState | undefined): number =>
 
 const write = (doc: Y.Doc, map: string, key: string, claim: ClaimState): ClaimState => {
   const index = hotOf(doc)
-  const { holder, fence, until } = claim
-  const old = [...(index.cellOf(map, key)?.elements ?? [])]
+  const { fence, until } = claim
   doc.transact((transaction) => {
-    const value = { holder, fence, until }
-    appendElements(index, transaction, [{ map, key, stamp: fence, kind: 'v', value }])
-    deleteElements(index, transaction, old)
-    if (plainEntry(doc, map, key)) makePlainRoot(doc, map).delete(key)
+    replaceHot(index, transaction, map, new Map([[key, claim]]), () => fence)
     appendMarks(index, transaction, map, [key], until + KEPT_MS)
   })
   return claim

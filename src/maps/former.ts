@@ -11,7 +11,7 @@ import { describeEntry, formOf, keysOf, listMaps } from './entries.ts'
 import { isSameJson } from './json-value.ts'
 import { checkWritable } from './read-only.ts'
 import { type RestoredEntry, restoreEntries } from './restore.ts'
-import { deleteEntry } from './write.ts'
+import { deleteEntries } from './write.ts'
 
 /**
  * Keys of one transaction. Values may be long, and the agent answers nobody meanwhile. Fewer would
@@ -88,8 +88,8 @@ const changedOf = (former: Y.Doc, doc: Y.Doc, map: string, keys: readonly string
 
 /**
  * Resolves when all is written. `pause` is awaited between batches, so that the program can do other
- * things. Each batch of 100 keys is a transaction. Rejects with a Failure if
- * the document is read-only here, and for an entry that cannot be restored; earlier batches remain.
+ * things. Each batch of 100 keys is a transaction. Rejects with a Failure if the document is read-only
+ * here, and for an entry that cannot be restored; earlier batches remain.
  */
 export const restoreFormer = async (
   doc: Y.Doc,
@@ -119,7 +119,7 @@ export const restoreFormer = async (
     const added = chosenKeys(doc, map, options).filter((key) => !then.has(key))
     for (let start = 0; start < added.length; start += MAX_AT_ONCE) {
       const some = added.slice(start, start + MAX_AT_ONCE)
-      if (!dryRun) doc.transact(() => some.forEach((key) => void deleteEntry(doc, map, key)))
+      if (!dryRun) deleteEntries(doc, map, some)
       for (const key of some) deleted.push({ map, key })
       await pause()
     }

@@ -68,7 +68,6 @@ export {
 } from './restore.ts'
 export {
   checkSelection,
-  isWhole,
   matcherOf,
   type SelectedKeys,
   type Selection,

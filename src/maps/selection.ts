@@ -67,7 +67,7 @@ const indexOf = (doc: Y.Doc, map: string): SortedKeys => {
 }
 
 /** Is it the whole map, in one piece? */
-export const isWhole = ({ prefix, glob, cursor, limit }: Selection): boolean =>
+const isWhole = ({ prefix, glob, cursor, limit }: Selection): boolean =>
   prefix === undefined && glob === undefined && cursor === undefined && limit === undefined
 
 /**
@@ -81,14 +81,24 @@ export const checkSelection = ({ prefix, glob, limit }: Selection): void => {
     throw invalid(`limit is ${limit}, which is not a whole number above 0`)
 }
 
-/** Which keys a selection means, whatever its cursor and limit. Throws as `checkSelection` does. */
-export const matcherOf = (selection: Selection): ((key: string) => boolean) => {
-  checkSelection(selection)
-  const { prefix = '' } = selection
-  if (selection.glob === undefined) return (key) => key.startsWith(prefix)
-  const glob = new Glob(selection.glob)
-  return (key) => glob.matches(key)
+interface Meant {
+  /** What all of them begin with. */
+  readonly prefix: string
+  readonly matches: (key: string) => boolean
 }
+
+/** Which keys a selection means, whatever its cursor and limit. Throws as `checkSelection` does. */
+const meantBy = (selection: Selection): Meant => {
+  checkSelection(selection)
+  const { prefix = '', glob: pattern } = selection
+  if (pattern === undefined) return { prefix, matches: (key) => key.startsWith(prefix) }
+  const glob = new Glob(pattern)
+  return { prefix: glob.prefix, matches: (key) => glob.matches(key) }
+}
+
+/** Tells whether a key is meant. Throws as `checkSelection` does. */
+export const matcherOf = (selection: Selection): ((key: string) => boolean) =>
+  meantBy(selection).matches
 
 /** All keys after the cursor that begin with `prefix`, in order. */
 function* candidates(
@@ -121,16 +131,15 @@ export const selectedKeys = (
   selection: Selection,
   onMore: (cursor: string) => void = () => undefined,
 ): Iterable<string> => {
-  checkSelection(selection)
+  const { prefix, matches } = meantBy(selection)
   plainRoot(doc, map) // checks the name
   if (isWhole(selection)) return keysInOrder(doc, map)
-  const { prefix, glob: pattern, cursor, limit = Number.POSITIVE_INFINITY } = selection
-  const glob = pattern === undefined ? undefined : new Glob(pattern)
+  const { cursor, limit = Number.POSITIVE_INFINITY } = selection
   return (function* () {
     let count = 0
     let last = ''
-    for (const key of candidates(doc, map, prefix ?? glob?.prefix ?? '', cursor)) {
-      if (glob && !glob.matches(key)) continue
+    for (const key of candidates(doc, map, prefix, cursor)) {
+      if (!matches(key)) continue
       if (count === limit) return onMore(last)
       count++
       last = key
@@ -141,6 +150,7 @@ export const selectedKeys = (
 
 /** The selected keys. Throws as `selectedKeys` does. */
 export const selectKeys = (doc: Y.Doc, map: string, selection: Selection): SelectedKeys => {
+  if (isWhole(selection)) return { keys: keysOf(doc, map) }
   let more: string | undefined
   const onMore = (cursor: string): void => {
     more = cursor

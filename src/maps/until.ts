@@ -1,6 +1,7 @@
 /**
  * Waits for a condition on a document, which is checked now and after each transaction that changed
- * something, also when the time of a value has come or is over. However the wait ends, its listeners and its timer are removed.
+ * something, also when the time of a value has come or is over. However the wait ends, its listeners
+ * and its timer are removed.
  *
  * ```ts
  * const { over, close } = waitUntil(doc, () => hasEntry(doc, 'state', 'k'), { timeout: 5_000 })

@@ -40,21 +40,22 @@ export interface WriteOptions {
 
 export const elementsOf = (cell: Cell | undefined): HotElement[] => (cell ? [...cell.elements] : [])
 
-/** Replaces everything visible under these keys by hot values. */
+/** Replaces everything visible under these keys by hot values, each with its stamp. */
 export const replaceHot = (
   index: HotIndex,
   transaction: Y.Transaction,
   map: string,
   entries: ReadonlyMap<string, unknown>,
+  nextStamp: () => number = () => index.clock.next(),
 ): void => {
-  const { doc, clock } = index
+  const { doc } = index
   const old = [...entries.keys()].flatMap((key) => elementsOf(index.cellOf(map, key)))
   appendElements(
     index,
     transaction,
     Array.from(
       entries,
-      ([key, value]): NewElement => ({ map, key, stamp: clock.next(), kind: 'v', value }),
+      ([key, value]): NewElement => ({ map, key, stamp: nextStamp(), kind: 'v', value }),
     ),
   )
   deleteElements(index, transaction, old)

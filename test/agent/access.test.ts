@@ -9,6 +9,7 @@ import { readEntry, writeEntry } from '../../src/maps/index.ts'
 import { openMap } from '../../src/open-map.ts'
 import { PilotGossipProvider } from '../../src/provider/provider.ts'
 import { MemoryHub, MemoryTransport } from '../../src/transports/memory/memory.ts'
+import { startingAgents } from '../helpers/agent.ts'
 import { inFolder } from '../helpers/folder.ts'
 import { packedState, pushText } from '../helpers/gossip.ts'
 import { rejects, suite } from '../helpers/suite.ts'
@@ -19,7 +20,7 @@ const test = suite('access')
 /** A hub whose agents stop with it, and the addresses to which each of them sent something. */
 const createSwarm = () => {
   const hub = new MemoryHub()
-  const agents: Agent[] = []
+  const { start: startAgent, end } = startingAgents()
   const sent: string[] = []
   const start = async (
     name: string,
@@ -32,19 +33,7 @@ const createSwarm = () => {
       sent.push(`${name} to ${to}`)
       return send(to, text)
     }
-    const agent = new Agent({
-      swarm: 'kv',
-      transport,
-      config: { intervalMs: 50 },
-      onProblem: (problem) => problems.push(problem),
-      ...options,
-    })
-    agents.push(agent)
-    await agent.start()
-    return agent
-  }
-  const end = async (): Promise<void> => {
-    for (const agent of agents) await agent.stop()
+    return startAgent(transport, options, problems)
   }
   return { hub, sent, start, end }
 }

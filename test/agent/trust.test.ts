@@ -8,6 +8,7 @@ import { MemoryHub, MemoryTransport } from '../../src/transports/memory/memory.t
 import { PilotTransport } from '../../src/transports/pilot/transport.ts'
 import { Relay } from '../../src/transports/relay.ts'
 import { fakeSwarm } from '../fixtures/pilot/fake.ts'
+import { startingAgents } from '../helpers/agent.ts'
 import { rejects, suite } from '../helpers/suite.ts'
 import { until } from '../helpers/until.ts'
 
@@ -39,7 +40,7 @@ class Trusting extends MemoryTransport {
 
 const createSwarm = () => {
   const hub = new MemoryHub()
-  const agents: Agent[] = []
+  const { start: startAgent, end } = startingAgents()
   const start = async (
     name: string,
     trusted: Iterable<string>,
@@ -47,19 +48,7 @@ const createSwarm = () => {
   ) => {
     const transport = new Trusting(hub, name, new Set(trusted))
     const problems: Problem[] = []
-    const agent = new Agent({
-      swarm: 'kv',
-      transport,
-      config: { intervalMs: 50 },
-      onProblem: (problem) => problems.push(problem),
-      ...options,
-    })
-    agents.push(agent)
-    await agent.start()
-    return { agent, transport, problems }
-  }
-  const end = async (): Promise<void> => {
-    for (const agent of agents) await agent.stop()
+    return { agent: await startAgent(transport, options, problems), transport, problems }
   }
   return { hub, start, end }
 }
