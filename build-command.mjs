@@ -10,7 +10,8 @@ import { join, relative, resolve, sep } from 'node:path'
 import { build } from 'esbuild'
 
 /** What loads an agent or a transport, and what no script calls all day. */
-const OUTSIDE = /^src\/(?:cli\/(?:run|doctor|mcp|points|secret|pilot-checks|demo)|transports\/.*)\.js$/
+const OUTSIDE =
+  /^src\/(?:cli\/(?:run|doctor|mcp|points|secret|pilot-checks|demo)|transports\/.*)\.js$/
 
 const dist = resolve(process.argv[2] ?? 'dist')
 const program = join(dist, 'bin.cjs')
